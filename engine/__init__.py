@@ -1,0 +1,34 @@
+"""The engine: images, labels and noise; it knows nothing of terminals.
+
+    prompt  --parse-->  labels  --guided-->  denoise(x_t, t)  --sampler-->  Step, Step, …  --to_uint8-->  Frame
+    dataset --batches-->  (x0, labels)  --Trainer.train_step-->  loss  -->  TrainStep, Preview, EpochDone, Saved
+
+Light (no torch):
+    errors      the tree of everything raised on purpose, with exit codes
+    config      frozen dataclasses and PRESETS
+    events      what a job can say
+    prompt      prompt -> labels
+    paths       where things are kept
+    files       written whole or not at all
+    runs        a run directory: config, metrics, checkpoints, samples, lock
+    images      pictures: grids, PNG with the recipe, GIF, NPZ
+    worker      one thread that pulls jobs and stops them
+    jobs        the front door: draw(), train(), evaluate() as generators of events
+    cli         the jobs without a screen
+
+Heavy (torch):
+    device      which device, which precision: measured, not guessed
+    schedule    NoiseSchedule: betas, alpha_bar, q_sample, timesteps to walk
+    unet        UNet: eps_theta(x_t, t, label)
+    denoiser    denoise(x_t, t) -> (x0, eps); guidance and clipping wrap it
+    samplers    ddpm, ddim, dpmpp_2m: generators of Step
+    data        MNIST -> uint8 tensors on the device
+    ema         the averaged weights that are sampled from
+    trainer     one optimiser step; its state
+    checkpoint  save whole or not at all; load without running code
+    shelf       weights ready to draw with, and what else the jobs of a process share
+    drawing     the drawing job
+    training    the training job
+    classifier  the small CNN behind `evaluate`
+    evaluate    accuracy, Fréchet distance, recall, coverage
+"""

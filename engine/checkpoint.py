@@ -1,0 +1,217 @@
+"""Weights and training state on disk: saved whole or not at all, loaded without running code."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import safetensors
+import torch
+from safetensors.torch import load as read_safetensors
+from safetensors.torch import save as safetensors_bytes
+from torch import Tensor
+
+from engine.config import ModelConfig, ScheduleConfig, TrainConfig, from_dict, to_dict
+from engine.errors import CheckpointError, DigittyError, OutputError, SettingError, StorageError
+from engine.files import write_whole
+from engine.unet import UNet
+
+WEIGHTS_FORMAT = "digitty-weights"
+STATE_FORMAT = "digitty-state"
+VERSION = 1
+LARGEST = 4 << 30
+"""Bytes; no file of ours comes near."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A network's weights in float32 and what is known of them."""
+
+    tensors: dict[str, Tensor]
+    model: ModelConfig
+    schedule: ScheduleConfig
+    step: int | None
+    run: str
+    kind: str
+
+
+# --- shared weights ---------------------------------------------------------------------------------------------------
+
+
+def save_weights(path: Path, weights: Loaded, dtype: torch.dtype = torch.float16, error: type[DigittyError] = OutputError) -> None:
+    """A .safetensors file with the configuration and a digest of the tensors in its metadata."""
+    tensors = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in weights.tensors.items()}
+    metadata = {
+        "format": WEIGHTS_FORMAT,
+        "version": str(VERSION),
+        "model": json.dumps(to_dict(weights.model)),
+        "schedule": json.dumps(to_dict(weights.schedule)),
+        "run": weights.run,
+        "kind": weights.kind,
+        "step": "" if weights.step is None else str(weights.step),
+    }
+    metadata["sha256"] = _digest(tensors, metadata)
+    write_whole(path, lambda file: file.write(safetensors_bytes(tensors, metadata)), error)
+
+
+def load_weights(path: Path) -> Loaded:
+    """Weights from a .safetensors or a .pth file. Raises CheckpointError; runs nothing that the file holds."""
+    return _load_pth(path) if path.suffix == ".pth" else _load_safetensors(path)
+
+
+def _load_safetensors(path: Path) -> Loaded:
+    raw = _read(path)
+    try:
+        tensors = read_safetensors(raw)
+        metadata = _metadata(raw)
+    except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise CheckpointError(f"{path} is not a safetensors file, or it is truncated ({_short(error)})") from None
+    if metadata.get("format") != WEIGHTS_FORMAT:
+        raise CheckpointError(f"{path} holds no digitty weights; digitty export makes such a file")
+    if metadata.get("version") != str(VERSION):
+        raise CheckpointError(f"{path} has format version {metadata.get('version')!r}; this digitty reads {VERSION}")
+    if metadata.pop("sha256", None) != _digest(tensors, metadata):
+        raise CheckpointError(f"{path} is damaged: it does not match its digest; export it again")
+    try:
+        model = from_dict(ModelConfig, json.loads(metadata["model"]))
+        schedule = from_dict(ScheduleConfig, json.loads(metadata["schedule"]))
+        step = int(metadata["step"]) if metadata.get("step") else None
+    except (KeyError, ValueError, SettingError) as error:
+        raise CheckpointError(f"{path} has metadata that can't be read ({_short(error)})") from None
+    return Loaded(_fitting(tensors, model, path), model, schedule, step, metadata.get("run", path.stem), metadata.get("kind", "average"))
+
+
+def save_pth(path: Path, weights: Loaded) -> None:
+    """The seed's format: a bare state dict in float32, as `simple_diffusion_mnist.pth`."""
+    tensors = {name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in weights.tensors.items()}
+    write_whole(path, lambda file: torch.save(tensors, file), OutputError)
+
+
+def _load_pth(path: Path) -> Loaded:
+    """A bare state dict of the seed's network, or of another that its shapes tell; the schedule is the seed's."""
+    tensors = _unpickle(path, _read(path))
+    if not isinstance(tensors, Mapping) or not tensors or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in tensors.items()):
+        raise CheckpointError(f"{path} holds no state dict; digitty export RUN {path.name} makes one")
+    try:
+        channels = tuple(int(tensors[f"{name}.conv2.weight"].shape[0]) for name in ("enc28", "enc14", "enc7"))
+        emb_dim, time_dim = (int(n) for n in tensors["time.0.weight"].shape)
+        model = ModelConfig(channels=channels, emb_dim=emb_dim, time_dim=time_dim)  # type: ignore[arg-type]
+    except (KeyError, ValueError, IndexError, SettingError) as error:
+        raise CheckpointError(f"{path} holds the weights of another network ({_short(error)}); digitty draws with its own U-Net") from None
+    return Loaded(_fitting(dict(tensors), model, path), model, ScheduleConfig(), None, path.stem, "imported")
+
+
+def _fitting(tensors: dict[str, Tensor], model: ModelConfig, path: Path) -> dict[str, Tensor]:
+    """The tensors in float32, if they are exactly this network's and finite."""
+    with torch.device("meta"):
+        expected = {name: tensor.shape for name, tensor in UNet(model).state_dict().items()}
+    for name in sorted(set(expected) ^ set(tensors)):
+        raise CheckpointError(f"{path} holds the weights of another network: {name} is {'missing' if name in expected else 'unknown'}")
+    for name, tensor in tensors.items():
+        if tensor.shape != expected[name]:
+            raise CheckpointError(f"{path} holds the weights of another network: {name} is {tuple(tensor.shape)}, not {tuple(expected[name])}")
+        if not tensor.is_floating_point() or tensor.layout != torch.strided or not bool(torch.isfinite(tensor).all()):
+            raise CheckpointError(f"{path} has values in {name} that are not finite numbers")
+    return {name: tensor.float() for name, tensor in tensors.items()}
+
+
+# --- training state ---------------------------------------------------------------------------------------------------
+
+
+def save_state(path: Path, config: TrainConfig, state: Mapping[str, Any]) -> None:
+    """All that a resumed run needs: weights, average, optimiser, step, and the configuration it belongs to."""
+    whole = {"format": STATE_FORMAT, "version": VERSION, "config": to_dict(config), **state}
+    write_whole(path, lambda file: torch.save(whole, file), StorageError)
+
+
+def load_state(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
+    """The configuration and the state, on the CPU. Raises CheckpointError; runs nothing that the file holds."""
+    state = _unpickle(path, _read(path))
+    if not isinstance(state, dict) or state.get("format") != STATE_FORMAT:
+        raise CheckpointError(f"{path} holds no training state of digitty")
+    if state.get("version") != VERSION:
+        raise CheckpointError(f"{path} has format version {state.get('version')!r}; this digitty reads {VERSION}")
+    try:
+        config = from_dict(TrainConfig, state["config"])
+        model, ema, optimizer = state["model"], state["ema"], state["optimizer"]
+        if not isinstance(optimizer, dict) or not isinstance(state["step"], int) or isinstance(state["step"], bool) or state["step"] < 0:
+            raise ValueError("its optimizer or step is malformed")
+        float(state["best"]), float(state["epoch_sum"])
+        for tensors in (model, ema):
+            if not isinstance(tensors, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in tensors.items()):
+                raise ValueError("its weights are malformed")
+            _fitting(dict(tensors), config.model, path)
+    except (KeyError, ValueError, TypeError, SettingError) as error:
+        raise CheckpointError(f"{path} is malformed ({_short(error)})") from None
+    return config, state
+
+
+def average_of(config: TrainConfig, state: Mapping[str, Any], run: str) -> Loaded:
+    """The average weights within a training state."""
+    tensors = {name: tensor.float() for name, tensor in state["ema"].items()}
+    return Loaded(tensors, config.model, config.schedule, int(state["step"]), run, "average")
+
+
+# --- reading files that may be anything -------------------------------------------------------------------------------
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise CheckpointError(f"{path} is larger than any weights of digitty")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise CheckpointError(f"no file {path}") from None
+    except OSError as error:
+        raise CheckpointError(f"can't read {path}: {error.strerror}") from None
+
+
+def _unpickle(path: Path, raw: bytes) -> object:
+    """torch.load with weights_only, after the archive's own checks: whole, CRCs right, nothing compressed that could swell."""
+    file: BinaryIO = io.BytesIO(raw)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+                raise CheckpointError(f"{path} is compressed, which torch.save never does")
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise CheckpointError(f"{path} is damaged: the checksum of {damaged} is wrong")
+        file.seek(0)
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(f"{path} holds something other than tensors, and nothing of it was run ({_short(error)})") from None
+    except CheckpointError:
+        raise
+    except Exception as error:  # whatever a damaged archive makes the readers raise
+        raise CheckpointError(f"{path} is not a file of torch.save, or it is truncated ({_short(error)})") from None
+
+
+def _metadata(raw: bytes) -> dict[str, str]:
+    """The header's __metadata__ (safetensors: 8 bytes of length, then JSON)."""
+    length = int.from_bytes(raw[:8], "little")
+    metadata = json.loads(raw[8 : 8 + length]).get("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise ValueError("metadata is no table of strings")
+    return metadata
+
+
+def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """safetensors has no checksum of its own: SHA-256 over every tensor and over the metadata."""
+    sha = hashlib.sha256(json.dumps(dict(metadata), sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        sha.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        sha.update(tensor.flatten().view(torch.uint8).numpy().tobytes() if tensor.numel() else b"")
+    return sha.hexdigest()
+
+
+def _short(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 120 else text[:117] + "…"

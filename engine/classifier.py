@@ -1,0 +1,180 @@
+"""The small CNN behind `evaluate`: which digit a picture shows, and 64 features to compare sets of pictures by. Knows no diffusion.
+
+`python -m engine.classifier` trains the weights that ship, on MNIST's 60,000 training images.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import safetensors
+import torch
+from safetensors.torch import load as read_safetensors
+from safetensors.torch import save as safetensors_bytes
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine import data, paths
+from engine.checkpoint import _digest, _metadata, _read, _short
+from engine.device import Numerics, choose, clear_errors
+from engine.errors import CheckpointError, DigittyError, OutputError
+from engine.events import EvaluateProgress
+from engine.files import write_whole
+
+WEIGHTS = paths.ASSETS / "weights" / "classifier.safetensors"
+FORMAT = "digitty-classifier"
+VERSION = 1
+FEATURES = 64
+BATCH = 256
+"""Pictures at once, in training and in judging: about 0.05 s on one CPU core."""
+EPOCHS = 8
+PEAK_LR = 4e-3
+SEED = 0
+
+
+class Classifier(nn.Module):
+    """28 -> 14 -> 7 -> 3 pixels in three convolutions with batch normalisation, then 64 features, then 10 logits."""
+
+    test_accuracy: float | None = None
+    """On MNIST's 10,000 test images, as its file says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(*_stage(1, 24), *_stage(24, 48), *_stage(48, 96), nn.Flatten(), nn.Linear(96 * 9, FEATURES), nn.ReLU())
+        self.head = nn.Linear(FEATURES, 10)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x (N, 1, 28, 28) in [0, 1] -> features (N, 64), none negative, and logits (N, 10)."""
+        features: Tensor = self.body(x)
+        return features, self.head(features)
+
+    @torch.inference_mode()
+    def features_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """images (N, 28, 28) uint8 on the model's device -> features (N, 64) and logits (N, 10) in float32, BATCH at a time."""
+        features, logits = zip(*(self(to_unit(batch)) for batch in images.split(BATCH)), strict=True)
+        return torch.cat(features), torch.cat(logits)
+
+
+def _stage(i: int, o: int) -> list[nn.Module]:
+    """Pools before it normalises: a quarter of the work, and no other result where the scale is positive."""
+    return [nn.Conv2d(i, o, 3, padding=1, bias=False), nn.MaxPool2d(2), nn.BatchNorm2d(o), nn.ReLU()]
+
+
+def to_unit(images: Tensor) -> Tensor:
+    """uint8 (N, 28, 28) -> float32 (N, 1, 28, 28) in [0, 1]."""
+    return images.unsqueeze(1).float() / 255
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
+
+def fresh(seed: int = SEED) -> Classifier:
+    """An untrained classifier; its weights follow from the seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(data.mix(seed, 0, 4))
+        return Classifier()
+
+
+def train_classifier(model: Classifier, images: Tensor, labels: Tensor, epochs: int = EPOCHS, seed: int = SEED) -> Iterator[EvaluateProgress]:
+    """Trains the model in place on images (N, 28, 28) uint8 and labels (N,) of its device; leaves it ready to judge.
+
+    AdamW with a one-cycle learning rate (Smith & Topin 2018). bf16 and channels_last: 0.07 s a step on one AVX512-BF16 core, a third of fp32's.
+    """
+    device, how = images.device, Numerics("bf16", channels_last=True)
+    model.to(device, memory_format=how.format).train()
+    steps = math.ceil(len(images) / BATCH)
+    optimizer = torch.optim.AdamW(model.parameters(), PEAK_LR, weight_decay=0.02, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_LR, total_steps=epochs * steps, pct_start=0.2)
+    rng = torch.Generator(device).manual_seed(data.mix(seed, 0, 5))
+    for epoch in range(epochs):
+        for k, chosen in enumerate(data.order(seed, epoch, len(images)).to(device).split(BATCH), 1):
+            x = distorted(to_unit(images[chosen]), rng).contiguous(memory_format=how.format)
+            with how.autocast(device):
+                _, logits = model(x)
+            loss = F.cross_entropy(logits.float(), labels[chosen])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+            if k % 20 == 0 or k == steps:
+                yield EvaluateProgress(f"epoch {epoch + 1} of {epochs}, loss {loss.item():.4f}", epoch * steps + k, epochs * steps)
+    model.eval()
+
+
+def distorted(x: Tensor, rng: torch.Generator) -> Tensor:
+    """Each of x (N, 1, 28, 28) turned by up to 10°, scaled by up to 10% and moved by up to 2 pixels each way; black comes in from outside."""
+    u = torch.rand(4, len(x), device=x.device, generator=rng) * 2 - 1
+    angle, scale, (dx, dy) = math.radians(10) * u[0], 1 + 0.1 * u[1], u[2:] * 2 / 14  # affine_grid counts from -1 to 1
+    theta = torch.stack([scale * angle.cos(), -scale * angle.sin(), dx, scale * angle.sin(), scale * angle.cos(), dy], 1)
+    grid = F.affine_grid(theta.view(-1, 2, 3), list(x.shape), align_corners=False)
+    return F.grid_sample(x, grid, align_corners=False)
+
+
+# --- weights ----------------------------------------------------------------------------------------------------------
+
+
+def save_classifier(path: Path, model: Classifier, test_accuracy: float) -> None:
+    """A float16 .safetensors file with the accuracy and a digest in its metadata. Raises OutputError."""
+    tensors = {name: (t.half() if t.is_floating_point() else t).cpu().contiguous() for name, t in model.state_dict().items()}
+    metadata = {"format": FORMAT, "version": str(VERSION), "test_accuracy": str(test_accuracy)}
+    metadata["sha256"] = _digest(tensors, metadata)
+    write_whole(path, lambda file: file.write(safetensors_bytes(tensors, metadata)), OutputError)
+
+
+def load_classifier(device: torch.device | None = None, path: Path = WEIGHTS) -> Classifier:
+    """The classifier in float32, ready to judge. Raises CheckpointError; runs nothing that the file holds."""
+    raw = _read(path)
+    try:
+        tensors, metadata = read_safetensors(raw), _metadata(raw)
+    except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise CheckpointError(f"{path} is not a safetensors file, or it is truncated ({_short(error)}); install digitty again") from None
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(f"{path} holds no classifier of digitty; python -m engine.classifier makes one")
+    if metadata.get("version") != str(VERSION):
+        raise CheckpointError(f"{path} has format version {metadata.get('version')!r}; this digitty reads {VERSION}")
+    if metadata.pop("sha256", None) != _digest(tensors, metadata):
+        raise CheckpointError(f"{path} is damaged: it does not match its digest; install digitty again")
+    model = Classifier()
+    try:
+        model.test_accuracy = float(metadata["test_accuracy"])
+        model.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in tensors.items()})
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{path} holds another network than this digitty's classifier ({_short(error)})") from None
+    return model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+
+
+def accuracy(model: Classifier, images: Tensor, labels: Tensor) -> float:
+    """The share of images (N, 28, 28) uint8 read as their labels (N,)."""
+    _, logits = model.features_and_logits(images)
+    return float((logits.argmax(1) == labels).double().mean())
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.option("--epochs", type=click.IntRange(1, 1000), default=EPOCHS, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=WEIGHTS, help="By default the weights that ship.")
+def main(epochs: int, out: Path) -> None:
+    """Train the classifier behind `digitty evaluate` and write its weights."""
+    try:
+        device = choose()
+        model = fresh()
+        with clear_errors(str(device)):
+            for progress in train_classifier(model, *data.load(True, device), epochs):
+                click.echo(f"step {progress.done}/{progress.total}  {progress.what}", err=True)
+        test = data.load(False, device)
+        save_classifier(out, model, accuracy(model, *test))
+        stored = load_classifier(device, out)
+        click.echo(f"{out}: {stored.test_accuracy:.2%} of the test set in float32, {accuracy(stored, *test):.2%} as stored")
+    except DigittyError as error:
+        click.echo(f"digitty: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

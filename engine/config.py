@@ -1,0 +1,233 @@
+"""What can be set: frozen dataclasses, their ranges, and the presets as a table. No torch, no screen."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal, TypeVar, get_args
+
+from engine.errors import SettingError
+
+Sampler = Literal["ddpm", "ddim", "dpmpp"]
+Spacing = Literal["quadratic", "logsnr", "linear", "leading"]
+Variance = Literal["beta", "posterior"]
+LrSchedule = Literal["cosine", "constant"]
+ScheduleKind = Literal["linear", "cosine"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "fp32", "tf32", "bf16"]
+Preset = Literal["seed", "quick"]
+
+MAX_COUNT = 100_000
+MAX_SEED = 2**63 - 1
+CLASS_NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+TRAIN_IMAGES = 60_000
+
+
+def _within(name: str, value: object, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise SettingError(f"{name} {value!r} is not a whole number from {low} to {high}")
+    if not low <= value <= high:
+        raise SettingError(f"{name} {value} is outside {low} to {high}")
+
+
+def _finite(name: str, value: object, low: float = -math.inf, high: float = math.inf) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:  # isfinite(10**400) raises
+        raise SettingError(f"{name} {repr(value)[:80]} is not a finite number")
+    if not low <= value <= high:
+        raise SettingError(f"{name} {value:g} is outside {low:g} to {high:g}")
+
+
+def _one_of(name: str, value: object, choices: Any) -> None:
+    if value not in get_args(choices):
+        raise SettingError(f"{name} {value!r} is not one of {', '.join(get_args(choices))}")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The U-Net. The defaults are the seed's network: 6,141,313 trainable parameters."""
+
+    channels: tuple[int, int, int] = (64, 128, 256)
+    """At 28, 14 and 7 pixels."""
+    time_dim: int = 128
+    """Width of the sinusoidal embedding."""
+    emb_dim: int = 256
+    """Width of the embedding of time and class."""
+    groups: int = 8
+    """Groups of each GroupNorm."""
+    image_size: int = 28
+    classes: int = 10
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "channels", tuple(self.channels))  # JSON gives a list
+        _within("groups", self.groups, 1, 4096)
+        for width in self.channels:
+            _within("channels", width, 1, 4096)
+        if len(self.channels) != 3 or any(width % self.groups for width in self.channels):
+            raise SettingError(f"channels {self.channels} are not three multiples of {self.groups}")
+        _within("emb_dim", self.emb_dim, 1, 8192)
+        _within("time_dim", self.time_dim, 4, 8192)
+        if self.time_dim % 2:
+            raise SettingError(f"time_dim {self.time_dim} is odd; the sinusoidal embedding needs pairs")
+        if self.image_size != 28 or self.classes != 10:
+            raise SettingError("this version draws 28x28 images of 10 classes")
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """The forward process q(x_t | x_0), Ho et al. 2020."""
+
+    kind: ScheduleKind = "linear"
+    """linear: the seed's; cosine: Nichol & Dhariwal 2021."""
+    T: int = 1000
+    beta_start: float = 1e-4
+    beta_end: float = 0.02
+
+    def __post_init__(self) -> None:
+        _one_of("schedule", self.kind, ScheduleKind)
+        _within("T", self.T, 1, 1000)
+        _finite("beta_start", self.beta_start)
+        _finite("beta_end", self.beta_end)
+        if not 0 < self.beta_start <= self.beta_end < 1:
+            raise SettingError(f"betas {self.beta_start} … {self.beta_end} are not 0 < start ≤ end < 1")
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """How to draw. Guidance 1 is none; this is the one place that says so."""
+
+    sampler: Sampler = "dpmpp"
+    """ddpm: Ho et al. 2020; ddim: Song et al. 2021; dpmpp: DPM-Solver++(2M), Lu et al. 2022."""
+    steps: int = 10
+    """Network evaluations (guidance doubles their cost), 1 to 1000."""
+    spacing: Spacing = "quadratic"
+    """Which of the T timesteps are walked."""
+    guidance: float = 1.5
+    """1 is no guidance, 0 ignores the label (Ho & Salimans 2022)."""
+    eta: float = 0.0
+    """DDIM's noise: 0 deterministic, 1 as DDPM with the posterior variance."""
+    variance: Variance = "beta"
+    """DDPM's sigma²: beta_t as in the seed, or the posterior's."""
+    seed: int = 0
+    """Image i takes its noise from (seed, i)."""
+
+    def __post_init__(self) -> None:
+        _one_of("sampler", self.sampler, Sampler)
+        _one_of("spacing", self.spacing, Spacing)
+        _one_of("variance", self.variance, Variance)
+        _within("steps", self.steps, 1, 1000)
+        _within("seed", self.seed, 0, MAX_SEED)
+        _finite("guidance", self.guidance, -100, 100)
+        _finite("eta", self.eta, 0, 1)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One run. The defaults are the preset `seed`."""
+
+    preset: Preset = "seed"
+    model: ModelConfig = field(default_factory=ModelConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    epochs: int = 10
+    steps: int | None = None
+    """An upper bound on steps, where the run is not to end with an epoch."""
+    batch_size: int = 128
+    lr: float = 1e-3
+    lr_schedule: LrSchedule = "cosine"
+    """cosine: warm-up, then a cosine down to 0; constant: the seed to the letter, no warm-up."""
+    warmup: int = 200
+    """Steps of linear warm-up before the cosine."""
+    label_dropout: float = 0.1
+    """How often a label is withheld, so that guidance has an unconditional half."""
+    ema: float = 0.999
+    """The average's final decay; it warms up as (1 + step) / (10 + step)."""
+    clip: float = 1.0
+    """Largest norm of the gradient."""
+    seed: int = 0
+    limit: int | None = None
+    """Train on the first `limit` images only (trials and tests)."""
+    preview_every: int = 100
+    """Steps between previews of the ten digits from fixed noise; 0 for none."""
+    save_minutes: float = 5.0
+    """Minutes between saves of the training state, beside one at each epoch's end."""
+    compile: bool = False
+    """torch.compile the network (worth it on CUDA)."""
+
+    def __post_init__(self) -> None:
+        _one_of("preset", self.preset, Preset)
+        _one_of("lr-schedule", self.lr_schedule, LrSchedule)
+        _within("epochs", self.epochs, 1, 100_000)
+        if self.steps is not None:
+            _within("steps", self.steps, 1, 100_000_000)
+        _within("batch-size", self.batch_size, 1, TRAIN_IMAGES)
+        _within("warmup", self.warmup, 0, 1_000_000)
+        _within("seed", self.seed, 0, MAX_SEED)
+        _within("preview_every", self.preview_every, 0, 1_000_000)
+        _finite("lr", self.lr, 0, 10)
+        if self.lr == 0:
+            raise SettingError("lr 0 trains nothing; the seed's is 0.001")
+        _finite("label_dropout", self.label_dropout, 0, 1)
+        _finite("ema", self.ema, 0, 1)
+        _finite("clip", self.clip, 0)
+        _finite("save_minutes", self.save_minutes, 0)
+        if not isinstance(self.compile, bool):
+            raise SettingError(f"compile {self.compile!r} is neither true nor false")
+        if self.limit is not None:
+            _within("limit", self.limit, 1, TRAIN_IMAGES)
+
+    @property
+    def images(self) -> int:
+        """Training images an epoch."""
+        return self.limit or TRAIN_IMAGES
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """469 for 60,000 images in batches of 128; the last batch of an epoch has 96."""
+        return math.ceil(self.images / self.batch_size)
+
+    @property
+    def total_steps(self) -> int:
+        """Where the run ends: the epochs' steps, or `steps` if that comes first."""
+        planned = self.epochs * self.steps_per_epoch
+        return planned if self.steps is None else min(planned, self.steps)
+
+
+PRESETS: Mapping[Preset, TrainConfig] = {
+    "seed": TrainConfig(),
+    "quick": TrainConfig(
+        preset="quick", model=ModelConfig(channels=(32, 64, 128)), epochs=2, lr=2e-3, warmup=50, ema=0.99, preview_every=50, save_minutes=1.0
+    ),
+}
+
+
+# --- to and from JSON -------------------------------------------------------------------------------------------------
+
+C = TypeVar("C", ModelConfig, ScheduleConfig, SampleConfig, TrainConfig)
+_NESTED: Mapping[str, type[ModelConfig] | type[ScheduleConfig]] = {"model": ModelConfig, "schedule": ScheduleConfig}
+
+
+def to_dict(config: ModelConfig | ScheduleConfig | SampleConfig | TrainConfig) -> dict[str, Any]:
+    """The configuration as JSON values."""
+    return asdict(config)
+
+
+def from_dict(cls: type[C], values: object) -> C:
+    """The reverse of `to_dict`. Raises SettingError for anything that is not one: unknown or ill-typed fields, bad values."""
+    if not isinstance(values, Mapping):
+        raise SettingError(f"{cls.__name__} is not a table of settings")
+    unknown = set(values) - {f.name for f in fields(cls)}
+    if unknown:
+        raise SettingError(f"{cls.__name__} has no field {sorted(map(str, unknown))[0]!r}; it may come from a newer digitty")
+    given: dict[str, Any] = {k: from_dict(_NESTED[k], v) if k in _NESTED else v for k, v in values.items()}
+    try:
+        config = cls(**given)
+        hash(config)  # a list where a number belongs
+    except (TypeError, AttributeError) as error:
+        raise SettingError(f"{cls.__name__} has a field of the wrong type: {error}") from None
+    return config
+
+
+def changed(config: C, **changes: Any) -> C:
+    """`config` with every change that is not None. Raises SettingError as the constructor does."""
+    return replace(config, **{k: v for k, v in changes.items() if v is not None})

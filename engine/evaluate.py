@@ -1,0 +1,226 @@
+"""The job that judges drawn digits, and the figures it reports. The figures are functions of tensors and know no network.
+
+Those that take long are generators: they yield a Tick after each bounded piece of work and return their value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine import data
+from engine.classifier import Classifier, load_classifier
+from engine.config import to_dict
+from engine.device import clear_errors
+from engine.drawing import BATCH, ImageNoise, Stopwatch, denoising
+from engine.events import EvaluateDone, EvaluateProgress, Event, Preparing, Tick
+from engine.images import to_uint8
+from engine.jobs import EvaluateRequest
+from engine.samplers import Step
+from engine.shelf import Artist, Shelf
+
+K = 5
+"""Neighbours that make the balls of precision, recall and coverage (Naeem et al. 2020 advise 5)."""
+MOST = 10_000
+"""Pictures a side in comparisons: as many as MNIST has test images."""
+LEAST = 100
+"""Below this a Fréchet distance on 64 features, or a neighbourhood, says nothing."""
+ROWS = 256
+"""Rows of a distance matrix at once: 0.1 s on one CPU core against 10,000 pictures in pixels."""
+Z = 1.959964
+"""The normal quantile of a two-sided 95% interval."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The figures of one evaluation. A comparison of too few pictures is None."""
+
+    count: int
+    accuracy: float
+    """The share that the classifier reads as the label asked for."""
+    accuracy_interval: tuple[float, float]
+    """Wilson's, 95%."""
+    class_accuracy: tuple[float | None, ...]
+    """For each digit asked for."""
+    compared: int
+    """Pictures on each side of what follows: drawn, test and training images, equally many."""
+    frechet: float | None
+    """Fréchet distance on the classifier's features, drawn against test images."""
+    frechet_floor: float | None
+    """The same, training against test images: what perfect drawings would score."""
+    frechet_ratio: float | None
+    precision: float | None
+    """The share of drawn digits that look like a test image."""
+    recall: float | None
+    """The share of test images that look like something drawn."""
+    coverage: float | None
+    """The share of test images that have something drawn near."""
+    memorisation: float
+    """Mean distance in pixels to the nearest training image by that to the nearest test image, of 10,000 each; well below 1 is copying."""
+    classifier: dict[str, Any]
+    """Which features and judgement: their width, and the accuracy on the test images."""
+    weights: str
+    sample: dict[str, Any]
+    engine: dict[str, Any]
+    seconds: float
+    """Spent on the evaluation itself."""
+
+
+# --- the job ----------------------------------------------------------------------------------------------------------
+
+
+def evaluate(shelf: Shelf, request: EvaluateRequest) -> Iterator[Event]:
+    """See `Jobs.evaluate`. Draws label i % 10 from noise i, so the first n of a larger evaluation are the same digits."""
+    watch = Stopwatch()
+    for event in _told(shelf, request, watch):
+        with watch.away():
+            yield event
+
+
+def _told(shelf: Shelf, request: EvaluateRequest, watch: Stopwatch) -> Iterator[Event]:
+    """What may fail goes first: nobody waits minutes to hear of a damaged file."""
+    yield Preparing("reading the weights and MNIST")
+    judge = load_classifier(shelf.device)
+    test, train = (_subset(data.load(split, shelf.device)[0]) for split in (False, True))
+    artist: Artist | None = None
+    for found in shelf.artist(request.weights):
+        if isinstance(found, Artist):
+            artist = found
+        else:
+            yield found
+    assert artist is not None
+    with clear_errors(str(artist.device)):
+        drawn = yield from _drawn(artist, request, watch)
+        report = yield from _judged(judge, drawn, test, train)
+    told = {"weights": str(artist.weights), "sample": to_dict(request.sample), "engine": asdict(artist.told), "seconds": round(watch.spent(), 2)}
+    yield EvaluateDone(asdict(Report(**report, **told)))
+
+
+def _subset(images: Tensor) -> Tensor:
+    """MOST of the images (N, 28, 28) in a fixed random order, so that its first n are a fair sample too."""
+    return images[data.order(0, 0, len(images))[:MOST].to(images.device)]
+
+
+def _drawn(artist: Artist, request: EvaluateRequest, watch: Stopwatch) -> Generator[Event, None, Tensor]:
+    """The digits, (count, 28, 28) uint8 on the device."""
+    count, sample, size = request.count, request.sample, BATCH[artist.device.type]
+    images, told = [], -math.inf
+    for first in range(0, count, size):
+        indices = range(first, min(first + size, count))
+        noise = ImageNoise(sample.seed, indices, artist.device)
+        step: Step | None = None
+        for step in denoising(artist, [i % 10 for i in indices], sample, noise(), noise):
+            due = watch.wall() - told >= 0.2
+            told = watch.wall() if due else told
+            yield EvaluateProgress("drawing", first + len(indices) * step.i // step.n, count) if due else Tick()
+        assert step is not None
+        finished = to_uint8(step.x)
+        images.append(torch.frombuffer(bytearray(finished.data), dtype=torch.uint8).view(-1, finished.height, finished.width))
+    return torch.cat(images).to(artist.device)
+
+
+def _judged(judge: Classifier, drawn: Tensor, test: Tensor, train: Tensor) -> Generator[Event, None, dict[str, Any]]:
+    """The figures that depend on the pictures alone, by their names in Report. Comparisons are at equal counts: all of them depend on it."""
+    n = min(len(drawn), MOST)
+    features, logits = yield from _read(judge, drawn, "judging")
+    right = logits.argmax(1) == torch.arange(len(drawn)) % 10
+    report: dict[str, Any] = {
+        "count": len(drawn),
+        "accuracy": float(right.double().mean()),
+        "accuracy_interval": wilson(int(right.sum()), len(drawn)),
+        "class_accuracy": tuple(float(right[digit::10].double().mean()) if digit < len(drawn) else None for digit in range(10)),
+        "compared": n,
+        "classifier": {"features": features.shape[1], "test_accuracy": judge.test_accuracy},
+        **dict.fromkeys(("frechet", "frechet_floor", "frechet_ratio", "precision", "recall", "coverage")),
+    }
+    if n >= LEAST:
+        real, _ = yield from _read(judge, test[:n], "reading test images")
+        other, _ = yield from _read(judge, train[:n], "reading training images")
+        yield EvaluateProgress("comparing", 0, 1)
+        distance, floor = frechet(features[:n], real), frechet(other, real)
+        report |= {"frechet": distance, "frechet_floor": floor, "frechet_ratio": distance / floor if floor > 0 else None}
+        report |= yield from neighbourhoods(real, features[:n])
+    yield EvaluateProgress("looking for copies", 0, 1)
+    report["memorisation"] = yield from memorisation(drawn[:n], train, test)
+    return report
+
+
+def _read(judge: Classifier, images: Tensor, what: str) -> Generator[Event, None, tuple[Tensor, Tensor]]:
+    """Features (N, 64) and logits (N, 10) on the CPU, the features in float64."""
+    read = []
+    for rows in images.split(ROWS):
+        features, logits = judge.features_and_logits(rows)
+        read.append((features.cpu().double(), logits.cpu()))
+        yield EvaluateProgress(what, sum(len(f) for f, _ in read), len(images))
+    return torch.cat([f for f, _ in read]), torch.cat([g for _, g in read])
+
+
+# --- the figures ------------------------------------------------------------------------------------------------------
+
+
+def wilson(right: int, n: int) -> tuple[float, float]:
+    """The 95% score interval of a share (Wilson 1927, eq. 4): unlike p ± z sqrt(p (1 - p) / n), no point at 100%."""
+    p, z2 = right / n, Z * Z
+    centre, half = p + z2 / (2 * n), Z * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
+    return max(0.0, (centre - half) / (1 + z2 / n)), min(1.0, (centre + half) / (1 + z2 / n))
+
+
+def frechet(a: Tensor, b: Tensor) -> float:
+    """Between Gaussians fitted to a (N, d) and b (M, d), squared (Dowson & Landau 1982; Heusel et al. 2017, eq. 6):
+
+    |mu_a - mu_b|² + tr(A + B - 2 (A B)^(1/2)). The trace of (A B)^(1/2) is that of (A^(1/2) B A^(1/2))^(1/2), whose
+    argument is symmetric; so singular covariances do no harm.
+    """
+    a, b = a.double(), b.double()
+    A, B = torch.cov(a.T), torch.cov(b.T)
+    values, vectors = torch.linalg.eigh(A)
+    root = vectors * values.clamp(min=0).sqrt() @ vectors.T
+    both = torch.linalg.eigvalsh(root @ B @ root).clamp(min=0).sqrt().sum()
+    return max(0.0, float((a.mean(0) - b.mean(0)).square().sum() + A.trace() + B.trace() - 2 * both))
+
+
+def neighbourhoods(real: Tensor, fake: Tensor, k: int = K) -> Generator[Event, None, dict[str, float]]:
+    """precision and recall (Kynkäänniemi et al. 2019, eq. 1 and 2) and coverage (Naeem et al. 2020, eq. 6); real (N, d), fake (M, d).
+
+    A picture's ball reaches to its k-th nearest neighbour of its own kind, itself not counted. Precision: fakes within
+    any real ball. Recall: reals within any fake ball. Coverage: real balls with a fake inside.
+    """
+    real_radii = yield from by_rows(real, lambda rows: _nearest(rows, real, k + 1))  # k + 1: each is its own nearest
+    fake_radii = yield from by_rows(fake, lambda rows: _nearest(rows, fake, k + 1))
+    precision = yield from by_rows(fake, lambda rows: (torch.cdist(rows, real) <= real_radii).any(1))
+    recall = yield from by_rows(real, lambda rows: (torch.cdist(rows, fake) <= fake_radii).any(1))
+    nearest_fake = yield from by_rows(real, lambda rows: _nearest(rows, fake, 1))
+    shares = {"precision": precision, "recall": recall, "coverage": nearest_fake <= real_radii}
+    return {name: float(share.double().mean()) for name, share in shares.items()}
+
+
+def memorisation(drawn: Tensor, train: Tensor, test: Tensor) -> Generator[Event, None, float]:
+    """Mean distance from the drawn (N, 28, 28) uint8 to the nearest of train by that to the nearest of test, as many, in pixels.
+
+    Near 1 where training images are no nearer than unseen ones (the ratio of Carlini et al. 2023, section 5.3, over sets); 0 for copies.
+    """
+    distances = []
+    for images in (train, test):
+        others = images.flatten(1).float()
+        nearest = yield from by_rows(drawn.flatten(1).float(), lambda rows, others=others: _nearest(rows, others, 1))  # type: ignore[misc]
+        distances.append(float(nearest.double().mean()))
+    return distances[0] / distances[1] if distances[1] > 0 else 1.0
+
+
+def by_rows(x: Tensor, function: Callable[[Tensor], Tensor]) -> Generator[Event, None, Tensor]:
+    """function of ROWS rows of x (N, d) at a time, put together: (N,)."""
+    parts = []
+    for rows in x.split(ROWS):
+        parts.append(function(rows))
+        yield Tick()
+    return torch.cat(parts)
+
+
+def _nearest(rows: Tensor, others: Tensor, k: int) -> Tensor:
+    """The distance from each row (R, d) to its k-th nearest of the others (N, d), or to the farthest where there are fewer; (R,)."""
+    return torch.cdist(rows, others).topk(min(k, len(others)), largest=False).values[:, -1]

@@ -1,0 +1,132 @@
+"""Pictures: tensors -> uint8, strips and grids, PNG with the recipe in its metadata, GIF, NPZ. Knows no network."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image, PngImagePlugin
+
+from engine.errors import OutputError
+from engine.events import Images, Recipe
+from engine.files import write_whole
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SCALE = 8
+"""Nearest-neighbour enlargement of saved pictures."""
+ENDINGS = (".png", ".npz", ".gif")
+
+
+def to_uint8(x: Tensor) -> Images:
+    """(N, 1, H, W) in [-1, 1], clipped -> Images on the CPU."""
+    import torch
+
+    grey = ((x.float().clamp(-1, 1) + 1) * 127.5).round().to("cpu", torch.uint8)
+    n, _, h, w = grey.shape
+    return Images(grey.numpy().tobytes(), n, h, w)
+
+
+def picture(images: Images, columns: int, gap: int = 0) -> Image.Image:
+    """The images side by side, `columns` a row, as a grey Pillow image."""
+    columns = max(1, min(columns, len(images)))
+    rows = -(-len(images) // columns)
+    w, h = images.width + gap, images.height + gap
+    sheet = Image.new("L", (columns * w - gap, rows * h - gap))
+    for i, data in enumerate(images):
+        sheet.paste(Image.frombytes("L", (images.width, images.height), data), (i % columns * w, i // columns * h))
+    return sheet
+
+
+def columns_for(count: int) -> int:
+    """A pleasant number of columns: ten as 2×5, sixteen as 4×4, few in one row."""
+    if count <= 5:
+        return max(1, count)
+    return next((c for c in range(round(count**0.5) + 1, count // 2 + 1) if count % c == 0 and c <= 10), min(10, round(count**0.5 + 0.49)))
+
+
+def recipe_json(recipe: Recipe) -> dict[str, Any]:
+    """All that decides the pictures, as JSON values."""
+    return {"format": "digitty-recipe", "version": 1, **asdict(recipe)}
+
+
+def save(path: Path, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
+    """By its ending: a PNG (8×), a GIF of the denoising, or an NPZ with `images` and `labels`. Raises OutputError."""
+    {".png": _save_png, ".gif": _save_gif, ".npz": _save_npz}[checked(path).suffix.lower()](path, recipe, images, frames)
+
+
+def checked(path: Path, endings: Sequence[str] = ENDINGS) -> Path:
+    """The path, if a file with one of these endings can be written there. Raises OutputError that says what would be right."""
+    if path.suffix.lower() not in endings:
+        raise OutputError(f"{path} ends in none of {', '.join(endings)}")
+    if not path.parent.is_dir():
+        raise OutputError(f"no folder {path.parent}; make it first or choose another")
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name a file")
+    probe = path if path.exists() else path.parent
+    if not os.access(probe, os.W_OK) or not os.access(path.parent, os.W_OK):
+        raise OutputError(f"{probe} is not writable; choose another place")
+    return path
+
+
+def _save_png(path: Path, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
+    write_whole(path, lambda file: file.write(png_bytes(images, recipe)), OutputError)
+
+
+def png_bytes(images: Images, recipe: Recipe) -> bytes:
+    """An 8× PNG whose text chunk `digitty` holds the recipe."""
+    sheet = picture(images, columns_for(len(images)), gap=1)
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Software", "digitty")
+    text.add_text("digitty", json.dumps(recipe_json(recipe)))
+    buffer = io.BytesIO()
+    sheet.resize((sheet.width * SCALE, sheet.height * SCALE), Image.Resampling.NEAREST).save(buffer, "PNG", pnginfo=text, optimize=True)
+    return buffer.getvalue()
+
+
+def _save_gif(path: Path, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
+    columns, scale = columns_for(len(images)), SCALE if len(images) <= 16 else 4
+    pictures = [picture(frame, columns, gap=1) for frame in frames]
+    pictures = [p.resize((p.width * scale, p.height * scale), Image.Resampling.NEAREST) for p in pictures]
+    each = max(40, min(200, 3000 // len(pictures)))  # milliseconds: about three seconds of denoising, then a rest
+    comment = json.dumps(recipe_json(recipe)).encode()[:65000]
+
+    def write(file: Any) -> None:
+        durations = [each] * (len(pictures) - 1) + [2000]
+        pictures[0].save(file, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0, comment=comment)
+
+    write_whole(path, write, OutputError)
+
+
+def _save_npz(path: Path, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
+    import numpy as np
+
+    arrays = {
+        "images": np.frombuffer(images.data, np.uint8).reshape(len(images), images.height, images.width),
+        "labels": np.array([-1 if label is None else label for label in recipe.labels], np.int64),
+        "recipe": np.array(json.dumps(recipe_json(recipe))),
+    }
+    write_whole(path, lambda file: np.savez_compressed(file, **arrays), OutputError)
+
+
+def save_strip(path: Path, images: Images) -> None:
+    """The images in one row, not enlarged: a run's preview."""
+    write_whole(path, lambda file: picture(images, len(images)).save(file, "PNG"))
+
+
+def load_strip(path: Path) -> Images | None:
+    """The reverse of `save_strip`; None where the file is not one."""
+    try:
+        with Image.open(path) as image:
+            if image.format != "PNG" or image.mode != "L" or image.height != 28 or not 28 <= image.width <= 28 * 64 or image.width % 28:
+                return None
+            count = image.width // 28
+            return Images(b"".join(image.crop((i * 28, 0, i * 28 + 28, 28)).tobytes() for i in range(count)), count)
+    except (OSError, ValueError, SyntaxError):
+        return None

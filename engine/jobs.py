@@ -1,0 +1,109 @@
+"""The front door: what can be asked of the engine, and the jobs that answer as generators of events. torch is imported inside them.
+
+To cancel a job is to stop pulling and close it; to pause it is not to pull. Each pull does a bounded piece of work.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from engine.config import MAX_COUNT, Device, Precision, SampleConfig, TrainConfig
+from engine.errors import SettingError
+from engine.events import Event, Preparing
+
+if TYPE_CHECKING:
+    from engine.shelf import Shelf
+
+
+@dataclass(frozen=True)
+class DrawRequest:
+    """Which pictures to draw, how, and with which weights."""
+
+    labels: tuple[int | None, ...]
+    """None draws without a label."""
+    sample: SampleConfig = field(default_factory=SampleConfig)
+    indices: tuple[int, ...] | None = None
+    """Image i takes its noise from (seed, indices[i]); by default its own place. Equal indices share their noise."""
+    weights: str = "shipped"
+    """shipped, RUN, RUN:best, RUN:live, or a file"""
+    fps: float = 15.0
+    """Frames a second at most; 0 for the finished pictures alone."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.labels) <= MAX_COUNT:
+            raise SettingError(f"{len(self.labels)} digits is outside 1 to {MAX_COUNT:,}")
+        if self.indices is not None and len(self.indices) != len(self.labels):
+            raise SettingError(f"{len(self.indices)} noise indices do not fit {len(self.labels)} digits")
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """A new run, or one to go on with."""
+
+    config: TrainConfig = field(default_factory=TrainConfig)
+    run: str | None = None
+    """The new run's name; by default the next free one of its preset."""
+    resume: str | None = None
+    """An existing run to go on with; `config` is then its own, but for epochs and steps."""
+
+
+@dataclass(frozen=True)
+class EvaluateRequest:
+    """How many digits to draw and judge, and how they are drawn."""
+
+    count: int = 1000
+    sample: SampleConfig = field(default_factory=SampleConfig)
+    weights: str = "shipped"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.count <= MAX_COUNT:
+            raise SettingError(f"count {self.count} is outside 1 to {MAX_COUNT:,}")
+
+
+class Jobs:
+    """The jobs of one process, which share a device, the weights in memory and the trainers that run. For one thread at a time."""
+
+    def __init__(self, device: Device = "auto", precision: Precision = "auto") -> None:
+        self._device, self._precision = device, precision
+        self._shelf: Shelf | None = None
+
+    def draw(self, request: DrawRequest) -> Iterator[Event]:
+        """Preparing…, DrawStarted, Frame…, DrawDone."""
+        yield from self._loading()
+        from engine.drawing import draw
+
+        yield from draw(self._open(), request)
+
+    def train(self, request: TrainRequest) -> Iterator[Event]:
+        """Preparing…, TrainStarted, then TrainStep, Preview, EpochDone and Saved as they come, TrainDone. Closing it saves."""
+        yield from self._loading()
+        from engine.training import train
+
+        yield from train(self._open(), request)
+
+    def evaluate(self, request: EvaluateRequest) -> Iterator[Event]:
+        """EvaluateProgress…, EvaluateDone."""
+        yield from self._loading()
+        from engine.evaluate import evaluate
+
+        yield from evaluate(self._open(), request)
+
+    def warm_up(self) -> Iterator[Event]:
+        """Everything a first drawing waits for: torch, the shipped weights, the choice of precision."""
+        yield from self._loading()
+        shelf = self._open()
+        yield from shelf.prepare("shipped")
+
+    def _loading(self) -> Iterator[Event]:
+        if "torch" not in sys.modules:
+            yield Preparing("loading torch")
+
+    def _open(self) -> Shelf:
+        if self._shelf is None:
+            from engine.shelf import Shelf
+
+            self._shelf = Shelf(self._device, self._precision)
+        return self._shelf

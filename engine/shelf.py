@@ -1,0 +1,138 @@
+"""What the jobs of one process share: the device, how numbers are held there, weights ready to draw with, and the trainers that run."""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from engine import checkpoint, config, device, events, paths, runs
+from engine.checkpoint import Loaded
+from engine.errors import RunError
+from engine.schedule import NoiseSchedule
+from engine.trainer import Trainer
+from engine.unet import UNet
+
+SHIPPED = paths.ASSETS / "weights" / "digitty.safetensors"
+KEEP = 3
+"""Networks kept ready."""
+
+
+@dataclass(frozen=True)
+class Artist:
+    """A network ready to draw: cast, placed, and named."""
+
+    network: UNet
+    schedule: NoiseSchedule
+    weights: events.Weights
+    how: device.Numerics
+    device: torch.device
+
+    @property
+    def told(self) -> events.Engine:
+        return self.how.told(self.device)
+
+
+class Shelf:
+    """Raises DeviceError at once where the device is missing."""
+
+    def __init__(self, name: config.Device = "auto", precision: config.Precision = "auto") -> None:
+        self.device = device.choose(name)
+        self.precision = precision
+        self.training: dict[str, Trainer] = {}
+        """The trainers of this process, by run."""
+        self._how: dict[tuple[config.ModelConfig, bool], device.Numerics] = {}
+        self._ready: OrderedDict[tuple[object, ...], Artist] = OrderedDict()
+
+    def numerics(self, model: config.ModelConfig, training: bool) -> Iterator[events.Event]:
+        """Measures, once, how to hold numbers for this network; `how` then knows."""
+        if (model, training) in self._how:
+            return
+        for found in device.measured(self.device, model, training, self.precision):
+            if isinstance(found, device.Numerics):
+                self._how[model, training] = found
+            else:
+                yield events.Preparing(found)
+
+    def how(self, model: config.ModelConfig, training: bool) -> device.Numerics:
+        return self._how[model, training]
+
+    def prepare(self, weights: str) -> Iterator[events.Event]:
+        """Loads weights and chooses a precision for them, then says Ready. `artist` then answers at once."""
+        yield events.Preparing("reading the weights")
+        key, loaded = self._find(weights)
+        if loaded is not None:
+            yield from self.numerics(loaded.model, training=False)
+            self._shelve(key, loaded)
+        ready = self._ready[key]
+        yield events.Ready(ready.told, ready.weights)
+
+    def artist(self, weights: str) -> Iterator[events.Event | Artist]:
+        """What there is to prepare, then the Artist. `weights` is shipped, RUN, RUN:best, RUN:live or a file."""
+        key, loaded = self._find(weights)
+        if loaded is not None:
+            yield from self.numerics(loaded.model, training=False)
+            self._shelve(key, loaded)
+        self._ready.move_to_end(key)
+        yield self._ready[key]
+
+    def _find(self, weights: str) -> tuple[tuple[object, ...], Loaded | None]:
+        """A key that changes with the weights, and the weights themselves where they are not ready yet."""
+        name, _, kind = weights.partition(":")
+        trainer = self.training.get(name)
+        if trainer and kind in ("", "latest", "live"):
+            kind = "live" if kind == "live" else "average"
+            key: tuple[object, ...] = ("training", name, trainer.step, kind)
+            tensors = (trainer.model if kind == "live" else trainer.ema.model).state_dict()
+            return key, None if key in self._ready else Loaded(tensors, trainer.config.model, trainer.config.schedule, trainer.step, name, kind)
+        path, _, _ = located(weights)
+        key = _stamp(path)
+        return key, None if key in self._ready else find_weights(weights)
+
+    def _shelve(self, key: tuple[object, ...], loaded: Loaded) -> None:
+        how = self.how(loaded.model, training=False)
+        with torch.device("meta"):
+            network = UNet(loaded.model)
+        network.load_state_dict(loaded.tensors, assign=True)
+        network = how.cast(copy.deepcopy(network) if key[0] == "training" else network, self.device).eval().requires_grad_(False)
+        weights = events.Weights(loaded.run, loaded.step, loaded.kind)
+        self._ready[key] = Artist(network, NoiseSchedule(loaded.schedule), weights, how, self.device)
+        while len(self._ready) > KEEP:
+            self._ready.popitem(last=False)
+
+
+def located(weights: str) -> tuple[Path, str, str | None]:
+    """The file that holds the weights, their name and kind, for shipped, RUN, RUN:latest, RUN:best or a file. Raises RunError or CheckpointError."""
+    if weights == "shipped":
+        return SHIPPED, "shipped", None
+    path = Path(weights).expanduser()
+    if path.suffix in (".safetensors", ".pth") or "/" in weights:
+        return path, path.name, None
+    name, _, kind = weights.partition(":")
+    if kind not in ("", "latest", "best", "live"):
+        raise RunError(f"weights {weights!r}: after the run's name comes :latest, :best or :live")
+    run = runs.find(name)
+    if kind == "live":
+        raise RunError(f"run {name} does not train in this process; use {name}:latest or {name}:best")
+    return (run.best_path, name, "best") if kind == "best" else (runs.latest_state(run), name, "average")
+
+
+def find_weights(weights: str) -> Loaded:
+    """Weights from wherever `located` finds them. Raises RunError or CheckpointError."""
+    path, name, kind = located(weights)
+    if path.suffix == ".pt":
+        return checkpoint.average_of(*checkpoint.load_state(path), name)
+    return replace(loaded := checkpoint.load_weights(path), run=name, kind=kind or loaded.kind)
+
+
+def _stamp(path: Path) -> tuple[object, ...]:
+    """A key that changes when the file does."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return (str(path), 0, 0)
+    return (str(path), stat.st_mtime_ns, stat.st_size)

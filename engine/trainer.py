@@ -1,0 +1,164 @@
+"""One optimiser step of eps-prediction, and the state it leaves. Knows no files, no events, no screen."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine import data
+from engine.config import TrainConfig
+from engine.device import Numerics
+from engine.ema import EMA
+from engine.errors import DivergedError
+from engine.schedule import NoiseSchedule
+from engine.unet import NO_LABEL, UNet
+
+UNREAD = 256
+"""Losses that may wait on the device before they must be read."""
+
+
+class Trainer:
+    """Minimises E |eps - eps_theta(x_t, t, c)|² (Ho et al. 2020, eq. 14) with Adam.
+
+    A step never waits for the device: losses stay there until `read`, and a flag there notes the first step whose loss
+    or gradient is not finite and keeps that update and all later ones out of weights, optimiser and average.
+    The order of the data is a pure function of (seed, epoch), noise and timesteps of (seed, step): any step can be
+    resumed exactly.
+    """
+
+    def __init__(self, config: TrainConfig, images: Tensor, labels: Tensor, how: Numerics, device: torch.device) -> None:
+        """images (N, 28, 28) uint8 and labels (N,) int64 on the device."""
+        self.config, self.device, self.how = config, device, how
+        self.images, self.labels = images, labels
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(data.mix(config.seed, 0, 2))
+            self.model = how.place(UNet(config.model), device).train()
+        self.ema = EMA(self.model, config.ema)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), config.lr, fused=True)
+        self.network = torch.compile(self.model) if config.compile else self.model
+        self.step = 0
+        """Optimiser steps done."""
+        self.best = math.inf
+        """The lowest epoch average."""
+        self._sqrt_alpha_bar, self._sqrt_one_minus_alpha_bar = NoiseSchedule(config.schedule).on(device)
+        self._generator = torch.Generator(device)
+        self._losses = torch.zeros(UNREAD, device=device)
+        self._read_up_to = 0
+        self._bad = torch.full((), -1, device=device, dtype=torch.long)  # the first step that was not finite
+        self._epoch_sum = torch.zeros((), device=device, dtype=torch.float64 if device.type != "mps" else torch.float32)
+        self._order: tuple[int, Tensor] | None = None
+
+    @property
+    def epoch(self) -> int:
+        """The epoch under way, from 0."""
+        return self.step // self.config.steps_per_epoch
+
+    @property
+    def unread(self) -> int:
+        """Steps whose loss is still on the device."""
+        return self.step - self._read_up_to
+
+    def train_step(self) -> None:
+        """One optimiser step, without waiting for the device. At most UNREAD of them between reads."""
+        if self.unread >= UNREAD:
+            raise RuntimeError("read() the losses first")
+        x_t, t, label, eps = self._batch()
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr_at(self.config, self.step)
+        self.optimizer.zero_grad(set_to_none=True)
+        with self.how.autocast(self.device):
+            predicted = self.network(x_t, t, label)
+        loss = (predicted.float() - eps).square().mean()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip or math.inf)
+        keep = self._watch(loss.detach(), norm)
+        # fused Adam leaves weights and moments alone where found_inf is 1: the hook that GradScaler uses
+        self.optimizer.found_inf = 1 - keep  # type: ignore[attr-defined]
+        self.optimizer.grad_scale = None  # type: ignore[attr-defined]
+        self.optimizer.step()
+        self.ema.update(self.step, keep)
+        self._losses[self.step % UNREAD] = loss.detach()
+        self._epoch_sum += loss.detach() * len(x_t)
+        self.step += 1
+
+    def read(self) -> list[float]:
+        """The losses since the last read; waits for the device. Raises DivergedError where one was not finite."""
+        first, self._read_up_to = self._read_up_to, self.step
+        slots = torch.arange(first, self.step, device=self.device) % UNREAD
+        *losses, bad = torch.cat([self._losses[slots], self._bad[None].float()]).tolist()
+        if bad >= 0:
+            at = int(self._bad)  # float32 holds whole numbers up to 2^24 only
+            raise DivergedError(
+                f"the loss is not finite at step {at + 1}; the last good state is kept. Lower --lr (now {self.config.lr:g}) or use --precision fp32", at + 1
+            )
+        return losses
+
+    def end_epoch(self) -> float:
+        """The average loss an image of the epoch that the last step ended; starts a new sum. Waits for the device."""
+        average = float(self._epoch_sum) / self.config.images
+        self._epoch_sum.zero_()
+        self.best = min(self.best, average)
+        return average
+
+    def state(self) -> dict[str, Any]:
+        """All that a resumed run needs, as tensors and plain values. Raises DivergedError rather than give a bad one."""
+        self._check()
+        return {
+            "step": self.step,
+            "best": self.best,
+            "epoch_sum": float(self._epoch_sum),
+            "model": self.model.state_dict(),
+            "ema": self.ema.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """The reverse of `state`. Raises KeyError, TypeError, ValueError or RuntimeError where it does not fit; checkpoint.py says it better."""
+        self.model.load_state_dict(state["model"])
+        self.ema.model.load_state_dict(state["ema"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step = self._read_up_to = int(state["step"])
+        self.best = float(state["best"])
+        self._epoch_sum.fill_(float(state["epoch_sum"]))
+
+    def _batch(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """x_t, t, label (dropped where guidance is to learn no label) and eps of the coming step."""
+        config = self.config
+        epoch, k = divmod(self.step, config.steps_per_epoch)
+        if self._order is None or self._order[0] != epoch:
+            self._order = epoch, data.order(config.seed, epoch, config.images).to(self.device)
+        chosen = self._order[1][k * config.batch_size : (k + 1) * config.batch_size]
+        n = len(chosen)
+        x0, label = data.to_x0(self.images[chosen]), self.labels[chosen]
+        rng = self._generator.manual_seed(data.mix(config.seed, self.step, 3))
+        eps = torch.randn(x0.shape, device=self.device, generator=rng)
+        t = torch.randint(config.schedule.T, (n,), device=self.device, generator=rng)
+        dropped = torch.rand(n, device=self.device, generator=rng) < config.label_dropout
+        x_t = self._sqrt_alpha_bar[t].view(-1, 1, 1, 1) * x0 + self._sqrt_one_minus_alpha_bar[t].view(-1, 1, 1, 1) * eps
+        return x_t.contiguous(memory_format=self.how.format), t, label.masked_fill(dropped, NO_LABEL), eps
+
+    def _watch(self, loss: Tensor, norm: Tensor) -> Tensor:
+        """1 while every step so far was finite, else 0; on the device."""
+        good = torch.isfinite(loss) & torch.isfinite(norm)
+        self._bad = torch.where((self._bad < 0) & ~good, self.step, self._bad)
+        return (self._bad < 0).float()
+
+    def _check(self) -> None:
+        if self.unread:
+            raise RuntimeError("read() the losses before the state")
+        if int(self._bad) >= 0:
+            raise DivergedError(f"the loss is not finite at step {int(self._bad) + 1}", int(self._bad) + 1)
+
+
+def lr_at(config: TrainConfig, step: int) -> float:
+    """The learning rate of a step (from 0): warm-up, then half a cosine down to 0 at the run's end; or constant."""
+    if config.lr_schedule == "constant":
+        return config.lr
+    warmup = min(config.warmup, config.total_steps // 2)
+    if step < warmup:
+        return config.lr * (step + 1) / warmup
+    done = (step - warmup) / max(1, config.total_steps - warmup)
+    return config.lr * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))

@@ -1,0 +1,106 @@
+"""What the tests share: a home of their own, MNIST unpacked once, tiny configurations, and fakes at the engine's one seam.
+
+torch is imported inside the fixtures alone, so that light tests stay light.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # tests/engine must not be taken for the package `engine`
+
+if TYPE_CHECKING:
+    from engine.config import TrainConfig
+    from engine.denoiser import Denoise
+    from engine.events import Event
+    from engine.jobs import Jobs
+    from engine.schedule import NoiseSchedule
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """DIGITTY_HOME, empty and this test's own."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("DIGITTY_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def unpacked_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder MNIST of a cache, 55 MB, for all tests to read."""
+    folder = tmp_path_factory.mktemp("shared")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIGITTY_HOME", str(folder))
+        from engine import data
+
+        return data.unpacked() / "MNIST"
+
+
+@pytest.fixture
+def mnist(home: Path, unpacked_once: Path) -> Path:
+    """The unpacked data set in this test's home; not to be written to."""
+    (home / "cache").mkdir(parents=True)
+    os.symlink(unpacked_once, home / "cache" / "MNIST")
+    return unpacked_once
+
+
+@pytest.fixture
+def tiny() -> TrainConfig:
+    """Four steps an epoch of the smallest network."""
+    from engine.config import ModelConfig, TrainConfig
+
+    model = ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16)
+    return TrainConfig(model=model, limit=60, batch_size=16, epochs=2, warmup=2, preview_every=0, save_minutes=1000.0)
+
+
+@pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """fp32 without the seconds that measuring precisions takes."""
+    from engine import device
+
+    def fp32(*_: object) -> Iterator[device.Numerics]:
+        yield device.Numerics("fp32", channels_last=False)
+
+    monkeypatch.setattr(device, "measured", fp32)
+
+
+@pytest.fixture
+def jobs(mnist: Path, unmeasured: None) -> Jobs:
+    """The front door, on the CPU in fp32, with MNIST at hand."""
+    from engine.jobs import Jobs
+
+    return Jobs("cpu", "fp32")
+
+
+@pytest.fixture
+def exact() -> Callable[[NoiseSchedule, float, float], Denoise]:
+    """The best possible denoiser where x_0 ~ N(mu, s²): E[x_0 | x_t] in closed form, and the eps that agrees."""
+    from torch import Tensor
+
+    def of(schedule: NoiseSchedule, mu: float, s: float) -> Denoise:
+        def denoise(x_t: Tensor, t: int) -> tuple[Tensor, Tensor]:
+            a = schedule.alpha_bar_at(t)
+            x0 = mu + a**0.5 * s**2 / (a * s**2 + 1 - a) * (x_t - a**0.5 * mu)
+            return x0, (x_t - a**0.5 * x0) / (1 - a) ** 0.5
+
+        return denoise
+
+    return of
+
+
+@pytest.fixture
+def endless() -> Callable[[], Iterator[Event]]:
+    """A job that never ends by itself."""
+    from engine.events import Tick
+
+    def job() -> Iterator[Event]:
+        while True:
+            yield Tick()
+
+    return job

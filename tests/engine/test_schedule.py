@@ -1,0 +1,150 @@
+"""The schedule against the closed-form table, a direct computation by Bayes' rule, and diffusers."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+from engine.config import ScheduleConfig, Spacing
+from engine.errors import SettingError
+from engine.schedule import NoiseSchedule
+
+LINEAR = NoiseSchedule()
+COSINE = NoiseSchedule(ScheduleConfig(kind="cosine"))
+SPACINGS: tuple[Spacing, ...] = ("quadratic", "logsnr", "linear", "leading")
+
+
+@pytest.mark.parametrize(
+    ("t", "alpha_bar", "root", "snr"),
+    [
+        (0, 0.9999, 0.99994999875, 9999),
+        (249, 0.524085373825, 0.723937410157, 1.101217),
+        (499, 0.078587242882, 0.280334162887, 0.0852899),
+        (999, 4.0358297653757e-5, 0.006352818088, 4.03599e-5),
+    ],
+)
+def test_closed_form_table(t: int, alpha_bar: float, root: float, snr: float) -> None:
+    assert LINEAR.alpha_bar[t].item() == pytest.approx(alpha_bar, rel=1e-11)
+    assert LINEAR.alpha_bar_at(t) == LINEAR.alpha_bar[t].item()
+    assert LINEAR.snr[t].item() == pytest.approx(snr, rel=1e-6)
+    sqrt_alpha_bar, sqrt_one_minus = LINEAR.on(torch.device("cpu"))
+    assert sqrt_alpha_bar.dtype == torch.float32
+    assert sqrt_alpha_bar[t].item() == pytest.approx(root, rel=1e-7)
+    assert sqrt_one_minus[t].item() == pytest.approx(math.sqrt(1 - alpha_bar), rel=1e-6)
+
+
+@pytest.mark.parametrize(("t", "variance"), [(0, 0.0), (487, 0.009791571986), (999, 0.019999983527)])
+def test_posterior_variance(t: int, variance: float) -> None:
+    assert LINEAR.posterior_variance[t].item() == pytest.approx(variance, rel=1e-9)
+
+
+def test_the_clean_image_is_at_minus_one() -> None:
+    assert LINEAR.alpha_bar_at(-1) == 1
+    for t in (-2, 1000):
+        with pytest.raises(IndexError):
+            LINEAR.alpha_bar_at(t)
+
+
+@pytest.mark.parametrize(("schedule", "name"), [(LINEAR, "linear"), (COSINE, "squaredcos_cap_v2")], ids=["linear", "cosine"])
+def test_betas_are_those_of_diffusers(schedule: NoiseSchedule, name: str) -> None:
+    from diffusers import DDPMScheduler
+
+    theirs = DDPMScheduler(beta_start=1e-4, beta_end=0.02, beta_schedule=name)
+    assert_close(schedule.beta.float(), theirs.betas, rtol=1e-5, atol=1e-7)
+    assert schedule.beta.max() <= 0.999
+
+
+@pytest.mark.parametrize("schedule", [LINEAR, COSINE], ids=["linear", "cosine"])
+def test_noise_only_grows(schedule: NoiseSchedule) -> None:
+    assert (schedule.alpha_bar.diff() < 0).all()
+    assert 0 < schedule.alpha_bar[-1] < 1e-4
+    assert (schedule.snr.diff() < 0).all()
+    assert torch.isfinite(schedule.snr).all()
+
+
+def test_q_sample_is_add_noise_of_diffusers() -> None:
+    from diffusers import DDPMScheduler
+
+    rng = torch.Generator().manual_seed(0)
+    x0, eps = torch.randn(4, 1, 28, 28, generator=rng), torch.randn(4, 1, 28, 28, generator=rng)
+    t = torch.tensor([0, 249, 500, 999])
+    theirs = DDPMScheduler(beta_start=1e-4, beta_end=0.02, beta_schedule="linear").add_noise(x0, eps, t)
+    assert_close(LINEAR.q_sample(x0, t, eps), theirs, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("t", [1, 2, 300, 999])
+def test_posterior_is_bayes_rule(t: int) -> None:
+    """q(x_{t-1} | x_t, x_0) is proportional to q(x_t | x_{t-1}) q(x_{t-1} | x_0): precisions add, means weigh by them."""
+    beta, before = LINEAR.beta[t].item(), LINEAR.alpha_bar[t - 1].item()
+    x0, x_t = 0.3, -0.8
+    precision_step, precision_prior = (1 - beta) / beta, 1 / (1 - before)
+    variance = 1 / (precision_step + precision_prior)
+    mean = variance * (precision_step * x_t / math.sqrt(1 - beta) + precision_prior * math.sqrt(before) * x0)
+    got_mean, got_variance = LINEAR.posterior(torch.full((2, 1, 1, 1), x0), torch.full((2, 1, 1, 1), x_t), torch.tensor([t, t]))
+    assert_close(got_mean, torch.full((2, 1, 1, 1), mean), rtol=1e-5, atol=1e-6)
+    assert_close(got_variance, torch.full((2, 1, 1, 1), variance), rtol=1e-5, atol=0)
+
+
+def test_posterior_variance_is_that_of_diffusers() -> None:
+    from diffusers import DDPMScheduler
+
+    theirs = DDPMScheduler(beta_start=1e-4, beta_end=0.02, beta_schedule="linear", variance_type="fixed_small")
+    for t in (1, 10, 487, 999):
+        assert LINEAR.posterior_variance[t].item() == pytest.approx(theirs._get_variance(t).item(), rel=2e-3 if t < 5 else 1e-4)  # theirs is float32
+
+
+@given(st.integers(1, 1000) | st.sampled_from([1, 2, 3, 998, 999, 1000]), st.sampled_from(SPACINGS), st.sampled_from([LINEAR, COSINE]))
+@settings(max_examples=300, deadline=None)
+def test_timesteps_are_distinct_falling_and_within(n: int, spacing: Spacing, schedule: NoiseSchedule) -> None:
+    timesteps = schedule.timesteps(n, spacing)
+    assert len(timesteps) == n
+    assert all(type(t) is int for t in timesteps)
+    assert all(a > b for a, b in zip(timesteps, timesteps[1:], strict=False))
+    assert 0 <= timesteps[-1] <= timesteps[0] <= 999
+    if spacing == "leading":
+        assert timesteps == [k * (1000 // n) for k in range(n)][::-1]
+    else:
+        assert timesteps[0] == 999
+        assert timesteps[-1] == (0 if n > 1 else 999)
+
+
+@pytest.mark.parametrize("spacing", SPACINGS)
+def test_a_thousand_steps_walk_every_timestep(spacing: Spacing) -> None:
+    assert LINEAR.timesteps(1000, spacing) == list(range(999, -1, -1))
+
+
+@given(st.integers(1, 12), st.data(), st.sampled_from(SPACINGS))
+@settings(max_examples=100, deadline=None)
+def test_short_schedules_have_timesteps_too(T: int, data: st.DataObject, spacing: Spacing) -> None:
+    n = data.draw(st.integers(1, T))
+    timesteps = NoiseSchedule(ScheduleConfig(T=T)).timesteps(n, spacing)
+    assert len(set(timesteps)) == n
+    assert timesteps == sorted(timesteps, reverse=True)
+    assert set(timesteps) <= set(range(T))
+
+
+def test_spacings_are_even_in_what_they_say() -> None:
+    roots = [math.sqrt(t) for t in LINEAR.timesteps(10, "quadratic")]
+    assert [a - b for a, b in zip(roots, roots[1:], strict=False)] == pytest.approx([math.sqrt(999) / 9] * 9, abs=0.15)
+    log_snr = [LINEAR.snr[t].log().item() for t in LINEAR.timesteps(10, "logsnr")]
+    whole = math.log(LINEAR.snr[0].item() / LINEAR.snr[999].item())
+    # but for t = 0 and 1, whose log SNR are 1.1 apart, some timestep is near every wish
+    assert [b - a for a, b in zip(log_snr, log_snr[1:], strict=False)] == pytest.approx([whole / 9] * 9, abs=0.6)
+    assert LINEAR.timesteps(4, "linear") == [999, 666, 333, 0]
+
+
+@pytest.mark.parametrize("steps", [0, -1, 1001])
+def test_steps_outside_the_schedule_are_an_error(steps: int) -> None:
+    with pytest.raises(SettingError, match="1 to 1000"):
+        LINEAR.timesteps(steps, "quadratic")
+
+
+@pytest.mark.parametrize("config", [ScheduleConfig(beta_start=1e-30, beta_end=1e-30), ScheduleConfig(beta_start=0.9, beta_end=0.99)], ids=["no noise", "underflow"])
+def test_a_schedule_that_float64_can_not_hold_is_an_error(config: ScheduleConfig) -> None:
+    with pytest.raises(SettingError, match="betas"):
+        NoiseSchedule(config)

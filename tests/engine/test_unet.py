@@ -1,0 +1,111 @@
+"""The network: the seed's size, a label that is none, and images that do not meet."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.testing import assert_close
+
+from engine.config import ModelConfig
+from engine.unet import NO_LABEL, UNet, parameters, sinusoidal
+
+
+@pytest.fixture(scope="module")
+def net() -> UNet:
+    torch.manual_seed(0)
+    net = UNet(ModelConfig(channels=(8, 16, 24), time_dim=16, emb_dim=16))
+    nn.init.normal_(net.conv_out.weight)
+    return net.eval()
+
+
+def pictures(n: int, seed: int = 1) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randn(n, 1, 28, 28, generator=rng), torch.randint(1000, (n,), generator=rng), torch.arange(n) % 10
+
+
+def test_the_seed_has_6141313_parameters() -> None:
+    with torch.device("meta"):
+        assert parameters(UNet()) == 6_141_313
+
+
+def test_the_seed_network_layer_by_layer() -> None:
+    """The channels and sides of DESIGN's table."""
+    with torch.device("meta"):
+        net = UNet()
+        seen: dict[str, tuple[int, ...]] = {}
+        for name, layer in net.named_children():
+            layer.register_forward_hook(lambda _layer, _given, out, name=name: seen.update({name: tuple(out.shape[1:])}))
+        net(torch.zeros(2, 1, 28, 28), torch.zeros(2, dtype=torch.long), torch.zeros(2, dtype=torch.long))
+    assert seen == {
+        "time": (256,),
+        "label": (256,),
+        "conv_in": (64, 28, 28),
+        "enc28": (64, 28, 28),
+        "down14": (64, 14, 14),
+        "enc14": (128, 14, 14),
+        "down7": (128, 7, 7),
+        "enc7": (256, 7, 7),
+        "middle": (256, 7, 7),
+        "dec7": (256, 7, 7),
+        "up14": (128, 14, 14),
+        "dec14": (128, 14, 14),
+        "up28": (64, 28, 28),
+        "dec28": (64, 28, 28),
+        "norm_out": (64, 28, 28),
+        "conv_out": (1, 28, 28),
+    }
+    assert [net.dec7.conv1.in_channels, net.dec14.conv1.in_channels, net.dec28.conv1.in_channels] == [512, 256, 128]
+    assert all(m.num_groups == 8 for m in net.modules() if isinstance(m, nn.GroupNorm))
+
+
+def test_sinusoidal_is_that_of_diffusers() -> None:
+    from diffusers.models.embeddings import get_timestep_embedding
+
+    t = torch.tensor([0, 1, 500, 999])
+    assert_close(sinusoidal(t, 128), get_timestep_embedding(t, 128, flip_sin_to_cos=False, downscale_freq_shift=1), rtol=0, atol=1e-4)
+
+
+def test_no_label_is_a_zero_class_embedding(net: UNet) -> None:
+    x, t, label = pictures(3)
+    zeroed = copy.deepcopy(net)
+    nn.init.zeros_(zeroed.label.weight)
+    none = torch.full_like(label, NO_LABEL)
+    with torch.no_grad():
+        assert_close(net(x, t, none), zeroed(x, t, label), rtol=0, atol=1e-6)
+        assert not torch.allclose(net(x, t, none), net(x, t, label), atol=1e-3)
+
+
+def test_no_label_leaves_the_embedding_without_gradient(net: UNet) -> None:
+    learner = copy.deepcopy(net)
+    x, t, label = pictures(4)
+    label[1] = NO_LABEL  # image 1 would have been a one
+    learner(x, t, label).square().sum().backward()
+    gradient = learner.label.weight.grad
+    assert gradient is not None
+    assert (gradient.abs().sum(1) > 0).tolist() == [True, False, True, True] + [False] * 6
+
+
+def test_images_of_a_batch_do_not_meet(net: UNet) -> None:
+    x, t, label = pictures(5)
+    with torch.no_grad():
+        together = net(x, t, label)
+        apart = torch.cat([net(x[i : i + 1], t[i : i + 1], label[i : i + 1]) for i in range(5)])
+    assert_close(together, apart, rtol=1e-4, atol=1e-5)
+
+
+def test_label_and_time_matter(net: UNet) -> None:
+    x, t, label = pictures(1)
+    with torch.no_grad():
+        out = net(x, t, label)
+        assert not torch.allclose(out, net(x, t, label + 1), atol=1e-3)
+        assert not torch.allclose(out, net(x, (t + 400) % 1000, label), atol=1e-3)
+
+
+def test_gradients_reach_every_parameter(net: UNet) -> None:
+    learner = copy.deepcopy(net)
+    x, t, label = pictures(10)
+    learner(x, t, label).square().mean().backward()
+    assert [name for name, p in learner.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0] == []

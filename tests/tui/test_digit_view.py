@@ -1,0 +1,225 @@
+"""Tiles take the size that fits, and a frame costs no more lines than changed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from textual.app import App, ComposeResult
+from textual.containers import VerticalScroll
+from textual.geometry import Region
+from textual.strip import Strip
+
+from engine.events import Images
+from tui.terminal import ColorDepth, Terminal
+from tui.tiles import SIZES, Tiles, fit
+from tui.widgets.digit_view import DigitView
+
+
+def pictures(count: int, seed: int = 0) -> Images:
+    return Images(random.Random(seed).randbytes(count * 784), count)
+
+
+def text(strip: Strip) -> str:
+    return "".join(segment.text for segment in strip)
+
+
+# --- which tiles fit --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("count", "width", "height", "size", "columns", "rows"),
+    [
+        (1, 80, 21, 28, 1, 1),
+        (10, 80, 21, 14, 5, 2),
+        (16, 80, 21, 10, 4, 4),
+        (16, 120, 37, 14, 4, 4),
+        (16, 115, 59, 28, 4, 4),
+        (10, 144, 29, 28, 5, 2),
+        (10, 74, 15, 14, 5, 2),
+        (10, 54, 11, 10, 5, 2),
+        (16, 40, 20, 10, 4, 4),  # without gaps
+        (2, 80, 21, 28, 2, 1),
+        (3, 80, 21, 14, 3, 1),
+        (64, 120, 41, 10, 8, 8),
+        (64, 120, 37, 10, 10, 7),  # eight rows do not fit, ten columns do
+    ],
+)
+def test_the_largest_tiles_that_fit(count: int, width: int, height: int, size: int, columns: int, rows: int) -> None:
+    tiles = fit(count, width, height)
+    assert (tiles.size, tiles.columns, tiles.rows, tiles.pages) == (size, columns, rows, 1)
+
+
+def test_what_does_not_fit_is_paged() -> None:
+    tiles = fit(64, 80, 21)
+    assert (tiles.size, tiles.columns, tiles.rows, tiles.pages) == (10, 7, 4, 3)
+    assert tiles.height <= 21
+
+
+def test_asked_for_columns_are_kept_while_the_width_allows() -> None:
+    assert fit(16, 120, 37, columns=8).columns == 8
+    assert fit(10, 40, 40, columns=5).columns == 3
+
+
+def every_space() -> Iterator[tuple[Tiles, int, int]]:
+    rng = random.Random(3)
+    for _ in range(3000):
+        count, width, height = rng.randint(1, 70), rng.randint(1, 200), rng.randint(1, 70)
+        columns, captions, shrink = rng.choice([None, None, 3, 5]), rng.random() < 0.5, rng.random() < 0.8
+        largest = rng.choice(SIZES)
+        tiles = fit(count, width, height, columns=columns, captions=captions, largest=largest, shrink=shrink)
+        again = fit(count, tiles.width, tiles.height, columns=columns, captions=captions, largest=largest, shrink=shrink)
+        assert again == tiles, "a widget that takes the size it asked for shows what it meant to"
+        yield tiles, width, height
+
+
+def test_tiles_lie_inside_and_apart_in_any_space() -> None:
+    for tiles, width, height in every_space():
+        regions = [Region(*tiles.place(i), tiles.size, tiles.tile_height) for i in range(min(tiles.count, tiles.per_page))]
+        assert tiles.pages * tiles.per_page >= tiles.count
+        if width >= 10 and height >= 7:  # room for one tile, its caption and the page mark
+            assert tiles.width <= width
+            assert tiles.height <= max(height, tiles.tile_height + 1)
+        for i, region in enumerate(regions):
+            assert tiles.at(region.x, region.y) == tiles.at(region.right - 1, region.bottom - 1) == i
+        assert not any(a.overlaps(b) for a, b in zip(regions, regions[1:], strict=False))
+
+
+# --- the widget -------------------------------------------------------------------------------------------------------
+
+
+class Recorder(DigitView):
+    """Notes which lines Textual is told to send."""
+
+    def __init__(self, terminal: Terminal | None = None, *, columns: int | None = None, max_rows: int | None = None) -> None:
+        super().__init__(terminal or Terminal(), columns=columns, max_rows=max_rows)
+        self.sent: list[Region] = []
+        self.clicked: list[int] = []
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Recorder:
+        self.sent += regions or [self.size.region]
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    @property
+    def lines(self) -> list[Strip]:
+        return [self.render_line(y) for y in range(self.size.height)]
+
+    @contextmanager
+    def sends(self, expected: set[int]) -> Iterator[None]:
+        """Exactly these lines are sent, and they are those whose cells differ."""
+        before = self.lines
+        self.sent = []
+        yield
+        differing = {y for y, (was, now) in enumerate(zip(before, self.lines, strict=True)) if was != now}
+        assert {y for region in self.sent for y in region.line_range} == differing == expected
+
+
+class Page(App[None]):
+    CSS = "Recorder { width: 1fr; height: 1fr; } .auto Recorder { width: auto; height: auto; }"
+
+    def __init__(self, view: Recorder, auto: bool = False) -> None:
+        super().__init__()
+        self.view = view
+        self.auto = auto
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="auto" if self.auto else ""):
+            yield self.view
+
+    def on_digit_view_clicked(self, message: DigitView.Clicked) -> None:
+        self.view.clicked.append(message.index)
+
+
+async def test_the_same_frame_sends_nothing() -> None:
+    view = Recorder()
+    async with Page(view).run_test(size=(80, 24)):
+        view.show(pictures(10), "0123456789")
+        with view.sends(set()):
+            view.show(pictures(10), "0123456789")
+
+
+async def test_a_changed_pixel_sends_its_own_line_up_to_its_tile() -> None:
+    view = Recorder()
+    async with Page(view).run_test(size=(80, 24)):
+        data = bytearray(10 * 784)
+        view.show(Images(bytes(data), 10))
+        assert view.tile == 14
+        for y in (8, 9):  # tile 7 is the third of the second row; its picture's lines 8 and 9 are line 4 at 14 pixels, cell row 2
+            data[7 * 784 + y * 28 + 14] = 255
+        with view.sends({14 // 2 + 1 + dy for dy in (1, 2, 3)}):
+            view.show(Images(bytes(data), 10))
+        assert {(region.x, region.right) for region in view.sent} == {(2 * 15, 2 * 15 + 14)}
+
+
+async def test_at_full_size_one_pixel_is_one_line() -> None:
+    view = Recorder()
+    async with Page(view).run_test(size=(80, 24)):
+        data = bytearray(784)
+        view.show(Images(bytes(data), 1))
+        data[11 * 28 + 3] = 200
+        with view.sends({5}):
+            view.show(Images(bytes(data), 1))
+        data[11 * 28 + 3] = 201  # the same of 16 levels
+        with view.sends(set()):
+            view.show(Images(bytes(data), 1))
+
+
+@pytest.mark.parametrize("terminal", [Terminal(), Terminal(ColorDepth.COLORS_256), Terminal(ColorDepth.COLORS_16), Terminal(unicode=False)], ids=str)
+async def test_a_line_is_sent_at_most_once_a_frame(terminal: Terminal) -> None:
+    view = Recorder(terminal)
+    async with Page(view).run_test(size=(120, 40)):
+        for seed in range(3):
+            view.sent = []
+            view.show(pictures(16, seed))
+            rows = [y for region in view.sent for y in region.line_range]
+            assert len(rows) == len(set(rows))
+
+
+async def test_a_new_caption_or_selection_sends_its_tiles_row_only() -> None:
+    view = Recorder()
+    async with Page(view).run_test(size=(80, 24)):
+        images = pictures(10)
+        view.show(images, "0123456789")
+        with view.sends({7}):
+            view.show(images, ["x", *"123456789"])
+        with view.sends(set(range(9, 17))):
+            view.selected = 9
+
+
+@pytest.mark.parametrize(("size", "count", "tile"), [((80, 24), 1, 28), ((80, 24), 10, 14), ((80, 24), 16, 10), ((120, 40), 16, 14), ((60, 20), 16, 10)])
+async def test_tiles_by_screen(size: tuple[int, int], count: int, tile: int) -> None:
+    view = Recorder()
+    async with Page(view).run_test(size=size):
+        view.show(pictures(count))
+        assert (view.tile, view.pages) == (tile, 1)
+        assert all(strip.cell_length == size[0] for strip in view.lines)
+
+
+async def test_a_resize_chooses_again_and_keeps_the_place() -> None:
+    view = Recorder()
+    async with Page(view).run_test(size=(120, 40)) as pilot:
+        view.show(pictures(64))
+        assert (view.tile, view.pages) == (10, 1)
+        view.selected = 50
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert view.lines
+        assert (view.tile, view.pages) == (10, 3)
+        assert view.page == 0
+        view.selected = 50
+        assert view.page == 50 // 28
+
+
+async def test_pages_turn_within_bounds_and_are_marked() -> None:
+    view = Recorder()
+    async with Page(view).run_test(size=(80, 24)):
+        view.show(pictures(64))
+        assert "page 1/3" in text(view.lines[-4]) + text(view.lines[-1]) + "".join(map(text, view.lines))
+        assert not view.page_prev()
+        with view.sends({y for y in range(24) if y != 99} & _lines_that_differ(view)):
+            assert view.page_next()
+        assert view.page_next()
+        assert not view.page_next()
+        assert "page 3/3" in "".join(map(text, view.lines))

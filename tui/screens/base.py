@@ -1,0 +1,94 @@
+"""What the four screens share: the top line, the footer, the keys, and saving a finished drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Footer, Input
+
+from engine import images
+from engine.errors import DigittyError
+from engine.events import DrawDone
+from tui.widgets.top_line import TopLine
+
+if TYPE_CHECKING:
+    from tui.app import DigittyApp
+
+
+class AppScreen(Screen[None]):
+    """A screen under the top line. `NAME` is its tab."""
+
+    NAME: ClassVar[str] = ""
+    HELP_TEXT: ClassVar[str] = ""
+    AUTO_FOCUS = None
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Leave input / stop", show=False),
+        Binding("w", "app.choose_weights", "Weights", show=False),
+        Binding("o", "app.options", "Options", show=False),
+        Binding("q", "app.leave", "Quit", show=False),
+        Binding("1", "app.go('prompt')", show=False),
+        Binding("2", "app.go('generate')", show=False),
+        Binding("3", "app.go('grid')", show=False),
+        Binding("4", "app.go('train')", show=False),
+        Binding("question_mark", "app.help", "Help", show=False),
+    ]
+
+    @property
+    def digitty(self) -> DigittyApp:
+        return cast("DigittyApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        yield TopLine(self.NAME)
+        yield from self.body()
+        yield Footer(compact=True, show_command_palette=False)
+
+    def body(self) -> Iterable[Widget]:
+        """Everything between the top line and the footer."""
+        return ()
+
+    def on_screen_resume(self) -> None:
+        self.show_status()
+
+    def show_status(self) -> None:
+        """Called whenever what the top line says has changed."""
+        self.query_one(TopLine).status = self.digitty.status
+
+    def action_leave(self) -> None:
+        """Escape: out of an input first, then stop what runs."""
+        if isinstance(self.focused, Input):
+            self.set_focus(None)
+            self.refresh_bindings()
+        else:
+            self.stop_work()
+
+    def stop_work(self) -> None:
+        """Stop what this screen has under way."""
+
+    def save_drawing(self, done: DrawDone | None, ending: str) -> None:
+        """Write a finished drawing to the working folder, under a free name, and say where."""
+        if done is None:
+            self.notify("nothing is drawn yet", severity="warning")
+            return
+        try:
+            path = _free_name(Path.cwd(), done, ending)
+            images.save(path, done.recipe, done.images, done.frames)
+        except (DigittyError, OSError) as error:
+            self.notify(str(error), severity="error", timeout=10)
+        else:
+            self.notify(f"saved {path}")
+
+
+def _free_name(folder: Path, done: DrawDone, ending: str) -> Path:
+    """digitty-777-seed3.png, or with -2, -3 … where that exists."""
+    digits = "".join("x" if label is None else str(label) for label in done.recipe.labels)
+    if len(digits) > 10:
+        digits = f"{digits[:10]}-{len(digits)}"
+    stem = f"digitty-{digits}-seed{done.recipe.sample.seed}"
+    names = (folder / (stem + (f"-{n}" if n > 1 else "") + ending) for n in range(1, 10_000))
+    return next(path for path in names if not path.exists())

@@ -1,0 +1,158 @@
+"""What Generate and Grid share: one drawing at a time, live, then scrubbed through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.timer import Timer
+
+from engine import events as e
+from engine.events import Event
+from tui.screens.base import AppScreen
+from tui.widgets import caption
+from tui.widgets.digit_view import DigitView
+from tui.widgets.job_bar import JobBar
+
+REPLAY_FPS = 10.0
+
+
+class DrawScreen(AppScreen):
+    """Has a DigitView `#view`, and JobBars `#bar` (how far, or where in the denoising) and `#how` (the recipe)."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "again", "new noise"),
+        Binding("space", "pause", "pause"),
+        Binding("left", "scrub(-1)", "scrub", key_display="← →"),
+        Binding("right", "scrub(1)", show=False),
+        Binding("home", "scrub(-1000)", show=False),
+        Binding("end", "scrub(1000)", show=False),
+        Binding("s", "save('.png')", "PNG"),
+        Binding("g", "save('.gif')", "GIF"),
+        Binding("x", "stop", "stop"),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("w", "app.choose_weights", "weights"),
+        Binding("o", "app.options", "options"),
+        Binding("question_mark", "app.help", "help", key_display="?"),
+        Binding("q", "app.leave", "quit"),
+    ]
+    SHARED_NOISE = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.job: int | None = None
+        self.done: e.DrawDone | None = None
+        self._paused = False
+        self._at = 0
+        self._captions: Sequence[str] = ()
+        self._replay: Timer | None = None
+
+    @property
+    def view(self) -> DigitView:
+        return self.query_one("#view", DigitView)
+
+    @property
+    def bar(self) -> JobBar:
+        return self.query_one("#bar", JobBar)
+
+    def labels(self, seed: int) -> Sequence[int]:
+        """What to draw. May raise a DigittyError."""
+        raise NotImplementedError
+
+    def captions_for(self, labels: Sequence[int]) -> Sequence[str]:
+        return [str(label) for label in labels]
+
+    def draw(self) -> None:
+        """Begin a drawing with the settings as they are; what ran before is stopped."""
+        self.stop_work()
+        self._stop_replay()
+        seed = self.digitty.settings.sample.seed
+        labels = self.labels(seed)
+        self._captions = self.captions_for(labels)
+        self._paused, self.done = False, None
+        self.bar.fraction, self.bar.words = None, "waiting for the engine…"
+        number = 0
+
+        def hear(event: Event) -> None:
+            if number == self.job:  # a drawing that was stopped for this one says nothing more
+                self.hear(event)
+
+        self.job = number = self.digitty.draw(labels, hear, seed, self.SHARED_NOISE)
+        self.show_status()
+
+    def hear(self, event: Event) -> None:
+        match event:
+            case e.Preparing(what):
+                self.bar.words = what + "…"
+            case e.DrawStarted(recipe):
+                self.query_one("#how", JobBar).words = f"{caption.how(recipe.sample)} · {recipe.weights}"
+            case e.Frame(images, step, steps, rate):
+                self.view.show(images, self._captions)
+                self.bar.fraction = step / steps
+                self.bar.words = f"step {step}/{steps} · {rate:.0f} steps/s" if rate else f"step {step}/{steps}"
+            case e.DrawDone():
+                self.done, self._at = event, len(event.frames) - 1
+                self.view.show(event.images, self._captions)
+                self.bar.fraction, self.bar.words = 1.0, f"{caption.pace(event)} · ← → scrub, space replays"
+            case e.Ended(outcome, message):
+                self.job = None
+                if outcome != "finished":
+                    self.bar.fraction, self.bar.words = None, "stopped" if outcome == "stopped" else message
+                self.refresh_bindings()
+
+    def stop_work(self) -> None:
+        if self.job is not None:
+            self.digitty.worker.stop(self.job)
+        self._stop_replay()
+
+    def action_stop(self) -> None:
+        self.stop_work()
+
+    def action_again(self) -> None:
+        self.digitty.next_seed()
+        self.draw()
+
+    def action_pause(self) -> None:
+        if self.job is not None:
+            self._paused = not self._paused
+            (self.digitty.worker.pause if self._paused else self.digitty.worker.resume)(self.job)
+            if self._paused:
+                self.bar.words = f"{self.bar.words.removesuffix(' · paused')} · paused"
+        elif self._replay is not None:
+            self._stop_replay()
+        elif self.done:
+            if self._at >= len(self.done.frames) - 1:
+                self._at = -1
+            self._replay = self.set_interval(1 / REPLAY_FPS, self._replay_next)
+
+    def _replay_next(self) -> None:
+        self._scrub(1)
+        if self.done is None or self._at >= len(self.done.frames) - 1:
+            self._stop_replay()
+
+    def _stop_replay(self) -> None:
+        if self._replay is not None:
+            self._replay.stop()
+            self._replay = None
+
+    def action_scrub(self, by: int) -> None:
+        self._stop_replay()
+        self._scrub(by)
+
+    def _scrub(self, by: int) -> None:
+        if self.done is None:
+            return
+        last = len(self.done.frames) - 1
+        self._at = max(0, min(last, self._at + by))
+        self.view.show(self.done.frames[self._at], self._captions)
+        step, steps = self.done.frame_steps[self._at], self.done.recipe.sample.steps
+        self.bar.fraction = step / steps
+        self.bar.words = f"after step {step}/{steps} · " + ("noise" if self._at == 0 else "digit" if self._at == last else "noise → digit")
+
+    def action_save(self, ending: str) -> None:
+        self.save_drawing(self.done, ending)
+
+    def action_page(self, by: int) -> None:
+        _ = self.view.page_next() if by > 0 else self.view.page_prev()

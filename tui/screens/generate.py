@@ -1,0 +1,122 @@
+"""Generate: a batch of samples of random or chosen classes, live, then scrubbed through."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from typing import get_args
+
+from textual.containers import Horizontal
+from textual.widget import Widget
+from textual.widgets import Input, Label, Select
+
+from engine import config
+from engine.errors import DigittyError, SettingError
+from engine.prompt import parse
+from tui.screens.drawing import DrawScreen
+from tui.widgets.digit_view import DigitView
+from tui.widgets.job_bar import JobBar
+
+LARGEST = 64
+
+
+class GenerateScreen(DrawScreen):
+    """Controls above, sixteen samples below."""
+
+    NAME = "generate"
+    HELP_TEXT = """
+[b]Generate[/]   1 to 64 samples; `of` takes random or a prompt (7, 0-9, 3 1 4), repeated to fill the count
+  enter            draw                 r  draw with the next seed
+  tab  e           into the controls    esc  out of them
+  space            pause, go on; replay when finished
+  ← →  home end    scrub through the denoising
+  s  g             save as PNG · as GIF of the denoising
+  x                stop                 page up/down  more samples"""
+
+    def body(self) -> Iterable[Widget]:
+        settings = self.digitty.settings
+        sample = settings.sample
+        with Horizontal(id="controls"):
+            yield Label("count")
+            yield Input(str(settings.count), id="count", compact=True)
+            yield Label("of")
+            yield Input(settings.classes, id="classes", compact=True)
+            yield Select([(name, name) for name in get_args(config.Sampler)], value=sample.sampler, allow_blank=False, compact=True, id="sampler")
+            yield Label("steps")
+            yield Input(str(sample.steps), id="steps", compact=True)
+            yield Label("guidance")
+            yield Input(f"{sample.guidance:g}", id="guidance", compact=True)
+            yield Label("seed")
+            yield Input(str(sample.seed), id="seed", compact=True)
+        yield DigitView(self.digitty.terminal, id="view")
+        yield JobBar(id="how")
+        yield JobBar(id="bar", ascii=not self.digitty.terminal.unicode)
+
+    def on_mount(self) -> None:
+        self.bar.words = "enter draws · e or tab changes the settings above · ? helps"
+
+    def show_status(self) -> None:
+        """The settings may have changed elsewhere."""
+        super().show_status()
+        sample = self.digitty.settings.sample
+        for name, text in (("steps", str(sample.steps)), ("guidance", f"{sample.guidance:g}"), ("seed", str(sample.seed))):
+            field = self.query_one(f"#{name}", Input)
+            if not field.has_focus and field.value != text:
+                field.value = text
+        select = self.query_one("#sampler", Select)
+        if select.value != sample.sampler and not select.has_focus:
+            select.value = sample.sampler
+
+    def labels(self, seed: int) -> Sequence[int]:
+        """Random classes follow from the seed, so that a seed always draws the same sheet."""
+        settings = self.digitty.settings
+        rng = random.Random(seed)
+        if settings.classes.strip().lower() in ("", "random"):
+            return [rng.randrange(10) for _ in range(settings.count)]
+        asked = parse(settings.classes, rng).labels
+        return [asked[i % len(asked)] for i in range(settings.count)]
+
+    def key_enter(self) -> None:
+        self.apply_and_draw()
+
+    def key_e(self) -> None:
+        self.query_one("#count", Input).focus()
+
+    def on_input_submitted(self) -> None:
+        self.set_focus(None)
+        self.apply_and_draw()
+
+    def action_again(self) -> None:
+        self.digitty.next_seed()
+        self.show_status()
+        self.apply_and_draw()
+
+    def apply_and_draw(self) -> None:
+        """Take over what the controls say, then draw."""
+        try:
+            self._apply()
+            self.draw()
+        except DigittyError as error:
+            self.digitty.notify_error(error)
+
+    def _apply(self) -> None:
+        settings = self.digitty.settings.with_sample(
+            sampler=self.query_one("#sampler", Select).value,
+            steps=self._number("steps", int),
+            guidance=self._number("guidance", float),
+            seed=self._number("seed", int),
+        )
+        count = self._number("count", int)
+        if not 1 <= count <= LARGEST:
+            raise SettingError(f"count {count:g} is outside 1 to {LARGEST}; digitty generate --count draws more")
+        classes = self.query_one("#classes", Input).value.strip() or "random"
+        if classes.lower() != "random":
+            parse(classes, random.Random(0))
+        self.digitty.change_settings(sample=settings.sample, count=int(count), classes=classes)
+
+    def _number(self, name: str, kind: type[int] | type[float]) -> float:
+        text = self.query_one(f"#{name}", Input).value.strip()
+        try:
+            return kind(text)
+        except ValueError:
+            raise SettingError(f"{name} {text!r} is not a {'whole ' if kind is int else ''}number") from None

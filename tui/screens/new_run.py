@@ -1,0 +1,125 @@
+"""Starting a run: preset, epochs, name; or the run to continue."""
+
+from __future__ import annotations
+
+from typing import ClassVar, cast, get_args
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Grid, Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, Select, Static
+
+from engine import config, paths, runs
+from engine.config import PRESETS
+from engine.errors import DigittyError, RunError, SettingError
+from engine.jobs import TrainRequest
+
+NEW = "a new run"
+ABOUT = {
+    "seed": "the guide's U-Net and recipe: 6.1 M parameters, 10 epochs",
+    "quick": "a smaller network: recognisable digits within minutes on a CPU",
+}
+
+
+class NewRunDialog(ModalScreen[TrainRequest | None]):
+    """Dismissed with what to train, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel"), Binding("ctrl+s", "start", "Start")]
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static("[b]Train[/]   tab moves, enter starts, esc leaves it")
+            with Grid(id="options"):
+                yield Label("run")
+                yield Select([(name, name) for name in [NEW, *self._resumable()]], value=NEW, allow_blank=False, compact=True, id="resume")
+                yield Static("new, or one to continue", classes="hint")
+                yield Label("preset")
+                yield Select([(name, name) for name in get_args(config.Preset)], value="seed", allow_blank=False, compact=True, id="preset")
+                yield Static(ABOUT["seed"], classes="hint", id="about")
+                yield Label("epochs")
+                yield Input(str(PRESETS["seed"].epochs), compact=True, id="epochs")
+                yield Static("passes over the 60,000 images", classes="hint")
+                yield Label("steps")
+                yield Input("", placeholder="all", compact=True, id="steps")
+                yield Static("stop after so many, or empty", classes="hint")
+                yield Label("name")
+                yield Input("", placeholder="the next free one", compact=True, id="name")
+                yield Static("letters, digits, . _ -", classes="hint")
+            yield Static(id="problem")
+            with Horizontal(classes="buttons"):
+                yield Button("Start", id="start", variant="primary", compact=True)
+                yield Button("Cancel", id="cancel", compact=True)
+
+    def on_mount(self) -> None:
+        self.query_one("#preset", Select).focus()
+
+    def _resumable(self) -> list[str]:
+        return [run.name for run in runs.all_runs() if run.states() and not run.running()]
+
+    def on_select_changed(self, event: Select.Changed) -> None:
+        if event.select.id == "preset":
+            preset = cast(config.Preset, event.value)
+            self.query_one("#about", Static).update(ABOUT[preset])
+            if self._chosen_run() is None:
+                self.query_one("#epochs", Input).value = str(PRESETS[preset].epochs)
+        elif event.select.id == "resume":
+            run = self._chosen_run()
+            for name in ("#preset", "#name"):
+                self.query_one(name).disabled = run is not None
+            if run is not None:
+                self._show_run(run)
+
+    def _show_run(self, run: runs.Run) -> None:
+        try:
+            recorded = run.config()
+        except RunError as error:
+            self._complain(error)
+            return
+        self.query_one("#epochs", Input).value = str(recorded.epochs)
+        self.query_one("#steps", Input).value = str(recorded.steps or "")
+
+    def _chosen_run(self) -> runs.Run | None:
+        name = str(self.query_one("#resume", Select).value)
+        return None if name == NEW else runs.Run(paths.runs_dir() / name)
+
+    def on_input_submitted(self) -> None:
+        self.action_start()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        if event.button.id == "start":
+            self.action_start()
+        else:
+            self.dismiss(None)
+
+    def action_start(self) -> None:
+        try:
+            self.dismiss(self._request())
+        except DigittyError as error:
+            self._complain(error)
+
+    def _request(self) -> TrainRequest:
+        epochs, steps = self._whole("epochs"), self._whole("steps")
+        run = self._chosen_run()
+        if run is not None:
+            recorded = run.config()
+            return TrainRequest(config.TrainConfig(**{**vars(recorded), "epochs": epochs or recorded.epochs, "steps": steps}), resume=run.name)
+        preset = PRESETS[cast(config.Preset, self.query_one("#preset", Select).value)]
+        name = self.query_one("#name", Input).value.strip() or None
+        if name and (paths.runs_dir() / runs.checked(name)).exists():
+            raise RunError(f"run {name} exists; choose it above to continue it")
+        return TrainRequest(config.changed(preset, epochs=epochs, steps=steps), run=name)
+
+    def _whole(self, name: str) -> int | None:
+        text = self.query_one(f"#{name}", Input).value.strip()
+        if not text:
+            return None
+        try:
+            return int(text)
+        except ValueError:
+            raise SettingError(f"{name} {text!r} is not a whole number") from None
+
+    def _complain(self, error: DigittyError) -> None:
+        problem = self.query_one("#problem", Static)
+        problem.update(str(error))
+        problem.add_class("error")

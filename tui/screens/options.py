@@ -1,0 +1,83 @@
+"""Sampler, spacing, steps, guidance, eta and seed, shared by the screens that draw."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar, get_args
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Grid, Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, Select, Static
+
+from engine import config
+from engine.errors import SettingError
+from tui.settings import Settings
+
+CHOICES = {"sampler": config.Sampler, "spacing": config.Spacing, "variance": config.Variance}
+NUMBERS = {"steps": int, "guidance": float, "eta": float, "seed": int}
+HINTS = {
+    "steps": "1 to 1000; 10 do for dpmpp, 1000 are the seed's ddpm",
+    "guidance": "1 none; 1.5 good; above 2 all look alike",
+    "eta": "ddim's noise, 0 to 1",
+    "seed": "the same seed draws the same pictures",
+    "sampler": "dpmpp fast, ddpm the seed's",
+    "spacing": "which timesteps are walked",
+    "variance": "ddpm's sigma²",
+}
+
+
+class OptionsDialog(ModalScreen[Settings | None]):
+    """Dismissed with changed settings, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel"), Binding("ctrl+s", "apply", "Apply")]
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._settings = settings
+
+    def compose(self) -> ComposeResult:
+        sample = self._settings.sample
+        with Vertical(classes="dialog"):
+            yield Static("[b]How to draw[/]   tab moves, enter applies, esc leaves it")
+            with Grid(id="options"):
+                for name in ("sampler", "steps", "spacing", "guidance", "seed", "eta", "variance"):
+                    yield Label(name)
+                    value = getattr(sample, name)
+                    if name in CHOICES:
+                        yield Select([(c, c) for c in get_args(CHOICES[name])], value=value, allow_blank=False, compact=True, id=name)
+                    else:
+                        yield Input(f"{value:g}" if isinstance(value, float) else str(value), compact=True, id=name)
+                    yield Static(HINTS[name], classes="hint")
+            yield Static(id="problem")
+            with Horizontal(classes="buttons"):
+                yield Button("Apply", id="apply", variant="primary", compact=True)
+                yield Button("Cancel", id="cancel", compact=True)
+
+    def on_mount(self) -> None:
+        self.query_one("#steps", Input).focus()
+
+    def on_input_submitted(self) -> None:
+        self.action_apply()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        if event.button.id == "apply":
+            self.action_apply()
+        else:
+            self.dismiss(None)
+
+    def action_apply(self) -> None:
+        values: dict[str, object] = {name: self.query_one(f"#{name}", Select).value for name in CHOICES}
+        try:
+            for name, kind in NUMBERS.items():
+                text = self.query_one(f"#{name}", Input).value.strip()
+                try:
+                    values[name] = kind(text)
+                except ValueError:
+                    raise SettingError(f"{name} {text!r} is not a {'whole ' if kind is int else ''}number") from None
+            changed = self._settings.with_sample(**values)
+        except SettingError as error:
+            self.query_one("#problem", Static).update(f"[$error]{error}[/]")
+        else:
+            self.dismiss(replace(changed))

@@ -1,0 +1,208 @@
+"""Prompt: type `seven`, watch a 7 come out of noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from engine import events as e
+from engine.errors import PromptError
+from engine.events import Event, Images
+from engine.prompt import Prompt, parse
+from tui import settings
+from tui.screens.base import AppScreen
+from tui.tiles import fit
+from tui.widgets import caption
+from tui.widgets.digit_view import DigitView
+
+ANSWERS = 40
+"""Answers kept on the screen."""
+EVERY_ROW = 80
+"""Rows an answer may take when its digits do not fit one screen: the conversation scrolls."""
+
+
+class Answer(Widget):
+    """One prompt and its digits, emerging in place."""
+
+    def __init__(self, text: str, prompt: Prompt, view: DigitView) -> None:
+        super().__init__(classes="answer")
+        self.text, self.prompt, self.view = text, prompt, view
+        self.job: int | None = None
+        self.done: e.DrawDone | None = None
+        self._words = Static(classes="words")
+        view.show(Images(bytes(784 * len(prompt.labels)), len(prompt.labels)))  # keeps the place
+
+    def compose(self) -> ComposeResult:
+        yield Static(Content.styled(f"❯ {self.text}", "bold"), classes="asked")
+        if len(self.prompt.labels) == 1:
+            with Horizontal(classes="one"):
+                yield self.view
+                yield self._words
+        else:
+            yield self.view
+            yield self._words
+
+    def say(self, text: str) -> None:
+        self._words.update(Content(text))
+
+    def hear(self, event: Event) -> None:
+        match event:
+            case e.Preparing(what):
+                self.say(what + "…")
+            case e.DrawStarted(recipe):
+                self._recipe = recipe
+            case e.Frame(images, step, steps, rate):
+                self.view.show(images)
+                self.say(self._head("\n") + f"step {step}/{steps}" + (f" · {rate:.0f} steps/s" if rate else ""))
+            case e.DrawDone():
+                self.done, self._recipe = event, event.recipe
+                self.view.show(event.images)
+                between = "\n" if len(self.prompt.labels) == 1 else " · "
+                self.say(self._head("\n") + caption.how(event.recipe.sample) + "\n" + caption.pace(event) + between + str(event.recipe.weights))
+            case e.Ended(outcome, message):
+                self.job = None
+                if outcome == "stopped":
+                    self.say("stopped")
+                elif outcome == "failed":
+                    self.say(message)
+
+    def _head(self, end: str) -> str:
+        labels = self.prompt.labels
+        return (caption.name_of(labels[0]) if len(labels) == 1 else caption.labels_of(self._recipe)) + end
+
+
+class PromptScreen(AppScreen):
+    """The conversation above, the input below."""
+
+    NAME = "prompt"
+    AUTO_FOCUS = "#prompt"
+    HELP_TEXT = """
+[b]Prompt[/]   seven   7   a three   3 1 4   three sevens   7 x 4   0-9   random   grid   (64 digits at most)
+  help  quit       as words, too
+  enter            draw            ↑ ↓  earlier prompts
+  ctrl+s           save the last picture as PNG, with its recipe inside (outside the input: s)
+  ctrl+r           draw it again with a new seed (outside the input: r)
+  i  enter         into the input  page up/down  scroll"""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "enter", "draw", key_display="enter"),
+        Binding("up", "history(-1)", "history", key_display="↑"),
+        Binding("down", "history(1)", show=False),
+        Binding("ctrl+s", "save", "save", key_display="^s"),
+        Binding("ctrl+r", "again", "again", key_display="^r"),
+        Binding("s", "save", show=False),
+        Binding("r", "again", show=False),
+        Binding("i", "enter", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("f2", "app.go('prompt')", "F5 screens", key_display="F2–"),
+        Binding("f1", "app.help", "help", key_display="F1"),
+        Binding("ctrl+q", "app.leave", "quit", key_display="^q"),
+    ]
+
+    def body(self) -> Iterable[Widget]:
+        yield VerticalScroll(id="conversation", can_focus=False)
+        yield Input(placeholder="a digit: seven · 3 1 4 · three sevens · 0-9 · random · grid", id="prompt")
+
+    def on_mount(self) -> None:
+        self._history = settings.load_history()
+        self._at = len(self._history)
+        self.query_one("#conversation").mount(Static("Type a digit and press enter. [dim]F1 helps.[/]", id="hello"))
+
+    @property
+    def _input(self) -> Input:
+        return self.query_one("#prompt", Input)
+
+    def _answers(self) -> list[Answer]:
+        return list(self.query(Answer))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        text = event.value.strip()
+        if not text:
+            return
+        if text.lower() in ("quit", "exit", "q", ":q"):
+            self._input.clear()
+            self.digitty.action_leave()
+            return
+        if text.lower() in ("help", "?"):
+            self._input.clear()
+            self.digitty.action_help()
+            return
+        self._remember(text)
+        try:
+            prompt = parse(text, self.digitty.rng)
+        except PromptError as error:
+            self._say_unreadable(str(error))  # the input keeps its text, to be mended
+            return
+        self._input.clear()
+        self._draw(text, prompt, self.digitty.next_seed())
+
+    def _remember(self, text: str) -> None:
+        if not self._history or self._history[-1] != text:
+            self._history.append(text)
+            settings.save_history(self._history)
+        self._at = len(self._history)
+
+    def _say_unreadable(self, message: str) -> None:
+        conversation = self.query_one("#conversation", VerticalScroll)
+        self.query(".unreadable").remove()
+        conversation.mount(Static(Content(message), classes="unreadable"))
+        conversation.scroll_end(animate=False)
+
+    def _draw(self, text: str, prompt: Prompt, seed: int) -> None:
+        conversation = self.query_one("#conversation", VerticalScroll)
+        self.query("#hello, .unreadable").remove()
+        room = conversation.size
+        tiles = fit(len(prompt.labels), max(10, room.width - 2), max(6, room.height - 4))
+        rows = max(6, room.height - 4) if tiles.pages == 1 else EVERY_ROW
+        answer = Answer(text, prompt, DigitView(self.digitty.terminal, max_rows=rows))
+        for old in self._answers()[: 1 - ANSWERS]:
+            old.remove()
+        conversation.mount(answer)
+        conversation.scroll_end(animate=False)
+        answer.job = self.digitty.draw(prompt.labels, lambda event: self._hear(answer, event), seed, prompt.shared_noise)
+        answer.say("waiting for the engine…")
+
+    def _hear(self, answer: Answer, event: Event) -> None:
+        if not answer.is_attached:
+            return
+        answer.hear(event)
+        if isinstance(event, e.DrawDone) and answer is self._answers()[-1]:
+            self.query_one("#conversation", VerticalScroll).scroll_end(animate=False)
+
+    def stop_work(self) -> None:
+        for answer in self._answers():
+            if answer.job is not None:
+                self.digitty.worker.stop(answer.job)
+
+    def action_enter(self) -> None:
+        self._input.focus()
+
+    def action_history(self, by: int) -> None:
+        if not self._history:
+            return
+        self._at = max(0, min(len(self._history), self._at + by))
+        self._input.focus()
+        self._input.value = self._history[self._at] if self._at < len(self._history) else ""
+        self._input.cursor_position = len(self._input.value)
+
+    def action_page(self, by: int) -> None:
+        conversation = self.query_one("#conversation", VerticalScroll)
+        conversation.scroll_relative(y=by * max(1, conversation.size.height - 2), animate=False)
+
+    def action_save(self) -> None:
+        finished = [answer.done for answer in self._answers() if answer.done]
+        self.save_drawing(finished[-1] if finished else None, ".png")
+
+    def action_again(self) -> None:
+        answers = self._answers()
+        if answers:
+            self._draw(answers[-1].text, answers[-1].prompt, self.digitty.next_seed())
+        else:
+            self.notify("nothing to draw again yet", severity="warning")

@@ -1,0 +1,32 @@
+"""The words beside a drawing."""
+
+from __future__ import annotations
+
+from engine.config import CLASS_NAMES, SampleConfig
+from engine.events import DrawDone, Recipe
+
+
+def name_of(label: int | None) -> str:
+    """7 · seven"""
+    return "no label" if label is None else f"{label} · {CLASS_NAMES[label]}"
+
+
+def how(sample: SampleConfig) -> str:
+    """seed 41 · dpmpp · 10 steps · guidance 1.5"""
+    parts = [f"seed {sample.seed}", sample.sampler, f"{sample.steps} steps" if sample.steps != 1 else "1 step", f"guidance {sample.guidance:g}"]
+    if sample.sampler == "ddim" and sample.eta:
+        parts.append(f"eta {sample.eta:g}")
+    if sample.spacing != SampleConfig().spacing:
+        parts.append(sample.spacing)
+    return " · ".join(parts)
+
+
+def labels_of(recipe: Recipe) -> str:
+    """The digits in a row, shortened."""
+    digits = " ".join("·" if label is None else str(label) for label in recipe.labels)
+    return digits if len(digits) <= 40 else digits[:39] + "…"
+
+
+def pace(done: DrawDone) -> str:
+    """0.11 s · 178 steps/s"""
+    return f"{done.seconds:.2f} s · {done.steps_per_s:.0f} steps/s"

@@ -1,0 +1,43 @@
+"""One line that says how far a job is: a bar, numbers, and words."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.reactive import reactive
+from textual.widget import Widget
+
+
+class JobBar(Widget):
+    """`fraction` None shows the words alone. Draws itself again only when what it shows changed."""
+
+    COMPONENT_CLASSES = {"job-bar--done", "job-bar--left"}
+    DEFAULT_CSS = """
+    JobBar {
+        height: 1;
+        & > .job-bar--done { color: $accent; }
+        & > .job-bar--left { color: $text-muted 40%; }
+    }
+    """
+
+    fraction: reactive[float | None] = reactive(None)
+    words: reactive[str] = reactive("")
+    label: reactive[str] = reactive("")
+
+    def __init__(self, *, label: str = "", ascii: bool = False, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._full, self._empty = ("#", "-") if ascii else ("━", "─")
+        self.set_reactive(JobBar.label, label)
+
+    def render(self) -> Text:
+        text = Text(no_wrap=True, overflow="ellipsis")
+        if self.label:
+            text.append(f"{self.label} ")
+        if self.fraction is not None:
+            words = f" {self.words}" if self.words else ""
+            room = max(4, min(40, self.size.width - len(text) - len(words) - 6))
+            full = min(room, round(self.fraction * room))
+            text.append(self._full * full, self.get_component_rich_style("job-bar--done", partial=True))
+            text.append(self._empty * (room - full), self.get_component_rich_style("job-bar--left", partial=True))
+            text.append(f" {self.fraction:4.0%}")
+        text.append(f" {self.words}" if self.fraction is not None and self.words else self.words)
+        return text

@@ -1,0 +1,41 @@
+"""The first line of every screen: the program, the tabs, and where the work happens."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widgets import Static
+
+TABS = ("prompt", "generate", "grid", "train")
+
+
+class TopLine(Horizontal):
+    """Tabs to click on the left; host, device, precision and what runs on the right."""
+
+    DEFAULT_CSS = """
+    TopLine {
+        height: 1; background: $panel;
+        & > #tabs { width: auto; }
+        & > #status { width: 1fr; text-align: right; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; padding: 0 1 0 2; }
+    }
+    """
+
+    status: reactive[str] = reactive("")
+
+    def __init__(self, current: str) -> None:
+        super().__init__()
+        self._current = current
+
+    def compose(self) -> ComposeResult:
+        tabs = " ".join(f"[b reverse] {t.title()} [/]" if t == self._current else f"[@click=app.go('{t}')] {t.title()} [/]" for t in TABS)
+        yield Static(f" [b $accent]digitty[/]  {tabs}", id="tabs")
+        yield Static(id="status")
+
+    def watch_status(self, status: str) -> None:
+        if self.is_mounted:
+            self.query_one("#status", Static).update(Content(status))
+
+    def on_mount(self) -> None:
+        self.query_one("#status", Static).update(Content(self.status))
