@@ -97,7 +97,12 @@ def _told(shelf: Shelf, request: EvaluateRequest, watch: Stopwatch) -> Iterator[
     with clear_errors(str(artist.device)):
         drawn = yield from _drawn(artist, request, watch)
         report = yield from _judged(judge, drawn, test, train)
-    told = {"weights": str(artist.weights), "sample": to_dict(request.sample), "engine": asdict(artist.told), "seconds": round(watch.spent(), 2)}
+    told: dict[str, Any] = {
+        "weights": str(artist.weights),
+        "sample": to_dict(request.sample),
+        "engine": asdict(artist.told),
+        "seconds": round(watch.spent(), 2),
+    }
     yield EvaluateDone(asdict(Report(**report, **told)))
 
 
@@ -146,14 +151,14 @@ def _judged(judge: Classifier, drawn: Tensor, test: Tensor, train: Tensor) -> Ge
         report |= {"frechet": distance, "frechet_floor": floor, "frechet_ratio": distance / floor if floor > 0 else None}
         report |= yield from neighbourhoods(real, features[:n])
     yield EvaluateProgress("looking for copies", 0, 1)
-    report["memorisation"] = yield from memorisation(drawn[:n], train, test)
+    report["memorisation"] = yield from memorisation(drawn[:n].cpu(), train.cpu(), test.cpu())
     return report
 
 
 def _read(judge: Classifier, images: Tensor, what: str) -> Generator[Event, None, tuple[Tensor, Tensor]]:
     """Features (N, 64) and logits (N, 10) on the CPU, the features in float64."""
     read = []
-    for rows in images.split(ROWS):
+    for rows in torch.split(images, ROWS):
         features, logits = judge.features_and_logits(rows)
         read.append((features.cpu().double(), logits.cpu()))
         yield EvaluateProgress(what, sum(len(f) for f, _ in read), len(images))
@@ -164,7 +169,7 @@ def _read(judge: Classifier, images: Tensor, what: str) -> Generator[Event, None
 
 
 def wilson(right: int, n: int) -> tuple[float, float]:
-    """The 95% score interval of a share (Wilson 1927, eq. 4): unlike p ± z sqrt(p (1 - p) / n), no point at 100%."""
+    """The 95% score interval of a share (Wilson 1927): unlike p ± z sqrt(p (1 - p) / n), no point at 100%."""
     p, z2 = right / n, Z * Z
     centre, half = p + z2 / (2 * n), Z * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
     return max(0.0, (centre - half) / (1 + z2 / n)), min(1.0, (centre + half) / (1 + z2 / n))
@@ -185,7 +190,7 @@ def frechet(a: Tensor, b: Tensor) -> float:
 
 
 def neighbourhoods(real: Tensor, fake: Tensor, k: int = K) -> Generator[Event, None, dict[str, float]]:
-    """precision and recall (Kynkäänniemi et al. 2019, eq. 1 and 2) and coverage (Naeem et al. 2020, eq. 6); real (N, d), fake (M, d).
+    """precision and recall (Kynkäänniemi et al. 2019, eq. 1 and 2) and coverage (Naeem et al. 2020); real (N, d), fake (M, d).
 
     A picture's ball reaches to its k-th nearest neighbour of its own kind, itself not counted. Precision: fakes within
     any real ball. Recall: reals within any fake ball. Coverage: real balls with a fake inside.
@@ -202,7 +207,7 @@ def neighbourhoods(real: Tensor, fake: Tensor, k: int = K) -> Generator[Event, N
 def memorisation(drawn: Tensor, train: Tensor, test: Tensor) -> Generator[Event, None, float]:
     """Mean distance from the drawn (N, 28, 28) uint8 to the nearest of train by that to the nearest of test, as many, in pixels.
 
-    Near 1 where training images are no nearer than unseen ones (the ratio of Carlini et al. 2023, section 5.3, over sets); 0 for copies.
+    Near 1 where training images are no nearer than unseen ones, as for new digits; 0 for copies (after Meehan et al. 2020, who test ranks of these).
     """
     distances = []
     for images in (train, test):
@@ -215,7 +220,7 @@ def memorisation(drawn: Tensor, train: Tensor, test: Tensor) -> Generator[Event,
 def by_rows(x: Tensor, function: Callable[[Tensor], Tensor]) -> Generator[Event, None, Tensor]:
     """function of ROWS rows of x (N, d) at a time, put together: (N,)."""
     parts = []
-    for rows in x.split(ROWS):
+    for rows in torch.split(x, ROWS):
         parts.append(function(rows))
         yield Tick()
     return torch.cat(parts)

@@ -172,15 +172,18 @@ def _labels(item: re.Match[str], text: str, tokens: list[_Token], before: Labels
         unit.append(words[-1].value)
     elif item["noun"] or item["after"] is not None:
         unit.append(None)
-    counted = tokens[slice(*item.span("count" if item["count"] else "after"))]  # [-1:-1], nothing, where there is no count
+    start, end = item.span("count" if item["count"] else "after")  # -1, -1 where there is no count
+    counted = tokens[start:end]
     count = _number(counted) if counted else 1
     if count == 0:
         raise _StuckError("a count of 0 draws nothing", _swap(text, counted, ""), before)
     room = MAX_DIGITS - len(before)
     if count * len(unit) > room:
-        rest = text[: tokens[item.start() - 1].end if item.start() else 0], text[counted[-1].end :] if counted else ""
         why = f"{_shown(text[words[0].start : words[-1].end])} makes it more than {MAX_DIGITS} digits, the most for one prompt"
-        raise _StuckError(why, f" {room} ".join(rest) if counted and room else "", before)
+        if not counted or not room:
+            raise _StuckError(why, labels=before)
+        lead = text[: tokens[start - 1].end] if start else ""  # without the article of "a hundred sevens"
+        raise _StuckError(why, f"{lead} {room} {text[counted[-1].end :]}", before)
     return unit * count
 
 

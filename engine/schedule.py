@@ -24,6 +24,8 @@ class NoiseSchedule:
         self.beta = _linear(config) if config.kind == "linear" else _cosine(config)
         self.alpha = 1 - self.beta
         self.alpha_bar = self.alpha.cumprod(0)
+        if not 1e-30 < float(self.alpha_bar[-1]) <= float(self.alpha_bar[0]) < 1:
+            raise SettingError(f"betas {config.beta_start} … {config.beta_end} over {config.T} steps leave no noise or no image")
         before = torch.cat([torch.ones(1, dtype=torch.float64), self.alpha_bar[:-1]])
         self.posterior_variance = self.beta * (1 - before) / (1 - self.alpha_bar)  # Ho et al. 2020, eq. 7
         self.snr = self.alpha_bar / (1 - self.alpha_bar)  # Hang et al. 2023, eq. 4

@@ -5,16 +5,17 @@ Neither torch nor textual is imported before it is known which of them is needed
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import random
 import shutil
 import sys
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -32,20 +33,23 @@ SHOWN = 64
 """Digits that `generate` draws in the terminal; more are only written."""
 
 
+color_option = click.option("--color", type=click.Choice(term.CHOICES), default=None, help="What the terminal can show.  [default: auto]")
+
+
 @click.group(invoke_without_command=True, epilog=engine_cli.EXIT_CODES)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True, help="For the screen.")
 @click.option("--precision", type=click.Choice(["auto", "fp32", "tf32", "bf16"]), default="auto", show_default=True, help="For the screen.")
-@click.option("--color", type=click.Choice(term.CHOICES), default="auto", show_default=True, help="What the terminal can show.")
+@color_option
 @click.version_option(engine_cli.VERSION_TEXT, prog_name="digitty")
 @click.pass_context
-def digitty(context: click.Context, device: c.Device, precision: c.Precision, color: str) -> None:
+def digitty(context: click.Context, device: c.Device, precision: c.Precision, color: str | None) -> None:
     """Train a diffusion model on MNIST and watch it draw digits, in a terminal.
 
     Without a command, the screen opens: type seven.
     """
     context.obj = color
     if context.invoked_subcommand is None:
-        sys.exit(open_screen(device, precision, color))
+        context.exit(open_screen(device, precision, color or "auto"))
 
 
 for _command in engine_cli.commands.commands.values():
@@ -63,27 +67,21 @@ def open_screen(device: c.Device, precision: c.Precision, color: str) -> int:
         raise InputError("TERM=dumb can't show the screen; use: digitty generate seven")
     terminal = term.detect(os.environ, color)
     term.apply(terminal, os.environ)
-    log = _log_instead_of_screen()
-    from tui.app import DigittyApp
+    with _log_instead_of_screen() as screen:
+        from tui.app import DigittyApp
 
-    app = DigittyApp(Jobs(device, precision), terminal)
-    code = app.run()
-    if not app.worker.close(0.5):
-        click.echo("finishing the step and saving the run…", file=log.screen)
-        if not app.worker.close(60):
-            os._exit(1)
+        app = DigittyApp(Jobs(device, precision), terminal)
+        code = app.run()
+        if not app.worker.close(0.5):
+            click.echo("finishing the step and saving the run…", file=screen)
+            if not app.worker.close(60):
+                os._exit(1)
     return code or 0
 
 
-class _Log:
-    """Where standard error went, and the screen it was."""
-
-    def __init__(self, screen: Any) -> None:
-        self.screen = screen
-
-
-def _log_instead_of_screen() -> _Log:
-    """What libraries write to standard error goes to the log; Textual, which draws on it, keeps the terminal."""
+@contextmanager
+def _log_instead_of_screen() -> Iterator[TextIO]:
+    """What libraries write to standard error goes to the log; Textual, which draws on it, keeps the terminal, which is given."""
     screen = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
     try:
         log = os.open(paths.made(paths.log_dir()) / "digitty.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -92,11 +90,14 @@ def _log_instead_of_screen() -> _Log:
     sys.stderr.flush()
     os.dup2(log, 2)
     os.close(log)
-    sys.__stderr__ = screen
-    import logging
-
-    logging.basicConfig(filename=None, stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(process)d %(name)s %(message)s")
-    return _Log(screen)
+    before, sys.__stderr__ = sys.__stderr__, screen
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(process)d %(name)s %(message)s")
+    try:
+        yield screen
+    finally:
+        screen.flush()
+        os.dup2(screen.fileno(), 2)
+        sys.__stderr__ = before
 
 
 # --- generate ---------------------------------------------------------------------------------------------------------
@@ -108,8 +109,9 @@ def _log_instead_of_screen() -> _Log:
 @sampling_options()
 @click.option("--out", type=click.Path(path_type=Path), help="Also write a .png, a .gif of the denoising, or an .npz.")
 @device_options
+@color_option
 @click.pass_obj
-def generate(color: str | None, prompt: str, count: int, weights: str, out: Path | None, device: c.Device, precision: c.Precision, **given: Any) -> None:
+def generate(shared_color: str | None, color: str | None, prompt: str, count: int, weights: str, out: Path | None, device: c.Device, precision: c.Precision, **given: Any) -> None:
     """Draw PROMPT in the terminal: seven · "3 1 4" · "three sevens" · 0-9 · random · grid."""
     sample = sample_config(given)
     if not 1 <= count <= c.MAX_COUNT:
@@ -128,7 +130,7 @@ def generate(color: str | None, prompt: str, count: int, weights: str, out: Path
     done = _drawn(DrawRequest(labels, sample, indices, weights, fps=10), device, precision)
     if out is not None:
         images.save(out, done.recipe, done.images, done.frames)
-    _show(done, color or "auto")
+    _show(done, color or shared_color or "auto")
     if out is not None:
         click.echo(f"saved {out}", err=True)
 
@@ -193,9 +195,11 @@ def draw_in_terminal(pictures: e.Images, color: str) -> None:
 
 @digitty.command()
 @device_options
+@color_option
 @click.pass_obj
-def doctor(color: str | None, device: c.Device, precision: c.Precision) -> None:
+def doctor(shared_color: str | None, color: str | None, device: c.Device, precision: c.Precision) -> None:
     """Print versions, folders, device, precision and terminal, and draw a test digit: ready to paste in a bug report."""
+    color = color or shared_color or "auto"
     packages = ("torch", "torchvision", "textual", "rich-pixels", "pillow", "safetensors", "numpy")
     facts: dict[str, object] = {
         "digitty": engine_cli.VERSION_TEXT,
@@ -205,7 +209,7 @@ def doctor(color: str | None, device: c.Device, precision: c.Precision) -> None:
         "cache": paths.cache_dir(),
         "settings": paths.config_dir(),
         "log": paths.log_dir() / "digitty.log",
-        "terminal": _terminal_words(os.environ, color or "auto"),
+        "terminal": _terminal_words(os.environ, color),
     }
     for name, value in facts.items():
         click.echo(f"{name:<10} {value}")
@@ -213,7 +217,7 @@ def doctor(color: str | None, device: c.Device, precision: c.Precision) -> None:
     engine = done.recipe.engine
     click.echo(f"{'engine':<10} {engine.device} {engine.precision} {engine.layout}, {os.cpu_count()} CPUs")
     click.echo(f"{'test digit':<10} a seven by {done.recipe.weights}, {done.recipe.sample.steps} steps in {done.seconds:.2f} s")
-    draw_in_terminal(done.images, color or "auto")
+    draw_in_terminal(done.images, color)
 
 
 def _version(package: str) -> str:

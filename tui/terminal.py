@@ -75,7 +75,7 @@ def apply(terminal: Terminal, env: MutableMapping[str, str]) -> None:
 
 
 def frame_rate(terminal: Terminal) -> float:
-    """Frames a second that a live view may send. Textual sends every cell of what changed, so a full screen of noise is some 50 KB a frame."""
+    """Frames a second that a live view may send: noise costs up to 16 KB a frame for one full-size digit, 36 KB for sixteen small ones."""
     return 6.0 if terminal.remote else 15.0
 
 

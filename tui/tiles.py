@@ -90,6 +90,9 @@ def _columns_by_taste(count: int) -> list[int]:
 def _paged(count: int, width: int, height: int, columns: int | None, captions: bool, size: int) -> Tiles:
     across = max(1, min(columns or count, count, (width + 1) // (size + 1)))
     tile = (size + 1) // 2 + captions
+    needed = ceil(count / across)
+    if needed * tile <= height:  # with fewer columns than asked for, one page may do
+        return Tiles(count, size, across, needed, 1, int(needed * (tile + 1) - 1 <= height), captions)
     tight, loose = (height - 1) // tile, height // (tile + 1)  # without and with gaps; the page mark takes a row
-    down = max(1, min(tight, ceil(count / across)))
-    return Tiles(count, size, across, down, 1, int(loose >= down), captions)
+    down = max(1, min(tight, needed))
+    return Tiles(count, size, across, down, 1, int(down == 1 or loose >= down), captions)

@@ -18,9 +18,9 @@ from engine.prompt import MAX_CHARACTERS, MAX_DIGITS, Prompt, parse
 fuzz = settings(derandomize=True, deadline=None, max_examples=300)
 
 # Spelt out here, so that a slip in the module's own tables shows.
-DIGITS = "zero one two three four five six seven eight nine".split()
-PLURALS = "zeroes ones twos threes fours fives sixes sevens eights nines".split()
-TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+PLURALS = ["zeroes", "ones", "twos", "threes", "fours", "fives", "sixes", "sevens", "eights", "nines"]
+TEENS = ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
 TENS = {2: "twenty", 3: "thirty", 4: "forty", 5: "fifty", 6: "sixty"}
 
 
@@ -269,11 +269,16 @@ def test_long_text_is_refused_for_its_length_before_it_is_read() -> None:
     assert labels("7" + " " * (MAX_CHARACTERS - 1)) == [7]
 
 
-@pytest.mark.parametrize("text", ["9" * 993 + " sevens", "9" * 1000, "x" * 1000, "\u0300" * 1000, "\ufdfa" * 1000, "sevn " * 200])
+@pytest.mark.parametrize("text", ["9" * 993 + " sevens", "9" * 1000, "b" * 1000, "é" * 1000, "please " * 142])
 def test_long_words_are_shortened_in_the_message(text: str) -> None:
     message = refusal(text)
-    assert "…'" in message or len(text.split()) > 1
+    assert "…'" in message
     assert len(message) < 200
+
+
+@pytest.mark.parametrize("text", ["\ufdfa" * 1000, "sevn " * 200, "\u0300" * 1000, "- " * 500, "7, " * 333])
+def test_long_heaps_have_a_short_message(text: str) -> None:
+    assert len(refusal(text)) < 200
 
 
 @pytest.mark.parametrize("text", ["three sevens", "0-9"])
@@ -307,9 +312,9 @@ def test_any_text_is_right_or_refused_well(text: str) -> None:
 
 WORDS = (
     *(DIGITS + PLURALS + TEENS + list(TENS.values())),
-    *"7 0 12 64 65 000 999999999999 3s 12s ２ ٣ ² ½ Ⅶ".split(),
-    *"random digits grid all ten x × * times to .. … - – dozen couple hundred a the of and , & . please".split(),
-    *"sevn bicycle s ' \x1b _ é".split(" "),
+    *("7", "0", "12", "64", "65", "000", "999999999999", "3s", "12s", "２", "٣", "²", "½", "Ⅶ", "-", "–", "..", "…", ",", "&", "."),
+    *("random", "digits", "grid", "all", "x", "×", "*", "times", "to", "dozen", "couple", "hundred", "a", "the", "of", "and", "please"),
+    *("sevn", "bicycle", "s", "'", "\x1b", "_", "é"),
 )
 
 

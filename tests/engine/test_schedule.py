@@ -74,7 +74,7 @@ def test_q_sample_is_add_noise_of_diffusers() -> None:
     x0, eps = torch.randn(4, 1, 28, 28, generator=rng), torch.randn(4, 1, 28, 28, generator=rng)
     t = torch.tensor([0, 249, 500, 999])
     theirs = DDPMScheduler(beta_start=1e-4, beta_end=0.02, beta_schedule="linear").add_noise(x0, eps, t)
-    assert_close(LINEAR.q_sample(x0, t, eps), theirs, rtol=0, atol=2e-6)
+    assert_close(LINEAR.q_sample(x0, t, eps), theirs, rtol=0, atol=1e-5)  # their alpha_bar is a float32 product
 
 
 @pytest.mark.parametrize("t", [1, 2, 300, 999])
@@ -95,7 +95,7 @@ def test_posterior_variance_is_that_of_diffusers() -> None:
 
     theirs = DDPMScheduler(beta_start=1e-4, beta_end=0.02, beta_schedule="linear", variance_type="fixed_small")
     for t in (1, 10, 487, 999):
-        assert LINEAR.posterior_variance[t].item() == pytest.approx(theirs._get_variance(t).item(), rel=2e-3 if t < 5 else 1e-4)  # theirs is float32
+        assert LINEAR.posterior_variance[t].item() == pytest.approx(theirs._get_variance(t).item(), rel=1e-3)  # theirs is float32
 
 
 @given(st.integers(1, 1000) | st.sampled_from([1, 2, 3, 998, 999, 1000]), st.sampled_from(SPACINGS), st.sampled_from([LINEAR, COSINE]))

@@ -29,14 +29,6 @@ class AppScreen(Screen[None]):
     AUTO_FOCUS = None
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Leave input / stop", show=False),
-        Binding("w", "app.choose_weights", "Weights", show=False),
-        Binding("o", "app.options", "Options", show=False),
-        Binding("q", "app.leave", "Quit", show=False),
-        Binding("1", "app.go('prompt')", show=False),
-        Binding("2", "app.go('generate')", show=False),
-        Binding("3", "app.go('grid')", show=False),
-        Binding("4", "app.go('train')", show=False),
-        Binding("question_mark", "app.help", "Help", show=False),
     ]
 
     @property

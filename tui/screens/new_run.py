@@ -6,19 +6,21 @@ from typing import ClassVar, cast, get_args
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Grid, Horizontal, Vertical
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Label, Select, Static
+from textual.widgets import Button, Input, Select, Static
 
 from engine import config, paths, runs
 from engine.config import PRESETS
 from engine.errors import DigittyError, RunError, SettingError
 from engine.jobs import TrainRequest
+from tui.widgets.form_row import FormRow
 
 NEW = "a new run"
 ABOUT = {
-    "seed": "the guide's U-Net and recipe: 6.1 M parameters, 10 epochs",
-    "quick": "a smaller network: recognisable digits within minutes on a CPU",
+    "seed": "6.1 M parameters, the guide's recipe",
+    "quick": "1.7 M: digits within minutes on a CPU",
 }
 
 
@@ -30,29 +32,21 @@ class NewRunDialog(ModalScreen[TrainRequest | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static("[b]Train[/]   tab moves, enter starts, esc leaves it")
-            with Grid(id="options"):
-                yield Label("run")
-                yield Select([(name, name) for name in [NEW, *self._resumable()]], value=NEW, allow_blank=False, compact=True, id="resume")
-                yield Static("new, or one to continue", classes="hint")
-                yield Label("preset")
-                yield Select([(name, name) for name in get_args(config.Preset)], value="seed", allow_blank=False, compact=True, id="preset")
-                yield Static(ABOUT["seed"], classes="hint", id="about")
-                yield Label("epochs")
-                yield Input(str(PRESETS["seed"].epochs), compact=True, id="epochs")
-                yield Static("passes over the 60,000 images", classes="hint")
-                yield Label("steps")
-                yield Input("", placeholder="all", compact=True, id="steps")
-                yield Static("stop after so many, or empty", classes="hint")
-                yield Label("name")
-                yield Input("", placeholder="the next free one", compact=True, id="name")
-                yield Static("letters, digits, . _ -", classes="hint")
+            yield Static()
+            names = [NEW, *self._resumable()]
+            yield FormRow("run", Select([(n, n) for n in names], value=NEW, allow_blank=False, compact=True, id="resume"), "new, or one to continue")
+            presets = [(n, n) for n in get_args(config.Preset)]
+            yield FormRow("preset", Select(presets, value="seed", allow_blank=False, compact=True, id="preset"), ABOUT["seed"], "about")
+            yield FormRow("epochs", Input(str(PRESETS["seed"].epochs), compact=True, id="epochs"), "passes over the 60,000 images")
+            yield FormRow("steps", Input(placeholder="all", compact=True, id="steps"), "stop after so many, or empty")
+            yield FormRow("name", Input(placeholder="the next free", compact=True, id="name"), "letters, digits, . _ -")
             yield Static(id="problem")
             with Horizontal(classes="buttons"):
                 yield Button("Start", id="start", variant="primary", compact=True)
                 yield Button("Cancel", id="cancel", compact=True)
 
     def on_mount(self) -> None:
-        self.query_one("#preset", Select).focus()
+        self.query_one("#epochs", Input).focus()
 
     def _resumable(self) -> list[str]:
         return [run.name for run in runs.all_runs() if run.states() and not run.running()]
@@ -120,6 +114,4 @@ class NewRunDialog(ModalScreen[TrainRequest | None]):
             raise SettingError(f"{name} {text!r} is not a whole number") from None
 
     def _complain(self, error: DigittyError) -> None:
-        problem = self.query_one("#problem", Static)
-        problem.update(str(error))
-        problem.add_class("error")
+        self.query_one("#problem", Static).update(Content(str(error)))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar, get_args
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Grid, Horizontal, Vertical
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Label, Select, Static
+from textual.widgets import Button, Input, Select, Static
 
 from engine import config
 from engine.errors import SettingError
 from tui.settings import Settings
+from tui.widgets.form_row import FormRow
 
 CHOICES = {"sampler": config.Sampler, "spacing": config.Spacing, "variance": config.Variance}
 NUMBERS = {"steps": int, "guidance": float, "eta": float, "seed": int}
@@ -38,22 +39,21 @@ class OptionsDialog(ModalScreen[Settings | None]):
         self._settings = settings
 
     def compose(self) -> ComposeResult:
-        sample = self._settings.sample
         with Vertical(classes="dialog"):
             yield Static("[b]How to draw[/]   tab moves, enter applies, esc leaves it")
-            with Grid(id="options"):
-                for name in ("sampler", "steps", "spacing", "guidance", "seed", "eta", "variance"):
-                    yield Label(name)
-                    value = getattr(sample, name)
-                    if name in CHOICES:
-                        yield Select([(c, c) for c in get_args(CHOICES[name])], value=value, allow_blank=False, compact=True, id=name)
-                    else:
-                        yield Input(f"{value:g}" if isinstance(value, float) else str(value), compact=True, id=name)
-                    yield Static(HINTS[name], classes="hint")
+            yield Static()
+            for name in ("sampler", "steps", "spacing", "guidance", "seed", "eta", "variance"):
+                yield FormRow(name, self._field(name), HINTS[name])
             yield Static(id="problem")
             with Horizontal(classes="buttons"):
                 yield Button("Apply", id="apply", variant="primary", compact=True)
                 yield Button("Cancel", id="cancel", compact=True)
+
+    def _field(self, name: str) -> Input | Select[str]:
+        value = getattr(self._settings.sample, name)
+        if name in CHOICES:
+            return Select([(c, c) for c in get_args(CHOICES[name])], value=value, allow_blank=False, compact=True, id=name)
+        return Input(f"{value:g}" if isinstance(value, float) else str(value), compact=True, id=name)
 
     def on_mount(self) -> None:
         self.query_one("#steps", Input).focus()
@@ -78,6 +78,6 @@ class OptionsDialog(ModalScreen[Settings | None]):
                     raise SettingError(f"{name} {text!r} is not a {'whole ' if kind is int else ''}number") from None
             changed = self._settings.with_sample(**values)
         except SettingError as error:
-            self.query_one("#problem", Static).update(f"[$error]{error}[/]")
+            self.query_one("#problem", Static).update(Content(str(error)))
         else:
-            self.dismiss(replace(changed))
+            self.dismiss(changed)

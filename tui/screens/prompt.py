@@ -21,6 +21,7 @@ from tui.screens.base import AppScreen
 from tui.tiles import fit
 from tui.widgets import caption
 from tui.widgets.digit_view import DigitView
+from tui.widgets.prompt_input import PromptInput
 
 ANSWERS = 40
 """Answers kept on the screen."""
@@ -91,8 +92,8 @@ class PromptScreen(AppScreen):
   ctrl+r           draw it again with a new seed (outside the input: r)
   i  enter         into the input  page up/down  scroll"""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "enter", "draw", key_display="enter"),
-        Binding("up", "history(-1)", "history", key_display="↑"),
+        Binding("enter", "enter", "type", key_display="i"),
+        Binding("up", "history(-1)", show=False),
         Binding("down", "history(1)", show=False),
         Binding("ctrl+s", "save", "save", key_display="^s"),
         Binding("ctrl+r", "again", "again", key_display="^r"),
@@ -103,12 +104,12 @@ class PromptScreen(AppScreen):
         Binding("pagedown", "page(1)", show=False),
         Binding("f2", "app.go('prompt')", "F5 screens", key_display="F2–"),
         Binding("f1", "app.help", "help", key_display="F1"),
-        Binding("ctrl+q", "app.leave", "quit", key_display="^q"),
+        Binding("ctrl+q", "app.leave", "quit", key_display="^q", priority=True),
     ]
 
     def body(self) -> Iterable[Widget]:
         yield VerticalScroll(id="conversation", can_focus=False)
-        yield Input(placeholder="a digit: seven · 3 1 4 · three sevens · 0-9 · random · grid", id="prompt")
+        yield PromptInput(placeholder="a digit: seven · 3 1 4 · three sevens · 0-9 · random · grid", id="prompt")
 
     def on_mount(self) -> None:
         self._history = settings.load_history()

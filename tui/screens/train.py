@@ -42,8 +42,8 @@ class TrainScreen(AppScreen):
   l                loss on a log scale              t  recent steps / whole run
   ← →              earlier and later previews"""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "new", "new run"),
-        Binding("v", "choose", "view run"),
+        Binding("n", "new", "new"),
+        Binding("v", "choose", "view"),
         Binding("space", "pause", "pause"),
         Binding("x", "stop", "stop"),
         Binding("l", "log", "log"),
@@ -65,7 +65,8 @@ class TrainScreen(AppScreen):
         self._memory = 0
         self._sample_at: int | None = None  # None follows the latest
         self._sample_shown: object = None
-        self._running, self._asked = False, 0.0
+        self._sample_step = ""
+        self._elsewhere, self._asked = False, 0.0
 
     def body(self) -> Iterable[Widget]:
         yield Static(id="numbers")
@@ -224,8 +225,8 @@ class TrainScreen(AppScreen):
             return ""
         now = time.monotonic()
         if now - self._asked > 2:  # asking takes the lock for a moment
-            self._running, self._asked = story.run.running(), now
-        if self._running:
+            self._elsewhere, self._asked = story.run.running(), now
+        if self._elsewhere:
             return "training in another process"
         return story.event if story.event in ("stopped", "finished", "diverged") else "interrupted"
 
@@ -263,7 +264,7 @@ class TrainScreen(AppScreen):
         if not samples:
             if view.images is not None:
                 view.clear()
-            self._sample_shown = None
+            self._sample_shown, self._sample_step = None, ""
             return
         step, path = samples[-1 if self._sample_at is None else min(self._sample_at, len(samples) - 1)]
         if self._sample_shown == path:
@@ -272,14 +273,14 @@ class TrainScreen(AppScreen):
         if images is not None:
             self._sample_shown = path
             view.show(images)
-            where = "" if self._sample_at is None else f" ({self._sample_at + 1} of {len(samples)})"
-            self.query_one("#below").border_title = None
-            self.query_one("#epochs").border_title = f"preview: step {step}{where}"
+            self._sample_step = f"step {step}" + ("" if self._sample_at is None else f" {self._sample_at + 1}/{len(samples)}")
+            self._tell_epochs()
 
     def _tell_epochs(self) -> None:
-        table = Text("epoch  average   time\n", "bold")
+        table = Text(f"previews: {self._sample_step}\n" if self._sample_step else "", "dim")
+        table.append("epoch  average   time\n", "bold")
         for row in reversed(self.story.epochs if self.story else []):
-            table.append(f"{row.epoch:5}   {row.average:.4f} {duration(row.seconds):>7}{' best' if row.best else ''}\n", "")
+            table.append(f"{row.epoch:5}   {row.average:.4f} {duration(row.seconds):>7}{' *' if row.best else ''}\n")
         self.query_one("#table", Static).update(table)
 
 
