@@ -28,6 +28,7 @@ STATE_FORMAT = "digitty-state"
 VERSION = 1
 LARGEST = 4 << 30
 """Bytes; no file of ours comes near."""
+KINDS = ("average", "live", "best", "imported")
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class Loaded:
 def save_weights(path: Path, weights: Loaded, dtype: torch.dtype = torch.float16, error: type[DigittyError] = OutputError) -> None:
     """A .safetensors file with the configuration and a digest of the tensors in its metadata."""
     tensors = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in weights.tensors.items()}
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise error(
+                f"can't write {path}: {name} has values that {str(dtype).removeprefix('torch.')} can't hold; export a .pth, which keeps float32"
+            )
     metadata = {
         "format": WEIGHTS_FORMAT,
         "version": str(VERSION),
@@ -63,7 +69,7 @@ def save_weights(path: Path, weights: Loaded, dtype: torch.dtype = torch.float16
 
 def load_weights(path: Path) -> Loaded:
     """Weights from a .safetensors or a .pth file. Raises CheckpointError; runs nothing that the file holds."""
-    return _load_pth(path) if path.suffix == ".pth" else _load_safetensors(path)
+    return _load_pth(path) if path.suffix.lower() == ".pth" else _load_safetensors(path)
 
 
 def _load_safetensors(path: Path) -> Loaded:
@@ -83,15 +89,18 @@ def _load_safetensors(path: Path) -> Loaded:
         model = from_dict(ModelConfig, json.loads(metadata["model"]))
         schedule = from_dict(ScheduleConfig, json.loads(metadata["schedule"]))
         step = int(metadata["step"]) if metadata.get("step") else None
-    except (KeyError, ValueError, SettingError) as error:
+        kind = metadata.get("kind", "average")
+        if kind not in KINDS:
+            raise ValueError(f"kind {kind[:40]!r} is none of {', '.join(KINDS)}")
+    except (KeyError, ValueError, RecursionError, SettingError) as error:
         raise CheckpointError(f"{path} has metadata that can't be read ({_short(error)})") from None
-    return Loaded(_fitting(tensors, model, path), model, schedule, step, metadata.get("run", path.stem), metadata.get("kind", "average"))
+    return Loaded(_fitting(tensors, model, path), model, schedule, step, metadata.get("run", path.stem), kind)
 
 
 def save_pth(path: Path, weights: Loaded) -> None:
     """The seed's format: a bare state dict in float32, as `simple_diffusion_mnist.pth`."""
     tensors = {name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in weights.tensors.items()}
-    write_whole(path, lambda file: torch.save(tensors, file), OutputError)
+    write_whole(path, lambda file: _save(tensors, file), OutputError)
 
 
 def _load_pth(path: Path) -> Loaded:
@@ -113,7 +122,7 @@ def _fitting(tensors: dict[str, Tensor], model: ModelConfig, path: Path) -> dict
     with torch.device("meta"):
         expected = {name: tensor.shape for name, tensor in UNet(model).state_dict().items()}
     for name in sorted(set(expected) ^ set(tensors)):
-        raise CheckpointError(f"{path} holds the weights of another network: {name} is {'missing' if name in expected else 'unknown'}")
+        raise CheckpointError(f"{path} holds the weights of another network: {name[:80]!r} is {'missing' if name in expected else 'unknown'}")
     for name, tensor in tensors.items():
         if tensor.shape != expected[name]:
             raise CheckpointError(f"{path} holds the weights of another network: {name} is {tuple(tensor.shape)}, not {tuple(expected[name])}")
@@ -128,7 +137,7 @@ def _fitting(tensors: dict[str, Tensor], model: ModelConfig, path: Path) -> dict
 def save_state(path: Path, config: TrainConfig, state: Mapping[str, Any]) -> None:
     """All that a resumed run needs: weights, average, optimiser, step, and the configuration it belongs to."""
     whole = {"format": STATE_FORMAT, "version": VERSION, "config": to_dict(config), **state}
-    write_whole(path, lambda file: torch.save(whole, file), StorageError)
+    write_whole(path, lambda file: _save(whole, file), StorageError)
 
 
 def load_state(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
@@ -148,7 +157,7 @@ def load_state(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
             if not isinstance(tensors, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in tensors.items()):
                 raise ValueError("its weights are malformed")
             _fitting(dict(tensors), config.model, path)
-    except (KeyError, ValueError, TypeError, SettingError) as error:
+    except (KeyError, ValueError, TypeError, RuntimeError, SettingError) as error:
         raise CheckpointError(f"{path} is malformed ({_short(error)})") from None
     return config, state
 
@@ -159,11 +168,24 @@ def average_of(config: TrainConfig, state: Mapping[str, Any], run: str) -> Loade
     return Loaded(tensors, config.model, config.schedule, int(state["step"]), run, "average")
 
 
+def _save(whole: object, file: BinaryIO) -> None:
+    """torch.save; its archive writer makes a RuntimeError of a full disk's OSError."""
+    try:
+        torch.save(whole, file)
+    except RuntimeError as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, OSError):
+            cause = cause.__context__
+        raise cause or OSError(_short(error)) from None
+
+
 # --- reading files that may be anything -------------------------------------------------------------------------------
 
 
 def _read(path: Path) -> bytes:
     try:
+        if path.exists() and not path.is_file():
+            raise CheckpointError(f"{path} is not a file")
         if path.stat().st_size > LARGEST:
             raise CheckpointError(f"{path} is larger than any weights of digitty")
         return path.read_bytes()
@@ -213,5 +235,6 @@ def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
 
 
 def _short(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = "".join(c if c.isprintable() else " " for c in str(error))  # a file's own words may hold escape sequences
+    text = " ".join(text.split()) or type(error).__name__
     return text if len(text) <= 120 else text[:117] + "…"

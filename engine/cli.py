@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -24,7 +24,7 @@ import click
 from engine import config as c
 from engine import events as e
 from engine import paths, runs
-from engine.errors import DigittyError, InputError, SettingError
+from engine.errors import DigittyError, InputError, RunError, SettingError
 from engine.jobs import EvaluateRequest, Jobs, TrainRequest
 
 VERSION_TEXT = "0.1.0"
@@ -58,7 +58,9 @@ def sampling_options(steps: int | None = None) -> Callable[[Command], Command]:
     options = [
         click.option("--sampler", type=click.Choice(get_args(c.Sampler)), default=default.sampler, show_default=True),
         click.option("--steps", type=int, default=steps or default.steps, show_default=True, help="Denoising steps, 1 to 1000."),
-        click.option("--spacing", type=click.Choice(get_args(c.Spacing)), default=default.spacing, show_default=True, help="Which timesteps are walked."),
+        click.option(
+            "--spacing", type=click.Choice(get_args(c.Spacing)), default=default.spacing, show_default=True, help="Which timesteps are walked."
+        ),
         click.option("--eta", type=float, default=default.eta, show_default=True, help="DDIM's noise: 0 none, 1 as DDPM."),
         click.option("--variance", type=click.Choice(get_args(c.Variance)), default=default.variance, show_default=True, help="DDPM's sigma²."),
         click.option("--guidance", type=float, default=default.guidance, show_default=True, help="1 is none; above 2 diversity suffers."),
@@ -69,13 +71,17 @@ def sampling_options(steps: int | None = None) -> Callable[[Command], Command]:
 
 
 def device_options(command: Command) -> Command:
-    return _all([
-        click.option("--device", type=click.Choice(get_args(c.Device)), default="auto", show_default=True),
-        click.option("--precision", type=click.Choice(get_args(c.Precision)), default="auto", show_default=True, help="auto measures what is fastest here."),
-    ])(command)
+    return _all(
+        [
+            click.option("--device", type=click.Choice(get_args(c.Device)), default="auto", show_default=True),
+            click.option(
+                "--precision", type=click.Choice(get_args(c.Precision)), default="auto", show_default=True, help="auto measures what is fastest here."
+            ),
+        ]
+    )(command)
 
 
-def _all(options: list[Callable[[Command], Command]]) -> Callable[[Command], Command]:
+def _all(options: Sequence[Callable[[Command], Command]]) -> Callable[[Command], Command]:
     def add(command: Command) -> Command:
         for option in reversed(options):
             command = option(command)
@@ -93,12 +99,19 @@ def sample_config(given: dict[str, Any]) -> c.SampleConfig:
 
 
 @commands.command()
-@click.option("--preset", type=click.Choice(get_args(c.Preset)), default=None, help="seed (the guide's network and recipe) or quick (minutes on a CPU).  [default: seed]")
+@click.option(
+    "--preset",
+    type=click.Choice(get_args(c.Preset)),
+    default=None,
+    help="seed (the guide's network and recipe) or quick (minutes on a CPU).  [default: seed]",
+)
 @click.option("--epochs", type=int, help="Passes over the 60,000 images.")
 @click.option("--steps", type=int, help="Optimiser steps at most; with --epochs, the first reached ends the run.")
 @click.option("--batch-size", type=int)
 @click.option("--lr", type=float, help="Adam's learning rate.")
-@click.option("--lr-schedule", type=click.Choice(get_args(c.LrSchedule)), help="cosine (after 200 warm-up steps) or constant (the seed to the letter).")
+@click.option(
+    "--lr-schedule", type=click.Choice(get_args(c.LrSchedule)), help="cosine (after 200 warm-up steps) or constant (the seed to the letter)."
+)
 @click.option("--schedule", type=click.Choice(get_args(c.ScheduleKind)), help="The noise schedule.")
 @click.option("--seed", type=int, help="Weights, order and noise follow from it.")
 @click.option("--run", help="Name of the new run.")
@@ -130,7 +143,7 @@ def train_request(run: str | None, resume: str | None, given: dict[str, Any]) ->
         if schedule:
             config = c.changed(config, schedule=c.ScheduleConfig(kind=schedule))
         if run is not None and (paths.runs_dir() / runs.checked(run)).exists():
-            raise runs.RunError(f"run {run} exists; go on with --resume {run}, or choose another --run")
+            raise RunError(f"run {run} exists; go on with --resume {run}, or choose another --run")
         return TrainRequest(c.changed(config, **given), run=run)
     if run is not None:
         raise SettingError("--run names a new run and --resume an old one; use one of them")
@@ -166,10 +179,27 @@ def evaluate(count: int, weights: str, device: c.Device, precision: c.Precision,
                 click.echo(json.dumps(event.report) if as_json else evaluation_text(event.report))
 
 
-def evaluation_text(report: dict[str, object]) -> str:
-    """The figures, a line each."""
-    width = max(map(len, report))
-    return "\n".join(f"{name.replace('_', ' '):<{width}}  {value:.4g}" if isinstance(value, float) else f"{name.replace('_', ' '):<{width}}  {value}" for name, value in report.items())
+def evaluation_text(report: dict[str, Any]) -> str:
+    """The figures of `engine.evaluate.Report`, a line each; a comparison of too few digits is left out."""
+    drawn, judge, engine = report["sample"], report["classifier"], report["engine"]
+    low, high = report["accuracy_interval"]
+    lines = {
+        "digits": f"{report['count']:,}, drawn by {report['weights']}",
+        "sampler": ", ".join(f"{value}" if name == "sampler" else f"{name} {value}" for name, value in drawn.items()),
+        "accuracy": f"{report['accuracy']:.2%}  (95% interval {low:.2%} to {high:.2%})",
+        "each digit": "  ".join(f"{digit}: {share:.1%}" for digit, share in enumerate(report["class_accuracy"]) if share is not None),
+    }
+    if report["frechet"] is not None:
+        sides = f"{report['compared']:,} test images"
+        beside = f"{report['frechet_ratio']:.2f} times the floor" if report["frechet_ratio"] is not None else "the floor"
+        lines["Fréchet"] = f"{report['frechet']:.4g}  ({beside} of {report['frechet_floor']:.4g}, training images against {sides})"
+        lines["precision"] = f"{report['precision']:.1%}  of the digits look like one of {sides}"
+        lines["recall"] = f"{report['recall']:.1%}  of {sides} look like one of the digits"
+        lines["coverage"] = f"{report['coverage']:.1%}  of {sides} have a digit near"
+    lines["copying"] = f"{report['memorisation']:.3f}  nearest training image by nearest test image, in pixels; well below 1 is copying"
+    lines["judge"] = f"classifier with {judge['features']} features, {judge['test_accuracy']:.2%} on the test set"
+    lines["engine"] = f"{engine['device']} {engine['precision']} {engine['layout']}, {duration(report['seconds'])}"
+    return "\n".join(f"{name:<10}  {text}" for name, text in lines.items())
 
 
 @commands.command(name="runs")
@@ -264,7 +294,8 @@ class TrainReporter:
                 self._bar.show(what)
             case e.TrainStarted(run, config, engine, step, parameters):
                 self.run, self._config = run, config
-                self._say(f"run {run} · {parameters:,} parameters · {engine.device} {engine.precision} {engine.layout} · {config.total_steps - step:,} steps to go")
+                where = f"{engine.device} {engine.precision} {engine.layout}"
+                self._say(f"run {run} · {parameters:,} parameters · {where} · {config.total_steps - step:,} steps to go")
             case e.TrainStep():
                 left = (self._config.total_steps - event.step) / max(1e-9, event.steps_per_s)
                 text = (
@@ -325,9 +356,12 @@ def stoppable() -> Iterator[Callable[[], int]]:
     def note(number: int, frame: FrameType | None) -> None:
         nonlocal noted
         noted = number
-        signal.signal(number, before[number])
+        signal.signal(number, before[signal.Signals(number)])
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # nohup's wish stands
+            signal.signal(number, note)
     try:
         yield lambda: noted
     finally:

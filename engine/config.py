@@ -204,7 +204,6 @@ PRESETS: Mapping[Preset, TrainConfig] = {
 # --- to and from JSON -------------------------------------------------------------------------------------------------
 
 C = TypeVar("C", ModelConfig, ScheduleConfig, SampleConfig, TrainConfig)
-_NESTED: Mapping[str, type[ModelConfig] | type[ScheduleConfig]] = {"model": ModelConfig, "schedule": ScheduleConfig}
 
 
 def to_dict(config: ModelConfig | ScheduleConfig | SampleConfig | TrainConfig) -> dict[str, Any]:
@@ -219,7 +218,10 @@ def from_dict(cls: type[C], values: object) -> C:
     unknown = set(values) - {f.name for f in fields(cls)}
     if unknown:
         raise SettingError(f"{cls.__name__} has no field {sorted(map(str, unknown))[0]!r}; it may come from a newer digitty")
-    given: dict[str, Any] = {k: from_dict(_NESTED[k], v) if k in _NESTED else v for k, v in values.items()}
+    given: dict[str, Any] = dict(values)
+    for name, nested in (("model", ModelConfig), ("schedule", ScheduleConfig)):
+        if name in given:
+            given[name] = from_dict(nested, given[name])
     try:
         config = cls(**given)
         hash(config)  # a list where a number belongs

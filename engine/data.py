@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import shutil
+import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -56,13 +57,13 @@ def _unpack(name: str, target: Path) -> None:
     archive = ARCHIVES / f"{name}.gz"
 
     def copy(file: BinaryIO) -> None:
-        with gzip.open(archive) as packed:
-            shutil.copyfileobj(packed, file, 1 << 20)
+        try:
+            with gzip.open(archive) as packed:
+                shutil.copyfileobj(packed, file, 1 << 20)
+        except (EOFError, zlib.error, gzip.BadGzipFile, FileNotFoundError):  # the last two are OSErrors, which write_whole takes for a full disk
+            raise StorageError(f"{archive} is damaged; install digitty again") from None
 
-    try:
-        write_whole(target, copy)
-    except (EOFError, gzip.BadGzipFile, FileNotFoundError):
-        raise StorageError(f"{archive} is damaged; install digitty again") from None
+    write_whole(target, copy)
     if _md5(target) != MD5[name]:
         with suppress(OSError):
             target.unlink()

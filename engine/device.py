@@ -7,8 +7,9 @@ import math
 import platform
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -51,12 +52,12 @@ class Numerics:
     def place(self, model: UNet, device: torch.device) -> UNet:
         """For training: float32 weights in this layout; `autocast` does the rest."""
         _allow_tf32(self.precision != "fp32")
-        return model.to(device, memory_format=self.format)
+        return model.to(device).to(memory_format=self.format)
 
     def cast(self, model: UNet, device: torch.device) -> UNet:
         """For sampling: the weights themselves in this precision, so that no step casts them again."""
         _allow_tf32(self.precision != "fp32")
-        return model.to(device, dtype=self.dtype, memory_format=self.format)
+        return model.to(device, self.dtype).to(memory_format=self.format)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -84,14 +85,24 @@ def candidates(device: torch.device, precision: config.Precision) -> list[Numeri
     return [Numerics(name, layout) for name in names for layout in ((True, False) if name != "fp32" else (False, True))]
 
 
+def offered(device: torch.device, how: Numerics) -> bool:
+    """Whether the device can do it, asked for or not (candidates("auto") leaves out what is never the fastest)."""
+    try:
+        return how.precision != "auto" and how in candidates(device, how.precision)  # type: ignore[arg-type]
+    except SettingError:
+        return False
+
+
 def measured(device: torch.device, model: config.ModelConfig, training: bool, precision: config.Precision = "auto") -> Iterator[str | Numerics]:
     """Says what it measures, then the fastest finite way to run this network here. Cached by machine, torch and threads."""
     options = candidates(device, precision)
-    key = " ".join(map(str, (_machine(device), torch.__version__, torch.get_num_threads(), model.channels, "train" if training else "sample", precision)))
+    key = " ".join(
+        map(str, (_machine(device), torch.__version__, torch.get_num_threads(), model.channels, "train" if training else "sample", precision))
+    )
     cache = paths.cache_dir() / "precision.json"
     known = _read_cache(cache)
     try:
-        found = Numerics(**known[key])
+        found = Numerics(str(known[key]["precision"]), known[key]["channels_last"] is True)
         if found in options:
             yield found
             return
@@ -107,7 +118,7 @@ def measured(device: torch.device, model: config.ModelConfig, training: bool, pr
     if math.isinf(best_seconds):
         raise DeviceError(f"no precision gives finite numbers on {device}; try --device cpu")
     known[key] = asdict(best)
-    with _quietly():
+    with suppress(StorageError):  # a cache that can't be written only costs the measurement again
         write_text(paths.made(cache.parent) / cache.name, json.dumps(known, indent=1))
     yield best
 
@@ -147,9 +158,9 @@ def _training_trial(model: UNet, how: Numerics, device: torch.device) -> Callabl
         model.zero_grad(set_to_none=True)
         with how.autocast(device):
             eps = model(x, t, t % 10)
-        loss = (eps.float() - x).square().mean()
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss.detach() + sum(p.grad.sum() for p in model.parameters() if p.grad is not None)
+        loss: Tensor = (eps.float() - x).square().mean()
+        loss.backward()
+        return torch.stack([loss.detach(), *(p.grad.sum() for p in model.parameters() if p.grad is not None)]).sum()
 
     return trial
 
@@ -196,21 +207,12 @@ def _machine(device: torch.device) -> str:
     return f"{platform.node()} {platform.machine()} {device.type} {torch.backends.cpu.get_cpu_capability()}"
 
 
-def _read_cache(cache: object) -> dict[str, dict[str, object]]:
+def _read_cache(cache: Path) -> dict[str, dict[str, object]]:
     try:
-        known = json.loads(open(str(cache)).read())  # noqa: SIM115
+        known = json.loads(cache.read_text())
     except (OSError, ValueError):
         return {}
     return known if isinstance(known, dict) else {}
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """A cache that can't be written only costs the measurement again."""
-    try:
-        yield
-    except StorageError:
-        pass
 
 
 def _allow_tf32(allowed: bool) -> None:

@@ -11,14 +11,14 @@ from torch import Tensor, nn
 class EMA:
     """An exponential moving average of a model's parameters, with warm-up: decay = min(d, (1 + step) / (10 + step)).
 
-    A flat decay of 0.9999 over a short run would still hold the initial weights (FACTS: 4,690 steps).
+    A flat decay of 0.9999 over a short run would still hold the initial weights, 4,690 steps say.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
-        self._average = list(self.model.parameters())
-        self._live = list(model.parameters())
+        self._average: list[Tensor] = list(self.model.parameters())
+        self._live: list[Tensor] = list(model.parameters())
 
     @torch.no_grad()
     def update(self, step: int, keep: Tensor) -> None:

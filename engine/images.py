@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SCALE = 8
-"""Nearest-neighbour enlargement of saved pictures."""
+"""Nearest-neighbour enlargement of saved pictures …"""
+LARGEST = 16_384
+"""… as far as the sheet's side stays within so many pixels."""
 ENDINGS = (".png", ".npz", ".gif")
 
 
@@ -45,10 +48,11 @@ def picture(images: Images, columns: int, gap: int = 0) -> Image.Image:
 
 
 def columns_for(count: int) -> int:
-    """A pleasant number of columns: ten as 2×5, sixteen as 4×4, few in one row."""
+    """A pleasant number of columns: few in one row, ten as 2×5, sixteen as 4×4; else nearly square."""
     if count <= 5:
         return max(1, count)
-    return next((c for c in range(round(count**0.5) + 1, count // 2 + 1) if count % c == 0 and c <= 10), min(10, round(count**0.5 + 0.49)))
+    square = math.ceil(math.sqrt(count))
+    return next((c for c in range(square, 2 * math.isqrt(count) + 1) if count % c == 0), square)
 
 
 def recipe_json(recipe: Recipe) -> dict[str, Any]:
@@ -86,7 +90,8 @@ def png_bytes(images: Images, recipe: Recipe) -> bytes:
     text.add_text("Software", "digitty")
     text.add_text("digitty", json.dumps(recipe_json(recipe)))
     buffer = io.BytesIO()
-    sheet.resize((sheet.width * SCALE, sheet.height * SCALE), Image.Resampling.NEAREST).save(buffer, "PNG", pnginfo=text, optimize=True)
+    scale = max(1, min(SCALE, LARGEST // max(sheet.size)))
+    sheet.resize((sheet.width * scale, sheet.height * scale), Image.Resampling.NEAREST).save(buffer, "PNG", pnginfo=text, optimize=True)
     return buffer.getvalue()
 
 
@@ -107,12 +112,10 @@ def _save_gif(path: Path, recipe: Recipe, images: Images, frames: Sequence[Image
 def _save_npz(path: Path, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
     import numpy as np
 
-    arrays = {
-        "images": np.frombuffer(images.data, np.uint8).reshape(len(images), images.height, images.width),
-        "labels": np.array([-1 if label is None else label for label in recipe.labels], np.int64),
-        "recipe": np.array(json.dumps(recipe_json(recipe))),
-    }
-    write_whole(path, lambda file: np.savez_compressed(file, **arrays), OutputError)
+    pixels = np.frombuffer(images.data, np.uint8).reshape(len(images), images.height, images.width)
+    labels = np.array([-1 if label is None else label for label in recipe.labels], np.int64)
+    text = np.array(json.dumps(recipe_json(recipe)))
+    write_whole(path, lambda file: np.savez_compressed(file, images=pixels, labels=labels, recipe=text), OutputError)
 
 
 def save_strip(path: Path, images: Images) -> None:
@@ -128,5 +131,5 @@ def load_strip(path: Path) -> Images | None:
                 return None
             count = image.width // 28
             return Images(b"".join(image.crop((i * 28, 0, i * 28 + 28, 28)).tobytes() for i in range(count)), count)
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None

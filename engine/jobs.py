@@ -6,16 +6,20 @@ To cancel a job is to stop pulling and close it; to pause it is not to pull. Eac
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from engine.config import MAX_COUNT, Device, Precision, SampleConfig, TrainConfig
+from engine.config import CLASS_NAMES, MAX_COUNT, MAX_SEED, Device, Precision, SampleConfig, TrainConfig
 from engine.errors import SettingError
 from engine.events import Event, Preparing
 
 if TYPE_CHECKING:
     from engine.shelf import Shelf
+
+
+Job = Generator[Event, None, None]
+"""Pull it for events; close it to cancel."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,10 @@ class DrawRequest:
     def __post_init__(self) -> None:
         if not 1 <= len(self.labels) <= MAX_COUNT:
             raise SettingError(f"{len(self.labels)} digits is outside 1 to {MAX_COUNT:,}")
+        if any(label is not None and (type(label) is not int or not 0 <= label < len(CLASS_NAMES)) for label in self.labels):
+            raise SettingError(f"labels are digits from 0 to {len(CLASS_NAMES) - 1}, or None for no label")
+        if self.indices is not None and any(type(i) is not int or not 0 <= i <= MAX_SEED for i in self.indices):
+            raise SettingError(f"noise indices are whole numbers from 0 to {MAX_SEED}")
         if self.indices is not None and len(self.indices) != len(self.labels):
             raise SettingError(f"{len(self.indices)} noise indices do not fit {len(self.labels)} digits")
 
@@ -70,28 +78,28 @@ class Jobs:
         self._device, self._precision = device, precision
         self._shelf: Shelf | None = None
 
-    def draw(self, request: DrawRequest) -> Iterator[Event]:
+    def draw(self, request: DrawRequest) -> Job:
         """Preparing…, DrawStarted, Frame…, DrawDone."""
         yield from self._loading()
         from engine.drawing import draw
 
         yield from draw(self._open(), request)
 
-    def train(self, request: TrainRequest) -> Iterator[Event]:
+    def train(self, request: TrainRequest) -> Job:
         """Preparing…, TrainStarted, then TrainStep, Preview, EpochDone and Saved as they come, TrainDone. Closing it saves."""
         yield from self._loading()
         from engine.training import train
 
         yield from train(self._open(), request)
 
-    def evaluate(self, request: EvaluateRequest) -> Iterator[Event]:
+    def evaluate(self, request: EvaluateRequest) -> Job:
         """EvaluateProgress…, EvaluateDone."""
         yield from self._loading()
         from engine.evaluate import evaluate
 
         yield from evaluate(self._open(), request)
 
-    def warm_up(self) -> Iterator[Event]:
+    def warm_up(self) -> Job:
         """Everything a first drawing waits for: torch, the shipped weights, the choice of precision."""
         yield from self._loading()
         shelf = self._open()

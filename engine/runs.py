@@ -1,11 +1,11 @@
 """A run directory, which outlives every process: any number of readers, one writer. No torch.
 
-    runs/NAME/config.json                 what the run is
-              metrics.jsonl               one line a step, an epoch, an event; append-only
-              checkpoints/state-0000469.pt    training state; the highest number is the latest
-              checkpoints/best.safetensors    the average weights after the best epoch
-              samples/step-0000100.png    the ten digits from fixed noise, side by side
-              lock, owner.json            who writes
+runs/NAME/config.json                 what the run is
+          metrics.jsonl               one line a step, an epoch, an event; append-only
+          checkpoints/state-0000469.pt    training state; the highest number is the latest
+          checkpoints/best.safetensors    the average weights after the best epoch
+          samples/step-0000100.png    the ten digits from fixed noise, side by side
+          lock, owner.json            who writes
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -200,9 +201,13 @@ def create(name: str | None, config: TrainConfig, engine: events.Engine) -> Run:
             continue
         except OSError as error:
             raise StorageError(f"can't make {run.path}: {error.strerror}; set DIGITTY_HOME to a folder you can write to") from None
-        paths.made(run.path / "checkpoints")
-        paths.made(run.path / "samples")
-        describe(run, config, engine)
+        try:
+            paths.made(run.path / "checkpoints")
+            paths.made(run.path / "samples")
+            describe(run, config, engine)
+        except StorageError:
+            shutil.rmtree(run.path, ignore_errors=True)  # half a run would take the name
+            raise
         return run
     raise RunError(f"no free name for a run of {config.preset}; choose one with --run")
 
@@ -253,8 +258,8 @@ def all_runs() -> list[Run]:
 
 def checked(name: str) -> str:
     """A name that is safe as a folder's. Raises RunError."""
-    if not _NAME.fullmatch(name):
-        raise RunError(f"{name[:80]!r} is no name for a run; use letters, digits, '.', '_' and '-', at most 64")
+    if not _NAME.fullmatch(name) or name == "shipped" or name.endswith((".safetensors", ".pth")):  # those name other weights
+        raise RunError(f"{name[:80]!r} is no name for a run; use letters, digits, '.', '_' and '-', at most 64, but not what names other weights")
     return name
 
 
@@ -303,15 +308,15 @@ def _lines_backwards(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
             end = file.seek(0, os.SEEK_END)
-            rest, first = b"", True
+            rest, whole = b"", False
             while end > 0:
                 start = max(0, end - 65536)
                 file.seek(start)
                 *lines, last = (file.read(end - start) + rest).split(b"\n")[::-1]
                 rest, end = last, start
-                yield from lines[1:] if first else lines  # after the last newline there is nothing, or a torn line
-                first = False
-            if not first:
+                yield from lines if whole else lines[1:]  # after the last newline there is nothing, or a torn line
+                whole = whole or bool(lines)
+            if whole:
                 yield rest
     except OSError:
         return

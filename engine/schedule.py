@@ -31,7 +31,7 @@ class NoiseSchedule:
         self.snr = self.alpha_bar / (1 - self.alpha_bar)  # Hang et al. 2023, eq. 4
         self._posterior_x0 = self.beta * before.sqrt() / (1 - self.alpha_bar)  # eq. 7, the coefficient of x_0 …
         self._posterior_x_t = (1 - before) * self.alpha.sqrt() / (1 - self.alpha_bar)  # … and of x_t
-        self._alpha_bar = [*self.alpha_bar.tolist(), 1.0]  # so that index -1 is the clean image
+        self._alpha_bar: list[float] = [*self.alpha_bar.tolist(), 1.0]  # so that index -1 is the clean image
 
     def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """sqrt(alpha_bar) and sqrt(1 - alpha_bar), each (T,) in float32 on the device."""

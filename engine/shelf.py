@@ -36,6 +36,14 @@ class Artist:
     def told(self) -> events.Engine:
         return self.how.told(self.device)
 
+    @torch.inference_mode()
+    def warm_up(self) -> Iterator[events.Event]:
+        """One guided digit through the network: the first forward of a shape also builds its kernels."""
+        x = torch.zeros(2, 1, 28, 28, device=self.device, dtype=self.how.dtype).contiguous(memory_format=self.how.format)
+        t = torch.zeros(2, device=self.device, dtype=torch.long)
+        self.network(x, t, t)
+        yield events.Tick()
+
 
 class Shelf:
     """Raises DeviceError at once where the device is missing."""
@@ -69,6 +77,7 @@ class Shelf:
             yield from self.numerics(loaded.model, training=False)
             self._shelve(key, loaded)
         ready = self._ready[key]
+        yield from ready.warm_up()
         yield events.Ready(ready.told, ready.weights)
 
     def artist(self, weights: str) -> Iterator[events.Event | Artist]:

@@ -72,7 +72,7 @@ class Trainer:
         with self.how.autocast(self.device):
             predicted = self.network(x_t, t, label)
         loss = (predicted.float() - eps).square().mean()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip or math.inf)
         keep = self._watch(loss.detach(), norm)
         # fused Adam leaves weights and moments alone where found_inf is 1: the hook that GradScaler uses
@@ -92,7 +92,8 @@ class Trainer:
         if bad >= 0:
             at = int(self._bad)  # float32 holds whole numbers up to 2^24 only
             raise DivergedError(
-                f"the loss is not finite at step {at + 1}; the last good state is kept. Lower --lr (now {self.config.lr:g}) or use --precision fp32", at + 1
+                f"the loss is not finite at step {at + 1}; the last good state is kept. Lower --lr (now {self.config.lr:g}) or use --precision fp32",
+                at + 1,
             )
         return losses
 
@@ -119,10 +120,18 @@ class Trainer:
         """The reverse of `state`. Raises KeyError, TypeError, ValueError or RuntimeError where it does not fit; checkpoint.py says it better."""
         self.model.load_state_dict(state["model"])
         self.ema.model.load_state_dict(state["ema"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self._restore_moments(state["optimizer"]["state"] if state["step"] else {})
         self.step = self._read_up_to = int(state["step"])
         self.best = float(state["best"])
         self._epoch_sum.fill_(float(state["epoch_sum"]))
+
+    def _restore_moments(self, given: dict[int, dict[str, Tensor]]) -> None:
+        """Adam's moments in the layout of their weights: fused Adam walks memory, whatever shapes and strides a file may claim."""
+        own: dict[int, dict[str, Tensor]] = {}
+        for i, p in enumerate(self.model.parameters() if given else ()):
+            own[i] = {name: torch.empty_like(p).copy_(given[i][name].reshape(p.shape)) for name in ("exp_avg", "exp_avg_sq")}
+            own[i]["step"] = torch.tensor(float(given[i]["step"]))
+        self.optimizer.load_state_dict({"state": own, "param_groups": self.optimizer.state_dict()["param_groups"]})
 
     def _batch(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """x_t, t, label (dropped where guidance is to learn no label) and eps of the coming step."""

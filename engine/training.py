@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from engine import checkpoint, data, runs
 from engine.checkpoint import Loaded
 from engine.config import TrainConfig
-from engine.device import Numerics, candidates, clear_errors, memory_in_use
+from engine.device import Numerics, clear_errors, memory_in_use, offered
 from engine.drawing import preview
 from engine.errors import CheckpointError, DivergedError, RunError, StorageError
 from engine.events import EpochDone, Event, Images, Preparing, Preview, Saved, TrainDone, TrainStarted, TrainStep
@@ -61,14 +61,16 @@ def check_resumable(run: Run, asked: TrainConfig) -> None:
     recorded = run.config()
     for name in recorded.__dataclass_fields__:
         if name not in ("epochs", "steps") and getattr(recorded, name) != getattr(asked, name):
-            raise RunError(f"run {run.name} has {name} {getattr(recorded, name)}, which resuming can't change; start a new run for {getattr(asked, name)}")
+            raise RunError(
+                f"run {run.name} has {name} {getattr(recorded, name)}, which resuming can't change; start a new run for {getattr(asked, name)}"
+            )
 
 
 def recorded_numerics(run: Run, shelf: Shelf) -> Iterator[Event | Numerics]:
     """The precision and layout that the run began in, where this device has them; else measured anew."""
     told, config = run.engine(), run.config()
     how = Numerics(told.precision, told.layout == "channels_last")
-    if how not in candidates(shelf.device, "auto"):
+    if not offered(shelf.device, how):
         yield from shelf.numerics(config.model, training=True)
         how = shelf.how(config.model, training=True)
     yield how
@@ -197,5 +199,5 @@ def _restore(run: Run, trainer: Trainer) -> float:
     try:
         trainer.restore(state)
         return float(state.get("epoch_seconds", 0.0))
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise CheckpointError(f"{path} does not fit its run: {error}") from None

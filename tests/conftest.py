@@ -51,7 +51,15 @@ def mnist(home: Path, unpacked_once: Path) -> Path:
 
 
 @pytest.fixture
-def tiny() -> TrainConfig:
+def one_thread() -> None:
+    """Networks this small run faster on one thread, above all beside other work."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def tiny(one_thread: None) -> TrainConfig:
     """Four steps an epoch of the smallest network."""
     from engine.config import ModelConfig, TrainConfig
 
@@ -71,7 +79,7 @@ def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def jobs(mnist: Path, unmeasured: None) -> Jobs:
+def jobs(mnist: Path, unmeasured: None, one_thread: None) -> Jobs:
     """The front door, on the CPU in fp32, with MNIST at hand."""
     from engine.jobs import Jobs
 

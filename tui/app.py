@@ -74,7 +74,7 @@ class DigittyApp(App[int]):
         self._engine_text = "starting"
         self._listeners: dict[int, Listener] = {}
         self._activity: dict[int, str] = {}
-        self.worker = Worker(lambda job, event: self.post_message(FromEngine(job, event)) and None)
+        self.worker = Worker(self._from_engine)
         self._signal_set = False
         if self.terminal.remote:
             self.animation_level = "none"
@@ -125,6 +125,10 @@ class DigittyApp(App[int]):
 
     # --- jobs ---------------------------------------------------------------------------------------------------------
 
+    def _from_engine(self, job: int, event: Event) -> None:
+        """On the engine's thread."""
+        self.post_message(FromEngine(job, event))
+
     def submit(self, kind: Kind, start: Callable[[], Iterator[Event]], listener: Listener, activity: str) -> int:
         """Queue a job for the worker; `listener` hears its events on this thread. Returns the job's number."""
         number = self.worker.submit(kind, start)
@@ -171,7 +175,7 @@ class DigittyApp(App[int]):
     def _tell_status(self) -> None:
         doing = list(dict.fromkeys(self._activity.values()))
         busy = " + ".join(doing) if doing else "idle"
-        self.status = f"{socket.gethostname()} · {self._engine_text} · {busy}"
+        self.status = f"{socket.gethostname().partition('.')[0][:12]} · {self._engine_text} · {self.settings.weights} · {busy}"
         if isinstance(self.screen, AppScreen) and self.screen.is_mounted:
             self.screen.show_status()
 
@@ -180,8 +184,7 @@ class DigittyApp(App[int]):
     def change_settings(self, **changes: object) -> None:
         self.settings = replace(self.settings, **changes)  # type: ignore[arg-type]
         settings_module.save(self.settings)
-        if isinstance(self.screen, AppScreen) and self.screen.is_mounted:
-            self.screen.show_status()
+        self._tell_status()
 
     # --- actions ------------------------------------------------------------------------------------------------------
 
@@ -217,7 +220,7 @@ class DigittyApp(App[int]):
 
     def training_runs(self) -> list[str]:
         """The runs that this process trains."""
-        return self._train_screen().own_runs() if "train" in self._screen_stacks and self._screen_stacks["train"] else []
+        return self._train_screen().own_runs() if self._screen_stacks.get("train") else []
 
     def _train_screen(self) -> TrainScreen:
         screen = self._screen_stacks["train"][0]

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 import click
 
@@ -90,14 +90,15 @@ def _log_instead_of_screen() -> Iterator[TextIO]:
     sys.stderr.flush()
     os.dup2(log, 2)
     os.close(log)
-    before, sys.__stderr__ = sys.__stderr__, screen
+    before = sys.__stderr__
+    setattr(sys, "__stderr__", screen)  # noqa: B010  (typed as final)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(process)d %(name)s %(message)s")
     try:
         yield screen
     finally:
         screen.flush()
         os.dup2(screen.fileno(), 2)
-        sys.__stderr__ = before
+        setattr(sys, "__stderr__", before)  # noqa: B010
 
 
 # --- generate ---------------------------------------------------------------------------------------------------------
@@ -111,28 +112,46 @@ def _log_instead_of_screen() -> Iterator[TextIO]:
 @device_options
 @color_option
 @click.pass_obj
-def generate(shared_color: str | None, color: str | None, prompt: str, count: int, weights: str, out: Path | None, device: c.Device, precision: c.Precision, **given: Any) -> None:
+def generate(
+    shared_color: str | None,
+    /,
+    color: str | None,
+    prompt: str,
+    count: int,
+    weights: str,
+    out: Path | None,
+    device: c.Device,
+    precision: c.Precision,
+    **given: Any,
+) -> None:
     """Draw PROMPT in the terminal: seven · "3 1 4" · "three sevens" · 0-9 · random · grid."""
     sample = sample_config(given)
     if not 1 <= count <= c.MAX_COUNT:
         raise SettingError(f"count {count} is outside 1 to {c.MAX_COUNT:,}")
-    asked = parse(prompt, random.Random(sample.seed))
-    labels = asked.labels * count
-    if len(labels) > c.MAX_COUNT:
-        raise SettingError(f"{len(labels):,} digits are more than {c.MAX_COUNT:,}; use a smaller --count")
+    labels, shared_noise = _labels(prompt, count, random.Random(sample.seed))
     if out is not None:
         images.checked(out)
         if out.suffix.lower() == ".gif" and len(labels) > SHOWN:
             raise SettingError(f"a GIF holds at most {SHOWN} digits, not {len(labels):,}; use .npz")
-    indices = tuple(range(count)) if asked.shared_noise else None
-    if indices is not None:
-        indices = tuple(i for i in indices for _ in asked.labels)
+    indices = tuple(i // 10 for i in range(len(labels))) if shared_noise else None  # each grid has one noise
     done = _drawn(DrawRequest(labels, sample, indices, weights, fps=10), device, precision)
     if out is not None:
         images.save(out, done.recipe, done.images, done.frames)
     _show(done, color or shared_color or "auto")
     if out is not None:
         click.echo(f"saved {out}", err=True)
+
+
+def _labels(prompt: str, count: int, rng: random.Random) -> tuple[tuple[int, ...], bool]:
+    """The labels of `count` readings of the prompt, and whether it is a grid. What is random is drawn anew each time."""
+    before = rng.getstate()
+    asked = parse(prompt, rng)
+    if len(asked.labels) * count > c.MAX_COUNT:
+        raise SettingError(f"{len(asked.labels) * count:,} digits are more than {c.MAX_COUNT:,}; use a smaller --count")
+    if rng.getstate() == before:
+        return asked.labels * count, asked.shared_noise
+    readings = [asked.labels, *(parse(prompt, rng).labels for _ in range(count - 1))]
+    return tuple(label for labels in readings for label in labels), False
 
 
 def _drawn(request: DrawRequest, device: c.Device, precision: c.Precision) -> e.DrawDone:
@@ -176,7 +195,7 @@ def draw_in_terminal(pictures: e.Images, color: str) -> None:
         from rich.console import Console
         from rich_pixels import Pixels
 
-        system = "truecolor" if terminal.color is term.ColorDepth.TRUECOLOR else "256"
+        system: Literal["truecolor", "256"] = "truecolor" if terminal.color is term.ColorDepth.TRUECOLOR else "256"
         sheet = images.picture(pictures, columns, gap=1)
         padded = sheet.crop((0, 0, sheet.width, sheet.height + sheet.height % 2)).convert("RGB")
         Console(color_system=system, force_terminal=True, width=max(80, padded.width), highlight=False).print(Pixels.from_image(padded), end="")
@@ -197,7 +216,7 @@ def draw_in_terminal(pictures: e.Images, color: str) -> None:
 @device_options
 @color_option
 @click.pass_obj
-def doctor(shared_color: str | None, color: str | None, device: c.Device, precision: c.Precision) -> None:
+def doctor(shared_color: str | None, /, color: str | None, device: c.Device, precision: c.Precision) -> None:
     """Print versions, folders, device, precision and terminal, and draw a test digit: ready to paste in a bug report."""
     color = color or shared_color or "auto"
     packages = ("torch", "torchvision", "textual", "rich-pixels", "pillow", "safetensors", "numpy")

@@ -76,6 +76,7 @@ def suggestion(message: str) -> str | None:
         ("three seven", [3, 7]),
         ("two 7s", [7, 7]),
         ("2 7s", [7, 7]),
+        ("3sevens", [7, 7, 7]),
         ("three of the sevens", [7, 7, 7]),
         ("7 x 4", [4] * 7),
         ("4 x 7", [7] * 4),

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -21,12 +22,16 @@ if TYPE_CHECKING:
     from tui.app import DigittyApp
 
 
+SMALLEST = (60, 20)
+"""Columns and rows below which a screen says that it has too few."""
+
+
 class AppScreen(Screen[None]):
     """A screen under the top line. `NAME` is its tab."""
 
     NAME: ClassVar[str] = ""
     HELP_TEXT: ClassVar[str] = ""
-    AUTO_FOCUS = None
+    AUTO_FOCUS = ""  # nothing; None would be the first input
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Leave input / stop", show=False),
     ]
@@ -49,7 +54,12 @@ class AppScreen(Screen[None]):
 
     def show_status(self) -> None:
         """Called whenever what the top line says has changed."""
-        self.query_one(TopLine).status = self.digitty.status
+        width, height = self.size
+        small = width and (width < SMALLEST[0] or height < SMALLEST[1])
+        self.query_one(TopLine).status = f"{width}x{height}: {SMALLEST[0]}x{SMALLEST[1]} shows more" if small else self.digitty.status
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.show_status()
 
     def action_leave(self) -> None:
         """Escape: out of an input first, then stop what runs."""

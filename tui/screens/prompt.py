@@ -109,7 +109,7 @@ class PromptScreen(AppScreen):
 
     def body(self) -> Iterable[Widget]:
         yield VerticalScroll(id="conversation", can_focus=False)
-        yield PromptInput(placeholder="a digit: seven · 3 1 4 · three sevens · 0-9 · random · grid", id="prompt")
+        yield PromptInput(placeholder="a digit: seven · 3 1 4 · three sevens · 0-9 · random · grid", select_on_focus=False, id="prompt")
 
     def on_mount(self) -> None:
         self._history = settings.load_history()
@@ -123,8 +123,9 @@ class PromptScreen(AppScreen):
     def _answers(self) -> list[Answer]:
         return list(self.query(Answer))
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        text = event.value.strip()
+    def action_submit(self) -> None:
+        """Enter in the input; not by its message, which would come after letters typed meanwhile."""
+        text = self._input.value.strip()
         if not text:
             return
         if text.lower() in ("quit", "exit", "q", ":q"):

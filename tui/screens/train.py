@@ -94,6 +94,7 @@ class TrainScreen(AppScreen):
 
     def on_resize(self, event: textual_events.Resize) -> None:
         """The previews take the largest tiles that leave the chart its room."""
+        super().on_resize(event)
         width, height = event.size
         below = 29 if height >= 56 and width >= 175 else 15 if height >= 34 and width >= 105 else 11 if height >= 22 else 0
         self.query_one("#below").styles.height = below
@@ -240,12 +241,18 @@ class TrainScreen(AppScreen):
         parts = [f"epoch {story.epoch}/{config.epochs}", f"step {story.step}/{config.total_steps}"]
         if "training" in state or state == "paused":
             rate = story.rate
-            parts += [f"{rate:.2f} it/s" if rate < 10 else f"{rate:.0f} it/s", f"{rate * config.images / config.steps_per_epoch:.0f} img/s", f"lr {story.lr:.1e}"]
+            parts += [
+                f"{rate:.2f} it/s" if rate < 10 else f"{rate:.0f} it/s",
+                f"{rate * config.images / config.steps_per_epoch:.0f} img/s",
+                f"lr {story.lr:.1e}",
+            ]
             if story.seconds_left is not None:
                 parts.append(f"left {duration(story.seconds_left)}")
             if self._memory and state in ("training", "paused"):
                 parts.append(f"{self._memory / 2**20:.0f} MB")
-        numbers.update(Text.assemble(" ", (story.run.name, "bold"), "  ", (state, "italic"), "  ", "  ".join(parts), no_wrap=True, overflow="ellipsis"))
+        numbers.update(
+            Text.assemble(" ", (story.run.name, "bold"), "  ", (state, "italic"), "  ", "  ".join(parts), no_wrap=True, overflow="ellipsis")
+        )
         for name, fraction in (("#epoch", story.epoch_fraction), ("#run", story.fraction)):
             self.query_one(name, JobBar).fraction = fraction
 
@@ -253,7 +260,9 @@ class TrainScreen(AppScreen):
         story = self.story
         if story is None:
             return
-        parts = [f"{name} {value:.4f}" for name, value in (("loss", story.loss), ("epoch", story.epoch_average), ("best", story.best)) if value is not None]
+        parts = [
+            f"{name} {value:.4f}" for name, value in (("loss", story.loss), ("epoch", story.epoch_average), ("best", story.best)) if value is not None
+        ]
         engine = story.engine
         parts.append(f"{config_words(story)} · {engine.device} {engine.precision} {engine.layout}")
         self.query_one("#losses", Static).update(Text(" " + "  ".join(parts), no_wrap=True, overflow="ellipsis"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -10,7 +12,7 @@ from textual.widget import Widget
 class JobBar(Widget):
     """`fraction` None shows the words alone. Draws itself again only when what it shows changed."""
 
-    COMPONENT_CLASSES = {"job-bar--done", "job-bar--left"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"job-bar--done", "job-bar--left"}
     DEFAULT_CSS = """
     JobBar {
         height: 1;

@@ -1,20 +1,33 @@
-"""The prompt's input: a one-line Input whose arrows walk the history."""
+"""The prompt's input: a one-line Input whose arrows walk the history, and whose keys act in the order they were typed."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 
 class PromptInput(Input):
-    """Its screen has the actions `history` and `page`."""
+    """Its screen has the actions `submit`, `history` and `page`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "draw", key_display="enter"),
+        Binding("enter", "screen.submit", "draw", key_display="enter"),
         Binding("up", "screen.history(-1)", "history", key_display="↑"),
         Binding("down", "screen.history(1)", show=False),
         Binding("pageup", "screen.page(-1)", show=False),
         Binding("pagedown", "screen.page(1)", show=False),
     ]
+
+    def on_mount(self) -> None:
+        self.cursor_blink = False  # an idle screen sends nothing
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Bound keys in their turn: Textual sends them round by the application, behind letters typed meanwhile, which scrambles a paste."""
+        for binding in () if event.is_printable else self._bindings.key_to_bindings.get(event.key, ()):
+            event.stop()
+            event.prevent_default()
+            await self.run_action(binding.action)
+            return
+        await super()._on_key(event)

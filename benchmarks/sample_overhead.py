@@ -1,0 +1,85 @@
+"""Steps a second of a drawing against the bare network's forward at the same batch, in one run: what the drawing job costs beside the network.
+
+    python benchmarks/sample_overhead.py
+    python benchmarks/sample_overhead.py --rounds 3 --images 1      # a quick look
+    python benchmarks/sample_overhead.py --device cuda
+
+A drawing is `Jobs.draw` pulled to its end as `digitty generate` does: the weights that ship, DPM-Solver++(2M), ten steps, guidance 1.5
+(which doubles the network's batch), ten frames a second at most. `told` is the steps a second that it reports, `pulled` counts the whole
+job from the first pull to the last. The bare network runs as many forwards on a fixed batch, in the same precision and layout.
+
+Rounds alternate; the ratios are medians of the rounds' own. Needs an idle machine, while it measures precisions too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from statistics import median
+
+import torch
+
+from engine.config import SampleConfig
+from engine.events import DrawDone
+from engine.jobs import DrawRequest, Jobs
+from engine.shelf import Artist, Shelf
+
+
+def drawing(jobs: Jobs, labels: tuple[int, ...], sample: SampleConfig) -> tuple[float, float]:
+    """Steps a second as the drawing tells them, and of all that was pulled."""
+    start = time.perf_counter()
+    (done,) = (event for event in jobs.draw(DrawRequest(labels, sample, fps=10)) if isinstance(event, DrawDone))
+    return done.steps_per_s, sample.steps / (time.perf_counter() - start)
+
+
+@torch.inference_mode()
+def bare(artist: Artist, batch: int, steps: int) -> float:
+    """Forwards a second of the network alone."""
+    x = torch.randn(batch, 1, 28, 28, device=artist.device, dtype=artist.how.dtype).contiguous(memory_format=artist.how.format)
+    t = torch.full((batch,), 500, device=artist.device)
+    label = t % 10
+    start = time.perf_counter()
+    for _ in range(steps):
+        out = artist.network(x, t, label)
+    out.float().sum().item()  # waits for the device
+    return steps / (time.perf_counter() - start)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--images", type=int, nargs="+", default=[1, 16])
+    parser.add_argument("--steps", type=int, default=SampleConfig().steps)
+    parser.add_argument("--guidance", type=float, default=SampleConfig().guidance)
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+    given = parser.parse_args()
+
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["DIGITTY_HOME"] = home  # so that precisions are measured now, on the machine as it is
+        compare(given)
+
+
+def compare(given: argparse.Namespace) -> None:
+    sample = SampleConfig(steps=given.steps, guidance=given.guidance)
+    jobs, shelf = Jobs(given.device), Shelf(given.device)
+    (artist,) = (found for found in shelf.artist("shipped") if isinstance(found, Artist))
+    print(f"torch {torch.__version__}, {artist.device}, {artist.how.precision}, {artist.how.layout}; {sample.steps} steps; steps/s")
+    print(f"{'images':>6}{'batch':>7}{'told':>9}{'pulled':>9}{'bare':>9}{'told/bare':>11}{'pulled/bare':>13}{'drawing':>11}")
+    for count in given.images:
+        labels = tuple(i % 10 for i in range(count))
+        batch = count if sample.guidance in (0, 1) else 2 * count
+        drawing(jobs, labels, sample)
+        bare(artist, batch, sample.steps)
+        rounds = []
+        for _ in range(given.rounds):
+            told, pulled = drawing(jobs, labels, sample)
+            alone = bare(artist, batch, sample.steps)
+            rounds.append((told, pulled, alone, told / alone, pulled / alone, sample.steps / pulled))
+        told, pulled, alone, ratio, pulled_ratio, seconds = (median(column) for column in zip(*rounds, strict=True))
+        print(f"{count:>6}{batch:>7}{told:>9.1f}{pulled:>9.1f}{alone:>9.1f}{ratio:>11.3f}{pulled_ratio:>13.3f}{seconds:>9.3f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

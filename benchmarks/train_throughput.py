@@ -1,0 +1,138 @@
+"""Training images a second: digitty's Trainer against the loop that one would write first, on the same network and machine, in one run.
+
+    python benchmarks/train_throughput.py
+    python benchmarks/train_throughput.py --rounds 2 --steps 3      # a quick look
+    python benchmarks/train_throughput.py --device cuda --steps 200 --compile
+
+The plain loop is fp32 and eager, with torchvision's MNIST, ToTensor and Normalize in a DataLoader, Adam, and `loss.item()` at every
+step. Ours is `Trainer.train_step` in the precision and layout that the engine measures and chooses here, with label dropout,
+gradient clipping and the average weights, and its losses read as the training job reads them. Both take batches of 128 to engine.unet.UNet.
+
+The rounds alternate, plain, ours, plain, ours, …, so that a machine that slows down slows both; the ratio is the median of the
+rounds' own ratios. Needs an idle machine, while it measures precisions too. On CUDA the plain loop has torch's defaults (TF32 in convolutions, no cudnn.benchmark).
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from statistics import median
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+from torchvision import transforms
+from torchvision.datasets import MNIST
+
+from engine import data
+from engine.config import TrainConfig
+from engine.device import Numerics, choose, measured
+from engine.schedule import NoiseSchedule
+from engine.trainer import Trainer
+from engine.training import READ_EVERY
+from engine.unet import UNet
+
+BATCH = 128
+
+
+def plain(device: torch.device, workers: int) -> Callable[[int], None]:
+    """A function that trains so many steps, as a tutorial would."""
+    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
+    dataset = MNIST(str(data.unpacked()), train=True, transform=transform)
+    loader = DataLoader(dataset, batch_size=BATCH, shuffle=True, drop_last=True, num_workers=workers, persistent_workers=workers > 0)
+    batches = itertools.chain.from_iterable(itertools.repeat(loader))
+    model = UNet().to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    a, s = NoiseSchedule().on(device)
+
+    def train(steps: int) -> None:
+        with torch_defaults():
+            for images, labels in itertools.islice(batches, steps):
+                x0, label = images.to(device), labels.to(device)
+                t = torch.randint(0, 1000, (len(x0),), device=device)
+                eps = torch.randn_like(x0)
+                x_t = a[t].view(-1, 1, 1, 1) * x0 + s[t].view(-1, 1, 1, 1) * eps
+                loss = nn.functional.mse_loss(model(x_t, t, label), eps)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                loss.item()
+
+    return train
+
+
+@contextmanager
+def torch_defaults() -> Iterator[None]:
+    """The engine sets what its precision needs for the whole process; a plain loop would not have it."""
+    ours = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=False, allow_tf32=True):
+        yield
+    torch.backends.cuda.matmul.allow_tf32 = ours
+
+
+def ours(device: torch.device, how: Numerics, compiled: bool) -> Callable[[int], None]:
+    """A function that trains so many steps, as engine.training does."""
+    config = TrainConfig(batch_size=BATCH, compile=compiled)
+    trainer = Trainer(config, *data.load(True, device), how, device)
+
+    def train(steps: int) -> None:
+        read = time.perf_counter()
+        for _ in range(steps):
+            trainer.train_step()
+            if time.perf_counter() - read >= READ_EVERY:
+                trainer.read()
+                read = time.perf_counter()
+        trainer.read()
+
+    return train
+
+
+def rate(train: Callable[[int], None], steps: int) -> float:
+    """Images a second. Both loops end with a read from the device, so nothing is still under way."""
+    start = time.perf_counter()
+    train(steps)
+    return steps * BATCH / (time.perf_counter() - start)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=10, help="steps of each loop in a round")
+    parser.add_argument("--warm-up", type=int, default=2, help="steps of each loop before the first round")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+    parser.add_argument("--precision", choices=["auto", "fp32", "tf32", "bf16"], default="auto", help="ours")
+    parser.add_argument("--compile", action="store_true", help="ours with torch.compile")
+    parser.add_argument("--workers", type=int, default=0, help="of the plain loop's DataLoader")
+    given = parser.parse_args()
+
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["DIGITTY_HOME"] = home  # so that precisions are measured now, on the machine as it is
+        compare(given)
+
+
+def compare(given: argparse.Namespace) -> None:
+    device = choose(given.device)
+    *_, how = measured(device, TrainConfig().model, training=True, precision=given.precision)
+    assert isinstance(how, Numerics)
+    loops = {"plain": plain(device, given.workers), "ours": ours(device, how, given.compile)}
+    print(f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads; ours in {how.precision}, {how.layout}; images/s")
+    for loop in loops.values():
+        loop(given.warm_up)
+    print(f"{'round':>6}{'plain':>10}{'ours':>10}{'ratio':>8}")
+    rounds = []
+    for i in range(1, given.rounds + 1):
+        a, b = (rate(loop, given.steps) for loop in loops.values())
+        rounds.append((a, b, b / a))
+        print(f"{i:>6}{a:>10.1f}{b:>10.1f}{b / a:>8.2f}", flush=True)
+    a, b, ratio = (median(column) for column in zip(*rounds, strict=True))
+    print(f"{'median':>6}{a:>10.1f}{b:>10.1f}{ratio:>8.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,241 @@
+"""The figures against scipy, scikit-learn, brute force and closed forms; the job from request to report."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pytest
+import scipy.linalg
+import torch
+from scipy.stats import binomtest
+from sklearn.neighbors import NearestNeighbors
+
+from engine import checkpoint, data, evaluate
+from engine.classifier import load_classifier
+from engine.cli import evaluation_text
+from engine.config import ModelConfig, SampleConfig, ScheduleConfig
+from engine.errors import CheckpointError, SettingError
+from engine.evaluate import frechet, memorisation, neighbourhoods, wilson
+from engine.events import EvaluateDone, EvaluateProgress, Event, Tick
+from engine.jobs import EvaluateRequest, Jobs
+from engine.unet import UNet
+
+T = TypeVar("T")
+
+
+def finish(work: Generator[Event, None, T]) -> T:
+    """The value of a figure that takes its time."""
+    while True:
+        try:
+            assert isinstance(next(work), Tick | EvaluateProgress)
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+
+
+def normal(rng: np.random.Generator, n: int, d: int, mean: float = 0.0) -> torch.Tensor:
+    """n points of a Gaussian whose axes are neither independent nor alike."""
+    mixing = np.random.default_rng(1).normal(size=(d, d)) / math.sqrt(d)
+    return torch.from_numpy(rng.normal(size=(n, d)) @ mixing + mean)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+# --- Fréchet distance -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n", "m", "d"), [(400, 300, 16), (1000, 1000, 64)])
+def test_frechet_is_what_scipy_says(rng: np.random.Generator, n: int, m: int, d: int) -> None:
+    a, b = normal(rng, n, d), normal(rng, m, d, mean=0.3) * 1.5
+    A, B = np.cov(a.numpy(), rowvar=False), np.cov(b.numpy(), rowvar=False)
+    root = scipy.linalg.sqrtm(A @ B).real
+    oracle = np.sum((a.numpy().mean(0) - b.numpy().mean(0)) ** 2) + np.trace(A + B - 2 * root)
+    assert frechet(a, b) == pytest.approx(oracle, rel=1e-9)
+    assert frechet(a, b) == pytest.approx(frechet(b, a), rel=1e-9)
+
+
+def test_frechet_of_a_set_to_itself_is_nothing(rng: np.random.Generator) -> None:
+    a = normal(rng, 500, 64)
+    assert frechet(a, a) == pytest.approx(0, abs=1e-9)
+
+
+def test_frechet_of_shifted_and_scaled_gaussians_is_the_closed_form(rng: np.random.Generator) -> None:
+    """Where B = s² A, it is |mu|² + (1 - s)² tr A."""
+    a = normal(rng, 500, 8)
+    mu = torch.arange(8.0, dtype=torch.float64)
+    closed = float(mu.square().sum() + (1 - 3) ** 2 * torch.cov(a.T).trace())
+    assert frechet(a, (a - a.mean(0)) * 3 + a.mean(0) + mu) == pytest.approx(closed, rel=1e-9)
+
+
+def test_frechet_of_few_points_is_finite(rng: np.random.Generator) -> None:
+    """Fewer points than dimensions, and dimensions that never move: both covariances are singular."""
+    a, b = normal(rng, 20, 64), normal(rng, 20, 64)
+    a[:, :8] = b[:, :8] = 0
+    assert 0 < frechet(a, b) < math.inf
+    assert frechet(a, a) == pytest.approx(0, abs=1e-6)
+
+
+# --- neighbourhoods ---------------------------------------------------------------------------------------------------
+
+
+def brute_force(real: np.ndarray, fake: np.ndarray, k: int) -> dict[str, float]:
+    """Word for word from the papers, with scikit-learn's neighbours: slow and plain."""
+    real_ball = NearestNeighbors(n_neighbors=k).fit(real).kneighbors()[0][:, -1]  # without arguments a point is no neighbour of its own
+    fake_ball = NearestNeighbors(n_neighbors=k).fit(fake).kneighbors()[0][:, -1]
+    distance = [[math.dist(r, f) for f in fake] for r in real]
+    return {
+        "precision": float(np.mean([any(distance[i][j] <= real_ball[i] for i in range(len(real))) for j in range(len(fake))])),
+        "recall": float(np.mean([any(distance[i][j] <= fake_ball[j] for j in range(len(fake))) for i in range(len(real))])),
+        "coverage": float(np.mean([any(distance[i][j] <= real_ball[i] for j in range(len(fake))) for i in range(len(real))])),
+    }
+
+
+@pytest.mark.parametrize("k", [1, 5])
+def test_neighbourhoods_are_what_brute_force_says(rng: np.random.Generator, k: int) -> None:
+    real, fake = normal(rng, 300, 6), normal(rng, 280, 6, mean=0.4) * 0.7
+    figures = finish(neighbourhoods(real, fake, k))
+    assert figures == pytest.approx(brute_force(real.numpy(), fake.numpy(), k), abs=1e-12)
+    assert 0.02 < figures["coverage"] < 0.98  # the comparison says something
+
+
+def test_identical_sets_cover_each_other(rng: np.random.Generator) -> None:
+    a = normal(rng, 300, 64)
+    assert finish(neighbourhoods(a, a)) == {"precision": 1.0, "recall": 1.0, "coverage": 1.0}
+
+
+def test_far_sets_have_nothing_in_common(rng: np.random.Generator) -> None:
+    a = normal(rng, 300, 64)
+    assert finish(neighbourhoods(a, a + 1000)) == {"precision": 0.0, "recall": 0.0, "coverage": 0.0}
+
+
+def test_what_lacks_half_the_modes_is_precise_and_covers_half(rng: np.random.Generator) -> None:
+    left, right = normal(rng, 400, 8), normal(rng, 400, 8, mean=500)
+    figures = finish(neighbourhoods(torch.cat([left[:200], right[:200]]), torch.cat([left[200:]] * 2)[:400]))
+    assert figures["precision"] > 0.9
+    assert figures["recall"] <= 0.5
+    assert 0.4 < figures["coverage"] <= 0.5
+
+
+# --- copying, intervals -----------------------------------------------------------------------------------------------
+
+
+def pictures(rng: np.random.Generator, n: int) -> torch.Tensor:
+    return torch.from_numpy(rng.integers(0, 256, (n, 28, 28), dtype=np.uint8))
+
+
+def test_memorisation_is_what_scikit_learn_says(rng: np.random.Generator) -> None:
+    drawn, train, test = pictures(rng, 60), pictures(rng, 300), pictures(rng, 200)
+    mean = [
+        NearestNeighbors(n_neighbors=1).fit(o.flatten(1).numpy().astype(float)).kneighbors(drawn.flatten(1).numpy())[0].mean() for o in (train, test)
+    ]
+    assert finish(memorisation(drawn, train, test)) == pytest.approx(mean[0] / mean[1], rel=1e-4)
+
+
+def test_copies_are_seen(rng: np.random.Generator) -> None:
+    train, test = pictures(rng, 300), pictures(rng, 300)
+    assert finish(memorisation(train[:100], train, test)) < 0.01
+    assert finish(memorisation(test[:100], test, test)) == 1.0
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 1), (1, 1), (0, 20), (993, 1000), (1000, 1000), (99_999, 100_000)])
+def test_wilson_is_what_scipy_says(right: int, n: int) -> None:
+    oracle = binomtest(right, n).proportion_ci(0.95, method="wilson")
+    assert wilson(right, n) == pytest.approx((oracle.low, oracle.high), abs=1e-7)
+
+
+# --- the job ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> str:
+    """An untrained network of the smallest kind, in a file."""
+    model = ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        tensors = UNet(model).state_dict()
+    path = tmp_path / "tiny.safetensors"
+    checkpoint.save_weights(path, checkpoint.Loaded(tensors, model, ScheduleConfig(), 12, "tiny", "average"))
+    return str(path)
+
+
+def report_of(events: Iterator[Event]) -> dict[str, Any]:
+    *_, last = events
+    assert isinstance(last, EvaluateDone)
+    return last.report
+
+
+def test_the_job_reports_what_it_did(jobs: Jobs, weights: str) -> None:
+    sample = SampleConfig(steps=2, seed=5)
+    told = list(jobs.evaluate(EvaluateRequest(20, sample, weights)))
+    report = report_of(iter(told))
+    assert json.loads(json.dumps(report)) is not None
+    assert report["count"] == report["compared"] == 20
+    assert report["sample"] == {**vars(sample)}
+    assert report["frechet"] is report["frechet_floor"] is report["frechet_ratio"] is report["recall"] is report["coverage"] is None
+    low, high = report["accuracy_interval"]
+    assert low <= report["accuracy"] <= high
+    assert len(report["class_accuracy"]) == 10
+    assert sum(report["class_accuracy"]) / 10 == pytest.approx(report["accuracy"])
+    assert str(report["weights"]).startswith("tiny.safetensors")
+    drawing = [e for e in told if isinstance(e, EvaluateProgress) and e.what == "drawing"]
+    assert drawing
+    assert all(0 < e.done <= e.total == 20 for e in drawing)
+    text = evaluation_text(report)
+    assert "95% interval" in text
+    assert "Fréchet" not in text
+
+
+def test_enough_digits_are_compared(jobs: Jobs, weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MOST is lowered, so that the comparisons are of fewer than were drawn."""
+    monkeypatch.setattr(evaluate, "MOST", 100)
+    report = report_of(jobs.evaluate(EvaluateRequest(120, SampleConfig(steps=1), weights)))
+    assert (report["count"], report["compared"]) == (120, 100)
+    assert report["frechet_ratio"] == pytest.approx(report["frechet"] / report["frechet_floor"])
+    assert report["frechet_ratio"] > 5  # an untrained network draws no digits …
+    assert report["coverage"] < 0.2
+    assert f"floor of {report['frechet_floor']:.4g}" in evaluation_text(report)
+
+
+def test_test_images_themselves_score_the_floor(mnist: Path) -> None:
+    """Drawings as good as real ones: other test images, judged by the shipped classifier."""
+    (test, labels), (train, _) = data.load(False), data.load(True, limit=1000)
+    chosen = torch.stack([torch.nonzero(labels == i % 10)[i // 10 + 500, 0] for i in range(400)])
+    report = finish(evaluate._judged(load_classifier(), test[chosen], test[:400], train))
+    assert report["accuracy"] > 0.985
+    assert report["frechet_ratio"] < 3
+    assert report["recall"] > 0.8
+    assert report["coverage"] > 0.8
+    assert 0.9 < report["memorisation"] < 1.3
+
+
+def test_the_same_request_gives_the_same_report(jobs: Jobs, weights: str) -> None:
+    first = report_of(jobs.evaluate(EvaluateRequest(20, SampleConfig(steps=2), weights)))
+    again = report_of(jobs.evaluate(EvaluateRequest(20, SampleConfig(steps=2), weights)))
+    assert {**first, "seconds": 0} == {**again, "seconds": 0}
+
+
+def test_it_can_be_left_at_any_event(jobs: Jobs, weights: str) -> None:
+    for pulls in (1, 3, 5):
+        job = jobs.evaluate(EvaluateRequest(20, SampleConfig(steps=2), weights))
+        for _ in range(pulls):
+            next(job)
+        job.close()  # type: ignore[attr-defined]
+
+
+def test_a_missing_file_is_said_before_anything_is_drawn(jobs: Jobs, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no file"):
+        list(jobs.evaluate(EvaluateRequest(20, weights=str(tmp_path / "none.safetensors"))))
+
+
+@pytest.mark.parametrize("count", [0, -1, 100_001])
+def test_counts_have_bounds(count: int) -> None:
+    with pytest.raises(SettingError, match="outside 1 to"):
+        EvaluateRequest(count)

@@ -1,0 +1,242 @@
+"""The training job end to end: its events, its files, leaving and coming back, and a loss that is not finite."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine import checkpoint, runs, training
+from engine.config import ModelConfig, TrainConfig
+from engine.errors import CheckpointError, DivergedError, RunError, StorageError
+from engine.events import EpochDone, Event, Preparing, Preview, Saved, Tick, TrainDone, TrainStarted, TrainStep
+from engine.images import load_strip
+from engine.jobs import Jobs, TrainRequest
+from engine.runs import Metrics, Run
+from engine.trainer import Trainer
+
+
+@pytest.fixture(autouse=True)
+def every_step_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "READ_EVERY", 0.0)
+
+
+def until(events: Iterator[Event], kind: type[Event], step: int) -> None:
+    """Pulls until an event of a kind at a step."""
+    for event in events:
+        if isinstance(event, kind) and getattr(event, "step", None) == step:
+            return
+    raise AssertionError(f"no {kind.__name__} at step {step}")
+
+
+def logged(run: Run, *wanted: str) -> list[tuple[Any, ...]]:
+    """These fields of every metrics line that has them all."""
+    return [tuple(record[w] for w in wanted) for record in Metrics(run.metrics_path).new() if all(w in record for w in wanted)]
+
+
+def final_state(run: Run) -> dict[str, Any]:
+    return checkpoint.load_state(runs.latest_state(run))[1]
+
+
+def same(a: object, b: object) -> bool:
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    return a == b
+
+
+def test_events_in_order_and_files_in_place(jobs: Jobs, tiny: TrainConfig) -> None:
+    events = list(jobs.train(TrainRequest(replace(tiny, preview_every=4), run="r")))
+    told = [type(event) for event in events if not isinstance(event, Preparing | Tick)]
+    epoch = [TrainStep, TrainStep, TrainStep, TrainStep, EpochDone, Saved, Preview]
+    assert told == [TrainStarted, *epoch, *epoch, TrainDone]
+    started = next(event for event in events if isinstance(event, TrainStarted))
+    assert (started.run, started.step, started.config.epochs) == ("r", 0, 2)
+    assert [event.epoch for event in events if isinstance(event, TrainStep)] == [1] * 4 + [2] * 4
+
+    run = runs.find("r")
+    assert run.state() == "finished"
+    assert run.step() == 8
+    assert logged(run, "step", "loss", "lr") == [(e.step, e.loss, e.lr) for e in events if isinstance(e, TrainStep)]
+    losses = [loss for (loss,) in logged(run, "loss")]
+    averages = [sum(loss * n for loss, n in zip(losses[i : i + 4], [16, 16, 16, 12], strict=True)) / 60 for i in (0, 4)]
+    assert [average for (average,) in logged(run, "average")] == pytest.approx(averages, rel=1e-6)
+    assert [step for step, _ in run.states()] == [4, 8]
+    assert [step for step, _ in run.samples()] == [4, 8]
+    for event, (_, path) in zip([e for e in events if isinstance(e, Preview)], run.samples(), strict=True):
+        assert load_strip(path) == event.images
+        assert event.images.count == 10
+    assert not [path for path in run.path.rglob("*.part")]
+
+    best = checkpoint.load_weights(run.best_path)
+    assert best.step == (4, 8)[averages.index(min(averages))]
+    assert (best.kind, best.run) == ("best", "r")
+    state = final_state(run)
+    assert (state["step"], state["best"]) == (8, pytest.approx(min(averages)))
+
+
+@pytest.mark.parametrize("at", [1, 3, 4, 6], ids=["first", "mid-epoch", "epoch's end", "second epoch"])
+def test_a_run_that_was_left_goes_on_as_if_it_had_not(jobs: Jobs, tiny: TrainConfig, at: int) -> None:
+    list(jobs.train(TrainRequest(tiny, run="whole")))
+    with closing(jobs.train(TrainRequest(tiny, run="left"))) as events:
+        until(events, TrainStep, at)
+    left, whole = runs.find("left"), runs.find("whole")
+    assert (left.state(), left.step()) == ("stopped", at)
+    assert [step for step, _ in left.states()] == [at]
+    events = list(jobs.train(TrainRequest(left.config(), resume="left")))
+    assert next(event for event in events if isinstance(event, TrainStarted)).step == at
+    assert left.state() == "finished"
+    assert logged(left, "step", "loss", "lr") == logged(whole, "step", "loss", "lr")
+    assert logged(left, "epoch", "step", "average", "best") == logged(whole, "epoch", "step", "average", "best")
+    ours, theirs = final_state(left), final_state(whole)
+    assert same({k: ours[k] for k in ours if k != "epoch_seconds"}, {k: theirs[k] for k in theirs if k != "epoch_seconds"})
+
+
+def test_leaving_again_and_again_changes_nothing(jobs: Jobs, tiny: TrainConfig) -> None:
+    list(jobs.train(TrainRequest(tiny, run="whole")))
+    list(jobs.train(TrainRequest(replace(tiny, steps=1), run="left")))
+    for _ in range(20):
+        left = runs.find("left")
+        if left.step() == 8:
+            break
+        with closing(jobs.train(TrainRequest(replace(tiny, lr_schedule=tiny.lr_schedule), resume="left"))) as events:
+            until(events, TrainStep, left.step() + 1)
+    # its first step was the last of a plan of one, so of another learning rate: only the data are compared
+    assert [step for (step, _) in logged(left, "step", "loss")] == list(range(1, 9))
+    assert final_state(left)["step"] == 8
+
+
+def test_closing_during_a_preview_saves_too(jobs: Jobs, tiny: TrainConfig) -> None:
+    with closing(jobs.train(TrainRequest(replace(tiny, preview_every=3), run="r"))) as events:
+        for event in events:
+            if isinstance(event, Tick):
+                break
+    run = runs.find("r")
+    assert (run.state(), [step for step, _ in run.states()], run.samples()) == ("stopped", [3], [])
+
+
+def test_closing_before_the_first_step_stops_cleanly(jobs: Jobs, tiny: TrainConfig) -> None:
+    with closing(jobs.train(TrainRequest(tiny, run="r"))) as events:
+        assert any(isinstance(event, TrainStarted) for event in events)
+    run = runs.find("r")
+    assert (run.state(), run.states(), run.running()) == ("stopped", [], False)
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        list(jobs.train(TrainRequest(tiny, resume="r")))
+
+
+def test_a_fault_saves_nothing(jobs: Jobs, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run gone wrong must not overwrite a good state."""
+    step = Trainer.train_step
+
+    def faulty(self: Trainer) -> None:
+        if self.step == 6:
+            raise ValueError("a fault")
+        step(self)
+
+    monkeypatch.setattr(Trainer, "train_step", faulty)
+    with pytest.raises(ValueError, match="a fault"):
+        list(jobs.train(TrainRequest(tiny, run="r")))
+    run = runs.find("r")
+    assert (run.state(), [step for step, _ in run.states()], run.running()) == ("crashed", [4], False)
+
+
+def test_steps_end_a_run_within_an_epoch(jobs: Jobs, tiny: TrainConfig) -> None:
+    events = list(jobs.train(TrainRequest(replace(tiny, steps=6), run="r")))
+    assert isinstance(events[-1], TrainDone)
+    assert events[-1].step == 6
+    assert [step for step, _ in runs.find("r").states()] == [4, 6]
+
+
+# --- refusals ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_can_not_be_resumed(jobs: Jobs, tiny: TrainConfig) -> None:
+    list(jobs.train(TrainRequest(tiny, run="done")))
+    before = Metrics(runs.find("done").metrics_path)
+    told = list(before.new())
+    with pytest.raises(RunError, match="no run other"):
+        list(jobs.train(TrainRequest(tiny, resume="other")))
+    with pytest.raises(RunError, match="all its 8 steps"):
+        list(jobs.train(TrainRequest(tiny, resume="done")))
+    for name, value in {"lr": 1e-2, "batch_size": 8, "seed": 1, "model": ModelConfig(channels=(16, 8, 8))}.items():
+        with pytest.raises(RunError, match=name):
+            list(jobs.train(TrainRequest(replace(tiny, **{name: value}), resume="done")))
+    with pytest.raises(RunError, match="--resume done"):
+        list(jobs.train(TrainRequest(tiny, run="done")))
+    with runs.writing(runs.find("done")), pytest.raises(RunError, match="being trained"):
+        list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="done")))
+    assert told
+    assert list(before.new()) == []  # none of it wrote a line
+
+
+def test_more_epochs_take_a_finished_run_further(jobs: Jobs, tiny: TrainConfig) -> None:
+    list(jobs.train(TrainRequest(tiny, run="r")))
+    list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="r")))
+    run = runs.find("r")
+    assert (run.step(), run.config().epochs, run.state()) == (12, 3, "finished")
+
+
+def test_a_damaged_state_is_an_error_and_stays(jobs: Jobs, tiny: TrainConfig) -> None:
+    list(jobs.train(TrainRequest(tiny, run="r")))
+    path = runs.latest_state(runs.find("r"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CheckpointError, match=path.name):
+        list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="r")))
+    assert path.stat().st_size == len(whole) // 2
+
+
+def test_a_recorded_precision_is_used_again(jobs: Jobs, tiny: TrainConfig) -> None:
+    config = replace(tiny, epochs=1)
+    list(jobs.train(TrainRequest(config, run="r")))
+    run = runs.find("r")
+    assert run.engine().precision == "fp32"
+    runs.describe(run, config, replace(run.engine(), precision="bf16", layout="channels_last"))
+    list(jobs.train(TrainRequest(tiny, resume="r")))
+    assert (run.engine().precision, run.engine().layout) == ("bf16", "channels_last")
+
+
+# --- a loss that is not finite ----------------------------------------------------------------------------------------
+
+
+def test_a_diverged_run_keeps_its_last_good_checkpoint(jobs: Jobs, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = Trainer._batch
+
+    def poisoned(self: Trainer) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        x_t, t, label, eps = batch(self)
+        return (x_t * math.nan if self.step == 5 else x_t), t, label, eps
+
+    monkeypatch.setattr(Trainer, "_batch", poisoned)
+    with pytest.raises(DivergedError, match="step 6") as told:
+        list(jobs.train(TrainRequest(tiny, run="r")))
+    assert told.value.step == 6
+    run = runs.find("r")
+    assert run.state() == "diverged"
+    assert [step for step, _ in run.states()] == [4]
+    assert logged(run, "step", "loss")[-1][0] == 5
+    assert all(bool(torch.isfinite(tensor).all()) for tensor in final_state(run)["ema"].values())
+    monkeypatch.setattr(Trainer, "_batch", batch)
+    list(jobs.train(TrainRequest(tiny, resume="r")))
+    assert run.state() == "finished"
+
+
+def test_no_room_for_a_checkpoint_ends_the_run_and_keeps_the_last(jobs: Jobs, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    save = checkpoint.save_state
+
+    def full(path: Any, config: TrainConfig, state: Any) -> None:
+        if state["step"] > 4:
+            raise StorageError("no room")
+        save(path, config, state)
+
+    monkeypatch.setattr(checkpoint, "save_state", full)
+    with pytest.raises(StorageError, match="no room"):
+        list(jobs.train(TrainRequest(tiny, run="r")))
+    assert [step for step, _ in runs.find("r").states()] == [4]
+    assert not runs.find("r").running()

@@ -1,0 +1,172 @@
+"""Jobs without torch: real digits that come out of seeded noise, and runs of made-up losses in real run directories.
+
+They sit at the one seam, `engine.jobs.Jobs`, and are told when to wait and how to fail, so that a pilot's test is quick and always the same.
+"""
+
+from __future__ import annotations
+
+import gzip
+import random
+import time
+from collections.abc import Iterator
+from functools import lru_cache
+from threading import Event as Flag
+
+from engine import paths, runs
+from engine.config import TrainConfig, changed
+from engine.events import DrawDone, DrawStarted, Engine, EpochDone, Event, Frame, Images, Preparing, Preview, Ready, Recipe, Saved, Tick
+from engine.events import TrainDone, TrainStarted, TrainStep, Weights
+from engine.images import save_strip
+from engine.jobs import DrawRequest, EvaluateRequest, TrainRequest
+from engine.runs import Run, Writer
+
+ENGINE = Engine("cpu", "fp32", "contiguous")
+
+
+@lru_cache(maxsize=1)
+def digits() -> tuple[bytes, ...]:
+    """The first test image of each class."""
+    folder = paths.ASSETS / "mnist"
+    labels = gzip.decompress((folder / "t10k-labels-idx1-ubyte.gz").read_bytes())[8:]
+    with gzip.open(folder / "t10k-images-idx3-ubyte.gz") as file:
+        images = file.read(16 + 784 * 100)[16:]
+    return tuple(images[labels.index(label) * 784 :][:784] for label in range(10))
+
+
+def blend(label: int | None, seed: int, index: int, share: float) -> bytes:
+    """A digit of which `share` is there and the rest is noise."""
+    noise = random.Random(f"{seed} {index}").randbytes(784)
+    picture = bytes(784) if label is None else digits()[label]
+    return bytes(round(share * p + (1 - share) * n) for p, n in zip(picture, noise, strict=True))
+
+
+def ready() -> Flag:
+    flag = Flag()
+    flag.set()
+    return flag
+
+
+class FakeJobs:
+    """`engine.jobs.Jobs` to the screen.
+
+    Drawing and training hold at a step, idling, until their flag is set; warm-up until `warm` is. What is in `failures` is raised, one a
+    drawing, after its first frame. An epoch of training has `steps_per_epoch` steps, whatever the request's preset says.
+    """
+
+    def __init__(self, *, draw_holds_at: int | None = None, train_holds_at: int | None = None, steps_per_epoch: int = 4, pace: float = 0.0) -> None:
+        self.draw_holds_at, self.train_holds_at = draw_holds_at, train_holds_at
+        self.steps_per_epoch, self.pace = steps_per_epoch, pace
+        self.warm, self.go_on_drawing, self.go_on_training = ready(), Flag(), Flag()
+        self.failures: list[Exception] = []
+        self.drawings: list[DrawRequest] = []
+        self.trainings: list[TrainRequest] = []
+
+    def warm_up(self) -> Iterator[Event]:
+        yield Preparing("loading torch")
+        yield from self._held(self.warm)
+        yield Ready(ENGINE, Weights("shipped", 4690, "average"))
+
+    def draw(self, request: DrawRequest) -> Iterator[Event]:
+        self.drawings.append(request)
+        indices = request.indices or tuple(range(len(request.labels)))
+        steps = request.sample.steps
+        recipe = Recipe(request.labels, indices, request.sample, Weights(request.weights, 4690, "average"), ENGINE)
+        yield DrawStarted(recipe)
+        kept = sorted({round(k * steps / 10) for k in range(11)})
+        frames = []
+        for step in range(steps + 1):
+            if step in kept:
+                frames.append(self._frame(recipe, step / steps))
+                yield Frame(frames[-1], step, steps, 100.0 if step else 0.0)
+            if self.failures:
+                raise self.failures.pop(0)
+            if step == self.draw_holds_at:
+                yield from self._held(self.go_on_drawing)
+            time.sleep(self.pace)
+            yield Tick()
+        yield DrawDone(recipe, frames[-1], tuple(frames), tuple(kept), 0.05, 200.0)
+
+    def train(self, request: TrainRequest) -> Iterator[Event]:
+        self.trainings.append(request)
+        yield Preparing("reading MNIST")
+        config = changed(request.config, limit=self.steps_per_epoch * request.config.batch_size)
+        run = runs.find(request.resume) if request.resume else runs.create(request.run, config, ENGINE)
+        if request.resume:
+            runs.describe(run, config, ENGINE)
+        with runs.writing(run) as writer:
+            step = run.step()
+            try:
+                writer.event("started", step)
+                yield TrainStarted(run.name, config, ENGINE, step, 6_141_313)
+                while step < config.total_steps:
+                    step += 1
+                    yield from self._train_step(writer, config, step)
+                    if step == self.train_holds_at:
+                        yield from self._held(self.go_on_training)
+                save(writer, step)
+                writer.event("finished", step)
+                yield TrainDone(run.name, step, 0.5)
+            except GeneratorExit:
+                save(writer, step)
+                writer.event("stopped", step)
+                raise
+
+    def evaluate(self, request: EvaluateRequest) -> Iterator[Event]:
+        raise NotImplementedError
+
+    def _frame(self, recipe: Recipe, share: float) -> Images:
+        pictures = (blend(label, recipe.sample.seed, index, share) for label, index in zip(recipe.labels, recipe.indices, strict=True))
+        return Images(b"".join(pictures), len(recipe.labels))
+
+    def _train_step(self, writer: Writer, config: TrainConfig, step: int) -> Iterator[Event]:
+        loss = loss_at(step)
+        log_step(writer, step)
+        epoch, left = divmod(step, self.steps_per_epoch)
+        if not left:
+            writer.log({"epoch": epoch, "step": step, "average": loss, "seconds": 2.0, "best": True})
+        writer.flush()
+        yield TrainStep(step, epoch + bool(left), loss, 1e-3, 8.0, 1024.0, 300 << 20)
+        if not left:
+            yield EpochDone(epoch, step, loss, 2.0, True)
+            yield Saved(step, str(save(writer, step)))
+            writer.run.best_path.write_bytes(b"weights")
+            yield Preview(step, preview(writer, step))
+        time.sleep(self.pace)
+        yield Tick()
+
+    def _held(self, flag: Flag) -> Iterator[Event]:
+        while not flag.is_set():
+            time.sleep(0.002)
+            yield Tick()
+
+
+def loss_at(step: int) -> float:
+    return 1 / (1 + step)
+
+
+def log_step(writer: Writer, step: int) -> None:
+    """What a trainer writes of a step."""
+    writer.log({"step": step, "loss": loss_at(step), "lr": 1e-3, "rate": 8.0, "time": 0.0})
+
+
+def save(writer: Writer, step: int) -> object:
+    """A training state that only has a name."""
+    path = writer.state_path(step)
+    path.write_bytes(b"state")
+    writer.event("saved", step)
+    return path
+
+
+def preview(writer: Writer, step: int) -> Images:
+    """The ten digits, clearer with each step."""
+    images = Images(b"".join(blend(label, 0, label, step / (step + 2)) for label in range(10)), 10)
+    save_strip(writer.sample_path(step), images)
+    return images
+
+
+def finished_run(name: str, config: TrainConfig, steps: int = 8) -> Run:
+    """A run that a trainer has left behind."""
+    jobs = FakeJobs(steps_per_epoch=max(1, steps // 2))
+    for _ in jobs.train(TrainRequest(changed(config, epochs=2), run=name)):
+        pass
+    return runs.find(name)

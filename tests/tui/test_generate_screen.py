@@ -1,0 +1,250 @@
+"""Sixteen samples, live; scrubbed through, saved; and controls that say what is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from fakes import FakeJobs, digits
+from PIL import Image
+from pilots import LARGE, SIZES, SMALL, Person, opened
+from textual.widgets import Input, Select
+
+
+async def generate(person: Person) -> None:
+    await person.press("f3")
+    await person.sees("enter draws")
+
+
+def field(person: Person, name: str) -> Input:
+    return person.app.screen.query_one(f"#{name}", Input)
+
+
+async def set_field(person: Person, name: str, text: str) -> None:
+    field(person, name).focus()
+    await person.press("end", *["backspace"] * 12, *(c if c.isalnum() else {".": "full_stop", "-": "minus", " ": "space"}[c] for c in text))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_sixteen_samples_are_drawn_and_shown(size: tuple[int, int]) -> None:
+    async with opened(size=size) as person:
+        await generate(person)
+        await person.press("enter")
+        await person.sees("100%", "0.05 s · 200 steps/s", "scrub", "seed 0 · dpmpp · 10 steps", "shipped · step 4690 · average")
+        labels = person.jobs.drawings[0].labels
+        assert len(labels) == 16
+        assert person.view.images is not None
+        assert list(person.view.images) == [digits()[label] for label in labels if label is not None]
+        assert person.view.pages == 1, "all sixteen are in sight"
+        assert person.view.tile == (10 if size == SMALL else 14)
+
+
+async def test_the_same_seed_asks_for_the_same_classes() -> None:
+    async with opened() as person:
+        await generate(person)
+        await person.press("enter")
+        await person.sees("0.05 s")
+        await person.press("r")
+        await person.sees("seed 1 ·")
+        await person.sees("0.05 s")
+        await set_field(person, "seed", "0")
+        await person.press("enter")
+        await person.sees("seed 0 ·")
+        first, second, third = person.jobs.drawings
+        assert first.labels == third.labels != second.labels
+        assert [request.sample.seed for request in person.jobs.drawings] == [0, 1, 0]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_controls_say_what_is_drawn(size: tuple[int, int]) -> None:
+    async with opened(size=size) as person:
+        await generate(person)
+        await person.press("e")
+        assert field(person, "count").has_focus
+        await set_field(person, "count", "5")
+        await set_field(person, "classes", "3 1")
+        await set_field(person, "steps", "25")
+        await set_field(person, "guidance", "2.5")
+        await set_field(person, "seed", "41")
+        person.app.screen.query_one("#sampler", Select).value = "ddim"
+        field(person, "seed").focus()
+        await person.press("enter")
+        await person.sees("seed 41 · ddim · 25 steps · guidance 2.5", "0.05 s")
+        request = person.jobs.drawings[0]
+        assert request.labels == (3, 1, 3, 1, 3)
+        assert request.sample.sampler == "ddim"
+    async with opened(size=size) as person:  # remembered
+        await generate(person)
+        assert [field(person, name).value for name in ("count", "classes", "steps", "guidance")] == ["5", "3 1", "25", "2.5"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("count", "0", "count 0 is outside 1 to 64"),
+        ("count", "65", "count 65 is outside 1 to 64"),
+        ("count", "x", "count 'x' is not a whole number"),
+        ("steps", "0", "steps 0 is outside 1 to 1000"),
+        ("steps", "1001", "steps 1001 is outside 1 to 1000"),
+        ("steps", "2.5", "steps '2.5' is not a whole number"),
+        ("guidance", "nan", "is not a finite number"),
+        ("guidance", "inf", "is not a finite number"),
+        ("guidance", "101", "guidance 101 is outside -100 to 100"),
+        ("seed", "-1", "seed -1 is outside 0 to"),
+        ("classes", "sevn", "did you mean 'seven'"),
+    ],
+)
+async def test_a_bad_value_is_a_notice_and_nothing_is_drawn(name: str, text: str, told: str) -> None:
+    async with opened() as person:
+        await generate(person)
+        await set_field(person, name, text)
+        await person.press("enter")
+        await person.is_told(told)
+        assert not person.jobs.drawings
+        assert person.app.settings.count == 16
+        await set_field(person, name, {"classes": "7", "count": "4"}.get(name, "3"))
+        await person.press("enter")
+        await person.sees("0.05 s")
+
+
+async def test_pause_holds_the_drawing_and_space_goes_on() -> None:
+    async with opened(FakeJobs(draw_holds_at=4)) as person:
+        await generate(person)
+        await person.press("enter")
+        await person.sees("step 4/10", "40%")
+        await person.press("space")
+        await person.sees("paused")
+        person.jobs.go_on_drawing.set()
+        await person.pilot.pause(0.1)
+        assert "step 4/10" in person.screen, "a paused job is not pulled"
+        await person.press("space")
+        await person.sees("0.05 s")
+        assert "paused" not in person.screen
+
+
+async def test_stop_ends_the_drawing_and_says_so() -> None:
+    async with opened(FakeJobs(draw_holds_at=4)) as person:
+        await generate(person)
+        await person.press("enter")
+        await person.sees("step 4/10")
+        await person.press("x")
+        await person.sees("stopped", "idle")
+        await person.press("s")
+        await person.is_told("nothing is drawn yet")
+
+
+async def test_escape_leaves_a_control_and_then_stops() -> None:
+    async with opened(FakeJobs(draw_holds_at=4)) as person:
+        await generate(person)
+        await person.press("enter")
+        await person.sees("step 4/10")
+        await person.press("e", "escape")
+        assert person.app.focused is None
+        assert "stopped" not in person.screen
+        await person.press("escape")
+        await person.sees("stopped")
+
+
+async def test_drawing_again_replaces_what_runs() -> None:
+    async with opened(FakeJobs(draw_holds_at=4)) as person:
+        await generate(person)
+        await person.press("enter")
+        await person.sees("step 4/10")
+        person.jobs.draw_holds_at = None
+        await person.press("enter")
+        await person.sees("0.05 s", "100%", "idle")
+
+
+async def test_drawing_again_while_paused_is_not_paused() -> None:
+    async with opened(FakeJobs(draw_holds_at=4)) as person:
+        await generate(person)
+        await person.press("enter")
+        await person.sees("step 4/10")
+        await person.press("space")
+        person.jobs.draw_holds_at = None
+        await person.press("r")
+        await person.sees("0.05 s", "seed 1 ·", "idle")
+
+
+async def test_the_arrows_scrub_from_noise_to_digit_and_back() -> None:
+    async with opened() as person:
+        await generate(person)
+        await person.press("enter")
+        await person.sees("0.05 s")
+        finished = person.view.images
+        await person.press("left")
+        await person.sees("after step 9/10 · noise → digit", "90%")
+        assert person.view.images != finished
+        await person.press("home")
+        await person.sees("after step 0/10 · noise", "0%")
+        noise = person.view.images
+        await person.press("left")
+        assert person.view.images == noise
+        await person.press("right", "right")
+        await person.sees("after step 2/10")
+        await person.press("end")
+        await person.sees("after step 10/10 · digit")
+        assert person.view.images == finished
+
+
+async def test_space_replays_a_finished_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.screens.drawing.REPLAY_FPS", 50.0)
+    async with opened() as person:
+        await generate(person)
+        await person.press("enter")
+        await person.sees("0.05 s")
+        await person.press("space")
+        await person.sees("noise → digit")
+        await person.sees("after step 10/10 · digit")
+
+
+async def test_scrubbing_before_anything_is_drawn_does_nothing() -> None:
+    async with opened() as person:
+        await generate(person)
+        await person.press("left", "home", "space", "x", "pagedown", "g")
+        await person.is_told("nothing is drawn yet")
+        await person.sees("enter draws")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_saving_png_and_gif(size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with opened(size=size) as person:
+        await generate(person)
+        await set_field(person, "count", "4")
+        await set_field(person, "classes", "0 1 2 3")
+        await person.press("enter")
+        await person.sees("0.05 s")
+        await person.press("s")
+        await person.is_told("digitty-0123-seed0.png")
+        await person.press("g")
+        await person.is_told("digitty-0123-seed0.gif")
+    with Image.open(tmp_path / "digitty-0123-seed0.png") as picture:
+        assert json.loads(picture.info["digitty"])["labels"] == [0, 1, 2, 3]
+    with Image.open(tmp_path / "digitty-0123-seed0.gif") as animation:
+        assert getattr(animation, "n_frames", 1) == 11
+        assert json.loads(animation.info["comment"])["sample"]["steps"] == 10
+
+
+async def test_what_does_not_fit_is_on_further_pages() -> None:
+    async with opened() as person:
+        await generate(person)
+        await set_field(person, "count", "64")
+        await person.press("enter")
+        await person.sees("0.05 s", "page 1/")
+        await person.press("pagedown")
+        await person.sees("page 2/")
+        await person.press("pageup")
+        await person.sees("page 1/")
+
+
+async def test_a_failing_drawing_says_so() -> None:
+    jobs = FakeJobs()
+    jobs.failures.append(RuntimeError("the network [is] gone"))
+    async with opened(jobs, LARGE) as person:
+        await generate(person)
+        await person.press("enter")
+        await person.sees("the network [is] gone", "idle")
+        await person.press("enter")
+        await person.sees("0.05 s")

@@ -1,0 +1,239 @@
+"""Typing `seven` and watching a 7 come out of noise; and everything else that one may type."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from fakes import FakeJobs, digits
+from PIL import Image
+from pilots import SIZES, SMALL, opened
+from textual.widgets import Input
+
+from engine.errors import DeviceError
+from tui.screens.help import HelpScreen
+from tui.widgets.digit_view import DigitView
+
+
+def typed(person) -> str:
+    return person.app.screen.query_one("#prompt", Input).value
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_seven_is_answered_with_a_seven_and_a_caption(size: tuple[int, int]) -> None:
+    async with opened(size=size) as person:
+        await person.sees("Type a digit", "Prompt", "Train", "cpu fp32", "idle")
+        await person.enter("seven")
+        await person.sees("❯ seven", "7 · seven", "seed 0 · dpmpp · 10 steps", "guidance 1.5", "0.05 s · 200 steps/s", "shipped · step 4690 · average", "▀")
+        view = person.app.screen.query_one(DigitView)
+        assert view.images is not None
+        assert view.images.data == digits()[7]
+        assert view.tile == (14 if size == SMALL else 28) or view.tile == 28
+        assert typed(person) == ""
+
+
+async def test_the_digit_emerges_from_noise_in_place() -> None:
+    async with opened(FakeJobs(draw_holds_at=5)) as person:
+        await person.enter("seven")
+        await person.sees("step 5/10 · 100 steps/s", "drawing")
+        view = person.app.screen.query_one(DigitView)
+        halfway = view.images
+        person.jobs.go_on_drawing.set()
+        await person.sees("0.05 s")
+        assert person.app.screen.query_one(DigitView) is view
+        assert view.images != halfway
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_what_cannot_be_read_gets_a_line_with_the_nearest(size: tuple[int, int]) -> None:
+    async with opened(size=size) as person:
+        await person.enter("sevn")
+        await person.sees("did you mean 'seven'?", "'three sevens'", "'0-9'")
+        assert typed(person) == "sevn", "it stays, to be mended"
+        assert not person.jobs.drawings
+        await person.press("left", "e")
+        await person.press("enter")
+        await person.sees("7 · seven")
+        assert "did you mean" not in person.screen
+
+
+async def test_history_goes_up_and_down_and_from_one_start_to_the_next() -> None:
+    async with opened() as person:
+        await person.enter("three")
+        await person.enter("seven")
+        await person.press("up")
+        assert typed(person) == "seven"
+        await person.press("up", "up")
+        assert typed(person) == "three"
+        await person.press("down")
+        assert typed(person) == "seven"
+        await person.press("down")
+        assert typed(person) == ""
+    async with opened() as person:
+        await person.press("up")
+        assert typed(person) == "seven"
+        await person.press("enter")
+        await person.sees("❯ seven", "7 · seven")
+
+
+async def test_keys_act_in_the_order_they_were_typed_however_fast() -> None:
+    async with opened() as person:
+        await person.enter("three")
+        await person.sees("3 · three")
+        person.burst(*"sevn", "enter", "up", *["backspace"] * 4, *"grid", "enter", *"seven", "enter", *"on")
+        await person.sees("❯ seven", "0.05 s")
+        await person.until(lambda: len(person.jobs.drawings) == 3)
+        assert [request.labels for request in person.jobs.drawings] == [(3,), tuple(range(10)), (7,)]
+        await person.until(lambda: typed(person) == "on")
+
+
+@pytest.mark.parametrize("word", ["quit", "exit"])
+async def test_quit_is_a_word(word: str) -> None:
+    async with opened() as person:
+        await person.enter(word)
+        await person.until(lambda: not person.app.is_running)
+        assert person.app.return_value == 0
+
+
+async def test_help_is_a_word() -> None:
+    async with opened() as person:
+        await person.enter("help")
+        await person.sees("three sevens", "Everywhere", "F2 F3 F4 F5")
+        assert isinstance(person.app.screen, HelpScreen)
+        await person.press("escape")
+        await person.sees("F1 help")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_grid_draws_the_ten_digits_from_one_noise(size: tuple[int, int]) -> None:
+    async with opened(size=size) as person:
+        await person.enter("grid")
+        await person.sees("0 1 2 3 4 5 6 7 8 9", "0.05 s")
+        request = person.jobs.drawings[0]
+        assert request.labels == tuple(range(10))
+        assert request.indices == (0,) * 10
+
+
+async def test_saving_writes_a_png_that_holds_its_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with opened() as person:
+        await person.press("ctrl+s")
+        await person.is_told("nothing is drawn yet")
+        await person.enter("seven")
+        await person.sees("0.05 s")
+        await person.press("ctrl+s")
+        await person.is_told("digitty-7-seed0.png")
+        await person.press("ctrl+s")
+        await person.is_told("digitty-7-seed0-2.png")
+    with Image.open(tmp_path / "digitty-7-seed0.png") as picture:
+        recipe = json.loads(picture.info["digitty"])
+        assert picture.size == (224, 224)
+    assert (recipe["labels"], recipe["sample"]["seed"], recipe["weights"]["name"]) == ([7], 0, "shipped")
+
+
+async def test_a_folder_that_cannot_be_written_is_a_notice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("engine.images.os.access", lambda *_: False)
+    async with opened() as person:
+        await person.enter("seven")
+        await person.sees("0.05 s")
+        await person.press("ctrl+s")
+        await person.is_told("is not writable")
+    assert not list(tmp_path.glob("*.png"))
+
+
+async def test_again_draws_the_same_with_a_new_seed() -> None:
+    async with opened() as person:
+        await person.press("ctrl+r")
+        await person.is_told("nothing to draw again yet")
+        await person.enter("3 1 4")
+        await person.sees("seed 0")
+        await person.press("ctrl+r")
+        await person.sees("seed 1")
+        await person.press("escape", "r")
+        await person.sees("seed 2")
+    assert [(request.labels, request.sample.seed) for request in person.jobs.drawings] == [((3, 1, 4), seed) for seed in range(3)]
+
+
+async def test_escape_leaves_the_input_and_then_letters_act(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with opened() as person:
+        await person.enter("seven")
+        await person.sees("0.05 s")
+        await person.press("escape", "s")
+        await person.is_told("digitty-7-seed0.png")
+        await person.press("i", *"s2")
+        assert typed(person) == "s2", "within the input letters and digits are text"
+        await person.press("escape", "2")
+        await person.sees("count", "guidance")
+        await person.press("1", "enter", "backspace")
+        assert typed(person) == "s"
+        await person.press("escape", "q")
+        await person.until(lambda: not person.app.is_running)
+
+
+async def test_a_second_escape_stops_what_is_drawn() -> None:
+    async with opened(FakeJobs(draw_holds_at=3)) as person:
+        await person.enter("seven")
+        await person.sees("step 3/10")
+        await person.press("escape")
+        assert "stopped" not in person.screen
+        await person.press("escape")
+        await person.sees("stopped", "idle")
+
+
+async def test_what_is_entered_while_the_engine_loads_is_answered() -> None:
+    jobs = FakeJobs()
+    jobs.warm.clear()
+    async with opened(jobs) as person:
+        await person.enter("seven")
+        await person.sees("❯ seven", "waiting for the engine", "loading torch…")
+        await person.enter("three")
+        assert not jobs.drawings
+        jobs.warm.set()
+        await person.sees("3 · three", "cpu fp32", "idle")
+        assert [request.labels for request in jobs.drawings] == [(7,), (3,)]
+
+
+@pytest.mark.parametrize("failure", [DeviceError("cuda:0 ran out of memory; use --device cpu"), ZeroDivisionError("division by zero")])
+async def test_a_failing_job_says_so_and_the_screen_lives(failure: Exception) -> None:
+    jobs = FakeJobs()
+    jobs.failures.append(failure)
+    async with opened(jobs) as person:
+        await person.enter("seven")
+        await person.sees(str(failure)[:20])
+        await person.is_told(str(failure))
+        await person.enter("three")
+        await person.sees("3 · three", "0.05 s")
+
+
+@pytest.mark.parametrize("size", [*SIZES, (60, 20), (40, 12)])
+async def test_sixty_four_digits_at_most(size: tuple[int, int]) -> None:
+    async with opened(size=size) as person:
+        await person.enter("64 sevens")
+        await person.sees("0.05 s")
+        assert len(person.jobs.drawings[0].labels) == 64
+        await person.enter("65 sevens")
+        await person.sees("65", "64")
+        await person.press("pageup", "pagedown")
+        assert len(person.jobs.drawings) == 1
+
+
+async def test_brackets_are_only_text() -> None:
+    async with opened() as person:
+        await person.enter("[bold]x")
+        await person.until(lambda: person.app.screen.query(".unreadable"))
+        await person.press(*["backspace"] * 10)
+        await person.enter("[7]")
+        await person.pilot.pause(0.1)
+        assert person.app.is_running
+
+
+async def test_a_long_conversation_forgets_its_oldest_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.screens.prompt.ANSWERS", 3)
+    async with opened() as person:
+        for text in ("1", "2", "3", "4"):
+            await person.enter(text)
+        await person.sees("4 · four")
+        await person.until(lambda: len(person.app.screen.query(".answer")) == 3)
