@@ -4,9 +4,9 @@
     python benchmarks/memory.py --steps 4 --every 1      # a quick look
 
 Each case is a process of its own in one temporary DIGITTY_HOME that all share: so the first drawing, and the training, also measure
-precisions (and unpack MNIST), and the second drawing finds that done. Peaks are VmHWM where there is /proc, else getrusage. Training is the preset `seed`
-with its previews and a save at the end; its resident size is noted every few steps. Growth compares the medians of the second
-quarter and of the last quarter.
+precisions (and unpack MNIST), and the second drawing finds that done. Peaks are VmHWM where there is /proc, else getrusage.
+Training is the preset `seed` with its previews and a save at the end; its resident size is noted every few steps. Growth
+compares the medians of the second quarter and of the last.
 """
 
 from __future__ import annotations

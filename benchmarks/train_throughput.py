@@ -9,7 +9,8 @@ step. Ours is `Trainer.train_step` in the precision and layout that the engine m
 gradient clipping and the average weights, and its losses read as the training job reads them. Both take batches of 128 to engine.unet.UNet.
 
 The rounds alternate, plain, ours, plain, ours, …, so that a machine that slows down slows both; the ratio is the median of the
-rounds' own ratios. Needs an idle machine, while it measures precisions too. On CUDA the plain loop has torch's defaults (TF32 in convolutions, no cudnn.benchmark).
+rounds' own ratios. Needs an idle machine, while it measures precisions too. On CUDA the plain loop has torch's defaults
+(TF32 in convolutions, no cudnn.benchmark).
 """
 
 from __future__ import annotations

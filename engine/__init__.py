@@ -25,7 +25,8 @@ Heavy (torch):
     data        MNIST -> uint8 tensors on the device
     ema         the averaged weights that are sampled from
     trainer     one optimiser step; its state
-    checkpoint  save whole or not at all; load without running code
+    sealed      safetensors with a format, a version and a digest
+    checkpoint  weights and training state; loaded without running code
     shelf       weights ready to draw with, and what else the jobs of a process share
     drawing     the drawing job
     training    the training job

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import pickle
@@ -12,22 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import safetensors
 import torch
-from safetensors.torch import load as read_safetensors
-from safetensors.torch import save as safetensors_bytes
 from torch import Tensor
 
 from engine.config import ModelConfig, ScheduleConfig, TrainConfig, from_dict, to_dict
 from engine.errors import CheckpointError, DigittyError, OutputError, SettingError, StorageError
 from engine.files import write_whole
+from engine.sealed import VERSION, load_sealed, read_file, save_sealed, short
 from engine.unet import UNet
 
 WEIGHTS_FORMAT = "digitty-weights"
 STATE_FORMAT = "digitty-state"
-VERSION = 1
-LARGEST = 4 << 30
-"""Bytes; no file of ours comes near."""
 KINDS = ("average", "live", "best", "imported")
 
 
@@ -48,23 +42,20 @@ class Loaded:
 
 def save_weights(path: Path, weights: Loaded, dtype: torch.dtype = torch.float16, error: type[DigittyError] = OutputError) -> None:
     """A .safetensors file with the configuration and a digest of the tensors in its metadata."""
-    tensors = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in weights.tensors.items()}
+    tensors = {name: tensor.detach().to("cpu", dtype) for name, tensor in weights.tensors.items()}
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
             raise error(
                 f"can't write {path}: {name} has values that {str(dtype).removeprefix('torch.')} can't hold; export a .pth, which keeps float32"
             )
-    metadata = {
-        "format": WEIGHTS_FORMAT,
-        "version": str(VERSION),
+    facts = {
         "model": json.dumps(to_dict(weights.model)),
         "schedule": json.dumps(to_dict(weights.schedule)),
         "run": weights.run,
         "kind": weights.kind,
         "step": "" if weights.step is None else str(weights.step),
     }
-    metadata["sha256"] = _digest(tensors, metadata)
-    write_whole(path, lambda file: file.write(safetensors_bytes(tensors, metadata)), error)
+    save_sealed(path, WEIGHTS_FORMAT, tensors, facts, error)
 
 
 def load_weights(path: Path) -> Loaded:
@@ -73,18 +64,7 @@ def load_weights(path: Path) -> Loaded:
 
 
 def _load_safetensors(path: Path) -> Loaded:
-    raw = _read(path)
-    try:
-        tensors = read_safetensors(raw)
-        metadata = _metadata(raw)
-    except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise CheckpointError(f"{path} is not a safetensors file, or it is truncated ({_short(error)})") from None
-    if metadata.get("format") != WEIGHTS_FORMAT:
-        raise CheckpointError(f"{path} holds no digitty weights; digitty export makes such a file")
-    if metadata.get("version") != str(VERSION):
-        raise CheckpointError(f"{path} has format version {metadata.get('version')!r}; this digitty reads {VERSION}")
-    if metadata.pop("sha256", None) != _digest(tensors, metadata):
-        raise CheckpointError(f"{path} is damaged: it does not match its digest; export it again")
+    tensors, metadata = load_sealed(path, WEIGHTS_FORMAT, "digitty export makes such a file")
     try:
         model = from_dict(ModelConfig, json.loads(metadata["model"]))
         schedule = from_dict(ScheduleConfig, json.loads(metadata["schedule"]))
@@ -93,7 +73,7 @@ def _load_safetensors(path: Path) -> Loaded:
         if kind not in KINDS:
             raise ValueError(f"kind {kind[:40]!r} is none of {', '.join(KINDS)}")
     except (KeyError, ValueError, RecursionError, SettingError) as error:
-        raise CheckpointError(f"{path} has metadata that can't be read ({_short(error)})") from None
+        raise CheckpointError(f"{path} has metadata that can't be read ({short(error)})") from None
     return Loaded(_fitting(tensors, model, path), model, schedule, step, metadata.get("run", path.stem), kind)
 
 
@@ -105,7 +85,7 @@ def save_pth(path: Path, weights: Loaded) -> None:
 
 def _load_pth(path: Path) -> Loaded:
     """A bare state dict of the seed's network, or of another that its shapes tell; the schedule is the seed's."""
-    tensors = _unpickle(path, _read(path))
+    tensors = _unpickle(path, read_file(path))
     if not isinstance(tensors, Mapping) or not tensors or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in tensors.items()):
         raise CheckpointError(f"{path} holds no state dict; digitty export RUN {path.name} makes one")
     try:
@@ -113,7 +93,7 @@ def _load_pth(path: Path) -> Loaded:
         emb_dim, time_dim = (int(n) for n in tensors["time.0.weight"].shape)
         model = ModelConfig(channels=channels, emb_dim=emb_dim, time_dim=time_dim)  # type: ignore[arg-type]
     except (KeyError, ValueError, IndexError, SettingError) as error:
-        raise CheckpointError(f"{path} holds the weights of another network ({_short(error)}); digitty draws with its own U-Net") from None
+        raise CheckpointError(f"{path} holds the weights of another network ({short(error)}); digitty draws with its own U-Net") from None
     return Loaded(_fitting(dict(tensors), model, path), model, ScheduleConfig(), None, path.stem, "imported")
 
 
@@ -142,7 +122,7 @@ def save_state(path: Path, config: TrainConfig, state: Mapping[str, Any]) -> Non
 
 def load_state(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
     """The configuration and the state, on the CPU. Raises CheckpointError; runs nothing that the file holds."""
-    state = _unpickle(path, _read(path))
+    state = _unpickle(path, read_file(path))
     if not isinstance(state, dict) or state.get("format") != STATE_FORMAT:
         raise CheckpointError(f"{path} holds no training state of digitty")
     if state.get("version") != VERSION:
@@ -158,7 +138,7 @@ def load_state(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
                 raise ValueError("its weights are malformed")
             _fitting(dict(tensors), config.model, path)
     except (KeyError, ValueError, TypeError, RuntimeError, SettingError) as error:
-        raise CheckpointError(f"{path} is malformed ({_short(error)})") from None
+        raise CheckpointError(f"{path} is malformed ({short(error)})") from None
     return config, state
 
 
@@ -176,23 +156,10 @@ def _save(whole: object, file: BinaryIO) -> None:
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, OSError):
             cause = cause.__context__
-        raise cause or OSError(_short(error)) from None
+        raise cause or OSError(short(error)) from None
 
 
 # --- reading files that may be anything -------------------------------------------------------------------------------
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if path.exists() and not path.is_file():
-            raise CheckpointError(f"{path} is not a file")
-        if path.stat().st_size > LARGEST:
-            raise CheckpointError(f"{path} is larger than any weights of digitty")
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise CheckpointError(f"no file {path}") from None
-    except OSError as error:
-        raise CheckpointError(f"can't read {path}: {error.strerror}") from None
 
 
 def _unpickle(path: Path, raw: bytes) -> object:
@@ -208,33 +175,8 @@ def _unpickle(path: Path, raw: bytes) -> object:
         file.seek(0)
         return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise CheckpointError(f"{path} holds something other than tensors, and nothing of it was run ({_short(error)})") from None
+        raise CheckpointError(f"{path} holds something other than tensors, and nothing of it was run ({short(error)})") from None
     except CheckpointError:
         raise
     except Exception as error:  # whatever a damaged archive makes the readers raise
-        raise CheckpointError(f"{path} is not a file of torch.save, or it is truncated ({_short(error)})") from None
-
-
-def _metadata(raw: bytes) -> dict[str, str]:
-    """The header's __metadata__ (safetensors: 8 bytes of length, then JSON)."""
-    length = int.from_bytes(raw[:8], "little")
-    metadata = json.loads(raw[8 : 8 + length]).get("__metadata__", {})
-    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        raise ValueError("metadata is no table of strings")
-    return metadata
-
-
-def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
-    """safetensors has no checksum of its own: SHA-256 over every tensor and over the metadata."""
-    sha = hashlib.sha256(json.dumps(dict(metadata), sort_keys=True).encode())
-    for name in sorted(tensors):
-        tensor = tensors[name].contiguous()
-        sha.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        sha.update(tensor.flatten().view(torch.uint8).numpy().tobytes() if tensor.numel() else b"")
-    return sha.hexdigest()
-
-
-def _short(error: BaseException) -> str:
-    text = "".join(c if c.isprintable() else " " for c in str(error))  # a file's own words may hold escape sequences
-    text = " ".join(text.split()) or type(error).__name__
-    return text if len(text) <= 120 else text[:117] + "…"
+        raise CheckpointError(f"{path} is not a file of torch.save, or it is truncated ({short(error)})") from None

@@ -11,22 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-import safetensors
 import torch
-from safetensors.torch import load as read_safetensors
-from safetensors.torch import save as safetensors_bytes
 from torch import Tensor, nn
 
 from engine import data, paths
-from engine.checkpoint import _digest, _metadata, _read, _short
 from engine.device import Numerics, choose, clear_errors
-from engine.errors import CheckpointError, DigittyError, OutputError
+from engine.errors import CheckpointError, DigittyError
 from engine.events import EvaluateProgress
-from engine.files import write_whole
+from engine.sealed import load_sealed, save_sealed, short
 
 WEIGHTS = paths.ASSETS / "weights" / "classifier.safetensors"
 FORMAT = "digitty-classifier"
-VERSION = 1
 FEATURES = 64
 BATCH = 256
 """Pictures at once, in training and in judging: about 0.05 s on one CPU core."""
@@ -118,31 +113,19 @@ def distorted(x: Tensor, rng: torch.Generator) -> Tensor:
 
 def save_classifier(path: Path, model: Classifier, test_accuracy: float) -> None:
     """A float16 .safetensors file with the accuracy and a digest in its metadata. Raises OutputError."""
-    tensors = {name: (t.half() if t.is_floating_point() else t).cpu().contiguous() for name, t in model.state_dict().items()}
-    metadata = {"format": FORMAT, "version": str(VERSION), "test_accuracy": str(test_accuracy)}
-    metadata["sha256"] = _digest(tensors, metadata)
-    write_whole(path, lambda file: file.write(safetensors_bytes(tensors, metadata)), OutputError)
+    tensors = {name: t.half() if t.is_floating_point() else t for name, t in model.state_dict().items()}
+    save_sealed(path, FORMAT, tensors, {"test_accuracy": str(test_accuracy)})
 
 
 def load_classifier(device: torch.device | None = None, path: Path = WEIGHTS) -> Classifier:
     """The classifier in float32, ready to judge. Raises CheckpointError; runs nothing that the file holds."""
-    raw = _read(path)
-    try:
-        tensors, metadata = read_safetensors(raw), _metadata(raw)
-    except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise CheckpointError(f"{path} is not a safetensors file, or it is truncated ({_short(error)}); install digitty again") from None
-    if metadata.get("format") != FORMAT:
-        raise CheckpointError(f"{path} holds no classifier of digitty; python -m engine.classifier makes one")
-    if metadata.get("version") != str(VERSION):
-        raise CheckpointError(f"{path} has format version {metadata.get('version')!r}; this digitty reads {VERSION}")
-    if metadata.pop("sha256", None) != _digest(tensors, metadata):
-        raise CheckpointError(f"{path} is damaged: it does not match its digest; install digitty again")
+    tensors, metadata = load_sealed(path, FORMAT, "python -m engine.classifier makes one")
     model = Classifier()
     try:
         model.test_accuracy = float(metadata["test_accuracy"])
         model.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in tensors.items()})
     except (KeyError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"{path} holds another network than this digitty's classifier ({_short(error)})") from None
+        raise CheckpointError(f"{path} holds another network than this digitty's classifier ({short(error)})") from None
     return model.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
 
 

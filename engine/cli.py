@@ -122,6 +122,8 @@ def sample_config(given: dict[str, Any]) -> c.SampleConfig:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object an event on standard output.")
 def train(run: str | None, resume: str | None, device: c.Device, precision: c.Precision, as_json: bool, **given: Any) -> None:
     """Train a run, or go on with one. ctrl+c saves and stops."""
+    if resume is not None and precision != "auto":
+        raise SettingError("--precision can't change on --resume: the run goes on in the one that it recorded")
     request = train_request(run, resume, given)
     reporter = JsonReporter() if as_json else TrainReporter()
     with stoppable() as stopped, closing(Jobs(device, precision).train(request)) as job:
@@ -243,7 +245,7 @@ def export(source: str, file: Path) -> None:
     from engine.shelf import find_weights
 
     loaded = find_weights(source)
-    if file.suffix == ".pth":
+    if file.suffix.lower() == ".pth":
         checkpoint.save_pth(file, loaded)
     else:
         checkpoint.save_weights(file, loaded)

@@ -219,9 +219,10 @@ def from_dict(cls: type[C], values: object) -> C:
     if unknown:
         raise SettingError(f"{cls.__name__} has no field {sorted(map(str, unknown))[0]!r}; it may come from a newer digitty")
     given: dict[str, Any] = dict(values)
-    for name, nested in (("model", ModelConfig), ("schedule", ScheduleConfig)):
-        if name in given:
-            given[name] = from_dict(nested, given[name])
+    if "model" in given:
+        given["model"] = from_dict(ModelConfig, given["model"])
+    if "schedule" in given:
+        given["schedule"] = from_dict(ScheduleConfig, given["schedule"])
     try:
         config = cls(**given)
         hash(config)  # a list where a number belongs

@@ -159,7 +159,7 @@ def _training_trial(model: UNet, how: Numerics, device: torch.device) -> Callabl
         with how.autocast(device):
             eps = model(x, t, t % 10)
         loss: Tensor = (eps.float() - x).square().mean()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         return torch.stack([loss.detach(), *(p.grad.sum() for p in model.parameters() if p.grad is not None)]).sum()
 
     return trial

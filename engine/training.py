@@ -44,7 +44,7 @@ def train(shelf: Shelf, request: TrainRequest) -> Iterator[Event]:
     run = run or runs.create(request.run, config, how.told(shelf.device))
     with runs.writing(run) as writer, clear_errors(str(shelf.device)):
         trainer = Trainer(config, images, labels, how, shelf.device)
-        seconds = _restore(run, trainer) if request.resume else 0.0
+        seconds = _restore(run, trainer) if run.states() else 0.0  # a run that never saved begins again, exactly
         if request.resume and trainer.step >= config.total_steps:
             raise RunError(f"run {run.name} has done all its {config.total_steps} steps; give more --epochs to go on")
         if request.resume:

@@ -6,14 +6,11 @@ torch is imported inside the fixtures alone, so that light tests stay light.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # tests/engine must not be taken for the package `engine`
 
 if TYPE_CHECKING:
     from engine.config import TrainConfig
@@ -50,7 +47,7 @@ def mnist(home: Path, unpacked_once: Path) -> Path:
     return unpacked_once
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def one_thread() -> None:
     """Networks this small run faster on one thread, above all beside other work."""
     import torch
@@ -63,7 +60,8 @@ def tiny(one_thread: None) -> TrainConfig:
     """Four steps an epoch of the smallest network."""
     from engine.config import ModelConfig, TrainConfig
 
-    model = ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16)
+    # two channels a group: a norm over one channel alone would wipe out time and label
+    model = ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16, groups=4)
     return TrainConfig(model=model, limit=60, batch_size=16, epochs=2, warmup=2, preview_every=0, save_minutes=1000.0)
 
 

@@ -152,6 +152,8 @@ class DigittyApp(App[int]):
         return seed
 
     def on_from_engine(self, message: FromEngine) -> None:
+        if not self.is_running:
+            return  # the screens are being taken down
         event, job = message.event, message.job
         if isinstance(event, e.DrawStarted):
             self.heard_engine(event.recipe.engine)

@@ -119,7 +119,11 @@ def test_one_flipped_bit_is_seen(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("metadata", "said"),
-    [({}, "no classifier"), ({"format": "digitty-weights"}, "no classifier"), ({"format": "digitty-classifier", "version": "99"}, "version '99'")],
+    [
+        ({}, "no digitty classifier"),
+        ({"format": "digitty-weights"}, "no digitty classifier"),
+        ({"format": "digitty-classifier", "version": "99"}, "version '99'"),
+    ],
 )
 def test_foreign_file_is_said(tmp_path: Path, metadata: dict[str, str], said: str) -> None:
     path = tmp_path / "c.safetensors"

@@ -20,7 +20,9 @@ HUGE = 10**400  # JSON can say it; a float can't hold it
 scalars = st.one_of(
     st.none(), st.booleans(), st.integers(), st.just(HUGE), st.floats(), st.text(max_size=6), st.sampled_from(["seed", "linear", "cosine", "dpmpp"])
 )
-json_values = st.recursive(scalars, lambda v: st.lists(v, max_size=4) | st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=4), v, max_size=4), max_leaves=8)
+json_values = st.recursive(
+    scalars, lambda v: st.lists(v, max_size=4) | st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=4), v, max_size=4), max_leaves=8
+)
 
 
 def test_the_real_set_makes_469_steps_an_epoch_and_96_in_the_last() -> None:
@@ -40,7 +42,9 @@ def test_the_presets_are_what_the_readme_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("epochs", "steps", "total"), [(2, None, 8), (2, 3, 3), (2, 8, 8), (2, 9, 8), (1, 100, 4)], ids=["epochs", "steps", "equal", "epochs first", "one epoch"]
+    ("epochs", "steps", "total"),
+    [(2, None, 8), (2, 3, 3), (2, 8, 8), (2, 9, 8), (1, 100, 4)],
+    ids=["epochs", "steps", "equal", "epochs first", "one epoch"],
 )
 def test_the_first_reached_ends_the_run(epochs: int, steps: int | None, total: int) -> None:
     assert TrainConfig(limit=60, batch_size=16, epochs=epochs, steps=steps).total_steps == total
@@ -98,7 +102,9 @@ def test_out_of_range_is_an_error(cls: Any, bad: dict[str, object]) -> None:
         from_dict(cls, bad)
 
 
-@pytest.mark.parametrize("config", [*PRESETS.values(), SampleConfig(eta=0.5, steps=1000), ScheduleConfig("cosine"), ModelConfig(channels=(8, 16, 24))], ids=str)
+@pytest.mark.parametrize(
+    "config", [*PRESETS.values(), SampleConfig(eta=0.5, steps=1000), ScheduleConfig("cosine"), ModelConfig(channels=(8, 16, 24))], ids=str
+)
 def test_json_round_trip(config: Any) -> None:
     assert from_dict(type(config), json.loads(json.dumps(to_dict(config)))) == config
 

@@ -47,7 +47,10 @@ def test_damaged_and_missing_files_are_repaired(home: Path, mnist: Path) -> None
     for name in data.MD5:  # the large one is whole, one is missing, one is damaged, one is cut
         if name != "t10k-labels-idx1-ubyte":
             (raw / name).symlink_to(mnist / "raw" / name)
-    for name, content in (("train-labels-idx1-ubyte", b"rubbish"), ("t10k-images-idx3-ubyte", (mnist / "raw" / "t10k-images-idx3-ubyte").read_bytes()[:-1])):
+    for name, content in (
+        ("train-labels-idx1-ubyte", b"rubbish"),
+        ("t10k-images-idx3-ubyte", (mnist / "raw" / "t10k-images-idx3-ubyte").read_bytes()[:-1]),
+    ):
         (raw / name).unlink()
         (raw / name).write_bytes(content)
     assert data.unpacked() == home / "cache"

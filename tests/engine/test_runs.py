@@ -63,7 +63,27 @@ def test_no_runs_at_all() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".", "..", "../x", "a/b", "/etc", "a\\b", ".hidden", "-x", "a b", "a\0b", "a\n", "ü", "x" * 65, "~", "C:", "shipped", "a.pth", "a.safetensors"],
+    [
+        "",
+        ".",
+        "..",
+        "../x",
+        "a/b",
+        "/etc",
+        "a\\b",
+        ".hidden",
+        "-x",
+        "a b",
+        "a\0b",
+        "a\n",
+        "ü",
+        "x" * 65,
+        "~",
+        "C:",
+        "shipped",
+        "a.pth",
+        "a.safetensors",
+    ],
     ids=repr,
 )
 def test_names_that_would_be_elsewhere_or_something_else(name: str) -> None:
@@ -91,7 +111,9 @@ def test_the_one_written_last_comes_first() -> None:
     assert [run.name for run in runs.all_runs()] == ["new", "middle", "old"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"format": "other"}', '{"format": "digitty-run", "version": 1}', '{"format": "digitty-run", "version": 99}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "3", '{"format": "other"}', '{"format": "digitty-run", "version": 1}', '{"format": "digitty-run", "version": 99}']
+)
 def test_a_config_that_can_not_be_read(run: Run, text: str) -> None:
     (run.path / "config.json").write_text(text)
     with pytest.raises(RunError, match=r"config\.json"):

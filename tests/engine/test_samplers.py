@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -149,10 +150,12 @@ def test_error_falls_with_the_order_of_the_sampler(sampler: Callable[..., Iterat
         *_, at_39, _ = sampler(exact(SCHEDULE, MU, S), x, SCHEDULE, range(999, 38, -stride), no_noise)
         errors.append(float((at_39.x - flow(x, 999, 39)).abs().max()))
     assert errors[0] < 0.1
-    assert [math.log2(a / b) for a, b in zip(errors, errors[1:], strict=False)] == pytest.approx([order, order], abs=0.25)
+    assert [math.log2(a / b) for a, b in pairwise(errors)] == pytest.approx([order, order], abs=0.25)
 
 
-@pytest.mark.parametrize(("sampler", "n", "within"), [(ddim, 1000, 5e-3), (dpmpp_2m, 50, 5e-3), (dpmpp_2m, 1000, 2e-3)], ids=["ddim", "dpmpp 50", "dpmpp 1000"])
+@pytest.mark.parametrize(
+    ("sampler", "n", "within"), [(ddim, 1000, 5e-3), (dpmpp_2m, 50, 5e-3), (dpmpp_2m, 1000, 2e-3)], ids=["ddim", "dpmpp 50", "dpmpp 1000"]
+)
 def test_deterministic_samplers_solve_the_flow(sampler: Callable[..., Iterator[Step]], n: int, within: float, exact: Exact) -> None:
     """So noise of the right mean and variance becomes data of the right mean and variance."""
     u = scalars(5, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -104,7 +105,7 @@ def test_timesteps_are_distinct_falling_and_within(n: int, spacing: Spacing, sch
     timesteps = schedule.timesteps(n, spacing)
     assert len(timesteps) == n
     assert all(type(t) is int for t in timesteps)
-    assert all(a > b for a, b in zip(timesteps, timesteps[1:], strict=False))
+    assert all(a > b for a, b in pairwise(timesteps))
     assert 0 <= timesteps[-1] <= timesteps[0] <= 999
     if spacing == "leading":
         assert timesteps == [k * (1000 // n) for k in range(n)][::-1]
@@ -130,11 +131,11 @@ def test_short_schedules_have_timesteps_too(T: int, data: st.DataObject, spacing
 
 def test_spacings_are_even_in_what_they_say() -> None:
     roots = [math.sqrt(t) for t in LINEAR.timesteps(10, "quadratic")]
-    assert [a - b for a, b in zip(roots, roots[1:], strict=False)] == pytest.approx([math.sqrt(999) / 9] * 9, abs=0.15)
+    assert [a - b for a, b in pairwise(roots)] == pytest.approx([math.sqrt(999) / 9] * 9, abs=0.15)
     log_snr = [LINEAR.snr[t].log().item() for t in LINEAR.timesteps(10, "logsnr")]
     whole = math.log(LINEAR.snr[0].item() / LINEAR.snr[999].item())
     # but for t = 0 and 1, whose log SNR are 1.1 apart, some timestep is near every wish
-    assert [b - a for a, b in zip(log_snr, log_snr[1:], strict=False)] == pytest.approx([whole / 9] * 9, abs=0.6)
+    assert [b - a for a, b in pairwise(log_snr)] == pytest.approx([whole / 9] * 9, abs=0.6)
     assert LINEAR.timesteps(4, "linear") == [999, 666, 333, 0]
 
 
@@ -144,7 +145,9 @@ def test_steps_outside_the_schedule_are_an_error(steps: int) -> None:
         LINEAR.timesteps(steps, "quadratic")
 
 
-@pytest.mark.parametrize("config", [ScheduleConfig(beta_start=1e-30, beta_end=1e-30), ScheduleConfig(beta_start=0.9, beta_end=0.99)], ids=["no noise", "underflow"])
+@pytest.mark.parametrize(
+    "config", [ScheduleConfig(beta_start=1e-30, beta_end=1e-30), ScheduleConfig(beta_start=0.9, beta_end=0.99)], ids=["no noise", "underflow"]
+)
 def test_a_schedule_that_float64_can_not_hold_is_an_error(config: ScheduleConfig) -> None:
     with pytest.raises(SettingError, match="betas"):
         NoiseSchedule(config)

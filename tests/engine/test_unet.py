@@ -14,7 +14,7 @@ from engine.unet import NO_LABEL, UNet, parameters, sinusoidal
 
 
 @pytest.fixture(scope="module")
-def net() -> UNet:
+def net(one_thread: None) -> UNet:
     torch.manual_seed(0)
     net = UNet(ModelConfig(channels=(8, 16, 24), time_dim=16, emb_dim=16))
     nn.init.normal_(net.conv_out.weight)

@@ -14,8 +14,25 @@ from threading import Event as Flag
 
 from engine import paths, runs
 from engine.config import TrainConfig, changed
-from engine.events import DrawDone, DrawStarted, Engine, EpochDone, Event, Frame, Images, Preparing, Preview, Ready, Recipe, Saved, Tick
-from engine.events import TrainDone, TrainStarted, TrainStep, Weights
+from engine.events import (
+    DrawDone,
+    DrawStarted,
+    Engine,
+    EpochDone,
+    Event,
+    Frame,
+    Images,
+    Preparing,
+    Preview,
+    Ready,
+    Recipe,
+    Saved,
+    Tick,
+    TrainDone,
+    TrainStarted,
+    TrainStep,
+    Weights,
+)
 from engine.images import save_strip
 from engine.jobs import DrawRequest, EvaluateRequest, TrainRequest
 from engine.runs import Run, Writer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from time import monotonic
@@ -9,7 +10,9 @@ from typing import Any, cast
 
 from fakes import FakeJobs
 from textual import events
+from textual.css.query import NoMatches
 from textual.keys import _character_to_key
+from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 
 from engine.jobs import Jobs
@@ -27,16 +30,41 @@ class Person:
         self.app, self.pilot, self.jobs = app, pilot, jobs
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
+        """Presses keys, each after the last one has done what it does."""
+        for key in keys:
+            self.burst(key)
+            await self.settle()
 
     async def enter(self, text: str) -> None:
         """Types a line."""
-        await self.pilot.press(*(_character_to_key(c) for c in text), "enter")
+        self.burst(*text)
+        await self.settle()
+        await self.press("enter")
 
     def burst(self, *keys: str) -> None:
-        """Keys as a paste or a slow line delivers them: all at once."""
+        """Keys as a paste or a slow line delivers them: all at once. A single character stands for its key."""
         for key in keys:
-            self.app.post_message(events.Key(key, key if len(key) == 1 else None))
+            named = _character_to_key(key) if len(key) == 1 else key
+            self.app.post_message(events.Key(named, key if len(key) == 1 else None))
+
+    async def settle(self) -> None:
+        """Waits as long as a key takes on its way: to what has the focus, from there to the application, and to the screen that it opens.
+
+        A pilot's own waiting is for an idle process, which a job is not.
+        """
+        focused = self.app.focused or self.app.screen
+        for node in (self.app, *focused.ancestors_with_self, self.app.screen):
+            await self._passed(node)
+        for node in (self.app, self.app.screen):
+            await self._passed(node)
+
+    async def _passed(self, node: MessagePump) -> None:
+        done = asyncio.Event()
+        if self.app.is_running and node.call_later(done.set):
+            try:
+                await asyncio.wait_for(done.wait(), 0.5)
+            except TimeoutError:
+                pass  # it was on its way out
 
     @property
     def screen(self) -> str:
@@ -54,10 +82,16 @@ class Person:
     async def until(self, seen: Callable[[], Any], seconds: float = 10.0) -> None:
         """Waits for something to be true of what is shown."""
         deadline = monotonic() + seconds
-        while not seen():
+        while not await self._holds(seen):
             if monotonic() > deadline:
                 raise AssertionError(f"never seen; notices: {self.notices!r}; the screen:\n{self.screen}")
-            await self.pilot.pause(0.02)
+            await asyncio.sleep(0.02)
+
+    async def _holds(self, seen: Callable[[], Any]) -> bool:
+        try:
+            return bool(seen())
+        except NoMatches:  # a screen that is not composed yet
+            return False
 
     async def sees(self, *texts: str) -> None:
         await self.until(lambda: all(text in self.screen for text in texts))

@@ -25,7 +25,9 @@ async def test_seven_is_answered_with_a_seven_and_a_caption(size: tuple[int, int
     async with opened(size=size) as person:
         await person.sees("Type a digit", "Prompt", "Train", "cpu fp32", "idle")
         await person.enter("seven")
-        await person.sees("❯ seven", "7 · seven", "seed 0 · dpmpp · 10 steps", "guidance 1.5", "0.05 s · 200 steps/s", "shipped · step 4690 · average", "▀")
+        await person.sees(
+            "❯ seven", "7 · seven", "seed 0 · dpmpp · 10 steps", "guidance 1.5", "0.05 s · 200 steps/s", "shipped · step 4690 · average", "▀"
+        )
         view = person.app.screen.query_one(DigitView)
         assert view.images is not None
         assert view.images.data == digits()[7]

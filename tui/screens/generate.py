@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from typing import get_args
+from typing import ClassVar, get_args
 
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input, Label, Select
@@ -32,6 +33,10 @@ class GenerateScreen(DrawScreen):
   ← →  home end    scrub through the denoising
   s  g             save as PNG · as GIF of the denoising
   x                stop                 page up/down  more samples"""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "draw", show=False),
+        Binding("e", "edit", show=False),
+    ]
 
     def body(self) -> Iterable[Widget]:
         settings = self.digitty.settings
@@ -76,10 +81,10 @@ class GenerateScreen(DrawScreen):
         asked = parse(settings.classes, rng).labels
         return [asked[i % len(asked)] for i in range(settings.count)]
 
-    def key_enter(self) -> None:
+    def action_draw(self) -> None:
         self.apply_and_draw()
 
-    def key_e(self) -> None:
+    def action_edit(self) -> None:
         self.query_one("#count", Input).focus()
 
     def on_input_submitted(self) -> None:

@@ -1,0 +1,48 @@
+"""A home whose cache outlives a test, and weights that draw quickly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.config import ModelConfig, ScheduleConfig
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Unpacked MNIST and measured precisions, made once."""
+    return tmp_path_factory.mktemp("e2e") / "cache"
+
+
+@pytest.fixture
+def warm_home(home: Path, shared_cache: Path) -> Path:
+    """This test's DIGITTY_HOME, with the shared cache in it."""
+    home.mkdir()
+    shared_cache.mkdir(exist_ok=True)
+    (home / "cache").symlink_to(shared_cache)
+    return home
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The smallest network, untrained."""
+    import torch
+
+    from engine.checkpoint import Loaded, save_weights
+    from engine.unet import UNet
+
+    torch.manual_seed(0)
+    model = ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16)
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_weights(path, Loaded(UNet(model).state_dict(), model, ScheduleConfig(), 3, "tiny", "average"))
+    return path
+
+
+@pytest.fixture
+def tiny_home(warm_home: Path, tiny_weights: Path) -> Path:
+    """Draws with the tiny weights."""
+    (warm_home / "config").mkdir()
+    (warm_home / "config" / "settings.json").write_text(json.dumps({"weights": str(tiny_weights)}))
+    return warm_home

@@ -1,0 +1,219 @@
+"""The command line: one line for whatever can't be done, with its exit code, and nothing half-written; pictures with their recipe for what can."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from terminal import environment
+
+from engine.cli import run
+from tui.cli import digitty
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Runs digitty in this process, in an empty folder: exit code, standard output, standard error."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    def ran(*arguments: str) -> tuple[int, str, str]:
+        code = run(digitty, list(arguments))
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return ran
+
+
+def refused(command: Command, *arguments: str, code: int = 2) -> str:
+    """The one line that a refusal has."""
+    got, out, err = command(*arguments)
+    assert got == code, err
+    assert not out
+    assert err.startswith("digitty: ")
+    assert err.count("\n") == 1, err
+    assert not list(Path.cwd().iterdir()), "something half-written was left"
+    return err
+
+
+# --- what can't be done -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("dance", "No such command 'dance'"),
+        ("--loud", "No such option"),
+        ("generate seven --loud", "No such option"),
+        ("generate", "Missing argument 'PROMPT'"),
+        ("generate sevn", "did you mean 'seven'"),
+        ("generate seven --steps 0", "steps 0 is outside 1 to 1000"),
+        ("generate seven --steps 1001", "steps 1001 is outside 1 to 1000"),
+        ("generate seven --steps x", "'x' is not a valid integer"),
+        ("generate seven --count 0", "count 0 is outside 1 to 100,000"),
+        ("generate seven --count 100001", "count 100001 is outside 1 to 100,000"),
+        ("generate grid --count 100000", "1,000,000 digits are more than 100,000"),
+        ("generate seven --guidance nan", "guidance nan is not a finite number"),
+        ("generate seven --guidance inf", "guidance inf is not a finite number"),
+        ("generate seven --eta 2", "eta 2 is outside 0 to 1"),
+        ("generate seven --seed -1", "seed -1 is outside 0 to"),
+        ("generate seven --sampler euler", "'euler' is not one of"),
+        ("generate seven --out missing/x.png", "no folder missing"),
+        ("generate seven --out x.jpg", "ends in none of .png, .npz, .gif"),
+        ("generate seven --out x", "ends in none of .png, .npz, .gif"),
+        ("generate seven --count 65 --out x.gif", "a GIF holds at most 64 digits"),
+        ("train --steps 0", "steps 0 is outside 1 to"),
+        ("train --epochs 0", "epochs 0 is outside 1 to"),
+        ("train --lr nan", "lr nan is not a finite number"),
+        ("train --lr inf", "lr inf is not a finite number"),
+        ("train --lr 0", "lr 0 trains nothing"),
+        ("train --batch-size 0", "batch-size 0 is outside 1 to"),
+        ("train --preset huge", "'huge' is not one of"),
+        ("train --run a/b", "no name for a run"),
+        ("train --run x --resume y", "use one of them"),
+        ("train --resume nowhere", "no run nowhere"),
+        ("evaluate --count 0", "count 0 is outside 1 to"),
+        ("evaluate --guidance nan", "guidance nan is not a finite number"),
+        ("export nowhere x.txt", "ends in none of .safetensors, .pth"),
+    ],
+)
+def test_one_line_says_what_is_wrong(command: Command, arguments: str, told: str) -> None:
+    assert told in refused(command, *arguments.split())
+
+
+def test_a_run_that_exists_names_resume(command: Command, home: Path) -> None:
+    (home / "data" / "runs" / "mine").mkdir(parents=True)
+    assert "--resume mine" in refused(command, "train", "--run", "mine")
+
+
+def test_a_folder_that_cannot_be_written_to(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.images.os.access", lambda *_: False)
+    assert "is not writable" in refused(command, "generate", "seven", "--out", "x.png")
+
+
+def test_no_room_for_digittys_own_folders(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGITTY_HOME", "/proc/nowhere")
+    told = refused(command, "train", "--precision", "fp32", "--limit", "10", code=3)
+    assert "set DIGITTY_HOME to a folder you can write to" in told
+
+
+def test_weights_of_something_else(command: Command, tmp_path: Path) -> None:
+    for name, content in (("text.safetensors", b"not weights at all"), ("empty.pth", b""), ("missing.safetensors", None)):
+        path = tmp_path / name
+        if content is not None:
+            path.write_bytes(content)
+        assert name in refused(command, "generate", "seven", "--weights", str(path), "--out", "x.png")
+    assert "no run nowhere" in refused(command, "generate", "seven", "--weights", "nowhere")
+
+
+def test_the_screen_needs_a_terminal(home: Path, tmp_path: Path) -> None:
+    ran = subprocess.run([sys.executable, "-m", "tui.cli"], env=environment(home), cwd=tmp_path, capture_output=True, text=True, timeout=60, input="")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.count("\n") == 1
+    assert "use: digitty generate seven" in ran.stderr
+
+
+# --- what needs no engine ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["generate", "--help"], ["runs"], ["generate", "sevn"]])
+def test_neither_torch_nor_textual_is_imported_for_words(home: Path, tmp_path: Path, arguments: list[str]) -> None:
+    code = (
+        "import sys\nfrom engine.cli import run\nfrom tui.cli import digitty\n"
+        f"code = run(digitty, {arguments!r})\n"
+        "heavy = {'torch', 'textual', 'numpy', 'rich'} & set(sys.modules)\nassert not heavy, heavy\nsys.exit(code)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], env=environment(home), cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == (2 if "sevn" in arguments else 0), ran.stderr
+
+
+def test_the_screen_is_there_before_torch(home: Path, tmp_path: Path) -> None:
+    code = "import sys\nimport tui.app\nassert 'textual' in sys.modules\nassert 'torch' not in sys.modules and 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], env=environment(home), cwd=tmp_path, check=True, timeout=60)
+
+
+def test_help_names_the_commands_and_the_exit_codes(command: Command) -> None:
+    code, out, err = command("--help")
+    assert (code, err) == (0, "")
+    for word in ("generate", "train", "evaluate", "runs", "export", "doctor", "Exit codes"):
+        assert word in out
+
+
+def test_version(command: Command) -> None:
+    assert command("--version")[1].startswith("digitty, version ")
+
+
+def test_no_runs_yet(command: Command) -> None:
+    assert command("runs") == (0, "", "no runs yet; digitty train makes one\n")
+    assert command("runs", "--json") == (0, "", "")
+
+
+# --- drawing ----------------------------------------------------------------------------------------------------------
+
+
+def test_npz_holds_images_and_labels(command: Command, tiny_weights: Path, warm_home: Path) -> None:
+    import numpy as np
+
+    code, _, err = command("generate", "0-9", "--count", "2", "--out", "x.npz", "--weights", str(tiny_weights), "--precision", "fp32", "--steps", "2")
+    assert code == 0, err
+    assert "saved x.npz" in err
+    with np.load("x.npz") as made:
+        assert (made["images"].shape, made["images"].dtype) == ((20, 28, 28), np.uint8)
+        assert made["labels"].dtype == np.int64
+        assert made["labels"].tolist() == [*range(10)] * 2
+    assert [path.name for path in Path.cwd().iterdir()] == ["x.npz"]
+
+
+def test_a_png_holds_the_recipe_that_draws_it_again(command: Command, tiny_weights: Path, warm_home: Path) -> None:
+    how = ["--weights", str(tiny_weights), "--precision", "fp32", "--steps", "3", "--seed", "41"]
+    assert command("generate", "3 1 4", "--out", "a.png", *how)[0] == 0
+    assert command("generate", "314", "--out", "b.png", *how)[0] == 0
+    with Image.open("a.png") as a, Image.open("b.png") as b:
+        recipe = json.loads(a.info["digitty"])
+        assert a.tobytes() == b.tobytes()
+        assert a.size == ((3 * 29 - 1) * 8, 28 * 8)
+    assert (recipe["labels"], recipe["sample"]["seed"], recipe["sample"]["steps"]) == ([3, 1, 4], 41, 3)
+    assert recipe["weights"] == {"name": "tiny.safetensors", "step": 3, "kind": "average"}
+
+
+def test_a_gif_shows_the_denoising(command: Command, tiny_weights: Path, warm_home: Path) -> None:
+    code, out, err = command("generate", "grid", "--out", "x.gif", "--weights", str(tiny_weights), "--precision", "fp32", "--steps", "5")
+    assert code == 0, err
+    assert out.strip(), "the digits are drawn in characters where there is no terminal"
+    assert "\x1b" not in out
+    with Image.open("x.gif") as animation:
+        assert getattr(animation, "n_frames", 1) == 6
+        assert json.loads(animation.info["comment"])["indices"] == [0] * 10
+
+
+def test_colours_are_half_blocks(command: Command, tiny_weights: Path, warm_home: Path) -> None:
+    code, out, _ = command("--color", "truecolor", "generate", "7", "--weights", str(tiny_weights), "--precision", "fp32", "--steps", "1")
+    assert code == 0
+    assert "▀" in out or "▄" in out
+    assert "\x1b[38;2;" in out
+
+
+def test_a_run_trained_listed_exported_and_resumed(command: Command, warm_home: Path) -> None:
+    config = ["--preset", "quick", "--limit", "64", "--batch-size", "16", "--precision", "fp32"]
+    code, out, err = command("train", *config, "--steps", "2", "--run", "mine", "--json")
+    assert code == 0, err
+    told = [json.loads(line)["event"] for line in out.splitlines()]
+    assert told[-1] == "TrainDone"
+    assert {"TrainStarted", "TrainStep", "Saved"} <= set(told)
+    assert "mine" in command("runs")[1]
+    assert json.loads(command("runs", "--json")[1])["state"] == "finished"
+    assert "--resume mine" in command("train", "--run", "mine")[2]
+    assert "given" not in command("export", "mine", "mine.safetensors")[2]
+    assert command("generate", "7", "--weights", "mine.safetensors", "--precision", "fp32", "--steps", "1")[0] == 0
+    code, _, err = command("train", "--resume", "mine", "--epochs", "1", "--precision", "fp32")
+    assert code == 0, err
+    assert "run mine finished at step 4" in err
+    assert "give more --epochs" in command("train", "--resume", "mine", "--precision", "fp32")[2]

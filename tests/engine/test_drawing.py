@@ -1,0 +1,327 @@
+"""One seed an image: the same picture in any batch, count or place; frames; which weights draw; and what is saved of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+
+from engine import checkpoint, images, runs
+from engine.checkpoint import Loaded
+from engine.config import ModelConfig, SampleConfig, Sampler, ScheduleConfig, TrainConfig, from_dict
+from engine.drawing import FRAMES, ImageNoise
+from engine.errors import CheckpointError, InputError, OutputError, RunError, SettingError
+from engine.events import DrawDone, DrawStarted, Event, Frame, Images, Preparing, Ready, Tick, TrainStep
+from engine.jobs import DrawRequest, Jobs, TrainRequest
+from engine.unet import UNet
+
+CPU = torch.device("cpu")
+MODEL = ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16, groups=4)
+SAMPLES = [
+    SampleConfig("dpmpp", 10, seed=7),
+    SampleConfig("ddim", 12, "leading", eta=0.7, seed=7),
+    SampleConfig("ddpm", 15, "linear", guidance=1.0, seed=7),
+]
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> str:
+    """A file of weights that draw something, if nothing sensible."""
+    torch.manual_seed(0)
+    net = UNet(MODEL)
+    nn.init.normal_(net.conv_out.weight, std=0.3)
+    checkpoint.save_weights(tmp_path / "w.safetensors", Loaded(net.state_dict(), MODEL, ScheduleConfig(), 3, "x", "average"))
+    return str(tmp_path / "w.safetensors")
+
+
+def drawn(jobs: Jobs, request: DrawRequest) -> DrawDone:
+    *_, done = jobs.draw(request)
+    assert isinstance(done, DrawDone)
+    return done
+
+
+def pixels(of: Images) -> NDArray[np.int16]:
+    return np.frombuffer(of.data, np.uint8).reshape(len(of), of.height, of.width).astype(np.int16)
+
+
+# --- noise ------------------------------------------------------------------------------------------------------------
+
+
+def test_noise_is_philox_keyed_by_seed_and_index() -> None:
+    noise = ImageNoise(7, [3, 2**40], CPU)
+    for index, rng in ((0, np.random.Generator(np.random.Philox(key=[7, 3]))), (1, np.random.Generator(np.random.Philox(key=[7, 2**40])))):
+        other = ImageNoise(7, [3, 2**40], CPU)
+        for _ in range(3):
+            np.testing.assert_array_equal(other()[index].numpy(), rng.standard_normal((1, 28, 28), np.float32))
+    whole = torch.cat([noise() for _ in range(20)])
+    assert float(whole.mean()) == pytest.approx(0, abs=4 / whole.numel() ** 0.5)
+    assert float(whole.var()) == pytest.approx(1, abs=4 * (2 / whole.numel()) ** 0.5)
+
+
+def test_noise_is_the_same_to_the_bit_in_any_batch() -> None:
+    apart = [ImageNoise(7, [index], CPU) for index in (0, 17, 3)]
+    together = ImageNoise(7, [0, 17, 3], CPU)
+    for _ in range(4):
+        assert torch.equal(together(), torch.cat([noise() for noise in apart]))
+
+
+def test_neighbours_have_nothing_in_common() -> None:
+    firsts = [ImageNoise(seed, [index], CPU)().flatten() for seed in (0, 1, 2**63 - 2, 2**63 - 1) for index in (0, 1, 2)]
+    correlation = torch.corrcoef(torch.stack(firsts)) - torch.eye(len(firsts))
+    assert float(correlation.abs().max()) < 0.2
+
+
+def test_equal_indices_share_their_noise() -> None:
+    noise = ImageNoise(7, [5, 5, 6], CPU)
+    for _ in range(3):
+        x = noise()
+        assert torch.equal(x[0], x[1])
+        assert not torch.equal(x[0], x[2])
+
+
+# --- pictures ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda s: s.sampler)
+def test_a_picture_is_the_same_in_any_batch_and_place(jobs: Jobs, weights: str, sample: SampleConfig) -> None:
+    """Image 17 of seed 7: alone, third of five, and one of the 70 that are drawn in several batches."""
+    labels = tuple(i % 10 for i in range(70))
+    many = pixels(drawn(jobs, DrawRequest(labels, sample, weights=weights)).images)
+    assert len(many) == 70
+    some = (4, 65, 17, 0, 33)
+    few = pixels(drawn(jobs, DrawRequest(tuple(labels[i] for i in some), sample, some, weights)).images)
+    for place, index in enumerate(some):
+        assert np.abs(few[place] - many[index]).max() <= 2
+    alone = pixels(drawn(jobs, DrawRequest((labels[17],), sample, (17,), weights)).images)
+    assert np.abs(alone[0] - many[17]).max() <= 2
+    assert np.abs(many[17] - many[27]).max() > 20  # the same label from other noise is another picture
+
+
+def test_seed_and_label_and_guidance_matter(jobs: Jobs, weights: str) -> None:
+    base = DrawRequest((3,), SampleConfig(steps=5), weights=weights)
+    first = pixels(drawn(jobs, base).images)
+    assert np.array_equal(first, pixels(drawn(jobs, base).images))
+    others = [
+        replace(base, labels=(4,)),
+        replace(base, labels=(None,)),
+        replace(base, indices=(1,)),
+        replace(base, sample=replace(base.sample, seed=1)),
+        replace(base, sample=replace(base.sample, guidance=4.0)),
+        replace(base, sample=replace(base.sample, steps=6)),
+        replace(base, sample=replace(base.sample, sampler="ddim")),
+    ]
+    for other in others:
+        assert not np.array_equal(first, pixels(drawn(jobs, other).images)), other
+
+
+def test_guidance_zero_ignores_the_label(jobs: Jobs, weights: str) -> None:
+    sample = SampleConfig(steps=5, guidance=0.0)
+    done = drawn(jobs, DrawRequest((1, 8, None), sample, (0, 0, 0), weights))
+    assert done.images[0] == done.images[1] == done.images[2]
+
+
+# --- frames and events ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sampler", ["dpmpp", "ddpm"])
+@pytest.mark.parametrize("steps", [1, 2, 63, 64, 200])
+def test_frames_lead_from_noise_to_the_picture(jobs: Jobs, weights: str, steps: int, sampler: Sampler) -> None:
+    done = drawn(jobs, DrawRequest((5,), SampleConfig(sampler, steps, seed=2), weights=weights, fps=0))
+    assert len(done.frames) == len(done.frame_steps) == min(steps + 1, FRAMES)
+    assert done.frames[0] == images.to_uint8(ImageNoise(2, [0], CPU)())
+    assert done.frames[-1] == done.images
+    assert (done.frame_steps[0], done.frame_steps[-1]) == (0, steps)
+    gaps = np.diff(done.frame_steps)
+    assert gaps.min() >= 1
+    assert gaps.max() - gaps.min() <= 1  # evenly spaced
+
+
+def test_events_of_a_drawing(jobs: Jobs, weights: str) -> None:
+    events: Sequence[Event] = list(jobs.draw(DrawRequest((5, 6), SampleConfig(steps=30), weights=weights, fps=10_000)))
+    told = [event for event in events if not isinstance(event, Preparing | Tick)]
+    assert isinstance(told[0], DrawStarted)
+    frames = [event for event in told if isinstance(event, Frame)]
+    assert frames[0].step == 0
+    assert [frame.step for frame in frames] == sorted({frame.step for frame in frames})
+    assert all(frame.steps == 30 and len(frame.images) == 2 for frame in frames)
+    done = told[-1]
+    assert isinstance(done, DrawDone)
+    assert done.recipe == told[0].recipe
+    assert not [e for e in jobs.draw(DrawRequest((5,), weights=weights, fps=0)) if isinstance(e, Frame)]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"labels": ()}, {"labels": (10,)}, {"labels": (-1,)}, {"labels": (True,)}, {"labels": (1,) * 100_001}, {"indices": (1, 2)}, {"indices": (-1,)}],
+    ids=lambda bad: str(bad)[:30],
+)
+def test_what_can_not_be_drawn_is_an_error(bad: dict[str, Any]) -> None:
+    with pytest.raises(SettingError):
+        DrawRequest(**{"labels": (1,), **bad})
+
+
+# --- which weights ----------------------------------------------------------------------------------------------------
+
+
+def test_weights_of_a_run_and_live(jobs: Jobs, tiny: TrainConfig) -> None:
+    config = replace(tiny, lr=0.05, lr_schedule="constant", ema=0.9)
+
+    def with_weights(name: str) -> DrawDone:
+        return drawn(jobs, DrawRequest((1, 2), SampleConfig(steps=3, guidance=2.0), weights=name))
+
+    with closing(jobs.train(TrainRequest(config, run="r"))) as training:
+        for event in training:
+            if isinstance(event, TrainStep) and event.step >= 4:
+                break
+        average, live = with_weights("r"), with_weights("r:live")
+        assert (average.recipe.weights.kind, live.recipe.weights.kind) == ("average", "live")
+        assert average.recipe.weights.step == live.recipe.weights.step == 4
+        assert average.images != live.images
+        for event in training:
+            if isinstance(event, TrainStep) and event.step >= 8:
+                break
+        later = with_weights("r:latest")
+        assert later.recipe.weights.step == 8
+        assert later.images != average.images  # the weights of step 4 are not drawn with again
+    kept = with_weights("r")
+    assert kept.recipe.weights == later.recipe.weights
+    assert kept.images == later.images  # what was saved is what drew
+    best = with_weights("r:best")
+    assert best.recipe.weights.kind == "best"
+    assert (best.recipe.weights.name, best.recipe.weights.step) == ("r", checkpoint.load_weights(runs.find("r").best_path).step)
+    with pytest.raises(RunError, match="does not train"):
+        with_weights("r:live")
+    with pytest.raises(RunError, match=":latest"):
+        with_weights("r:worst")
+
+
+def test_drawing_leaves_the_training_as_it_was(jobs: Jobs, tiny: TrainConfig) -> None:
+    def losses(draw: bool) -> list[float]:
+        found = []
+        for event in jobs.train(TrainRequest(tiny)):
+            if isinstance(event, TrainStep):
+                found.append(event.loss)
+                if draw:
+                    drawn(jobs, DrawRequest((1,), SampleConfig(steps=2), weights=next(iter(jobs._open().training))))
+        return found
+
+    assert losses(True)[-1] == losses(False)[-1]
+
+
+@pytest.mark.parametrize("name", ["nowhere", "nowhere:best", "../x", "missing.safetensors", "folder/none.pth", ""])
+def test_unknown_weights(jobs: Jobs, name: str) -> None:
+    with pytest.raises((RunError, CheckpointError)):
+        list(jobs.draw(DrawRequest((1,), weights=name)))
+
+
+def test_a_file_that_changes_is_read_again(jobs: Jobs, weights: str) -> None:
+    before = drawn(jobs, DrawRequest((1,), SampleConfig(steps=2), weights=weights))
+    loaded = checkpoint.load_weights(Path(weights))
+    checkpoint.save_weights(Path(weights), replace(loaded, tensors={k: v * 0.5 for k, v in loaded.tensors.items()}, step=9))
+    after = drawn(jobs, DrawRequest((1,), SampleConfig(steps=2), weights=weights))
+    assert (before.recipe.weights.step, after.recipe.weights.step) == (3, 9)
+    assert before.images != after.images
+
+
+def test_prepare_says_ready_once_and_then_at_once(jobs: Jobs, weights: str) -> None:
+    shelf = jobs._open()
+    for _ in range(2):
+        *_, ready = shelf.prepare(weights)
+        assert isinstance(ready, Ready)
+        assert ready.weights.name == "w.safetensors"
+    assert len(shelf._ready) == 1
+
+
+# --- saving -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_png_holds_the_recipe_that_draws_it_again(jobs: Jobs, weights: str, tmp_path: Path) -> None:
+    done = drawn(jobs, DrawRequest((3, None, 8), SampleConfig("ddim", 6, eta=0.3, seed=11, guidance=2.0), (4, 4, 9), weights))
+    path = tmp_path / "three.png"
+    images.save(path, done.recipe, done.images, done.frames)
+    with Image.open(path) as picture:
+        recipe = json.loads(picture.text["digitty"])  # type: ignore[attr-defined]
+        sheet = np.asarray(picture)
+    assert sheet.shape == (28 * 8, (3 * 28 + 2) * 8)  # 8×, a pixel between
+    for i, expected in enumerate(pixels(done.images)):
+        tile = sheet[:, i * 29 * 8 : (i * 29 + 28) * 8]
+        np.testing.assert_array_equal(tile[4::8, 4::8], expected)
+        np.testing.assert_array_equal(tile, np.kron(tile[::8, ::8], np.ones((8, 8), np.uint8)))
+    assert recipe["weights"] == {"name": "w.safetensors", "step": 3, "kind": "average"}
+    again = DrawRequest(tuple(recipe["labels"]), from_dict(SampleConfig, recipe["sample"]), tuple(recipe["indices"]), weights)
+    assert drawn(jobs, again).images == done.images
+
+
+def test_npz_and_gif(jobs: Jobs, weights: str, tmp_path: Path) -> None:
+    done = drawn(jobs, DrawRequest((3, None), SampleConfig(steps=6), weights=weights))
+    for name in ("two.npz", "two.gif"):
+        images.save(tmp_path / name, done.recipe, done.images, done.frames)
+    with np.load(tmp_path / "two.npz") as arrays:  # allow_pickle is False
+        assert (arrays["images"].dtype, arrays["labels"].dtype) == (np.uint8, np.int64)
+        np.testing.assert_array_equal(arrays["images"], pixels(done.images))
+        assert arrays["labels"].tolist() == [3, -1]
+        assert json.loads(str(arrays["recipe"]))["sample"]["steps"] == 6
+    with Image.open(tmp_path / "two.gif") as gif:
+        assert gif.n_frames == len(done.frames) == 7  # type: ignore[attr-defined]
+        gif.seek(6)
+        last = np.asarray(gif.convert("L")).astype(np.int16)
+    assert np.abs(last[4 : 28 * 8 : 8, 4 : 28 * 8 : 8] - pixels(done.images)[0]).max() <= 2
+
+
+@pytest.mark.parametrize("name", ["x.jpg", "x", "x.png.txt", "none/x.png", "folder.png", "file/x.png"])
+def test_where_nothing_can_be_saved(name: str, tmp_path: Path) -> None:
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError):
+        images.checked(tmp_path / name)
+    assert issubclass(OutputError, InputError)
+
+
+@pytest.mark.parametrize(("count", "columns"), [(1, 1), (2, 2), (5, 5), (6, 3), (9, 3), (10, 5), (12, 4), (16, 4), (64, 8), (100, 10), (7, 3)])
+def test_columns(count: int, columns: int) -> None:
+    assert images.columns_for(count) == columns
+
+
+def test_grey_rounds_and_clips() -> None:
+    x = torch.tensor([-9.0, -1.0, 0.0, 1.0, 9.0]).view(1, 1, 1, 5)
+    assert list(images.to_uint8(x).data) == [0, 0, 128, 255, 255]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_damaged_strip_is_none_or_the_same(tmp_path: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    strip = Images(rng.integers(0, 256, 3 * 784, np.uint8).tobytes(), 3)
+    path = tmp_path / "step.png"
+    images.save_strip(path, strip)
+    whole = path.read_bytes()
+    assert images.load_strip(path) == strip
+    for place in rng.integers(0, len(whole), 40):
+        damaged = bytearray(whole)
+        damaged[place] ^= 255
+        path.write_bytes(damaged)
+        assert images.load_strip(path) in (None, strip)
+        path.write_bytes(whole[:place])
+        assert images.load_strip(path) in (None, strip)
+
+
+# --- CUDA -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda s: s.sampler)
+def test_cuda_draws_what_the_cpu_draws(jobs: Jobs, weights: str, sample: SampleConfig) -> None:
+    request = DrawRequest(tuple(range(10)), sample, weights=weights)
+    on_cuda = drawn(Jobs("cuda", "fp32"), request)
+    assert on_cuda.recipe.engine.device.startswith("cuda")
+    assert np.abs(pixels(on_cuda.images) - pixels(drawn(jobs, request).images)).max() <= 2

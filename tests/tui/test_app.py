@@ -1,0 +1,151 @@
+"""What holds on every screen: keys, tabs, palette, sizes, errors, and leaving."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from fakes import FakeJobs, finished_run
+from pilots import SIZES, Person, opened
+from textual.actions import parse
+
+from engine.config import PRESETS
+from engine.errors import StorageError
+from tui.screens.base import AppScreen
+from tui.screens.confirm import Confirm
+
+SCREENS = {"f2": "prompt", "f3": "generate", "f4": "grid", "f5": "train"}
+
+
+def at(person: Person) -> str:
+    screen = person.app.screen
+    return screen.NAME if isinstance(screen, AppScreen) else type(screen).__name__
+
+
+async def test_function_keys_digits_and_tabs_go_to_the_screens() -> None:
+    async with opened() as person:
+        for key, name in [*SCREENS.items(), ("1", "prompt")]:
+            await person.press(key)
+            assert at(person) == name
+        await person.press("escape")
+        for key, name in (("2", "generate"), ("3", "grid"), ("4", "train"), ("1", "prompt")):
+            await person.press(key)
+            assert at(person) == name
+            if name == "prompt":
+                await person.press("escape")
+        await person.pilot.click("#tabs", offset=(32, 0))
+        await person.settle()
+        assert at(person) == "grid"
+
+
+async def test_the_palette_opens_and_goes_to_a_screen() -> None:
+    async with opened() as person:
+        await person.press("ctrl+p")
+        await person.until(lambda: at(person) == "CommandPalette")
+        person.burst(*"screen grid")
+        await person.sees("Screen: Grid")
+        await person.pilot.pause(0.3)
+        await person.press("enter")
+        await person.until(lambda: at(person) == "grid")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_every_key_in_a_footer_does_something(size: tuple[int, int]) -> None:
+    async with opened(size=size) as person:
+        for key in SCREENS:
+            await person.press(key)
+            await person.settle()
+            shown = 0
+            for binding in person.app.screen.active_bindings.values():
+                namespace, name, _ = parse(binding.binding.action)
+                node = {"app": person.app, "screen": person.app.screen}.get(namespace, binding.node)
+                assert any(hasattr(node, prefix + name) for prefix in ("action_", "_action_")), f"{key}: {binding.binding}"
+                shown += binding.binding.show
+            assert shown >= 5
+            assert person.screen.splitlines()[-1].strip(), "the footer is in sight"
+
+
+@pytest.mark.parametrize("size", [(40, 12), (60, 20), (200, 60), (20, 5)])
+async def test_sizes_small_and_large(size: tuple[int, int]) -> None:
+    finished_run("mine", PRESETS["quick"])
+    async with opened(size=size) as person:
+        await person.enter("three sevens")
+        await person.until(lambda: person.jobs.drawings)
+        for key in ("f3", "f4", "f5", "f2"):
+            await person.press(key)
+            if key == "f3":
+                await person.press("enter")
+            await person.press("f1", "escape")
+        await person.pilot.resize_terminal(80, 24)
+        await person.press("f4")
+        await person.sees("0 zero", "9 nine")
+        await person.pilot.resize_terminal(*size)
+        await person.press("w", "escape", "o", "escape", "f5", "n", "escape")
+        assert person.app.is_running
+
+
+async def test_an_unexpected_error_of_the_engine_is_a_notice() -> None:
+    jobs = FakeJobs()
+    jobs.failures.append(KeyError("groups"))
+    async with opened(jobs) as person:
+        await person.enter("seven")
+        await person.is_told("KeyError: 'groups'")
+        assert "Traceback" not in person.screen
+        await person.enter("seven")
+        await person.sees("0.05 s")
+
+
+async def test_an_engine_that_does_not_start_says_why() -> None:
+    class Broken(FakeJobs):
+        def warm_up(self):
+            raise StorageError("can't make the folder; set DIGITTY_HOME to a folder you can write to")
+
+    async with opened(Broken()) as person:
+        await person.is_told("set DIGITTY_HOME")
+        await person.sees("no engine")
+
+
+async def test_what_is_chosen_is_kept_even_where_nothing_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGITTY_HOME", "/proc/nowhere")
+    async with opened() as person:
+        await person.enter("seven")
+        await person.sees("0.05 s")
+        await person.press("ctrl+r")
+        await person.sees("seed 1")
+        await person.press("f5")
+        await person.sees("No run yet")
+
+
+async def test_ctrl_c_leaves_and_the_engines_thread_ends() -> None:
+    async with opened() as person:
+        assert any(thread.name == "engine" for thread in threading.enumerate())
+        await person.press("ctrl+c")
+        await person.until(lambda: not person.app.is_running)
+        assert person.app.return_value == 0
+    assert not any(thread.name == "engine" for thread in threading.enumerate())
+
+
+async def test_a_second_ctrl_q_means_it() -> None:
+    async with opened(FakeJobs(train_holds_at=2)) as person:
+        await person.press("f5", "n", "tab", "enter")
+        await person.sees("step 2/40")
+        await person.press("ctrl+q")
+        assert isinstance(person.app.screen, Confirm)
+        await person.press("ctrl+q")
+        await person.until(lambda: not person.app.is_running)
+
+
+async def test_leaving_in_the_middle_of_a_drawing() -> None:
+    async with opened(FakeJobs(draw_holds_at=2)) as person:
+        await person.press("f4")
+        await person.sees("step 2/10")
+        await person.press("ctrl+q")
+        await person.until(lambda: not person.app.is_running)
+
+
+async def test_typing_while_the_palette_or_a_dialog_is_open_goes_there() -> None:
+    async with opened() as person:
+        await person.press("escape", "w", "q")
+        assert at(person) == "prompt"
+        await person.press("q")
+        await person.until(lambda: not person.app.is_running)

@@ -1,0 +1,98 @@
+"""The dialogs: weights, options, help, and questions."""
+
+from __future__ import annotations
+
+from fakes import FakeJobs, finished_run
+from pilots import SMALL, Person, opened
+from textual.widgets import Input, OptionList, Select
+
+from engine.config import PRESETS
+from engine.jobs import TrainRequest
+
+
+def choices(person: Person) -> list[str | None]:
+    return [option.id for option in person.app.screen.query_one(OptionList).options]
+
+
+async def outside(person: Person) -> None:
+    """Out of the prompt's input."""
+    await person.press("escape")
+
+
+async def test_weights_are_chosen_used_and_remembered() -> None:
+    finished_run("mine", PRESETS["quick"])
+    async with opened() as person:
+        await outside(person)
+        await person.press("w")
+        await person.sees("Draw with", "came with digitty", "latest, step 8", "after its best epoch")
+        assert choices(person) == ["shipped", "mine", "mine:best"]
+        await person.press("down", "enter", "i")
+        await person.enter("seven")
+        await person.sees("mine · step 4690")
+        assert person.jobs.drawings[0].weights == "mine"
+    async with opened() as person:
+        assert person.app.settings.weights == "mine"
+        await outside(person)
+        await person.press("w", "escape")
+        assert person.app.settings.weights == "mine", "escape changes nothing"
+
+
+async def test_the_run_that_trains_now_offers_its_live_weights() -> None:
+    async with opened(FakeJobs(train_holds_at=5)) as person:
+        await person.press("f5")
+        person.app._train_screen()._start(TrainRequest(PRESETS["quick"], run="mine"))
+        await person.sees("mine", "step 5/8")
+        await person.press("f3", "w")
+        await person.sees("the raw weights of the moment")
+        assert choices(person) == ["shipped", "mine", "mine:live", "mine:best"]
+        await person.press("down", "down", "enter", "enter")
+        await person.sees("mine:live · step")
+
+
+async def test_options_are_checked_applied_and_shared() -> None:
+    async with opened() as person:
+        await outside(person)
+        await person.press("o")
+        await person.sees("How to draw", "sampler", "spacing", "guidance", "eta", "variance", "seed")
+        for name, text, told in (
+            ("steps", "1001", "steps 1001 is outside 1 to 1000"),
+            ("guidance", "nan", "guidance nan is not a finite number"),
+            ("eta", "2", "eta 2 is outside 0 to 1"),
+            ("seed", "[x]", "seed '[x]' is not a whole number"),
+        ):
+            field = person.app.screen.query_one(f"#{name}", Input)
+            good = field.value
+            field.focus()
+            field.value = text
+            await person.press("enter")
+            await person.sees(told)
+            field.value = good
+        person.app.screen.query_one("#steps", Input).value = "20"
+        person.app.screen.query_one("#sampler", Select).value = "ddim"
+        await person.press("enter")
+        await person.sees("F1 help")
+        await person.press("i")
+        await person.enter("seven")
+        await person.sees("seed 0 · ddim · 20 steps")
+        await person.press("f3")
+        await person.sees("enter draws")
+        assert person.app.screen.query_one("#steps", Input).value == "20"
+        assert person.app.screen.query_one("#sampler", Select).value == "ddim"
+
+
+async def test_help_names_the_screens_own_keys() -> None:
+    async with opened(size=SMALL) as person:
+        for key, words in (("f2", "earlier prompts"), ("f3", "through the denoising"), ("f4", "the same noise"), ("f5", "log scale")):
+            await person.press(key, "f1")
+            await person.sees(words, "Everywhere", "esc closes")
+            await person.press("escape")
+            await person.sees_no_more("Everywhere")
+
+
+async def test_function_keys_do_not_change_the_screen_under_a_dialog() -> None:
+    async with opened() as person:
+        await outside(person)
+        await person.press("o")
+        await person.sees("How to draw")
+        await person.press("f5", "f1", "escape")
+        await person.sees("F1 help", "Type a digit")
