@@ -27,6 +27,7 @@ KEYS = {
     "up": "\x1b[A",
     "down": "\x1b[B",
     "tab": "\t",
+    "shift+tab": "\x1b[Z",
     "f1": "\x1bOP",
     "f2": "\x1bOQ",
     "f3": "\x1bOR",
@@ -38,9 +39,18 @@ PATIENCE = 90.0
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """A plain terminal's, with nothing of whoever runs the tests."""
+    """A plain terminal's, with nothing of whoever runs the tests; one thread, as two wait for each other on a busy machine."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
-    return {**kept, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT), "DIGITTY_HOME": str(home), **more}
+    return {
+        **kept,
+        "TERM": "xterm-256color",
+        "COLORTERM": "truecolor",
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(ROOT),
+        "DIGITTY_HOME": str(home),
+        "OMP_NUM_THREADS": "1",
+        **more,
+    }
 
 
 class Terminal:

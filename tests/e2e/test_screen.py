@@ -26,7 +26,7 @@ def train(terminal: Terminal, steps: str) -> None:
     terminal.sees("No run yet")
     terminal.press("n")
     terminal.sees("preset", "Start")
-    terminal.press("enter", "down", "enter")
+    terminal.press("shift+tab", "enter", "down", "enter")
     terminal.sees("recognisable digits")
     terminal.press("tab", "tab")
     terminal.type(steps)

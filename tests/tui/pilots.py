@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from time import monotonic
 from typing import Any, cast
 
@@ -61,10 +61,8 @@ class Person:
     async def _passed(self, node: MessagePump) -> None:
         done = asyncio.Event()
         if self.app.is_running and node.call_later(done.set):
-            try:
+            with suppress(TimeoutError):  # it may be on its way out
                 await asyncio.wait_for(done.wait(), 0.5)
-            except TimeoutError:
-                pass  # it was on its way out
 
     @property
     def screen(self) -> str:

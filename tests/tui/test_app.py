@@ -62,7 +62,7 @@ async def test_every_key_in_a_footer_does_something(size: tuple[int, int]) -> No
                 assert any(hasattr(node, prefix + name) for prefix in ("action_", "_action_")), f"{key}: {binding.binding}"
                 shown += binding.binding.show
             assert shown >= 5
-            assert person.screen.splitlines()[-1].strip(), "the footer is in sight"
+            await person.until(lambda: person.screen.splitlines()[-1].strip())  # the footer is in sight
 
 
 @pytest.mark.parametrize("size", [(40, 12), (60, 20), (200, 60), (20, 5)])
@@ -127,7 +127,9 @@ async def test_ctrl_c_leaves_and_the_engines_thread_ends() -> None:
 
 async def test_a_second_ctrl_q_means_it() -> None:
     async with opened(FakeJobs(train_holds_at=2)) as person:
-        await person.press("f5", "n", "tab", "enter")
+        await person.press("f5", "n")
+        await person.until(lambda: person.app.focused and person.app.focused.id == "epochs")
+        await person.press("enter")
         await person.sees("step 2/40")
         await person.press("ctrl+q")
         assert isinstance(person.app.screen, Confirm)
@@ -143,9 +145,19 @@ async def test_leaving_in_the_middle_of_a_drawing() -> None:
         await person.until(lambda: not person.app.is_running)
 
 
-async def test_typing_while_the_palette_or_a_dialog_is_open_goes_there() -> None:
+async def test_q_closes_a_dialog_and_only_then_leaves() -> None:
     async with opened() as person:
-        await person.press("escape", "w", "q")
-        assert at(person) == "prompt"
+        await person.press("f3", "w", "q")
+        assert at(person) == "generate"
         await person.press("q")
         await person.until(lambda: not person.app.is_running)
+
+
+async def test_what_runs_is_named_however_narrow_the_terminal() -> None:
+    async with opened(FakeJobs(draw_holds_at=2), size=(70, 24)) as person:
+        await person.enter("seven")
+        await person.sees("· drawing")
+        await person.pilot.resize_terminal(62, 24)
+        await person.sees("drawing")
+        await person.pilot.resize_terminal(120, 24)
+        await person.sees("cpu fp32 · shipped · drawing")

@@ -26,7 +26,7 @@ async def test_weights_are_chosen_used_and_remembered() -> None:
         await person.press("w")
         await person.sees("Draw with", "came with digitty", "latest, step 8", "after its best epoch")
         assert choices(person) == ["shipped", "mine", "mine:best"]
-        await person.press("down", "enter", "i")
+        await person.press("down", "enter")
         await person.enter("seven")
         await person.sees("mine · step 4690")
         assert person.jobs.drawings[0].weights == "mine"
@@ -71,7 +71,6 @@ async def test_options_are_checked_applied_and_shared() -> None:
         person.app.screen.query_one("#sampler", Select).value = "ddim"
         await person.press("enter")
         await person.sees("F1 help")
-        await person.press("i")
         await person.enter("seven")
         await person.sees("seed 0 · ddim · 20 steps")
         await person.press("f3")

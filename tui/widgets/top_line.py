@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
@@ -33,9 +34,20 @@ class TopLine(Horizontal):
         yield Static(f" [b $accent]digitty[/]  {tabs}", id="tabs")
         yield Static(id="status")
 
-    def watch_status(self, status: str) -> None:
+    def watch_status(self) -> None:
         if self.is_mounted:
-            self.query_one("#status", Static).update(Content(status))
+            self._tell()
 
     def on_mount(self) -> None:
-        self.query_one("#status", Static).update(Content(self.status))
+        self._tell()
+
+    def on_resize(self) -> None:
+        self._tell()
+
+    def _tell(self) -> None:
+        """What runs comes last and is never cut: where room is short, the host goes first."""
+        line = self.query_one("#status", Static)
+        room, parts = line.content_size.width, self.status.split(" · ")
+        while room and len(parts) > 1 and cell_len(" · ".join(parts)) > room:
+            del parts[0]
+        line.update(Content(" · ".join(parts)))
