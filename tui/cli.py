@@ -49,7 +49,7 @@ def digitty(context: click.Context, device: c.Device, precision: c.Precision, co
     """
     context.obj = color
     if context.invoked_subcommand is None:
-        context.exit(open_screen(device, precision, color or "auto"))
+        sys.exit(open_screen(device, precision, color or "auto"))  # click would swallow the code of context.exit
 
 
 for _command in engine_cli.commands.commands.values():
@@ -76,7 +76,7 @@ def open_screen(device: c.Device, precision: c.Precision, color: str) -> int:
             click.echo("finishing the step and saving the run…", file=screen)
             if not app.worker.close(60):
                 os._exit(1)
-    return code or 0
+    return code or app.return_code or 0
 
 
 @contextmanager

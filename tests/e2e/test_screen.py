@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,15 @@ def train(terminal: Terminal, steps: str) -> None:
     """F5, n, preset quick, so many steps, enter."""
     terminal.press("f5")
     terminal.sees("No run yet")
+    terminal.sees("idle")  # keys are slow while torch is imported
     terminal.press("n")
     terminal.sees("preset", "Start")
-    terminal.press("shift+tab", "enter", "down", "enter")
-    terminal.sees("recognisable digits")
+    terminal.press("shift+tab", "enter")
+    terminal.sees("quick ")
+    terminal.press("down")
+    time.sleep(0.3)
+    terminal.press("enter")
+    terminal.sees("minutes on a CPU")
     terminal.press("tab", "tab")
     terminal.type(steps)
     terminal.press("enter")
