@@ -374,9 +374,9 @@ def stoppable() -> Iterator[Callable[[], int]]:
 def run(group: click.Group, arguments: list[str] | None = None) -> int:
     """Runs a command and turns whatever happens into one line and an exit code."""
     try:
-        group.main(arguments, prog_name="digitty", standalone_mode=False)
+        code = group.main(arguments, prog_name="digitty", standalone_mode=False)  # what context.exit was given, or None
         sys.stdout.flush()
-        return 0
+        return code if isinstance(code, int) else 0
     except DigittyError as error:
         click.echo(f"digitty: {error}", err=True)
         return error.exit_code

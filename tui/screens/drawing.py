@@ -94,6 +94,8 @@ class DrawScreen(AppScreen):
                 self.bar.words = f"step {step}/{steps} · {rate:.0f} steps/s" if rate else f"step {step}/{steps}"
             case e.DrawDone():
                 self.done, self._at = event, len(event.frames) - 1
+                if self._paused and self.job is not None:
+                    self.digitty.worker.resume(self.job)  # paused on its last step: it has its end to tell
                 self.view.show(event.images, self._captions)
                 self.bar.fraction, self.bar.words = 1.0, f"{caption.pace(event)} · ← → scrub, space replays"
             case e.Ended(outcome, message):
@@ -115,7 +117,7 @@ class DrawScreen(AppScreen):
         self.draw()
 
     def action_pause(self) -> None:
-        if self.job is not None:
+        if self.job is not None and self.done is None:
             self._paused = not self._paused
             (self.digitty.worker.pause if self._paused else self.digitty.worker.resume)(self.job)
             if self._paused:
