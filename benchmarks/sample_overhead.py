@@ -61,10 +61,21 @@ def main() -> None:
         compare(given)
 
 
+def ready(shelf: Shelf) -> Artist:
+    """The weights that ship, when all there is to prepare is done."""
+    preparing = shelf.artist("shipped")
+    while True:
+        try:
+            next(preparing)
+        except StopIteration as end:
+            artist: Artist = end.value
+            return artist
+
+
 def compare(given: argparse.Namespace) -> None:
     sample = SampleConfig(steps=given.steps, guidance=given.guidance)
     jobs, shelf = Jobs(given.device), Shelf(given.device)
-    (artist,) = (found for found in shelf.artist("shipped") if isinstance(found, Artist))
+    artist = ready(shelf)
     print(f"torch {torch.__version__}, {artist.device}, {artist.how.precision}, {artist.how.layout}; {sample.steps} steps; steps/s")
     print(f"{'images':>6}{'batch':>7}{'told':>9}{'pulled':>9}{'bare':>9}{'told/bare':>11}{'pulled/bare':>13}{'drawing':>11}")
     for count in given.images:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from engine import events
 from engine.config import SampleConfig
 from engine.denoiser import clipped, from_eps, guided
 from engine.device import clear_errors
@@ -30,13 +29,7 @@ BATCH = {"cpu": 32, "cuda": 512, "mps": 64}
 
 def draw(shelf: Shelf, request: DrawRequest) -> Iterator[Event]:
     """See `Jobs.draw`."""
-    artist: Artist | None = None
-    for found in shelf.artist(request.weights):
-        if isinstance(found, Artist):
-            artist = found
-        else:
-            yield found
-    assert artist is not None
+    artist = yield from shelf.artist(request.weights)
     indices = request.indices or tuple(range(len(request.labels)))
     recipe = Recipe(request.labels, indices, request.sample, artist.weights, artist.told)
     yield DrawStarted(recipe)
@@ -147,12 +140,12 @@ class Stopwatch:
             self._watch._away += time.perf_counter() - self._from
 
 
-def preview(artist: Artist, seed: int) -> Iterator[Event | events.Images]:
-    """The ten digits from the fixed noise of a run: Ticks, then the pictures."""
+def preview(artist: Artist, seed: int) -> Generator[Event, None, Images]:
+    """The ten digits from the fixed noise of a run: yields Ticks, returns the pictures."""
     noise = ImageNoise(seed, range(10), artist.device)
     last: Step | None = None
     for step in denoising(artist, tuple(range(10)), SampleConfig(), noise(), noise):
         last = step
         yield Tick()
     assert last is not None
-    yield to_uint8(last.x)
+    return to_uint8(last.x)

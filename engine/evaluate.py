@@ -87,13 +87,7 @@ def _told(shelf: Shelf, request: EvaluateRequest, watch: Stopwatch) -> Iterator[
     yield Preparing("reading the weights and MNIST")
     judge = load_classifier(shelf.device)
     test, train = (_subset(data.load(split, shelf.device)[0]) for split in (False, True))
-    artist: Artist | None = None
-    for found in shelf.artist(request.weights):
-        if isinstance(found, Artist):
-            artist = found
-        else:
-            yield found
-    assert artist is not None
+    artist = yield from shelf.artist(request.weights)
     with clear_errors(str(artist.device)):
         drawn = yield from _drawn(artist, request, watch)
         report = yield from _judged(judge, drawn, test, train)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -72,22 +72,18 @@ class Shelf:
     def prepare(self, weights: str) -> Iterator[events.Event]:
         """Loads weights and chooses a precision for them, then says Ready. `artist` then answers at once."""
         yield events.Preparing("reading the weights")
-        key, loaded = self._find(weights)
-        if loaded is not None:
-            yield from self.numerics(loaded.model, training=False)
-            self._shelve(key, loaded)
-        ready = self._ready[key]
+        ready = yield from self.artist(weights)
         yield from ready.warm_up()
         yield events.Ready(ready.told, ready.weights)
 
-    def artist(self, weights: str) -> Iterator[events.Event | Artist]:
-        """What there is to prepare, then the Artist. `weights` is shipped, RUN, RUN:best, RUN:live or a file."""
+    def artist(self, weights: str) -> Generator[events.Event, None, Artist]:
+        """Tells what there is to prepare and returns the Artist. `weights` is shipped, RUN, RUN:best, RUN:live or a file."""
         key, loaded = self._find(weights)
         if loaded is not None:
             yield from self.numerics(loaded.model, training=False)
             self._shelve(key, loaded)
         self._ready.move_to_end(key)
-        yield self._ready[key]
+        return self._ready[key]
 
     def _find(self, weights: str) -> tuple[tuple[object, ...], Loaded | None]:
         """A key that changes with the weights, and the weights themselves where they are not ready yet."""

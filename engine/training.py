@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from engine import checkpoint, data, runs
 from engine.checkpoint import Loaded
@@ -12,11 +12,11 @@ from engine.config import TrainConfig
 from engine.device import Numerics, clear_errors, memory_in_use, offered
 from engine.drawing import preview
 from engine.errors import CheckpointError, DivergedError, RunError, StorageError
-from engine.events import EpochDone, Event, Images, Preparing, Preview, Saved, TrainDone, TrainStarted, TrainStep
+from engine.events import EpochDone, Event, Preparing, Preview, Saved, TrainDone, TrainStarted, TrainStep
 from engine.images import save_strip
 from engine.jobs import TrainRequest
 from engine.runs import Run, Writer
-from engine.shelf import Artist, Shelf
+from engine.shelf import Shelf
 from engine.trainer import UNREAD, Trainer, lr_at
 from engine.unet import parameters
 
@@ -31,11 +31,7 @@ def train(shelf: Shelf, request: TrainRequest) -> Iterator[Event]:
     run = runs.find(request.resume) if request.resume else None
     if run:
         check_resumable(run, config)
-        for found in recorded_numerics(run, shelf):
-            if isinstance(found, Numerics):
-                how = found
-            else:
-                yield found
+        how = yield from recorded_numerics(run, shelf)
     else:
         yield from shelf.numerics(config.model, training=True)
         how = shelf.how(config.model, training=True)
@@ -66,14 +62,14 @@ def check_resumable(run: Run, asked: TrainConfig) -> None:
             )
 
 
-def recorded_numerics(run: Run, shelf: Shelf) -> Iterator[Event | Numerics]:
-    """The precision and layout that the run began in, where this device has them; else measured anew."""
+def recorded_numerics(run: Run, shelf: Shelf) -> Generator[Event, None, Numerics]:
+    """Returns the precision and layout that the run began in, where this device has them; else those measured anew."""
     told, config = run.engine(), run.config()
     how = Numerics(told.precision, told.layout == "channels_last")
     if not offered(shelf.device, how):
         yield from shelf.numerics(config.model, training=True)
         how = shelf.how(config.model, training=True)
-    yield how
+    return how
 
 
 class _Session:
@@ -167,16 +163,10 @@ class _Session:
 
     def _preview(self) -> Iterator[Event]:
         step = self.trainer.step
-        for found in self.shelf.artist(self.run.name):
-            if not isinstance(found, Artist):
-                yield found
-                continue
-            for drawn in preview(found, PREVIEW_SEED):
-                if isinstance(drawn, Images):
-                    save_strip(self.writer.sample_path(step), drawn)
-                    yield Preview(step, drawn)
-                else:
-                    yield drawn
+        artist = yield from self.shelf.artist(self.run.name)
+        drawn = yield from preview(artist, PREVIEW_SEED)
+        save_strip(self.writer.sample_path(step), drawn)
+        yield Preview(step, drawn)
 
     def _leave(self) -> None:
         """Closed from outside: the newest state is saved."""
