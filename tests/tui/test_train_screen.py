@@ -141,6 +141,7 @@ async def test_earlier_previews_log_scale_and_recent_window() -> None:
         await person.press("left", "right")
         await person.sees("previews: step 8")
         assert previews(person) == latest
+        await person.sees("idle")  # the engine's start would still change the top line
         whole = person.screen
         await person.press("l")
         await person.until(lambda: person.screen != whole)
