@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from fakes import ENGINE, FakeJobs, finished_run, log_step, preview
 from pilots import LARGE, SIZES, Person, opened
@@ -142,6 +144,7 @@ async def test_earlier_previews_log_scale_and_recent_window() -> None:
         await person.sees("previews: step 8")
         assert previews(person) == latest
         await person.sees("idle")  # the engine's start would still change the top line
+        await asyncio.sleep(1.5)  # and the screen's own looks at the run, twice a second, what they find
         whole = person.screen
         await person.press("l")
         await person.until(lambda: person.screen != whole)
