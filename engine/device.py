@@ -19,6 +19,9 @@ from engine.errors import DeviceError, SettingError, StorageError
 from engine.files import write_text
 from engine.unet import UNet
 
+NEAR = 0.1
+"""How much slower a likelier candidate may be and still be chosen: so much is noise, and a full batch favours it."""
+
 
 def choose(name: config.Device = "auto") -> torch.device:
     """The torch device. Raises DeviceError where the one asked for is missing."""
@@ -94,7 +97,10 @@ def offered(device: torch.device, how: Numerics) -> bool:
 
 
 def measured(device: torch.device, model: config.ModelConfig, training: bool, precision: config.Precision = "auto") -> Iterator[str | Numerics]:
-    """Says what it measures, then the fastest finite way to run this network here. Cached by machine, torch and threads."""
+    """Says what it measures, then the fastest finite way to run this network here; the likelier one where two are near.
+
+    Cached by machine, torch and threads.
+    """
     options = candidates(device, precision)
     key = " ".join(
         map(str, (_machine(device), torch.__version__, torch.get_num_threads(), model.channels, "train" if training else "sample", precision))
@@ -108,15 +114,20 @@ def measured(device: torch.device, model: config.ModelConfig, training: bool, pr
             return
     except (KeyError, TypeError):
         pass
-    trial = _training_trial if training else _sampling_trial
-    best, best_seconds = options[-1], math.inf
+    racers: dict[Numerics, Callable[[], Tensor]] = {}
+    times: dict[Numerics, float] = {}
     for option in options:
         yield f"measuring {option.precision}, {option.layout}"
-        seconds = _seconds(trial(UNet(model), option, device), device, best_seconds)
-        if seconds < best_seconds:
-            best, best_seconds = option, seconds
-    if math.isinf(best_seconds):
+        racers[option] = (_training_trial if training else _sampling_trial)(UNet(model), option, device)
+        _seconds(racers[option])  # a first time builds kernels and finds memory
+        times[option] = min(_seconds(racers[option]), _seconds(racers[option]))
+    for _ in range(3):  # in turns, so that a machine that slows down slows all; the hopeless don't run again
+        for option in [option for option in options if times[option] < 1.5 * min(times.values())]:
+            times[option] = min(times[option], _seconds(racers[option]))
+    fastest = min(times.values())
+    if math.isinf(fastest):
         raise DeviceError(f"no precision gives finite numbers on {device}; try --device cpu")
+    best = next(option for option in options if times[option] <= fastest * (1 + NEAR))
     known[key] = asdict(best)
     with suppress(StorageError):  # a cache that can't be written only costs the measurement again
         write_text(paths.made(cache.parent) / cache.name, json.dumps(known, indent=1))
@@ -182,23 +193,14 @@ def _sampling_trial(model: UNet, how: Numerics, device: torch.device) -> Callabl
     return trial
 
 
-def _seconds(trial: Callable[[], Tensor], device: torch.device, best: float) -> float:
-    """The faster of three after a warm-up; infinite where it is not finite or fails, cut short where it has no chance."""
+def _seconds(trial: Callable[[], Tensor]) -> float:
+    """Of one trial; infinite where its numbers are not finite or the memory is not enough."""
+    start = time.perf_counter()
     try:
-        fastest = math.inf
-        for i in range(4):
-            start = time.perf_counter()
-            finite = bool(torch.isfinite(trial()))  # reading it waits for the device
-            took = time.perf_counter() - start
-            if not finite:
-                return math.inf
-            if took > (6 if i == 0 else 1.5) * best:  # a first time also builds kernels
-                return took
-            if i:
-                fastest = min(fastest, took)
-        return fastest
+        finite = bool(torch.isfinite(trial()))  # reading it waits for the device
     except torch.OutOfMemoryError:
         return math.inf
+    return time.perf_counter() - start if finite else math.inf
 
 
 def _machine(device: torch.device) -> str:
