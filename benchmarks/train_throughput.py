@@ -35,7 +35,7 @@ from engine.config import TrainConfig
 from engine.device import Numerics, choose, measured
 from engine.schedule import NoiseSchedule
 from engine.trainer import Trainer
-from engine.training import READ_EVERY
+from engine.session import READ_EVERY
 from engine.unet import UNet
 
 BATCH = 128

@@ -9,12 +9,19 @@ Light (no torch):
     events      what a job can say
     prompt      prompt -> labels
     paths       where things are kept
-    files       written whole or not at all
+    files       written whole or not at all, sealed with a digest
+    metrics     metrics.jsonl: a CRC a line, read while it grows
     runs        a run directory: config, metrics, checkpoints, samples, lock
+    control     what is wished of a run that trains: pause, stop
+    group       the processes that train one run together
     images      pictures: grids, PNG with the recipe, GIF, NPZ
     worker      one thread that pulls jobs and stops them
     jobs        the front door: draw(), train(), evaluate() as generators of events
-    cli         the jobs without a screen
+    cli         the jobs without a screen; cli_runs: what there is to do with runs
+    telling     what commands say while they work; words: numbers as people read them
+    leaving     how they leave when a signal asks them to
+    detach      a training handed to a process of its own
+    watch       a run in plain words
 
 Heavy (torch):
     device      which device, which precision: measured, not guessed
@@ -29,7 +36,9 @@ Heavy (torch):
     checkpoint  weights and training state; loaded without running code
     shelf       weights ready to draw with, and what else the jobs of a process share
     drawing     the drawing job
-    training    the training job
+    training    the training job: which run, from which state
+    session     its steps, and what falls due between them
+    export      metrics as CSV and for TensorBoard
     classifier  the small CNN behind `evaluate`
     evaluate    accuracy, Fréchet distance, recall, coverage
 """

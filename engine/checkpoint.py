@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import pickle
@@ -16,13 +17,16 @@ from torch import Tensor
 
 from engine.config import ModelConfig, ScheduleConfig, TrainConfig, from_dict, to_dict
 from engine.errors import CheckpointError, DigittyError, OutputError, SettingError, StorageError
-from engine.files import write_whole
-from engine.sealed import VERSION, load_sealed, read_file, save_sealed, short
+from engine.files import Hashing, write_whole
+from engine.sealed import load_sealed, read_file, save_sealed, short
 from engine.unet import UNet
 
 WEIGHTS_FORMAT = "digitty-weights"
 STATE_FORMAT = "digitty-state"
+STATE_VERSION = 1
 KINDS = ("average", "live", "best", "imported")
+SEAL = b"digitty sha256 "
+"""What the last line of a training state begins with; its SHA-256 in hex follows."""
 
 
 @dataclass(frozen=True)
@@ -115,18 +119,24 @@ def _fitting(tensors: dict[str, Tensor], model: ModelConfig, path: Path) -> dict
 
 
 def save_state(path: Path, config: TrainConfig, state: Mapping[str, Any]) -> None:
-    """All that a resumed run needs: weights, average, optimiser, step, and the configuration it belongs to."""
-    whole = {"format": STATE_FORMAT, "version": VERSION, "config": to_dict(config), **state}
-    write_whole(path, lambda file: _save(whole, file), StorageError)
+    """All that a resumed run needs: weights, average, optimiser, step, and the configuration it belongs to. Sealed with a digest."""
+    whole = {"format": STATE_FORMAT, "version": STATE_VERSION, "config": to_dict(config), **state}
+
+    def write(file: BinaryIO) -> None:
+        hashing = Hashing(file)
+        _save(whole, hashing.as_file())
+        file.write(SEAL + hashing.sha.hexdigest().encode())
+
+    write_whole(path, write, StorageError)
 
 
 def load_state(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
     """The configuration and the state, on the CPU. Raises CheckpointError; runs nothing that the file holds."""
-    state = _unpickle(path, read_file(path))
+    state = _unpickle(path, _unsealed(path, read_file(path)))
     if not isinstance(state, dict) or state.get("format") != STATE_FORMAT:
         raise CheckpointError(f"{path} holds no training state of digitty")
-    if state.get("version") != VERSION:
-        raise CheckpointError(f"{path} has format version {state.get('version')!r}; this digitty reads {VERSION}")
+    if state.get("version") != STATE_VERSION:
+        raise CheckpointError(f"{path} has format version {state.get('version')!r}; this digitty reads {STATE_VERSION}")
     try:
         config = from_dict(TrainConfig, state["config"])
         model, ema, optimizer = state["model"], state["ema"], state["optimizer"]
@@ -140,6 +150,16 @@ def load_state(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
     except (KeyError, ValueError, TypeError, RuntimeError, SettingError) as error:
         raise CheckpointError(f"{path} is malformed ({short(error)})") from None
     return config, state
+
+
+def _unsealed(path: Path, raw: bytes) -> bytes:
+    """What stands before the digest, if it matches."""
+    at = len(raw) - len(SEAL) - 64
+    if at < 0 or raw[at : at + len(SEAL)] != SEAL:
+        raise CheckpointError(f"{path} is truncated, or no training state of digitty")
+    if hashlib.sha256(memoryview(raw)[:at]).hexdigest().encode() != raw[-64:]:
+        raise CheckpointError(f"{path} is damaged: it does not match its digest")
+    return raw[:at]
 
 
 def average_of(config: TrainConfig, state: Mapping[str, Any], run: str) -> Loaded:

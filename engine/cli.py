@@ -1,4 +1,4 @@
-"""The jobs without a screen: train, evaluate, runs, export. Plain text on standard error, data on standard output.
+"""The jobs without a screen: train, evaluate, export, and what there is to do with runs. Plain text on standard error, data on standard output.
 
 Neither torch nor textual is imported before a job begins, so that `--help` is instant. `python -m engine.cli` runs these alone.
 """
@@ -9,37 +9,32 @@ import json
 import logging
 import logging.handlers
 import os
-import signal
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
-from types import FrameType
-from typing import Any, get_args
+from typing import Any, NoReturn, get_args
 
 import click
 
+from engine import cli_runs, paths, runs
 from engine import config as c
 from engine import events as e
-from engine import paths, runs
-from engine.errors import DigittyError, InputError, RunError, SettingError
-from engine.jobs import EvaluateRequest, Jobs, TrainRequest
+from engine.control import Control
+from engine.detach import detached
+from engine.errors import DigittyError, RunError, SettingError
+from engine.group import Group
+from engine.jobs import EvaluateRequest, Jobs, TrainRequest, WhenFull
+from engine.leaving import Stopped, stoppable
+from engine.telling import HandingOver, JsonReporter, ProgressLine, Silent, TrainReporter, say
+from engine.words import duration
 
 VERSION_TEXT = "0.1.0"
 EXIT_CODES = """\b
 Exit codes: 0 done · 1 a fault of digitty's own · 2 what was asked for can't be done
 3 no room or a damaged folder · 4 device missing or out of memory · 5 the loss diverged
 130 interrupted (ctrl+c), 143 terminated, 129 hung up: what was trained is saved"""
-
-
-class Stopped(Exception):
-    """A signal asked the command to leave; its work is saved."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.exit_code = 128 + number
 
 
 @click.group(epilog=EXIT_CODES)
@@ -114,27 +109,72 @@ def sample_config(given: dict[str, Any]) -> c.SampleConfig:
 )
 @click.option("--schedule", type=click.Choice(get_args(c.ScheduleKind)), help="The noise schedule.")
 @click.option("--seed", type=int, help="Weights, order and noise follow from it.")
-@click.option("--run", help="Name of the new run.")
+@click.option("--run", "--name", "run", help="Name of the new run. (torchrun takes --run for its own; --name gets through.)")
 @click.option("--resume", metavar="RUN", help="Go on with this run.")
 @click.option("--limit", type=int, help="Train on the first LIMIT images only.")
 @click.option("--compile", is_flag=True, default=None, help="torch.compile the network; worth it on CUDA.")
 @device_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object an event on standard output.")
-def train(run: str | None, resume: str | None, device: c.Device, precision: c.Precision, as_json: bool, **given: Any) -> None:
+@click.option(
+    "--when-full",
+    type=click.Choice(["stop", "go-on"]),
+    default="stop",
+    show_default=True,
+    help="Where the disk refuses to save: stop, or go on and try again later.",
+)
+@click.option("--detach", is_flag=True, help="Train in a process of its own, which survives this terminal.")
+@click.option("--into-log", is_flag=True, hidden=True)
+def train(
+    run: str | None,
+    resume: str | None,
+    device: c.Device,
+    precision: c.Precision,
+    as_json: bool,
+    when_full: WhenFull,
+    detach: bool,
+    into_log: bool,
+    **given: Any,
+) -> None:
     """Train a run, or go on with one. ctrl+c saves and stops."""
     if resume is not None and precision != "auto":
         raise SettingError("--precision can't change on --resume: the run goes on in the one that it recorded")
-    request = train_request(run, resume, given)
-    reporter = JsonReporter() if as_json else TrainReporter()
-    with stoppable() as stopped, closing(Jobs(device, precision).train(request)) as job:
+    request = replace(train_request(run, resume, given), when_full=when_full)
+    group = Group.from_environment()
+    if detach and group.size > 1:
+        raise SettingError("--detach is for one process; start torchrun itself with nohup or setsid")
+    if detach:
+        start_detached(request, device, precision)
+        return
+    reporter: TrainReporter = HandingOver() if into_log else JsonReporter() if as_json else TrainReporter()
+    if not group.leader:
+        reporter = Silent()
+    control = Control()
+    with stoppable() as leave, closing(Jobs(device, precision, group).train(request, control)) as job:
+        group.stopping = lambda: leave.number > 0
         for event in job:
             reporter.tell(event)
-            if stopped():
+            if isinstance(event, e.TrainStarted):
+                leave.patience = reporter.patience
+                leave.begin(lambda: control.ask("stop"), once=group.size == 1)
+            if leave.number and group.size == 1:
                 job.close()
                 reporter.close()
-                click.echo("saved; go on with: digitty train --resume " + (reporter.run or resume or "RUN"), err=True)
-                raise Stopped(stopped())
+                say(f"saved; go on with: digitty train --resume {reporter.run or resume}")
+                break
+        leave.check()
     reporter.close()
+
+
+def start_detached(request: TrainRequest, device: c.Device, precision: c.Precision) -> None:
+    """Waits until the process has begun to train, and says how to reach it."""
+    bar = ProgressLine()
+    for said in detached(request, device, precision):
+        if isinstance(said, str):
+            bar.clear()
+            click.echo(said)
+            say(f"run {said} trains in a process of its own; digitty shows it, or: digitty watch {said} · digitty stop {said}")
+        elif isinstance(said, e.Preparing):
+            bar.show(said.what)
 
 
 def train_request(run: str | None, resume: str | None, given: dict[str, Any]) -> TrainRequest:
@@ -144,7 +184,7 @@ def train_request(run: str | None, resume: str | None, given: dict[str, Any]) ->
         config = c.PRESETS[given.pop("preset", None) or "seed"]
         if schedule:
             config = c.changed(config, schedule=c.ScheduleConfig(kind=schedule))
-        if run is not None and (paths.runs_dir() / runs.checked(run)).exists():
+        if run is not None and runs.taken(run):
             raise RunError(f"run {run} exists; go on with --resume {run}, or choose another --run")
         return TrainRequest(c.changed(config, **given), run=run)
     if run is not None:
@@ -167,14 +207,16 @@ def evaluate(count: int, weights: str, device: c.Device, precision: c.Precision,
     """Judge drawn digits: accuracy on the label asked for, Fréchet distance beside its floor, recall and coverage."""
     request = EvaluateRequest(count, sample_config(given), weights)
     bar = ProgressLine()
-    with stoppable() as stopped, closing(Jobs(device, precision).evaluate(request)) as job:
+    with stoppable() as leave, closing(Jobs(device, precision).evaluate(request)) as job:
         for event in job:
-            if stopped():
+            if leave.number:
                 bar.clear()
-                raise Stopped(stopped())
+            leave.check()
             if isinstance(event, e.Preparing):
                 bar.show(event.what)
-            elif isinstance(event, e.EvaluateProgress):
+                continue
+            leave.begin()
+            if isinstance(event, e.EvaluateProgress):
                 bar.show(f"{event.what}  {event.done}/{event.total}", event.done / max(1, event.total))
             elif isinstance(event, e.EvaluateDone):
                 bar.clear()
@@ -204,43 +246,27 @@ def evaluation_text(report: dict[str, Any]) -> str:
     return "\n".join(f"{name:<10}  {text}" for name, text in lines.items())
 
 
-@commands.command(name="runs")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a run.")
-def list_runs(as_json: bool) -> None:
-    """List the runs: state, progress, last loss."""
-    found = runs.all_runs()
-    if not found and not as_json:
-        click.echo("no runs yet; digitty train makes one", err=True)
-    for run in found:
-        facts = run_facts(run)
-        if as_json:
-            click.echo(json.dumps(facts))
-        elif "error" in facts:
-            click.echo(f"{run.name:<20} {facts['error']}")
-        else:
-            loss = f"loss {facts['loss']:.4f}" if facts["loss"] is not None else "no step yet"
-            click.echo(f"{run.name:<20} {facts['state']:<9} step {facts['step']}/{facts['total_steps']}  {loss}")
-
-
-def run_facts(run: runs.Run) -> dict[str, Any]:
-    """What a listing says of a run."""
-    try:
-        config = run.config()
-    except InputError as error:
-        return {"run": run.name, "error": str(error)}
-    last = run.last(lambda record: "loss" in record)
-    step, loss = (last["step"], last["loss"]) if last else (0, None)
-    return {"run": run.name, "state": run.state(), "step": step, "total_steps": config.total_steps, "loss": loss, "path": str(run.path)}
-
-
 @commands.command()
 @click.argument("source", metavar="RUN")
 @click.argument("file", type=click.Path(path_type=Path))
-def export(source: str, file: Path) -> None:
-    """Write the weights of RUN (or RUN:best, shipped, or a file) as .safetensors, or as .pth like the seed's."""
+@click.option("--tensorboard", is_flag=True, help="FILE is a folder for TensorBoard's event files of RUN.")
+def export(source: str, file: Path, tensorboard: bool) -> None:
+    """Write the weights of RUN (or RUN:best, shipped, or a file) as .safetensors, or as .pth like the seed's; or RUN's metrics as .csv."""
     from engine.images import checked
 
-    checked(file, (".safetensors", ".pth"))
+    if not tensorboard:
+        checked(file, (".safetensors", ".pth", ".csv"))
+    if tensorboard or file.suffix.lower() == ".csv":
+        from engine.export import to_csv, to_tensorboard
+
+        count = (to_tensorboard if tensorboard else to_csv)(runs.find(source), file)
+        say(f"{count:,} steps of {source}")
+    else:
+        _export_weights(source, file)
+    click.echo(str(file))
+
+
+def _export_weights(source: str, file: Path) -> None:
     from engine import checkpoint
     from engine.shelf import find_weights
 
@@ -249,126 +275,13 @@ def export(source: str, file: Path) -> None:
         checkpoint.save_pth(file, loaded)
     else:
         checkpoint.save_weights(file, loaded)
-    click.echo(str(file))
 
 
-# --- telling ----------------------------------------------------------------------------------------------------------
-
-
-class ProgressLine:
-    """One line on standard error that is written over; on what is not a terminal, a line every ten seconds."""
-
-    WIDTH = 24
-
-    def __init__(self) -> None:
-        self._tty = sys.stderr.isatty()
-        self._last = -10.0
-
-    def show(self, text: str, fraction: float | None = None) -> None:
-        now = time.monotonic()
-        if now - self._last < (0.1 if self._tty else 10):
-            return
-        self._last = now
-        if not self._tty:
-            click.echo(text, err=True)
-            return
-        full = round((fraction or 0) * self.WIDTH)
-        bar = f"{'━' * full}{'─' * (self.WIDTH - full)} {fraction:4.0%}  " if fraction is not None and _unicode() else ""
-        columns = os.get_terminal_size(sys.stderr.fileno()).columns
-        click.echo("\r\x1b[K" + (bar + text)[: max(10, columns - 1)], nl=False, err=True)
-
-    def clear(self) -> None:
-        if self._tty:
-            click.echo("\r\x1b[K", nl=False, err=True)
-
-
-class TrainReporter:
-    """Training in words: a progress line, and a line an epoch that stays."""
-
-    def __init__(self) -> None:
-        self.run: str | None = None
-        self._bar = ProgressLine()
-        self._config = c.TrainConfig()
-
-    def tell(self, event: e.Event) -> None:
-        match event:
-            case e.Preparing(what):
-                self._bar.show(what)
-            case e.TrainStarted(run, config, engine, step, parameters):
-                self.run, self._config = run, config
-                where = f"{engine.device} {engine.precision} {engine.layout}"
-                self._say(f"run {run} · {parameters:,} parameters · {where} · {config.total_steps - step:,} steps to go")
-            case e.TrainStep():
-                left = (self._config.total_steps - event.step) / max(1e-9, event.steps_per_s)
-                text = (
-                    f"epoch {event.epoch}/{self._config.epochs}  step {event.step}/{self._config.total_steps}  loss {event.loss:.4f}"
-                    f"  {event.steps_per_s:.2f} steps/s  {event.images_per_s:.0f} img/s  left {duration(left)}"
-                )
-                self._bar.show(text, event.step / self._config.total_steps)
-            case e.EpochDone(epoch, step, average, seconds, best):
-                self._say(f"epoch {epoch}  step {step}  average {average:.4f}{' (best)' if best else ''}  {duration(seconds)}")
-            case e.TrainDone(run, step, seconds):
-                self._say(f"run {run} finished at step {step} in {duration(seconds)}")
-
-    def close(self) -> None:
-        self._bar.clear()
-
-    def _say(self, text: str) -> None:
-        self._bar.clear()
-        click.echo(text, err=True)
-
-
-class JsonReporter:
-    """Every event but pictures as a JSON object on standard output."""
-
-    def __init__(self) -> None:
-        self.run: str | None = None
-
-    def tell(self, event: e.Event) -> None:
-        if isinstance(event, e.TrainStarted):
-            self.run = event.run
-        if isinstance(event, e.Tick | e.Preview):
-            return
-        click.echo(json.dumps({"event": type(event).__name__, **asdict(event)}))  # type: ignore[call-overload]
-        sys.stdout.flush()
-
-    def close(self) -> None:
-        pass
-
-
-def duration(seconds: float) -> str:
-    """1:02:03 or 2:03."""
-    whole = int(seconds + 0.5)
-    hours, rest = divmod(whole, 3600)
-    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
-
-
-def _unicode() -> bool:
-    return (sys.stderr.encoding or "").lower().replace("-", "").startswith("utf")
+for _command in cli_runs.COMMANDS:
+    commands.add_command(_command)
 
 
 # --- leaving ----------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def stoppable() -> Iterator[Callable[[], int]]:
-    """Within the block a first SIGINT, SIGTERM or SIGHUP only notes its number; a second one acts as it always did."""
-    noted = 0
-
-    def note(number: int, frame: FrameType | None) -> None:
-        nonlocal noted
-        noted = number
-        signal.signal(number, before[signal.Signals(number)])
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # nohup's wish stands
-            signal.signal(number, note)
-    try:
-        yield lambda: noted
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def run(group: click.Group, arguments: list[str] | None = None) -> int:
@@ -416,8 +329,18 @@ def log_unexpected() -> Path | None:
     return path
 
 
+def leave(code: int) -> NoReturn:
+    """Ends the process; at once after a signal, since what is half imported can't be taken down in order."""
+    if code > 128:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 def main() -> None:
-    sys.exit(run(commands))
+    leave(run(commands))
 
 
 if __name__ == "__main__":

@@ -19,16 +19,19 @@ from engine.errors import DeviceError, SettingError, StorageError
 from engine.files import write_text
 from engine.unet import UNet
 
-NEAR = 0.1
+NEAR = 0.2
 """How much slower a likelier candidate may be and still be chosen: so much is noise, and a full batch favours it."""
 
 
-def choose(name: config.Device = "auto") -> torch.device:
-    """The torch device. Raises DeviceError where the one asked for is missing."""
+def choose(name: config.Device = "auto", local_rank: int = 0) -> torch.device:
+    """The torch device; of several like it, the one that is this process's. Raises DeviceError where the one asked for is missing."""
     if name == "cuda" or (name == "auto" and torch.cuda.is_available()):
         if not torch.cuda.is_available():
             raise DeviceError("no CUDA device here; use --device cpu or auto")
-        return torch.device("cuda", torch.cuda.current_device())
+        if local_rank >= torch.cuda.device_count():
+            raise DeviceError(f"{torch.cuda.device_count()} CUDA devices here are too few; start as many processes, or use --device cpu")
+        torch.cuda.set_device(local_rank)
+        return torch.device("cuda", local_rank)
     if name == "mps" or (name == "auto" and torch.backends.mps.is_available()):
         if not torch.backends.mps.is_available():
             raise DeviceError("no MPS device here; use --device cpu or auto")
@@ -70,7 +73,7 @@ class Numerics:
         return torch.autocast(device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
 
     def told(self, device: torch.device) -> events.Engine:
-        return events.Engine(str(device), self.precision, self.layout)
+        return events.Engine(str(device), self.precision, self.layout, torch.get_num_threads() if device.type == "cpu" else 0)
 
 
 def candidates(device: torch.device, precision: config.Precision) -> list[Numerics]:

@@ -9,6 +9,7 @@
     │   └── RunError                   a run that is missing, already there, or in use
     ├── StorageError          exit 3   digitty's own folders: no room, not writable, data that can't be repaired
     ├── DeviceError           exit 4   the device is missing or out of memory
+    │   └── GroupError                 a process that trains along is gone or hangs
     └── DivergedError         exit 5   a training loss that is not finite
 
 130 is for ctrl+c, 141 for a closed pipe, as shells have it.
@@ -59,6 +60,10 @@ class DeviceError(DigittyError):
     """The device is missing or out of memory."""
 
     exit_code = 4
+
+
+class GroupError(DeviceError):
+    """A process of one training is gone or hangs; what was saved stands."""
 
 
 class DivergedError(DigittyError):

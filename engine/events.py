@@ -45,6 +45,8 @@ class Engine:
     """fp32, tf32 or bf16"""
     layout: str
     """contiguous or channels_last"""
+    threads: int = 0
+    """of the CPU; 0 on other devices"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,13 @@ class Preparing(Event):
     """Something that takes a while before the work itself."""
 
     what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice(Event):
+    """Something the person should know; the work goes on."""
+
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +193,38 @@ class Saved(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CannotSave(Event):
+    """The disk refused; with `waiting` the job does nothing until it is told to run (and try again), to go on unsaved, or to stop."""
+
+    step: int
+    saved_step: int | None
+    message: str
+    waiting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Paused(Event):
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed(Event):
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrainDone(Event):
     run: str
     step: int
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainStopped(Event):
+    """Left before its end, as was wished; what was trained is saved."""
+
+    run: str
+    step: int
 
 
 # --- judging ----------------------------------------------------------------------------------------------------------

@@ -1,13 +1,15 @@
-"""Files written whole or not at all."""
+"""Files written whole or not at all, with a digest where nothing else would notice damage."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from engine.errors import DigittyError, StorageError
 
@@ -36,6 +38,45 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object], error: type[Dig
 
 def write_text(path: Path, text: str, error: type[DigittyError] = StorageError) -> None:
     write_whole(path, lambda file: file.write(text.encode()), error)
+
+
+def write_sealed(path: Path, values: Mapping[str, Any]) -> None:
+    """A JSON object with the SHA-256 of the rest as its last field."""
+    write_text(path, json.dumps({**values, "sha256": _digest(values)}, indent=1))
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """What `write_sealed` wrote, without the digest. Raises OSError, and ValueError where the two do not match."""
+    try:
+        values = json.loads(path.read_bytes())
+        if not isinstance(values, dict) or values.pop("sha256", None) != _digest(values):
+            raise ValueError("it does not match its digest: it was damaged or changed by hand")
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+    return values
+
+
+class Hashing:
+    """A file to write to that keeps the SHA-256 of what it was given."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.sha = hashlib.sha256()
+
+    def write(self, data: Any) -> int:
+        self.sha.update(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def as_file(self) -> BinaryIO:
+        """For who asks for a file and only writes."""
+        return cast(BinaryIO, self)
+
+
+def _digest(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:

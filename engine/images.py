@@ -6,6 +6,8 @@ import io
 import json
 import math
 import os
+import struct
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -124,12 +126,15 @@ def save_strip(path: Path, images: Images) -> None:
 
 
 def load_strip(path: Path) -> Images | None:
-    """The reverse of `save_strip`; None where the file is not one."""
+    """The reverse of `save_strip`; None where the file is not one, or damaged."""
     try:
-        with Image.open(path) as image:
-            if image.format != "PNG" or image.mode != "L" or image.height != 28 or not 28 <= image.width <= 28 * 64 or image.width % 28:
+        raw = path.read_bytes()
+        with Image.open(io.BytesIO(raw), formats=["PNG"]) as image:
+            image.verify()  # the checksums, which decoding passes over
+        with Image.open(io.BytesIO(raw), formats=["PNG"]) as image:
+            if image.mode != "L" or image.height != 28 or not 28 <= image.width <= 28 * 64 or image.width % 28:
                 return None
             count = image.width // 28
             return Images(b"".join(image.crop((i * 28, 0, i * 28 + 28, 28)).tobytes() for i in range(count)), count)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (OSError, EOFError, ValueError, SyntaxError, struct.error, zlib.error, Image.DecompressionBombError):
         return None

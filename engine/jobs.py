@@ -5,19 +5,23 @@ To cancel a job is to stop pulling and close it; to pause it is not to pull. Eac
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from engine.config import CLASS_NAMES, MAX_COUNT, MAX_SEED, Device, Precision, SampleConfig, TrainConfig
+from engine.control import Control
 from engine.errors import SettingError
 from engine.events import Event, Preparing
+from engine.group import Group
 
 if TYPE_CHECKING:
     from engine.shelf import Shelf
 
 
+WhenFull = Literal["stop", "go-on", "ask"]
 Job = Generator[Event, None, None]
 """Pull it for events; close it to cancel."""
 
@@ -56,6 +60,8 @@ class TrainRequest:
     """The new run's name; by default the next free one of its preset."""
     resume: str | None = None
     """An existing run to go on with; `config` is then its own, but for epochs and steps."""
+    when_full: WhenFull = "stop"
+    """What to do where the disk refuses to save; ask: wait until the Control says run (try again), unsaved or stop."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +80,10 @@ class EvaluateRequest:
 class Jobs:
     """The jobs of one process, which share a device, the weights in memory and the trainers that run. For one thread at a time."""
 
-    def __init__(self, device: Device = "auto", precision: Precision = "auto") -> None:
+    def __init__(self, device: Device = "auto", precision: Precision = "auto", group: Group | None = None) -> None:
+        """`group`: the processes that train together; only `train` heeds it."""
         self._device, self._precision = device, precision
+        self._group = group or Group()
         self._shelf: Shelf | None = None
 
     def draw(self, request: DrawRequest) -> Job:
@@ -85,12 +93,21 @@ class Jobs:
 
         yield from draw(self._open(), request)
 
-    def train(self, request: TrainRequest) -> Job:
-        """Preparing…, TrainStarted, then TrainStep, Preview, EpochDone and Saved as they come, TrainDone. Closing it saves."""
+    def train(self, request: TrainRequest, control: Control | None = None) -> Job:
+        """Preparing…, TrainStarted, then TrainStep, Preview, EpochDone and Saved as they come, TrainDone or TrainStopped.
+
+        Closing it saves; `control` pauses it and stops it in order, as other processes can through the run's folder.
+        """
         yield from self._loading()
         from engine.training import train
 
-        yield from train(self._open(), request)
+        yield from train(self._open(), request, control or Control(), self._group)
+
+    def detach(self, request: TrainRequest) -> Iterator[Event | str]:
+        """Trains in a process of its own, on the same device: see `detached`. For any thread."""
+        from engine.detach import detached
+
+        return detached(request, self._device, self._precision)
 
     def evaluate(self, request: EvaluateRequest) -> Job:
         """EvaluateProgress…, EvaluateDone."""
@@ -107,11 +124,13 @@ class Jobs:
 
     def _loading(self) -> Iterator[Event]:
         if "torch" not in sys.modules:
+            # OpenMP's threads sleep while they wait for one another; spinning, they would take processors from whatever else runs
+            os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
             yield Preparing("loading torch")
 
     def _open(self) -> Shelf:
         if self._shelf is None:
             from engine.shelf import Shelf
 
-            self._shelf = Shelf(self._device, self._precision)
+            self._shelf = Shelf(self._device, self._precision, self._group.local_rank)
         return self._shelf

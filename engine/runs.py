@@ -1,16 +1,17 @@
 """A run directory, which outlives every process: any number of readers, one writer. No torch.
 
-runs/NAME/config.json                 what the run is
-          metrics.jsonl               one line a step, an epoch, an event; append-only
+runs/NAME/config.json                 what the run is, sealed with its SHA-256
+          metrics.jsonl               one line a step, an epoch, an event; append-only, a CRC a line
           checkpoints/state-0000469.pt    training state; the highest number is the latest
           checkpoints/best.safetensors    the average weights after the best epoch
           samples/step-0000100.png    the ten digits from fixed noise, side by side
-          lock, owner.json            who writes
+          lock, owner.json            who writes; the owner's file is touched while it lives
+          control.json                what another process wishes of the writer: pause, run, stop
+          train.log                   what a detached trainer says
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -18,21 +19,29 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from filelock import FileLock, Timeout
 
-from engine import events, paths
+from engine import events, metrics, paths
 from engine.config import TrainConfig, from_dict, to_dict
 from engine.errors import CheckpointError, RunError, SettingError, StorageError
-from engine.files import write_text
+from engine.files import read_sealed, write_sealed
 
 FORMAT = "digitty-run"
-VERSION = 1
+VERSION = 2
 KEEP = 2
 """Training states kept (98 MB each for the seed's network)."""
+BEAT = 15.0
+"""Seconds between signs of life of a writer."""
+SILENT = 120.0
+"""Seconds without a sign of life after which a writer on another machine counts as gone, where locks don't reach across machines."""
+UNWRITTEN = 100_000
+"""Lines of metrics kept in memory while the disk refuses them."""
+ENDS = ("finished", "stopped", "diverged", "failed")
+"""Events that a writer ends with."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _STATE = re.compile(r"state-(\d{7,})\.pt")
 _SAMPLE = re.compile(r"step-(\d{7,})\.png")
@@ -56,21 +65,34 @@ class Run:
     def best_path(self) -> Path:
         return self.path / "checkpoints" / "best.safetensors"
 
+    @property
+    def control_path(self) -> Path:
+        return self.path / "control.json"
+
+    @property
+    def log_path(self) -> Path:
+        return self.path / "train.log"
+
     def config(self) -> TrainConfig:
         """Raises RunError where config.json can't be read."""
         return self._config()[0]
 
     def engine(self) -> events.Engine:
-        """The device, precision and layout it trains in."""
+        """The device, precision, layout and threads it trains with."""
         return self._config()[1]
 
-    def _config(self) -> tuple[TrainConfig, events.Engine]:
+    def created(self) -> float:
+        """Seconds since 1970."""
+        return self._config()[2]
+
+    def _config(self) -> tuple[TrainConfig, events.Engine, float]:
         path = self.path / "config.json"
         try:
-            whole = json.loads(path.read_text())
+            whole = read_sealed(path)
             if whole.get("format") != FORMAT or whole.get("version") != VERSION:
                 raise RunError(f"{path} has a format that this digitty does not read")
-            return from_dict(TrainConfig, whole["config"]), events.Engine(**{k: str(v) for k, v in whole["engine"].items()})
+            engine = events.Engine(**whole["engine"])
+            return from_dict(TrainConfig, whole["config"]), engine, float(whole["created"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError, SettingError) as error:
             raise RunError(f"run {self.name} has a config.json that can't be read ({error})") from None
 
@@ -83,65 +105,70 @@ class Run:
         return _numbered(self.path / "samples", _SAMPLE)
 
     def running(self) -> bool:
-        """Whether a process on this machine writes it now."""
+        """Whether a process writes it now, on this machine or on another."""
         lock = FileLock(self.path / "lock")
         try:
             with lock.acquire(timeout=0):
-                return False
+                return self._alive_elsewhere()
         except Timeout:
             return True
         except OSError:
             return False
 
-    def owner(self) -> dict[str, Any]:
-        """host, pid and start time of who writes or wrote it last."""
+    def _alive_elsewhere(self) -> bool:
+        """Whether another machine's writer, whose lock may not be seen from here, gave a sign of life lately."""
+        if self.owner().get("host", socket.gethostname()) == socket.gethostname():
+            return False
         try:
-            owner = json.loads((self.path / "owner.json").read_text())
-            return owner if isinstance(owner, dict) else {}
+            silent = time.time() - (self.path / "owner.json").stat().st_mtime
+        except OSError:
+            return False
+        return silent < SILENT and self._last_event() not in ENDS
+
+    def owner(self) -> dict[str, Any]:
+        """host, pid and start time of who writes or wrote it last; empty where that can't be read."""
+        try:
+            return read_sealed(self.path / "owner.json")
         except (OSError, ValueError):
             return {}
 
     def state(self) -> str:
-        """running, finished, stopped, diverged or crashed."""
-        if self.running():
-            return "running"
-        last = self.last(lambda record: "event" in record)
-        return str(last["event"]) if last and last["event"] in ("finished", "stopped", "diverged") else "crashed"
+        """running, paused (either with "on HOST" where it is another), finished, stopped, diverged, failed or crashed."""
+        running, event = self.running(), self._last_event()  # in this order: a writer's last line is there before its lock is gone
+        if running:
+            host = self.owner().get("host", socket.gethostname())
+            return ("paused" if event == "paused" else "running") + ("" if host == socket.gethostname() else f" on {host}")
+        return event if event in ENDS else "crashed"
 
-    def last(self, wanted: Any) -> dict[str, Any] | None:
-        """The last metrics record that `wanted` accepts, looked for from the end."""
-        for line in _lines_backwards(self.metrics_path):
-            record = parse(line)
-            if record is not None and wanted(record):
-                return record
-        return None
+    def _last_event(self) -> str:
+        """The event that the last line tells: a writer that leaves in order says so last of all."""
+        last = self.last(lambda record: True)
+        return str(last.get("event", "")) if last else ""
+
+    def last(self, wanted: Any, holding: bytes = b"") -> dict[str, Any] | None:
+        """The last metrics record that `wanted` accepts, looked for from the end among lines that hold these bytes."""
+        return metrics.last(self.metrics_path, wanted, holding)
 
     def step(self) -> int:
         """The last step that was logged."""
-        last = self.last(lambda record: "loss" in record)
+        last = self.last(lambda record: "loss" in record, b'"loss"')
         return int(last["step"]) if last else 0
 
+    def written(self) -> float:
+        """When something was last written, in seconds since 1970."""
+        for path in (self.metrics_path, self.path / "config.json"):
+            with suppress(OSError):
+                return path.stat().st_mtime
+        return 0.0
 
-class Metrics:
-    """Follows a metrics file: `new()` gives the whole lines written since the last call; a torn last line waits."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._offset = 0
-
-    def new(self) -> Iterator[dict[str, Any]]:
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self._offset)
-                for line in file:
-                    if not line.endswith(b"\n"):
-                        return
-                    self._offset += len(line)
-                    record = parse(line)
-                    if record is not None:
-                        yield record
-        except OSError:
-            return
+    def size(self) -> int:
+        """Bytes on disk."""
+        total = 0
+        for folder, _, names in os.walk(self.path):
+            for name in names:
+                with suppress(OSError):
+                    total += os.lstat(os.path.join(folder, name)).st_size
+        return total
 
 
 class Writer:
@@ -149,26 +176,40 @@ class Writer:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self._lines: list[str] = []
+        self._lines: list[bytes] = []
+        self._beaten = time.monotonic()
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Keeps a line for the next `flush`."""
-        self._lines.append(json.dumps(record, separators=(",", ":")) + "\n")
+        self._lines.append(metrics.line(record))
 
     def event(self, event: str, step: int, **more: Any) -> None:
+        """A line at once. Raises StorageError, and the event is then not kept: who tries again says it again."""
         self.log({"event": event, "step": step, "time": round(time.time(), 3), **more})
-        self.flush()
+        try:
+            self.flush()
+        except StorageError:
+            self._lines.pop()
+            raise
 
     def flush(self) -> None:
-        """Appends what was logged. Raises StorageError; nothing kept is lost by it."""
+        """Appends what was logged. Raises StorageError; the file is then as it was, and the last UNWRITTEN lines are kept."""
         if not self._lines:
             return
         try:
-            with self.run.metrics_path.open("a", encoding="utf-8") as file:
-                file.write("".join(self._lines))
+            with self.run.metrics_path.open("ab", buffering=0) as file:
+                _append(file, b"".join(self._lines))
         except OSError as error:
+            del self._lines[:-UNWRITTEN]
             raise StorageError(f"can't write {self.run.metrics_path}: {error.strerror}; free some room") from None
         self._lines.clear()
+
+    def beat(self) -> None:
+        """A sign of life for other machines, now and then."""
+        if time.monotonic() - self._beaten >= BEAT:
+            self._beaten = time.monotonic()
+            with suppress(OSError):
+                os.utime(self.run.path / "owner.json")
 
     def state_path(self, step: int) -> Path:
         return self.run.path / "checkpoints" / f"state-{step:07d}.pt"
@@ -177,14 +218,10 @@ class Writer:
         return self.run.path / "samples" / f"step-{step:07d}.png"
 
     def prune(self) -> None:
-        """Removes all but the last KEEP training states, and what a killed writer left half done."""
+        """Removes all but the last KEEP training states."""
         for _, path in self.run.states()[:-KEEP]:
             with suppress(OSError):
                 path.unlink()
-        for folder in ("checkpoints", "samples", "."):
-            for part in (self.run.path / folder).glob(".*.part"):
-                with suppress(OSError):
-                    part.unlink()
 
 
 def create(name: str | None, config: TrainConfig, engine: events.Engine) -> Run:
@@ -196,9 +233,10 @@ def create(name: str | None, config: TrainConfig, engine: events.Engine) -> Run:
         try:
             run.path.mkdir()
         except FileExistsError:
-            if name:
+            if name and not _abandoned(run):
                 raise RunError(f"run {name} exists; go on with --resume {name}, or choose another --run") from None
-            continue
+            if not name:
+                continue
         except OSError as error:
             raise StorageError(f"can't make {run.path}: {error.strerror}; set DIGITTY_HOME to a folder you can write to") from None
         try:
@@ -212,30 +250,90 @@ def create(name: str | None, config: TrainConfig, engine: events.Engine) -> Run:
     raise RunError(f"no free name for a run of {config.preset}; choose one with --run")
 
 
+def taken(name: str) -> bool:
+    """Whether a new run can't have this name. Raises RunError for what is no name."""
+    run = Run(paths.runs_dir() / checked(name))
+    return run.path.exists() and not _abandoned(run)
+
+
+def _abandoned(run: Run) -> bool:
+    """Whether a process died while it made this folder, so that the name is free."""
+    with suppress(OSError):
+        return not (run.path / "config.json").exists() and time.time() - run.path.stat().st_mtime > 10
+    return False
+
+
 def describe(run: Run, config: TrainConfig, engine: events.Engine) -> None:
     """Writes config.json: when the run is made, and when resuming changes how far it goes."""
-    told = {"device": engine.device, "precision": engine.precision, "layout": engine.layout}
-    write_text(run.path / "config.json", json.dumps({"format": FORMAT, "version": VERSION, "config": to_dict(config), "engine": told}, indent=1))
+    try:
+        created = run.created()
+    except RunError:
+        created = round(time.time(), 3)
+    whole = {"format": FORMAT, "version": VERSION, "created": created, "config": to_dict(config), "engine": asdict(engine)}
+    write_sealed(run.path / "config.json", whole)
 
 
 @contextmanager
 def writing(run: Run) -> Iterator[Writer]:
-    """The lock, taken for as long as the block lasts; cuts a torn tail off the metrics first. Raises RunError where another has it."""
+    """The lock, taken for as long as the block lasts; first mends what a killed writer left half done.
+
+    Raises RunError where another has it, StorageError where the folder can't be written.
+    """
+    with _locked(run):
+        write_sealed(run.path / "owner.json", {"host": socket.gethostname(), "pid": os.getpid(), "started": round(time.time(), 3)})
+        try:
+            metrics.cut_torn_tail(run.metrics_path)
+        except OSError as error:
+            raise StorageError(f"can't write {run.metrics_path}: {error.strerror}") from None
+        for part in run.path.rglob(".*.part"):
+            if not part.name.startswith(f".{run.control_path.name}."):  # who wishes holds no lock
+                with suppress(OSError):
+                    part.unlink()
+        yield Writer(run)
+
+
+@contextmanager
+def _locked(run: Run) -> Iterator[None]:
     lock = FileLock(run.path / "lock")
+    owner = run.owner()
+    taken = RunError(f"run {run.name} is being trained by process {owner.get('pid')} on {owner.get('host')}; digitty stop {run.name} stops it")
     try:
         lock.acquire(timeout=1)
     except Timeout:
-        owner = run.owner()
-        raise RunError(f"run {run.name} is being trained by process {owner.get('pid')} on {owner.get('host')}; stop that one first") from None
+        raise taken from None
     except OSError as error:
         raise StorageError(f"can't lock {run.path}: {error.strerror}") from None
     try:
-        owner = {"host": socket.gethostname(), "pid": os.getpid(), "started": round(time.time(), 3)}
-        write_text(run.path / "owner.json", json.dumps(owner))
-        _cut_torn_tail(run.metrics_path)
-        yield Writer(run)
+        if run._alive_elsewhere():
+            raise taken
+        yield
     finally:
         lock.release()
+
+
+def delete(run: Run) -> None:
+    """Removes a run and all it holds. Raises RunError where it is being trained, StorageError where it can't go."""
+    hidden = run.path.with_name(f".{run.name}.deleted-{os.getpid()}-{time.time_ns()}")
+    with _locked(run):
+        _moved(run, hidden)  # first out of sight, so that half a run is never found
+    shutil.rmtree(hidden, ignore_errors=True)
+
+
+def rename(run: Run, name: str) -> Run:
+    """Gives a run another name. Raises RunError where that is taken or no name, or the run is being trained."""
+    renamed = Run(paths.runs_dir() / checked(name))
+    if renamed.path.exists():
+        raise RunError(f"run {name} exists; choose another name")
+    with _locked(run):
+        _moved(run, renamed.path)
+    return renamed
+
+
+def _moved(run: Run, path: Path) -> None:
+    try:
+        run.path.rename(path)
+    except OSError as error:
+        raise StorageError(f"can't move {run.path}: {error.strerror}") from None
 
 
 def find(name: str) -> Run:
@@ -250,10 +348,10 @@ def find(name: str) -> Run:
 def all_runs() -> list[Run]:
     """Every run, the one written last first."""
     try:
-        found = [Run(p) for p in paths.runs_dir().iterdir() if (p / "config.json").is_file()]
+        found = [Run(p) for p in paths.runs_dir().iterdir() if _NAME.fullmatch(p.name) and (p / "config.json").is_file()]
     except OSError:
         return []
-    return sorted(found, key=_last_written, reverse=True)
+    return sorted(found, key=Run.written, reverse=True)
 
 
 def checked(name: str) -> str:
@@ -271,15 +369,6 @@ def latest_state(run: Run) -> Path:
     return states[-1][1]
 
 
-def parse(line: bytes) -> dict[str, Any] | None:
-    """A metrics record; None for a line that is none."""
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return None
-    return record if isinstance(record, dict) and isinstance(record.get("step"), int) else None
-
-
 def _numbered(folder: Path, pattern: re.Pattern[str]) -> list[tuple[int, Path]]:
     try:
         names = os.listdir(folder)
@@ -288,42 +377,14 @@ def _numbered(folder: Path, pattern: re.Pattern[str]) -> list[tuple[int, Path]]:
     return sorted((int(m[1]), folder / m[0]) for name in names if (m := pattern.fullmatch(name)))
 
 
-def _cut_torn_tail(path: Path) -> None:
-    """A line that a killed writer left half done would spoil the next one."""
-    with suppress(FileNotFoundError), path.open("r+b") as file:
-        end = file.seek(0, os.SEEK_END)
-        while end > 0:
-            start = max(0, end - 65536)
-            file.seek(start)
-            newline = file.read(end - start).rfind(b"\n")
-            if newline >= 0:
-                file.truncate(start + newline + 1)
-                return
-            end = start
-        file.truncate(0)
-
-
-def _lines_backwards(path: Path) -> Iterator[bytes]:
-    """The whole lines of a file from the last to the first."""
+def _append(file: BinaryIO, data: bytes) -> None:
+    """All of it or none: a disk that fills up in the middle of a line must not leave half of one."""
+    before = file.seek(0, os.SEEK_END)
+    rest = memoryview(data)
     try:
-        with path.open("rb") as file:
-            end = file.seek(0, os.SEEK_END)
-            rest, whole = b"", False
-            while end > 0:
-                start = max(0, end - 65536)
-                file.seek(start)
-                *lines, last = (file.read(end - start) + rest).split(b"\n")[::-1]
-                rest, end = last, start
-                yield from lines if whole else lines[1:]  # after the last newline there is nothing, or a torn line
-                whole = whole or bool(lines)
-            if whole:
-                yield rest
+        while rest:
+            rest = rest[file.write(rest) :]
     except OSError:
-        return
-
-
-def _last_written(run: Run) -> float:
-    for path in (run.metrics_path, run.path / "config.json"):
         with suppress(OSError):
-            return path.stat().st_mtime
-    return 0.0
+            file.truncate(before)
+        raise

@@ -59,11 +59,11 @@ def read_file(path: Path) -> bytes:
         raise CheckpointError(f"can't read {path}: {error.strerror}") from None
 
 
-def short(error: BaseException) -> str:
-    """What an error says, on one line of at most 120 characters."""
+def short(error: BaseException, length: int = 120) -> str:
+    """What an error says, on one line of at most so many characters."""
     text = "".join(c if c.isprintable() else " " for c in str(error))  # a file's own words may hold escape sequences
     text = " ".join(text.split()) or type(error).__name__
-    return text if len(text) <= 120 else text[:117] + "…"
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def _metadata(raw: bytes) -> dict[str, str]:

@@ -48,8 +48,8 @@ class Artist:
 class Shelf:
     """Raises DeviceError at once where the device is missing."""
 
-    def __init__(self, name: config.Device = "auto", precision: config.Precision = "auto") -> None:
-        self.device = device.choose(name)
+    def __init__(self, name: config.Device = "auto", precision: config.Precision = "auto", local_rank: int = 0) -> None:
+        self.device = device.choose(name, local_rank)
         self.precision = precision
         self.training: dict[str, Trainer] = {}
         """The trainers of this process, by run."""

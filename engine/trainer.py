@@ -13,6 +13,7 @@ from engine.config import TrainConfig
 from engine.device import Numerics
 from engine.ema import EMA
 from engine.errors import DivergedError
+from engine.group import Group
 from engine.schedule import NoiseSchedule
 from engine.unet import NO_LABEL, UNet
 
@@ -26,29 +27,33 @@ class Trainer:
     A step never waits for the device: losses stay there until `read`, and a flag there notes the first step whose loss
     or gradient is not finite and keeps that update and all later ones out of weights, optimiser and average.
     The order of the data is a pure function of (seed, epoch), noise and timesteps of (seed, step): any step can be
-    resumed exactly.
+    resumed exactly. The ranks of a group share each batch and reach the same weights; `train_step` and `read` are for all
+    of them at once, and batch, losses and state are those of one process, whatever their number.
     """
 
-    def __init__(self, config: TrainConfig, images: Tensor, labels: Tensor, how: Numerics, device: torch.device) -> None:
-        """images (N, 28, 28) uint8 and labels (N,) int64 on the device."""
+    def __init__(self, config: TrainConfig, images: Tensor, labels: Tensor, how: Numerics, device: torch.device, group: Group | None = None) -> None:
+        """images (N, 28, 28) uint8 and labels (N,) int64 on the device, all of them on every rank of the open group."""
         self.config, self.device, self.how = config, device, how
+        self.group = group or Group()
         self.images, self.labels = images, labels
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(data.mix(config.seed, 0, 2))
             self.model = how.place(UNet(config.model), device).train()
         self.ema = EMA(self.model, config.ema)
         self.optimizer = torch.optim.Adam(self.model.parameters(), config.lr, fused=True)
-        self.network = torch.compile(self.model) if config.compile else self.model
+        network = self.group.wrap(self.model)
+        self.network = torch.compile(network) if config.compile else network
         self.step = 0
         """Optimiser steps done."""
         self.best = math.inf
         """The lowest epoch average."""
         self._sqrt_alpha_bar, self._sqrt_one_minus_alpha_bar = NoiseSchedule(config.schedule).on(device)
         self._generator = torch.Generator(device)
+        self._ranks = torch.full((), float(self.group.size), device=device)
         self._losses = torch.zeros(UNREAD, device=device)
         self._read_up_to = 0
         self._bad = torch.full((), -1, device=device, dtype=torch.long)  # the first step that was not finite
-        self._epoch_sum = torch.zeros((), device=device, dtype=torch.float64 if device.type != "mps" else torch.float32)
+        self._epoch_sum = 0.0
         self._order: tuple[int, Tensor] | None = None
 
     @property
@@ -72,7 +77,9 @@ class Trainer:
         with self.how.autocast(self.device):
             predicted = self.network(x_t, t, label)
         loss = (predicted.float() - eps).square().mean()
-        loss.backward()
+        if self.group.size > 1:
+            loss = self._part(loss)
+        loss.backward(self._ranks)  # the wrapped network divides by it
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip or math.inf)
         keep = self._watch(loss.detach(), norm)
         # fused Adam leaves weights and moments alone where found_inf is 1: the hook that GradScaler uses
@@ -81,26 +88,27 @@ class Trainer:
         self.optimizer.step()
         self.ema.update(self.step, keep)
         self._losses[self.step % UNREAD] = loss.detach()
-        self._epoch_sum += loss.detach() * len(x_t)
         self.step += 1
 
     def read(self) -> list[float]:
         """The losses since the last read; waits for the device. Raises DivergedError where one was not finite."""
         first, self._read_up_to = self._read_up_to, self.step
         slots = torch.arange(first, self.step, device=self.device) % UNREAD
-        *losses, bad = torch.cat([self._losses[slots], self._bad[None].float()]).tolist()
-        if bad >= 0:
+        rows = self.group.gather(torch.cat([self._losses[slots], self._bad[None].float()]))
+        *losses, _ = (sum(parts) for parts in zip(*rows, strict=True))
+        if rows[0][-1] >= 0:  # the same on every rank, as the gradients are
             at = int(self._bad)  # float32 holds whole numbers up to 2^24 only
             raise DivergedError(
                 f"the loss is not finite at step {at + 1}; the last good state is kept. Lower --lr (now {self.config.lr:g}) or use --precision fp32",
                 at + 1,
             )
+        self._epoch_sum += sum(loss * batch_length(self.config, step) for step, loss in enumerate(losses, first))
         return losses
 
     def end_epoch(self) -> float:
-        """The average loss an image of the epoch that the last step ended; starts a new sum. Waits for the device."""
-        average = float(self._epoch_sum) / self.config.images
-        self._epoch_sum.zero_()
+        """The average loss an image of the epoch that the last step ended, as far as it was read; starts a new sum."""
+        average = self._epoch_sum / self.config.images
+        self._epoch_sum = 0.0
         self.best = min(self.best, average)
         return average
 
@@ -110,7 +118,7 @@ class Trainer:
         return {
             "step": self.step,
             "best": self.best,
-            "epoch_sum": float(self._epoch_sum),
+            "epoch_sum": self._epoch_sum,
             "model": self.model.state_dict(),
             "ema": self.ema.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -123,7 +131,7 @@ class Trainer:
         self._restore_moments(state["optimizer"]["state"] if state["step"] else {})
         self.step = self._read_up_to = int(state["step"])
         self.best = float(state["best"])
-        self._epoch_sum.fill_(float(state["epoch_sum"]))
+        self._epoch_sum = float(state["epoch_sum"])
 
     def _restore_moments(self, given: dict[int, dict[str, Tensor]]) -> None:
         """Adam's moments in the layout of their weights: fused Adam walks memory, whatever shapes and strides a file may claim."""
@@ -134,20 +142,36 @@ class Trainer:
         self.optimizer.load_state_dict({"state": own, "param_groups": self.optimizer.state_dict()["param_groups"]})
 
     def _batch(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """x_t, t, label (dropped where guidance is to learn no label) and eps of the coming step."""
+        """This rank's share of x_t, t, label (dropped where guidance is to learn no label) and eps of the coming step.
+
+        All is drawn for the whole batch, so that it does not depend on who takes what.
+        """
         config = self.config
         epoch, k = divmod(self.step, config.steps_per_epoch)
         if self._order is None or self._order[0] != epoch:
             self._order = epoch, data.order(config.seed, epoch, config.images).to(self.device)
-        chosen = self._order[1][k * config.batch_size : (k + 1) * config.batch_size]
-        n = len(chosen)
-        x0, label = data.to_x0(self.images[chosen]), self.labels[chosen]
+        n = batch_length(config, self.step)
         rng = self._generator.manual_seed(data.mix(config.seed, self.step, 3))
-        eps = torch.randn(x0.shape, device=self.device, generator=rng)
+        eps = torch.randn((n, 1, 28, 28), device=self.device, generator=rng)
         t = torch.randint(config.schedule.T, (n,), device=self.device, generator=rng)
         dropped = torch.rand(n, device=self.device, generator=rng) < config.label_dropout
+        mine = self.group.share(n)
+        if mine.start == mine.stop:
+            mine = slice(0, 1)  # the other ranks wait for a gradient; `_part` gives it no weight
+        eps, t, dropped = eps[mine], t[mine], dropped[mine]
+        chosen = self._order[1][k * config.batch_size :][mine]
+        x0, label = data.to_x0(self.images[chosen]), self.labels[chosen]
         x_t = self._sqrt_alpha_bar[t].view(-1, 1, 1, 1) * x0 + self._sqrt_one_minus_alpha_bar[t].view(-1, 1, 1, 1) * eps
         return x_t.contiguous(memory_format=self.how.format), t, label.masked_fill(dropped, NO_LABEL), eps
+
+    def _part(self, loss: Tensor) -> Tensor:
+        """This share's part of the whole batch's mean: they add up to it, and so do their gradients.
+
+        One that is not finite makes every gradient NaN, here and so on all ranks: they give up at the same step.
+        """
+        n = batch_length(self.config, self.step)
+        mine = self.group.share(n)
+        return loss * torch.where(torch.isfinite(loss.detach()), (mine.stop - mine.start) / n, math.nan)
 
     def _watch(self, loss: Tensor, norm: Tensor) -> Tensor:
         """1 while every step so far was finite, else 0; on the device."""
@@ -160,6 +184,11 @@ class Trainer:
             raise RuntimeError("read() the losses before the state")
         if int(self._bad) >= 0:
             raise DivergedError(f"the loss is not finite at step {int(self._bad) + 1}", int(self._bad) + 1)
+
+
+def batch_length(config: TrainConfig, step: int) -> int:
+    """The images of a step (from 0): the last of an epoch takes what is left."""
+    return min(config.batch_size, config.images - step % config.steps_per_epoch * config.batch_size)
 
 
 def lr_at(config: TrainConfig, step: int) -> float:

@@ -1,55 +1,69 @@
-"""The training job: a run directory and a Trainer -> events. Every yield finds run and trainer in a state that can be left."""
+"""The training job: which run, on which device, in which precision, from which state; the session then trains it."""
 
 from __future__ import annotations
 
-import time
-from collections import deque
+import os
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
 
 from engine import checkpoint, data, runs
-from engine.checkpoint import Loaded
 from engine.config import TrainConfig
-from engine.device import Numerics, clear_errors, memory_in_use, offered
-from engine.drawing import preview
-from engine.errors import CheckpointError, DivergedError, RunError, StorageError
-from engine.events import EpochDone, Event, Preparing, Preview, Saved, TrainDone, TrainStarted, TrainStep
-from engine.images import save_strip
+from engine.control import Control
+from engine.device import Numerics, clear_errors, offered
+from engine.errors import CheckpointError, RunError
+from engine.events import Event, Notice, Preparing
+from engine.group import Group
 from engine.jobs import TrainRequest
 from engine.runs import Run, Writer
+from engine.session import Session
 from engine.shelf import Shelf
-from engine.trainer import UNREAD, Trainer, lr_at
-from engine.unet import parameters
-
-READ_EVERY = 0.1
-"""Seconds between reads of the loss: reading waits for the device."""
-PREVIEW_SEED = 0
+from engine.trainer import Trainer
 
 
-def train(shelf: Shelf, request: TrainRequest) -> Iterator[Event]:
-    """See `Jobs.train`."""
-    config = request.config
-    run = runs.find(request.resume) if request.resume else None
-    if run:
-        check_resumable(run, config)
-        how = yield from recorded_numerics(run, shelf)
-    else:
-        yield from shelf.numerics(config.model, training=True)
-        how = shelf.how(config.model, training=True)
-    yield Preparing("reading MNIST")
-    images, labels = data.load(True, shelf.device, config.limit)
-    run = run or runs.create(request.run, config, how.told(shelf.device))
-    with runs.writing(run) as writer, clear_errors(str(shelf.device)):
-        trainer = Trainer(config, images, labels, how, shelf.device)
-        seconds = _restore(run, trainer) if run.states() else 0.0  # a run that never saved begins again, exactly
-        if request.resume and trainer.step >= config.total_steps:
-            raise RunError(f"run {run.name} has done all its {config.total_steps} steps; give more --epochs to go on")
+def train(shelf: Shelf, request: TrainRequest, control: Control, group: Group) -> Iterator[Event]:
+    """See `Jobs.train`. In a group every rank pulls this; rank 0 decides and writes."""
+    with group.opened(shelf.device), clear_errors(str(shelf.device)):
         if request.resume:
-            runs.describe(run, config, how.told(shelf.device))
-        shelf.training[run.name] = trainer
-        try:
-            yield from _Session(shelf, trainer, writer, seconds).events()
-        finally:
-            del shelf.training[run.name]
+            check_resumable(runs.find(request.resume), request.config)
+        how = Numerics(**(yield from group.lead(_numerics(shelf, request))))
+        if request.resume and shelf.device.type == "cpu" and group.size == 1:
+            _use_threads(runs.find(request.resume).engine().threads)
+        yield Preparing("reading MNIST")
+        yield from group.lead(_unpacked())
+        images, labels = data.load(True, shelf.device, request.config.limit)
+        run = runs.find((yield from group.lead(_run(request, how, shelf))))
+        with _writing(run, group) as writer:
+            if writer:
+                control.follow(run.control_path)  # from the lock on: who sees it taken may wish
+            trainer = Trainer(request.config, images, labels, how, shelf.device, group)
+            state, seconds = yield from group.lead(_newest_whole(run, trainer))
+            if state and not group.leader:
+                _restored(Path(state), trainer)
+            if request.resume:
+                _check_unfinished(run, trainer)
+            if request.resume and writer:
+                runs.describe(run, request.config, how.told(shelf.device))
+            if writer:
+                shelf.training[run.name] = trainer
+            try:
+                yield from Session(shelf, trainer, run, writer, control, request.when_full, seconds).events()
+            finally:
+                shelf.training.pop(run.name, None)
+
+
+@contextmanager
+def _writing(run: Run, group: Group) -> Iterator[Writer | None]:
+    """The run's writer, for who leads the group."""
+    if not group.leader:
+        yield None
+        return
+    with runs.writing(run) as writer:
+        yield writer
 
 
 def check_resumable(run: Run, asked: TrainConfig) -> None:
@@ -62,129 +76,74 @@ def check_resumable(run: Run, asked: TrainConfig) -> None:
             )
 
 
-def recorded_numerics(run: Run, shelf: Shelf) -> Generator[Event, None, Numerics]:
-    """Returns the precision and layout that the run began in, where this device has them; else those measured anew."""
-    told, config = run.engine(), run.config()
-    how = Numerics(told.precision, told.layout == "channels_last")
-    if not offered(shelf.device, how):
-        yield from shelf.numerics(config.model, training=True)
-        how = shelf.how(config.model, training=True)
-    return how
+def _check_unfinished(run: Run, trainer: Trainer) -> None:
+    total = trainer.config.total_steps
+    if trainer.step > total:
+        raise RunError(f"run {run.name} has done {trainer.step} steps, more than the {total} asked for; give more --epochs or --steps")
+    last = run.last(lambda record: True) or {}
+    if trainer.step == total and last.get("event") == "finished":  # else it died after its last save, and only its end is to be told
+        raise RunError(f"run {run.name} has done all its {total} steps; give more --epochs to go on")
 
 
-class _Session:
-    """One stretch of training, from start or resume to end or stop."""
+# --- what rank 0 finds out for all ------------------------------------------------------------------------------------
 
-    def __init__(self, shelf: Shelf, trainer: Trainer, writer: Writer, epoch_seconds: float) -> None:
-        self.shelf, self.trainer, self.writer = shelf, trainer, writer
-        self.run, self.config = writer.run, trainer.config
-        self.epoch_seconds = epoch_seconds
-        self.seconds = 0.0
-        self.saved_step, self.saved_at = trainer.step, time.monotonic()
-        self._recent: deque[tuple[int, float]] = deque([(trainer.step, 0.0)], maxlen=30)
 
-    def events(self) -> Iterator[Event]:
-        trainer = self.trainer
-        self.writer.event("started", trainer.step)
+def _numerics(shelf: Shelf, request: TrainRequest) -> Generator[Event, None, dict[str, Any]]:
+    """Precision and layout: those that the run began in, where this machine has them; else those measured now."""
+    if request.resume:
+        told = runs.find(request.resume).engine()
+        how = Numerics(told.precision, told.layout == "channels_last")
+        if offered(shelf.device, how):
+            return asdict(how)
+        yield Notice(f"{request.resume} was trained in {told.precision}, which {shelf.device} lacks; it goes on in another, not bit for bit the same")
+    yield from shelf.numerics(request.config.model, training=True)
+    return asdict(shelf.how(request.config.model, training=True))
+
+
+def _unpacked() -> Generator[Event, None, None]:
+    data.unpacked()
+    yield from ()
+
+
+def _run(request: TrainRequest, how: Numerics, shelf: Shelf) -> Generator[Event, None, str]:
+    """The run's name; a new one is made."""
+    yield from ()
+    return request.resume or runs.create(request.run, request.config, how.told(shelf.device)).name
+
+
+def _use_threads(recorded: int) -> None:
+    """As many as the run recorded, where there are so many processors: sums in another order would be other numbers."""
+    if 0 < recorded <= (os.cpu_count() or 1):
+        torch.set_num_threads(recorded)
+
+
+def _newest_whole(run: Run, trainer: Trainer) -> Generator[Event, None, tuple[str | None, float]]:
+    """The newest whole training state into the trainer; its file, and the seconds already spent on its epoch.
+
+    No file where the run never saved: it begins again, exactly. A damaged one is told of and set aside, and the one before it
+    taken. Raises CheckpointError where none is whole.
+    """
+    damaged: list[tuple[Path, CheckpointError]] = []
+    for _, path in reversed(run.states()):
         try:
-            yield TrainStarted(self.run.name, self.config, trainer.how.told(trainer.device), trainer.step, parameters(trainer.model))
-            while trainer.step < self.config.total_steps:
-                yield from self._stretch()
-            if self.saved_step < trainer.step:
-                yield self._save()
-            self.writer.event("finished", trainer.step)
-            yield TrainDone(self.run.name, trainer.step, self.seconds)
-        except GeneratorExit:
-            self._leave()
-            raise
-        except DivergedError as error:
-            self.writer.event("diverged", error.step)
-            raise
-
-    def _stretch(self) -> Iterator[Event]:
-        """Steps until the loss is read, and what falls due with it. Nothing is yielded before the books are right."""
-        trainer, config = self.trainer, self.config
-        start = time.perf_counter()
-        while True:
-            trainer.train_step()
-            at_epoch_end = trainer.step % config.steps_per_epoch == 0
-            at_preview = config.preview_every > 0 and trainer.step % config.preview_every == 0
-            ended = trainer.step >= config.total_steps
-            if at_epoch_end or at_preview or ended or trainer.unread >= UNREAD or time.perf_counter() - start >= READ_EVERY:
-                break
-        told: list[Event] = [self._read(start)]
-        if at_epoch_end:
-            told.append(self._end_epoch())
-        self.writer.flush()
-        if at_epoch_end or time.monotonic() - self.saved_at >= config.save_minutes * 60:
-            told.append(self._save())
-        yield from told
-        if at_preview or ended:
-            yield from self._preview()
-
-    def _read(self, start: float) -> TrainStep:
-        """The losses off the device and into the metrics."""
-        trainer, config = self.trainer, self.config
-        first = trainer.step - trainer.unread
-        losses = trainer.read()
-        spent = time.perf_counter() - start
-        self.seconds += spent
-        self.epoch_seconds += spent
-        self._recent.append((trainer.step, self.seconds))
-        (step0, seconds0), (step1, seconds1) = self._recent[0], self._recent[-1]
-        rate = (step1 - step0) / max(1e-9, seconds1 - seconds0)
-        now = round(time.time(), 3)
-        for k, loss in enumerate(losses, first):
-            self.writer.log({"step": k + 1, "loss": loss, "lr": lr_at(config, k), "rate": round(rate, 4), "time": now})
-        epoch = 1 + (trainer.step - 1) // config.steps_per_epoch
-        lr = lr_at(config, trainer.step - 1)
-        return TrainStep(trainer.step, epoch, losses[-1], lr, rate, rate * config.images / config.steps_per_epoch, memory_in_use(trainer.device))
-
-    def _end_epoch(self) -> EpochDone:
-        trainer = self.trainer
-        before = trainer.best
-        average = trainer.end_epoch()
-        done = EpochDone(trainer.epoch, trainer.step, average, self.epoch_seconds, average < before)
-        self.writer.log({"epoch": done.epoch, "step": done.step, "average": average, "seconds": round(done.seconds, 3), "best": done.best})
-        self.epoch_seconds = 0.0
-        if done.best:
-            weights = Loaded(trainer.ema.model.state_dict(), self.config.model, self.config.schedule, trainer.step, self.run.name, "best")
-            checkpoint.save_weights(self.run.best_path, weights, error=StorageError)
-        return done
-
-    def _save(self) -> Saved:
-        trainer = self.trainer
-        path = self.writer.state_path(trainer.step)
-        checkpoint.save_state(path, self.config, {**trainer.state(), "epoch_seconds": self.epoch_seconds})
-        self.saved_step, self.saved_at = trainer.step, time.monotonic()
-        self.writer.prune()
-        self.writer.event("saved", trainer.step)
-        return Saved(trainer.step, str(path))
-
-    def _preview(self) -> Iterator[Event]:
-        step = self.trainer.step
-        artist = yield from self.shelf.artist(self.run.name)
-        drawn = yield from preview(artist, PREVIEW_SEED)
-        save_strip(self.writer.sample_path(step), drawn)
-        yield Preview(step, drawn)
-
-    def _leave(self) -> None:
-        """Closed from outside: the newest state is saved."""
-        if self.saved_step < self.trainer.step:
-            self._save()
-        self.writer.event("stopped", self.trainer.step)
+            seconds = _restored(path, trainer)
+        except CheckpointError as error:
+            damaged.append((path, error))
+            continue
+        for bad, why in damaged:
+            bad.replace(bad.with_name(bad.name + ".damaged"))
+            yield Notice(f"{why}; going on from {path.name}")
+        return str(path), seconds
+    if damaged:
+        raise damaged[0][1]
+    return None, 0.0
 
 
-def _restore(run: Run, trainer: Trainer) -> float:
-    """The latest training state into the trainer; returns the seconds already spent on its epoch."""
-    path = runs.latest_state(run)
+def _restored(path: Path, trainer: Trainer) -> float:
+    """The state into the trainer; returns the seconds already spent on its epoch. Raises CheckpointError."""
     config, state = checkpoint.load_state(path)
-    if (config.model, config.schedule, config.batch_size, config.limit) != (
-        trainer.config.model,
-        trainer.config.schedule,
-        trainer.config.batch_size,
-        trainer.config.limit,
-    ):
+    own = trainer.config
+    if (config.model, config.schedule, config.batch_size, config.limit) != (own.model, own.schedule, own.batch_size, own.limit):
         raise CheckpointError(f"{path} belongs to another network or batch size than its run's config.json")
     try:
         trainer.restore(state)

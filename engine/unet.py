@@ -12,6 +12,8 @@ from engine.config import ModelConfig
 
 NO_LABEL = -1
 """A label that stands for none; it has no weights: its class embedding is zero."""
+VECTOR = 16
+"""Numbers that a CPU's widest vectors hold in float32."""
 
 
 class UNet(nn.Module):
@@ -39,7 +41,7 @@ class UNet(nn.Module):
         self.dec14 = Block(2 * b, b, emb, groups)
         self.up28 = nn.ConvTranspose2d(b, a, 4, stride=2, padding=1)
         self.dec28 = Block(2 * a, a, emb, groups)
-        self.norm_out = nn.GroupNorm(groups, a)
+        self.norm_out = Norm(groups, a)
         self.conv_out = nn.Conv2d(a, 1, 1)
 
     def forward(self, x_t: Tensor, t: Tensor, label: Tensor) -> Tensor:
@@ -63,10 +65,10 @@ class Block(nn.Module):
 
     def __init__(self, i: int, o: int, emb: int, groups: int) -> None:
         super().__init__()
-        self.norm1 = nn.GroupNorm(groups, i)
+        self.norm1 = Norm(groups, i)
         self.conv1 = nn.Conv2d(i, o, 3, padding=1)
         self.emb = nn.Linear(emb, o)
-        self.norm2 = nn.GroupNorm(groups, o)
+        self.norm2 = Norm(groups, o)
         self.conv2 = nn.Conv2d(o, o, 3, padding=1)
         self.skip = nn.Conv2d(i, o, 1) if i != o else nn.Identity()
 
@@ -77,6 +79,17 @@ class Block(nn.Module):
         h = self.conv2(F.silu(self.norm2(h)))
         out: Tensor = h + self.skip(x)
         return out
+
+
+class Norm(nn.GroupNorm):
+    """GroupNorm, which torch computes one number at a time on a CPU in channels_last where a group is narrower than a vector."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> the same, in the same layout."""
+        narrow = x.device.type == "cpu" and self.num_channels < VECTOR * self.num_groups
+        if not narrow or x.is_contiguous() or not x.is_contiguous(memory_format=torch.channels_last):
+            return super().forward(x)
+        return super().forward(x.contiguous()).contiguous(memory_format=torch.channels_last)
 
 
 def sinusoidal(t: Tensor, dim: int) -> Tensor:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from engine.config import TrainConfig
     from engine.denoiser import Denoise
     from engine.events import Event
@@ -45,6 +47,25 @@ def mnist(home: Path, unpacked_once: Path) -> Path:
     (home / "cache").mkdir(parents=True)
     os.symlink(unpacked_once, home / "cache" / "MNIST")
     return unpacked_once
+
+
+@pytest.fixture(scope="session")
+def first_sixty(unpacked_once: Path) -> tuple[Tensor, Tensor]:
+    """What `tiny` trains on: images and labels."""
+    from engine import data
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engine.paths.cache_dir", lambda: unpacked_once.parent)
+        return data.load(True, limit=60)
+
+
+@pytest.fixture
+def at_hand(first_sixty: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
+    """MNIST without the third of a second that opening it takes."""
+    from engine import data
+
+    monkeypatch.setattr(data, "load", lambda *_: first_sixty)
+    monkeypatch.setattr(data, "unpacked", lambda: None)
 
 
 @pytest.fixture(scope="session")
@@ -87,7 +108,6 @@ def jobs(mnist: Path, unmeasured: None, one_thread: None) -> Jobs:
 @pytest.fixture
 def exact() -> Callable[[NoiseSchedule, float, float], Denoise]:
     """The best possible denoiser where x_0 ~ N(mu, s²): E[x_0 | x_t] in closed form, and the eps that agrees."""
-    from torch import Tensor
 
     def of(schedule: NoiseSchedule, mu: float, s: float) -> Denoise:
         def denoise(x_t: Tensor, t: int) -> tuple[Tensor, Tensor]:

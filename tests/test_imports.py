@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LIGHT = "errors config events prompt runs worker jobs paths files images cli"
+LIGHT = "errors config events prompt runs worker jobs paths files images cli metrics control group detach watch words telling leaving cli_runs"
 
 
 def loaded_by(code: str) -> set[str]:

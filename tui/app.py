@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
+import itertools
+import logging
 import random
-import signal
-import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -24,17 +22,20 @@ from engine.jobs import DrawRequest, Jobs
 from engine.worker import Kind, Worker
 from tui import settings as settings_module
 from tui.messages import FromEngine
+from tui.run_words import host, news
 from tui.screens.base import AppScreen
 from tui.screens.generate import GenerateScreen
 from tui.screens.grid import GridScreen
 from tui.screens.prompt import PromptScreen
+from tui.screens.question import Choice, Question
 from tui.screens.train import TrainScreen
 from tui.settings import Settings
 from tui.terminal import Terminal, frame_rate
+from tui.training import Training
 
 Listener = Callable[[Event], None]
-SIGNAL_DEADLINE = 20.0
-"""Seconds that a signal gives the engine to save before the process leaves anyhow."""
+
+log = logging.getLogger(__name__)
 
 
 class DigittyApp(App[int]):
@@ -71,11 +72,16 @@ class DigittyApp(App[int]):
         self.settings: Settings = settings_module.load()
         self.rng = random.Random()
         self.status = ""
-        self._engine_text = "starting"
+        self.last_words: list[str] = []
+        """What there is to say once the screen is down."""
+        self._engine_text = ""
         self._listeners: dict[int, Listener] = {}
         self._activity: dict[int, str] = {}
+        self._beside = itertools.count(-1, -1)
+        self._finishing = False
+        self._leave_question: Question | None = None
+        self.training = Training(self)
         self.worker = Worker(self._from_engine)
-        self._signal_set = False
         if self.terminal.remote:
             self.animation_level = "none"
 
@@ -85,48 +91,43 @@ class DigittyApp(App[int]):
         if self.settings.theme in self.available_themes:
             self.theme = self.settings.theme
         self.theme_changed_signal.subscribe(self, lambda theme: self.change_settings(theme=theme.name))
-        self._tell_status()
-        self._watch_signals()
-        self.submit("draw", self.jobs.warm_up, self._warmed, "loading")
+        self._warming = self.submit("draw", self.jobs.warm_up, self._warmed, "starting…")
+        self.call_after_refresh(self.aside, news, self._tell_news)
 
     def _warmed(self, event: Event) -> None:
         if isinstance(event, e.Preparing):
-            self._engine_text = event.what + "…"
+            self._activity[self._warming] = event.what + "…"
         elif isinstance(event, e.Ready):
             self.heard_engine(event.engine)
         elif isinstance(event, e.Ended) and event.outcome == "failed":
             self._engine_text = "no engine"
-            self.notify(event.message, severity="error", timeout=20)
         self._tell_status()
 
-    def _watch_signals(self) -> None:
-        """Textual handles neither SIGTERM nor SIGHUP. A hang-up must not draw again: its terminal is gone."""
-        if threading.current_thread() is not threading.main_thread():
-            return
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._signalled, number)
+    def _tell_news(self, words: str | DigittyError) -> None:
+        if isinstance(words, str) and words and not self.training.busy:
+            self.notify(words, timeout=12, markup=False)
 
-    def _signalled(self, number: int) -> None:
-        if self._signal_set:
-            return
-        self._signal_set = True
+    def finish(self, seconds: float) -> bool:
+        """Saves what trains, within so many seconds; False where that did not suffice. For any thread."""
+        self._finishing = True
+        if not self.worker.close(seconds if self.training.saving() else 0.1) and self.training.saving():
+            return False
+        self.training.complete()
+        return True
 
-        def save_and_go() -> None:
-            self.worker.close(SIGNAL_DEADLINE)
-            if number == signal.SIGHUP:
-                os._exit(128 + number)
-            self.call_from_thread(self.exit, 128 + number)
-            self.worker.close(2)
-            threading.Event().wait(2)
-            os._exit(128 + number)  # the screen did not come down by itself
+    def patience(self) -> float:
+        """Seconds that the step under way may still take."""
+        return self.training.patience()
 
-        threading.Thread(target=save_and_go, daemon=True).start()
+    def saving(self) -> str:
+        return f"finishing the step and saving {self.training.run}…" if self.training.saving() else ""
 
     # --- jobs ---------------------------------------------------------------------------------------------------------
 
     def _from_engine(self, job: int, event: Event) -> None:
         """On the engine's thread."""
+        if self._finishing and isinstance(event, e.Ended) and event.outcome == "failed":
+            self.last_words.append(event.message)
         self.post_message(FromEngine(job, event))
 
     def submit(self, kind: Kind, start: Callable[[], Iterator[Event]], listener: Listener, activity: str) -> int:
@@ -136,6 +137,46 @@ class DigittyApp(App[int]):
         self._activity[number] = activity
         self._tell_status()
         return number
+
+    def beside(self, start: Callable[[], Iterator[Event | str]], listener: Callable[[Event | str], None], activity: str) -> None:
+        """A job that needs no engine, on a thread of its own; `listener` hears on this thread what it says, and last of all Ended."""
+        number = next(self._beside)
+        self._activity[number] = activity
+
+        def hear(said: Event | str) -> None:
+            if isinstance(said, e.Ended):
+                self._activity.pop(number)
+            self._tell_status()
+            listener(said)
+
+        def work() -> None:
+            try:
+                for said in start():
+                    self.call_later(hear, said)
+                self.call_later(hear, e.Ended("finished"))
+            except DigittyError as error:
+                self.call_later(hear, e.Ended("failed", str(error)))
+            except Exception as error:
+                log.exception("%s", activity)
+                self.call_later(hear, e.Ended("failed", f"{type(error).__name__}: {error}", unexpected=True))
+
+        threading.Thread(target=work, name=activity, daemon=True).start()
+        self._tell_status()
+
+    def aside(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        """Runs what may take a while on a thread of its own, and hands what it returns, or the DigittyError it raises, to `then` on this thread."""
+
+        def run() -> None:
+            try:
+                result = work()
+            except DigittyError as error:
+                result = error
+            except Exception as error:
+                log.exception("aside")
+                result = DigittyError(f"{type(error).__name__}: {error}")
+            self.call_later(then, result)
+
+        threading.Thread(target=run, name="aside", daemon=True).start()
 
     def draw(self, labels: Iterable[int | None], listener: Listener, seed: int, shared_noise: bool = False) -> int:
         """Queue a drawing with the shared settings."""
@@ -177,7 +218,7 @@ class DigittyApp(App[int]):
     def _tell_status(self) -> None:
         doing = list(dict.fromkeys(self._activity.values()))
         busy = " + ".join(doing) if doing else "idle"
-        self.status = f"{socket.gethostname().partition('.')[0][:12]} · {self._engine_text} · {self.settings.weights} · {busy}"
+        self.status = " · ".join(part for part in (host(), self._engine_text, self.settings.weights, busy) if part)
         if isinstance(self.screen, AppScreen) and self.screen.is_mounted:
             self.screen.show_status()
 
@@ -193,6 +234,11 @@ class DigittyApp(App[int]):
     def action_go(self, mode: str) -> None:
         if isinstance(self.screen, AppScreen):  # not from under a dialog
             self.switch_mode(mode)
+            self.call_later(self._arrive)
+
+    def _arrive(self) -> None:
+        if isinstance(self.screen, AppScreen) and self.screen.is_mounted:
+            self.screen.arrive()
 
     def action_help(self) -> None:
         from tui.screens.help import HelpScreen
@@ -220,14 +266,35 @@ class DigittyApp(App[int]):
         if isinstance(self.screen, AppScreen):
             self.push_screen(OptionsDialog(self.settings), chosen)
 
+    # --- runs ---------------------------------------------------------------------------------------------------------
+
     def training_runs(self) -> list[str]:
         """The runs that this process trains."""
-        return self._train_screen().own_runs() if self._screen_stacks.get("train") else []
+        return [self.training.run] if self.training.saving() and self.training.run else []
 
-    def _train_screen(self) -> TrainScreen:
-        screen = self._screen_stacks["train"][0]
-        assert isinstance(screen, TrainScreen)
-        return screen
+    def _train_screen(self) -> TrainScreen | None:
+        """None before it was first gone to."""
+        stack = self._screen_stacks.get("train")
+        screen = stack[0] if stack else None
+        return screen if isinstance(screen, TrainScreen) else None
+
+    def training_told(self) -> None:
+        """What this process trains has news."""
+        if screen := self._train_screen():
+            screen.look()
+
+    def show_run(self, name: str) -> None:
+        """On the Train screen, where that is open."""
+        if screen := self._train_screen():
+            screen.show_named(name)
+
+    def run_moved(self, old: str, new: str | None) -> None:
+        """A run was renamed, or deleted."""
+        name, colon, kind = self.settings.weights.partition(":")
+        if name == old:
+            self.change_settings(weights=f"{new}{colon}{kind}" if new else "shipped")
+        if screen := self._train_screen():
+            screen.moved(old, new)
 
     def action_copy_or_leave(self) -> None:
         focused = self.focused
@@ -239,22 +306,25 @@ class DigittyApp(App[int]):
             self.action_leave()
 
     def action_leave(self) -> None:
-        """Quit; ask first when a run would stop."""
-        running = self.training_runs()
-        if not running:
+        """Quit; ask first what becomes of a run that trains here. A second time means: save it and leave."""
+        training = self.training
+        if not training.saving() or training.leaving_alone or self.screen is self._leave_question:
             self.exit(0)
             return
-        from tui.screens.confirm import Confirm
+        choices = [Choice("stop", "save it and leave; c goes on with it another time", ("s", "y", "q"))]
+        if not training.full:
+            choices.append(Choice("keep", "leave, but let it train on in a process of its own", ("d", "k")))
 
-        if isinstance(self.screen, Confirm):
-            self.exit(0)  # a second time means it
-            return
-
-        def answered(leave: bool | None) -> None:
-            if leave:
+        def answered(answer: str | None) -> None:
+            if answer == "stop":
                 self.exit(0)
+            elif answer == "keep" and training.saving():
+                training.hand_over(leave_after=True)
+                self.notify(f"leaving as soon as {training.run} is handed over; q leaves at once")
+                self.training_told()
 
-        self.push_screen(Confirm(f"{running[0]} is training. Leave? It is saved and can go on later."), answered)
+        self._leave_question = Question(f"{training.run} is training. Leave?", choices, escape="stay", safe=-1)
+        self.push_screen(self._leave_question, answered)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         yield from super().get_system_commands(screen)

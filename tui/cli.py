@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, Literal
 
 import click
 
@@ -23,11 +23,15 @@ from engine import cli as engine_cli
 from engine import config as c
 from engine import events as e
 from engine import images, paths
-from engine.cli import ProgressLine, Stopped, device_options, sample_config, sampling_options, stoppable
+from engine.cli import device_options, sample_config, sampling_options
 from engine.errors import InputError, SettingError, StorageError
 from engine.jobs import DrawRequest, Jobs
+from engine.leaving import DEADLINE, stoppable
 from engine.prompt import parse
+from engine.telling import ProgressLine
 from tui import terminal as term
+from tui.display import Display
+from tui.leaving import NOT_SAVED, Leaving
 
 SHOWN = 64
 """Digits that `generate` draws in the terminal; more are only written."""
@@ -67,22 +71,29 @@ def open_screen(device: c.Device, precision: c.Precision, color: str) -> int:
         raise InputError("TERM=dumb can't show the screen; use: digitty generate seven")
     terminal = term.detect(os.environ, color)
     term.apply(terminal, os.environ)
-    with _log_instead_of_screen() as screen:
+    with _log_instead_of_screen() as display, Leaving(display) as leaving:
         from tui.app import DigittyApp
 
         app = DigittyApp(Jobs(device, precision), terminal)
-        code = app.run()
-        if not app.worker.close(0.5):
-            click.echo("finishing the step and saving the run…", file=screen)
-            if not app.worker.close(60):
-                os._exit(1)
-    return code or app.return_code or 0
+        leaving.work = app
+        code = app.run() or app.return_code or 0
+        if not app.finish(0.5):
+            display.say(app.saving())
+            if not app.finish(DEADLINE + app.patience()):
+                display.say(NOT_SAVED)
+                code = 1
+        for word in app.last_words:
+            display.say(word)
+    if not app.worker.close(0):
+        os._exit(code)  # amid an import, or a step that leaves nothing to save: that can't be taken down in order
+    return code
 
 
 @contextmanager
-def _log_instead_of_screen() -> Iterator[TextIO]:
+def _log_instead_of_screen() -> Iterator[Display]:
     """What libraries write to standard error goes to the log; Textual, which draws on it, keeps the terminal, which is given."""
-    screen = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
+    screen = os.dup(2)
+    display = Display(screen)
     try:
         log = os.open(paths.made(paths.log_dir()) / "digitty.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     except (OSError, StorageError):
@@ -91,13 +102,15 @@ def _log_instead_of_screen() -> Iterator[TextIO]:
     os.dup2(log, 2)
     os.close(log)
     before = sys.__stderr__
-    setattr(sys, "__stderr__", screen)  # noqa: B010  (typed as final)
+    setattr(sys, "__stderr__", display)  # noqa: B010  (typed as final)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(process)d %(name)s %(message)s")
     try:
-        yield screen
+        yield display
     finally:
-        screen.flush()
-        os.dup2(screen.fileno(), 2)
+        display.flush()
+        display.close()
+        os.dup2(screen, 2)
+        os.close(screen)
         setattr(sys, "__stderr__", before)  # noqa: B010
 
 
@@ -158,14 +171,16 @@ def _drawn(request: DrawRequest, device: c.Device, precision: c.Precision) -> e.
     """The finished drawing, with progress on standard error."""
     bar = ProgressLine()
     done: e.DrawDone | None = None
-    with stoppable() as stopped, closing(Jobs(device, precision).draw(request)) as job:
+    with stoppable() as leave, closing(Jobs(device, precision).draw(request)) as job:
         for event in job:
-            if number := stopped():
+            if leave.number:
                 bar.clear()
-                raise Stopped(number)
+            leave.check()
             if isinstance(event, e.Preparing):
                 bar.show(event.what)
-            elif isinstance(event, e.Frame):
+                continue
+            leave.begin()
+            if isinstance(event, e.Frame):
                 bar.show(f"step {event.step}/{event.steps}  {event.steps_per_s:.0f} steps/s", event.step / event.steps)
             elif isinstance(event, e.DrawDone):
                 done = event
@@ -255,7 +270,7 @@ def _terminal_words(env: Mapping[str, str], color: str) -> str:
 
 def main() -> None:
     """The entry point of the `digitty` command."""
-    sys.exit(engine_cli.run(digitty))
+    engine_cli.leave(engine_cli.run(digitty))
 
 
 if __name__ == "__main__":

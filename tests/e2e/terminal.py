@@ -6,6 +6,8 @@ import contextlib
 import fcntl
 import os
 import pty
+import re
+import select
 import signal
 import struct
 import subprocess
@@ -54,9 +56,9 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 
 class Terminal:
-    """`digitty` and its arguments in a terminal of this size."""
+    """`digitty` and its arguments in a terminal of this size; `patch` is Python that runs before it, in the same process."""
 
-    def __init__(self, arguments: list[str], env: Mapping[str, str], cwd: Path, columns: int = 80, lines: int = 24) -> None:
+    def __init__(self, arguments: list[str], env: Mapping[str, str], cwd: Path, columns: int = 80, lines: int = 24, patch: str | None = None) -> None:
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         self._lock = threading.Lock()
@@ -66,8 +68,10 @@ class Terminal:
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.settings_before = termios.tcgetattr(self._slave)
         ends = {"stdin": self._slave, "stdout": self._slave, "stderr": self._slave}
-        command = [sys.executable, "-m", "tui.cli", *arguments]
+        start = ["-m", "tui.cli"] if patch is None else ["-c", f"{patch}\nfrom tui.cli import main\nmain()"]
+        command = [sys.executable, *start, *arguments]
         self.process = subprocess.Popen(command, env=env, cwd=cwd, start_new_session=True, preexec_fn=_take_terminal, **ends)
+        self._enough, self._say_enough = os.pipe()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -78,13 +82,41 @@ class Terminal:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
-        os.close(self._slave)  # the reader then comes to an end
+        self.hang_up()
+        for fd in (self._slave, self._enough, self._say_enough):
+            os.close(fd)
+
+    def hang_up(self) -> None:
+        """Closes the terminal, as a window that is closed or a connection that is lost."""
+        if self._reader.is_alive():
+            self.look_away()
+        if self._master >= 0:
+            os.close(self._master)
+            self._master = -1
+
+    def look_away(self) -> None:
+        """Takes nothing more of what is sent, as a connection that hangs."""
+        os.write(self._say_enough, b"\0")
         self._reader.join(10)
-        os.close(self._master)
+
+    def takes(self) -> bool:
+        """Whether there is room for more to be sent."""
+        return bool(select.select([], [self._slave], [], 0)[1])
+
+    def look_back(self) -> bytes:
+        """What had been sent and not been taken."""
+        taken = b""
+        while select.select([self._master], [], [], 0.2)[0]:
+            try:
+                taken += os.read(self._master, 65536)
+            except OSError:
+                break
+        return taken
 
     def _read(self) -> None:
         with contextlib.suppress(OSError):
-            while data := os.read(self._master, 65536):
+            while self._enough not in select.select([self._master, self._enough], [], [])[0]:
+                data = os.read(self._master, 65536)
                 with self._lock:
                     self.sent += data
                     self._stream.feed(data)
@@ -135,11 +167,12 @@ class Terminal:
         return b"".join(bytes(pair[half] for pair in row) for row in pairs for half in (0, 1))
 
     def restored(self) -> bool:
-        """Alternate screen and mouse left, cursor shown, line settings as before."""
-        left = all(
-            self.sent.rfind(off) > self.sent.rfind(on)
-            for off, on in ((b"\x1b[?1049l", b"\x1b[?1049h"), (b"\x1b[?25h", b"\x1b[?25l"), (b"\x1b[?1000l", b"\x1b[?1000h"))
-        )
+        """Every mode that was switched on is off again, the cursor is shown, lines wrap, and the line settings are as before."""
+        with self._lock:
+            sent = self.sent
+        on = [*set(re.findall(rb"\x1b\[\?(\d+)h", sent)) - {b"25", b"7"}]
+        left = all(sent.rfind(b"\x1b[?%bl" % mode) > sent.rfind(b"\x1b[?%bh" % mode) for mode in on)
+        left &= all(sent.rfind(b"\x1b[?%bh" % mode) >= sent.rfind(b"\x1b[?%bl" % mode) for mode in (b"25", b"7"))
         return left and termios.tcgetattr(self._slave) == self.settings_before
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 import time
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 from terminal import Terminal, environment
 
-from engine import runs
+from engine import control, runs
 
 pytestmark = pytest.mark.slow
 
@@ -91,27 +90,194 @@ def test_a_run_is_trained_stopped_and_draws(tiny_home: Path, tmp_path: Path) -> 
         assert terminal.restored()
 
 
-def test_sigterm_while_training_saves_the_run(tiny_home: Path, tmp_path: Path) -> None:
+def test_a_closed_terminal_while_training_saves_the_run(tiny_home: Path, tmp_path: Path) -> None:
     with Terminal(["--precision", "fp32"], environment(tiny_home), tmp_path) as terminal:
         train(terminal, "400")
         terminal.until(lambda: re.search(r"step [1-9]\d*/400", terminal.text))
-        terminal.process.send_signal(signal.SIGTERM)
-        assert terminal.left() == 128 + signal.SIGTERM
-        assert terminal.restored()
+        terminal.hang_up()
+        assert terminal.left() == 128 + signal.SIGHUP
     run = runs.find("quick-1")
     assert run.state() == "stopped"
     assert run.states()[-1][0] == run.step() > 0
 
 
-def test_a_hang_up_while_drawing_ends_the_process(tiny_home: Path, tiny_weights: Path, tmp_path: Path) -> None:
-    long = {"weights": str(tiny_weights), "sample": {"sampler": "ddpm", "steps": 1000}}
-    (tiny_home / "config" / "settings.json").write_text(json.dumps(long))
+def test_a_run_is_left_to_a_process_of_its_own(tiny_home: Path, tmp_path: Path) -> None:
+    """Trained here, handed over on quitting, seen again in another terminal, and stopped from there."""
     with Terminal(["--precision", "fp32"], environment(tiny_home), tmp_path) as terminal:
+        train(terminal, "400")
+        terminal.until(lambda: re.search(r"step [1-9]\d*/400", terminal.text))
+        terminal.press("q")
+        terminal.sees("Leave?", "process of its own")
+        terminal.press("d")
+        assert terminal.left(120) == 0
+        assert terminal.restored()
+        assert "quick-1 trains on in a process of its own" in terminal.text
+    run = runs.find("quick-1")
+    try:
+        saved = run.states()[-1][0]
+        with Terminal(["--precision", "fp32"], environment(tiny_home), tmp_path) as terminal:
+            terminal.sees("quick-1 trains on")
+            terminal.press("f5")
+            terminal.sees("quick-1", f"(pid {run.owner()['pid']})", "/400")
+            terminal.until(lambda: (step := re.search(r"step (\d+)/400", terminal.text)) and int(step[1]) > saved)
+            terminal.press("x")
+            terminal.sees("quick-1  stopped", "c continue")
+            terminal.press("q")
+            assert terminal.left() == 0
+        assert run.state() == "stopped"
+        assert run.states()[-1][0] == run.step() > saved
+    finally:
+        control.ask(run.control_path, "stop")
+
+
+# --- death by signals and hang-ups: the screen is real, the engine is not -----------------------------------------------
+
+HOWS = {
+    "SIGTERM": signal.SIGTERM,
+    "SIGINT": signal.SIGINT,
+    "SIGHUP": signal.SIGHUP,
+    "closed": signal.SIGHUP,
+    "closed, SIGHUP ignored": signal.SIGHUP,
+}
+MOUNTING = """
+import time
+from textual.drivers.linux_driver import LinuxDriver
+start = LinuxDriver.start_application_mode
+LinuxDriver.start_application_mode = lambda driver: (start(driver), time.sleep(60))
+"""
+"""The terminal is Textual's already, and nothing of the application is mounted yet."""
+HANGING = """
+import fakes, time, tui.leaving
+from tui.training import Training
+fakes.save = lambda writer, step: time.sleep(3600)
+tui.leaving.DEADLINE, Training.patience = 0.5, lambda training: 0.0
+"""
+
+
+def faked(jobs: str = "", more: str = "") -> str:
+    """The command with fake jobs."""
+    fakes = str(Path(__file__).parents[1] / "tui")
+    return "\n".join(
+        [
+            f"import sys; sys.path.insert(0, {fakes!r})",
+            "import tui.cli",
+            "from fakes import FakeJobs",
+            f"tui.cli.Jobs = lambda *_: FakeJobs({jobs})",
+            more,
+        ]
+    )
+
+
+def begin(terminal: Terminal, phase: str) -> None:
+    """Until what `phase` says is under way."""
+    if phase == "mounting":
+        terminal.until(lambda: b"\x1b[?2004h" in terminal.sent)
+        return
+    terminal.sees("Type a digit")
+    if phase == "loading":
+        terminal.sees("loading torch")
+        return
+    terminal.sees("cpu fp32")
+    if phase == "drawing":
+        terminal.type("seven\r")
+        terminal.sees("step 2/10")
+    else:
+        terminal.press("f5")
+        terminal.sees("No run yet")
+        terminal.press("n")
+        terminal.sees("preset", "Start")
+        terminal.press("enter")
+        terminal.sees("seed-1", "step 6/")
+
+
+def pending(pid: int) -> bool:
+    """Whether a signal has not been delivered yet."""
+    return any(int(line.split()[1], 16) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(("SigPnd", "ShdPnd")))
+
+
+def end(terminal: Terminal, how: str) -> int:
+    """The exit code. Where there still is a terminal, it must be as it was."""
+    if how.startswith("closed"):
+        terminal.hang_up()
+        return terminal.left(20)
+    terminal.process.send_signal(HOWS[how])
+    code = terminal.left(20)
+    assert terminal.restored()
+    assert b"Traceback" not in terminal.sent
+    return code
+
+
+@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("phase", ["mounting", "loading", "drawing", "training"])
+def test_it_leaves_in_order_however_it_is_asked_to(warm_home: Path, tmp_path: Path, phase: str, how: str) -> None:
+    more = "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n" if "ignored" in how else ""
+    more += {"mounting": MOUNTING, "loading": "import fakes, threading\nfakes.ready = threading.Event\n"}.get(phase, "")
+    with Terminal([], environment(warm_home), tmp_path, patch=faked("draw_holds_at=2, train_holds_at=6", more)) as terminal:
+        begin(terminal, phase)
+        assert end(terminal, how) == 128 + HOWS[how]
+    if phase == "training":
+        run = runs.find("seed-1")
+        assert (run.state(), run.states()[-1][0]) == ("stopped", 6)
+
+
+def test_quitting_does_not_wait_for_an_import(warm_home: Path, tmp_path: Path) -> None:
+    more = "import time\nFakeJobs.warm_up = lambda jobs: time.sleep(3600)\n"
+    with Terminal([], environment(warm_home), tmp_path, patch=faked(more=more)) as terminal:
         terminal.sees("Type a digit")
+        terminal.type("quit\r")
+        assert terminal.left(20) == 0
+        assert terminal.restored()
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGINT"])
+def test_what_could_not_be_saved_is_said(warm_home: Path, tmp_path: Path, how: str) -> None:
+    more = (
+        "import fakes\nfrom engine.errors import StorageError\n"
+        'def save(writer, step): raise StorageError("can\'t write state.pt: No space left on device")\nfakes.save = save\n'
+    )
+    with Terminal([], environment(warm_home), tmp_path, patch=faked("train_holds_at=6, steps_per_epoch=8", more)) as terminal:
+        begin(terminal, "training")
+        assert end(terminal, how) == 128 + HOWS[how]
+        terminal.sees("saving seed-1", "can't write state.pt: No space left on device")
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "closed"])
+def test_a_save_that_hangs_is_not_waited_for_beyond_the_deadline(warm_home: Path, tmp_path: Path, how: str) -> None:
+    with Terminal([], environment(warm_home), tmp_path, patch=faked("train_holds_at=6, steps_per_epoch=8", HANGING)) as terminal:
+        begin(terminal, "training")
+        assert end(terminal, how) == 128 + HOWS[how]
+        if how == "SIGTERM":
+            terminal.sees("saving seed-1", "the disk does not answer; leaving without saving")
+
+
+def test_a_second_ctrl_c_does_not_wait_for_the_save(warm_home: Path, tmp_path: Path) -> None:
+    more = HANGING.replace("0.5", "3600.0")
+    with Terminal([], environment(warm_home), tmp_path, patch=faked("train_holds_at=6, steps_per_epoch=8", more)) as terminal:
+        begin(terminal, "training")
+        terminal.process.send_signal(signal.SIGINT)
+        terminal.sees("saving seed-1")
+        terminal.process.send_signal(signal.SIGHUP)  # the shell and the kernel both hang up when a window is closed: that is not impatience
+        terminal.until(lambda: not pending(terminal.process.pid))
+        assert terminal.process.poll() is None
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.left(20) == 128 + signal.SIGINT
+        assert terminal.restored()
+
+
+def test_a_terminal_that_takes_nothing_does_not_keep_it(warm_home: Path, tmp_path: Path) -> None:
+    """As over a connection that hangs: the screen waits to be drawn, the run is saved all the same."""
+    more = "FakeJobs._frame = lambda jobs, recipe, share: __import__('fakes').Images(__import__('os').urandom(784 * 64), 64)\n"
+    with Terminal([], environment(warm_home), tmp_path, 200, 60, patch=faked("train_holds_at=6, pace=0.01", more)) as terminal:
+        begin(terminal, "training")
+        terminal.look_away()
+        terminal.press("f2")
         terminal.type("64 sevens\r")
-        terminal.until(lambda: re.search(r"step [1-9]\d*/1000", terminal.text))
-        terminal.process.send_signal(signal.SIGHUP)
-        assert terminal.left() == 128 + signal.SIGHUP
+        terminal.until(lambda: not terminal.takes())
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.left(20) == 128 + signal.SIGTERM
+        assert b"\x1b[?1049l" in terminal.look_back()
+    run = runs.find("seed-1")
+    assert (run.state(), run.states()[-1][0]) == ("stopped", 6)
 
 
 def test_a_dumb_terminal_gets_a_line(home: Path, tmp_path: Path) -> None:

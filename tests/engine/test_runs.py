@@ -1,21 +1,26 @@
-"""A run directory: names, one writer, torn tails, followers, and what a run says of itself."""
+"""A run directory: names, one writer, lines that wait for room, and what a run says of itself."""
 
 from __future__ import annotations
 
-import json
+import os
+import socket
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import paths, runs
 from engine.config import PRESETS, TrainConfig
 from engine.errors import CheckpointError, RunError, StorageError
 from engine.events import Engine
-from engine.runs import Metrics, Run
+from engine.files import read_sealed, write_sealed
+from engine.metrics import Follower, line
+from engine.runs import Run
 
 ROOT = Path(__file__).parents[2]
 ENGINE = Engine("cpu", "bf16", "channels_last")
@@ -103,22 +108,40 @@ def test_a_name_that_passes_is_one_folder(name: str) -> None:
 
 
 def test_the_one_written_last_comes_first() -> None:
-    import os
-
     for age, name in ((30, "old"), (10, "new"), (20, "middle")):
         path = runs.create(name, TrainConfig(), ENGINE).path / "config.json"
         os.utime(path, (1e9 - age, 1e9 - age))
     assert [run.name for run in runs.all_runs()] == ["new", "middle", "old"]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", "3", '{"format": "other"}', '{"format": "digitty-run", "version": 1}', '{"format": "digitty-run", "version": 99}']
-)
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "[" * 100_000, '{"format": "digitty-run", "version": 2}', '{"sha256": "00"}'])
 def test_a_config_that_can_not_be_read(run: Run, text: str) -> None:
     (run.path / "config.json").write_text(text)
     with pytest.raises(RunError, match=r"config\.json"):
         run.config()
     assert runs.all_runs() == [run]  # still listed
+
+
+@pytest.mark.parametrize("change", [{"format": "other"}, {"version": 99}, {"engine": {"device": 1}}, {"config": {"epochs": 0}}, {"created": None}])
+def test_a_config_of_something_else_is_not_read_though_its_digest_is_right(run: Run, change: dict[str, object]) -> None:
+    path = run.path / "config.json"
+    write_sealed(path, {**read_sealed(path), **change})
+    with pytest.raises(RunError, match=r"config\.json"):
+        run.config()
+
+
+def test_a_config_changed_by_hand_says_so(run: Run) -> None:
+    path = run.path / "config.json"
+    path.write_text(path.read_text().replace('"epochs": 2', '"epochs": 3'))
+    with pytest.raises(RunError, match="damaged or changed by hand"):
+        run.config()
+
+
+def test_a_run_that_is_described_again_stays_as_old(run: Run) -> None:
+    created = run.created()
+    longer = replace(PRESETS["quick"], epochs=7)
+    runs.describe(run, longer, ENGINE)
+    assert (run.config(), run.created()) == (longer, created)
 
 
 def test_no_folder_for_runs(home: Path) -> None:
@@ -132,10 +155,19 @@ def test_a_run_that_could_not_be_made_leaves_its_name_free(monkeypatch: pytest.M
         raise StorageError("no room")
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "write_text", no_room)
+        patch.setattr(runs, "write_sealed", no_room)
         with pytest.raises(StorageError):
             runs.create("one", TrainConfig(), ENGINE)
     runs.create("one", TrainConfig(), ENGINE)
+
+
+def test_a_run_whose_maker_died_leaves_its_name_free_but_not_at_once(run: Run) -> None:
+    (run.path / "config.json").unlink()
+    assert runs.taken("one"), "another process may be making it just now"
+    os.utime(run.path, (0, 0))
+    assert not runs.taken("one")
+    assert runs.create("one", TrainConfig(), ENGINE).config() == TrainConfig()
+    assert runs.taken("one")
 
 
 # --- one writer -------------------------------------------------------------------------------------------------------
@@ -172,7 +204,7 @@ def test_a_killed_writer_holds_no_lock(run: Run) -> None:
     assert run.state() == "finished"
 
 
-@pytest.mark.parametrize("event", ["finished", "stopped", "diverged"])
+@pytest.mark.parametrize("event", runs.ENDS)
 def test_a_run_says_how_it_ended(run: Run, event: str) -> None:
     with runs.writing(run) as writer:
         writer.event("started", 0)
@@ -185,54 +217,57 @@ def test_a_run_says_how_it_ended(run: Run, event: str) -> None:
     assert run.state() == "crashed"
 
 
+def test_a_run_that_waits_says_so(run: Run) -> None:
+    with runs.writing(run) as writer:
+        writer.event("paused", 3)
+        assert run.state() == "paused"
+        writer.event("resumed", 3)
+        assert run.state() == "running"
+        writer.event("paused", 5)
+    assert run.state() == "crashed", "paused for ever: its process is gone"
+
+
+def test_a_writer_on_another_machine_is_believed_while_it_gives_signs_of_life(run: Run) -> None:
+    """Where locks don't reach across machines."""
+    with runs.writing(run) as writer:
+        writer.event("started", 0)
+    write_sealed(run.path / "owner.json", {"host": "elsewhere", "pid": 1, "started": time.time()})
+    assert run.state() == "running on elsewhere"
+    with pytest.raises(RunError, match="on elsewhere"), runs.writing(run):
+        pass
+    os.utime(run.path / "owner.json", (time.time() - runs.SILENT - 1,) * 2)
+    assert run.state() == "crashed"
+    with runs.writing(run):
+        assert run.owner()["host"] == socket.gethostname()
+
+
+def test_a_writer_on_another_machine_that_left_in_order_is_not_waited_for(run: Run) -> None:
+    with runs.writing(run) as writer:
+        writer.event("stopped", 0)
+    write_sealed(run.path / "owner.json", {"host": "elsewhere", "pid": 1, "started": time.time()})
+    assert run.state() == "stopped"
+
+
+def test_a_sign_of_life_is_given_now_and_then(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = run.path / "owner.json"
+    with runs.writing(run) as writer:
+        os.utime(owner, (0, 0))
+        writer.beat()
+        assert owner.stat().st_mtime == 0
+        monkeypatch.setattr(runs, "BEAT", 0.0)
+        writer.beat()
+        assert time.time() - owner.stat().st_mtime < 60
+
+
 # --- metrics ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_torn_tail_is_cut_before_more_is_written(run: Run) -> None:
-    run.metrics_path.write_bytes(b'{"step":1,"loss":0.5}\n{"step":2,"lo')
+    run.metrics_path.write_bytes(line({"step": 1, "loss": 0.5}) + line({"step": 2, "loss": 0.75})[:-9])
     with runs.writing(run) as writer:
         writer.log({"step": 2, "loss": 0.25})
         writer.flush()
-    assert [record["loss"] for record in Metrics(run.metrics_path).new()] == [0.5, 0.25]
-
-
-@given(whole=st.integers(0, 3), torn=st.integers(0, 200_000))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_tail_of_any_length_is_cut(tmp_path: Path, whole: int, torn: int) -> None:
-    path = tmp_path / "metrics"
-    lines = b"".join(b'{"step":%d,"pad":"%s"}\n' % (i, b"p" * 40_000) for i in range(whole))
-    path.write_bytes(lines + b"x" * torn)
-    runs._cut_torn_tail(path)
-    assert path.read_bytes() == lines
-
-
-def test_a_follower_sees_each_line_once_and_no_torn_one(run: Run) -> None:
-    follower = Metrics(run.metrics_path)
-    assert list(follower.new()) == []  # nothing there yet
-    seen = []
-    stream = b"".join(json.dumps({"step": i, "loss": i / 7}).encode() + b"\n" for i in range(50))
-    with run.metrics_path.open("ab", buffering=0) as file:
-        for at in range(0, len(stream), 13):
-            file.write(stream[at : at + 13])
-            seen += [record["step"] for record in follower.new()]
-    assert seen == list(range(50))
-    assert list(follower.new()) == []
-
-
-def test_a_line_that_is_none_is_passed_over(run: Run) -> None:
-    run.metrics_path.write_bytes(b'rubbish\n{"step":1}\n\xff\xfe\n[1]\n{"step":"2"}\n{"loss":3}\n\n{"step":4}\n')
-    assert [record["step"] for record in Metrics(run.metrics_path).new()] == [1, 4]
-
-
-@given(st.lists(st.integers(1, 90_000), max_size=6), st.integers(0, 20_000))
-@example([], 1)
-@example([3], 20_000)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_backwards_is_forwards_reversed(tmp_path: Path, sizes: list[int], torn: int) -> None:
-    path = tmp_path / "metrics"
-    lines = [b"%d" % i * size for i, size in enumerate(sizes)]
-    path.write_bytes(b"".join(line + b"\n" for line in lines) + b"torn" * torn)
-    assert [line for line in runs._lines_backwards(path) if line] == lines[::-1]
+    assert [record["loss"] for record in Follower(run.metrics_path).new()] == [0.5, 0.25]
 
 
 def test_the_last_record_of_a_kind(run: Run) -> None:
@@ -248,15 +283,30 @@ def test_the_last_record_of_a_kind(run: Run) -> None:
     assert run.last(lambda record: "average" in record) is None
 
 
-def test_a_line_waits_for_room(run: Run) -> None:
+def test_a_line_waits_for_room_and_an_event_is_said_again(run: Run) -> None:
     with runs.writing(run) as writer:
         writer.log({"step": 1, "loss": 0.5})
         run.metrics_path.mkdir()
         with pytest.raises(StorageError):
             writer.flush()
+        with pytest.raises(StorageError):
+            writer.event("saved", 1)
         run.metrics_path.rmdir()
         writer.event("stopped", 1)
-    assert [record.get("loss") for record in Metrics(run.metrics_path).new()] == [0.5, None]
+    assert [record.get("event") for record in Follower(run.metrics_path).new()] == [None, "stopped"]
+
+
+def test_lines_that_wait_are_not_kept_without_end(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "UNWRITTEN", 3)
+    with runs.writing(run) as writer:
+        run.metrics_path.mkdir()
+        for step in range(1, 10):
+            writer.log({"step": step, "loss": 0.5})
+            with pytest.raises(StorageError):
+                writer.flush()
+        run.metrics_path.rmdir()
+        writer.flush()
+    assert [record["step"] for record in Follower(run.metrics_path).new()] == [7, 8, 9]
 
 
 # --- checkpoints ------------------------------------------------------------------------------------------------------
@@ -268,10 +318,72 @@ def test_states_are_numbered_not_sorted_by_name_and_pruned(run: Run) -> None:
     with runs.writing(run) as writer:
         for step in (469, 10_000_000, 9_999_999):
             writer.state_path(step).touch()
-        for stray in (".state-0000001.pt.abc.part", "best.safetensors", "state-x.pt", "notes.txt"):
+        for stray in ("best.safetensors", "state-x.pt", "notes.txt"):
             (run.path / "checkpoints" / stray).touch()
         assert [step for step, _ in run.states()] == [469, 9_999_999, 10_000_000]
         writer.prune()
     assert runs.latest_state(run) == run.path / "checkpoints" / "state-10000000.pt"
     left = {path.name for path in (run.path / "checkpoints").iterdir()}
     assert left == {"state-9999999.pt", "state-10000000.pt", "best.safetensors", "state-x.pt", "notes.txt"}
+
+
+def test_what_a_killed_writer_left_half_done_is_removed_by_the_next(run: Run) -> None:
+    for part in ("checkpoints/.state-0000001.pt.abc.part", "samples/.step-0000001.png.abc.part", ".config.json.abc.part"):
+        (run.path / part).touch()
+    wish = run.path / ".control.json.abc.part"
+    wish.touch()  # somebody may be about to ask for something
+    with runs.writing(run):
+        assert list(run.path.rglob("*.part")) == [wish]
+
+
+# --- deleting and renaming --------------------------------------------------------------------------------------------
+
+
+def test_a_deleted_run_is_gone_and_its_name_free(run: Run) -> None:
+    runs.create("two", TrainConfig(), ENGINE)
+    with runs.writing(run) as writer:
+        writer.state_path(1).write_bytes(b"state")
+    runs.delete(run)
+    assert [other.name for other in runs.all_runs()] == ["two"]
+    assert os.listdir(paths.runs_dir()) == ["two"]
+    assert not runs.taken("one")
+
+
+def test_a_run_that_can_not_be_removed_whole_is_out_of_sight(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A killed `delete`, or a folder that refuses."""
+    monkeypatch.setattr(runs.shutil, "rmtree", lambda *_, **__: None)
+    runs.delete(run)
+    assert runs.all_runs() == []
+    assert not runs.taken("one")
+
+
+def test_a_renamed_run_is_the_same_run(run: Run) -> None:
+    with runs.writing(run) as writer:
+        writer.event("stopped", 3)
+    renamed = runs.rename(run, "two")
+    assert runs.all_runs() == [renamed]
+    assert (renamed.name, renamed.config(), renamed.state()) == ("two", PRESETS["quick"], "stopped")
+
+
+@pytest.mark.parametrize("name", ["two", "one", "../x", ""])
+def test_a_name_that_is_taken_or_none_changes_nothing(run: Run, name: str) -> None:
+    two = runs.create("two", TrainConfig(), ENGINE)
+    with pytest.raises(RunError):
+        runs.rename(run, name)
+    assert {r.name: r.config() for r in runs.all_runs()} == {"one": PRESETS["quick"], "two": TrainConfig()}
+    assert two.created()
+
+
+def test_a_run_that_trains_can_be_neither_deleted_nor_renamed(run: Run) -> None:
+    with runs.writing(run):
+        for change in (runs.delete, lambda run: runs.rename(run, "two")):
+            with pytest.raises(RunError, match="being trained"):
+                change(run)
+        assert runs.all_runs() == [run]
+
+
+def test_what_a_run_weighs(run: Run) -> None:
+    empty = run.size()
+    (run.path / "samples" / "step-0000001.png").write_bytes(b"x" * 1000)
+    assert run.size() == empty + 1000
+    assert empty == (run.path / "config.json").stat().st_size

@@ -6,25 +6,28 @@ import math
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from engine import checkpoint, runs, training
+from engine import checkpoint, runs, session
 from engine.config import ModelConfig, TrainConfig
 from engine.errors import CheckpointError, DivergedError, RunError, StorageError
-from engine.events import EpochDone, Event, Preparing, Preview, Saved, Tick, TrainDone, TrainStarted, TrainStep
+from engine.events import EpochDone, Event, Notice, Preparing, Preview, Saved, Tick, TrainDone, TrainStarted, TrainStep
 from engine.images import load_strip
 from engine.jobs import Jobs, TrainRequest
-from engine.runs import Metrics, Run
+from engine.metrics import Follower
+from engine.runs import Run
 from engine.trainer import Trainer
 
 
 @pytest.fixture(autouse=True)
-def every_step_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "READ_EVERY", 0.0)
+def every_step_is_read(at_hand: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "READ_EVERY", 0.0)
+    monkeypatch.setattr(session, "SAVE_SHARE", math.inf)  # every epoch is saved, however short
 
 
 def until(events: Iterator[Event], kind: type[Event], step: int) -> None:
@@ -35,9 +38,13 @@ def until(events: Iterator[Event], kind: type[Event], step: int) -> None:
     raise AssertionError(f"no {kind.__name__} at step {step}")
 
 
+def records(run: Run) -> list[dict[str, Any]]:
+    return list(Follower(run.metrics_path).new())
+
+
 def logged(run: Run, *wanted: str) -> list[tuple[Any, ...]]:
     """These fields of every metrics line that has them all."""
-    return [tuple(record[w] for w in wanted) for record in Metrics(run.metrics_path).new() if all(w in record for w in wanted)]
+    return [tuple(record[w] for w in wanted) for record in records(run) if all(w in record for w in wanted)]
 
 
 def final_state(run: Run) -> dict[str, Any]:
@@ -80,6 +87,25 @@ def test_events_in_order_and_files_in_place(jobs: Jobs, tiny: TrainConfig) -> No
     assert (best.kind, best.run) == ("best", "r")
     state = final_state(run)
     assert (state["step"], state["best"]) == (8, pytest.approx(min(averages)))
+
+
+@pytest.mark.parametrize("share", [math.inf, 1e-9])
+def test_epochs_too_short_to_be_worth_a_save(jobs: Jobs, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch, share: float) -> None:
+    """The run's end is saved in any case, and so is the first epoch's, as nobody knows yet what saving costs."""
+    monkeypatch.setattr(session, "SAVE_SHARE", share)
+    list(jobs.train(TrainRequest(replace(tiny, epochs=4), run="r")))
+    saved = [step for step, event in logged(runs.find("r"), "step", "event") if event == "saved"]
+    assert saved == ([4, 8, 12, 16] if share == math.inf else [4, 16])
+
+
+@pytest.mark.parametrize("kind", [TrainStep, EpochDone, Saved])
+def test_leaving_at_the_end_of_the_best_epoch_keeps_its_weights(jobs: Jobs, tiny: TrainConfig, kind: type[Event]) -> None:
+    list(jobs.train(TrainRequest(replace(tiny, epochs=1, lr_schedule="constant"), run="whole")))
+    with closing(jobs.train(TrainRequest(replace(tiny, lr_schedule="constant"), run="left"))) as events:
+        until(events, kind, 4)
+    assert logged(runs.find("left"), "epoch", "best") == [(1, True)]
+    best = checkpoint.load_weights(runs.find("left").best_path)
+    assert same(best.tensors, checkpoint.load_weights(runs.find("whole").best_path).tensors)
 
 
 @pytest.mark.parametrize("times", [[3], [4], [1, 2, 6]], ids=["mid-epoch", "epoch's end", "again and again"])
@@ -132,7 +158,7 @@ def test_a_fault_saves_nothing(jobs: Jobs, tiny: TrainConfig, monkeypatch: pytes
     with pytest.raises(ValueError, match="a fault"):
         list(jobs.train(TrainRequest(tiny, run="r")))
     run = runs.find("r")
-    assert (run.state(), [step for step, _ in run.states()], run.running()) == ("crashed", [4], False)
+    assert (run.state(), [step for step, _ in run.states()], run.running()) == ("failed", [4], False)
 
 
 def test_steps_end_a_run_within_an_epoch(jobs: Jobs, tiny: TrainConfig) -> None:
@@ -147,8 +173,7 @@ def test_steps_end_a_run_within_an_epoch(jobs: Jobs, tiny: TrainConfig) -> None:
 
 def test_what_can_not_be_resumed(jobs: Jobs, tiny: TrainConfig) -> None:
     list(jobs.train(TrainRequest(tiny, run="done")))
-    before = Metrics(runs.find("done").metrics_path)
-    told = list(before.new())
+    told = records(runs.find("done"))
     with pytest.raises(RunError, match="no run other"):
         list(jobs.train(TrainRequest(tiny, resume="other")))
     with pytest.raises(RunError, match="all its 8 steps"):
@@ -161,7 +186,7 @@ def test_what_can_not_be_resumed(jobs: Jobs, tiny: TrainConfig) -> None:
     with runs.writing(runs.find("done")), pytest.raises(RunError, match="being trained"):
         list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="done")))
     assert told
-    assert list(before.new()) == []  # none of it wrote a line
+    assert records(runs.find("done")) == told  # none of it wrote a line
 
 
 def test_more_epochs_take_a_finished_run_further(jobs: Jobs, tiny: TrainConfig) -> None:
@@ -171,14 +196,43 @@ def test_more_epochs_take_a_finished_run_further(jobs: Jobs, tiny: TrainConfig) 
     assert (run.step(), run.config().epochs, run.state()) == (12, 3, "finished")
 
 
-def test_a_damaged_state_is_an_error_and_stays(jobs: Jobs, tiny: TrainConfig) -> None:
+def halved(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def test_a_damaged_newest_state_gives_way_to_the_one_before_it(jobs: Jobs, tiny: TrainConfig) -> None:
+    list(jobs.train(TrainRequest(replace(tiny, epochs=3), run="whole")))
+    list(jobs.train(TrainRequest(replace(tiny, epochs=3), run="r")))
+    run, whole = runs.find("r"), runs.find("whole")
+    older, newest = [path for _, path in run.states()]
+    halved(newest)
+    events = list(jobs.train(TrainRequest(run.config(), resume="r")))
+    told = [event.message for event in events if isinstance(event, Notice)]
+    assert [(newest.name in message, older.name in message) for message in told] == [(True, True)]
+    assert [event.step for event in events if isinstance(event, TrainStarted)] == [8]
+    assert same(final_state(run)["model"], final_state(whole)["model"])
+    assert (newest.with_name(newest.name + ".damaged")).exists(), "set aside, not lost"
+
+
+def test_no_whole_state_is_an_error_that_touches_nothing(jobs: Jobs, tiny: TrainConfig) -> None:
     list(jobs.train(TrainRequest(tiny, run="r")))
-    path = runs.latest_state(runs.find("r"))
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(CheckpointError, match=path.name):
+    run = runs.find("r")
+    for _, path in run.states():
+        halved(path)
+    before = {path: path.read_bytes() for _, path in run.states()}
+    with pytest.raises(CheckpointError, match=runs.latest_state(run).name):
         list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="r")))
-    assert path.stat().st_size == len(whole) // 2
+    assert {path: path.read_bytes() for path in (run.path / "checkpoints").glob("state*")} == before
+
+
+def test_a_state_of_another_run_is_not_taken_for_ones_own(jobs: Jobs, tiny: TrainConfig) -> None:
+    list(jobs.train(TrainRequest(tiny, run="r")))
+    list(jobs.train(TrainRequest(replace(tiny, model=replace(tiny.model, channels=(16, 8, 8))), run="other")))
+    run = runs.find("r")
+    for (_, ours), (_, theirs) in zip(run.states(), runs.find("other").states(), strict=True):
+        ours.write_bytes(theirs.read_bytes())
+    with pytest.raises(CheckpointError, match="another network"):
+        list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="r")))
 
 
 def test_a_recorded_precision_is_used_again(jobs: Jobs, tiny: TrainConfig) -> None:

@@ -8,13 +8,17 @@ from __future__ import annotations
 import gzip
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from threading import Event as Flag
+from threading import Thread
 
 from engine import paths, runs
 from engine.config import TrainConfig, changed
+from engine.control import Control
+from engine.errors import DigittyError, StorageError
 from engine.events import (
+    CannotSave,
     DrawDone,
     DrawStarted,
     Engine,
@@ -22,15 +26,19 @@ from engine.events import (
     Event,
     Frame,
     Images,
+    Notice,
+    Paused,
     Preparing,
     Preview,
     Ready,
     Recipe,
+    Resumed,
     Saved,
     Tick,
     TrainDone,
     TrainStarted,
     TrainStep,
+    TrainStopped,
     Weights,
 )
 from engine.images import save_strip
@@ -66,17 +74,29 @@ def ready() -> Flag:
 class FakeJobs:
     """`engine.jobs.Jobs` to the screen.
 
-    Drawing and training hold at a step, idling, until their flag is set; warm-up until `warm` is. What is in `failures` is raised, one a
-    drawing, after its first frame. An epoch of training has `steps_per_epoch` steps, whatever the request's preset says.
+    Drawing, training and detaching hold, idling, until their flag is set; warm-up until `warm` is. What is in `failures` is raised, one a
+    drawing, after its first frame. An epoch of training has `steps_per_epoch` steps, whatever the request's preset says. While `full` is set,
+    nothing of a run can be saved.
     """
 
     def __init__(self, *, draw_holds_at: int | None = None, train_holds_at: int | None = None, steps_per_epoch: int = 4, pace: float = 0.0) -> None:
         self.draw_holds_at, self.train_holds_at = draw_holds_at, train_holds_at
         self.steps_per_epoch, self.pace = steps_per_epoch, pace
-        self.warm, self.go_on_drawing, self.go_on_training = ready(), Flag(), Flag()
+        self.warm, self.go_on_drawing, self.go_on_training, self.go_on_starting, self.go_on_detaching = ready(), Flag(), Flag(), ready(), ready()
+        self.full = Flag()
         self.failures: list[Exception] = []
+        self.detach_failures: list[DigittyError] = []
+        self.notices: list[str] = []
         self.drawings: list[DrawRequest] = []
         self.trainings: list[TrainRequest] = []
+        self.detachments: list[TrainRequest] = []
+        self.processes: list[Thread] = []
+
+    def end(self) -> None:
+        """Nothing holds any more."""
+        for flag in (self.warm, self.go_on_drawing, self.go_on_training, self.go_on_starting, self.go_on_detaching):
+            flag.set()
+        self.full.clear()
 
     def warm_up(self) -> Iterator[Event]:
         yield Preparing("loading torch")
@@ -103,29 +123,60 @@ class FakeJobs:
             yield Tick()
         yield DrawDone(recipe, frames[-1], tuple(frames), tuple(kept), 0.05, 200.0)
 
-    def train(self, request: TrainRequest) -> Iterator[Event]:
+    def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         self.trainings.append(request)
+        yield from self._trained(request, control)
+
+    def detach(self, request: TrainRequest) -> Iterator[Event | str]:
+        """The process of its own is a thread."""
+        self.detachments.append(request)
+        yield Preparing("starting a process")
+        while not self.go_on_detaching.wait(0.002):
+            pass
+        if self.detach_failures:
+            raise self.detach_failures.pop(0)
+        begun: list[str] = []
+
+        def process() -> None:
+            for event in self._trained(request, Control()):
+                if isinstance(event, TrainStarted):
+                    begun.append(event.run)
+
+        self.processes.append(Thread(target=process, daemon=True))
+        self.processes[-1].start()
+        while not begun and self.processes[-1].is_alive():
+            time.sleep(0.002)
+        yield begun[0]
+
+    def _trained(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         yield Preparing("reading MNIST")
+        yield from self._held(self.go_on_starting)
         config = changed(request.config, limit=self.steps_per_epoch * request.config.batch_size)
         run = runs.find(request.resume) if request.resume else runs.create(request.run, config, ENGINE)
         if request.resume:
             runs.describe(run, config, ENGINE)
         with runs.writing(run) as writer:
-            step = run.step()
+            step = run.states()[-1][0] if run.states() else 0
+            control.follow(run.control_path)
+            self._unsaved = False
             try:
                 writer.event("started", step)
                 yield TrainStarted(run.name, config, ENGINE, step, 6_141_313)
-                while step < config.total_steps:
+                while step < config.total_steps and control.look() != "stop":
                     step += 1
-                    yield from self._train_step(writer, config, step)
-                    if step == self.train_holds_at:
-                        yield from self._held(self.go_on_training)
-                save(writer, step)
-                writer.event("finished", step)
-                yield TrainDone(run.name, step, 0.5)
+                    yield from self._train_step(writer, config, step, request, control)
+                    yield from self._obeyed(writer, step, control)
+                finished = step >= config.total_steps
+                yield from self._saved(writer, step, request, control)
+                writer.event("finished" if finished else "stopped", step)
+                yield TrainDone(run.name, step, 0.5) if finished else TrainStopped(run.name, step)
             except GeneratorExit:
-                save(writer, step)
+                self._save(writer, step)
                 writer.event("stopped", step)
+                raise
+            except StorageError as error:
+                if not self.full.is_set():
+                    writer.event("failed", step, message=str(error))
                 raise
 
     def evaluate(self, request: EvaluateRequest) -> Iterator[Event]:
@@ -135,7 +186,54 @@ class FakeJobs:
         pictures = (blend(label, recipe.sample.seed, index, share) for label, index in zip(recipe.labels, recipe.indices, strict=True))
         return Images(b"".join(pictures), len(recipe.labels))
 
-    def _train_step(self, writer: Writer, config: TrainConfig, step: int) -> Iterator[Event]:
+    def _obeyed(self, writer: Writer, step: int, control: Control) -> Iterator[Event]:
+        """Holds and pauses, until neither is wished any more."""
+        while self._holds(step) or control.look() == "pause":
+            if control.look() == "stop":
+                return
+            if control.look() == "pause":
+                self._save(writer, step)
+                writer.event("paused", step)
+                yield Paused(step)
+                yield from self._waited(lambda: control.look() == "pause")
+                if control.look() != "stop":
+                    writer.event("resumed", step)
+                    yield Resumed(step)
+            yield from self._waited(lambda: self._holds(step) and control.look() in ("run", "unsaved"))
+
+    def _holds(self, step: int) -> bool:
+        return step == self.train_holds_at and not self.go_on_training.is_set()
+
+    def _saved(self, writer: Writer, step: int, request: TrainRequest, control: Control) -> Iterator[Event]:
+        """As the engine does where the disk is full and one is to be asked."""
+        while True:
+            try:
+                path = self._save(writer, step)
+            except StorageError as error:
+                if request.when_full != "ask":
+                    raise
+                if self._unsaved:
+                    return
+                states = writer.run.states()
+                yield CannotSave(step, states[-1][0] if states else None, str(error), waiting=True)
+                control.ask("pause")
+                yield from self._waited(lambda: control.look() == "pause")
+                if control.look() == "stop":
+                    raise
+                self._unsaved = control.look() == "unsaved"
+                if self._unsaved:
+                    return
+            else:
+                self._unsaved = False
+                yield Saved(step, str(path))
+                return
+
+    def _save(self, writer: Writer, step: int) -> object:
+        if self.full.is_set():
+            raise StorageError("can't write state.pt: No space left on device; free some room")
+        return save(writer, step)
+
+    def _train_step(self, writer: Writer, config: TrainConfig, step: int, request: TrainRequest, control: Control) -> Iterator[Event]:
         loss = loss_at(step)
         log_step(writer, step)
         epoch, left = divmod(step, self.steps_per_epoch)
@@ -143,16 +241,21 @@ class FakeJobs:
             writer.log({"epoch": epoch, "step": step, "average": loss, "seconds": 2.0, "best": True})
         writer.flush()
         yield TrainStep(step, epoch + bool(left), loss, 1e-3, 8.0, 1024.0, 300 << 20)
+        if self.notices:
+            yield Notice(self.notices.pop())
         if not left:
             yield EpochDone(epoch, step, loss, 2.0, True)
-            yield Saved(step, str(save(writer, step)))
+            yield from self._saved(writer, step, request, control)
             writer.run.best_path.write_bytes(b"weights")
             yield Preview(step, preview(writer, step))
         time.sleep(self.pace)
         yield Tick()
 
     def _held(self, flag: Flag) -> Iterator[Event]:
-        while not flag.is_set():
+        yield from self._waited(lambda: not flag.is_set())
+
+    def _waited(self, still: Callable[[], bool]) -> Iterator[Event]:
+        while still():
             time.sleep(0.002)
             yield Tick()
 
@@ -184,6 +287,6 @@ def preview(writer: Writer, step: int) -> Images:
 def finished_run(name: str, config: TrainConfig, steps: int = 8) -> Run:
     """A run that a trainer has left behind."""
     jobs = FakeJobs(steps_per_epoch=max(1, steps // 2))
-    for _ in jobs.train(TrainRequest(changed(config, epochs=2), run=name)):
+    for _ in jobs.train(TrainRequest(changed(config, epochs=2), run=name), Control()):
         pass
     return runs.find(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
@@ -82,7 +83,7 @@ class Person:
         deadline = monotonic() + seconds
         while not await self._holds(seen):
             if monotonic() > deadline:
-                raise AssertionError(f"never seen; notices: {self.notices!r}; the screen:\n{self.screen}")
+                raise AssertionError(f"never seen on {self.app.screen}; notices: {self.notices!r}; the screen:\n{self.screen}")
             await asyncio.sleep(0.02)
 
     async def _holds(self, seen: Callable[[], Any]) -> bool:
@@ -110,6 +111,12 @@ async def opened(jobs: FakeJobs | None = None, size: tuple[int, int] = SMALL) ->
         async with app.run_test(size=size, notifications=True) as pilot:
             yield Person(app, pilot, jobs)
     finally:
-        for flag in (jobs.warm, jobs.go_on_drawing, jobs.go_on_training):
-            flag.set()
+        jobs.end()
+        assert app.finish(10), "what trains was not saved"
         assert app.worker.close(10), "the engine's thread did not end"
+        for thread in threading.enumerate():
+            if thread.name in ("aside", "handing over"):
+                thread.join(10)
+        for process in jobs.processes:
+            process.join(10)
+            assert not process.is_alive()

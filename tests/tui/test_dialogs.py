@@ -8,6 +8,7 @@ from textual.widgets import Input, OptionList, Select
 
 from engine.config import PRESETS
 from engine.jobs import TrainRequest
+from tui.screens.base import AppScreen
 
 
 def choices(person: Person) -> list[str | None]:
@@ -26,7 +27,7 @@ async def test_weights_are_chosen_used_and_remembered() -> None:
         await person.press("w")
         await person.sees("Draw with", "came with digitty", "latest, step 8", "after its best epoch")
         assert choices(person) == ["shipped", "mine", "mine:best"]
-        await person.press("down", "enter")
+        await person.press("down", "enter", "i")
         await person.enter("seven")
         await person.sees("mine · step 4690")
         assert person.jobs.drawings[0].weights == "mine"
@@ -40,7 +41,7 @@ async def test_weights_are_chosen_used_and_remembered() -> None:
 async def test_the_run_that_trains_now_offers_its_live_weights() -> None:
     async with opened(FakeJobs(train_holds_at=5)) as person:
         await person.press("f5")
-        person.app._train_screen()._start(TrainRequest(PRESETS["quick"], run="mine"))
+        person.app.training.start(TrainRequest(PRESETS["quick"], run="mine"))
         await person.sees("mine", "step 5/8")
         await person.press("f3", "w")
         await person.sees("the raw weights of the moment")
@@ -71,6 +72,7 @@ async def test_options_are_checked_applied_and_shared() -> None:
         person.app.screen.query_one("#sampler", Select).value = "ddim"
         await person.press("enter")
         await person.sees("F1 help")
+        await person.press("i")
         await person.enter("seven")
         await person.sees("seed 0 · ddim · 20 steps")
         await person.press("f3")
@@ -95,3 +97,18 @@ async def test_function_keys_do_not_change_the_screen_under_a_dialog() -> None:
         await person.sees("How to draw")
         await person.press("f5", "f1", "escape")
         await person.sees("F1 help", "Type a digit")
+
+
+async def test_the_cursor_is_where_it_was_when_a_dialog_closes() -> None:
+    async with opened() as person:
+        await person.press("f1", "escape")
+        await person.until(lambda: person.app.focused and person.app.focused.id == "prompt")
+        await outside(person)
+        for key in ("w", "o", "question_mark"):
+            await person.press(key)
+            await person.until(lambda: not isinstance(person.app.screen, AppScreen))
+            await person.press("escape")
+            await person.until(lambda: isinstance(person.app.screen, AppScreen))
+            assert person.app.focused is None
+        await person.press("3", "1")
+        await person.until(lambda: person.app.focused and person.app.focused.id == "prompt")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
+from itertools import accumulate
 from math import exp, inf, nan
 from typing import ClassVar
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.strip import Strip
@@ -15,7 +19,7 @@ from tui.braille import Canvas, Scale, axis, count_label, labels, nice_step
 from tui.terminal import Terminal
 from tui.widgets.loss_chart import LossChart
 from tui.widgets.loss_plot import View, chart
-from tui.widgets.loss_series import LossSeries, columns, smooth
+from tui.widgets.loss_series import BLOCK, Bucket, LossSeries, smooth
 
 # --- dots and axes ----------------------------------------------------------------------------------------------------
 
@@ -89,65 +93,115 @@ def test_labels_are_short_and_aligned() -> None:
 # --- the series -------------------------------------------------------------------------------------------------------
 
 
-def test_a_million_points_take_bounded_room_and_keep_their_extremes() -> None:
-    rng = random.Random(11)
-    losses = [rng.random() for _ in range(1_000_000)]
+def uneven(count: int, seed: int = 11) -> tuple[list[int], list[float]]:
+    """Steps with gaps, and losses for them."""
+    rng = random.Random(seed)
+    return list(accumulate(rng.choice((1, 1, 1, 10)) for _ in range(count))), [rng.random() for _ in range(count)]
+
+
+def assert_exact(series: LossSeries, steps: list[int], losses: list[float], count: int, window: int | None = None) -> None:
+    """Every column tells what the plain lists tell."""
+    span = series.span(window)
+    assert span == (min(step for step in steps if not window or step > steps[-1] - window), steps[-1])
+    first, last = span
+    parts: dict[int, list[float]] = {}
+    for step, loss in zip(steps, losses, strict=True):
+        if step >= first:
+            parts.setdefault((step - first) * count // (last - first + 1), []).append(loss)
+    found = series.columns(count, first, last)
+    assert [(column, bucket.count, bucket.low, bucket.high) for column, bucket in found] == [
+        (column, len(part), min(part), max(part)) for column, part in sorted(parts.items())
+    ]
+    assert [bucket.total for _, bucket in found] == pytest.approx([sum(part) for _, part in sorted(parts.items())])
+
+
+@pytest.mark.parametrize("size", [1, 2, BLOCK - 1, BLOCK, BLOCK + 1, 5 * BLOCK, 20_000])
+def test_columns_are_exact_at_any_zoom(size: int) -> None:
+    steps, losses = uneven(size)
     series = LossSeries()
-    series.extend(enumerate(losses, 1))
-    assert series.size <= 4096 + 2048
-    whole = series.points()
-    assert sum(bucket.count for bucket in whole) == 1_000_000
-    assert (min(bucket.low for bucket in whole), max(bucket.high for bucket in whole)) == (min(losses), max(losses))
-    assert sum(bucket.total for bucket in whole) == pytest.approx(sum(losses))
-    for bucket in whole[:: len(whole) // 7]:
-        part = losses[bucket.first - 1 : bucket.last]
-        assert (bucket.count, bucket.low, bucket.high) == (len(part), min(part), max(part))
-        assert bucket.mean == pytest.approx(sum(part) / len(part))
-    recent = series.points(500)
-    assert [(point.first, point.mean) for point in recent] == [(step, losses[step - 1]) for step in range(999_501, 1_000_001)]
+    series.extend(steps, losses)
+    assert len(series) == size
+    for count in (1, 7, 160, 400):
+        for window in (None, 1, 50, BLOCK * 3 + 1, 4096, 10**6):
+            assert_exact(series, steps, losses, count, window)
 
 
-def test_a_window_longer_than_what_is_kept_comes_from_the_buckets() -> None:
-    series = LossSeries(recent=16, buckets=32)
-    series.extend((step, float(step)) for step in range(1000))
-    points = series.points(200)
-    assert points[-1].last == 999
-    assert 750 < points[0].first <= 800
-    assert len(points) < 16
+def test_a_million_points_take_sixteen_bytes_each() -> None:
+    steps, losses = list(range(1, 1_000_001)), [0.5] * 1_000_000
+    tracemalloc.start()
+    try:
+        series = LossSeries()
+        for start in range(0, len(steps), 1000):
+            series.extend(steps[start : start + 1000], losses[start : start + 1000])
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert held < 20e6
+    assert series.between(1, 1_000_000) == Bucket(1_000_000, 500_000.0, 0.5, 0.5)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 400), st.integers(1, 200), st.booleans()), max_size=8),
+    st.integers(1, 50),
+)
+@settings(max_examples=60, deadline=None)
+def test_going_back_is_exact(stretches: list[tuple[int, int, bool]], count: int) -> None:
+    """However often a run goes back, and whether it says so or not, it is as if what is void had never been."""
+    series, plain, rng = LossSeries(), dict[int, float](), random.Random(3)
+    for at, length, told in stretches:
+        start = min(at, max(plain, default=0))
+        plain = {step: loss for step, loss in plain.items() if step <= start}
+        stretch = {step: rng.random() for step in range(start + 1, start + 1 + length)}
+        if told:
+            series.rewind(start)
+        series.extend(list(stretch), list(stretch.values()))
+        plain |= stretch
+    assert series.last == (list(plain.items())[-1] if plain else None)
+    if plain:
+        assert_exact(series, list(plain), list(plain.values()), count)
+
+
+def test_a_step_told_again_counts_as_told_last() -> None:
+    series = LossSeries()
+    for step, loss in zip([1, 2, 3, 4, 2, 3, 3], [1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 3.0], strict=True):
+        series.append(step, loss)
+    assert_exact(series, [1, 2, 3], [1.0, 2.0, 3.0], 3)
+
+
+def test_between_steps() -> None:
+    series = LossSeries()
+    series.extend([10, 20, 30], [1.0, 2.0, 4.0])
+    assert series.between(10, 29) == Bucket(2, 3.0, 1.0, 2.0)
+    assert (series.between(11, 19), series.between(31, 40), series.between(30, 10)) == (None, None, None)
 
 
 def test_what_is_not_finite_is_left_out() -> None:
     series = LossSeries()
-    series.extend([(1, nan), (2, 0.5), (3, inf), (4, -inf), (5, 0.25)])
+    series.extend([1, 2, 3, 4, 5], [nan, 0.5, inf, -inf, 0.25])
+    series.append(6, nan)
     series.add_epoch(5, nan)
-    assert [(point.first, point.mean) for point in series.points()] == [(2, 0.5), (5, 0.25)]
+    assert_exact(series, [2, 5], [0.5, 0.25], 4)
     assert not series.epochs
 
 
-def test_going_back_to_a_save_forgets_what_came_after_it() -> None:
+def test_going_back_to_a_save_forgets_the_epochs_after_it() -> None:
     series = LossSeries()
-    series.extend((step, 1.0) for step in range(100))
-    series.add_epoch(49, 1.0)
-    series.add_epoch(99, 1.0)
-    series.extend((step, 2.0) for step in range(60, 80))
-    assert [point.first for point in series.points()] == list(range(80))
-    assert [point.mean for point in series.points()] == [1.0] * 60 + [2.0] * 20
+    series.extend(range(100), [1.0] * 100)
+    for step in (49, 99):
+        series.add_epoch(step, 1.0)
+    series.append(60, 2.0)
     assert series.epochs == [(49, 1.0)]
+    series.add_epoch(49, 3.0)
+    assert series.epochs == [(49, 3.0)]
+    series.rewind(48)
+    assert series.epochs == []
 
 
-def test_steps_may_be_far_apart() -> None:
-    series = LossSeries(recent=4, buckets=8)
-    series.extend((step**3, 1.0) for step in range(200))
-    assert len(series.buckets) <= 8
-    assert sum(bucket.count for bucket in series.buckets) == 200
-
-
-def test_columns_merge_neighbours() -> None:
+def test_a_logarithm_leaves_out_what_has_none() -> None:
     series = LossSeries()
-    series.extend((step, float(step)) for step in range(100))
-    merged = columns(series.points(), 10, 0, 99)
-    assert [(x, bucket.low, bucket.mean, bucket.high) for x, bucket in merged] == [(x, 10 * x, 10 * x + 4.5, 10 * x + 9) for x in range(10)]
-    assert [point.count for point in series.points()] == [1] * 100, "the series itself is untouched"
+    series.extend(range(200), [0.0, 0.5, -1.0, 0.25] * 50)
+    assert series.columns(1, 0, 199, positive=True) == [(0, Bucket(100, 37.5, 0.25, 0.5))]
+    assert [column for column, _ in series.columns(200, 0, 199, positive=True)] == list(range(1, 200, 2))
 
 
 def test_smoothing_keeps_straight_lines_and_quiets_noise() -> None:
@@ -170,7 +224,8 @@ def rows_of(series: LossSeries, view: View) -> list[str]:
 def curve(steps: int, seed: int = 4) -> LossSeries:
     """Like a real run: a steep descent to about 0.023, with a tenth of noise."""
     rng, series = random.Random(seed), LossSeries()
-    series.extend((i, (0.0225 + 0.9 * exp(-i / 40) + 0.02 * exp(-i / 800)) * exp(rng.gauss(0, 0.1))) for i in range(1, steps + 1))
+    losses = [(0.0225 + 0.9 * exp(-i / 40) + 0.02 * exp(-i / 800)) * exp(rng.gauss(0, 0.1)) for i in range(1, steps + 1)]
+    series.extend(range(1, steps + 1), losses)
     return series
 
 
@@ -178,7 +233,7 @@ def curve(steps: int, seed: int = 4) -> LossSeries:
 def test_a_known_value_is_on_its_row(log: bool, rows: tuple[int, int]) -> None:
     """0.1, then 0.01, over ten rows of four dots: from 0 to 0.1, the latter is on dot 4 of 0 … 39, in the second row from below."""
     series = LossSeries()
-    series.extend((step, 0.1 if step < 500 else 0.01) for step in range(1000))
+    series.extend(range(1000), [0.1] * 500 + [0.01] * 500)
     lines = chart(series, View(60, 11, log))
     bright = [[role == "smooth" for text, role in line for _ in text] for line in lines]
     for column, row in zip((20, 50), rows, strict=True):

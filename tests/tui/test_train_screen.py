@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
+import os
 
 import pytest
-from fakes import ENGINE, FakeJobs, finished_run, log_step, preview
+from fakes import ENGINE, FakeJobs, finished_run, log_step, loss_at, preview, save
 from pilots import LARGE, SIZES, Person, opened
 from textual.widgets import Input, Select
 
 from engine import runs
 from engine.config import PRESETS, changed
 from engine.events import Images
+from engine.jobs import TrainRequest
+from tui.run_story import RunStory
 from tui.screens.new_run import NewRunDialog
+from tui.screens.train import RECENT
 from tui.widgets.digit_view import DigitView
+from tui.widgets.loss_chart import LossChart
 
 
 async def start(person: Person, **fields: str) -> None:
@@ -41,7 +45,7 @@ async def test_a_run_is_started_watched_and_finishes(size: tuple[int, int]) -> N
         await person.sees("No run yet: n starts one")
         await start(person, epochs="3", name="mine")
         await person.sees("mine", "finished", "epoch 3/3", "step 12/12", "loss 0.0769", "best 0.0769")
-        await person.sees("previews: step 12", "epoch  average", "1   0.2000    0:02 *", "3   0.0769", "batch 128 · adam 0.001 cosine")
+        await person.sees("previews: step 12", "epoch  average", "1  0.2000    0:02 *", "3  0.0769", "batch 128 · adam 0.001 cosine")
         await person.is_told("mine is trained; w chooses it to draw with")
         assert "100%" in person.screen
         assert previews(person) is not None
@@ -61,7 +65,8 @@ async def test_pause_and_go_on() -> None:
         await start(person, epochs="1")
         await person.sees("step 2/4")
         await person.press("space")
-        await person.sees("paused")
+        await person.sees("paused", "space go on")
+        assert runs.find("seed-1").state() == "paused"
         person.jobs.go_on_training.set()
         await person.pilot.pause(0.1)
         assert "step 2/4" in person.screen
@@ -75,7 +80,7 @@ async def test_stop_saves_and_the_dialog_continues_it() -> None:
         await start(person, epochs="3", name="mine")
         await person.sees("step 6/12")
         await person.press("n")
-        await person.is_told("a run trains here already")
+        await person.is_told("mine trains here already; x stops it, d hands it to a process of its own")
         await person.press("x")
         await person.sees("stopped", "idle")
         run = runs.find("mine")
@@ -108,7 +113,7 @@ async def test_a_run_of_another_process_is_followed_live() -> None:
         writer.flush()
         async with opened() as person:
             await person.press("f5")
-            await person.sees("theirs", "training in another process", "step 1/8", "loss 0.5000")
+            await person.sees("theirs", "training on", f"(pid {os.getpid()})", "step 1/8", "loss 0.5000")
             assert previews(person) is None
             for step in (2, 3):
                 log_step(writer, step)
@@ -116,22 +121,205 @@ async def test_a_run_of_another_process_is_followed_live() -> None:
             pictures = preview(writer, 3)
             await person.sees("step 3/8", "loss 0.2500", "previews: step 3")
             assert previews(person) == pictures
-            await person.press("x")
-            await person.is_told("no run trains in this process")
             assert person.app.training_runs() == []
 
 
-async def test_a_run_that_was_killed_says_interrupted() -> None:
-    run = runs.create("dead", PRESETS["quick"], ENGINE)
+async def test_a_run_of_another_process_is_paused_and_stopped_through_its_folder() -> None:
+    theirs = FakeJobs(train_holds_at=2)
+    assert list(theirs.detach(TrainRequest(PRESETS["quick"], run="theirs")))[-1] == "theirs"
+    try:
+        async with opened() as person:
+            await person.is_told("theirs trains on")
+            await person.is_told("F5 shows it, live")
+            await person.press("f5")
+            await person.sees("theirs  training on", f"(pid {os.getpid()})", "step 2/8", "space pause", "x stop")
+            assert "d detach" not in person.screen
+            await person.press("space")
+            await person.is_told("trains, to pause")
+            await person.sees("theirs  paused on", "space go on")
+            assert runs.find("theirs").state() == "paused"
+            await person.press("space")
+            await person.is_told("trains, to go on")
+            await person.sees("theirs  training on", "space pause")
+            await person.press("d")
+            await person.is_told("in a process of its own already")
+            await person.press("c")
+            await person.is_told("theirs is being trained")
+            await person.press("x")
+            await person.is_told("trains, to stop")
+            await person.sees("theirs  stopped", "c continue")
+            await person.press("x")
+            await person.is_told("theirs is not being trained; c goes on with it")
+        assert runs.find("theirs").state() == "stopped"
+    finally:
+        theirs.end()
+        theirs.processes[0].join(10)
+
+
+async def test_a_run_that_does_not_answer_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.screens.train.ANSWER", 0.3)
+    run = runs.create("deaf", PRESETS["quick"], ENGINE)
     with runs.writing(run) as writer:
+        writer.event("started", 0)
         log_step(writer, 1)
         writer.flush()
+        async with opened(size=LARGE) as person:
+            await person.press("f5")
+            await person.sees("deaf", "training on")
+            await person.press("x")
+            await person.sees("asked to stop")
+            await person.is_told("deaf does not answer; it is trained by")
+            await person.sees_no_more("asked to stop")
+
+
+def cut_off(name: str, saved: int = 4, logged: int = 6) -> runs.Run:
+    """A run whose trainer was killed."""
+    run = runs.create(name, changed(PRESETS["quick"], limit=128 * 4), ENGINE)
+    with runs.writing(run) as writer:
+        writer.event("started", 0)
+        for step in range(1, logged + 1):
+            log_step(writer, step)
+            if step == saved:
+                save(writer, step)
+        writer.flush()
+    return run
+
+
+async def test_a_run_that_was_cut_off_is_offered_and_goes_on_with_one_key() -> None:
+    run = cut_off("dead")
+    jobs = FakeJobs()
+    async with opened(jobs) as person:
+        await person.is_told("dead was interrupted at step 6; F5, then c, goes on from step 4")
+        await person.press("f5")
+        await person.sees("dead  interrupted", "step 6/8", "c continue")
+        await person.press("c")
+        await person.sees("dead  finished", "step 8/8")
+    assert jobs.trainings == [TrainRequest(run.config(), resume="dead", when_full="ask")]
+
+
+async def test_nothing_is_said_of_a_run_that_ended_in_order_or_never_saved() -> None:
+    cut_off("unsaved", saved=0)
     async with opened() as person:
         await person.press("f5")
-        await person.sees("dead", "interrupted")
+        await person.sees("unsaved  interrupted", "idle")
+        await person.pilot.pause(0.1)
+        assert not person.notices
 
 
-async def test_earlier_previews_log_scale_and_recent_window() -> None:
+async def test_a_run_that_somebody_deletes_is_shown_no_more() -> None:
+    finished_run("older", PRESETS["quick"])
+    run = finished_run("mine", PRESETS["quick"])
+    async with opened() as person:
+        await person.press("f5")
+        await person.sees("mine  finished")
+        runs.delete(run)
+        await person.is_told("mine is gone: somebody renamed or deleted it")
+        await person.sees("older  finished")
+        assert not run.path.exists()
+
+
+async def test_continuing_what_was_stopped_and_not_what_is_done() -> None:
+    jobs = FakeJobs(train_holds_at=2)
+    async with opened(jobs) as person:
+        await person.press("f5", "c")
+        await person.is_told("no run yet")
+        await start(person, epochs="1", name="mine")
+        await person.sees("step 2/4")
+        await person.press("c")
+        await person.is_told("mine is being trained")
+        await person.press("x")
+        await person.sees("mine  stopped", "c continue")
+        jobs.go_on_training.set()
+        await person.press("c")
+        await person.sees("mine  finished", "step 4/4")
+        await person.sees_no_more("c continue")
+        await person.press("c")
+        await person.is_told("mine has done all its steps; n continues it with more epochs")
+    assert [request.resume for request in jobs.trainings] == [None, "mine"]
+
+
+async def test_one_run_at_a_time_trains_here() -> None:
+    finished_run("older", PRESETS["quick"])
+    cut_off("dead")
+    jobs = FakeJobs(train_holds_at=2)
+    async with opened(jobs, LARGE) as person:
+        await start(person, name="mine")
+        await person.sees("mine  training", "step 2/40")
+        person.app._train_screen().show_named("dead")
+        await person.sees("dead  interrupted")
+        await person.press("c")
+        await person.is_told("mine trains here already")
+        await person.press("space")
+        await person.is_told("dead is not being trained")
+        assert len(jobs.trainings) == 1
+        assert runs.find("mine").state() == "running", "keys are for the run that is shown"
+
+
+async def test_a_run_can_be_stopped_before_it_has_begun() -> None:
+    jobs = FakeJobs()
+    jobs.go_on_starting.clear()
+    finished_run("older", PRESETS["quick"])
+    async with opened(jobs) as person:
+        await start(person, name="mine")
+        await person.sees("mine  reading MNIST…", "x stop")
+        await person.press("space")
+        await person.is_told("it has not begun yet")
+        await person.press("x")
+        await person.sees("older  finished", "idle")
+    assert not runs.taken("mine")
+
+
+async def test_what_a_trainer_has_to_say_is_a_notice() -> None:
+    jobs = FakeJobs()
+    jobs.notices.append("mine was trained in bf16, which cpu lacks")
+    async with opened(jobs) as person:
+        await start(person, epochs="1")
+        await person.is_told("mine was trained in bf16, which cpu lacks")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_that_nothing_is_saved_is_shown_plainly(size: tuple[int, int]) -> None:
+    run = runs.create("theirs", changed(PRESETS["quick"], limit=128 * 4), ENGINE)
+    with runs.writing(run) as writer:
+        writer.event("started", 0)
+        log_step(writer, 1)
+        save(writer, 1)
+        writer.event("unsaved", 1, message="can't write state.pt: No space left on device")
+        log_step(writer, 2)
+        writer.flush()
+        async with opened(size=size) as person:
+            await person.press("f5")
+            await person.sees("not saved since step 1: can't write state.pt: No space left")
+            writer.event("saved", 2)
+            await person.sees_no_more("not saved")
+
+
+async def test_a_long_run_shows_its_numbers_at_once_and_hears_keys_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The budget is nothing here: a block of lines a look, and none but the first within the time of this test."""
+    monkeypatch.setattr("tui.screens.train.SOON", 1000.0)
+    monkeypatch.setattr("tui.screens.train.LOOK_EVERY", 1000.0)
+    monkeypatch.setattr(RunStory.update, "__defaults__", (0.0,))
+    run = runs.create("long", changed(PRESETS["quick"], limit=128 * 10, epochs=1000), ENGINE)
+    with runs.writing(run) as writer:
+        writer.event("started", 0)
+        for step in range(1, 10_001):
+            log_step(writer, step)
+            if step % 10 == 0:
+                writer.log({"epoch": step // 10, "step": step, "average": loss_at(step), "seconds": 2.0, "best": True})
+        writer.event("finished", 10_000)
+    async with opened(size=LARGE) as person:
+        await person.press("f5")
+        await person.sees("long  finished", "step 10000/10000", "loss 0.0001", "reading its history…")
+        await person.press("l")  # keys are heard
+        for _ in range(200):
+            if person.app._train_screen().story.behind:
+                person.app._train_screen().look()
+        await person.sees_no_more("reading its history…")
+        await person.sees("best 0.0001", " 1000  0.0001")
+        assert not person.app.screen.query_one(LossChart).log_scale
+
+
+async def test_earlier_previews() -> None:
     finished_run("mine", PRESETS["seed"], steps=8)
     async with opened() as person:
         await person.press("f5")
@@ -143,15 +331,28 @@ async def test_earlier_previews_log_scale_and_recent_window() -> None:
         await person.press("left", "right")
         await person.sees("previews: step 8")
         assert previews(person) == latest
-        await person.sees("idle")  # the engine's start would still change the top line
-        await asyncio.sleep(1.5)  # and the screen's own looks at the run, twice a second, what they find
-        whole = person.screen
-        await person.press("l")
-        await person.until(lambda: person.screen != whole)
-        await person.press("l")
-        await person.until(lambda: person.screen == whole)
-        await person.press("t", "t")
-        await person.until(lambda: person.screen == whole)
+
+
+async def test_log_scale_and_recent_window() -> None:
+    """Only the chart is compared: top line and footer fill themselves in their own time."""
+    finished_run("mine", PRESETS["seed"], steps=2 * RECENT)
+
+    def chart() -> list[str]:
+        region = person.app.screen.query_one(LossChart).region
+        return [line[region.x : region.right] for line in person.screen.splitlines()[region.y : region.bottom]]
+
+    async with opened() as person:
+        await person.press("f5")
+        await person.sees("mine", "previews: step 600")
+        await person.until(lambda: any("⠤" in line for line in chart()))
+        whole = chart()
+        for key, words in (("l", "log"), ("t", "whole")):
+            await person.press(key)
+            await person.until(lambda: chart() != whole)
+            await person.sees(f"{key} {words}")
+            await person.press(key)
+            await person.until(lambda: chart() == whole)
+        await person.sees("t recent")
 
 
 async def test_another_run_is_chosen() -> None:
@@ -161,26 +362,9 @@ async def test_another_run_is_chosen() -> None:
         await person.press("f5")
         await person.sees("newer", "seed · batch 128")
         await person.press("v")
-        await person.sees("Show a run", "finished")
+        await person.sees("enter shows", "finished")
         await person.press("down", "enter")
         await person.sees("older", "quick · batch 128")
-
-
-async def test_quitting_asks_while_a_run_trains() -> None:
-    jobs = FakeJobs(train_holds_at=2)
-    async with opened(jobs) as person:
-        await start(person, name="mine")
-        await person.sees("step 2/40")
-        await person.press("q")
-        await person.sees("mine is training. Leave?")
-        await person.press("n")
-        await person.sees("step 2/40")
-        await person.press("ctrl+q")
-        await person.sees("mine is training. Leave?")
-        await person.press("y")
-        await person.until(lambda: not person.app.is_running)
-    run = runs.find("mine")  # the worker is closed now
-    assert (run.state(), run.states()[-1][0]) == ("stopped", 2)
 
 
 async def test_quitting_does_not_ask_when_nothing_would_be_lost() -> None:

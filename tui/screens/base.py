@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Input
@@ -49,8 +50,24 @@ class AppScreen(Screen[None]):
         """Everything between the top line and the footer."""
         return ()
 
+    def key_words(self, binding: Binding) -> str:
+        """What the footer says of a key now; nothing where it is of no use now. Pressed all the same, it says why."""
+        return binding.description
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """As the footer shows them."""
+        shown = {}
+        for key, active in super().active_bindings.items():
+            words = self.key_words(active.binding) if active.binding.show else ""
+            shown[key] = active._replace(binding=replace(active.binding, show=bool(words), description=words or active.binding.description))
+        return shown
+
     def on_screen_resume(self) -> None:
         self.show_status()
+
+    def arrive(self) -> None:
+        """Gone to by a key, a tab or the palette, not come back to from a dialog."""
 
     def show_status(self) -> None:
         """Called whenever what the top line says has changed."""

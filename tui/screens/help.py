@@ -14,9 +14,9 @@ from tui.screens.base import AppScreen
 
 EVERYWHERE = """\
 [b]Everywhere[/]
-  F2 F3 F4 F5      Prompt, Generate, Grid, Train (or 1 2 3 4 outside an input, or click)
-  esc              leave an input; again: stop what runs
-  w  o             outside an input: choose the weights · sampler, steps, guidance, seed
+  F2 F3 F4 F5      Prompt, Generate, Grid, Train (or 1 2 3 4, or click)
+  esc              leave an input, where letters are text; again: stop
+  w  o             the weights to draw with · how to draw
   F1  ?            this page          ctrl+p  palette (themes too)
   q  ctrl+q ctrl+c quit (asks when a run would stop)"""
 

@@ -1,7 +1,8 @@
-"""Starting a run: preset, epochs, name; or the run to continue."""
+"""Starting a run: preset, epochs, name, where it lives; or the run to continue."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, cast, get_args
 
 from textual.app import ComposeResult
@@ -15,6 +16,7 @@ from engine import config, paths, runs
 from engine.config import PRESETS
 from engine.errors import DigittyError, RunError, SettingError
 from engine.jobs import TrainRequest
+from tui import run_words
 from tui.widgets.form_row import FormRow
 
 NEW = "a new run"
@@ -24,7 +26,15 @@ ABOUT = {
 }
 
 
-class NewRunDialog(ModalScreen[TrainRequest | None]):
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """What to train, and whether in a process of its own."""
+
+    request: TrainRequest
+    detached: bool
+
+
+class NewRunDialog(ModalScreen[NewRun | None]):
     """Dismissed with what to train, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel"), Binding("ctrl+s", "start", "Start")]
@@ -40,6 +50,9 @@ class NewRunDialog(ModalScreen[TrainRequest | None]):
             yield FormRow("epochs", Input(str(PRESETS["seed"].epochs), compact=True, id="epochs"), "passes over the 60,000 images")
             yield FormRow("steps", Input(placeholder="all", compact=True, id="steps"), "stop after so many, or empty")
             yield FormRow("name", Input(placeholder="the next free", compact=True, id="name"), "letters, digits, . _ -")
+            answers = [(n, n) for n in ("no", "yes")]
+            detach = Select(answers, value="no", allow_blank=False, compact=True, id="detach")
+            yield FormRow("detach", detach, "keep training after I leave")
             yield Static(id="problem")
             with Horizontal(classes="buttons"):
                 yield Button("Start", id="start", variant="primary", compact=True)
@@ -49,7 +62,7 @@ class NewRunDialog(ModalScreen[TrainRequest | None]):
         self.query_one("#epochs", Input).focus()
 
     def _resumable(self) -> list[str]:
-        return [run.name for run in runs.all_runs() if run.states() and not run.running()]
+        return [run.name for run in runs.all_runs() if run.states() and not run_words.is_trained(run)]
 
     def on_select_changed(self, event: Select.Changed) -> None:
         if event.select.id == "preset":
@@ -88,7 +101,7 @@ class NewRunDialog(ModalScreen[TrainRequest | None]):
 
     def action_start(self) -> None:
         try:
-            self.dismiss(self._request())
+            self.dismiss(NewRun(self._request(), self.query_one("#detach", Select).value == "yes"))
         except DigittyError as error:
             self._complain(error)
 
@@ -100,7 +113,7 @@ class NewRunDialog(ModalScreen[TrainRequest | None]):
             return TrainRequest(config.TrainConfig(**{**vars(recorded), "epochs": epochs or recorded.epochs, "steps": steps}), resume=run.name)
         preset = PRESETS[cast(config.Preset, self.query_one("#preset", Select).value)]
         name = self.query_one("#name", Input).value.strip() or None
-        if name and (paths.runs_dir() / runs.checked(name)).exists():
+        if name and runs.taken(name):
             raise RunError(f"run {name} exists; choose it above to continue it")
         return TrainRequest(config.changed(preset, epochs=epochs, steps=steps), run=name)
 

@@ -83,7 +83,6 @@ class PromptScreen(AppScreen):
     """The conversation above, the input below."""
 
     NAME = "prompt"
-    AUTO_FOCUS = "#prompt"
     HELP_TEXT = """
 [b]Prompt[/]   seven   7   a three   3 1 4   three sevens   7 x 4   0-9   random   grid   (64 digits at most)
   help  quit       as words, too
@@ -115,6 +114,10 @@ class PromptScreen(AppScreen):
         self._history = settings.load_history()
         self._at = len(self._history)
         self.query_one("#conversation").mount(Static("Type a digit and press enter. [dim]F1 helps.[/]", id="hello"))
+        self.arrive()
+
+    def arrive(self) -> None:
+        self._input.focus()
 
     @property
     def _input(self) -> Input:

@@ -1,41 +1,186 @@
-"""Choosing the run that the Train screen shows."""
+"""The runs: choosing the one that the Train screen shows, renaming and deleting."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import OptionList, Static
-from textual.widgets.option_list import Option
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option, OptionDoesNotExist
 
-from engine import runs
-from engine.errors import RunError
+from engine import runs, words
+from engine.errors import DigittyError
+from engine.runs import Run
+from tui import run_words
+from tui.screens.question import Choice, Question
+
+if TYPE_CHECKING:
+    from tui.app import DigittyApp
+
+KEYS = "[b]Runs[/]   enter shows · r renames · delete deletes · esc leaves it"
+NONE = "No runs yet; n on the Train screen starts one. esc closes."
 
 
 class RunsDialog(ModalScreen[str | None]):
-    """Dismissed with the run's name, or None."""
+    """Dismissed with the name of the run to show, or None."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss(None)", "Cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Cancel"),
+        Binding("q", "dismiss(None)", "Cancel"),
+        Binding("r", "rename", "Rename"),
+        Binding("delete,backspace", "delete", "Delete"),
+    ]
+
+    def __init__(self, current: str | None = None) -> None:
+        super().__init__()
+        self._current = current
+        self._renaming: Run | None = None
+
+    @property
+    def digitty(self) -> DigittyApp:
+        return cast("DigittyApp", self.app)
 
     def compose(self) -> ComposeResult:
-        found = runs.all_runs()
+        self._runs = {run.name: run for run in runs.all_runs()}
         with Vertical(classes="dialog"):
-            yield Static("[b]Show a run[/]   enter chooses, esc leaves it" if found else "No runs yet; n on the Train screen starts one. esc closes.")
-            yield OptionList(*(Option(_line(run), id=run.name) for run in found), compact=True)
+            yield Static(KEYS if self._runs else NONE, id="keys")
+            yield Static(run_words.heading() if self._runs else "", classes="heading")
+            yield OptionList(*(Option(Content(name), id=name) for name in self._runs), compact=True, id="runs")
+            yield Input(compact=True, id="name")
+            yield Static(id="problem")
 
     def on_mount(self) -> None:
-        self.query_one(OptionList).focus()
+        self._input.display = False
+        if self._current in self._runs:
+            self._list.highlighted = self._list.get_option_index(self._current)
+        self._list.focus()
+        self.digitty.aside(self._read, lambda _: None)
+
+    @property
+    def _list(self) -> OptionList:
+        return self.query_one(OptionList)
+
+    @property
+    def _input(self) -> Input:
+        return self.query_one("#name", Input)
+
+    def _read(self) -> None:
+        """State, progress and size of one run after the other: on a thread of its own, since their folders may be large."""
+        for run in list(self._runs.values()):
+            if self.is_attached:
+                self.call_later(self._tell, run.name, run_words.line(run))
+
+    def _tell(self, name: str, line: str) -> None:
+        with suppress(OptionDoesNotExist):  # deleted meanwhile
+            self._list.replace_option_prompt(name, Content(line))
+
+    def _complain(self, problem: str | DigittyError = "") -> None:
+        self.query_one("#problem", Static).update(Content(str(problem)))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option_id)
 
+    def action_leave(self) -> None:
+        if self._renaming:
+            self._end_renaming()
+        else:
+            self.dismiss(None)
 
-def _line(run: runs.Run) -> str:
-    try:
-        total = run.config().total_steps
-    except RunError:
-        return f"{run.name:<20} can't be read"
-    return f"{run.name:<20} {run.state():<9} step {run.step()}/{total}"
+    def _chosen(self) -> Run | None:
+        """The run under the cursor, unless it is being trained."""
+        option = self._list.highlighted_option
+        run = self._runs.get(option.id or "") if option else None
+        if run and run_words.is_trained(run):
+            self._complain(f"{run.name} is being trained by {run_words.trainer(run)}; enter shows it, x stops it there")
+            return None
+        self._complain()
+        return run
+
+    # --- renaming -----------------------------------------------------------------------------------------------------
+
+    def action_rename(self) -> None:
+        if run := self._chosen():
+            self._renaming = run
+            self._input.display = True
+            self._input.value = run.name
+            self._input.focus()
+            self.query_one("#keys", Static).update(Content(f"A new name for {run.name}   enter renames it, esc leaves it"))
+
+    def _end_renaming(self) -> None:
+        self._renaming = None
+        self._input.display = False
+        self._complain()
+        self.query_one("#keys", Static).update(KEYS)
+        self._list.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Says at once what is no name."""
+        if self._renaming and event.value:
+            self._check(event.value)
+
+    def _check(self, name: str) -> bool:
+        try:
+            runs.checked(name)
+        except DigittyError as error:
+            self._complain(error)
+            return False
+        self._complain()
+        return True
+
+    def on_input_submitted(self) -> None:
+        run, name = self._renaming, self._input.value.strip()
+        if run is None or not self._check(name):
+            return
+        if name != run.name:
+            try:
+                renamed = runs.rename(run, name)
+            except DigittyError as error:
+                self._complain(error)
+                return
+            self._replace(run.name, renamed)
+            self.digitty.run_moved(run.name, name)
+        self._end_renaming()
+
+    def _replace(self, old: str, new: Run) -> None:
+        at = self._list.get_option_index(old)
+        lines = [(option.id or "", option.prompt) for option in self._list.options]
+        lines[at] = new.name, Content(new.name)
+        self._runs = {name: new if name == new.name else self._runs[name] for name, _ in lines}
+        self._list.clear_options()
+        self._list.add_options(Option(line, id=name) for name, line in lines)
+        self._list.highlighted = at
+        self.digitty.aside(lambda: run_words.line(new), lambda line: self._tell(new.name, str(line)) if self.is_attached else None)
+
+    # --- deleting -----------------------------------------------------------------------------------------------------
+
+    def action_delete(self) -> None:
+        if run := self._chosen():
+            self.digitty.aside(run.size, lambda size: self._ask(run, size))
+
+    def _ask(self, run: Run, size: int) -> None:
+        if self.app.screen is self:
+            delete = Choice("delete", "delete it, for good", ("y",))
+            question = Question(f"Delete {run.name}, {words.size(size)}?", [delete], escape="keep it", safe=-1)
+            self.app.push_screen(question, lambda answer: self._delete(run) if answer == "delete" else None)
+
+    def _delete(self, run: Run) -> None:
+        self._complain(f"deleting {run.name}…")
+        self.digitty.aside(lambda: runs.delete(run), lambda error: self._deleted(run, error))
+
+    def _deleted(self, run: Run, error: DigittyError | None) -> None:
+        if error is None:
+            self.digitty.run_moved(run.name, None)
+        if not self.is_attached:
+            return
+        self._complain(error or "")
+        if error is None:
+            del self._runs[run.name]
+            self._list.remove_option(run.name)
+            if not self._runs:
+                self.query_one("#keys", Static).update(NONE)
+                self.query_one(".heading", Static).update("")

@@ -1,54 +1,73 @@
-"""Train: start, watch, pause, stop. What it shows is read from the run's files; the worker's events only wake it."""
+"""Train: start, watch, pause, stop, hand over. What it shows is read from the run's files; the worker's events only wake it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import ClassVar
 
-from rich.text import Text
-from textual import events as textual_events
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
 from textual.widget import Widget
-from textual.widgets import Static
 
-from engine import events as e
-from engine import runs
-from engine.cli import duration
-from engine.errors import RunError
-from engine.events import Event
+from engine import control, runs
+from engine.control import Wish
+from engine.errors import DigittyError, RunError
 from engine.jobs import TrainRequest
-from tui.run_story import RunStory, load_sample
+from tui import run_words
+from tui.run_story import RunStory
 from tui.screens.base import AppScreen
-from tui.widgets.digit_view import DigitView
-from tui.widgets.job_bar import JobBar
-from tui.widgets.loss_chart import LossChart
+from tui.widgets.fact_line import Fact
+from tui.widgets.run_view import RunView, Status
 
 LOOK_EVERY = 0.5
 """Seconds between looks at a run's files while it is shown."""
+SOON = 0.002
+"""Seconds until the next look while there is more to read: keys are heard meanwhile."""
+ASK_EVERY = 1.0
+"""Seconds between looks whether somebody still trains it."""
+ANSWER = 60.0
+"""Seconds after which a run that was asked something is taken not to answer."""
 RECENT = 300
 """Steps that the chart's recent window shows."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A wish that the run's files do not show yet."""
+
+    wish: Wish
+    at: float
+
+    def words(self) -> str:
+        return {"pause": "asked to pause", "run": "asked to go on", "stop": "asked to stop"}.get(self.wish, "")
+
+    def granted(self, running: bool, paused: bool) -> bool:
+        return not running or {"pause": paused, "run": not paused}.get(self.wish, False)
+
+
 class TrainScreen(AppScreen):
-    """Numbers, two bars, the loss chart, previews and the table of epochs."""
+    """A run, whoever trains it: this process, another, or nobody any more."""
 
     NAME = "train"
     HELP_TEXT = """
 [b]Train[/]   live from the run's files, whoever trains it
-  n                start a run, or continue one     v  show another run
-  space            pause, go on                     x  stop (saves; it can go on later)
-  l                loss on a log scale              t  recent steps / whole run
+  n  c             start a run · go on with this one
+  space  x         pause, go on · stop: it saves, and can go on later
+  d                detach: keep training after you leave
+  v                the runs: show, rename, delete
+  l  t             loss on a log scale · recent steps or the whole run
   ← →              earlier and later previews"""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "new", "new"),
-        Binding("v", "choose", "view"),
         Binding("space", "pause", "pause"),
         Binding("x", "stop", "stop"),
+        Binding("d", "detach", "detach"),
+        Binding("c", "continue", "continue"),
+        Binding("n", "new", "new"),
+        Binding("v", "choose", "runs"),
         Binding("l", "log", "log"),
         Binding("t", "window", "recent"),
-        Binding("left", "scrub(-1)", "previews", key_display="← →"),
+        Binding("left", "scrub(-1)", "previews", key_display="←→"),
         Binding("right", "scrub(1)", show=False),
         Binding("question_mark", "app.help", "help", key_display="?"),
         Binding("q", "app.leave", "quit"),
@@ -57,243 +76,295 @@ class TrainScreen(AppScreen):
     def __init__(self) -> None:
         super().__init__()
         self.story: RunStory | None = None
-        self.job: int | None = None
-        self._run: str | None = None
-        """The run that `job` trains, once it has begun."""
-        self._paused = False
-        self._waiting = ""
-        self._memory = 0
-        self._sample_at: int | None = None  # None follows the latest
-        self._sample_shown: object = None
-        self._sample_step = ""
-        self._elsewhere, self._asked = False, 0.0
+        self._trained, self._trainer, self._looked = False, "", 0.0
+        self._asked: Asked | None = None
+        self._reading = False
+        self._keys: tuple[object, ...] = ()
 
     def body(self) -> Iterable[Widget]:
-        yield Static(id="numbers")
-        with Horizontal(id="bars"):
-            yield JobBar(label="epoch", id="epoch", ascii=not self.digitty.terminal.unicode)
-            yield JobBar(label="run", id="run", ascii=not self.digitty.terminal.unicode)
-        yield Static(id="losses")
-        yield LossChart(self.digitty.terminal, log_scale=True, id="chart")
-        with Horizontal(id="below"):
-            yield DigitView(self.digitty.terminal, columns=5, id="previews")
-            with VerticalScroll(id="epochs", can_focus=False):
-                yield Static(id="table")
+        yield RunView(self.digitty.terminal)
 
     def on_mount(self) -> None:
-        found = runs.all_runs()
-        running = [run for run in found if run.running()]
-        if found:
-            self._show((running or found)[0])
-        self.set_interval(LOOK_EVERY, self._look)
-        self._tell()
+        self._show_first()
+        self.set_interval(LOOK_EVERY, self.look)
 
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
-        self._look()
+        self.look()
 
-    def on_resize(self, event: textual_events.Resize) -> None:
-        """The previews take the largest tiles that leave the chart its room."""
-        super().on_resize(event)
-        width, height = event.size
-        below = 29 if height >= 56 and width >= 175 else 15 if height >= 34 and width >= 105 else 11 if height >= 22 else 0
-        self.query_one("#below").styles.height = below
-        self.query_one("#below").display = below > 0
-        self.query_one("#previews").styles.width = {29: 145, 15: 75}.get(below, 55) if width >= 78 else "1fr"
-        self.query_one("#epochs").display = width >= 78
+    @property
+    def view(self) -> RunView:
+        return self.query_one(RunView)
 
     # --- the run that is shown ----------------------------------------------------------------------------------------
 
-    def own_runs(self) -> list[str]:
-        """The runs that this process trains."""
-        return [self._run] if self.job is not None and self._run else []
+    def _show_first(self) -> None:
+        """One that is being trained, else the newest."""
+        found = runs.all_runs()
+        if found:
+            self._show(next((run for run in found if run_words.is_trained(run)), found[0]))
+        else:
+            self._show(None)
 
-    def _show(self, run: runs.Run) -> None:
+    def show_named(self, name: str) -> None:
         try:
-            self.story = RunStory(run)
+            self._show(runs.find(name))
+        except RunError as error:
+            self.digitty.notify_error(error)
+
+    def _show(self, run: runs.Run | None) -> None:
+        try:
+            self.story = RunStory(run) if run else None
         except RunError as error:
             self.digitty.notify_error(error)
             return
-        self.story.update()
-        self._sample_at, self._asked = None, 0.0
-        self.query_one("#chart", LossChart).series = self.story.series
+        self._asked, self._looked = None, 0.0
+        self.view.show(self.story)
+        self.look(shown=True)
+
+    def moved(self, old: str, new: str | None) -> None:
+        """A run was renamed, or deleted."""
+        if self.story and self.story.run.name == old:
+            if new:
+                self.show_named(new)
+            else:
+                self._show_first()
+
+    def look(self, shown: bool = False) -> None:
+        """Reads what is new, if it can be seen, for some twenty milliseconds; more of it soon."""
+        if not self.is_mounted or not (shown or self.app.screen is self):
+            return
+        story = self.story
+        if story and not run_words.exists(story.run):
+            self.notify(f"{story.run.name} is gone: somebody renamed or deleted it", severity="warning")
+            self._show_first()
+            return
+        if story and story.update() and not story.behind:
+            self._looked = 0.0 if story.event in runs.ENDS else self._looked
+        if story and story.behind and not self._reading:
+            self._reading = True
+            self.set_timer(SOON, self._read_on)
         self._tell()
 
-    def _look(self) -> None:
-        if self.story and self.app.screen is self and self.story.update():
+    def _read_on(self) -> None:
+        self._reading = False
+        self.look()
+
+    # --- what can be done with it -------------------------------------------------------------------------------------
+
+    @property
+    def _own(self) -> bool:
+        """Whether what is shown, or is about to be, trains in this process."""
+        training = self.digitty.training
+        return training.job is not None and (training.run is None or self.story is None or self.story.run.name == training.run)
+
+    def _is_trained(self) -> bool:
+        """Says so where it is not."""
+        if self.story is None:
+            self.notify("no run yet; n starts one", severity="warning")
+        elif not run_words.is_trained(self.story.run):
+            self.notify(f"{self.story.run.name} is not being trained; c goes on with it", severity="warning")
+        else:
+            return True
+        return False
+
+    def _ask(self, wish: Wish) -> None:
+        """Of the run that is shown, whoever trains it."""
+        if self._own:
+            self.digitty.training.ask(wish)
+        elif self.story and self._is_trained():
+            try:
+                control.ask(self.story.run.control_path, wish)
+            except DigittyError as error:
+                self.digitty.notify_error(error)
+                return
+            self.notify(f"asked {self.story.run.name}, which {run_words.trainer(self.story.run)} trains, to {wish.replace('run', 'go on')}")
+        else:
+            return
+        self._asked = Asked(wish, time.monotonic())
+        self._tell()
+
+    def action_pause(self) -> None:
+        training = self.digitty.training
+        if self._own and training.full:
+            training.ask_about_disk()
+        elif self._own and training.run is None:
+            self.notify("it has not begun yet; x stops it", severity="warning")
+        elif self.story or self._own:
+            asked = self._asked.wish if self._asked else ""
+            paused = self.story is not None and self.story.paused
+            self._ask("run" if asked == "pause" or (paused and asked != "run") else "pause")
+        else:
+            self._is_trained()
+
+    def action_stop(self) -> None:
+        if self._own:
+            self.digitty.training.stop()
             self._tell()
-        elif self.app.screen is self:
-            self._tell_state()
-            self._tell_preview()
-
-    # --- jobs ---------------------------------------------------------------------------------------------------------
-
-    def action_new(self) -> None:
-        from tui.screens.new_run import NewRunDialog
-
-        if self.job is not None:
-            self.notify("a run trains here already; x stops it first", severity="warning")
-            return
-        self.app.push_screen(NewRunDialog(), self._start)
-
-    def _start(self, request: TrainRequest | None) -> None:
-        if request is None:
-            return
-        self._run, self._paused, self._waiting = None, False, "starting…"
-        self.job = self.digitty.submit("train", lambda: self.digitty.jobs.train(request), self._hear, "training")
-        self._tell_state()
-
-    def _hear(self, event: Event) -> None:
-        match event:
-            case e.Preparing(what):
-                self._waiting = what + "…"
-                self._tell_state()
-            case e.TrainStarted(run):
-                self._run, self._waiting = run, ""
-                self._show(runs.find(run))
-            case e.TrainStep():
-                self._memory = event.memory
-                self._look()
-            case e.Ended(outcome):
-                self.job, self._paused, self._waiting, self._asked = None, False, "", 0.0
-                if outcome == "finished" and self._run:
-                    self.notify(f"{self._run} is trained; w chooses it to draw with", timeout=8)
-                self._look()
-                self._tell()
-            case _:
-                self._look()
+        elif self.digitty.training.leaving_alone and self.digitty.training.name in (None, self.story and self.story.run.name):
+            self.notify("it is being handed over; x stops it once it trains again", severity="warning")
+        else:
+            self._ask("stop")
 
     def stop_work(self) -> None:
         """Escape does not stop a training: x does."""
 
-    def action_stop(self) -> None:
-        if self.job is not None:
-            self._waiting = "stopping…"
-            self.digitty.worker.stop(self.job)
-            self._tell_state()
+    def action_detach(self) -> None:
+        training = self.digitty.training
+        if training.leaving_alone:
+            self.notify("it is being handed over already")
+        elif not self._own:
+            if self._is_trained():
+                self.notify("it trains in a process of its own already: it goes on when you leave")
+        elif training.full:
+            self.notify("it can't be saved now; space asks again what to do", severity="warning")
         else:
-            self.notify("no run trains in this process", severity="warning")
+            training.hand_over()
+            self._tell()
 
-    def action_pause(self) -> None:
-        if self.job is None:
-            self.notify("no run trains in this process", severity="warning")
-            return
-        self._paused = not self._paused
-        (self.digitty.worker.pause if self._paused else self.digitty.worker.resume)(self.job)
-        self._tell_state()
+    def action_continue(self) -> None:
+        story = self.story
+        if story is None:
+            self.notify("no run yet; n starts one", severity="warning")
+        elif run_words.is_trained(story.run):
+            self.notify(f"{story.run.name} is being trained" + ("; space goes on" if story.paused else ""), severity="warning")
+        elif story.event == "finished" and story.fraction >= 1:
+            self.notify(f"{story.run.name} has done all its steps; n continues it with more epochs", severity="warning")
+        elif self._may_start():
+            self.digitty.training.start(TrainRequest(story.config, resume=story.run.name))
+            self._tell()
+
+    def _may_start(self) -> bool:
+        training = self.digitty.training
+        if not training.busy:
+            return True
+        name = training.name or "another run"
+        self.notify(f"{name} trains here already; x stops it, d hands it to a process of its own", severity="warning")
+        return False
+
+    def action_new(self) -> None:
+        from tui.screens.new_run import NewRun, NewRunDialog
+
+        def chosen(new: NewRun | None) -> None:
+            if new and self._may_start():
+                training = self.digitty.training
+                (training.start_detached if new.detached else training.start)(new.request)
+                self._tell()
+
+        if self._may_start():
+            self.app.push_screen(NewRunDialog(), chosen)
 
     def action_choose(self) -> None:
         from tui.screens.runs import RunsDialog
 
         def chosen(name: str | None) -> None:
             if name:
-                self._show(runs.find(name))
+                self.show_named(name)
 
-        self.app.push_screen(RunsDialog(), chosen)
+        self.app.push_screen(RunsDialog(self.story.run.name if self.story else None), chosen)
 
     # --- views --------------------------------------------------------------------------------------------------------
 
     def action_log(self) -> None:
-        chart = self.query_one("#chart", LossChart)
-        chart.log_scale = not chart.log_scale
+        self.view.chart.log_scale = not self.view.chart.log_scale
 
     def action_window(self) -> None:
-        chart = self.query_one("#chart", LossChart)
-        chart.window = RECENT if chart.window is None else None
+        self.view.chart.window = RECENT if self.view.chart.window is None else None
+        self._tell_keys()
 
     def action_scrub(self, by: int) -> None:
-        samples = self.story.samples() if self.story else []
-        if samples:
-            at = len(samples) - 1 if self._sample_at is None else min(self._sample_at, len(samples) - 1)
-            at = max(0, at + by)
-            self._sample_at = None if at >= len(samples) - 1 else at
-            self._tell_preview()
+        self.view.scrub(by)
 
     def _tell(self) -> None:
-        self.query_one("#chart", LossChart).update()
-        self._tell_state()
-        self._tell_losses()
-        self._tell_preview()
-        self._tell_epochs()
+        training, story = self.digitty.training, self.story
+        status = self._status()
+        numbers: list[Fact] | None = None
+        if training.doing and (story is None or training.name != story.run.name):
+            numbers = [Fact(training.name or "a new run", 0, "name"), Fact(training.doing, 0, "state")]
+        elif story is None:
+            numbers = [Fact("No run yet: n starts one.")]
+        self.view.tell(status, numbers)
+        self._tell_keys()
 
-    def _state(self) -> str:
-        story = self.story
-        if self._waiting:
-            return self._waiting
-        if self.job is not None and story and story.run.name == self._run:
-            return "paused" if self._paused else "training"
+    def _status(self) -> Status:
+        """What the files tell, and what no file can tell yet."""
+        story, training = self.story, self.digitty.training
         if story is None:
-            return ""
+            return Status()
+        self._look_who_trains(story)
+        own = training.trains(story.run.name)
+        state = "waiting" if own and training.full else self._state(story)
+        if self._trained and not own:
+            state += f" on {self._trainer}"
+        if self._asked:
+            state += f", {self._asked.words()}"
+        if training.doing and training.name == story.run.name:
+            state = training.doing
+        return Status(state, self._trained, own, training.memory if own else 0, self._warning(story, own))
+
+    def _look_who_trains(self, story: RunStory) -> None:
+        """Now and then: it takes the run's lock for a moment."""
         now = time.monotonic()
-        if now - self._asked > 2:  # asking takes the lock for a moment
-            self._elsewhere, self._asked = story.run.running(), now
-        if self._elsewhere:
-            return "training in another process"
-        return story.event if story.event in ("stopped", "finished", "diverged") else "interrupted"
+        if now - self._looked > ASK_EVERY or not self._looked:
+            self._trained, self._looked = run_words.is_trained(story.run), now
+            self._trainer = run_words.trainer(story.run) if self._trained else ""
+        asked = self._asked
+        if asked and asked.granted(self._trained, story.paused):
+            self._asked = None
+        elif asked and now - asked.at > ANSWER:
+            self._asked = None
+            self.notify(f"{story.run.name} does not answer; it is trained by {self._trainer}", severity="warning", timeout=10)
 
-    def _tell_state(self) -> None:
-        story, state = self.story, self._state()
-        numbers = self.query_one("#numbers", Static)
-        if story is None:
-            numbers.update(Text.assemble(" ", state or "No run yet: n starts one."))
-            return
-        config = story.config
-        parts = [f"epoch {story.epoch}/{config.epochs}", f"step {story.step}/{config.total_steps}"]
-        if "training" in state or state == "paused":
-            rate = story.rate
-            parts += [
-                f"{rate:.2f} it/s" if rate < 10 else f"{rate:.0f} it/s",
-                f"{rate * config.images / config.steps_per_epoch:.0f} img/s",
-                f"lr {story.lr:.1e}",
-            ]
-            if story.seconds_left is not None:
-                parts.append(f"left {duration(story.seconds_left)}")
-            if self._memory and state in ("training", "paused"):
-                parts.append(f"{self._memory / 2**20:.0f} MB")
-        numbers.update(
-            Text.assemble(" ", (story.run.name, "bold"), "  ", (state, "italic"), "  ", "  ".join(parts), no_wrap=True, overflow="ellipsis")
-        )
-        for name, fraction in (("#epoch", story.epoch_fraction), ("#run", story.fraction)):
-            self.query_one(name, JobBar).fraction = fraction
+    def _state(self, story: RunStory) -> str:
+        if self._trained:
+            return "paused" if story.paused else "training"
+        return story.event if story.event in runs.ENDS else "interrupted"
 
-    def _tell_losses(self) -> None:
-        story = self.story
-        if story is None:
-            return
-        parts = [
-            f"{name} {value:.4f}" for name, value in (("loss", story.loss), ("epoch", story.epoch_average), ("best", story.best)) if value is not None
-        ]
-        engine = story.engine
-        parts.append(f"{config_words(story)} · {engine.device} {engine.precision} {engine.layout}")
-        self.query_one("#losses", Static).update(Text(" " + "  ".join(parts), no_wrap=True, overflow="ellipsis"))
+    def _warning(self, story: RunStory, own: bool) -> str:
+        """What keeps it from being saved; a file is named as the run's folder knows it, since room is short."""
+        training = self.digitty.training
+        full, unsaved = (training.full, training.unsaved) if own else (None, None)
+        since = f"not saved since step {story.saved_step}" if story.saved_step else "not saved yet"
+        if full:
+            words = f"waits, space asks what to do: {full.message}"
+        elif unsaved:
+            words = f"{since}, now at {training.step}: {unsaved.message}"
+        elif story.unsaved and self._trained:
+            words = f"{since}: {story.unsaved}"
+        else:
+            return ""
+        return words.replace(f"{story.run.path}/", "")
 
-    def _tell_preview(self) -> None:
-        samples = self.story.samples() if self.story else []
-        view = self.query_one("#previews", DigitView)
-        if not samples:
-            if view.images is not None:
-                view.clear()
-            self._sample_shown, self._sample_step = None, ""
-            return
-        step, path = samples[-1 if self._sample_at is None else min(self._sample_at, len(samples) - 1)]
-        if self._sample_shown == path:
-            return
-        images = load_sample(path)
-        if images is not None:
-            self._sample_shown = path
-            view.show(images)
-            self._sample_step = f"step {step}" + ("" if self._sample_at is None else f" {self._sample_at + 1}/{len(samples)}")
-            self._tell_epochs()
+    # --- the footer ---------------------------------------------------------------------------------------------------
 
-    def _tell_epochs(self) -> None:
-        table = Text(f"previews: {self._sample_step}\n" if self._sample_step else "", "dim")
-        table.append("epoch  average   time\n", "bold")
-        for row in reversed(self.story.epochs if self.story else []):
-            table.append(f"{row.epoch:5}   {row.average:.4f} {duration(row.seconds):>7}{' *' if row.best else ''}\n")
-        self.query_one("#table", Static).update(table)
+    def _tell_keys(self) -> None:
+        keys = tuple(self.key_words(binding) for binding in self._own_bindings())
+        if keys != self._keys:
+            self._keys = keys
+            self.refresh_bindings()
 
+    def _own_bindings(self) -> Iterable[Binding]:
+        return (binding for binding in self.BINDINGS if isinstance(binding, Binding))
 
-def config_words(story: RunStory) -> str:
-    """seed · batch 128 · adam 1e-03 cosine"""
-    config = story.config
-    return f"{config.preset} · batch {config.batch_size} · adam {config.lr:g} {config.lr_schedule}"
+    def key_words(self, binding: Binding) -> str:
+        training, story = self.digitty.training, self.story
+        alive = self._own or (story is not None and self._trained)
+        offered = {
+            "pause": alive and not (self._own and training.run is None),
+            "stop": alive,
+            "detach": self._own and not training.leaving_alone and not training.full,
+            "continue": story is not None and not alive and not training.busy and story.event != "finished",
+            "new": not training.busy,
+            "log": story is not None,
+            "window": story is not None,
+            "scrub(-1)": self.view.has_previews,
+        }
+        if not offered.get(binding.action, True):
+            return ""
+        if binding.action == "pause" and self._own and training.full:
+            return "decide"
+        if binding.action == "pause" and story and story.paused:
+            return "go on"
+        if binding.action == "window" and self.view.chart.window is not None:
+            return "whole"
+        return binding.description

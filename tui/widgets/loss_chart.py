@@ -60,9 +60,10 @@ class LossChart(Widget):
         self.update()
 
     def set_data(self, steps: Sequence[int], losses: Sequence[float], epochs: Sequence[tuple[int, float]] = ()) -> None:
-        """Show these instead of what was shown. Raises ValueError where steps and losses differ in number."""
+        """Show these, whose steps rise, instead of what was shown. Raises ValueError where steps and losses differ in number."""
         series = LossSeries()
-        series.extend(zip(steps, losses, strict=True))
+        for step, loss in zip(steps, losses, strict=True):
+            series.append(step, loss)
         for step, average in epochs:
             series.add_epoch(step, average)
         self.series = series

@@ -8,7 +8,7 @@ from itertools import groupby
 from math import exp, log
 
 from tui.braille import DOTS_X, DOTS_Y, Canvas, Scale, axis, count_label, labels, nice_step
-from tui.widgets.loss_series import Bucket, LossSeries, columns, smooth
+from tui.widgets.loss_series import Bucket, LossSeries, smooth
 
 SMOOTHED_OVER = 60
 """About how many losses the bright line averages at each place, whatever the zoom."""
@@ -33,12 +33,12 @@ class View:
 
 def chart(series: LossSeries, view: View) -> list[Line]:
     """The chart as lines of cells; at 20x5 there is still something to see."""
-    points = series.points(view.window)
-    if view.log_scale:
-        points = [point for point in points if point.low > 0]
-    if not points or view.width < 16 or view.height < 2:
-        return _message("no loss yet", view)
-    return _Plot(points, series.epochs, view).lines()
+    span = series.span(view.window)
+    if span and view.width >= 16 and view.height >= 2:
+        widest = series.columns(view.width * DOTS_X, *span, positive=view.log_scale)
+        if widest:
+            return _Plot(series, span, widest, view).lines()
+    return _message("no loss yet", view)
 
 
 def _message(text: str, view: View) -> list[Line]:
@@ -50,18 +50,18 @@ def _message(text: str, view: View) -> list[Line]:
 class _Plot:
     """One drawing of the chart: a grid of cells with a role each."""
 
-    def __init__(self, points: Sequence[Bucket], epochs: Sequence[tuple[int, float]], view: View) -> None:
+    def __init__(self, series: LossSeries, span: tuple[int, int], widest: Sequence[tuple[int, Bucket]], view: View) -> None:
+        """`widest` are the columns as if the axis took no room: they tell how wide the axis is."""
         self.view = view
-        self.first, self.last = points[0].first, points[-1].last
-        self.epochs = [(step, value) for step, value in epochs if self.first <= step <= self.last]
+        self.first, self.last = span
+        self.epochs = [(step, value) for step, value in series.epochs if self.first <= step <= self.last]
         self.rows = view.height - 1  # the last line is for the steps
-        widest = columns(points, view.width * DOTS_X, self.first, self.last)
         self.scale, self.ticks = self._axis(widest)
         self.names = labels(self.ticks)
         self.gutter = max(map(len, self.names)) + 1
         self.width = view.width - self.gutter
         self.cells = [[_BLANK] * view.width for _ in range(view.height)]
-        self.data = columns(points, self.width * DOTS_X, self.first, self.last)
+        self.data = series.columns(self.width * DOTS_X, *span, positive=view.log_scale)
 
     def _axis(self, data: Sequence[tuple[int, Bucket]]) -> tuple[Scale, list[float]]:
         """A linear scale leaves out the highest twentieth: the first steps of a run would flatten the rest."""
@@ -90,16 +90,16 @@ class _Plot:
     def _draw_losses(self) -> None:
         raw, bright = Canvas(self.width, self.rows), Canvas(self.width, self.rows)
         for x, bucket in self.data:
-            raw.line(x, self._y(bucket.high), x, self._y(bucket.low))
+            raw.line(x, max(0, self._y(bucket.high)), x, self._y(bucket.low))
         middles = [(x, self._y(bucket.mean)) for x, bucket in self.data]
         raw.path(middles)
         bright.path([(x, self._y(mean)) for (x, _), mean in zip(self.data, self._smoothed(), strict=True)])
         for row in range(self.rows):
             for column in range(self.width):
-                for canvas, role in ((bright, "smooth"), (raw, "raw")):
-                    if char := canvas.char(column, row, self.view.braille):
-                        self.cells[row][self.gutter + column] = (char, role)
-                        break
+                if char := bright.char(column, row, self.view.braille):
+                    self.cells[row][self.gutter + column] = (char, "smooth")
+                elif char := raw.char(column, row, self.view.braille):
+                    self.cells[row][self.gutter + column] = (char, "raw")
 
     def _smoothed(self) -> list[float]:
         """The running mean at each column; on a logarithmic scale of the logarithms, so that the line runs amid the dots."""
@@ -131,8 +131,8 @@ class _Plot:
         mark = "◆" if self.view.braille else "*"
         places: list[tuple[int, int, float]] = []
         for step, value in reversed(self.epochs):
-            x, row = self._x(step), self._y(value) // DOTS_Y
-            if 0 <= row < self.rows and (not places or places[-1][0] - x >= EPOCH_SPACING):
+            x = self._x(step)
+            if (not places or places[-1][0] - x >= EPOCH_SPACING) and 0 <= (row := self._y(value) // DOTS_Y) < self.rows:
                 places.append((x, row, value))
                 self._write(x, row, mark, "epoch")
         for x, row, value in places if self.view.width >= 40 else ():

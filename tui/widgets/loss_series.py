@@ -1,25 +1,22 @@
-"""A run's losses in bounded memory: the recent ones as they are, the whole run in buckets. Plain Python, no screen."""
+"""All losses of a run, 16 bytes each, and what they come to between any two steps, exactly. Plain Python, no screen."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from itertools import accumulate
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, compress, islice, pairwise
 from math import inf, isfinite
 
-RECENT = 4096
-"""Points kept as they are; a window up to this long is exact."""
-BUCKETS = 2048
-"""At most this many buckets for the whole run: some eight for each dot across a wide chart."""
+BLOCK = 64
+"""Losses that are summed up together: a column of the chart adds up whole blocks and at most two broken ones."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Bucket:
-    """What happened between two steps."""
+    """Some losses that follow each other."""
 
-    first: int
-    last: int
     count: int
     total: float
     low: float
@@ -30,66 +27,64 @@ class Bucket:
         return self.total / self.count
 
     @classmethod
-    def of(cls, step: int, loss: float) -> Bucket:
-        return cls(step, step, 1, loss, loss, loss)
-
-    def add(self, later: Bucket) -> None:
-        """Take in a bucket that begins no earlier."""
-        self.last = later.last
-        self.count += later.count
-        self.total += later.total
-        self.low = min(self.low, later.low)
-        self.high = max(self.high, later.high)
+    def of(cls, losses: Sequence[float]) -> Bucket:
+        return cls(len(losses), sum(losses), min(losses), max(losses))
 
 
 class LossSeries:
-    """Losses by step, appended as they come.
+    """Losses by step, appended as they come, and the averages of epochs. What is not finite is left out."""
 
-    The whole run is a list of buckets of `width` steps each; when there are too many, neighbours merge and the width doubles, so any number of
-    points costs the same memory and the extremes stay true. A loss that is not finite is left out.
-    """
-
-    def __init__(self, recent: int = RECENT, buckets: int = BUCKETS) -> None:
-        self._recent: deque[tuple[int, float]] = deque(maxlen=recent)
-        self._limit = buckets
-        self._buckets: list[Bucket] = []
-        self._width = 1
+    def __init__(self) -> None:
+        self._steps = array("q")
+        self._losses = array("d")
+        self._totals, self._lows, self._highs = array("d"), array("d"), array("d")  # of each whole block
         self._epochs: list[tuple[int, float]] = []
         self.version = 0
         """Grows with every change, so that a view can tell whether it is up to date."""
 
-    def append(self, step: int, loss: float) -> None:
-        """One more point. A step that was already passed means that the run went back to a save: what came after it is forgotten."""
-        if not isfinite(loss):
-            return
-        self.version += 1
-        if self._recent and step <= self._recent[-1][0]:
-            self._rewind(step)
-        self._recent.append((step, loss))
-        point = Bucket.of(step, loss)
-        if self._buckets and self._buckets[-1].first // self._width == step // self._width:
-            self._buckets[-1].add(point)
-        else:
-            self._buckets.append(point)
-            while len(self._buckets) > self._limit:
-                self._widen()
+    def __len__(self) -> int:
+        return len(self._steps)
 
-    def extend(self, points: Iterable[tuple[int, float]]) -> None:
-        for step, loss in points:
-            self.append(step, loss)
+    def append(self, step: int, loss: float) -> None:
+        """One more point. A step that was already passed means that the run went back: what came from it on is forgotten."""
+        self.extend((step,), (loss,))
+
+    def extend(self, steps: Sequence[int], losses: Sequence[float]) -> None:
+        """Many points at once; their steps rise."""
+        if not isfinite(sum(losses)):
+            finite = list(map(isfinite, losses))
+            steps, losses = list(compress(steps, finite)), list(compress(losses, finite))
+        if self._steps and steps and steps[0] <= self._steps[-1]:
+            self.rewind(steps[0] - 1)
+        self._steps.extend(steps)
+        self._losses.extend(losses)
+        for start in range(len(self._lows) * BLOCK, len(self._losses) - BLOCK + 1, BLOCK):
+            block = Bucket.of(self._losses[start : start + BLOCK])
+            self._totals.append(block.total)
+            self._lows.append(block.low)
+            self._highs.append(block.high)
+        self.version += 1
 
     def add_epoch(self, step: int, average: float) -> None:
         """An epoch's average, at the step it ended with."""
         if isfinite(average):
-            self._epochs = [epoch for epoch in self._epochs if epoch[0] < step] + [(step, average)]
+            self._forget_epochs(step - 1)
+            self._epochs.append((step, average))
             self.version += 1
 
-    def clear(self) -> None:
-        self._recent.clear()
-        self._buckets.clear()
-        self._epochs.clear()
-        self._width = 1
+    def rewind(self, step: int) -> None:
+        """The run goes on after `step`: what came later is forgotten."""
+        count = bisect_right(self._steps, step)
+        for points in (self._steps, self._losses):
+            del points[count:]
+        for blocks in (self._totals, self._lows, self._highs):
+            del blocks[count // BLOCK :]
+        self._forget_epochs(step)
         self.version += 1
+
+    def _forget_epochs(self, step: int) -> None:
+        while self._epochs and self._epochs[-1][0] > step:
+            self._epochs.pop()
 
     @property
     def epochs(self) -> Sequence[tuple[int, float]]:
@@ -97,43 +92,52 @@ class LossSeries:
         return self._epochs
 
     @property
-    def buckets(self) -> Sequence[Bucket]:
-        """The whole run."""
-        return self._buckets
+    def last(self) -> tuple[int, float] | None:
+        """The latest step and its loss."""
+        return (self._steps[-1], self._losses[-1]) if self._steps else None
 
-    @property
-    def size(self) -> int:
-        """How many points and buckets are held: bounded."""
-        return len(self._recent) + len(self._buckets)
+    def span(self, window: int | None = None) -> tuple[int, int] | None:
+        """The first step and the last among the last `window` ones, else of the whole run."""
+        if not self._steps:
+            return None
+        last = self._steps[-1]
+        return self._steps[bisect_right(self._steps, last - window) if window else 0], last
 
-    def points(self, window: int | None = None) -> Sequence[Bucket]:
-        """The last `window` steps, else the whole run, in order: as exactly as they are held."""
-        if not self._buckets:
-            return []
-        start = self._buckets[-1].last - window if window else -inf
-        if self._width == 1 or self._recent[0][0] > max(start + 1, self._buckets[0].first):
-            return [bucket for bucket in self._buckets if bucket.last > start]
-        return [Bucket.of(step, loss) for step, loss in self._recent if step > start]
+    def between(self, first: int, last: int) -> Bucket | None:
+        """The losses from one step to another, both included; None where there is none."""
+        return self._bucket(bisect_left(self._steps, first), bisect_right(self._steps, last))
 
-    def _rewind(self, step: int) -> None:
-        """Forget `step` and what came after, as far as whole buckets allow."""
-        while self._recent and self._recent[-1][0] >= step:
-            self._recent.pop()
-        while self._buckets and self._buckets[-1].first >= step:
-            self._buckets.pop()
-        if self._buckets:
-            self._buckets[-1].last = min(self._buckets[-1].last, step - 1)
-        self._epochs = [epoch for epoch in self._epochs if epoch[0] < step]
+    def columns(self, count: int, first: int, last: int, positive: bool = False) -> list[tuple[int, Bucket]]:
+        """The losses from step `first` to step `last` in `count` columns of equally many steps, as (column, bucket); empty columns are left out.
 
-    def _widen(self) -> None:
-        self._width *= 2
-        merged: list[Bucket] = []
-        for bucket in self._buckets:
-            if merged and merged[-1].first // self._width == bucket.first // self._width:
-                merged[-1].add(bucket)
-            else:
-                merged.append(bucket)
-        self._buckets = merged
+        `positive` leaves out losses that have no logarithm.
+        """
+        width = last - first + 1
+        edges = accumulate(
+            (first - -column * width // count for column in range(count + 1)), lambda at, step: bisect_left(self._steps, step, at), initial=0
+        )
+        found = ((column, self._bucket(*edge, positive)) for column, edge in enumerate(pairwise(islice(edges, 1, None))))
+        return [(column, bucket) for column, bucket in found if bucket]
+
+    def _bucket(self, start: int, stop: int, positive: bool = False) -> Bucket | None:
+        """Of the points at these places."""
+        if start >= stop:
+            return None
+        begin, end = -(-start // BLOCK), stop // BLOCK
+        if begin >= end:
+            bucket = Bucket.of(self._losses[start:stop])
+        else:
+            edges = self._losses[start : begin * BLOCK] + self._losses[end * BLOCK : stop]
+            bucket = Bucket(
+                stop - start,
+                sum(self._totals[begin:end]) + sum(edges),
+                min(min(self._lows[begin:end]), min(edges, default=inf)),
+                max(max(self._highs[begin:end]), max(edges, default=-inf)),
+            )
+        if positive and bucket.low <= 0:
+            above = [loss for loss in self._losses[start:stop] if loss > 0]
+            return Bucket.of(above) if above else None
+        return bucket
 
 
 def smooth(values: Sequence[float], reach: int) -> list[float]:
@@ -146,15 +150,3 @@ def smooth(values: Sequence[float], reach: int) -> list[float]:
     last = len(values) - 1
     spans = ((max(0, i - reach), min(i + min(reach, i), last) + 1) for i in range(len(values)))
     return [(sums[stop] - sums[start]) / (stop - start) for start, stop in spans]
-
-
-def columns(points: Sequence[Bucket], count: int, first: int, last: int) -> list[tuple[int, Bucket]]:
-    """The points merged into at most `count` columns from step `first` to step `last`, as (column, bucket); empty columns are left out."""
-    out: list[tuple[int, Bucket]] = []
-    for point in points:
-        column = min(count - 1, ((point.first + point.last) // 2 - first) * count // (last - first + 1))
-        if out and out[-1][0] == column:
-            out[-1][1].add(point)
-        else:
-            out.append((column, replace(point)))
-    return out

@@ -1,0 +1,157 @@
+"""The commands about runs: list, watch, stop, pause, resume, delete, rename. What they do reaches a run whoever trains it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from contextlib import suppress
+from typing import Any
+
+import click
+
+from engine import control, runs
+from engine import watch as watching
+from engine.errors import InputError, RunError
+from engine.words import age, size
+
+ANSWER = 60.0
+"""Seconds that a run is given to do what it was asked: a step, and a save."""
+
+
+@click.command(name="runs")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a run.")
+def list_runs(as_json: bool) -> None:
+    """List the runs: state, progress, last loss, age, size."""
+    found = runs.all_runs()
+    if not found and not as_json:
+        click.echo("no runs yet; digitty train makes one", err=True)
+    for run in found:
+        facts = run_facts(run)
+        click.echo(json.dumps(facts) if as_json else run_line(facts))
+
+
+def run_facts(run: runs.Run) -> dict[str, Any]:
+    """What a listing says of a run."""
+    try:
+        config, created = run.config(), run.created()
+    except InputError as error:
+        return {"run": run.name, "error": str(error)}
+    last = run.last(lambda record: "loss" in record, b'"loss"')
+    step, loss = (last["step"], last["loss"]) if last else (0, None)
+    return {
+        "run": run.name,
+        "state": run.state(),
+        "preset": config.preset,
+        "step": step,
+        "total_steps": config.total_steps,
+        "loss": loss,
+        "created": created,
+        "written": run.written(),
+        "bytes": run.size(),
+        "path": str(run.path),
+    }
+
+
+def run_line(facts: dict[str, Any]) -> str:
+    if "error" in facts:
+        return f"{facts['run']:<20} {facts['error']}"
+    loss = f"loss {facts['loss']:.4f}" if facts["loss"] is not None else "no step yet"
+    state = facts["state"] + (" here" if facts["state"] == "running" else "")
+    done = f"step {facts['step']}/{facts['total_steps']}"
+    return f"{facts['run']:<20} {state:<14} {done:<18} {loss:<12} {age(time.time() - facts['written']):>8}  {size(facts['bytes']):>7}"
+
+
+@click.command()
+@click.argument("run", metavar="[RUN]", required=False)
+@click.option("--every", type=click.FloatRange(0.1, 3600), default=1.0, show_default=True, help="Seconds between lines.")
+def watch(run: str | None, every: float) -> None:
+    """Follow RUN in plain text, a line a second, until it ends; by default the one that trains now. ctrl+c only stops watching."""
+    for line in watching.watch(chosen(run), every):
+        click.echo(line)
+        sys.stdout.flush()
+
+
+@click.command()
+@click.argument("run", metavar="[RUN]", required=False)
+def stop(run: str | None) -> None:
+    """Stop RUN, wherever it trains: it saves, and can go on later. By default the one that trains now."""
+    _ask(chosen(run), "stop", lambda state: not state.startswith(("running", "paused")))
+
+
+@click.command()
+@click.argument("run", metavar="[RUN]", required=False)
+def pause(run: str | None) -> None:
+    """Let RUN wait; it saves first. By default the one that trains now."""
+    _ask(chosen(run), "pause", lambda state: not state.startswith("running"))
+
+
+@click.command()
+@click.argument("run", metavar="[RUN]", required=False)
+def resume(run: str | None) -> None:
+    """Let a paused RUN go on. One that was stopped goes on with: digitty train --resume RUN."""
+    _ask(chosen(run), "run", lambda state: not state.startswith("paused"))
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+def delete(run: str, yes: bool) -> None:
+    """Delete RUN with all its weights and pictures."""
+    found = runs.find(run)
+    if not yes:
+        _sure(f"delete {run}, {size(found.size())}, for good?")
+    runs.delete(found)
+    click.echo(f"deleted {run}", err=True)
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+def rename(run: str, name: str, yes: bool) -> None:
+    """Give RUN another NAME."""
+    found = runs.find(run)
+    runs.checked(name)
+    if not yes:
+        _sure(f"rename {run} to {name}?")
+    runs.rename(found, name)
+    click.echo(f"{run} is now {name}", err=True)
+
+
+COMMANDS = (list_runs, watch, stop, pause, resume, delete, rename)
+
+
+def chosen(name: str | None) -> runs.Run:
+    """The run of that name, else one that trains now, else the one written last. Raises RunError."""
+    if name is not None:
+        return runs.find(name)
+    found = runs.all_runs()
+    if not found:
+        raise RunError("no runs yet; digitty train makes one")
+    return next((run for run in found if run.running()), found[0])
+
+
+def _ask(run: runs.Run, wish: control.Wish, granted: Any) -> None:
+    """Writes the wish and waits for its effect."""
+    if not run.running():
+        raise RunError(f"run {run.name} is not being trained ({run.state()}); digitty train --resume {run.name} goes on with it")
+    control.ask(run.control_path, wish)
+    until = time.monotonic() + ANSWER
+    while time.monotonic() < until:
+        if granted(state := run.state()):
+            click.echo(f"{run.name}  {state}  step {run.step()}", err=True)
+            return
+        time.sleep(0.1)
+    owner = run.owner()
+    raise RunError(f"run {run.name} did not answer within {ANSWER:.0f} s; it is process {owner.get('pid')} on {owner.get('host')}")
+
+
+def _sure(question: str) -> None:
+    """Raises RunError where the answer is no, or nobody is there to answer."""
+    if not sys.stdin.isatty():
+        raise RunError(f"{question} Say so with --yes")
+    with suppress(click.Abort):
+        if click.confirm(question, err=True):
+            return
+    raise RunError("nothing was changed")

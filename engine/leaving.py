@@ -1,0 +1,82 @@
+"""How a command leaves when a signal asks it to: at once while nothing is begun, in order afterwards, and in the end in any case."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+DEADLINE = 20.0
+"""Seconds that saving may take beyond the step under way, before the process leaves without: the disk hangs."""
+
+
+class Stopped(Exception):
+    """A signal asked the command to leave; its work is saved."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
+
+
+class Leave:
+    """What the signals asked for so far."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        """The first signal's; 0 for none yet."""
+        self.patience: Callable[[], float] = lambda: 0.0
+        """Seconds beyond DEADLINE that the work under way may need."""
+        self._before = {number: signal.getsignal(number) for number in SIGNALS}
+        self._handled = [number for number, handler in self._before.items() if handler is not signal.SIG_IGN]  # nohup's wish stands
+        self._begun = False
+
+    def begin(self, hear: Callable[[], None] = lambda: None, once: bool = True) -> None:
+        """From now on there is something to leave in order: a first signal is only noted, and `hear` called.
+
+        A second one acts as it always did, unless not `once`: torchrun sends several, and the ranks leave together.
+        Until then signals end the process at once, even amid the seconds of `import torch` that no Python handler could interrupt.
+        """
+        if not self._begun:
+            self._begun, self._hear, self._once = True, hear, once
+            for number in self._handled:
+                signal.signal(number, self._note)
+
+    def check(self) -> None:
+        """Raises Stopped if a signal came."""
+        if self.number:
+            raise Stopped(self.number)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.number:
+            return
+        self.number = number
+        for each in self._handled if self._once else ():  # a hang-up comes twice, from the shell and from the system: it is no person's second wish
+            signal.signal(each, signal.SIG_IGN if each == signal.SIGHUP else self._before[each])
+        self._hear()
+        timer = threading.Timer(DEADLINE + self.patience(), self._give_up)
+        timer.daemon = True
+        timer.start()
+
+    def _give_up(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.write("\ndigitty: the disk does not answer; leaving without saving. The last save is untouched\n")
+            sys.stderr.flush()
+        os._exit(128 + self.number)
+
+
+@contextmanager
+def stoppable() -> Iterator[Leave]:
+    """SIGINT, SIGTERM and SIGHUP end the block's work as `Leave` says. Only on the main thread."""
+    leave = Leave()
+    for number in leave._handled:
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        yield leave
+    finally:
+        for number, handler in leave._before.items():
+            signal.signal(number, handler)

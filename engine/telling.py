@@ -1,0 +1,160 @@
+"""What the commands say while they work: a progress line, lines that stay, JSON; never in the way of the work itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from contextlib import suppress
+from dataclasses import asdict
+
+import click
+
+from engine import config as c
+from engine import events as e
+from engine.runs import find
+from engine.words import duration
+
+PATIENCE = 2.0
+"""Steps that leaving in order may take."""
+
+
+def say(text: str, end: str = "\n") -> None:
+    """On standard error; a terminal that is gone is no reason to stop the work."""
+    with suppress(OSError):
+        click.echo(text + end, nl=False, err=True)
+
+
+class ProgressLine:
+    """One line on standard error that is written over; on what is not a terminal, a line every ten seconds."""
+
+    WIDTH = 24
+
+    def __init__(self) -> None:
+        self._tty = sys.stderr.isatty()
+        self._last = -10.0
+
+    def show(self, text: str, fraction: float | None = None) -> None:
+        now = time.monotonic()
+        if now - self._last < (0.1 if self._tty else 10):
+            return
+        self._last = now
+        if not self._tty:
+            say(text)
+            return
+        full = round((fraction or 0) * self.WIDTH)
+        bar = f"{'━' * full}{'─' * (self.WIDTH - full)} {fraction:4.0%}  " if fraction is not None and _unicode() else ""
+        say("\r\x1b[K" + (bar + text)[: max(10, _columns() - 1)], end="")
+
+    def clear(self) -> None:
+        if self._tty:
+            say("\r\x1b[K", end="")
+
+
+class TrainReporter:
+    """Training in words: a progress line, and a line an epoch that stays."""
+
+    def __init__(self) -> None:
+        self.run: str | None = None
+        self._bar = ProgressLine()
+        self._config = c.TrainConfig()
+        self._rate = 0.0
+
+    def patience(self) -> float:
+        """Seconds that the step under way may still take."""
+        return PATIENCE / self._rate if self._rate else 60.0
+
+    def tell(self, event: e.Event) -> None:
+        match event:
+            case e.Preparing(what):
+                self._bar.show(what)
+            case e.TrainStarted(run, config, engine, step, parameters):
+                self.run, self._config = run, config
+                where = f"{engine.device} {engine.precision} {engine.layout}"
+                self._say(f"run {run} · {parameters:,} parameters · {where} · {config.total_steps - step:,} steps to go")
+            case e.TrainStep():
+                self._rate = event.steps_per_s
+                left = (self._config.total_steps - event.step) / max(1e-9, event.steps_per_s)
+                text = (
+                    f"epoch {event.epoch}/{self._config.epochs}  step {event.step}/{self._config.total_steps}  loss {event.loss:.4f}"
+                    f"  {event.steps_per_s:.2f} steps/s  {event.images_per_s:.0f} img/s  left {duration(left)}"
+                )
+                self._bar.show(text, event.step / self._config.total_steps)
+            case e.EpochDone(epoch, step, average, seconds, best):
+                self._say(f"epoch {epoch}  step {step}  average {average:.4f}{' (best)' if best else ''}  {duration(seconds)}")
+            case e.TrainDone(run, step, seconds):
+                self._say(f"run {run} finished at step {step} in {duration(seconds)}")
+            case e.TrainStopped(run, step):
+                self._say(f"run {run} stopped at step {step}, saved; go on with: digitty train --resume {run}")
+            case e.Paused(step):
+                self._say(f"paused at step {step}; go on with: digitty resume {self.run}")
+            case e.Resumed(step):
+                self._say(f"goes on at step {step}")
+            case e.Notice(message):
+                self._say(message)
+            case e.CannotSave(step, saved_step, message):
+                kept = f"the last save is of step {saved_step}" if saved_step else "nothing is saved yet"
+                self._say(f"not saved at step {step}: {message}; {kept}, training goes on")
+
+    def close(self) -> None:
+        self._bar.clear()
+
+    def _say(self, text: str) -> None:
+        self._bar.clear()
+        say(text)
+
+
+class JsonReporter(TrainReporter):
+    """Every event but pictures as a JSON object on standard output."""
+
+    def tell(self, event: e.Event) -> None:
+        if isinstance(event, e.TrainStarted):
+            self.run = event.run
+        if isinstance(event, e.TrainStep):
+            self._rate = event.steps_per_s
+        if isinstance(event, e.Tick | e.Preview):
+            return
+        try:
+            click.echo(json.dumps({"event": type(event).__name__, **asdict(event)}))  # type: ignore[call-overload]
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise  # who read it has had enough
+        except OSError:
+            pass  # a terminal that is gone
+
+
+class Silent(TrainReporter):
+    """What all but rank 0 of a group say."""
+
+    def tell(self, event: e.Event) -> None:
+        if isinstance(event, e.TrainStep):
+            self._rate = event.steps_per_s
+
+
+class HandingOver(TrainReporter):
+    """What a detached process says: JSON to who started it until training begins, then words into the run's log."""
+
+    def tell(self, event: e.Event) -> None:
+        if self.run is None:
+            with suppress(OSError):  # who started it may be gone already
+                click.echo(json.dumps({"event": type(event).__name__, **asdict(event)}))  # type: ignore[call-overload]
+                sys.stdout.flush()
+        if isinstance(event, e.TrainStarted):
+            log = os.open(find(event.run).log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            for stream in (sys.stdout, sys.stderr):
+                os.dup2(log, stream.fileno())
+            os.close(log)
+        if self.run is not None or isinstance(event, e.TrainStarted):
+            super().tell(event)
+
+
+def _unicode() -> bool:
+    return (sys.stderr.encoding or "").lower().replace("-", "").startswith("utf")
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns
+    except OSError:
+        return 80

@@ -1,0 +1,33 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+
+def duration(seconds: float) -> str:
+    """1:02:03 or 2:03; 3d 4:05:06 beyond a day."""
+    whole = int(seconds + 0.5)
+    days, rest = divmod(whole, 86400)
+    hours, rest = divmod(rest, 3600)
+    text = f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours or days else f"{rest // 60}:{rest % 60:02}"
+    return f"{days}d {text}" if days else text
+
+
+def size(count: float) -> str:
+    """98 MB, 1.2 GB: decimal units."""
+    for unit in ("B", "kB", "MB"):
+        if count < 999.5:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def age(seconds: float) -> str:
+    """now, 5 min, 3 h, 12 days."""
+    if seconds < 60:
+        return "now"
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 86400:
+        return f"{seconds / 3600:.0f} h"
+    days = round(seconds / 86400)
+    return f"{days} day{'s' if days > 1 else ''}"

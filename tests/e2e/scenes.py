@@ -1,0 +1,151 @@
+"""The commands with something slow in them that says when it has begun: for processes that the nursery forks."""
+
+from __future__ import annotations
+
+import io
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import PIL.PngImagePlugin
+import torch
+import torch._dynamo
+
+from engine import checkpoint, classifier, data, device, drawing, evaluate, leaving, session
+from engine import config as c
+from engine.device import Numerics
+from engine.trainer import Trainer
+from tui import cli
+
+LATE = (PIL, torch._dynamo, classifier)
+"""What is imported late, and would be most of such a process's life."""
+TINY = c.TrainConfig(
+    preset="quick",
+    model=c.ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16, groups=4),
+    limit=16,
+    batch_size=4,
+    epochs=3,
+    lr_schedule="constant",
+    preview_every=6,
+    save_minutes=1000.0,
+)
+"""Twelve steps, four an epoch."""
+HELD = 5
+"""Steps done when the sixth is slow."""
+
+Here = Callable[[], None]
+
+
+def command(arguments: list[str], slow: str = "", marker: str = "", seconds: float = 0.0) -> None:
+    """`digitty ARGUMENTS` with the tiny network for the preset quick; `slow` waits once so long, and touches the marker as it begins."""
+    quick()
+
+    def here() -> None:
+        if not Path(marker).exists():
+            Path(marker).touch()
+            time.sleep(seconds)
+
+    if slow:
+        SLOW[slow](here)
+    sys.argv = ["digitty", *arguments]
+    cli.main()
+
+
+def quick() -> None:
+    """Digits at hand, nothing to measure, every step read, every epoch saved."""
+    images, labels = torch.zeros(16, 28, 28, dtype=torch.uint8), torch.arange(16) % 10
+    for i in range(16):
+        images[i, i : i + 8, i // 2 : i // 2 + 12] = 255
+    for owner, name, fake in (
+        (data, "load", lambda *_: (images, labels)),
+        (data, "unpacked", lambda: None),
+        (device, "measured", lambda *_: iter([Numerics("fp32", channels_last=False)])),
+        (session, "READ_EVERY", 0.0),
+        (session, "SAVE_SHARE", math.inf),
+        (session, "WAIT", 0.01),
+    ):
+        setattr(owner, name, fake)
+    cast(dict[str, c.TrainConfig], c.PRESETS)["quick"] = TINY
+
+
+# --- what may be slow -------------------------------------------------------------------------------------------------
+
+
+def _start(here: Here) -> None:
+    def measured(*_: object) -> Iterator[Numerics]:
+        here()
+        yield Numerics("fp32", channels_last=False)
+
+    device.measured = measured
+
+
+def _step(here: Here) -> None:
+    step = Trainer.train_step
+
+    def slow(self: Trainer) -> None:
+        if self.step == HELD:
+            here()
+        step(self)
+
+    setattr(Trainer, "train_step", slow)  # noqa: B010
+
+
+def _save(here: Here) -> None:
+    """The first save, when half of it is written."""
+    save = checkpoint._save
+
+    def slow(whole: object, file: BinaryIO) -> None:
+        buffer = io.BytesIO()
+        save(whole, buffer)
+        raw = buffer.getvalue()
+        file.write(raw[: len(raw) // 2])
+        file.flush()
+        here()
+        file.write(raw[len(raw) // 2 :])
+
+    checkpoint._save = slow
+
+
+def _hanging_save(here: Here) -> None:
+    """The second save waits for a disk that never answers."""
+    save = checkpoint.save_state
+
+    def hung(path: Path, config: c.TrainConfig, state: Any) -> None:
+        if state["step"] > 4:
+            here()
+            while True:
+                time.sleep(3600)
+        save(path, config, state)
+
+    checkpoint.save_state = hung
+    leaving.DEADLINE = 0.5
+
+
+def _hanging_save_after_a_step(here: Here) -> None:
+    _hanging_save(lambda: None)
+    _step(here)
+
+
+def _drawing(here: Here) -> None:
+    """Whatever draws: a preview, `generate`, `evaluate`."""
+    denoising = drawing.denoising
+
+    def slow(*arguments: Any) -> Iterator[Any]:
+        for step in denoising(*arguments):
+            yield step
+            here()
+
+    drawing.denoising = evaluate.denoising = slow  # type: ignore[assignment, attr-defined]
+
+
+SLOW: dict[str, Callable[[Here], None]] = {
+    "starting": _start,
+    "step": _step,
+    "save": _save,
+    "drawing": _drawing,
+    "hanging save": _hanging_save,
+    "hanging last save": _hanging_save_after_a_step,
+}

@@ -1,0 +1,327 @@
+"""Signals and closed terminals, at any moment of any command: gone in time, with its code, saved, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import pty
+import random
+import re
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+import pytest
+import scenes
+from nursery import Death, Nursery
+from terminal import Terminal, environment
+
+from engine import runs
+from engine.checkpoint import load_state
+from engine.jobs import Jobs, TrainRequest
+from engine.metrics import Follower
+from engine.runs import Run
+
+WAYS = {"ctrl+c": signal.SIGINT, "SIGTERM": signal.SIGTERM, "SIGHUP": signal.SIGHUP, "hang-up": signal.SIGHUP}
+"""How a command may be asked to leave, and the signal that it then gets."""
+LONG = 60.0
+"""Seconds in which a process should long be gone."""
+
+
+class Tty:
+    """A pseudo-terminal that somebody reads."""
+
+    def __init__(self) -> None:
+        self._master, slave = pty.openpty()
+        self.name = os.ttyname(slave)
+        self._slave = slave  # kept open, so that there is always something to read from
+        self._said = b""
+        self._closing = threading.Event()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while not self._closing.is_set():
+            if select.select([self._master], [], [], 0.02)[0]:
+                self._said += os.read(self._master, 65536)
+
+    @property
+    def text(self) -> str:
+        """What was said, without the progress line."""
+        return re.sub(r"\r\x1b\[K[^\r\n]*(?=\r\x1b)|\r\x1b\[K", "", self._said.decode())
+
+    def press(self, keys: bytes) -> None:
+        os.write(self._master, keys)
+
+    def hang_up(self) -> None:
+        """The window is closed, or the connection lost."""
+        if self._closing.is_set():
+            return
+        self._closing.set()
+        self._reader.join()
+        os.close(self._master)
+
+    def __enter__(self) -> Tty:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
+        time.sleep(0.05)  # for the last bytes
+        self.hang_up()
+        os.close(self._slave)
+
+
+class Scene:
+    """Commands in a home of their own, at a terminal."""
+
+    def __init__(self, nursery: Nursery, home: Path, tty: Tty) -> None:
+        self.nursery, self.home, self.tty = nursery, home, tty
+        self.marker = home / "marker"
+        self.pid = 0
+        self._before = 0.0
+
+    def begins(self, arguments: str, slow: str = "", seconds: float = 0.3, ignore: list[int] | None = None) -> None:
+        """Starts a command and waits until it is where it is slow."""
+        env = {**environment(self.home), "DIGITTY_HOME": str(self.home)}
+        self.marker.unlink(missing_ok=True)
+        call = [arguments.split(), slow, str(self.marker), seconds]
+        self.pid = self.nursery.fork("scenes:command", *call, env=env, cwd=self.home, tty=self.tty.name, ignore=ignore or [])
+        if slow:
+            self.until(self.marker.exists)
+
+    def asks(self, way: str) -> None:
+        """Asks it to leave."""
+        self._before = processor_seconds(self.pid)
+        if way == "hang-up":
+            self.tty.hang_up()
+        elif way == "ctrl+c":
+            self.tty.press(b"\x03")
+        else:
+            os.kill(self.pid, WAYS[way])
+
+    def noted(self, number: int) -> None:
+        """Waits until the signal was heard, and a second one would act."""
+        self.until(lambda: not catches(self.pid, number))
+
+    def left(self) -> int:
+        """Its exit code, once it is gone and nothing of it is left."""
+        death: Death = self.nursery.reap(self.pid)
+        assert death.seconds - self._before < 5, "it spun"
+        assert session_of(self.pid) == [], "something is left over"
+        return death.code
+
+    def until(self, condition: Callable[[], object]) -> None:
+        end = time.monotonic() + LONG
+        while not condition():
+            assert time.monotonic() < end, f"never; the terminal shows:\n{self.tty.text}"
+            time.sleep(0.005)
+
+
+def processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def catches(pid: int, number: int) -> bool:
+    """Whether a process has a handler for a signal."""
+    caught = re.search(r"SigCgt:\s*([0-9a-f]+)", Path(f"/proc/{pid}/status").read_text())
+    assert caught is not None
+    return bool(int(caught[1], 16) >> (number - 1) & 1)
+
+
+def session_of(leader: int) -> list[int]:
+    """The processes of a session."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == leader:
+            found.append(int(stat.parent.name))
+    return found
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with Nursery(Path(__file__).parent, "scenes") as nursery:
+        yield nursery
+
+
+@pytest.fixture
+def scene(nursery: Nursery, home: Path) -> Iterator[Scene]:
+    home.mkdir()
+    with Tty() as tty:
+        yield Scene(nursery, home, tty)
+
+
+# --- what must hold of a run ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch, one_thread: None) -> None:
+    """The same digits and habits here as in the scenes."""
+    names = [("engine.data", "load"), ("engine.data", "unpacked"), ("engine.device", "measured")]
+    names += [("engine.session", name) for name in ("READ_EVERY", "SAVE_SHARE", "WAIT")]
+    for module, name in names:
+        monkeypatch.setattr(f"{module}.{name}", getattr(sys.modules[module], name))
+    monkeypatch.setitem(scenes.c.PRESETS, "quick", scenes.c.PRESETS["quick"])  # type: ignore[arg-type]
+    scenes.quick()
+
+
+@pytest.fixture(scope="module")
+def unbroken() -> dict[int, float]:
+    """The losses of the run that nobody asked to leave, once it was trained."""
+    return {}
+
+
+@pytest.fixture
+def goes_on(in_process: None, unbroken: dict[int, float]) -> Callable[[Run], bool]:
+    """Whether a run, resumed, becomes the one that nobody asked to leave."""
+
+    def losses(run: Run) -> dict[int, float]:
+        return {record["step"]: record["loss"] for record in Follower(run.metrics_path).new() if "loss" in record}
+
+    def goes_on(run: Run) -> bool:
+        if not unbroken:
+            list(Jobs("cpu", "fp32").train(TrainRequest(scenes.TINY, run="unbroken")))
+            unbroken.update(losses(runs.find("unbroken")))
+        list(Jobs("cpu", "fp32").train(TrainRequest(run.config(), resume=run.name)))
+        return run.state() == "finished" and losses(run) == unbroken
+
+    return goes_on
+
+
+def check_saved(run: Run, state: str = "stopped") -> None:
+    """What an orderly end leaves: the newest state, the last line, and nothing half done."""
+    assert (run.state(), run.running()) == (state, False)
+    step, path = run.states()[-1]
+    assert step == run.step() == load_state(path)[1]["step"]
+    assert not list(run.path.rglob("*.part"))
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("slow", "step"), [("step", 6), ("save", 4), ("drawing", 6)])
+def test_training_leaves_in_order(scene: Scene, goes_on: Callable[[Run], bool], slow: str, step: int, way: str) -> None:
+    scene.begins("train --preset quick --run r", slow)
+    scene.asks(way)
+    assert scene.left() == 128 + WAYS[way]
+    run = runs.find("r")
+    check_saved(run)
+    assert run.step() == step
+    if way != "hang-up":
+        assert "saved; go on with: digitty train --resume r" in scene.tty.text
+        assert "Traceback" not in scene.tty.text
+    assert goes_on(run)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("arguments", ["train --preset quick --run r", "generate 7 --out x.png", "evaluate --count 9"])
+def test_nothing_is_begun_yet(scene: Scene, arguments: str, way: str) -> None:
+    scene.begins(arguments, "starting", seconds=LONG)
+    scene.asks(way)
+    assert scene.left() in (128 + WAYS[way], -WAYS[way])
+    assert "Traceback" not in scene.tty.text
+    assert not list(scene.home.rglob("*.p*")), "no picture, no half of anything"
+    assert all(run.config() for run in runs.all_runs())
+
+
+@pytest.mark.parametrize("arguments", ["train --preset quick --run r", "generate 7", "evaluate"])
+def test_the_interpreter_and_torch_are_still_being_loaded(home: Path, tmp_path: Path, arguments: str) -> None:
+    """The real command, asked at some moment of its first second, which is all imports."""
+    rng = random.Random(arguments)
+    with ExitStack() as stack:
+        terminals = {way: stack.enter_context(Terminal(arguments.split(), environment(home), tmp_path)) for way in WAYS}
+        for way, terminal in terminals.items():
+            time.sleep(rng.uniform(0.01, 0.3))
+            if way == "hang-up":
+                terminal.hang_up()
+            elif way == "ctrl+c":
+                terminal.type("\x03")
+            else:
+                terminal.process.send_signal(WAYS[way])
+        for way, terminal in terminals.items():
+            assert terminal.left(LONG) in (128 + WAYS[way], -WAYS[way])
+            assert session_of(terminal.process.pid) == []
+    assert all(run.config() for run in runs.all_runs())
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("arguments", ["generate 0-9 --out x.png", "generate 0-9 --count 7 --out x.npz", "evaluate --count 40"])
+def test_drawing_leaves_at_once_and_writes_nothing(scene: Scene, tiny_weights: Path, arguments: str, way: str) -> None:
+    scene.begins(f"{arguments} --weights {tiny_weights}", "drawing")
+    scene.asks(way)
+    assert scene.left() == 128 + WAYS[way]
+    assert "Traceback" not in scene.tty.text
+    assert [path.name for path in scene.home.iterdir()] == ["marker"]
+
+
+@pytest.mark.parametrize("way", ["ctrl+c", "SIGTERM"])
+def test_a_second_wish_is_granted_at_once(scene: Scene, goes_on: Callable[[Run], bool], way: str) -> None:
+    """And costs what was not saved; the last save stands."""
+    scene.begins("train --preset quick --run r", "step", seconds=LONG)
+    scene.asks(way)
+    scene.noted(signal.SIGTERM)
+    assert session_of(scene.pid) == [scene.pid], "it finishes its step"
+    scene.asks(way)
+    assert scene.left() in (128 + WAYS[way], -WAYS[way])
+    run = runs.find("r")
+    assert (run.state(), run.step(), run.states()[-1][0]) == ("crashed", 5, 4)
+    assert not list(run.path.rglob("*.part"))
+    assert goes_on(run)
+
+
+@pytest.mark.parametrize("ways", [["SIGHUP", "SIGHUP"], ["SIGHUP", "hang-up"], ["SIGTERM", "SIGHUP"], ["ctrl+c", "hang-up"]], ids="+".join)
+def test_a_hang_up_is_no_second_wish(scene: Scene, goes_on: Callable[[Run], bool], ways: list[str]) -> None:
+    """A terminal that closes sends two: its shell one, and the system one when the shell is gone; so does who logs a person out."""
+    scene.begins("train --preset quick --run r", "step", seconds=0.6)
+    scene.asks(ways[0])
+    scene.noted(signal.SIGTERM)
+    scene.asks(ways[1])
+    assert scene.left() == 128 + WAYS[ways[0]]
+    check_saved(runs.find("r"))
+    assert goes_on(runs.find("r"))
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("slow", ["hanging save", "hanging last save"])
+def test_a_disk_that_never_answers_is_waited_for_so_long(scene: Scene, goes_on: Callable[[Run], bool], slow: str, way: str) -> None:
+    scene.begins("train --preset quick --run r", slow)
+    scene.asks(way)
+    assert scene.left() == 128 + WAYS[way]
+    run = runs.find("r")
+    assert (run.state(), [step for step, _ in run.states()]) == ("crashed", [4])
+    if way != "hang-up":
+        assert "the disk does not answer; leaving without saving" in scene.tty.text
+    assert goes_on(run)
+
+
+@pytest.mark.parametrize("more", ["", " --json"])
+@pytest.mark.parametrize("slow", ["starting", "step", "save", "drawing"])
+def test_nohup_outlives_the_terminal(scene: Scene, goes_on: Callable[[Run], bool], slow: str, more: str) -> None:
+    scene.begins("train --preset quick --run r" + more, slow, ignore=[signal.SIGHUP])
+    scene.asks("hang-up")
+    assert scene.left() == 0
+    run = runs.find("r")
+    check_saved(run, "finished")
+    assert run.step() == scenes.TINY.total_steps
+    assert not (scene.home / "log").exists(), "a fault was logged"
+
+
+@pytest.mark.parametrize("way", ["SIGTERM", "SIGHUP"])
+def test_what_outlives_its_terminal_can_still_be_asked(scene: Scene, goes_on: Callable[[Run], bool], way: str) -> None:
+    ignored = [signal.SIGHUP] if way == "SIGTERM" else []
+    scene.begins("train --preset quick --run r", "step", ignore=ignored)
+    scene.asks("hang-up")
+    if way == "SIGTERM":
+        scene.asks(way)
+    assert scene.left() == 128 + WAYS[way]
+    check_saved(runs.find("r"))
+    assert goes_on(runs.find("r"))

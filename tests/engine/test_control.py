@@ -1,0 +1,456 @@
+"""What is wished of a run reaches it, from its own process or another; two never write one run; and the commands that say so."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import cli, cli_runs, control, runs, session, watch
+from engine.config import PRESETS, TrainConfig
+from engine.control import Control, Wish
+from engine.errors import RunError, StorageError
+from engine.events import Engine, Event, Paused, Resumed, Tick, TrainDone, TrainStep, TrainStopped
+from engine.jobs import Jobs, TrainRequest
+from engine.metrics import Follower
+from engine.runs import Run
+from engine.trainer import Trainer
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "control.json"
+
+
+@pytest.fixture
+def quick(at_hand: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every step is read, every epoch saved, and a paused run looks often."""
+    monkeypatch.setattr(session, "READ_EVERY", 0.0)
+    monkeypatch.setattr(session, "SAVE_SHARE", math.inf)
+    monkeypatch.setattr(session, "WAIT", 0.001)
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command in this process: exit code, standard output, standard error."""
+
+    def ran(*arguments: str) -> tuple[int, str, str]:
+        code = cli.run(cli.commands, list(arguments))
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return ran
+
+
+def made(name: str = "r", config: TrainConfig = PRESETS["quick"]) -> Run:
+    """A run that nobody trained yet."""
+    return runs.create(name, config, Engine("cpu", "fp32", "contiguous", 1))
+
+
+# --- the wish itself --------------------------------------------------------------------------------------------------
+
+
+def test_the_last_wish_counts_whichever_way_it_came(path: Path) -> None:
+    heard = Control()
+    assert heard.look() == "run"
+    heard.follow(path)
+    assert heard.look() == "run"
+    heard.ask("pause")
+    assert heard.look() == "pause"
+    control.ask(path, "run")
+    assert heard.look() == "run"
+    control.ask(path, "pause")
+    control.ask(path, "unsaved")
+    assert heard.look() == "unsaved"
+    heard.ask("pause")
+    assert heard.look() == "pause", "a file that was read is not read again"
+
+
+def test_a_wish_from_before_does_not_count(path: Path) -> None:
+    control.ask(path, "stop")
+    heard = Control()
+    heard.follow(path)
+    assert heard.look() == "run"
+    control.ask(path, "stop")
+    assert heard.look() == "stop", "the same wish again is a new one"
+
+
+@pytest.mark.parametrize("later", ["run", "pause", "unsaved"])
+def test_who_is_asked_to_leave_leaves(path: Path, later: Wish) -> None:
+    heard = Control()
+    heard.follow(path)
+    heard.ask("stop")
+    control.ask(path, later)
+    assert heard.look() == "stop"
+
+
+NO_WISHES = ["", "{", "[]", "3", "null", '{"wish": "dance"}', '{"wish": ["stop"]}', '{"wish": null}', '{"wosh": "stop"}', "[" * 99_999]
+
+
+@pytest.mark.parametrize("text", NO_WISHES, ids=lambda text: text[:20])
+def test_what_is_no_wish_changes_nothing(path: Path, text: str) -> None:
+    heard = Control()
+    heard.follow(path)
+    heard.ask("pause")
+    path.write_text(text)
+    assert heard.look() == "pause"
+    control.ask(path, "run")
+    assert heard.look() == "run"
+
+
+def test_a_wish_that_can_not_be_written_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"control\.json"):
+        control.ask(tmp_path / "nowhere" / "control.json", "stop")
+
+
+# --- a run that trains ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["its own process", "another"])
+def wish(request: pytest.FixtureRequest) -> Callable[[Control, Wish], None]:
+    """Asks for something of the run r, in either way."""
+
+    def asked(heard: Control, wish: Wish) -> None:
+        if request.param == "another":
+            control.ask(runs.find("r").control_path, wish)
+        else:
+            heard.ask(wish)
+
+    return asked
+
+
+def until(events: Iterator[Event], kind: type[Event], step: int | None = None) -> Any:
+    """Pulls until an event of a kind, at a step; returns it."""
+    for event in islice(events, 5000):
+        if isinstance(event, kind) and (step is None or getattr(event, "step", None) == step):
+            return event
+    raise AssertionError(f"no {kind.__name__} at step {step}")
+
+
+def losses(name: str) -> dict[int, float]:
+    return {record["step"]: record["loss"] for record in Follower(runs.find(name).metrics_path).new() if "loss" in record}
+
+
+def test_paused_resumed_stopped(jobs: Jobs, quick: None, tiny: TrainConfig, wish: Callable[[Control, Wish], None]) -> None:
+    """And what it trained is what an unbroken run trains."""
+    heard = Control()
+    with closing(jobs.train(TrainRequest(tiny, run="r"), heard)) as events:
+        until(events, TrainStep, 2)
+        run = runs.find("r")
+        wish(heard, "pause")
+        assert until(events, Paused).step == 3
+        assert (run.state(), run.running(), run.states()[-1][0]) == ("paused", True, 3)
+        assert [type(next(events)) for _ in range(10)] == [Tick] * 10
+        wish(heard, "run")
+        assert until(events, Resumed).step == 3
+        assert run.state() == "running"
+        until(events, TrainStep, 5)
+        wish(heard, "stop")
+        stopped = until(events, TrainStopped)
+        assert (stopped.run, stopped.step) == ("r", 6)
+        assert list(events) == []
+    assert (run.state(), run.running(), run.states()[-1][0], run.step()) == ("stopped", False, 6, 6)
+    list(jobs.train(TrainRequest(tiny, resume="r")))
+    list(jobs.train(TrainRequest(tiny, run="unbroken")))
+    assert losses("r") == losses("unbroken")
+
+
+def test_stopped_while_it_waits(jobs: Jobs, quick: None, tiny: TrainConfig, wish: Callable[[Control, Wish], None]) -> None:
+    heard = Control()
+    events = jobs.train(TrainRequest(tiny, run="r"), heard)
+    until(events, TrainStep, 1)
+    wish(heard, "pause")
+    until(events, Paused)
+    wish(heard, "stop")
+    assert until(events, TrainStopped).step == 2
+    told = [record["event"] for record in Follower(runs.find("r").metrics_path).new() if "event" in record]
+    assert told == ["started", "saved", "paused", "stopped"]
+
+
+def test_closed_while_it_waits(jobs: Jobs, quick: None, tiny: TrainConfig) -> None:
+    heard = Control()
+    with closing(jobs.train(TrainRequest(tiny, run="r"), heard)) as events:
+        until(events, TrainStep, 1)
+        heard.ask("pause")
+        until(events, Paused)
+        until(events, Tick)
+    assert (runs.find("r").state(), runs.find("r").states()[-1][0]) == ("stopped", 2)
+
+
+def test_a_pause_that_comes_with_the_last_step_keeps_nobody_waiting(jobs: Jobs, quick: None, tiny: TrainConfig) -> None:
+    heard = Control()
+    events = jobs.train(TrainRequest(tiny, run="r"), heard)
+    until(events, TrainStep, 7)
+    heard.ask("pause")
+    assert isinstance(list(events)[-1], TrainDone)
+    assert runs.find("r").state() == "finished"
+
+
+def test_what_was_wished_of_the_last_process_is_not_wished_of_this_one(jobs: Jobs, quick: None, tiny: TrainConfig) -> None:
+    with closing(jobs.train(TrainRequest(tiny, run="r"))) as events:
+        until(events, TrainStep, 2)
+    control.ask(runs.find("r").control_path, "stop")
+    assert isinstance(list(jobs.train(TrainRequest(tiny, resume="r")))[-1], TrainDone)
+
+
+def test_a_wish_counts_from_the_moment_that_the_run_is_seen_to_train(
+    jobs: Jobs, quick: None, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading a large state takes a while, and `digitty stop` need not wait for it."""
+    build = Trainer.__init__
+
+    def slow(self: Trainer, *arguments: Any, **named: Any) -> None:
+        assert runs.find("r").running()
+        control.ask(runs.find("r").control_path, "stop")
+        build(self, *arguments, **named)
+
+    monkeypatch.setattr(Trainer, "__init__", slow)
+    events = list(jobs.train(TrainRequest(tiny, run="r")))
+    assert isinstance(events[-1], TrainStopped)
+    assert events[-1].step == 1
+
+
+def test_two_never_write_one_run(jobs: Jobs, quick: None, tiny: TrainConfig) -> None:
+    with closing(jobs.train(TrainRequest(tiny, run="r"))) as events:
+        until(events, TrainStep, 2)
+        before = runs.find("r").metrics_path.read_bytes(), runs.find("r").owner()
+        with pytest.raises(RunError, match=rf"being trained by process {os.getpid()} .*digitty stop r"):
+            list(jobs.train(TrainRequest(tiny, resume="r")))
+        assert (runs.find("r").metrics_path.read_bytes(), runs.find("r").owner()) == before
+        until(events, TrainStep, 3)
+    assert runs.find("r").state() == "stopped"
+
+
+CROWD = """
+import os, time
+from engine import runs
+from engine.errors import RunError
+
+run = runs.find("r")
+for _ in range(40):
+    try:
+        with runs.writing(run):
+            os.close(os.open(run.path / "one", os.O_CREAT | os.O_EXCL))
+            time.sleep(0.002)
+            os.unlink(run.path / "one")
+    except RunError:
+        pass
+"""
+
+
+def test_of_many_that_try_one_writes_at_a_time(home: Path) -> None:
+    run = made()
+    crowd = [subprocess.Popen([sys.executable, "-c", CROWD], cwd=Path(__file__).parents[2], stderr=subprocess.PIPE) for _ in range(3)]
+    for process in crowd:
+        assert process.communicate(timeout=60)[1] == b""
+        assert process.returncode == 0
+    assert not run.running()
+
+
+def test_a_run_that_ends_while_it_is_looked_at_has_not_crashed(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = made()
+    running = Run.running
+    with runs.writing(run) as writer:
+        writer.event("saved", 8)
+
+    def ends_meanwhile(self: Run) -> bool:
+        monkeypatch.setattr(Run, "running", running)
+        with runs.writing(run) as writer:
+            writer.event("finished", 8)
+        return running(self)
+
+    monkeypatch.setattr(Run, "running", ends_meanwhile)
+    assert run.state() == "finished"
+
+
+# --- the commands -----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def training(jobs: Jobs, config: TrainConfig, name: str = "r") -> Iterator[Run]:
+    """A run that trains meanwhile, in a thread, until it is stopped."""
+    begun, done = threading.Event(), threading.Event()
+
+    def train() -> None:
+        with closing(jobs.train(TrainRequest(config, run=name))) as events:
+            for event in events:
+                if isinstance(event, TrainStep):
+                    begun.set()
+                time.sleep(0.001)  # for who looks on
+                if done.is_set():
+                    return
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    try:
+        assert begun.wait(60)
+        yield runs.find(name)
+    finally:
+        done.set()
+        thread.join(60)
+
+
+@pytest.fixture
+def endless(tiny: TrainConfig) -> TrainConfig:
+    return replace(tiny, epochs=100_000, save_minutes=1000.0)
+
+
+def test_pause_resume_stop(jobs: Jobs, quick: None, endless: TrainConfig, command: Command) -> None:
+    with training(jobs, endless) as run:
+        code, out, err = command("pause", "r")
+        assert (code, out) == (0, "")
+        assert re.fullmatch(r"r  paused  step \d+\n", err)
+        waiting = run.step()
+        assert run.states()[-1][0] == waiting
+        assert run.state() == "paused"
+        assert "paused" in command("runs")[1]
+        assert re.fullmatch(r"r  running  step \d+\n", command("resume", "r")[2])
+        code, _, err = command("stop", "r")
+        assert code == 0
+        assert re.fullmatch(r"r  stopped  step \d+\n", err)
+        assert run.step() > waiting
+        assert not run.running()
+
+
+def test_the_run_that_trains_is_meant_where_none_is_named(jobs: Jobs, quick: None, endless: TrainConfig, command: Command) -> None:
+    with training(jobs, endless, "r"):
+        later = made("later")
+        os.utime(later.path / "config.json", (2e9, 2e9))
+        assert command("stop")[2].startswith("r  stopped")
+
+
+@pytest.mark.parametrize("name", ["stop", "pause", "resume"])
+def test_nobody_is_asked_where_nobody_trains(command: Command, name: str) -> None:
+    assert command(name) == (2, "", "digitty: no runs yet; digitty train makes one\n")
+    run = made()
+    code, out, err = command(name, "r")
+    assert (code, out) == (2, "")
+    assert "run r is not being trained (crashed); digitty train --resume r" in err
+    assert not run.control_path.exists()
+    assert "no run x; there are: r" in command(name, "x")[2]
+
+
+def test_a_run_that_does_not_answer(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli_runs, "ANSWER", 0.2)
+    run = made()
+    with runs.writing(run) as writer:
+        writer.event("started", 0)
+        code, _, err = command("stop", "r")
+        assert code == 2
+        assert f"did not answer within 0 s; it is process {os.getpid()} on" in err
+        assert command("resume", "r")[0] == 0, "it runs as it is"
+
+
+def test_watch_tells_a_run_to_its_end(jobs: Jobs, quick: None, endless: TrainConfig, command: Command) -> None:
+    with training(jobs, endless) as run:
+        lines: list[str] = []
+        for line in watch.watch(run, 0.05):
+            lines.append(line)
+            if len(lines) == 4:
+                control.ask(run.control_path, "stop")
+            assert len(lines) < 500
+    form = r"\d\d:\d\d:\d\d  r  running  epoch \d+/100000  step \d+/400000  loss \d\.\d{4}(  average \d\.\d{4})?  [\d.]+ steps/s  left [\d:d ]+"
+    for line in lines[:4]:
+        assert re.fullmatch(form, line), line
+    assert "  r  stopped  " in lines[-1]
+    assert [int(step) for step in re.findall(r"step (\d+)", "\n".join(lines))] == sorted(int(s) for s in re.findall(r"step (\d+)", "\n".join(lines)))
+    code, out, err = command("watch", "r")
+    assert (code, err) == (0, "")
+    assert out.rstrip("\n").partition("  ")[2] == lines[-1].partition("  ")[2], "one line, for a run that has ended"
+
+
+def test_watch_before_the_first_step(command: Command) -> None:
+    made()
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  r  crashed  epoch 1/2  step 0/938\n", command("watch", "r")[1])
+
+
+def test_runs_lists_what_is_there(jobs: Jobs, quick: None, tiny: TrainConfig, command: Command) -> None:
+    list(jobs.train(TrainRequest(tiny, run="done")))
+    broken = made("broken")
+    (broken.path / "config.json").write_text("{")
+    made("new")
+    code, out, _ = command("runs", "--json")
+    told = {facts["run"]: facts for facts in map(json.loads, out.splitlines())}
+    assert code == 0
+    assert set(told) == {"done", "broken", "new"}
+    assert (told["done"]["state"], told["done"]["step"], told["done"]["total_steps"]) == ("finished", 8, 8)
+    assert told["done"]["loss"] == losses("done")[8]
+    assert told["done"]["bytes"] == sum(path.stat().st_size for path in runs.find("done").path.rglob("*") if path.is_file())
+    assert abs(told["done"]["created"] - time.time()) < 600
+    assert (told["new"]["step"], told["new"]["loss"]) == (0, None)
+    assert "config.json" in told["broken"]["error"]
+    lines = command("runs")[1].splitlines()
+    assert len(lines) == 3
+    assert any(re.match(r"done +finished +step 8/8 +loss \d\.\d{4} +now +\d+ kB$", line) for line in lines)
+
+
+# --- what needs an answer ---------------------------------------------------------------------------------------------
+
+
+class Typed(io.StringIO):
+    """Somebody at a terminal, who types this."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+CHANGES = (["delete", "r"], ["rename", "r", "other"])
+
+
+def there() -> list[str]:
+    return sorted(run.name for run in runs.all_runs())
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=" ".join)
+@pytest.mark.parametrize(("typed", "done"), [("y\n", True), ("n\n", False), ("\n", False), ("", False)])
+def test_asked_first(command: Command, monkeypatch: pytest.MonkeyPatch, change: list[str], typed: str, done: bool) -> None:
+    made()
+    monkeypatch.setattr(sys, "stdin", Typed(typed))
+    code, _, err = command(*change)
+    assert code == (0 if done else 2)
+    assert ("nothing was changed" in err) is not done
+    assert there() == ({"delete": [], "rename": ["other"]}[change[0]] if done else ["r"])
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=" ".join)
+def test_nobody_there_to_be_asked(command: Command, monkeypatch: pytest.MonkeyPatch, change: list[str]) -> None:
+    made()
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    code, _, err = command(*change)
+    assert (code, there()) == (2, ["r"])
+    assert "--yes" in err
+    assert command(*change, "--yes")[0] == 0
+    assert there() == {"delete": [], "rename": ["other"]}[change[0]]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=" ".join)
+def test_not_while_it_trains(command: Command, change: list[str]) -> None:
+    with runs.writing(made()):
+        code, _, err = command(*change, "--yes")
+    assert (code, there()) == (2, ["r"])
+    assert "being trained" in err
+
+
+@pytest.mark.parametrize(("name", "told"), [("other", "run other exists"), ("../x", "no name for a run"), ("shipped", "no name for a run")])
+def test_no_name_to_be_had(command: Command, name: str, told: str) -> None:
+    made()
+    made("other")
+    code, _, err = command("rename", "r", name, "--yes")
+    assert (code, there()) == (2, ["other", "r"])
+    assert told in err

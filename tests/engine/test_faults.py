@@ -1,0 +1,573 @@
+"""What may happen to a run: death at any moment, damage to any file, a full disk. Nothing good is lost, nothing wrong is taken for right."""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import random
+import resource
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+import victims
+from nursery import Nursery
+from torch import Tensor
+
+from engine import checkpoint, cli_runs, metrics, runs, session, training
+from engine.checkpoint import load_state, load_weights
+from engine.config import TrainConfig
+from engine.control import Control, ask
+from engine.device import Numerics
+from engine.errors import CheckpointError, DigittyError, RunError, StorageError
+from engine.events import CannotSave, Event, Images, Saved, Tick, TrainDone, TrainStep
+from engine.images import load_strip
+from engine.jobs import Jobs, TrainRequest
+from engine.metrics import Follower, Steps
+from engine.runs import Run
+from engine.shelf import find_weights
+from engine.trainer import Trainer
+from engine.watch import Teller
+
+# --- kill -9 ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_fifty_deaths_at_any_moment_change_nothing(tmp_path: Path, one_thread: None) -> None:
+    """Each time the run opens, its lines parse, its states load, and what it goes on with is the unbroken run, to the bit."""
+    with Nursery(Path(__file__).parent, "victims") as nursery:
+        *_, deaths = victims.kill_nine(nursery, tmp_path / "home", kills=50, seed=0)
+    assert sum(deaths.values()) >= 50
+    assert deaths["done"] < 10, "these were late"
+    for phase in ("stepping", "appending", "saving"):
+        assert deaths[phase], f"nobody died while {phase}: {deaths}"
+
+
+# --- damage -----------------------------------------------------------------------------------------------------------
+
+TRUNCATIONS, FLIPS = 20, 100
+WHAT = {
+    "config": "config.json",
+    "metrics": "metrics.jsonl",
+    "newest state": "checkpoints/state-0000008.pt",
+    "older state": "checkpoints/state-0000004.pt",
+    "best": "checkpoints/best.safetensors",
+    "sample": "samples/step-0000008.png",
+    "owner": "owner.json",
+    "control": "control.json",
+}
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory, first_sixty: tuple[Tensor, Tensor], one_thread: None) -> Path:
+    """A finished run of two epochs, with all the files that a run may have."""
+    from engine.config import ModelConfig
+
+    model = ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16, groups=4)
+    config = TrainConfig(model=model, limit=60, batch_size=16, epochs=2, lr_schedule="constant", preview_every=4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIGITTY_HOME", str(tmp_path_factory.mktemp("original")))
+        patch.setattr("engine.data.load", lambda *_: first_sixty)
+        patch.setattr("engine.data.unpacked", lambda: None)
+        patch.setattr("engine.device.measured", lambda *_: iter([Numerics("fp32", channels_last=False)]))
+        patch.setattr(session, "READ_EVERY", 0.0)
+        patch.setattr(session, "SAVE_SHARE", math.inf)
+        for _ in Jobs("cpu", "fp32").train(TrainRequest(config, run="r")):
+            pass
+        run = runs.find("r")
+        ask(run.control_path, "pause")
+        return run.path
+
+
+@pytest.fixture
+def run(home: Path, original: Path) -> Run:
+    """A copy of it, to be damaged."""
+    path = home / "data" / "runs" / "r"
+    shutil.copytree(original, path)
+    return Run(path)
+
+
+def damages(whole: bytes, seed: int) -> Iterator[tuple[str, bytes]]:
+    """The file cut at 20 places, and with each of 100 single bytes changed."""
+    rng = random.Random(seed)
+    places = [0, 1, len(whole) - 1, *(len(whole) * k // (TRUNCATIONS - 4) for k in range(1, TRUNCATIONS - 4)), rng.randrange(len(whole))]
+    for at in places:
+        yield f"cut at {at}", whole[:at]
+    for _ in range(FLIPS):
+        at = rng.randrange(len(whole))
+        flipped = bytearray(whole)
+        flipped[at] ^= rng.randrange(1, 256)
+        yield f"byte {at} is {flipped[at]:#x}", bytes(flipped)
+
+
+def read(reading: Callable[[], object]) -> object:
+    """What it gives, or the kind of error that a person is told; any other exception is a fault."""
+    try:
+        return reading()
+    except DigittyError as error:
+        told = error
+    assert len(str(told)) < 1000
+    assert str(told).isprintable(), "a file's own words may hold escape sequences"
+    return type(told)
+
+
+def same(a: object, b: object) -> bool:
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return victims.same(a, b)
+
+
+def wished(run: Run) -> str:
+    """What a trainer makes of the control file as it is."""
+    control = Control()
+    control.follow(run.path / "nothing")
+    control._path = run.control_path
+    return control.look()
+
+
+def batched(run: Run) -> list[object]:
+    told: list[object] = []
+    for batch in Follower(run.metrics_path).batches():
+        told += list(zip(batch.steps, batch.losses, strict=True)) if isinstance(batch, Steps) else [batch]
+    return told
+
+
+def weights_of(run: Run, name: str) -> tuple[object, ...]:
+    loaded = find_weights(name)
+    return loaded.step, loaded.kind, loaded.tensors
+
+
+READINGS: Mapping[str, tuple[Callable[[Run], object], ...]] = {
+    "config": (
+        lambda run: runs.find("r"),
+        lambda run: runs.all_runs(),
+        lambda run: run.config(),
+        lambda run: run.engine(),
+        lambda run: run.created(),
+        lambda run: Teller(run).line(),
+        lambda run: training.check_resumable(run, replace(run.config(), epochs=3)),
+    ),
+    "newest state": (
+        lambda run: load_state(run.path / WHAT["newest state"]),
+        lambda run: weights_of(run, "r"),
+    ),
+    "older state": (
+        lambda run: load_state(run.path / WHAT["older state"]),
+        lambda run: runs.latest_state(run),
+    ),
+    "best": (
+        lambda run: load_weights(run.best_path).tensors,
+        lambda run: weights_of(run, "r:best"),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", READINGS)
+def test_damage_is_an_error_or_makes_no_difference(run: Run, what: str) -> None:
+    path = run.path / WHAT[what]
+    whole, expected = path.read_bytes(), [read(lambda reading=reading: reading(run)) for reading in READINGS[what]]
+    assert not any(isinstance(value, type) for value in expected)
+    refused = 0
+    for how, damaged in damages(whole, seed=1):
+        path.write_bytes(damaged)
+        for reading, right in zip(READINGS[what], expected, strict=True):
+            got = read(lambda reading=reading: reading(run))
+            assert got in (RunError, CheckpointError) if isinstance(got, type) else same(got, right), f"{how}: {got}"
+            refused += isinstance(got, type)
+    assert refused > TRUNCATIONS + FLIPS / 2, "the damage was not even noticed"
+
+
+def test_a_damaged_config_is_told_in_the_listing(run: Run) -> None:
+    path = run.path / WHAT["config"]
+    whole, right = path.read_bytes(), cli_runs.run_facts(run)
+    for how, damaged in damages(whole, seed=2):
+        path.write_bytes(damaged)
+        facts = cli_runs.run_facts(run)
+        assert facts == {**right, "bytes": facts.get("bytes"), "written": facts.get("written")} or "config.json" in facts["error"], how
+        assert "\n" not in cli_runs.run_line(facts)
+
+
+def test_damaged_metrics_lose_the_damaged_lines_alone(run: Run) -> None:
+    path = run.metrics_path
+    whole, right, quick, line = path.read_bytes(), list(Follower(path).new()), batched(run), Teller(run).line()
+    assert (run.state(), run.step()) == ("finished", 8)
+    for how, damaged in damages(whole, seed=3):
+        path.write_bytes(damaged)
+        kept = list(Follower(path).new())
+        expected = right[: len(kept)] if how.startswith("cut") else right
+        assert [record for record in expected if record in kept] == kept, how
+        assert len(kept) == damaged.count(b"\n") if how.startswith("cut") else len(kept) >= len(right) - 2
+        assert [told for told in quick if told in batched(run)] == batched(run)
+        assert list(metrics.backwards(path)) == kept[::-1]
+        assert run.step() == max((record["step"] for record in kept if "loss" in record), default=0)
+        finished = bool(kept) and kept[-1] == right[-1]
+        assert run.state() == ("finished" if finished else "crashed"), how
+        assert Teller(run).line() == line or len(kept) < len(right)
+        assert cli_runs.run_facts(run)["step"] == run.step()
+
+
+def test_damaged_metrics_are_mended_by_the_next_writer(run: Run) -> None:
+    path, last = run.metrics_path, {"step": 9, "loss": 0.5}
+    for how, damaged in damages(path.read_bytes(), seed=4):
+        path.write_bytes(damaged)
+        kept = list(Follower(path).new())
+        with runs.writing(run) as writer:
+            writer.log(last)
+            writer.flush()
+        assert list(Follower(path).new()) == [*kept, last], how
+
+
+def test_a_damaged_sample_is_no_picture(run: Run) -> None:
+    path = run.path / WHAT["sample"]
+    right = load_strip(path)
+    assert isinstance(right, Images)
+    shown = 0
+    for how, damaged in damages(path.read_bytes(), seed=5):
+        path.write_bytes(damaged)
+        got = load_strip(path)
+        assert got in (None, right), how
+        shown += got is not None
+    assert shown < FLIPS / 10
+
+
+def test_a_damaged_owner_is_nobody(run: Run) -> None:
+    """Above all not somebody on another machine, who would have to be waited for."""
+    with runs.writing(run) as writer:
+        writer.event("started", 8)
+    path, right = run.path / WHAT["owner"], run.owner()
+    assert right["pid"] == os.getpid()
+    for how, damaged in damages(path.read_bytes(), seed=6):
+        path.write_bytes(damaged)
+        assert run.owner() in ({}, right), how
+        assert run.state() == "crashed", how
+    with runs.writing(run):
+        assert run.owner()["pid"] == os.getpid()
+
+
+def test_a_damaged_wish_is_no_wish(run: Run) -> None:
+    path = run.path / WHAT["control"]
+    assert wished(run) == "pause"
+    for how, damaged in damages(path.read_bytes(), seed=7):
+        path.write_bytes(damaged)
+        assert wished(run) in ("pause", "run"), how
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 64, random.Random(8).randbytes(4096)], ids=["empty", "zeros", "rubbish"])
+def test_what_the_lock_holds_makes_no_difference(run: Run, content: bytes) -> None:
+    (run.path / "lock").write_bytes(content)
+    assert not run.running()
+    with runs.writing(run):
+        assert run.running()
+        with pytest.raises(RunError), runs.writing(run):
+            pass
+
+
+@pytest.mark.parametrize("name", [*WHAT.values(), "lock"])
+def test_a_folder_where_a_file_should_be(run: Run, name: str) -> None:
+    path = run.path / name
+    path.unlink(missing_ok=True)
+    path.mkdir()
+    for readings in READINGS.values():
+        for reading in readings:
+            read(lambda reading=reading: reading(run))
+    read(lambda: (run.state(), run.step(), run.owner(), wished(run), cli_runs.run_facts(run), batched(run)))
+    assert load_strip(run.path / WHAT["sample"]) is None or name != WHAT["sample"]
+
+
+def test_a_damaged_newest_state_gives_way_to_the_one_before_it(run: Run, first_sixty: tuple[Tensor, Tensor]) -> None:
+    import torch
+
+    newest, older = run.path / WHAT["newest state"], run.path / WHAT["older state"]
+    trainer = Trainer(run.config(), *first_sixty, Numerics("fp32", channels_last=False), torch.device("cpu"))
+    right = load_state(older)[1]
+    for how, damaged in list(damages(newest.read_bytes(), seed=9))[::8]:
+        newest.write_bytes(damaged)
+        told = list(training._newest_whole(run, trainer))
+        assert len(told) == 1, how
+        state = trainer.state()
+        assert all(victims.same(state[name], right[name]) for name in ("step", "best", "epoch_sum", "model", "ema"))
+        assert not newest.exists()
+        newest.with_name(newest.name + ".damaged").rename(newest)
+
+
+@pytest.mark.parametrize("how", ["cut", "flipped"])
+@pytest.mark.parametrize("what", WHAT)
+def test_a_damaged_run_goes_on_exactly_or_says_why_not(run: Run, jobs: Jobs, at_hand: None, every_step: None, what: str, how: str) -> None:
+    longer = replace(run.config(), epochs=3)
+    shutil.copytree(run.path, run.path.with_name("whole"))
+    list(jobs.train(TrainRequest(longer, resume="whole")))
+    path = run.path / WHAT[what]
+    kinds = [damaged for kind, damaged in damages(path.read_bytes(), seed=10) if kind.startswith("cut") == (how == "cut")]
+    path.write_bytes(kinds[len(kinds) // 2])
+    got = read(lambda: list(jobs.train(TrainRequest(longer, resume="r"))))
+    if what == "config":
+        assert got is RunError
+        return
+    assert not isinstance(got, type)
+    losses, expected = (dict(logged(Run(run.path.with_name(name)))) for name in ("r", "whole"))
+    assert {step: losses[step] for step in range(9, 13)} == {step: expected[step] for step in range(9, 13)}
+    states = [load_state(runs.latest_state(Run(run.path.with_name(name))))[1] for name in ("r", "whole")]
+    assert victims.same(*({k: v for k, v in state.items() if k != "epoch_seconds"} for state in states))
+
+
+def logged(run: Run) -> list[tuple[int, float]]:
+    return [(record["step"], record["loss"]) for record in Follower(run.metrics_path).new() if "loss" in record]
+
+
+# --- a full disk ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every step is read and every epoch saved."""
+    monkeypatch.setattr(session, "READ_EVERY", 0.0)
+    monkeypatch.setattr(session, "SAVE_SHARE", math.inf)
+    monkeypatch.setattr(session, "WAIT", 0.001)
+
+
+@contextmanager
+def no_file_beyond(size: int) -> Iterator[None]:
+    """A disk that takes so much of a file and then refuses, for real and in the middle of a write; it needs no rights."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+ROOM = {"state": 100_000, "best": 30_000}
+"""So large may a file be that lines and previews have room, but not this."""
+
+
+@pytest.fixture
+def config(tiny: TrainConfig) -> TrainConfig:
+    return replace(tiny, epochs=3, lr_schedule="constant")
+
+
+Exact = Callable[[Run], bool]
+
+
+@pytest.fixture
+def exactly(jobs: Jobs, config: TrainConfig, at_hand: None, every_step: None, known: dict[str, Any]) -> Exact:
+    """Whether a run, resumed to its end if need be, is one that always had room."""
+
+    def asked(run: Run) -> tuple[dict[int, float], dict[str, Any]]:
+        state = load_state(runs.latest_state(run))[1]
+        return dict(logged(run)), {name: value for name, value in state.items() if name not in ("config", "epoch_seconds")}
+
+    def exact(run: Run) -> bool:
+        if run.state() != "finished":
+            list(jobs.train(TrainRequest(run.config(), resume=run.name)))
+        return victims.same(dict(zip("ls", asked(run), strict=True)), known)
+
+    if not known:
+        list(jobs.train(TrainRequest(config, run="roomy")))
+        known.update(zip("ls", asked(runs.find("roomy")), strict=True))
+    return exact
+
+
+@pytest.fixture(scope="module")
+def known() -> dict[str, Any]:
+    """The losses and the last state of the run that always had room, once it was trained."""
+    return {}
+
+
+def pulled(events: Iterator[Event], kind: type[Event], step: int) -> list[Event]:
+    """Up to an event of a kind at a step."""
+    told = []
+    for event in islice(events, 2000):
+        told.append(event)
+        if isinstance(event, kind) and getattr(event, "step", None) == step:
+            return told
+    raise AssertionError(f"no {kind.__name__} at step {step}")
+
+
+def contents(run: Run) -> dict[str, bytes]:
+    """The training states and the best weights."""
+    return {path.name: path.read_bytes() for path in (run.path / "checkpoints").iterdir()}
+
+
+def lines(run: Run) -> list[dict[str, Any]]:
+    """Every line; none may be torn or damaged."""
+    raw = run.metrics_path.read_bytes()
+    assert raw.endswith(b"\n")
+    return victims.records(run)
+
+
+def test_a_full_disk_refuses_for_real(tmp_path: Path) -> None:
+    """What the tests below stand on: a write that is cut off in its middle."""
+    with no_file_beyond(100), (tmp_path / "x").open("wb", buffering=0) as file:
+        assert file.write(b"x" * 150) == 100
+        with pytest.raises(OSError, match="File too large"):
+            file.write(b"x")
+
+
+def test_full_stop(jobs: Jobs, exactly: Exact, config: TrainConfig) -> None:
+    events = jobs.train(TrainRequest(config, run="r", when_full="stop"))
+    pulled(events, Saved, 4)
+    run = runs.find("r")
+    before = contents(run)
+    with no_file_beyond(ROOM["state"]), pytest.raises(StorageError, match=r"state-0000008\.pt.*free some room"):
+        list(events)
+    assert contents(run)["state-0000004.pt"] == before["state-0000004.pt"]
+    assert run.states() == [(4, run.path / "checkpoints" / "state-0000004.pt")]
+    assert not list(run.path.rglob("*.part"))
+    assert (run.state(), lines(run)[-1]["event"], run.step()) == ("failed", "failed", 8)
+    assert "File too large" in lines(run)[-1]["message"]
+    assert exactly(run)
+
+
+@pytest.mark.parametrize("what", ROOM)
+def test_full_and_going_on(jobs: Jobs, exactly: Exact, config: TrainConfig, what: str) -> None:
+    """It is told once, and what is refused is made up for when there is room again."""
+    events = jobs.train(TrainRequest(config, run="r", when_full="go-on"))
+    told = pulled(events, Saved, 4)
+    run = runs.find("r")
+    before = contents(run)
+    with no_file_beyond(ROOM[what]):
+        told += pulled(events, TrainStep, 11)
+    assert contents(run)["state-0000004.pt"] == before["state-0000004.pt"]
+    refused = [event for event in told if isinstance(event, CannotSave)]
+    assert [(event.step, event.saved_step, event.waiting) for event in refused] == [(8, 4, False)]
+    told = list(events)
+    assert [event.step for event in told if isinstance(event, Saved)] == [12]
+    assert isinstance(told[-1], TrainDone)
+    assert [line["step"] for line in lines(run) if line.get("event") == "unsaved"] == [8]
+    assert exactly(run)
+
+
+def test_full_to_the_end_is_an_error(jobs: Jobs, exactly: Exact, config: TrainConfig) -> None:
+    events = jobs.train(TrainRequest(config, run="r", when_full="go-on"))
+    pulled(events, Saved, 4)
+    with no_file_beyond(ROOM["state"]), pytest.raises(StorageError):
+        list(events)
+    run = runs.find("r")
+    assert (run.state(), run.states()[-1][0], run.step()) == ("failed", 4, 12)
+    assert exactly(run)
+
+
+def test_while_full_saving_is_not_tried_at_every_step(jobs: Jobs, exactly: Exact, config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def full(path: Path, config: TrainConfig, state: Mapping[str, Any]) -> None:
+        tried.append(state["step"])
+        raise StorageError("no room")
+
+    monkeypatch.setattr(checkpoint, "save_state", full)
+    with pytest.raises(StorageError):
+        list(jobs.train(TrainRequest(config, run="r", when_full="go-on")))
+    assert tried == [4, 8, 12, 12]  # the ends of epochs, and the run's
+
+
+@pytest.mark.parametrize("by", ["its own process", "another"])
+@pytest.mark.parametrize("answer", ["run", "unsaved", "stop"])
+def test_full_and_asked(jobs: Jobs, exactly: Exact, config: TrainConfig, answer: Any, by: str) -> None:
+    control = Control()
+    events = jobs.train(TrainRequest(config, run="r", when_full="ask"), control)
+    pulled(events, Saved, 4)
+    run = runs.find("r")
+    with no_file_beyond(ROOM["state"]):
+        refused = pulled(events, CannotSave, 8)[-1]
+        assert isinstance(refused, CannotSave)
+        assert (refused.saved_step, refused.waiting) == (4, True)
+        assert [type(next(events)) for _ in range(20)] == [Tick] * 20, "it waits"
+        if answer == "run":
+            control.ask("run")
+            assert isinstance(pulled(events, CannotSave, 8)[-1], CannotSave), "it tried, and asks again"
+    if answer == "run" or by == "another":
+        ask(run.control_path, answer) if by == "another" else control.ask(answer)
+    else:
+        control.ask(answer)
+    with no_file_beyond(ROOM["state"] if answer == "unsaved" else resource.RLIM_INFINITY):
+        if answer == "stop":
+            with pytest.raises(StorageError):
+                list(events)
+            assert (run.state(), run.states()[-1][0]) == ("failed", 4)
+        elif answer == "unsaved":
+            told = pulled(events, TrainStep, 11)
+            assert not any(isinstance(event, CannotSave | Saved) for event in told), "who has answered is left alone"
+        else:
+            assert isinstance(next(event for event in events if not isinstance(event, Tick)), Saved)
+    if answer != "stop":
+        assert isinstance(list(events)[-1], TrainDone)
+        assert [step for step, _ in run.states()][-1] == 12
+    assert exactly(run)
+
+
+@pytest.mark.parametrize("cut", [0, 40, 90])
+@pytest.mark.parametrize("when_full", ["stop", "go-on", "ask"])
+def test_no_room_for_a_line(jobs: Jobs, exactly: Exact, config: TrainConfig, when_full: Any, cut: int) -> None:
+    """Half a line is never left, and those that waited come after all."""
+    control = Control()
+    events = jobs.train(TrainRequest(config, run="r", when_full=when_full), control)
+    pulled(events, TrainStep, 2)
+    run = runs.find("r")
+    before = run.metrics_path.read_bytes()
+    with no_file_beyond(len(before) + cut):
+        if when_full == "stop":
+            with pytest.raises(StorageError, match=r"metrics\.jsonl"):
+                list(events)
+        else:
+            kind, step = (TrainStep, 3) if when_full == "go-on" else (CannotSave, 3)
+            told = pulled(events, kind, step)
+            assert [event.waiting for event in told if isinstance(event, CannotSave)] == [when_full == "ask"]
+        assert run.metrics_path.read_bytes() == before
+    control.ask("run")
+    if when_full != "stop":
+        assert isinstance(list(events)[-1], TrainDone)
+        assert [line["step"] for line in lines(run) if "loss" in line] == list(range(1, 13))
+        assert [line["step"] for line in lines(run) if line.get("event") == "unsaved"] == [3]
+    assert exactly(run)
+
+
+@pytest.mark.parametrize("folder", ["checkpoints", "samples"])
+def test_a_folder_that_can_not_be_written_to(jobs: Jobs, exactly: Exact, config: TrainConfig, folder: str) -> None:
+    config = replace(config, preview_every=3)
+    events = jobs.train(TrainRequest(config, run="r", when_full="go-on"))
+    pulled(events, TrainStep, 2)
+    run = runs.find("r")
+    (run.path / folder).rename(run.path / "aside")
+    (run.path / folder).touch()
+    told = [event.step for event in pulled(events, TrainStep, 9) if isinstance(event, CannotSave)]
+    assert told == {"checkpoints": [4], "samples": [3, 6]}[folder], "once, and once more after a save that had room"
+    (run.path / folder).unlink()
+    (run.path / "aside").rename(run.path / folder)
+    list(events)
+    assert exactly(run)
+
+
+def test_a_disk_that_refuses_only_when_all_is_to_be_on_it(jobs: Jobs, exactly: Exact, config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the system puts off finding room: ENOSPC comes from fsync."""
+    events = jobs.train(TrainRequest(config, run="r"))
+    pulled(events, Saved, 4)
+    run = runs.find("r")
+    before = contents(run)
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(StorageError, match="No space left on device"):
+            list(events)
+    assert contents(run) == before
+    assert exactly(run)
+
+
+def test_leaving_where_there_is_no_room_says_so_and_harms_nothing(jobs: Jobs, exactly: Exact, config: TrainConfig) -> None:
+    events = jobs.train(TrainRequest(config, run="r", when_full="go-on"))
+    pulled(events, TrainStep, 6)
+    run = runs.find("r")
+    before = contents(run)
+    with no_file_beyond(ROOM["state"]), pytest.raises(StorageError, match="state-0000006"):
+        events.close()
+    assert contents(run) == before
+    assert not run.running()
+    assert exactly(run)

@@ -1,0 +1,284 @@
+"""Trainings that are killed with SIGKILL at any moment, and what must hold after each death. For test_faults.py and benchmarks/kill_nine.py.
+
+A victim tells by a byte that it shares with its killer what it is doing, so that the killer can aim, and count what was hit.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import PIL.PngImagePlugin  # noqa: F401  (these two are imported late, which would be most of a victim's life)
+import torch
+import torch._dynamo
+from nursery import Nursery
+
+from engine import checkpoint, data, device, metrics, runs, session, training
+from engine.config import ModelConfig, TrainConfig
+from engine.events import Event, TrainStarted
+from engine.jobs import Jobs, TrainRequest
+from engine.runs import Run, Writer
+from engine.trainer import Trainer
+
+PHASES = ("starting", "creating", "restoring", "stepping", "appending", "best", "saving", "pruning", "drawing", "preview", "between", "done")
+AIMS = ("appending", "saving", "pruning", "best", "preview", "creating", "restoring")
+EVERY = 4
+"""Steps between saves: one at each epoch's end."""
+CONFIG = TrainConfig(
+    model=ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16, groups=4),
+    limit=16,
+    batch_size=4,
+    epochs=6,
+    warmup=2,
+    preview_every=9,
+    save_minutes=1000.0,
+)
+
+
+# --- inside a victim --------------------------------------------------------------------------------------------------
+
+_shared: mmap.mmap | None = None
+
+
+def train(home: str, name: str, phase: str) -> None:
+    """Begins the run, or goes on with it; to its end, unless killed."""
+    global _shared
+    os.environ["DIGITTY_HOME"] = home
+    with open(phase, "r+b") as file:
+        _shared = mmap.mmap(file.fileno(), 1)
+    _watch()
+    request = TrainRequest(CONFIG, resume=name) if (runs.paths.runs_dir() / name / "config.json").exists() else TrainRequest(CONFIG, run=name)
+    for event in Jobs("cpu", "fp32").train(request):
+        if isinstance(event, TrainStarted):
+            _shared[0] = PHASES.index("between")
+    _shared[0] = PHASES.index("done")
+    os._exit(0)  # taking torch down takes as long as the rest
+
+
+def _watch() -> None:
+    """Every step is read and every epoch saved; the digits are at hand; and who does what says so."""
+    session.READ_EVERY, session.SAVE_SHARE = 0.0, math.inf
+    images, labels = torch.zeros(CONFIG.images, 28, 28, dtype=torch.uint8), torch.arange(CONFIG.images) % 10
+    for i in range(CONFIG.images):
+        images[i, i : i + 9, 3:20] = 255
+    for owner, name, fake in (
+        (data, "load", lambda *_: (images, labels)),
+        (data, "unpacked", lambda: None),
+        (device, "measured", lambda *_: iter([device.Numerics("fp32", channels_last=False)])),
+        (runs, "_append", lambda file, lines, append=runs._append: append(cast(BinaryIO, Dribble(file)), lines)),
+    ):
+        setattr(owner, name, fake)
+    for owner, name, phase in (
+        (runs, "create", "creating"),
+        (runs, "_append", "appending"),
+        (runs, "describe", "creating"),
+        (training, "_restored", "restoring"),
+        (Trainer, "train_step", "stepping"),
+        (checkpoint, "save_weights", "best"),
+        (checkpoint, "save_state", "saving"),
+        (Writer, "prune", "pruning"),
+        (session, "save_strip", "preview"),
+    ):
+        setattr(owner, name, _told(getattr(owner, name), phase))
+    draw = session.preview
+
+    def drawn(*arguments: Any) -> Iterator[Event]:
+        ticks = draw(*arguments)
+        while True:
+            try:
+                tick = _told(next, "drawing")(ticks)
+            except StopIteration as end:
+                return end.value
+            yield tick
+
+    session.preview = drawn  # type: ignore[assignment]
+
+
+def _told(function: Callable[..., Any], phase: str) -> Callable[..., Any]:
+    @wraps(function)
+    def told(*arguments: Any, **named: Any) -> Any:
+        assert _shared is not None
+        before, _shared[0] = _shared[0], PHASES.index(phase)
+        try:
+            return function(*arguments, **named)
+        finally:
+            _shared[0] = before
+
+    return told
+
+
+class Dribble:
+    """A file that takes a few bytes at a time, slowly, as a system may, so that death comes amid a line too."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.seek, self.truncate, self._file = file.seek, file.truncate, file
+
+    def write(self, given: memoryview) -> int:
+        time.sleep(0.0002)
+        return self._file.write(given[:8])
+
+
+# --- outside ----------------------------------------------------------------------------------------------------------
+
+
+class Killer:
+    """Kills at moments drawn from `rng`: blindly, and every other time aimed at a phase."""
+
+    def __init__(self, nursery: Nursery, home: Path, rng: random.Random) -> None:
+        self._nursery, self._home, self._rng = nursery, home, rng
+        self._phase = home / "phase"
+        home.mkdir(parents=True, exist_ok=True)
+        self._phase.write_bytes(b"\0")
+        self.shots = 0
+        self.deaths: Counter[str] = Counter()
+        """By phase; those that had come to their end are "done"."""
+
+    def life(self, name: str, kill: bool = True) -> str:
+        """A victim's life; returns the phase that it ended in."""
+        with self._phase.open("r+b") as file, mmap.mmap(file.fileno(), 1) as shared:
+            shared[0] = 0
+            pid = self._nursery.fork("victims:train", str(self._home), name, str(self._phase))
+            if kill:
+                self._wait(shared)
+                os.kill(pid, signal.SIGKILL)
+            code, _ = self._nursery.reap(pid)
+            ended = PHASES[shared[0]]
+        assert code == 0 if ended == "done" and not kill else code in (0, -signal.SIGKILL), f"a victim ended with {code}, {ended}"
+        assert code or ended == "done", f"a victim left amid {ended}"
+        if kill:
+            self.deaths[ended] += 1
+        return ended
+
+    def _wait(self, shared: mmap.mmap) -> None:
+        self.shots += 1
+        time.sleep(self._rng.uniform(0, 0.3))
+        if self.shots % 2:
+            return
+        aim, done, deadline = PHASES.index(AIMS[self.shots // 2 % len(AIMS)]), PHASES.index("done"), time.monotonic() + 1
+        while shared[0] not in (aim, done) and time.monotonic() < deadline:
+            time.sleep(0.00002)
+        time.sleep(self._rng.choice((0, self._rng.uniform(0, 0.004))))
+
+
+class Unbroken:
+    """The run that nobody killed, to hold the others against."""
+
+    def __init__(self, run: Run) -> None:
+        lines = records(run)
+        self.steps = {record["step"]: (record["loss"], record["lr"]) for record in lines if "loss" in record}
+        self.epochs = {record["epoch"]: (record["step"], record["average"], record["best"]) for record in lines if "epoch" in record}
+        self.state = state(runs.latest_state(run))
+        self.best = checkpoint.load_weights(run.best_path)
+        assert list(self.steps) == list(range(1, CONFIG.total_steps + 1))
+
+
+def records(run: Run) -> list[dict[str, Any]]:
+    """Every metrics line; none may be damaged but a torn last one."""
+    whole, _, torn = run.metrics_path.read_bytes().rpartition(b"\n") if run.metrics_path.exists() else (b"", b"", b"")
+    lines = [metrics.parse(line) for line in whole.split(b"\n")] if whole else []
+    assert None not in lines, f"{run.metrics_path} has a damaged line"
+    assert b"\n" not in torn
+    return [line for line in lines if line is not None]
+
+
+def state(path: Path) -> dict[str, Any]:
+    """What must be the same, however the run came there."""
+    config, whole = checkpoint.load_state(path)
+    assert config == CONFIG
+    return {name: value for name, value in whole.items() if name != "epoch_seconds"}
+
+
+def check(run: Run, unbroken: Unbroken, reached: int) -> int:
+    """What must hold after a death. `reached` is the step of the newest state before it; returns that of the newest now."""
+    assert runs.find(run.name) == run
+    assert run in runs.all_runs()
+    assert run.config() == CONFIG
+    assert run.engine().precision == "fp32"
+    assert not run.running()
+    lines, states = records(run), run.states()
+    saved = states[-1][0] if states else 0
+    ended = bool(lines) and lines[-1].get("event") == "finished"
+    assert run.state() == ("finished" if ended else "crashed")
+    assert saved >= reached, "a state was lost"
+    assert saved >= (run.step() - 1) // EVERY * EVERY, "more was lost than the steps since the last save"
+    for step, path in states:
+        assert state(path)["step"] == step
+    for line in lines:
+        if "loss" in line:
+            assert (line["loss"], line["lr"]) == unbroken.steps[line["step"]], f"step {line['step']} is another"
+        elif "epoch" in line:
+            assert (line["step"], line["average"], line["best"]) == unbroken.epochs[line["epoch"]]
+        elif line.get("event") == "started":
+            assert line["step"] % EVERY == 0, "it went on from where nothing was saved"
+    return saved
+
+
+def check_finished(run: Run, unbroken: Unbroken) -> None:
+    """The run is the unbroken one: what its last lines of each step say, weights, average, optimiser, and the best weights."""
+    last = {line["step"]: (line["loss"], line["lr"]) for line in records(run) if "loss" in line}
+    assert dict(sorted(last.items())) == unbroken.steps
+    assert same(state(runs.latest_state(run)), unbroken.state)
+    best = checkpoint.load_weights(run.best_path)
+    assert best.step == unbroken.best.step
+    assert same(best.tensors, unbroken.best.tensors)
+    assert not list(run.path.rglob("*.part"))
+    assert len(run.states()) <= runs.KEEP
+
+
+def same(a: object, b: object) -> bool:
+    """To the bit."""
+    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
+        return a.dtype == b.dtype and torch.equal(a, b)
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(same, a, b))
+    return a == b
+
+
+def kill_nine(nursery: Nursery, home: Path, kills: int, seed: int) -> Iterator[Counter[str]]:
+    """Kills so many times, over as many runs as that takes; checks after each, and each run to its end. Yields what was hit so far."""
+    killer = Killer(nursery, home, random.Random(seed))
+    with at_home(home):
+        assert killer.life("unbroken", kill=False) == "done"
+        unbroken = Unbroken(runs.find("unbroken"))
+        number, reached = 1, 0
+        while True:
+            run = Run(runs.paths.runs_dir() / f"run-{number}")
+            killed = sum(killer.deaths.values()) - killer.deaths["done"]
+            ended = killer.life(run.name, kill=killed < kills)
+            if not (run.path / "config.json").exists():
+                assert ended in ("starting", "creating")
+                if run.path.exists():
+                    os.utime(run.path, (0, 0))  # the name of a folder that stays without one is free after a while
+                continue
+            reached = check(run, unbroken, reached)
+            yield killer.deaths
+            if run.state() == "finished":  # it may have been killed on its way out
+                check_finished(run, unbroken)
+                number, reached = number + 1, 0
+                if killed >= kills:
+                    return
+
+
+@contextmanager
+def at_home(home: Path) -> Iterator[None]:
+    before = os.environ.get("DIGITTY_HOME")
+    os.environ["DIGITTY_HOME"] = str(home)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["DIGITTY_HOME"]
+        else:
+            os.environ["DIGITTY_HOME"] = before

@@ -1,0 +1,109 @@
+"""A disk that refuses a save: what happened, what is saved, and a choice that waits on whichever screen one is."""
+
+from __future__ import annotations
+
+import pytest
+from fakes import FakeJobs
+from pilots import SIZES, Person, opened
+from test_train_screen import start
+
+from engine import control, runs
+from tui.screens.question import Question
+from tui.screens.train import TrainScreen
+
+WORDS = ("can't be saved at step 8", "No space left on device", "its last save is of step 4")
+
+
+async def refused(person: Person, epochs: str = "3") -> None:
+    """Saved at step 4, refused at step 8 of 12."""
+    await start(person, name="mine", epochs=epochs)
+    await person.sees("step 6/")
+    person.jobs.full.set()
+    person.jobs.go_on_training.set()
+    await person.until(lambda: isinstance(person.app.screen, Question))
+    await person.sees(*(word for words in WORDS for word in words.split()))
+
+
+def jobs() -> FakeJobs:
+    return FakeJobs(train_holds_at=6)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (60, 20)])
+async def test_trying_again_once_there_is_room(size: tuple[int, int]) -> None:
+    async with opened(jobs(), size) as person:
+        await refused(person)
+        await person.press("t")
+        await person.until(lambda: isinstance(person.app.screen, Question))  # still full: asked again
+        await person.sees("can't be saved at step 8")
+        person.jobs.full.clear()
+        await person.press("enter")  # the first answer
+        await person.sees("mine", "finished", "step 12/12")
+        assert not isinstance(person.app.screen, Question)
+    assert [step for step, _ in runs.find("mine").states()][-1] == 12
+
+
+async def test_going_on_without_saving_until_it_can_be_saved() -> None:
+    fake = jobs()
+    async with opened(fake) as person:
+        await refused(person, epochs="4")
+        fake.train_holds_at = 10
+        fake.go_on_training.clear()
+        await person.press("g")
+        await person.sees("not saved since step 4, now at 10: can't write state.pt: No space")
+        fake.full.clear()
+        fake.go_on_training.set()
+        await person.sees("mine", "finished", "step 16/16")
+        assert "not saved" not in person.screen
+
+
+async def test_stopping_leaves_the_last_save() -> None:
+    async with opened(jobs()) as person:
+        await refused(person)
+        await person.press("x")
+        await person.is_told("No space left on device")
+        await person.sees("mine", "idle", "c continue")
+    assert [step for step, _ in runs.find("mine").states()] == [4]
+
+
+async def test_it_comes_up_on_any_screen_and_waits_when_one_decides_later() -> None:
+    fake = jobs()
+    async with opened(fake) as person:
+        await start(person, name="mine", epochs="3")
+        await person.sees("step 6/12")
+        await person.press("f3")
+        fake.full.set()
+        fake.go_on_training.set()
+        await person.sees("can't be saved at step 8", "decide later")
+        await person.press("escape", "f5")
+        assert isinstance(person.app.screen, TrainScreen)
+        await person.sees("waits, space asks what to do: can't write state.pt: No space", "waiting", "space decide")
+        await person.press("d")
+        await person.is_told("it can't be saved now")
+        await person.press("space")
+        await person.sees("can't be saved at step 8", "try again")
+        fake.full.clear()
+        await person.press("t")
+        await person.sees("mine", "finished", "step 12/12")
+
+
+async def test_the_question_goes_when_another_process_answers_it() -> None:
+    fake = jobs()
+    async with opened(fake) as person:
+        await refused(person)
+        fake.full.clear()
+        control.ask(runs.find("mine").control_path, "run")
+        await person.sees("mine", "finished", "step 12/12")
+        assert isinstance(person.app.screen, TrainScreen)
+
+
+async def test_leaving_is_still_possible_and_says_what_was_not_saved() -> None:
+    async with opened(jobs()) as person:
+        await refused(person)
+        await person.press("ctrl+q")
+        await person.sees("mine is training. Leave?", "save it and leave")
+        assert "process of its own" not in person.screen, "what can't be saved can't be handed over"
+        await person.press("ctrl+q")
+        await person.until(lambda: not person.app.is_running)
+        assert person.app.finish(10)
+        assert person.app.last_words == ["can't write state.pt: No space left on device; free some room"]
+    assert [step for step, _ in runs.find("mine").states()] == [4]

@@ -1,0 +1,97 @@
+"""Lines of facts that fit, and the table of epochs."""
+
+from __future__ import annotations
+
+import pytest
+from fakes import ENGINE, finished_run
+from textual.app import App, ComposeResult
+
+from engine import runs
+from engine.config import PRESETS
+from tui.run_story import EpochRow, RunStory
+from tui.widgets.fact_line import Fact, FactLine, fitting
+from tui.widgets.run_view import EPOCHS, Status, losses_of, numbers_of, table_of
+
+FACTS = (Fact("seed-2"), Fact("training", 2), Fact("step 1/10"), Fact("300 MB", 3), Fact(""))
+
+
+@pytest.mark.parametrize(
+    ("room", "kept"),
+    [
+        (80, "seed-2  training  step 1/10  300 MB"),
+        (35, "seed-2  training  step 1/10  300 MB"),
+        (34, "seed-2  training  step 1/10"),
+        (27, "seed-2  training  step 1/10"),
+        (26, "seed-2  step 1/10"),
+        (5, "seed-2  step 1/10"),
+    ],
+)
+def test_what_does_not_fit_is_left_out_by_rank(room: int, kept: str) -> None:
+    assert "  ".join(fact.text for fact in fitting(FACTS, room)) == kept
+
+
+async def test_a_line_draws_itself_anew_only_when_its_facts_or_its_room_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+    render = FactLine.render
+
+    def counted(line: FactLine) -> object:
+        text = render(line)
+        drawn.append(text.plain)
+        return text
+
+    monkeypatch.setattr(FactLine, "render", counted)
+
+    class One(App[None]):
+        def compose(self) -> ComposeResult:
+            yield FactLine()
+
+    async with One().run_test(size=(40, 3)) as pilot:
+        line = pilot.app.query_one(FactLine)
+        line.facts = FACTS
+        await pilot.pause()
+        assert drawn[-1] == "seed-2  training  step 1/10  300 MB"
+        count = len(drawn)
+        line.facts = tuple(FACTS)
+        await pilot.pause()
+        assert len(drawn) == count
+        await pilot.resize_terminal(30, 3)
+        await pilot.pause()
+        assert drawn[-1] == "seed-2  training  step 1/10"
+
+
+def told(story: RunStory, room: int, status: Status) -> str:
+    return "  ".join(fact.text for fact in fitting(numbers_of(story, status), room))
+
+
+def test_the_numbers_that_matter_stay_at_eighty_columns() -> None:
+    story = RunStory(finished_run("seed-2", PRESETS["seed"]))
+    story.update()
+    own = Status("training", running=True, own=True, memory=300 << 20)
+    assert told(story, 120, own) == "seed-2  training  epoch 2/2  step 8/8  8.00 it/s  1024 img/s  lr 1.0e-03  left 0:00  300 MB"
+    assert told(story, 78, own) == "seed-2  epoch 2/2  step 8/8  8.00 it/s  1024 img/s  lr 1.0e-03  left 0:00"
+    theirs = Status("training on gpubox (pid 4711)", running=True)
+    assert told(story, 78, theirs) == "seed-2  training on gpubox (pid 4711)  epoch 2/2  step 8/8  left 0:00"
+    assert told(story, 78, Status("stopped")) == "seed-2  stopped  epoch 2/2  step 8/8"
+
+
+def test_a_warning_takes_the_place_of_what_matters_less() -> None:
+    story = RunStory(finished_run("seed-2", PRESETS["seed"]))
+    story.update()
+    calm = [fact.text for fact in losses_of(story, Status())]
+    assert calm[:3] == ["loss 0.1111", "epoch 0.1364", "best 0.1111"]
+    assert calm[-1] == "saved at step 8"
+    assert [fact.text for fact in losses_of(story, Status(warning="not saved"))] == ["loss 0.1111", "not saved"]
+
+
+def test_a_run_of_no_step_yet_has_no_losses() -> None:
+    story = RunStory(runs.create("bare", PRESETS["quick"], ENGINE))
+    story.update()
+    assert [fact.text for fact in losses_of(story, Status())] == ["quick · batch 128 · adam 0.002 cosine", "cpu fp32 contiguous"]
+
+
+def test_the_table_shows_the_latest_epochs() -> None:
+    rows = [EpochRow(n, 10 * n, 0.5, 61.0, n == 1) for n in range(1, EPOCHS + 51)]
+    lines = table_of(rows, "step 7 2/3").plain.splitlines()
+    assert lines[:3] == ["previews: step 7 2/3", "epoch  average  time", "  250  0.5000    1:01"]
+    assert lines[-2:] == ["   51  0.5000    1:01", "and 50 before"]
+    assert table_of(rows[:1], "").plain.splitlines() == ["epoch  average  time", "    1  0.5000    1:01 *"]

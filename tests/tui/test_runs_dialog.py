@@ -1,0 +1,177 @@
+"""The list of runs: what it says of each, showing, renaming and deleting."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from fakes import ENGINE, FakeJobs, finished_run, log_step
+from pilots import LARGE, SIZES, Person, opened
+from test_train_screen import cut_off, start
+from textual.widgets import Input, OptionList
+
+from engine import runs
+from engine.config import PRESETS
+from engine.errors import StorageError
+from tui import run_words
+from tui.screens.question import Question
+from tui.screens.runs import RunsDialog
+
+
+async def listed(person: Person) -> None:
+    await person.press("f5", "v")
+    await person.until(lambda: isinstance(person.app.screen, RunsDialog))
+
+
+def row(person: Person, name: str) -> list[str]:
+    """The cells of a run's line."""
+    return next((line.strip(" │").split() for line in person.screen.splitlines() if f"│ {name} " in line), [])
+
+
+def names(person: Person) -> list[str | None]:
+    return [option.id for option in person.app.screen.query_one(OptionList).options]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_state_progress_loss_age_and_size(size: tuple[int, int]) -> None:
+    finished_run("done", PRESETS["quick"])
+    cut_off("dead")
+    runs.create("bare", PRESETS["quick"], ENGINE)
+    (runs.create("broken", PRESETS["quick"], ENGINE).path / "config.json").write_text("{}")
+    async with opened(size=size) as person:
+        await listed(person)
+        await person.until(lambda: row(person, "done")[1:5] == ["finished", "8/8", "0.1111", "now"])
+        assert row(person, "done")[6] in ("kB", "B")
+        await person.until(lambda: row(person, "dead")[1:4] == ["interrupted", "6/8", "0.1429"])
+        await person.until(lambda: row(person, "bare")[1:4] == ["interrupted", "0/938", "-"])
+        await person.sees("broken", "can't be read")
+        assert row(person, "run") == list(run_words.COLUMNS)
+
+
+async def test_the_list_is_there_before_the_folders_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    finished_run("mine", PRESETS["quick"])
+    reading = threading.Event()
+    size = runs.Run.size
+
+    def slow(run: runs.Run) -> int:
+        assert reading.wait(10)
+        return size(run)
+
+    monkeypatch.setattr(runs.Run, "size", slow)
+    async with opened() as person:
+        await listed(person)
+        await person.sees("mine")
+        assert "finished" not in person.app.screen.query_one(OptionList).options[0].prompt
+        await person.press("down", "up")
+        reading.set()
+        await person.until(lambda: row(person, "mine")[1:2] == ["finished"])
+
+
+async def test_a_run_is_deleted_once_one_is_sure() -> None:
+    finished_run("older", PRESETS["quick"])
+    finished_run("mine", PRESETS["quick"])
+    async with opened() as person:
+        await listed(person)
+        for keeps in ("escape", "n", "enter"):
+            await person.press("delete")
+            await person.sees("Delete mine, ", "for good", "keep it")
+            await person.press(keeps)
+            await person.until(lambda: isinstance(person.app.screen, RunsDialog))
+        await person.press("delete")
+        await person.until(lambda: isinstance(person.app.screen, Question))
+        await person.press("y")
+        await person.until(lambda: names(person) == ["older"])
+        assert [run.name for run in runs.all_runs()] == ["older"]
+        await person.press("escape")
+        await person.sees("older  finished")  # it was the one shown
+        await person.press("v", "delete")
+        await person.until(lambda: isinstance(person.app.screen, Question))
+        await person.press("y")
+        await person.sees("No runs yet")
+        await person.press("escape")
+        await person.sees("No run yet: n starts one")
+        assert not runs.all_runs()
+
+
+async def test_what_cannot_be_deleted_stays_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    finished_run("mine", PRESETS["quick"])
+
+    def refuse(run: runs.Run) -> None:
+        raise StorageError(f"can't move {run.name}: Read-only file system")
+
+    monkeypatch.setattr(runs, "delete", refuse)
+    async with opened() as person:
+        await listed(person)
+        await person.press("delete")
+        await person.until(lambda: isinstance(person.app.screen, Question))
+        await person.press("y")
+        await person.sees("can't move mine: Read-only file system")
+        assert names(person) == ["mine"]
+
+
+async def test_a_run_is_renamed_and_a_bad_name_is_refused_in_place() -> None:
+    finished_run("other", PRESETS["quick"])
+    finished_run("mine", PRESETS["quick"])
+    async with opened(size=LARGE) as person:
+        person.app.change_settings(weights="mine")
+        await listed(person)
+        await person.press("r")
+        await person.sees("A new name for mine")
+        field = person.app.screen.query_one("#name", Input)
+        assert (field.value, field.has_focus) == ("mine", True)
+        for name, told in (("a/b", "no name for a run"), ("shipped", "no name for a run"), ("other", "run other exists")):
+            field.value = name
+            await person.press("enter")
+            await person.sees(told)
+            assert {run.name for run in runs.all_runs()} == {"mine", "other"}
+        field.value = "better"
+        await person.press("enter")
+        await person.until(lambda: row(person, "better")[1:3] == ["finished", "8/8"])
+        assert names(person) == ["better", "other"]
+        assert {run.name for run in runs.all_runs()} == {"better", "other"}
+        assert person.app.settings.weights == "better"
+        await person.press("r", "x", "escape")  # a letter is text; escape leaves the name, not the dialog
+        assert isinstance(person.app.screen, RunsDialog)
+        await person.press("escape")
+        await person.sees("better  finished")
+
+
+async def test_a_run_that_is_trained_is_left_alone() -> None:
+    async with opened(FakeJobs(train_holds_at=2)) as person:
+        await start(person, name="mine")
+        await person.sees("step 2/40")
+        await listed(person)
+        await person.until(lambda: row(person, "mine")[1:2] == ["running"])
+        for key in ("r", "delete", "backspace"):
+            await person.press("up")
+            person.app.screen._complain()
+            await person.press(key)
+            await person.sees("mine is being trained by")
+            assert isinstance(person.app.screen, RunsDialog)
+            assert not person.app.screen.query_one("#name", Input).display
+
+
+def test_who_asks_is_not_taken_for_a_trainer() -> None:
+    """Asking takes the lock for a moment: two who ask at the same time must not see each other."""
+    run = runs.create("mine", PRESETS["quick"], ENGINE)
+    seen: list[bool] = []
+
+    def ask() -> None:
+        seen.extend(run_words.is_trained(run) for _ in range(200))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [False] * 800
+    with runs.writing(run) as writer:
+        log_step(writer, 1)
+        assert run_words.is_trained(run)
+
+
+def test_long_names_keep_the_columns() -> None:
+    finished_run("a-name-that-is-as-long-as-names-may-well-be-in-this-world", PRESETS["quick"])
+    line = run_words.line(runs.all_runs()[0])
+    assert line.startswith("a-name-that-is-as… finished")
+    assert len(line) == len(run_words.heading())
