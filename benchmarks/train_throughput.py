@@ -34,8 +34,8 @@ from engine import data
 from engine.config import TrainConfig
 from engine.device import Numerics, choose, measured
 from engine.schedule import NoiseSchedule
-from engine.trainer import Trainer
 from engine.session import READ_EVERY
+from engine.trainer import Trainer
 from engine.unet import UNet
 
 BATCH = 128

@@ -20,7 +20,7 @@ import victims
 from nursery import Nursery
 from torch import Tensor
 
-from engine import checkpoint, cli_runs, metrics, runs, session, training
+from engine import checkpoint, cli, cli_runs, metrics, runs, session, training
 from engine.checkpoint import load_state, load_weights
 from engine.config import TrainConfig
 from engine.control import Control, ask
@@ -571,3 +571,21 @@ def test_leaving_where_there_is_no_room_says_so_and_harms_nothing(jobs: Jobs, ex
     assert contents(run) == before
     assert not run.running()
     assert exactly(run)
+
+
+@pytest.mark.parametrize("when_full", ["stop", "go-on"])
+def test_the_command_says_so_and_leaves_with_3(
+    jobs: Jobs, exactly: Exact, config: TrainConfig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], when_full: str
+) -> None:
+    monkeypatch.setitem(cli.c.PRESETS, "quick", config)  # type: ignore[arg-type]
+    monkeypatch.setattr(cli, "Jobs", lambda *_: jobs)
+    assert cli.run(cli.commands, ["train", "--preset", "quick", "--run", "r", "--steps", "4"]) == 0
+    capsys.readouterr()
+    with no_file_beyond(ROOM["state"]):
+        assert cli.run(cli.commands, ["train", "--resume", "r", "--epochs", "3", "--when-full", when_full]) == 3
+    *lines, last = capsys.readouterr().err.splitlines()
+    told = f"can't write {runs.find('r').path}/checkpoints/state-00000{{:02}}.pt: File too large; free some room or choose another folder"
+    goes_on = f"not saved at step 8: {told.format(8)}; the last save is of step 4, training goes on"
+    assert (goes_on in lines) is (when_full == "go-on")
+    assert last == "digitty: " + told.format(12 if when_full == "go-on" else 8)
+    assert exactly(runs.find("r"))

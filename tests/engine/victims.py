@@ -23,7 +23,7 @@ import torch
 import torch._dynamo
 from nursery import Nursery
 
-from engine import checkpoint, data, device, metrics, runs, session, training
+from engine import checkpoint, data, device, metrics, paths, runs, session, training
 from engine.config import ModelConfig, TrainConfig
 from engine.events import Event, TrainStarted
 from engine.jobs import Jobs, TrainRequest
@@ -57,7 +57,7 @@ def train(home: str, name: str, phase: str) -> None:
     with open(phase, "r+b") as file:
         _shared = mmap.mmap(file.fileno(), 1)
     _watch()
-    request = TrainRequest(CONFIG, resume=name) if (runs.paths.runs_dir() / name / "config.json").exists() else TrainRequest(CONFIG, run=name)
+    request = TrainRequest(CONFIG, resume=name) if (paths.runs_dir() / name / "config.json").exists() else TrainRequest(CONFIG, run=name)
     for event in Jobs("cpu", "fp32").train(request):
         if isinstance(event, TrainStarted):
             _shared[0] = PHASES.index("between")
@@ -254,7 +254,7 @@ def kill_nine(nursery: Nursery, home: Path, kills: int, seed: int) -> Iterator[C
         unbroken = Unbroken(runs.find("unbroken"))
         number, reached = 1, 0
         while True:
-            run = Run(runs.paths.runs_dir() / f"run-{number}")
+            run = Run(paths.runs_dir() / f"run-{number}")
             killed = sum(killer.deaths.values()) - killer.deaths["done"]
             ended = killer.life(run.name, kill=killed < kills)
             if not (run.path / "config.json").exists():

@@ -71,6 +71,13 @@ class Person:
         return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
 
     @property
+    def footer(self) -> str:
+        return self.screen.splitlines()[-1].strip()
+
+    async def footer_is(self, keys: str) -> None:
+        await self.until(lambda: self.footer == keys)
+
+    @property
     def notices(self) -> str:
         return "\n".join(notice.message for notice in self.app._notifications)
 

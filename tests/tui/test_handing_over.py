@@ -181,16 +181,16 @@ async def test_quitting_again_does_not_wait_for_the_process_to_begin() -> None:
 
 
 async def test_what_was_to_be_handed_over_is_though_the_application_ends_before() -> None:
-    """A hang-up between the key and the save: `finish` is what a signal calls, on another thread."""
     jobs = FakeJobs(train_holds_at=2)
-    jobs.go_on_detaching.clear()
     async with opened(jobs) as person:
         await training(person)
         person.app.training._hand_over = True  # asked for, and nothing of it done yet
-        assert await asyncio.to_thread(person.app.finish, 10)
+        person.app.exit(0)
+        await person.until(lambda: not person.app.is_running)
+        assert not jobs.detachments
+        assert await asyncio.to_thread(person.app.finish, 10)  # as the command does, or a signal
         assert jobs.detachments == [TrainRequest(runs.find("mine").config(), resume="mine")]
         assert runs.find("mine").states()[-1][0] == 2
-        assert not person.app.training._hand_over
 
 
 async def test_weights_that_were_chosen_follow_a_run_that_is_renamed() -> None:

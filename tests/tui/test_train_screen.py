@@ -74,6 +74,27 @@ async def test_pause_and_go_on() -> None:
         await person.sees("finished", "step 4/4")
 
 
+async def test_the_footer_shows_the_keys_that_work_now() -> None:
+    jobs = FakeJobs(train_holds_at=5)
+    jobs.go_on_starting.clear()
+    async with opened(jobs) as person:
+        await person.press("f5")
+        await person.footer_is("n new v runs ? help q quit")
+        await start(person, name="mine", epochs="3")
+        await person.footer_is("x stop d detach v runs ? help q quit")
+        jobs.go_on_starting.set()
+        await person.footer_is("space pause x stop d detach v runs l log t recent ? help q quit")
+        await person.press("space")
+        await person.footer_is("space go on x stop d detach v runs l log t recent ? help q quit")
+        await person.press("t", "x")
+        await person.footer_is("c continue n new v runs l log t whole ? help q quit")
+        jobs.train_holds_at = 9
+        await person.press("c")
+        await person.footer_is("space pause x stop d detach v runs l log t whole ←→ previews ? help q quit")
+        jobs.go_on_training.set()
+        await person.footer_is("n new v runs l log t whole ←→ previews ? help q quit")
+
+
 async def test_stop_saves_and_the_dialog_continues_it() -> None:
     jobs = FakeJobs(train_holds_at=6)
     async with opened(jobs) as person:
@@ -133,7 +154,7 @@ async def test_a_run_of_another_process_is_paused_and_stopped_through_its_folder
             await person.is_told("F5 shows it, live")
             await person.press("f5")
             await person.sees("theirs  training on", f"(pid {os.getpid()})", "step 2/8", "space pause", "x stop")
-            assert "d detach" not in person.screen
+            await person.footer_is("space pause x stop n new v runs l log t recent ? help q quit")
             await person.press("space")
             await person.is_told("trains, to pause")
             await person.sees("theirs  paused on", "space go on")
@@ -232,7 +253,7 @@ async def test_continuing_what_was_stopped_and_not_what_is_done() -> None:
         jobs.go_on_training.set()
         await person.press("c")
         await person.sees("mine  finished", "step 4/4")
-        await person.sees_no_more("c continue")
+        await person.footer_is("n new v runs l log t recent ? help q quit")
         await person.press("c")
         await person.is_told("mine has done all its steps; n continues it with more epochs")
     assert [request.resume for request in jobs.trainings] == [None, "mine"]

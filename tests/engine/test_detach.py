@@ -1,0 +1,267 @@
+"""A training in a process of its own: what it is told, what it tells back, and that it outlives whoever started it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from engine import cli, device, runs
+from engine.checkpoint import load_state
+from engine.config import PRESETS, ModelConfig, ScheduleConfig, TrainConfig
+from engine.detach import arguments, detached
+from engine.errors import DeviceError, DigittyError, InputError, StorageError
+from engine.events import Engine, Preparing
+from engine.jobs import TrainRequest
+from engine.runs import Run
+
+LONG = 90.0
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command in this process: exit code, standard output, standard error."""
+
+    def ran(*arguments: str) -> tuple[int, str, str]:
+        code = cli.run(cli.commands, list(arguments))
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return ran
+
+
+# --- what it is told --------------------------------------------------------------------------------------------------
+
+
+def understood(request: TrainRequest) -> TrainRequest:
+    """What the new process makes of the arguments."""
+    given = cli.train.make_context("train", arguments(request)).params
+    for name in ("device", "precision", "as_json", "detach", "into_log"):
+        given.pop(name)
+    when_full = given.pop("when_full")
+    return replace(cli.train_request(given.pop("run"), given.pop("resume"), given), when_full=when_full)
+
+
+OPTIONS: dict[str, object] = {
+    "epochs": 7,
+    "steps": 123,
+    "batch_size": 32,
+    "lr": 0.00123456789,
+    "lr_schedule": "constant",
+    "schedule": ScheduleConfig(kind="cosine"),
+    "seed": 2**63 - 1,
+    "limit": 100,
+    "compile": True,
+}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_new_run_arrives_as_it_was_asked_for(preset: str) -> None:
+    config = PRESETS[preset]  # type: ignore[index]
+    requests = [TrainRequest(config), TrainRequest(config, run="mine"), TrainRequest(config, when_full="go-on")]
+    requests += [TrainRequest(replace(config, **{name: value})) for name, value in OPTIONS.items()]  # type: ignore[arg-type]
+    requests += [TrainRequest(replace(config, **OPTIONS), run="mine")]  # type: ignore[arg-type]
+    for request in requests:
+        assert understood(request) == request
+
+
+@pytest.mark.parametrize("changes", [{}, {"epochs": 9}, {"steps": 50}, {"epochs": 9, "steps": 50}], ids=str)
+def test_a_run_to_go_on_with_arrives_as_it_was_asked_for(changes: dict[str, int]) -> None:
+    recorded = replace(PRESETS["quick"], lr=0.5, seed=9, limit=1000, steps=40)
+    runs.create("r", recorded, Engine("cpu", "fp32", "contiguous", 1))
+    request = TrainRequest(replace(recorded, **changes), resume="r")  # type: ignore[arg-type]
+    assert understood(request) == request
+
+
+def test_who_can_not_be_asked_stops_where_the_disk_is_full() -> None:
+    assert understood(TrainRequest(when_full="ask")).when_full == "stop"
+
+
+def test_every_field_is_an_option_or_comes_with_the_preset() -> None:
+    """One that can be asked for somewhere, but not here, would be lost on the way."""
+    options = {parameter.name for parameter in cli.train.params}
+    fixed = {"model", "warmup", "label_dropout", "ema", "clip", "preview_every", "save_minutes"}
+    assert {field.name for field in fields(TrainConfig)} - options == fixed
+    assert set(OPTIONS) | {"preset"} == {field.name for field in fields(TrainConfig)} - fixed
+
+
+# --- what it tells back: a process that is none of ours ---------------------------------------------------------------
+
+
+@pytest.fixture
+def instead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """A shell script in place of the interpreter."""
+
+    def put(script: str) -> None:
+        path = tmp_path / "script"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setattr(sys, "executable", str(path))
+
+    return put
+
+
+def said(event: str, **more: object) -> str:
+    return f"echo '{json.dumps({'event': event, **more})}'"
+
+
+@pytest.mark.parametrize(
+    ("code", "error"), [(1, DigittyError), (2, InputError), (3, StorageError), (4, DeviceError), (5, DigittyError), (77, DigittyError)]
+)
+def test_its_error_is_the_starters(instead: Callable[[str], None], code: int, error: type[DigittyError]) -> None:
+    instead(f"{said('Preparing', what='loading torch')}\necho some warning >&2\necho 'digitty: no luck' >&2\nexit {code}")
+    with pytest.raises(error) as raised:
+        list(detached(TrainRequest()))
+    assert type(raised.value) is error
+    assert str(raised.value) == "no luck"
+
+
+@pytest.mark.parametrize("script", ["exit 9", "kill -9 $$", "echo; exit 0"])
+def test_a_death_without_words(instead: Callable[[str], None], script: str) -> None:
+    instead(script)
+    with pytest.raises(DigittyError, match=r"ended with code (9|-9|0) before it began"):
+        list(detached(TrainRequest()))
+
+
+def test_what_is_none_of_its_words_is_passed_over(instead: Callable[[str], None]) -> None:
+    words = [said("Preparing", what="one"), "echo warning", "echo '[1]'", "echo '{\"event\"'", said("Saved"), "printf '\\377\\n'"]
+    instead("\n".join([*words, said("Preparing", what="two"), said("TrainStarted", run="mine"), "echo more", "sleep 60"]))
+    told = list(detached(TrainRequest()))
+    assert told[-1] == "mine"
+    assert [event.what for event in told if isinstance(event, Preparing)][-2:] == ["one", "two"]
+
+
+def test_it_has_a_session_of_its_own_and_none_of_the_starters_ends(instead: Callable[[str], None], tmp_path: Path) -> None:
+    instead(f"{said('TrainStarted', run='mine')}\nreadlink /proc/$$/fd/0 > {tmp_path}/stdin\nsleep 60 & echo $$ > {tmp_path}/pid; wait")
+    assert list(detached(TrainRequest()))[-1] == "mine"
+    end = time.monotonic() + LONG
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    pid = int((tmp_path / "pid").read_text())
+    try:
+        assert os.getsid(pid) == pid != os.getsid(0)
+        assert (tmp_path / "stdin").read_text().strip() == os.devnull
+    finally:
+        os.killpg(pid, signal.SIGKILL)
+
+
+# --- the real thing ---------------------------------------------------------------------------------------------------
+
+SMALL = ["--preset", "quick", "--limit", "32", "--batch-size", "8", "--precision", "fp32", "--device", "cpu"]
+
+
+@pytest.fixture
+def machine(mnist: Path, one_thread: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MNIST is unpacked and precisions are measured, as after a first time."""
+    import torch
+
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    with monkeypatch.context() as patch:
+        for trial in ("_training_trial", "_sampling_trial"):
+            patch.setattr(device, trial, lambda *_: lambda: torch.ones(()))
+        for training in (True, False):
+            list(device.measured(torch.device("cpu"), PRESETS["quick"].model, training, "fp32"))
+
+
+@pytest.fixture
+def leftover() -> Iterator[None]:
+    """Ends what a failed test leaves running."""
+    yield
+    for run in runs.all_runs():
+        pid = run.owner().get("pid")
+        if pid != os.getpid() and run.running():
+            with suppress(OSError):
+                os.kill(int(pid or 0), signal.SIGKILL)
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + LONG
+    while not condition():
+        assert time.monotonic() < end, "never"
+        time.sleep(0.02)
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended, buried or not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def check_saved(run: Run) -> None:
+    assert run.state() == "stopped"
+    step, path = run.states()[-1]
+    assert step == run.step() == load_state(path)[1]["step"]
+    assert not list(run.path.rglob("*.part"))
+
+
+def test_it_outlives_its_terminal_and_answers_to_whoever_comes_later(machine: None, leftover: None, command: Command) -> None:
+    """train --detach at a terminal that is then closed; runs, watch, pause, resume and stop from elsewhere; and again after that."""
+    ours, theirs = pty.openpty()
+    start = [sys.executable, "-m", "engine.cli", "train", *SMALL, "--epochs", "9999", "--run", "r", "--detach"]
+    starter = subprocess.Popen(start, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    assert starter.wait(LONG) == 0
+    shown = os.read(ours, 65536).decode()
+    assert "run r trains in a process of its own; digitty shows it, or: digitty watch r" in shown
+    for end in (ours, theirs):
+        os.close(end)
+
+    run = runs.find("r")
+    pid = run.owner()["pid"]
+    assert run.running()
+    assert os.getsid(pid) == pid
+    reached = run.step()
+    until(lambda: run.step() > reached + 2)
+    assert re.search(r"^r +running here +step \d+/39996 ", command("runs")[1])
+
+    assert command("pause")[0] == 0
+    reached = run.step()
+    assert (run.state(), run.states()[-1][0]) == ("paused", reached)
+    assert command("resume", "r")[0] == 0
+    until(lambda: run.step() > reached)
+    code, _, err = command("train", "--resume", "r", "--device", "cpu")
+    assert code == 2
+    assert f"run r is being trained by process {pid}" in err
+    assert run.owner()["pid"] == pid
+
+    assert command("stop")[0] == 0
+    check_saved(run)
+    until(lambda: gone(pid))
+    assert "run r stopped at step" in run.log_path.read_text()
+    assert "Traceback" not in run.log_path.read_text()
+    assert "  r  stopped  " in command("watch", "r")[1]
+
+    saved = run.step()
+    code, out, _ = command("train", "--resume", "r", "--detach", "--device", "cpu")
+    assert (code, out) == (0, "r\n")
+    until(lambda: run.step() > saved)
+    pid = run.owner()["pid"]
+    os.kill(pid, signal.SIGTERM)
+    until(lambda: gone(pid))
+    check_saved(run)
+    assert run.step() > saved
+
+
+def test_a_start_that_fails_over_there_says_so_here(machine: None, leftover: None, command: Command) -> None:
+    small = replace(PRESETS["quick"], model=ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16), limit=32)
+    run = runs.create("r", small, Engine("cpu", "fp32", "contiguous", 1))
+    (run.path / "checkpoints" / "state-0000004.pt").write_bytes(b"no state at all")
+    code, out, err = command("train", "--resume", "r", "--device", "cpu", "--detach")
+    assert (code, out) == (2, "")
+    assert re.fullmatch(r".*\ndigitty: \S*state-0000004\.pt is truncated, or no training state of digitty\n", err, re.DOTALL)
+    assert not run.running()
