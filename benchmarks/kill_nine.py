@@ -3,7 +3,7 @@
     python benchmarks/kill_nine.py
     python benchmarks/kill_nine.py --kills 50 --seed 3      # a quick look
 
-The victims train the smallest network, 24 steps with a save every four, and are forked from one process that has imported torch. Every other
+The victims train the smallest network, 24 steps with a save every three, and are forked from one process that has imported torch. Every other
 kill is blind; the rest are aimed, in turn, at what is rare or short. A table says in which phase they fell. After each: the run opens and reads
 as crashed, every line of the metrics parses but a torn last one, every state that is kept loads, none is older than one save, and every loss, average
 and learning rate that was ever written is the unbroken run's. Each run is then taken to its end, and its weights, averages, moments and best

@@ -55,7 +55,7 @@ class Leave:
         if self.number:
             return
         self.number = number
-        for each in self._handled if self._once else ():  # a hang-up comes twice, from the shell and from the system: it is no person's second wish
+        for each in self._handled if self._once else ():  # systemd ends a login by SIGTERM and SIGHUP: that is one wish
             signal.signal(each, signal.SIG_IGN if each == signal.SIGHUP else self._before[each])
         self._hear()
         timer = threading.Timer(DEADLINE + self.patience(), self._give_up)

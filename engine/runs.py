@@ -12,6 +12,7 @@ runs/NAME/config.json                 what the run is, sealed with its SHA-256
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -105,15 +106,20 @@ class Run:
         return _numbered(self.path / "samples", _SAMPLE)
 
     def running(self) -> bool:
-        """Whether a process writes it now, on this machine or on another."""
-        lock = FileLock(self.path / "lock")
+        """Whether a process writes it now, on this machine or on another. Asking disturbs nobody, and makes nothing."""
         try:
-            with lock.acquire(timeout=0):
-                return self._alive_elsewhere()
-        except Timeout:
+            handle = os.open(self.path / "lock", os.O_RDONLY)
+        except OSError:
+            return False  # nobody ever wrote it
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)  # who writes holds it alone; any number may ask
+        except BlockingIOError:
             return True
         except OSError:
             return False
+        finally:
+            os.close(handle)
+        return self._alive_elsewhere()
 
     def _alive_elsewhere(self) -> bool:
         """Whether another machine's writer, whose lock may not be seen from here, gave a sign of life lately."""
@@ -289,7 +295,9 @@ def writing(run: Run) -> Iterator[Writer]:
             if not part.name.startswith(f".{run.control_path.name}."):  # who wishes holds no lock
                 with suppress(OSError):
                     part.unlink()
-        yield Writer(run)
+        writer = Writer(run)
+        writer.prune()
+        yield writer
 
 
 @contextmanager

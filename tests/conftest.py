@@ -5,6 +5,7 @@ torch is imported inside the fixtures alone, so that light tests stay light.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -66,6 +67,16 @@ def at_hand(first_sixty: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(data, "load", lambda *_: first_sixty)
     monkeypatch.setattr(data, "unpacked", lambda: None)
+
+
+@pytest.fixture
+def every_step(at_hand: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every step is read, every epoch saved, however short, and a run that waits looks often."""
+    from engine import session
+
+    monkeypatch.setattr(session, "READ_EVERY", 0.0)
+    monkeypatch.setattr(session, "SAVE_SHARE", math.inf)
+    monkeypatch.setattr(session, "WAIT", 0.001)
 
 
 @pytest.fixture(scope="session")

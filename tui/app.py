@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import random
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -21,6 +19,7 @@ from engine.events import Event
 from engine.jobs import DrawRequest, Jobs
 from engine.worker import Kind, Worker
 from tui import settings as settings_module
+from tui.aside import aside, beside
 from tui.messages import FromEngine
 from tui.run_words import host, news
 from tui.screens.base import AppScreen
@@ -34,8 +33,6 @@ from tui.terminal import Terminal, frame_rate
 from tui.training import Training
 
 Listener = Callable[[Event], None]
-
-log = logging.getLogger(__name__)
 
 
 class DigittyApp(App[int]):
@@ -92,7 +89,7 @@ class DigittyApp(App[int]):
             self.theme = self.settings.theme
         self.theme_changed_signal.subscribe(self, lambda theme: self.change_settings(theme=theme.name))
         self._warming = self.submit("draw", self.jobs.warm_up, self._warmed, "starting…")
-        self.call_after_refresh(self.aside, news, self._tell_news)
+        self.call_after_refresh(aside, self, news, self._tell_news)
 
     def _warmed(self, event: Event) -> None:
         if isinstance(event, e.Preparing):
@@ -149,34 +146,8 @@ class DigittyApp(App[int]):
             self._tell_status()
             listener(said)
 
-        def work() -> None:
-            try:
-                for said in start():
-                    self.call_later(hear, said)
-                self.call_later(hear, e.Ended("finished"))
-            except DigittyError as error:
-                self.call_later(hear, e.Ended("failed", str(error)))
-            except Exception as error:
-                log.exception("%s", activity)
-                self.call_later(hear, e.Ended("failed", f"{type(error).__name__}: {error}", unexpected=True))
-
-        threading.Thread(target=work, name=activity, daemon=True).start()
+        beside(self, start, hear, activity)
         self._tell_status()
-
-    def aside(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
-        """Runs what may take a while on a thread of its own, and hands what it returns, or the DigittyError it raises, to `then` on this thread."""
-
-        def run() -> None:
-            try:
-                result = work()
-            except DigittyError as error:
-                result = error
-            except Exception as error:
-                log.exception("aside")
-                result = DigittyError(f"{type(error).__name__}: {error}")
-            self.call_later(then, result)
-
-        threading.Thread(target=run, name="aside", daemon=True).start()
 
     def draw(self, labels: Iterable[int | None], listener: Listener, seed: int, shared_noise: bool = False) -> int:
         """Queue a drawing with the shared settings."""

@@ -95,6 +95,7 @@ class Training:
     def start_detached(self, request: TrainRequest) -> None:
         """In a process of its own, which this one only sees begin."""
         self._request, self.run = request, None
+        self._process_made.clear()
         self.doing = "starting a process of its own…"
         self._app.beside(lambda: self._process(request), self._hear_process, "handing over")
 
@@ -156,11 +157,10 @@ class Training:
         self._app.training_told()
 
     def _end(self, ended: e.Ended) -> None:
-        self.job, self.doing = None, ""
-        self._go_on()
+        self.job = None  # `doing` stays until what is to be handed over is: `complete` waits for that
         request = self._taken()
-        leave = self._leave_after
-        self._leave_after = False
+        self._go_on()
+        leave, self._leave_after = self._leave_after, False
         if isinstance(self._ended, e.TrainDone):
             self._app.notify(f"{self.run} is trained; w chooses it to draw with", timeout=8)
             if leave:
@@ -168,6 +168,8 @@ class Training:
         elif request and ended.outcome != "failed":
             self._leave_after = leave
             self.start_detached(request)
+            return
+        self.doing = ""
 
     def _go_on(self) -> None:
         """The wait for a word about the disk is over, whoever gave it."""
@@ -182,6 +184,8 @@ class Training:
         """What is to be handed over; to the first who asks."""
         with self._taking:
             due, self._hand_over = self._hand_over, False
+            if due:
+                self._process_made.clear()
         if not due or self.run is None:
             return self._request if due else None
         try:
@@ -191,7 +195,6 @@ class Training:
 
     def _process(self, request: TrainRequest) -> Iterator[Event | str]:
         """On a thread of its own."""
-        self._process_made.clear()
         try:
             for said in self._app.jobs.detach(request):
                 self._process_made.set()

@@ -280,7 +280,7 @@ def test_a_second_wish_is_granted_at_once(scene: Scene, goes_on: Callable[[Run],
 
 @pytest.mark.parametrize("ways", [["SIGHUP", "SIGHUP"], ["SIGHUP", "hang-up"], ["SIGTERM", "SIGHUP"], ["ctrl+c", "hang-up"]], ids="+".join)
 def test_a_hang_up_is_no_second_wish(scene: Scene, goes_on: Callable[[Run], bool], ways: list[str]) -> None:
-    """A terminal that closes sends two: its shell one, and the system one when the shell is gone; so does who logs a person out."""
+    """systemd ends a login by SIGTERM and, at once, SIGHUP; and a shell may pass on what the system sends too."""
     scene.begins("train --preset quick --run r", "step", seconds=0.6)
     scene.asks(ways[0])
     scene.noted(signal.SIGTERM)

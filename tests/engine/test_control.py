@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import os
 import re
 import subprocess
@@ -20,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from engine import cli, cli_runs, control, runs, session, watch
+from engine import cli, cli_runs, control, runs, watch
 from engine.config import PRESETS, TrainConfig
 from engine.control import Control, Wish
 from engine.errors import RunError, StorageError
@@ -36,14 +35,6 @@ Command = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "control.json"
-
-
-@pytest.fixture
-def quick(at_hand: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every step is read, every epoch saved, and a paused run looks often."""
-    monkeypatch.setattr(session, "READ_EVERY", 0.0)
-    monkeypatch.setattr(session, "SAVE_SHARE", math.inf)
-    monkeypatch.setattr(session, "WAIT", 0.001)
 
 
 @pytest.fixture
@@ -147,7 +138,7 @@ def losses(name: str) -> dict[int, float]:
     return {record["step"]: record["loss"] for record in Follower(runs.find(name).metrics_path).new() if "loss" in record}
 
 
-def test_paused_resumed_stopped(jobs: Jobs, quick: None, tiny: TrainConfig, wish: Callable[[Control, Wish], None]) -> None:
+def test_paused_resumed_stopped(jobs: Jobs, every_step: None, tiny: TrainConfig, wish: Callable[[Control, Wish], None]) -> None:
     """And what it trained is what an unbroken run trains."""
     heard = Control()
     with closing(jobs.train(TrainRequest(tiny, run="r"), heard)) as events:
@@ -171,7 +162,7 @@ def test_paused_resumed_stopped(jobs: Jobs, quick: None, tiny: TrainConfig, wish
     assert losses("r") == losses("unbroken")
 
 
-def test_stopped_while_it_waits(jobs: Jobs, quick: None, tiny: TrainConfig, wish: Callable[[Control, Wish], None]) -> None:
+def test_stopped_while_it_waits(jobs: Jobs, every_step: None, tiny: TrainConfig, wish: Callable[[Control, Wish], None]) -> None:
     heard = Control()
     events = jobs.train(TrainRequest(tiny, run="r"), heard)
     until(events, TrainStep, 1)
@@ -183,7 +174,7 @@ def test_stopped_while_it_waits(jobs: Jobs, quick: None, tiny: TrainConfig, wish
     assert told == ["started", "saved", "paused", "stopped"]
 
 
-def test_closed_while_it_waits(jobs: Jobs, quick: None, tiny: TrainConfig) -> None:
+def test_closed_while_it_waits(jobs: Jobs, every_step: None, tiny: TrainConfig) -> None:
     heard = Control()
     with closing(jobs.train(TrainRequest(tiny, run="r"), heard)) as events:
         until(events, TrainStep, 1)
@@ -193,7 +184,7 @@ def test_closed_while_it_waits(jobs: Jobs, quick: None, tiny: TrainConfig) -> No
     assert (runs.find("r").state(), runs.find("r").states()[-1][0]) == ("stopped", 2)
 
 
-def test_a_pause_that_comes_with_the_last_step_keeps_nobody_waiting(jobs: Jobs, quick: None, tiny: TrainConfig) -> None:
+def test_a_pause_that_comes_with_the_last_step_keeps_nobody_waiting(jobs: Jobs, every_step: None, tiny: TrainConfig) -> None:
     heard = Control()
     events = jobs.train(TrainRequest(tiny, run="r"), heard)
     until(events, TrainStep, 7)
@@ -202,7 +193,7 @@ def test_a_pause_that_comes_with_the_last_step_keeps_nobody_waiting(jobs: Jobs, 
     assert runs.find("r").state() == "finished"
 
 
-def test_what_was_wished_of_the_last_process_is_not_wished_of_this_one(jobs: Jobs, quick: None, tiny: TrainConfig) -> None:
+def test_what_was_wished_of_the_last_process_is_not_wished_of_this_one(jobs: Jobs, every_step: None, tiny: TrainConfig) -> None:
     with closing(jobs.train(TrainRequest(tiny, run="r"))) as events:
         until(events, TrainStep, 2)
     control.ask(runs.find("r").control_path, "stop")
@@ -210,7 +201,7 @@ def test_what_was_wished_of_the_last_process_is_not_wished_of_this_one(jobs: Job
 
 
 def test_a_wish_counts_from_the_moment_that_the_run_is_seen_to_train(
-    jobs: Jobs, quick: None, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch
+    jobs: Jobs, every_step: None, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Reading a large state takes a while, and `digitty stop` need not wait for it."""
     build = Trainer.__init__
@@ -226,7 +217,7 @@ def test_a_wish_counts_from_the_moment_that_the_run_is_seen_to_train(
     assert events[-1].step == 1
 
 
-def test_two_never_write_one_run(jobs: Jobs, quick: None, tiny: TrainConfig) -> None:
+def test_two_never_write_one_run(jobs: Jobs, every_step: None, tiny: TrainConfig) -> None:
     with closing(jobs.train(TrainRequest(tiny, run="r"))) as events:
         until(events, TrainStep, 2)
         before = runs.find("r").metrics_path.read_bytes(), runs.find("r").owner()
@@ -311,7 +302,7 @@ def endless(tiny: TrainConfig) -> TrainConfig:
     return replace(tiny, epochs=100_000, save_minutes=1000.0)
 
 
-def test_pause_resume_stop(jobs: Jobs, quick: None, endless: TrainConfig, command: Command) -> None:
+def test_pause_resume_stop(jobs: Jobs, every_step: None, endless: TrainConfig, command: Command) -> None:
     with training(jobs, endless) as run:
         code, out, err = command("pause", "r")
         assert (code, out) == (0, "")
@@ -328,7 +319,7 @@ def test_pause_resume_stop(jobs: Jobs, quick: None, endless: TrainConfig, comman
         assert not run.running()
 
 
-def test_the_run_that_trains_is_meant_where_none_is_named(jobs: Jobs, quick: None, endless: TrainConfig, command: Command) -> None:
+def test_the_run_that_trains_is_meant_where_none_is_named(jobs: Jobs, every_step: None, endless: TrainConfig, command: Command) -> None:
     with training(jobs, endless, "r"):
         later = made("later")
         os.utime(later.path / "config.json", (2e9, 2e9))
@@ -357,7 +348,7 @@ def test_a_run_that_does_not_answer(command: Command, monkeypatch: pytest.Monkey
         assert command("resume", "r")[0] == 0, "it runs as it is"
 
 
-def test_watch_tells_a_run_to_its_end(jobs: Jobs, quick: None, endless: TrainConfig, command: Command) -> None:
+def test_watch_tells_a_run_to_its_end(jobs: Jobs, every_step: None, endless: TrainConfig, command: Command) -> None:
     with training(jobs, endless) as run:
         lines: list[str] = []
         for line in watch.watch(run, 0.05):
@@ -380,7 +371,7 @@ def test_watch_before_the_first_step(command: Command) -> None:
     assert re.fullmatch(r"\d\d:\d\d:\d\d  r  crashed  epoch 1/2  step 0/938\n", command("watch", "r")[1])
 
 
-def test_runs_lists_what_is_there(jobs: Jobs, quick: None, tiny: TrainConfig, command: Command) -> None:
+def test_runs_lists_what_is_there(jobs: Jobs, every_step: None, tiny: TrainConfig, command: Command) -> None:
     list(jobs.train(TrainRequest(tiny, run="done")))
     broken = made("broken")
     (broken.path / "config.json").write_text("{")

@@ -332,8 +332,11 @@ def test_what_a_killed_writer_left_half_done_is_removed_by_the_next(run: Run) ->
         (run.path / part).touch()
     wish = run.path / ".control.json.abc.part"
     wish.touch()  # somebody may be about to ask for something
+    for step in (4, 8, 12):
+        (run.path / "checkpoints" / f"state-{step:07d}.pt").touch()
     with runs.writing(run):
         assert list(run.path.rglob("*.part")) == [wish]
+        assert [step for step, _ in run.states()] == [8, 12]
 
 
 # --- deleting and renaming --------------------------------------------------------------------------------------------

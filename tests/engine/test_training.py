@@ -23,11 +23,7 @@ from engine.metrics import Follower
 from engine.runs import Run
 from engine.trainer import Trainer
 
-
-@pytest.fixture(autouse=True)
-def every_step_is_read(at_hand: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "READ_EVERY", 0.0)
-    monkeypatch.setattr(session, "SAVE_SHARE", math.inf)  # every epoch is saved, however short
+pytestmark = pytest.mark.usefixtures("every_step")
 
 
 def until(events: Iterator[Event], kind: type[Event], step: int) -> None:

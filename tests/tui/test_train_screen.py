@@ -178,7 +178,6 @@ async def test_a_run_of_another_process_is_paused_and_stopped_through_its_folder
 
 
 async def test_a_run_that_does_not_answer_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.screens.train.ANSWER", 0.3)
     run = runs.create("deaf", PRESETS["quick"], ENGINE)
     with runs.writing(run) as writer:
         writer.event("started", 0)
@@ -189,6 +188,7 @@ async def test_a_run_that_does_not_answer_is_told_of(monkeypatch: pytest.MonkeyP
             await person.sees("deaf", "training on")
             await person.press("x")
             await person.sees("asked to stop")
+            monkeypatch.setattr("tui.trained.ANSWER", 0.0)
             await person.is_told("deaf does not answer; it is trained by")
             await person.sees_no_more("asked to stop")
 

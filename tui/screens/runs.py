@@ -17,6 +17,7 @@ from engine import runs, words
 from engine.errors import DigittyError
 from engine.runs import Run
 from tui import run_words
+from tui.aside import aside
 from tui.screens.question import Choice, Question
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class RunsDialog(ModalScreen[str | None]):
         if self._current in self._runs:
             self._list.highlighted = self._list.get_option_index(self._current)
         self._list.focus()
-        self.digitty.aside(self._read, lambda _: None)
+        aside(self.app, self._read, lambda _: None)
 
     @property
     def _list(self) -> OptionList:
@@ -154,13 +155,13 @@ class RunsDialog(ModalScreen[str | None]):
         self._list.clear_options()
         self._list.add_options(Option(line, id=name) for name, line in lines)
         self._list.highlighted = at
-        self.digitty.aside(lambda: run_words.line(new), lambda line: self._tell(new.name, str(line)) if self.is_attached else None)
+        aside(self.app, lambda: run_words.line(new), lambda line: self._tell(new.name, str(line)) if self.is_attached else None)
 
     # --- deleting -----------------------------------------------------------------------------------------------------
 
     def action_delete(self) -> None:
         if run := self._chosen():
-            self.digitty.aside(run.size, lambda size: self._ask(run, size))
+            aside(self.app, run.size, lambda size: self._ask(run, size))
 
     def _ask(self, run: Run, size: int) -> None:
         if self.app.screen is self:
@@ -170,7 +171,7 @@ class RunsDialog(ModalScreen[str | None]):
 
     def _delete(self, run: Run) -> None:
         self._complain(f"deleting {run.name}…")
-        self.digitty.aside(lambda: runs.delete(run), lambda error: self._deleted(run, error))
+        aside(self.app, lambda: runs.delete(run), lambda error: self._deleted(run, error))
 
     def _deleted(self, run: Run, error: DigittyError | None) -> None:
         if error is None:

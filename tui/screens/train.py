@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -17,6 +15,7 @@ from engine.jobs import TrainRequest
 from tui import run_words
 from tui.run_story import RunStory
 from tui.screens.base import AppScreen
+from tui.trained import Trained
 from tui.widgets.fact_line import Fact
 from tui.widgets.run_view import RunView, Status
 
@@ -24,26 +23,8 @@ LOOK_EVERY = 0.5
 """Seconds between looks at a run's files while it is shown."""
 SOON = 0.002
 """Seconds until the next look while there is more to read: keys are heard meanwhile."""
-ASK_EVERY = 1.0
-"""Seconds between looks whether somebody still trains it."""
-ANSWER = 60.0
-"""Seconds after which a run that was asked something is taken not to answer."""
 RECENT = 300
 """Steps that the chart's recent window shows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A wish that the run's files do not show yet."""
-
-    wish: Wish
-    at: float
-
-    def words(self) -> str:
-        return {"pause": "asked to pause", "run": "asked to go on", "stop": "asked to stop"}.get(self.wish, "")
-
-    def granted(self, running: bool, paused: bool) -> bool:
-        return not running or {"pause": paused, "run": not paused}.get(self.wish, False)
 
 
 class TrainScreen(AppScreen):
@@ -76,8 +57,7 @@ class TrainScreen(AppScreen):
     def __init__(self) -> None:
         super().__init__()
         self.story: RunStory | None = None
-        self._trained, self._trainer, self._looked = False, "", 0.0
-        self._asked: Asked | None = None
+        self._trained: Trained | None = None
         self._reading = False
         self._keys: tuple[object, ...] = ()
 
@@ -118,7 +98,7 @@ class TrainScreen(AppScreen):
         except RunError as error:
             self.digitty.notify_error(error)
             return
-        self._asked, self._looked = None, 0.0
+        self._trained = Trained(self.story) if self.story else None
         self.view.show(self.story)
         self.look(shown=True)
 
@@ -139,8 +119,8 @@ class TrainScreen(AppScreen):
             self.notify(f"{story.run.name} is gone: somebody renamed or deleted it", severity="warning")
             self._show_first()
             return
-        if story and story.update() and not story.behind:
-            self._looked = 0.0 if story.event in runs.ENDS else self._looked
+        if story:
+            story.update()
         if story and story.behind and not self._reading:
             self._reading = True
             self.set_timer(SOON, self._read_on)
@@ -181,7 +161,8 @@ class TrainScreen(AppScreen):
             self.notify(f"asked {self.story.run.name}, which {run_words.trainer(self.story.run)} trains, to {wish.replace('run', 'go on')}")
         else:
             return
-        self._asked = Asked(wish, time.monotonic())
+        if self._trained:
+            self._trained.ask(wish)
         self._tell()
 
     def action_pause(self) -> None:
@@ -190,10 +171,8 @@ class TrainScreen(AppScreen):
             training.ask_about_disk()
         elif self._own and training.run is None:
             self.notify("it has not begun yet; x stops it", severity="warning")
-        elif self.story or self._own:
-            asked = self._asked.wish if self._asked else ""
-            paused = self.story is not None and self.story.paused
-            self._ask("run" if asked == "pause" or (paused and asked != "run") else "pause")
+        elif self._trained:
+            self._ask("run" if self._trained.will_wait else "pause")
         else:
             self._is_trained()
 
@@ -288,37 +267,18 @@ class TrainScreen(AppScreen):
 
     def _status(self) -> Status:
         """What the files tell, and what no file can tell yet."""
-        story, training = self.story, self.digitty.training
-        if story is None:
+        story, trained, training = self.story, self._trained, self.digitty.training
+        if story is None or trained is None:
             return Status()
-        self._look_who_trains(story)
+        if not trained.look():
+            self.notify(f"{story.run.name} does not answer; it is trained by {trained.by}", severity="warning", timeout=10)
         own = training.trains(story.run.name)
-        state = "waiting" if own and training.full else self._state(story)
-        if self._trained and not own:
-            state += f" on {self._trainer}"
-        if self._asked:
-            state += f", {self._asked.words()}"
+        state = trained.state(own)
+        if own and training.full:
+            state = "waiting"
         if training.doing and training.name == story.run.name:
             state = training.doing
-        return Status(state, self._trained, own, training.memory if own else 0, self._warning(story, own))
-
-    def _look_who_trains(self, story: RunStory) -> None:
-        """Now and then: it takes the run's lock for a moment."""
-        now = time.monotonic()
-        if now - self._looked > ASK_EVERY or not self._looked:
-            self._trained, self._looked = run_words.is_trained(story.run), now
-            self._trainer = run_words.trainer(story.run) if self._trained else ""
-        asked = self._asked
-        if asked and asked.granted(self._trained, story.paused):
-            self._asked = None
-        elif asked and now - asked.at > ANSWER:
-            self._asked = None
-            self.notify(f"{story.run.name} does not answer; it is trained by {self._trainer}", severity="warning", timeout=10)
-
-    def _state(self, story: RunStory) -> str:
-        if self._trained:
-            return "paused" if story.paused else "training"
-        return story.event if story.event in runs.ENDS else "interrupted"
+        return Status(state, trained.alive, own, training.memory if own else 0, self._warning(story, own))
 
     def _warning(self, story: RunStory, own: bool) -> str:
         """What keeps it from being saved; a file is named as the run's folder knows it, since room is short."""
@@ -329,7 +289,7 @@ class TrainScreen(AppScreen):
             words = f"waits, space asks what to do: {full.message}"
         elif unsaved:
             words = f"{since}, now at {training.step}: {unsaved.message}"
-        elif story.unsaved and self._trained:
+        elif story.unsaved and self._trained and self._trained.alive:
             words = f"{since}: {story.unsaved}"
         else:
             return ""
@@ -348,7 +308,7 @@ class TrainScreen(AppScreen):
 
     def key_words(self, binding: Binding) -> str:
         training, story = self.digitty.training, self.story
-        alive = self._own or (story is not None and self._trained)
+        alive = self._own or (self._trained is not None and self._trained.alive)
         offered = {
             "pause": alive and not (self._own and training.run is None),
             "stop": alive,
