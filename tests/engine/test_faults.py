@@ -38,10 +38,9 @@ def test_fifty_deaths_at_any_moment_change_nothing(tmp_path: Path, one_thread: N
     """Each time the run opens, its lines parse, its states load, and what it goes on with is the unbroken run, to the bit."""
     with Nursery(Path(__file__).parent, "victims") as nursery:
         *_, deaths = victims.kill_nine(nursery, tmp_path / "home", kills=50, seed=0)
-    assert sum(deaths.values()) >= 50
-    assert deaths["done"] < 10, "these were late"
-    for phase in ("stepping", "appending", "saving"):
-        assert deaths[phase], f"nobody died while {phase}: {deaths}"
+    hit = {phase: count for phase, count in deaths.items() if phase != "done" and count}
+    assert sum(hit.values()) >= 50
+    assert len(hit) >= 4, f"they all died alike: {hit}"
 
 
 # --- damage -----------------------------------------------------------------------------------------------------------
