@@ -141,3 +141,17 @@ def endless() -> Callable[[], Iterator[Event]]:
             yield Tick()
 
     return job
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command in this process: exit code, standard output, standard error."""
+
+    from engine import cli
+
+    def ran(*arguments: str) -> tuple[int, str, str]:
+        code = cli.run(cli.commands, list(arguments))
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return ran

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import time
-from threading import Lock
 from typing import Any
 
 from rich.cells import set_cell_size
@@ -17,8 +16,6 @@ from engine.words import age, size
 COLUMNS = {"run": 18, "state": 15, "progress": 13, "loss": 6, "age": 7, "size": 7}
 """Their widths; with a space between any two, 71 in all."""
 
-_ASKING = Lock()
-
 
 def host(name: str | None = None) -> str:
     """A machine's name, this one's by default, as short as one knows it."""
@@ -26,17 +23,8 @@ def host(name: str | None = None) -> str:
 
 
 def exists(run: Run) -> bool:
-    """Asking for the lock of one that was deleted would make its folder anew."""
+    """Whether it was not deleted meanwhile."""
     return (run.path / "config.json").exists()
-
-
-def is_trained(run: Run) -> bool:
-    """Whether anybody trains it. Asked twice before it is believed: who asks takes the run's lock for a moment, and so may somebody else."""
-    with _ASKING:
-        if not exists(run) or not run.running():
-            return False
-        time.sleep(0.002)
-        return run.running()
 
 
 def trainer(run: Run) -> str:
@@ -49,7 +37,7 @@ def news() -> str:
     """A run that is being trained; else the newest, where it was cut off and can go on; else nothing."""
     found = runs.all_runs()
     for run in found:
-        if is_trained(run):
+        if run.running():
             doing = "is paused" if run.state().startswith("paused") else "trains"
             return f"{run.name} {doing} on {host(str(run.owner().get('host') or ''))}: F5 shows it, live"
     states = found[0].states() if found else []
@@ -72,8 +60,6 @@ def line(run: Run) -> str:
     facts = run_facts(run)
     if "error" in facts:
         return f"{_cell(run.name, COLUMNS['run'])} can't be read"
-    if facts["state"].startswith(("running", "paused")) and not is_trained(run):
-        facts["state"] = run.state()
     return _row(_cells(facts))
 
 

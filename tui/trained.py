@@ -48,7 +48,7 @@ class Trained:
         story, now = self._story, time.monotonic()
         if now - self._looked > ASK_EVERY or story.event != self._event:
             self._looked, self._event = now, story.event
-            self._locked = run_words.is_trained(story.run)
+            self._locked = story.run.running()
             self.by = run_words.trainer(story.run) if self._locked else ""
         if self.asked and self._granted(self.asked):
             self.asked = None

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from engine import cli, cli_runs, control, runs, watch
+from engine import cli_runs, control, runs, watch
 from engine.config import PRESETS, TrainConfig
 from engine.control import Control, Wish
 from engine.errors import RunError, StorageError
@@ -35,18 +35,6 @@ Command = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "control.json"
-
-
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs a command in this process: exit code, standard output, standard error."""
-
-    def ran(*arguments: str) -> tuple[int, str, str]:
-        code = cli.run(cli.commands, list(arguments))
-        told = capsys.readouterr()
-        return code, told.out, told.err
-
-    return ran
 
 
 def made(name: str = "r", config: TrainConfig = PRESETS["quick"]) -> Run:

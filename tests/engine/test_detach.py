@@ -31,18 +31,6 @@ LONG = 90.0
 Command = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs a command in this process: exit code, standard output, standard error."""
-
-    def ran(*arguments: str) -> tuple[int, str, str]:
-        code = cli.run(cli.commands, list(arguments))
-        told = capsys.readouterr()
-        return code, told.out, told.err
-
-    return ran
-
-
 # --- what it is told --------------------------------------------------------------------------------------------------
 
 

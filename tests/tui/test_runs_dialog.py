@@ -157,7 +157,7 @@ def test_who_asks_is_not_taken_for_a_trainer() -> None:
     seen: list[bool] = []
 
     def ask() -> None:
-        seen.extend(run_words.is_trained(run) for _ in range(200))
+        seen.extend(run.running() for _ in range(200))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
@@ -167,7 +167,7 @@ def test_who_asks_is_not_taken_for_a_trainer() -> None:
     assert seen == [False] * 800
     with runs.writing(run) as writer:
         log_step(writer, 1)
-        assert run_words.is_trained(run)
+        assert run.running()
 
 
 def test_long_names_keep_the_columns() -> None:

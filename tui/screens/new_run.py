@@ -16,7 +16,6 @@ from engine import config, paths, runs
 from engine.config import PRESETS
 from engine.errors import DigittyError, RunError, SettingError
 from engine.jobs import TrainRequest
-from tui import run_words
 from tui.widgets.form_row import FormRow
 
 NEW = "a new run"
@@ -62,7 +61,7 @@ class NewRunDialog(ModalScreen[NewRun | None]):
         self.query_one("#epochs", Input).focus()
 
     def _resumable(self) -> list[str]:
-        return [run.name for run in runs.all_runs() if run.states() and not run_words.is_trained(run)]
+        return [run.name for run in runs.all_runs() if run.states() and not run.running()]
 
     def on_select_changed(self, event: Select.Changed) -> None:
         if event.select.id == "preset":

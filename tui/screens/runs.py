@@ -96,7 +96,7 @@ class RunsDialog(ModalScreen[str | None]):
         """The run under the cursor, unless it is being trained."""
         option = self._list.highlighted_option
         run = self._runs.get(option.id or "") if option else None
-        if run and run_words.is_trained(run):
+        if run and run.running():
             self._complain(f"{run.name} is being trained by {run_words.trainer(run)}; enter shows it, x stops it there")
             return None
         self._complain()

@@ -82,7 +82,7 @@ class TrainScreen(AppScreen):
         """One that is being trained, else the newest."""
         found = runs.all_runs()
         if found:
-            self._show(next((run for run in found if run_words.is_trained(run)), found[0]))
+            self._show(next((run for run in found if run.running()), found[0]))
         else:
             self._show(None)
 
@@ -142,7 +142,7 @@ class TrainScreen(AppScreen):
         """Says so where it is not."""
         if self.story is None:
             self.notify("no run yet; n starts one", severity="warning")
-        elif not run_words.is_trained(self.story.run):
+        elif not self.story.run.running():
             self.notify(f"{self.story.run.name} is not being trained; c goes on with it", severity="warning")
         else:
             return True
@@ -205,7 +205,7 @@ class TrainScreen(AppScreen):
         story = self.story
         if story is None:
             self.notify("no run yet; n starts one", severity="warning")
-        elif run_words.is_trained(story.run):
+        elif story.run.running():
             self.notify(f"{story.run.name} is being trained" + ("; space goes on" if story.paused else ""), severity="warning")
         elif story.event == "finished" and story.fraction >= 1:
             self.notify(f"{story.run.name} has done all its steps; n continues it with more epochs", severity="warning")
