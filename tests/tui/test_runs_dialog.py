@@ -154,6 +154,8 @@ async def test_a_run_that_is_trained_is_left_alone() -> None:
 def test_who_asks_is_not_taken_for_a_trainer() -> None:
     """Asking takes the lock for a moment: two who ask at the same time must not see each other."""
     run = runs.create("mine", PRESETS["quick"], ENGINE)
+    with runs.writing(run):
+        pass  # the lock is there from now on
     seen: list[bool] = []
 
     def ask() -> None:
