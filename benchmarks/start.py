@@ -1,11 +1,12 @@
-"""From the command to the screen: first paint of the TUI in a pseudo-terminal, and `digitty --help`, warm files, medians of several runs.
+"""From the command to the screen and to a finished seven, in a pseudo-terminal, and `digitty --help`: warm files, medians of several runs.
 
     python benchmarks/start.py
     python benchmarks/start.py --runs 1      # a quick look
 
 `first bytes` is when the terminal hears anything, `first frame` when it shows a whole screen: the tabs at the top, the input, and the keys in
-the footer, at 80×24. `--help` is timed twice: the wall clock, and the processor time of the process (user and system), beside that of
-`python -c pass`. One run of each goes first and does not count. Needs an idle machine, and pyte (in the test extra).
+the footer, at 80×24. `finished seven` is the answer to a prompt that is typed at that moment, while the engine still loads; `import torch` is
+that alone, in turn with it: the difference is digitty's own. `--help` is timed twice: the wall clock, and the processor time of the process (user
+and system), beside that of `python -c pass`. One run of each goes first and does not count. Needs an idle machine, and pyte (in the test extra).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -22,6 +24,7 @@ import sys
 import tempfile
 import termios
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -30,12 +33,20 @@ import pyte
 COLUMNS, ROWS = 80, 24
 LANDMARKS = ("Prompt", "Train", "seven", "quit")
 """What a whole first screen shows: tabs, the input's hint, the footer."""
-LIMIT = 30.0
+FINISHED = re.compile(r"\d s · \d+ steps/s")
+"""What the caption says of a drawing that is done."""
+LIMIT = 120.0
 
 
 def first_paint(command: list[str], home: str) -> tuple[float, float]:
     """Seconds from the start of the process to its first bytes and to its first whole frame."""
+    return painted(command, home, lambda text: True)
+
+
+def painted(command: list[str], home: str, done: Callable[[str], bool], typed: bytes = b"") -> tuple[float, float]:
+    """Seconds to the first bytes, and until all is seen; what is typed, is so on the first whole frame."""
     child_end, our_end = open_terminal()
+    whole = False
     env = {**os.environ, "TERM": "xterm-256color", "DIGITTY_HOME": home}
     start = time.perf_counter()
     child = subprocess.Popen(command, stdin=child_end, stdout=child_end, stderr=child_end, env=env, start_new_session=True)
@@ -51,13 +62,26 @@ def first_paint(command: list[str], home: str) -> tuple[float, float]:
             now = time.perf_counter() - start
             first_bytes = first_bytes or now
             stream.feed(heard)
-            if all(any(word in line for line in screen.display) for word in LANDMARKS):
+            text = "\n".join(screen.display)
+            if not whole and all(word in text for word in LANDMARKS):
+                whole = True
+                os.write(our_end, typed)
+            if whole and done(text):
                 return first_bytes, now
-        raise SystemExit("no whole frame within {:.0f} s; the screen shows:\n{}".format(LIMIT, "\n".join(screen.display)))
+        raise SystemExit("not seen within {:.0f} s; the screen shows:\n{}".format(LIMIT, "\n".join(screen.display)))
     finally:
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
         os.close(our_end)
+
+
+def finished_seven(command: list[str], home: str) -> tuple[float, float, float]:
+    """Seconds to a finished seven that was asked for on the first whole frame, those that `import torch` takes, and their difference."""
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import torch"], check=True)
+    torch = time.perf_counter() - start
+    seven = painted(command, home, lambda text: bool(FINISHED.search(text)), b"seven\r")[1]
+    return seven, torch, seven - torch
 
 
 def open_terminal() -> tuple[int, int]:
@@ -81,10 +105,11 @@ def main() -> None:
     given = parser.parse_args()
 
     digitty = str(Path(sys.executable).with_name("digitty"))
-    print(f"{'what':<28}{'median':>9}{'best':>9}{'worst':>9}")
+    print(f"{'what':<32}{'median':>9}{'best':>9}{'worst':>9}")
     with tempfile.TemporaryDirectory() as home:
         rows = {
             ("screen: first bytes", "screen: first frame"): lambda: first_paint([digitty], home),
+            ("screen: finished seven", "import torch", "the former beyond the latter"): lambda: finished_seven([digitty], home),
             ("--help: wall clock", "--help: processor"): lambda: process_time([digitty, "--help"]),
             ("python -c pass: wall clock", "python -c pass: processor"): lambda: process_time([sys.executable, "-c", "pass"]),
         }
@@ -92,7 +117,7 @@ def main() -> None:
             measure()
             runs = [measure() for _ in range(given.runs)]
             for name, values in zip(names, zip(*runs, strict=True), strict=True):
-                print(f"{name:<28}{median(values):>7.3f} s{min(values):>7.3f} s{max(values):>7.3f} s", flush=True)
+                print(f"{name:<32}{median(values):>7.3f} s{min(values):>7.3f} s{max(values):>7.3f} s", flush=True)
 
 
 if __name__ == "__main__":

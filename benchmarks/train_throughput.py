@@ -8,7 +8,8 @@ The plain loop is fp32 and eager, with torchvision's MNIST, ToTensor and Normali
 step. Ours is `Trainer.train_step` in the precision and layout that the engine measures and chooses here, with label dropout,
 gradient clipping and the average weights, and its losses read as the training job reads them. Both take batches of 128 to engine.unet.UNet.
 
-The rounds alternate, plain, ours, plain, ours, …, so that a machine that slows down slows both; the ratio is the median of the
+Each has a process of its own, started as a user would: ours holds freed memory and lets idle threads sleep, as digitty does. The
+rounds alternate, plain, ours, plain, ours, …, so that a machine that slows down slows both; the ratio is the median of the
 rounds' own ratios. Needs an idle machine, while it measures precisions too. On CUDA the plain loop has torch's defaults
 (TF32 in convolutions, no cudnn.benchmark).
 """
@@ -17,11 +18,13 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import multiprocessing
 import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from statistics import median
 
 import torch
@@ -33,6 +36,7 @@ from torchvision.datasets import MNIST
 from engine import data
 from engine.config import TrainConfig
 from engine.device import Numerics, choose, measured
+from engine.heap import keep_freed_memory
 from engine.schedule import NoiseSchedule
 from engine.session import READ_EVERY
 from engine.trainer import Trainer
@@ -41,8 +45,8 @@ from engine.unet import UNet
 BATCH = 128
 
 
-def plain(device: torch.device, workers: int) -> Callable[[int], None]:
-    """A function that trains so many steps, as a tutorial would."""
+def plain_loop(device: torch.device, workers: int) -> tuple[Callable[[int], None], UNet]:
+    """A function that trains so many steps, as a tutorial would, and what it trains."""
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
     dataset = MNIST(str(data.unpacked()), train=True, transform=transform)
     loader = DataLoader(dataset, batch_size=BATCH, shuffle=True, drop_last=True, num_workers=workers, persistent_workers=workers > 0)
@@ -64,7 +68,7 @@ def plain(device: torch.device, workers: int) -> Callable[[int], None]:
                 optimizer.step()
                 loss.item()
 
-    return train
+    return train, model
 
 
 @contextmanager
@@ -101,6 +105,12 @@ def rate(train: Callable[[int], None], steps: int) -> float:
     return steps * BATCH / (time.perf_counter() - start)
 
 
+def asked(pipe: Connection, steps: int) -> float:
+    pipe.send(steps)
+    answer: float = pipe.recv()
+    return answer
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
@@ -117,18 +127,35 @@ def main() -> None:
         compare(given)
 
 
-def compare(given: argparse.Namespace) -> None:
+def host(plainly: bool, given: argparse.Namespace, pipe: Connection) -> None:
+    """A process that trains as many steps as it is told, and says the images a second."""
     device = choose(given.device)
-    *_, how = measured(device, TrainConfig().model, training=True, precision=given.precision)
-    assert isinstance(how, Numerics)
-    loops = {"plain": plain(device, given.workers), "ours": ours(device, how, given.compile)}
-    print(f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads; ours in {how.precision}, {how.layout}; images/s")
-    for loop in loops.values():
-        loop(given.warm_up)
+    if plainly:
+        loop, said = plain_loop(device, given.workers)[0], f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads"
+    else:
+        keep_freed_memory()
+        *_, how = measured(device, TrainConfig().model, training=True, precision=given.precision)
+        assert isinstance(how, Numerics)
+        loop, said = ours(device, how, given.compile), f"ours in {how.precision}, {how.layout}; images/s"
+    loop(given.warm_up)
+    pipe.send(said)
+    while steps := pipe.recv():
+        pipe.send(rate(loop, steps))
+
+
+def compare(given: argparse.Namespace) -> None:
+    spawn, pipes = multiprocessing.get_context("spawn"), []
+    for plainly in (True, False):
+        if not plainly:
+            os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as `Jobs` sets it before torch is loaded
+        here, there = spawn.Pipe()
+        spawn.Process(target=host, args=(plainly, given, there), daemon=True).start()
+        print(here.recv())
+        pipes.append(here)
     print(f"{'round':>6}{'plain':>10}{'ours':>10}{'ratio':>8}")
     rounds = []
     for i in range(1, given.rounds + 1):
-        a, b = (rate(loop, given.steps) for loop in loops.values())
+        a, b = (asked(pipe, given.steps) for pipe in pipes)
         rounds.append((a, b, b / a))
         print(f"{i:>6}{a:>10.1f}{b:>10.1f}{b / a:>8.2f}", flush=True)
     a, b, ratio = (median(column) for column in zip(*rounds, strict=True))

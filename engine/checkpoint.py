@@ -83,8 +83,9 @@ def _load_safetensors(path: Path) -> Loaded:
 
 def save_pth(path: Path, weights: Loaded) -> None:
     """The seed's format: a bare state dict in float32, as `simple_diffusion_mnist.pth`."""
-    tensors = {name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in weights.tensors.items()}
-    write_whole(path, lambda file: _save(tensors, file), OutputError)
+    buffer = io.BytesIO()
+    torch.save({name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in weights.tensors.items()}, buffer)
+    write_whole(path, lambda file: file.write(buffer.getbuffer()), OutputError)
 
 
 def _load_pth(path: Path) -> Loaded:
@@ -95,7 +96,7 @@ def _load_pth(path: Path) -> Loaded:
     try:
         channels = tuple(int(tensors[f"{name}.conv2.weight"].shape[0]) for name in ("enc28", "enc14", "enc7"))
         emb_dim, time_dim = (int(n) for n in tensors["time.0.weight"].shape)
-        model = ModelConfig(channels=channels, emb_dim=emb_dim, time_dim=time_dim)  # type: ignore[arg-type]
+        model = ModelConfig(channels=channels, emb_dim=emb_dim, time_dim=time_dim)
     except (KeyError, ValueError, IndexError, SettingError) as error:
         raise CheckpointError(f"{path} holds the weights of another network ({short(error)}); digitty draws with its own U-Net") from None
     return Loaded(_fitting(dict(tensors), model, path), model, ScheduleConfig(), None, path.stem, "imported")

@@ -5,6 +5,11 @@ Neither torch nor textual is imported before a job begins, so that `--help` is i
 
 from __future__ import annotations
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ctrl+c amid the imports below is no traceback; `run` hears it
+
 import json
 import logging
 import logging.handlers
@@ -22,11 +27,12 @@ from engine import cli_runs, paths, runs
 from engine import config as c
 from engine import events as e
 from engine.control import Control
-from engine.detach import detached
+from engine.detach import Detached
 from engine.errors import DigittyError, RunError, SettingError
 from engine.group import Group
 from engine.jobs import EvaluateRequest, Jobs, TrainRequest, WhenFull
-from engine.leaving import Stopped, stoppable
+from engine.leaving import Stopped, breakable, stoppable
+from engine.streams import make_writable
 from engine.telling import HandingOver, JsonReporter, ProgressLine, Silent, TrainReporter, say
 from engine.words import duration
 
@@ -59,8 +65,12 @@ def sampling_options(steps: int | None = None) -> Callable[[Command], Command]:
         click.option("--eta", type=float, default=default.eta, show_default=True, help="DDIM's noise: 0 none, 1 as DDPM."),
         click.option("--variance", type=click.Choice(get_args(c.Variance)), default=default.variance, show_default=True, help="DDPM's sigma²."),
         click.option("--guidance", type=float, default=default.guidance, show_default=True, help="1 is none; above 2 diversity suffers."),
+        click.option(
+            "--guided-from", type=float, default=default.guided_from, show_default=True, help="Guide where noise by signal is at least this."
+        ),
+        click.option("--guided-to", type=float, default=default.guided_to, show_default=True, help="Guide where noise by signal is below this."),
         click.option("--seed", type=int, default=default.seed, show_default=True, help="The same seed draws the same pictures."),
-        click.option("--weights", default="shipped", show_default=True, help="shipped, RUN, RUN:best, or a .safetensors or .pth file."),
+        click.option("--weights", default="shipped", show_default=True, help="shipped, shipped:seed, RUN, RUN:best, or a .safetensors or .pth file."),
     ]
     return _all(options)
 
@@ -74,6 +84,19 @@ def device_options(command: Command) -> Command:
             ),
         ]
     )(command)
+
+
+def _speak_plainly(context: click.Context, option: click.Parameter, plain: bool) -> None:
+    ProgressLine.plain = plain
+
+
+plain_option = click.option(
+    "--plain/--no-plain",
+    default=False,
+    expose_value=False,
+    callback=_speak_plainly,
+    help="For screen readers: lines that stay, no bars, no pictures.",
+)
 
 
 def _all(options: Sequence[Callable[[Command], Command]]) -> Callable[[Command], Command]:
@@ -98,7 +121,7 @@ def sample_config(given: dict[str, Any]) -> c.SampleConfig:
     "--preset",
     type=click.Choice(get_args(c.Preset)),
     default=None,
-    help="seed (the guide's network and recipe) or quick (minutes on a CPU).  [default: seed]",
+    help="seed (the guide's network and recipe), quick (minutes on a CPU) or best (the weights that ship).  [default: seed]",
 )
 @click.option("--epochs", type=int, help="Passes over the 60,000 images.")
 @click.option("--steps", type=int, help="Optimiser steps at most; with --epochs, the first reached ends the run.")
@@ -114,6 +137,7 @@ def sample_config(given: dict[str, Any]) -> c.SampleConfig:
 @click.option("--limit", type=int, help="Train on the first LIMIT images only.")
 @click.option("--compile", is_flag=True, default=None, help="torch.compile the network; worth it on CUDA.")
 @device_options
+@plain_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object an event on standard output.")
 @click.option(
     "--when-full",
@@ -142,6 +166,8 @@ def train(
     group = Group.from_environment()
     if detach and group.size > 1:
         raise SettingError("--detach is for one process; start torchrun itself with nohup or setsid")
+    if group.leader:
+        runs.check_writable(runs.find(resume) if resume else None)  # before the seconds that torch takes
     if detach:
         start_detached(request, device, precision)
         return
@@ -157,24 +183,31 @@ def train(
                 leave.patience = reporter.patience
                 leave.begin(lambda: control.ask("stop"), once=group.size == 1)
             if leave.number and group.size == 1:
-                job.close()
-                reporter.close()
-                say(f"saved; go on with: digitty train --resume {reporter.run or resume}")
+                job.close()  # it saves, wherever it was
+                if name := reporter.run:
+                    reporter.tell(e.TrainStopped(name, max((step for step, _ in runs.find(name).states()), default=0)))
                 break
         leave.check()
     reporter.close()
 
 
 def start_detached(request: TrainRequest, device: c.Device, precision: c.Precision) -> None:
-    """Waits until the process has begun to train, and says how to reach it."""
+    """Waits until the process has begun to train, and says how to reach it. ctrl+c takes it back; closing the terminal does not."""
     bar = ProgressLine()
-    for said in detached(request, device, precision):
-        if isinstance(said, str):
-            bar.clear()
-            click.echo(said)
-            say(f"run {said} trains in a process of its own; digitty shows it, or: digitty watch {said} · digitty stop {said}")
-        elif isinstance(said, e.Preparing):
-            bar.show(said.what)
+    process = Detached(request, device, precision)
+    try:
+        for said in process:
+            if isinstance(said, str):
+                bar.clear()
+                click.echo(said)
+                say(f"run {said} trains in a process of its own; digitty shows it, or: digitty watch {said} · digitty stop {said}")
+            elif isinstance(said, e.Preparing):
+                bar.show(said.what)
+    except KeyboardInterrupt:
+        bar.clear()
+        run = process.cancel()
+        say(f"run {run} is stopped, saved; go on with: digitty train --resume {run}" if run else "stopped before it began; nothing trains")
+        raise
 
 
 def train_request(run: str | None, resume: str | None, given: dict[str, Any]) -> TrainRequest:
@@ -201,11 +234,17 @@ def train_request(run: str | None, resume: str | None, given: dict[str, Any]) ->
 @commands.command()
 @click.option("--count", type=int, default=1000, show_default=True, help="Digits to draw and judge.")
 @sampling_options(steps=20)
+@click.option("--out", type=click.Path(path_type=Path), help="Also write a .png of the best and the worst five of each digit.")
 @device_options
+@plain_option
 @click.option("--json", "as_json", is_flag=True, help="The figures as JSON on standard output.")
-def evaluate(count: int, weights: str, device: c.Device, precision: c.Precision, as_json: bool, **given: Any) -> None:
+def evaluate(count: int, weights: str, out: Path | None, device: c.Device, precision: c.Precision, as_json: bool, **given: Any) -> None:
     """Judge drawn digits: accuracy on the label asked for, Fréchet distance beside its floor, recall and coverage."""
+    from engine.images import checked, save_gallery
+
     request = EvaluateRequest(count, sample_config(given), weights)
+    if out is not None:
+        checked(out, (".png",))
     bar = ProgressLine()
     with stoppable() as leave, closing(Jobs(device, precision).evaluate(request)) as job:
         for event in job:
@@ -220,6 +259,8 @@ def evaluate(count: int, weights: str, device: c.Device, precision: c.Precision,
                 bar.show(f"{event.what}  {event.done}/{event.total}", event.done / max(1, event.total))
             elif isinstance(event, e.EvaluateDone):
                 bar.clear()
+                if out is not None:
+                    save_gallery(out, event.gallery)
                 click.echo(json.dumps(event.report) if as_json else evaluation_text(event.report))
 
 
@@ -242,6 +283,10 @@ def evaluation_text(report: dict[str, Any]) -> str:
         lines["coverage"] = f"{report['coverage']:.1%}  of {sides} have a digit near"
     lines["copying"] = f"{report['memorisation']:.3f}  nearest training image by nearest test image, in pixels; well below 1 is copying"
     lines["judge"] = f"classifier with {judge['features']} features, {judge['test_accuracy']:.2%} on the test set"
+    other = report["second"]
+    low, high = other["accuracy_interval"]
+    beside = f", Fréchet {other['frechet_ratio']:.2f} times the floor" if other["frechet_ratio"] is not None else ""
+    lines["another"] = f"classifier ({other['test_accuracy']:.2%} on the test set): {other['accuracy']:.2%} right ({low:.2%} to {high:.2%}){beside}"
     lines["engine"] = f"{engine['device']} {engine['precision']} {engine['layout']}, {duration(report['seconds'])}"
     return "\n".join(f"{name:<10}  {text}" for name, text in lines.items())
 
@@ -259,7 +304,9 @@ def export(source: str, file: Path, tensorboard: bool) -> None:
     if tensorboard or file.suffix.lower() == ".csv":
         from engine.export import to_csv, to_tensorboard
 
-        count = (to_tensorboard if tensorboard else to_csv)(runs.find(source), file)
+        run = runs.find(source)
+        with breakable():
+            count = (to_tensorboard if tensorboard else to_csv)(run, file)
         say(f"{count:,} steps of {source}")
     else:
         _export_weights(source, file)
@@ -271,10 +318,8 @@ def _export_weights(source: str, file: Path) -> None:
     from engine.shelf import find_weights
 
     loaded = find_weights(source)
-    if file.suffix.lower() == ".pth":
-        checkpoint.save_pth(file, loaded)
-    else:
-        checkpoint.save_weights(file, loaded)
+    with breakable():
+        (checkpoint.save_pth if file.suffix.lower() == ".pth" else checkpoint.save_weights)(file, loaded)
 
 
 for _command in cli_runs.COMMANDS:
@@ -286,7 +331,10 @@ for _command in cli_runs.COMMANDS:
 
 def run(group: click.Group, arguments: list[str] | None = None) -> int:
     """Runs a command and turns whatever happens into one line and an exit code."""
+    make_writable()
     try:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         code = group.main(arguments, prog_name="digitty", standalone_mode=False)  # what context.exit was given, or None
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
@@ -331,6 +379,7 @@ def log_unexpected() -> Path | None:
 
 def leave(code: int) -> NoReturn:
     """Ends the process; at once after a signal, since what is half imported can't be taken down in order."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if code > 128:
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):

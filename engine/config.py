@@ -11,13 +11,17 @@ from typing import Any, Literal, TypeVar, get_args
 from engine.errors import SettingError
 
 Sampler = Literal["ddpm", "ddim", "dpmpp"]
-Spacing = Literal["quadratic", "logsnr", "linear", "leading"]
+Spacing = Literal["auto", "quadratic", "logsnr", "linear", "leading"]
 Variance = Literal["beta", "posterior"]
 LrSchedule = Literal["cosine", "constant"]
 ScheduleKind = Literal["linear", "cosine"]
+Prediction = Literal["eps", "v", "edm"]
+Timesteps = Literal["uniform", "lognormal"]
+Weighting = Literal["flat", "min-snr"]
+Optimizer = Literal["adam", "muon"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "tf32", "bf16"]
-Preset = Literal["seed", "quick"]
+Preset = Literal["seed", "quick", "best"]
 
 MAX_COUNT = 100_000
 MAX_SEED = 2**63 - 1
@@ -48,14 +52,18 @@ def _one_of(name: str, value: object, choices: Any) -> None:
 class ModelConfig:
     """The U-Net. The defaults are the seed's network: 6,141,313 trainable parameters."""
 
-    channels: tuple[int, int, int] = (64, 128, 256)
-    """At 28, 14 and 7 pixels."""
+    channels: tuple[int, ...] = (64, 128, 256)
+    """At 28, 14 and 7 pixels; two of them work on patches of 2x2 pixels, at 14 and 7."""
     time_dim: int = 128
     """Width of the sinusoidal embedding."""
     emb_dim: int = 256
     """Width of the embedding of time and class."""
     groups: int = 8
     """Groups of each GroupNorm."""
+    attention: bool = False
+    """Self-attention at 7 pixels, after the middle block."""
+    prediction: Prediction = "eps"
+    """What the network answers; `denoiser.coefficients` makes x0 of it."""
     image_size: int = 28
     classes: int = 10
 
@@ -64,14 +72,27 @@ class ModelConfig:
         _within("groups", self.groups, 1, 4096)
         for width in self.channels:
             _within("channels", width, 1, 4096)
-        if len(self.channels) != 3 or any(width % self.groups for width in self.channels):
-            raise SettingError(f"channels {self.channels} are not three multiples of {self.groups}")
+        if len(self.channels) not in (2, 3) or any(width % self.groups for width in self.channels):
+            raise SettingError(f"channels {self.channels} are not two or three multiples of {self.groups}")
+        _one_of("prediction", self.prediction, Prediction)
+        if not isinstance(self.attention, bool):
+            raise SettingError(f"attention {self.attention!r} is neither true nor false")
         _within("emb_dim", self.emb_dim, 1, 8192)
         _within("time_dim", self.time_dim, 4, 8192)
         if self.time_dim % 2:
             raise SettingError(f"time_dim {self.time_dim} is odd; the sinusoidal embedding needs pairs")
         if self.image_size != 28 or self.classes != 10:
             raise SettingError("this version draws 28x28 images of 10 classes")
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """Pixels a side at each width, falling to 7."""
+        return tuple(7 << i for i in reversed(range(len(self.channels))))
+
+    @property
+    def patch(self) -> int:
+        """Pixels a side that the first layer takes for one."""
+        return self.image_size // self.sides[0]
 
 
 @dataclass(frozen=True)
@@ -101,10 +122,14 @@ class SampleConfig:
     """ddpm: Ho et al. 2020; ddim: Song et al. 2021; dpmpp: DPM-Solver++(2M), Lu et al. 2022."""
     steps: int = 10
     """Network evaluations (guidance doubles their cost), 1 to 1000."""
-    spacing: Spacing = "quadratic"
-    """Which of the T timesteps are walked."""
+    spacing: Spacing = "auto"
+    """Which of the T timesteps are walked; auto is quadratic on the linear schedule and linear on the cosine one."""
     guidance: float = 1.5
     """1 is no guidance, 0 ignores the label (Ho & Salimans 2022)."""
+    guided_from: float = 0.0
+    """Guide where sigma / alpha, the noise by the signal, is at least this …"""
+    guided_to: float = 1e6
+    """… and below this; elsewhere guidance is 1 and a step costs one evaluation (Kynkäänniemi et al. 2024)."""
     eta: float = 0.0
     """DDIM's noise: 0 deterministic, 1 as DDPM with the posterior variance."""
     variance: Variance = "beta"
@@ -119,6 +144,8 @@ class SampleConfig:
         _within("steps", self.steps, 1, 1000)
         _within("seed", self.seed, 0, MAX_SEED)
         _finite("guidance", self.guidance, -100, 100)
+        _finite("guided-from", self.guided_from, 0)
+        _finite("guided-to", self.guided_to, 0)
         _finite("eta", self.eta, 0, 1)
 
 
@@ -138,6 +165,12 @@ class TrainConfig:
     """cosine: warm-up, then a cosine down to 0; constant: the seed to the letter, no warm-up."""
     warmup: int = 200
     """Steps of linear warm-up before the cosine."""
+    optimizer: Optimizer = "adam"
+    """muon: Muon for the convolutions, Adam for the rest."""
+    timesteps: Timesteps = "uniform"
+    """How t is drawn; lognormal: log(sigma / alpha) normal (Karras et al. 2022)."""
+    weighting: Weighting = "flat"
+    """flat: every t counts the same; min-snr: Hang et al. 2023."""
     label_dropout: float = 0.1
     """How often a label is withheld, so that guidance has an unconditional half."""
     ema: float = 0.999
@@ -157,6 +190,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         _one_of("preset", self.preset, Preset)
         _one_of("lr-schedule", self.lr_schedule, LrSchedule)
+        _one_of("optimizer", self.optimizer, Optimizer)
+        _one_of("timesteps", self.timesteps, Timesteps)
+        _one_of("weighting", self.weighting, Weighting)
         _within("epochs", self.epochs, 1, 100_000)
         if self.steps is not None:
             _within("steps", self.steps, 1, 100_000_000)
@@ -193,11 +229,19 @@ class TrainConfig:
         return planned if self.steps is None else min(planned, self.steps)
 
 
+_FAST = TrainConfig(
+    model=ModelConfig(channels=(64, 128), groups=4, attention=True, prediction="v"),
+    schedule=ScheduleConfig("cosine"),
+    optimizer="muon",
+    lr=5e-3,
+    warmup=100,
+)
+"""What both presets beyond the seed share; benchmarks/ablations.py measures each choice."""
+
 PRESETS: Mapping[Preset, TrainConfig] = {
     "seed": TrainConfig(),
-    "quick": TrainConfig(
-        preset="quick", model=ModelConfig(channels=(32, 64, 128)), epochs=2, lr=2e-3, warmup=50, ema=0.99, preview_every=50, save_minutes=1.0
-    ),
+    "quick": replace(_FAST, preset="quick", epochs=2, ema=0.995, preview_every=50, save_minutes=1.0),
+    "best": replace(_FAST, preset="best", model=replace(_FAST.model, channels=(96, 192), groups=6)),
 }
 
 

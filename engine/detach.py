@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import fields
 
+from engine import runs
 from engine.config import PRESETS, Device, Precision, TrainConfig
 from engine.errors import DeviceError, DigittyError, InputError, StorageError
 from engine.events import Event, Preparing
@@ -22,28 +23,46 @@ def detached(request: TrainRequest, device: Device = "auto", precision: Precisio
 
     Closing this early leaves the process to itself. Raises the DigittyError that kept it from starting.
     """
-    command = [sys.executable, "-P", "-m", "engine.cli", "train", *arguments(request), "--device", device, "--into-log"]
-    if not request.resume:
-        command += ["--precision", precision]
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True
-    )
-    assert process.stdout is not None
-    words = ""
-    with closing(process.stdout) as lines:
-        yield Preparing("starting a process")  # from here on it lives, whatever becomes of this one
-        for line in lines:
-            said = _parsed(line)
-            if said is None:
-                words = line.strip() or words
-            elif said.get("event") == "TrainStarted":
-                process.returncode = 0  # nobody waits for it any more; that it still runs is no leak
-                yield str(said["run"])
-                return
-            elif said.get("event") == "Preparing":
-                yield Preparing(str(said.get("what")))
-    code = process.wait()
-    raise _ERRORS.get(code, DigittyError)(words.removeprefix("digitty: ") or f"the training process ended with code {code} before it began")
+    yield from Detached(request, device, precision)
+
+
+class Detached:
+    """A process that is to train: pulled for what it says until it does."""
+
+    def __init__(self, request: TrainRequest, device: Device = "auto", precision: Precision = "auto") -> None:
+        command = [sys.executable, "-P", "-m", "engine.cli", "train", *arguments(request), "--device", device, "--into-log"]
+        if not request.resume:
+            command += ["--precision", precision]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True
+        )
+        # whoever starts it may outlive it, and must not keep its remains
+        threading.Thread(target=self._process.wait, name="burying", daemon=True).start()
+
+    def __iter__(self) -> Iterator[Event | str]:
+        """Preparing…, and the run's name once it trains. Raises the DigittyError that kept it from that."""
+        assert self._process.stdout is not None
+        words = ""
+        with self._process.stdout as lines:
+            yield Preparing("starting a process")  # from here on it lives, whatever becomes of this one
+            for line in lines:
+                said = _parsed(line)
+                if said is None:
+                    words = line.strip() or words
+                elif said.get("event") == "TrainStarted":
+                    yield str(said["run"])
+                    return
+                elif said.get("event") == "Preparing":
+                    yield Preparing(str(said.get("what")))
+        code = self._process.wait()
+        raise _ERRORS.get(code, DigittyError)(words.removeprefix("digitty: ") or f"the training process ended with code {code} before it began")
+
+    def cancel(self) -> str | None:
+        """Asks it to leave, and waits until it has. Returns the run's name where it had begun to train: that is saved."""
+        self._process.terminate()
+        if self._process.wait() < 0:  # it had nothing to leave in order
+            return None
+        return next((run.name for run in runs.all_runs() if run.owner().get("pid") == self._process.pid), None)
 
 
 def arguments(request: TrainRequest) -> list[str]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.config import SampleConfig
-from engine.denoiser import clipped, from_eps, guided
+from engine.denoiser import between, clipped, conditional, from_answer, guided
 from engine.device import clear_errors
 from engine.events import DrawDone, DrawStarted, Event, Frame, Images, Recipe, Tick
 from engine.images import to_uint8
@@ -88,8 +88,15 @@ def _draw_many(artist: Artist, recipe: Recipe) -> Iterator[Event]:
 def denoising(artist: Artist, labels: Sequence[int | None], sample: SampleConfig, x: Tensor, noise: Noise) -> Iterator[Step]:
     """The steps of one batch from x at the first timestep. Fast samplers clip x0; DDPM does not, as in the seed."""
     wanted = torch.tensor([NO_LABEL if label is None else label for label in labels], device=artist.device)
-    eps = guided(artist.network, wanted, sample.guidance, artist.how.dtype, artist.how.format)
-    denoise = from_eps(eps, artist.schedule)
+    numerics = artist.how.dtype, artist.how.format
+    answer = between(
+        guided(artist.network, wanted, sample.guidance, *numerics),
+        conditional(artist.network, wanted, *numerics),
+        artist.schedule,
+        sample.guided_from,
+        sample.guided_to,
+    )
+    denoise = from_answer(answer, artist.schedule, artist.network.config.prediction)
     if sample.sampler != "ddpm":
         denoise = clipped(denoise, artist.schedule)
     return walk(denoise, x, artist.schedule, sample, noise)

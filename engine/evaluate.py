@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from engine import data
-from engine.classifier import Classifier, load_classifier
+from engine.classifier import SECOND, Classifier, load_classifier
 from engine.config import to_dict
 from engine.device import clear_errors
 from engine.drawing import BATCH, ImageNoise, Stopwatch, denoising
-from engine.events import EvaluateDone, EvaluateProgress, Event, Preparing, Tick
+from engine.events import EvaluateDone, EvaluateProgress, Event, Images, Preparing, Tick
 from engine.images import to_uint8
 from engine.jobs import EvaluateRequest
 from engine.samplers import Step
@@ -64,6 +64,8 @@ class Report:
     """Mean distance in pixels to the nearest training image by that to the nearest test image, of 10,000 each; well below 1 is copying."""
     classifier: dict[str, Any]
     """Which features and judgement: their width, and the accuracy on the test images."""
+    second: dict[str, Any]
+    """What a classifier built and trained differently says: accuracy, accuracy_interval, frechet_ratio, test_accuracy."""
     weights: str
     sample: dict[str, Any]
     engine: dict[str, Any]
@@ -75,7 +77,7 @@ class Report:
 
 
 def evaluate(shelf: Shelf, request: EvaluateRequest) -> Iterator[Event]:
-    """See `Jobs.evaluate`. Draws label i % 10 from noise i, so the first n of a larger evaluation are the same digits."""
+    """See `Jobs.evaluate`. Labels come as often as in the test set: the i-th is drawn from noise i, so the first n of a larger one are the same."""
     watch = Stopwatch()
     for event in _told(shelf, request, watch):
         with watch.away():
@@ -85,27 +87,29 @@ def evaluate(shelf: Shelf, request: EvaluateRequest) -> Iterator[Event]:
 def _told(shelf: Shelf, request: EvaluateRequest, watch: Stopwatch) -> Iterator[Event]:
     """What may fail goes first: nobody waits minutes to hear of a damaged file."""
     yield Preparing("reading the weights and MNIST")
-    judge = load_classifier(shelf.device)
-    test, train = (_subset(data.load(split, shelf.device)[0]) for split in (False, True))
+    judges = load_classifier(shelf.device), load_classifier(shelf.device, SECOND)
+    (test, frequencies), (train, _) = (_subset(*data.load(split, shelf.device)) for split in (False, True))
+    wanted = frequencies.cpu()[torch.arange(request.count) % len(frequencies)]
     artist = yield from shelf.artist(request.weights)
     with clear_errors(str(artist.device)):
-        drawn = yield from _drawn(artist, request, watch)
-        report = yield from _judged(judge, drawn, test, train)
+        drawn = yield from _drawn(artist, request, wanted.tolist(), watch)
+        report, gallery = yield from _judged(judges, drawn, wanted, test, train)
     told: dict[str, Any] = {
         "weights": str(artist.weights),
         "sample": to_dict(request.sample),
         "engine": asdict(artist.told),
         "seconds": round(watch.spent(), 2),
     }
-    yield EvaluateDone(asdict(Report(**report, **told)))
+    yield EvaluateDone(asdict(Report(**report, **told)), gallery)
 
 
-def _subset(images: Tensor) -> Tensor:
-    """MOST of the images (N, 28, 28) in a fixed random order, so that its first n are a fair sample too."""
-    return images[data.order(0, 0, len(images))[:MOST].to(images.device)]
+def _subset(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """MOST of the images (N, 28, 28) and their labels in a fixed random order, so that its first n are a fair sample too."""
+    chosen = data.order(0, 0, len(images))[:MOST].to(images.device)
+    return images[chosen], labels[chosen]
 
 
-def _drawn(artist: Artist, request: EvaluateRequest, watch: Stopwatch) -> Generator[Event, None, Tensor]:
+def _drawn(artist: Artist, request: EvaluateRequest, wanted: list[int], watch: Stopwatch) -> Generator[Event, None, Tensor]:
     """The digits, (count, 28, 28) uint8 on the device."""
     count, sample, size = request.count, request.sample, BATCH[artist.device.type]
     images, told = [], -math.inf
@@ -113,7 +117,7 @@ def _drawn(artist: Artist, request: EvaluateRequest, watch: Stopwatch) -> Genera
         indices = range(first, min(first + size, count))
         noise = ImageNoise(sample.seed, indices, artist.device)
         step: Step | None = None
-        for step in denoising(artist, [i % 10 for i in indices], sample, noise(), noise):
+        for step in denoising(artist, wanted[indices.start : indices.stop], sample, noise(), noise):
             due = watch.wall() - told >= 0.2
             told = watch.wall() if due else told
             yield EvaluateProgress("drawing", first + len(indices) * step.i // step.n, count) if due else Tick()
@@ -123,30 +127,60 @@ def _drawn(artist: Artist, request: EvaluateRequest, watch: Stopwatch) -> Genera
     return torch.cat(images).to(artist.device)
 
 
-def _judged(judge: Classifier, drawn: Tensor, test: Tensor, train: Tensor) -> Generator[Event, None, dict[str, Any]]:
-    """The figures that depend on the pictures alone, by their names in Report. Comparisons are at equal counts: all of them depend on it."""
+def _judged(
+    judges: tuple[Classifier, Classifier], drawn: Tensor, wanted: Tensor, test: Tensor, train: Tensor
+) -> Generator[Event, None, tuple[dict[str, Any], Images]]:
+    """The figures that depend on the pictures alone, by their names in Report, and the gallery. All depend on the count: it is equal on all sides."""
     n = min(len(drawn), MOST)
-    features, logits = yield from _read(judge, drawn, "judging")
-    right = logits.argmax(1) == torch.arange(len(drawn)) % 10
+    opinions: list[dict[str, Any]] = []
+    features, real, gallery = torch.empty(0), torch.empty(0), Images(b"", 0)
+    for judge in judges:
+        seen, logits = yield from _read(judge, drawn, "judging")
+        right = logits.argmax(1) == wanted
+        opinion: dict[str, Any] = {"accuracy": float(right.double().mean()), "accuracy_interval": wilson(int(right.sum()), len(drawn))}
+        opinion |= {"test_accuracy": judge.test_accuracy, **dict.fromkeys(("frechet", "frechet_floor", "frechet_ratio"))}
+        if n >= LEAST:
+            truth, _ = yield from _read(judge, test[:n], "reading test images")
+            other, _ = yield from _read(judge, train[:n], "reading training images")
+            distance, floor = frechet(seen[:n], truth), frechet(other, truth)
+            opinion |= {"frechet": distance, "frechet_floor": floor, "frechet_ratio": distance / floor if floor > 0 else None}
+        if not opinions:
+            shares = tuple(float(right[wanted == digit].double().mean()) if bool((wanted == digit).any()) else None for digit in range(10))
+            features, gallery = seen[:n], best_and_worst(drawn, logits, wanted)
+            real = truth if n >= LEAST else real
+        opinions.append(opinion)
+    first, second = opinions
     report: dict[str, Any] = {
         "count": len(drawn),
-        "accuracy": float(right.double().mean()),
-        "accuracy_interval": wilson(int(right.sum()), len(drawn)),
-        "class_accuracy": tuple(float(right[digit::10].double().mean()) if digit < len(drawn) else None for digit in range(10)),
+        "class_accuracy": shares,
         "compared": n,
-        "classifier": {"features": features.shape[1], "test_accuracy": judge.test_accuracy},
-        **dict.fromkeys(("frechet", "frechet_floor", "frechet_ratio", "precision", "recall", "coverage")),
+        "classifier": {"features": features.shape[1], "test_accuracy": first.pop("test_accuracy")},
+        "second": {name: second[name] for name in ("accuracy", "accuracy_interval", "frechet_ratio", "test_accuracy")},
+        **dict.fromkeys(("precision", "recall", "coverage")),
+        **first,
     }
+    yield EvaluateProgress("comparing", 0, 1)
     if n >= LEAST:
-        real, _ = yield from _read(judge, test[:n], "reading test images")
-        other, _ = yield from _read(judge, train[:n], "reading training images")
-        yield EvaluateProgress("comparing", 0, 1)
-        distance, floor = frechet(features[:n], real), frechet(other, real)
-        report |= {"frechet": distance, "frechet_floor": floor, "frechet_ratio": distance / floor if floor > 0 else None}
-        report |= yield from neighbourhoods(real, features[:n])
+        report |= yield from neighbourhoods(real, features)
     yield EvaluateProgress("looking for copies", 0, 1)
     report["memorisation"] = yield from memorisation(drawn[:n].cpu(), train.cpu(), test.cpu())
-    return report
+    return report, gallery
+
+
+def best_and_worst(drawn: Tensor, logits: Tensor, wanted: Tensor, each: int = 5) -> Images:
+    """Rows of 2 * `each` pictures, one for each digit asked for: those read most surely as it, then those least, the worst last.
+
+    drawn (N, 28, 28) uint8, logits (N, 10), wanted (N,). A digit asked for less often than that has no row.
+    """
+    sure = logits.double().log_softmax(1).gather(1, wanted[:, None])[:, 0]
+    rows = []
+    for digit in range(10):
+        own = torch.nonzero(wanted == digit)[:, 0]
+        if len(own) >= 2 * each:
+            ranked = own[sure[own].argsort(descending=True, stable=True)]
+            rows.append(drawn[torch.cat([ranked[:each], ranked[-each:]]).to(drawn.device)])
+    pixels = torch.cat(rows).cpu() if rows else torch.empty(0, 28, 28, dtype=torch.uint8)
+    return Images(pixels.numpy().tobytes(), len(pixels))
 
 
 def _read(judge: Classifier, images: Tensor, what: str) -> Generator[Event, None, tuple[Tensor, Tensor]]:

@@ -239,9 +239,10 @@ class EvaluateProgress(Event):
 
 @dataclass(frozen=True, slots=True)
 class EvaluateDone(Event):
-    """The figures of `engine.evaluate.Report`, as JSON values."""
+    """The figures of `engine.evaluate.Report`, as JSON values, and `engine.evaluate.best_and_worst`: ten pictures a digit."""
 
     report: dict[str, object]
+    gallery: Images
 
 
 # --- said by the worker, not by a job ---------------------------------------------------------------------------------

@@ -13,13 +13,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image, PngImagePlugin
-
 from engine.errors import OutputError
 from engine.events import Images, Recipe
 from engine.files import write_whole
 
 if TYPE_CHECKING:
+    from PIL import Image
     from torch import Tensor
 
 SCALE = 8
@@ -40,6 +39,8 @@ def to_uint8(x: Tensor) -> Images:
 
 def picture(images: Images, columns: int, gap: int = 0) -> Image.Image:
     """The images side by side, `columns` a row, as a grey Pillow image."""
+    from PIL import Image
+
     columns = max(1, min(columns, len(images)))
     rows = -(-len(images) // columns)
     w, h = images.width + gap, images.height + gap
@@ -87,6 +88,8 @@ def _save_png(path: Path, recipe: Recipe, images: Images, frames: Sequence[Image
 
 def png_bytes(images: Images, recipe: Recipe) -> bytes:
     """An 8× PNG whose text chunk `digitty` holds the recipe."""
+    from PIL import Image, PngImagePlugin
+
     sheet = picture(images, columns_for(len(images)), gap=1)
     text = PngImagePlugin.PngInfo()
     text.add_text("Software", "digitty")
@@ -98,6 +101,8 @@ def png_bytes(images: Images, recipe: Recipe) -> bytes:
 
 
 def _save_gif(path: Path, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
+    from PIL import Image
+
     columns, scale = columns_for(len(images)), SCALE if len(images) <= 16 else 4
     pictures = [picture(frame, columns, gap=1) for frame in frames]
     pictures = [p.resize((p.width * scale, p.height * scale), Image.Resampling.NEAREST) for p in pictures]
@@ -120,6 +125,15 @@ def _save_npz(path: Path, recipe: Recipe, images: Images, frames: Sequence[Image
     write_whole(path, lambda file: np.savez_compressed(file, images=pixels, labels=labels, recipe=text), OutputError)
 
 
+def save_gallery(path: Path, images: Images) -> None:
+    """The best and the worst of an evaluation as a PNG: ten a row, four pixels each. Raises OutputError."""
+    from PIL import Image
+
+    sheet = picture(images, 10, gap=1) if len(images) else Image.new("L", (1, 1))
+    large = sheet.resize((sheet.width * 4, sheet.height * 4), Image.Resampling.NEAREST)
+    write_whole(path, lambda file: large.save(file, "PNG", optimize=True), OutputError)
+
+
 def save_strip(path: Path, images: Images) -> None:
     """The images in one row, not enlarged: a run's preview."""
     write_whole(path, lambda file: picture(images, len(images)).save(file, "PNG"))
@@ -127,6 +141,8 @@ def save_strip(path: Path, images: Images) -> None:
 
 def load_strip(path: Path) -> Images | None:
     """The reverse of `save_strip`; None where the file is not one, or damaged."""
+    from PIL import Image
+
     try:
         raw = path.read_bytes()
         with Image.open(io.BytesIO(raw), formats=["PNG"]) as image:

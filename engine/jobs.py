@@ -16,6 +16,7 @@ from engine.control import Control
 from engine.errors import SettingError
 from engine.events import Event, Preparing
 from engine.group import Group
+from engine.heap import keep_freed_memory
 
 if TYPE_CHECKING:
     from engine.shelf import Shelf
@@ -126,6 +127,7 @@ class Jobs:
         if "torch" not in sys.modules:
             # OpenMP's threads sleep while they wait for one another; spinning, they would take processors from whatever else runs
             os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+            keep_freed_memory()
             yield Preparing("loading torch")
 
     def _open(self) -> Shelf:

@@ -15,8 +15,8 @@ DEADLINE = 20.0
 """Seconds that saving may take beyond the step under way, before the process leaves without: the disk hangs."""
 
 
-class Stopped(Exception):
-    """A signal asked the command to leave; its work is saved."""
+class Stopped(BaseException):
+    """A signal asked the command to leave; its work is saved. Like KeyboardInterrupt nothing that a library would catch."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -46,6 +46,16 @@ class Leave:
             for number in self._handled:
                 signal.signal(number, self._note)
 
+    def break_off(self) -> None:
+        """From now on a first signal raises Stopped amid the work under way, which leaves nothing behind; later ones are for nothing."""
+        for number in self._handled:
+            signal.signal(number, self._raise)
+
+    def _raise(self, number: int, frame: FrameType | None) -> None:
+        for each in self._handled:
+            signal.signal(each, signal.SIG_IGN)
+        raise Stopped(number)
+
     def check(self) -> None:
         """Raises Stopped if a signal came."""
         if self.number:
@@ -67,6 +77,14 @@ class Leave:
             sys.stderr.write("\ndigitty: the disk does not answer; leaving without saving. The last save is untouched\n")
             sys.stderr.flush()
         os._exit(128 + self.number)
+
+
+@contextmanager
+def breakable() -> Iterator[None]:
+    """SIGINT, SIGTERM and SIGHUP break the block off with Stopped, at whatever line: for files that are written whole or not at all."""
+    with stoppable() as leave:
+        leave.break_off()
+        yield
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 runs/NAME/config.json                 what the run is, sealed with its SHA-256
           metrics.jsonl               one line a step, an epoch, an event; append-only, a CRC a line
-          checkpoints/state-0000469.pt    training state; the highest number is the latest
+          checkpoints/state-0000469.pt    training state; the highest number is the latest; one that is damaged ends in .pt.damaged
           checkpoints/best.safetensors    the average weights after the best epoch
           samples/step-0000100.png    the ten digits from fixed noise, side by side
           lock, owner.json            who writes; the owner's file is touched while it lives
@@ -29,7 +29,7 @@ from filelock import FileLock, Timeout
 from engine import events, metrics, paths
 from engine.config import TrainConfig, from_dict, to_dict
 from engine.errors import CheckpointError, RunError, SettingError, StorageError
-from engine.files import read_sealed, write_sealed
+from engine.files import read_sealed, sync_folder, write_sealed
 
 FORMAT = "digitty-run"
 VERSION = 2
@@ -45,6 +45,7 @@ ENDS = ("finished", "stopped", "diverged", "failed")
 """Events that a writer ends with."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _STATE = re.compile(r"state-(\d{7,})\.pt")
+_DAMAGED = re.compile(_STATE.pattern + r"\.damaged")
 _SAMPLE = re.compile(r"step-(\d{7,})\.png")
 
 
@@ -190,21 +191,26 @@ class Writer:
         self._lines.append(metrics.line(record))
 
     def event(self, event: str, step: int, **more: Any) -> None:
-        """A line at once. Raises StorageError, and the event is then not kept: who tries again says it again."""
+        """A line at once, that lasts. Raises StorageError, and the event is then not kept: who tries again says it again."""
         self.log({"event": event, "step": step, "time": round(time.time(), 3), **more})
         try:
-            self.flush()
+            self.flush(lasting=True)
         except StorageError:
             self._lines.pop()
             raise
 
-    def flush(self) -> None:
-        """Appends what was logged. Raises StorageError; the file is then as it was, and the last UNWRITTEN lines are kept."""
-        if not self._lines:
+    def flush(self, lasting: bool = False) -> None:
+        """Appends what was logged; with `lasting` it, and all before it, outlives a power cut.
+
+        Raises StorageError; the file is then as it was, and the last UNWRITTEN lines are kept.
+        """
+        if not self._lines and not lasting:
             return
         try:
             with self.run.metrics_path.open("ab", buffering=0) as file:
-                _append(file, b"".join(self._lines))
+                _append(file, b"".join(self._lines), lasting)
+            if lasting:
+                sync_folder(self.run.path)
         except OSError as error:
             del self._lines[:-UNWRITTEN]
             raise StorageError(f"can't write {self.run.metrics_path}: {error.strerror}; free some room") from None
@@ -224,8 +230,14 @@ class Writer:
         return self.run.path / "samples" / f"step-{step:07d}.png"
 
     def prune(self) -> None:
-        """Removes all but the last KEEP training states."""
-        for _, path in self.run.states()[:-KEEP]:
+        """Once the newest state is known to be whole: removes all but the last KEEP, and what is damaged of up to that step.
+
+        A damaged state is kept for who wants to rescue it, until training has come as far again: then there is nothing in it to rescue.
+        """
+        states = self.run.states()
+        newest = states[-1][0] if states else -1
+        damaged = [path for step, path in _numbered(self.run.path / "checkpoints", _DAMAGED) if step <= newest]
+        for path in [*(path for _, path in states[:-KEEP]), *damaged]:
             with suppress(OSError):
                 path.unlink()
 
@@ -233,6 +245,7 @@ class Writer:
 def create(name: str | None, config: TrainConfig, engine: events.Engine) -> Run:
     """A new run directory; `name` None takes the next free one of its preset. Raises RunError where it exists."""
     root = paths.made(paths.runs_dir())
+    _sweep(root)
     names = [checked(name)] if name else (f"{config.preset}-{n}" for n in range(1, 1_000_000))
     for candidate in names:
         run = Run(root / candidate)
@@ -249,11 +262,23 @@ def create(name: str | None, config: TrainConfig, engine: events.Engine) -> Run:
             paths.made(run.path / "checkpoints")
             paths.made(run.path / "samples")
             describe(run, config, engine)
+            sync_folder(root)
         except StorageError:
             shutil.rmtree(run.path, ignore_errors=True)  # half a run would take the name
             raise
         return run
     raise RunError(f"no free name for a run of {config.preset}; choose one with --run")
+
+
+def check_writable(run: Run | None = None) -> None:
+    """Raises StorageError where no run can be made, or this one not be written: for who would else notice minutes later."""
+    folder = run.path if run else paths.made(paths.runs_dir())
+    probe = folder / f".probe-{os.getpid()}"
+    try:
+        probe.mkdir()
+        probe.rmdir()
+    except OSError as error:
+        raise StorageError(f"can't write to {folder}: {error.strerror}; free some room, or set DIGITTY_HOME to a folder you can write to") from None
 
 
 def taken(name: str) -> bool:
@@ -295,9 +320,7 @@ def writing(run: Run) -> Iterator[Writer]:
             if not part.name.startswith(f".{run.control_path.name}."):  # who wishes holds no lock
                 with suppress(OSError):
                     part.unlink()
-        writer = Writer(run)
-        writer.prune()
-        yield writer
+        yield Writer(run)
 
 
 @contextmanager
@@ -324,7 +347,13 @@ def delete(run: Run) -> None:
     hidden = run.path.with_name(f".{run.name}.deleted-{os.getpid()}-{time.time_ns()}")
     with _locked(run):
         _moved(run, hidden)  # first out of sight, so that half a run is never found
-    shutil.rmtree(hidden, ignore_errors=True)
+    _sweep(hidden.parent)
+
+
+def _sweep(root: Path) -> None:
+    """Removes deleted runs: this one, and what a `delete` that was killed left of others."""
+    for folder in root.glob(".*.deleted-*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def rename(run: Run, name: str) -> Run:
@@ -385,13 +414,15 @@ def _numbered(folder: Path, pattern: re.Pattern[str]) -> list[tuple[int, Path]]:
     return sorted((int(m[1]), folder / m[0]) for name in names if (m := pattern.fullmatch(name)))
 
 
-def _append(file: BinaryIO, data: bytes) -> None:
+def _append(file: BinaryIO, data: bytes, lasting: bool) -> None:
     """All of it or none: a disk that fills up in the middle of a line must not leave half of one."""
     before = file.seek(0, os.SEEK_END)
     rest = memoryview(data)
     try:
         while rest:
             rest = rest[file.write(rest) :]
+        if lasting:
+            os.fsync(file.fileno())
     except OSError:
         with suppress(OSError):
             file.truncate(before)

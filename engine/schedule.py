@@ -58,6 +58,8 @@ class NoiseSchedule:
 
     def timesteps(self, steps: int, spacing: Spacing) -> list[int]:
         """`steps` distinct timesteps to walk, falling. All but `leading` run from T-1 to 0; `leading` is diffusers' word for k * (T // steps)."""
+        if spacing == "auto":
+            spacing = "quadratic" if self.config.kind == "linear" else "linear"
         if not 1 <= steps <= self.T:
             raise SettingError(f"steps {steps} is outside 1 to {self.T}")
         if spacing == "leading":

@@ -82,6 +82,8 @@ class Session:
         try:
             with self.group.clear_errors():
                 yield TrainStarted(name, self.config, engine, trainer.step, parameters(trainer.model))
+                if self.writer and self._preview_due() and not self.writer.sample_path(trainer.step).exists():
+                    yield from self._preview()  # who was stopped or killed just before it was drawn
                 wish = Wish.RUN
                 while trainer.step < total and wish < Wish.STOP:
                     wish = yield from self._stretch()
@@ -91,12 +93,10 @@ class Session:
             if self.writer:
                 self._end("stopped")
             raise
-        except DivergedError:
-            self._event("diverged")
-            raise
         except Exception as error:
-            with suppress(StorageError):
-                self._event("failed", message=short(error, 1000))
+            ended = {"event": "diverged"} if isinstance(error, DivergedError) else {"event": "failed", "message": short(error, 1000)}
+            with suppress(StorageError):  # a disk that is full as well must not hide it
+                self._event(**ended)
             raise
 
     # --- steps --------------------------------------------------------------------------------------------------------
@@ -108,8 +108,7 @@ class Session:
         while True:
             trainer.train_step()
             at_epoch_end = trainer.step % config.steps_per_epoch == 0
-            at_preview = config.preview_every > 0 and trainer.step % config.preview_every == 0
-            ended = trainer.step >= config.total_steps
+            at_preview, ended = self._preview_due(), trainer.step >= config.total_steps
             due = self.group.due(trainer.step - first, time.perf_counter() - start >= READ_EVERY)
             if due or at_epoch_end or at_preview or ended or trainer.unread >= UNREAD:
                 break
@@ -124,7 +123,7 @@ class Session:
             yield epoch
         if wish == Wish.SAVE:
             yield from self._kept("state", self._save)
-        if at_preview or ended:
+        if at_preview:
             yield from self._preview()
         return (yield from self._paused()) if wish == Wish.PAUSE and not ended else wish
 
@@ -154,6 +153,11 @@ class Session:
         self._log({"epoch": done.epoch, "step": done.step, "average": average, "seconds": round(done.seconds, 3), "best": done.best})
         self.epoch_seconds = 0.0
         return done
+
+    def _preview_due(self) -> bool:
+        """Every so many steps, and at the run's end."""
+        step, every = self.trainer.step, self.config.preview_every
+        return step > 0 and ((every > 0 and step % every == 0) or step >= self.config.total_steps)
 
     def _preview(self) -> Iterator[Event]:
         writer, step = self.writer, self.trainer.step
@@ -252,6 +256,7 @@ class Session:
             return None
         start, self.tried_at = time.perf_counter(), time.monotonic()
         path = writer.state_path(trainer.step)
+        writer.flush(lasting=True)  # first: after a power cut, no state may be newer than its metrics
         checkpoint.save_state(path, self.config, {**trainer.state(), "epoch_seconds": self.epoch_seconds})
         writer.prune()
         self.saved_step, self.tried_at, self.save_seconds = trainer.step, time.monotonic(), time.perf_counter() - start

@@ -17,7 +17,8 @@ from engine.schedule import NoiseSchedule
 from engine.trainer import Trainer
 from engine.unet import UNet
 
-SHIPPED = paths.ASSETS / "weights" / "digitty.safetensors"
+SHIPPED = {"": paths.ASSETS / "weights" / "digitty.safetensors", "seed": paths.ASSETS / "weights" / "seed.safetensors"}
+"""The weights that come with digitty: the best, and those of the preset `seed` as shipped:seed."""
 KEEP = 3
 """Networks kept ready."""
 
@@ -77,7 +78,7 @@ class Shelf:
         yield events.Ready(ready.told, ready.weights)
 
     def artist(self, weights: str) -> Generator[events.Event, None, Artist]:
-        """Tells what there is to prepare and returns the Artist. `weights` is shipped, RUN, RUN:best, RUN:live or a file."""
+        """Tells what there is to prepare and returns the Artist. `weights` is shipped, shipped:seed, RUN, RUN:best, RUN:live or a file."""
         key, loaded = self._find(weights)
         if loaded is not None:
             yield from self.numerics(loaded.model, training=False)
@@ -111,9 +112,9 @@ class Shelf:
 
 
 def located(weights: str) -> tuple[Path, str, str | None]:
-    """The file that holds the weights, their name and kind, for shipped, RUN, RUN:latest, RUN:best or a file. Raises RunError or CheckpointError."""
-    if weights == "shipped":
-        return SHIPPED, "shipped", None
+    """The file that holds the weights, their name and kind, for shipped, shipped:seed, RUN, RUN:latest, RUN:best or a file. Raises RunError."""
+    if weights in ("shipped", "shipped:seed"):
+        return SHIPPED[weights.removeprefix("shipped").lstrip(":")], weights, None
     path = Path(weights).expanduser()
     if path.suffix in (".safetensors", ".pth") or "/" in weights:
         return path, path.name, None

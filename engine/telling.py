@@ -27,12 +27,14 @@ def say(text: str, end: str = "\n") -> None:
 
 
 class ProgressLine:
-    """One line on standard error that is written over; on what is not a terminal, a line every ten seconds."""
+    """One line on standard error that is written over; on what is not a terminal, and for who wants it plain, a line every ten seconds."""
 
     WIDTH = 24
+    plain = False
+    """Of all of them: nothing is written over, as a screen reader needs it."""
 
     def __init__(self) -> None:
-        self._tty = sys.stderr.isatty()
+        self._tty = sys.stderr.isatty() and not self.plain and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
         self._last = -10.0
 
     def show(self, text: str, fraction: float | None = None) -> None:

@@ -14,6 +14,8 @@ from engine.device import Numerics
 from engine.ema import EMA
 from engine.errors import DivergedError
 from engine.group import Group
+from engine.muon import Muon, matrices
+from engine.objective import Objective
 from engine.schedule import NoiseSchedule
 from engine.unet import NO_LABEL, UNet
 
@@ -22,7 +24,7 @@ UNREAD = 256
 
 
 class Trainer:
-    """Minimises E |eps - eps_theta(x_t, t, c)|² (Ho et al. 2020, eq. 14) with Adam.
+    """Minimises the `Objective`, which in the seed is E |eps - eps_theta(x_t, t, c)|² (Ho et al. 2020, eq. 14), with Adam or Muon.
 
     A step never waits for the device: losses stay there until `read`, and a flag there notes the first step whose loss
     or gradient is not finite and keeps that update and all later ones out of weights, optimiser and average.
@@ -40,14 +42,17 @@ class Trainer:
             torch.manual_seed(data.mix(config.seed, 0, 2))
             self.model = how.place(UNet(config.model), device).train()
         self.ema = EMA(self.model, config.ema)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), config.lr, fused=True)
+        orthogonal = matrices(self.model) if config.optimizer == "muon" else []
+        self.muon = Muon(orthogonal, how.dtype)
+        others = [p for p in self.model.parameters() if not any(p is w for w in orthogonal)]
+        self.optimizer = torch.optim.Adam(others, config.lr, fused=True)
         network = self.group.wrap(self.model)
         self.network = torch.compile(network) if config.compile else network
         self.step = 0
         """Optimiser steps done."""
         self.best = math.inf
         """The lowest epoch average."""
-        self._sqrt_alpha_bar, self._sqrt_one_minus_alpha_bar = NoiseSchedule(config.schedule).on(device)
+        self._objective = Objective(NoiseSchedule(config.schedule), config.model.prediction, config.timesteps, config.weighting, device)
         self._generator = torch.Generator(device)
         self._ranks = torch.full((), float(self.group.size), device=device)
         self._losses = torch.zeros(UNREAD, device=device)
@@ -70,22 +75,25 @@ class Trainer:
         """One optimiser step, without waiting for the device. At most UNREAD of them between reads."""
         if self.unread >= UNREAD:
             raise RuntimeError("read() the losses first")
-        x_t, t, label, eps = self._batch()
+        x0, t, label, eps = self._batch()
+        x_t = self._objective.noised(x0, t, eps).contiguous(memory_format=self.how.format)
+        lr = lr_at(self.config, self.step)
         for group in self.optimizer.param_groups:
-            group["lr"] = lr_at(self.config, self.step)
-        self.optimizer.zero_grad(set_to_none=True)
+            group["lr"] = lr
+        self.model.zero_grad(set_to_none=True)
         with self.how.autocast(self.device):
-            predicted = self.network(x_t, t, label)
-        loss = (predicted.float() - eps).square().mean()
+            answer = self.network(x_t, t, label)
+        loss = self._objective.loss(answer, x0, x_t, t, eps)
         if self.group.size > 1:
             loss = self._part(loss)
-        loss.backward(self._ranks)  # the wrapped network divides by it
+        loss.backward(self._ranks)  # type: ignore[no-untyped-call]  # the wrapped network divides by it
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip or math.inf)
         keep = self._watch(loss.detach(), norm)
         # fused Adam leaves weights and moments alone where found_inf is 1: the hook that GradScaler uses
         self.optimizer.found_inf = 1 - keep  # type: ignore[attr-defined]
         self.optimizer.grad_scale = None  # type: ignore[attr-defined]
         self.optimizer.step()
+        self.muon.step(lr, keep)
         self.ema.update(self.step, keep)
         self._losses[self.step % UNREAD] = loss.detach()
         self.step += 1
@@ -122,6 +130,7 @@ class Trainer:
             "model": self.model.state_dict(),
             "ema": self.ema.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "muon": self.muon.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -129,6 +138,7 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.ema.model.load_state_dict(state["ema"])
         self._restore_moments(state["optimizer"]["state"] if state["step"] else {})
+        self.muon.restore(state.get("muon", {}))
         self.step = self._read_up_to = int(state["step"])
         self.best = float(state["best"])
         self._epoch_sum = float(state["epoch_sum"])
@@ -136,13 +146,13 @@ class Trainer:
     def _restore_moments(self, given: dict[int, dict[str, Tensor]]) -> None:
         """Adam's moments in the layout of their weights: fused Adam walks memory, whatever shapes and strides a file may claim."""
         own: dict[int, dict[str, Tensor]] = {}
-        for i, p in enumerate(self.model.parameters() if given else ()):
+        for i, p in enumerate(self.optimizer.param_groups[0]["params"] if given else ()):
             own[i] = {name: torch.empty_like(p).copy_(given[i][name].reshape(p.shape)) for name in ("exp_avg", "exp_avg_sq")}
             own[i]["step"] = torch.tensor(float(given[i]["step"]))
         self.optimizer.load_state_dict({"state": own, "param_groups": self.optimizer.state_dict()["param_groups"]})
 
     def _batch(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """This rank's share of x_t, t, label (dropped where guidance is to learn no label) and eps of the coming step.
+        """This rank's share of x0, t, label (dropped where guidance is to learn no label) and eps of the coming step.
 
         All is drawn for the whole batch, so that it does not depend on who takes what.
         """
@@ -153,16 +163,14 @@ class Trainer:
         n = batch_length(config, self.step)
         rng = self._generator.manual_seed(data.mix(config.seed, self.step, 3))
         eps = torch.randn((n, 1, 28, 28), device=self.device, generator=rng)
-        t = torch.randint(config.schedule.T, (n,), device=self.device, generator=rng)
+        t = self._objective.timesteps(n, rng)
         dropped = torch.rand(n, device=self.device, generator=rng) < config.label_dropout
         mine = self.group.share(n)
         if mine.start == mine.stop:
             mine = slice(0, 1)  # the other ranks wait for a gradient; `_part` gives it no weight
         eps, t, dropped = eps[mine], t[mine], dropped[mine]
         chosen = self._order[1][k * config.batch_size :][mine]
-        x0, label = data.to_x0(self.images[chosen]), self.labels[chosen]
-        x_t = self._sqrt_alpha_bar[t].view(-1, 1, 1, 1) * x0 + self._sqrt_one_minus_alpha_bar[t].view(-1, 1, 1, 1) * eps
-        return x_t.contiguous(memory_format=self.how.format), t, label.masked_fill(dropped, NO_LABEL), eps
+        return data.to_x0(self.images[chosen]), t, self.labels[chosen].masked_fill(dropped, NO_LABEL), eps
 
     def _part(self, loss: Tensor) -> Tensor:
         """This share's part of the whole batch's mean: they add up to it, and so do their gradients.

@@ -49,6 +49,7 @@ def train(shelf: Shelf, request: TrainRequest, control: Control, group: Group) -
             if request.resume and writer:
                 runs.describe(run, request.config, how.told(shelf.device))
             if writer:
+                writer.prune()
                 shelf.training[run.name] = trainer
             try:
                 yield from Session(shelf, trainer, run, writer, control, request.when_full, seconds).events()

@@ -3,11 +3,12 @@
 It runs nothing with torch itself, since a pool of threads does not survive a fork. It speaks JSON, a line each way:
 
     {"call": "module:function", "arguments": [...], "env": {...}, "cwd": "...", "tty": "/dev/pts/3", "ignore": [1]}   ->   1234
-    {"reap": 1234}   ->   [-9, 0.25]        exit code as `subprocess` has it, and seconds of processor time
+    {"reap": 1234, "seconds": 300}   ->   [-9, 0.25]        exit code as `subprocess` has it, and seconds of processor time; null: it hung
 """
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import importlib
 import json
@@ -16,6 +17,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +25,8 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[1]
+HUNG = 180.0
+"""Seconds after which who is waited for has hung, however busy the machine."""
 
 
 class Death(NamedTuple):
@@ -61,11 +65,12 @@ class Nursery:
         self._alive.add(pid)
         return pid
 
-    def reap(self, pid: int) -> Death:
-        """Waits for its end."""
-        death = Death(*self._asked({"reap": pid}))
+    def reap(self, pid: int, seconds: float = HUNG) -> Death:
+        """Waits for its end; one that hangs says where, on its standard error, and is killed."""
+        told = self._asked({"reap": pid, "seconds": seconds})
         self._alive.discard(pid)
-        return death
+        assert told is not None, f"process {pid} hung for {seconds:g} s; its standard error says where"
+        return Death(*told)
 
     def _asked(self, request: Mapping[str, object]) -> Any:
         assert self._process.stdin is not None
@@ -105,7 +110,7 @@ def serve() -> None:
         for line in requests:
             request = json.loads(line)
             if "reap" in request:
-                answer: object = _reaped(request["reap"])
+                answer: object = _reaped(request["reap"], request["seconds"])
             elif not (answer := os.fork()):
                 break
             print(json.dumps(answer), file=answers, flush=True)
@@ -114,9 +119,18 @@ def serve() -> None:
     _live(request)
 
 
-def _reaped(pid: int) -> tuple[int, float]:
-    _, status, used = os.wait4(pid, 0)
-    return os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
+def _reaped(pid: int, seconds: float) -> tuple[int, float] | None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        ended, status, used = os.wait4(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
+        time.sleep(0.002)
+    for number in (signal.SIGABRT, signal.SIGKILL):  # faulthandler answers the first
+        os.kill(pid, number)
+        time.sleep(0.5)
+    os.waitpid(pid, 0)
+    return None
 
 
 def _live(request: Mapping[str, Any]) -> None:
@@ -124,6 +138,7 @@ def _live(request: Mapping[str, Any]) -> None:
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL), (signal.SIGHUP, signal.SIG_DFL)):
         signal.signal(number, signal.SIG_IGN if number in request["ignore"] else handler)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    faulthandler.enable()
     os.chdir(request["cwd"])
     os.environ.update(request["env"])
     if request["tty"]:

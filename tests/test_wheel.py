@@ -62,7 +62,8 @@ def fresh(wheel: Path, tmp_path: Path, env: dict[str, str]) -> Path:
 def test_the_wheel_holds_data_weights_and_licences(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         sizes = {info.filename: info.file_size for info in archive.infolist()}
-    for name in (*(f"engine/assets/mnist/{name}.gz" for name in ARCHIVES), "engine/assets/weights/digitty.safetensors"):
+    weights = (f"engine/assets/weights/{name}.safetensors" for name in ("digitty", "seed", "classifier", "classifier-2"))
+    for name in (*(f"engine/assets/mnist/{name}.gz" for name in ARCHIVES), *weights):
         assert sizes[name] == (ROOT / name).stat().st_size
     assert {"engine/assets/weights/classifier.safetensors", "engine/assets/mnist/LICENSE.md", "tui/app.tcss"} <= sizes.keys()
     licences = {name.partition("/licenses/")[2] for name in sizes if ".dist-info/licenses/" in name}

@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
-import itertools
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import ClassVar
 
-from textual.app import App, SystemCommand
+from textual import events
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.theme import Theme
 from textual.widgets import Input
 
 from engine import events as e
 from engine.errors import DigittyError
 from engine.events import Event
 from engine.jobs import DrawRequest, Jobs
-from engine.worker import Kind, Worker
+from tui import few_colors, keys, themes
 from tui import settings as settings_module
-from tui.aside import aside, beside
+from tui.aside import aside
+from tui.config_file import Config
 from tui.messages import FromEngine
+from tui.painted import PaintedApp
 from tui.run_words import host, news
+from tui.screens import leave
 from tui.screens.base import AppScreen
 from tui.screens.generate import GenerateScreen
 from tui.screens.grid import GridScreen
 from tui.screens.prompt import PromptScreen
-from tui.screens.question import Choice, Question
+from tui.screens.question import Question
 from tui.screens.train import TrainScreen
 from tui.settings import Settings
+from tui.switchboard import Listener, Switchboard
 from tui.terminal import Terminal, frame_rate
 from tui.training import Training
 
-Listener = Callable[[Event], None]
 
-
-class DigittyApp(App[int]):
+class DigittyApp(PaintedApp):
     """Four screens over one worker."""
 
     TITLE = "digitty"
@@ -43,57 +46,58 @@ class DigittyApp(App[int]):
     ENABLE_COMMAND_PALETTE = True
     MODES = {"prompt": PromptScreen, "generate": GenerateScreen, "grid": GridScreen, "train": TrainScreen}  # noqa: RUF012
     DEFAULT_MODE = "prompt"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f1", "help", "Help", show=False),
-        Binding("f2", "go('prompt')", "Prompt", show=False),
-        Binding("f3", "go('generate')", "Generate", show=False),
-        Binding("f4", "go('grid')", "Grid", show=False),
-        Binding("f5", "go('train')", "Train", show=False),
-        Binding("1", "go('prompt')", show=False),
-        Binding("2", "go('generate')", show=False),
-        Binding("3", "go('grid')", show=False),
-        Binding("4", "go('train')", show=False),
-        Binding("w", "choose_weights", "Weights", show=False),
-        Binding("o", "options", "Options", show=False),
-        Binding("question_mark", "help", "Help", show=False),
-        Binding("q", "leave", "Quit", show=False),
-        Binding("ctrl+q", "leave", "Quit", show=False, priority=True),
-        Binding("ctrl+c", "copy_or_leave", "Quit", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.EVERYWHERE]
 
-    def __init__(self, jobs: Jobs | None = None, terminal: Terminal | None = None) -> None:
-        """`jobs` and `terminal` are handed in by the command, and by tests."""
-        super().__init__()
+    def __init__(self, jobs: Jobs | None = None, terminal: Terminal | None = None, config: Config | None = None) -> None:
+        """All three are handed in by the command, and by tests."""
         self.terminal = terminal or Terminal()
+        super().__init__(remote=self.terminal.remote)
         self.jobs = jobs or Jobs()
-        self.settings: Settings = settings_module.load()
+        self.config = config or Config()
+        self.settings: Settings = settings_module.load().with_file(self.config)
+        self.keymap, self._problems = keys.in_force(self.config)
         self.rng = random.Random()
         self.status = ""
-        self.last_words: list[str] = []
-        """What there is to say once the screen is down."""
+        self.switchboard = Switchboard(self, self._tell_status)
+        self.worker, self.last_words = self.switchboard.worker, self.switchboard.last_words
+        self.submit, self.beside = self.switchboard.submit, self.switchboard.beside
         self._engine_text = ""
-        self._listeners: dict[int, Listener] = {}
-        self._activity: dict[int, str] = {}
-        self._beside = itertools.count(-1, -1)
-        self._finishing = False
         self._leave_question: Question | None = None
         self.training = Training(self)
-        self.worker = Worker(self._from_engine)
         if self.terminal.remote:
             self.animation_level = "none"
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        if self.settings.theme in self.available_themes:
-            self.theme = self.settings.theme
-        self.theme_changed_signal.subscribe(self, lambda theme: self.change_settings(theme=theme.name))
+        self.set_keymap(self.keymap)
+        if not few_colors.install(self, self.terminal):
+            themes.install(self, self.settings.theme)
+        for problem in self._problems:
+            self.notify(problem, severity="warning", timeout=20, markup=False)
+        self.theme_changed_signal.subscribe(self, self._remember_theme)
         self._warming = self.submit("draw", self.jobs.warm_up, self._warmed, "starting…")
         self.call_after_refresh(aside, self, news, self._tell_news)
 
+    def on_app_blur(self, event: events.AppBlur) -> None:
+        """In a browser the input keeps the focus: the page does not always tell when it has it again, and letters would be keys."""
+        if self.is_web:
+            event.prevent_default()
+
+    def _remember_theme(self, theme: Theme) -> None:
+        if theme.name in themes.NAMES:  # those of few colours are no choice
+            self.change_settings(theme=theme.name)
+
+    def get_key_display(self, binding: Binding) -> str:
+        return binding.key_display or keys.shown(binding.key)
+
+    def get_css_variables(self) -> dict[str, str]:
+        self.theme_variables = themes.readable(super().get_css_variables(), self.current_theme)
+        return self.theme_variables
+
     def _warmed(self, event: Event) -> None:
         if isinstance(event, e.Preparing):
-            self._activity[self._warming] = event.what + "…"
+            self.switchboard.rename(self._warming, event.what + "…")
         elif isinstance(event, e.Ready):
             self.heard_engine(event.engine)
         elif isinstance(event, e.Ended) and event.outcome == "failed":
@@ -106,7 +110,7 @@ class DigittyApp(App[int]):
 
     def finish(self, seconds: float) -> bool:
         """Saves what trains, within so many seconds; False where that did not suffice. For any thread."""
-        self._finishing = True
+        self.switchboard.finishing = True
         if not self.worker.close(seconds if self.training.saving() else 0.1) and self.training.saving():
             return False
         self.training.complete()
@@ -120,34 +124,6 @@ class DigittyApp(App[int]):
         return f"finishing the step and saving {self.training.run}…" if self.training.saving() else ""
 
     # --- jobs ---------------------------------------------------------------------------------------------------------
-
-    def _from_engine(self, job: int, event: Event) -> None:
-        """On the engine's thread."""
-        if self._finishing and isinstance(event, e.Ended) and event.outcome == "failed":
-            self.last_words.append(event.message)
-        self.post_message(FromEngine(job, event))
-
-    def submit(self, kind: Kind, start: Callable[[], Iterator[Event]], listener: Listener, activity: str) -> int:
-        """Queue a job for the worker; `listener` hears its events on this thread. Returns the job's number."""
-        number = self.worker.submit(kind, start)
-        self._listeners[number] = listener
-        self._activity[number] = activity
-        self._tell_status()
-        return number
-
-    def beside(self, start: Callable[[], Iterator[Event | str]], listener: Callable[[Event | str], None], activity: str) -> None:
-        """A job that needs no engine, on a thread of its own; `listener` hears on this thread what it says, and last of all Ended."""
-        number = next(self._beside)
-        self._activity[number] = activity
-
-        def hear(said: Event | str) -> None:
-            if isinstance(said, e.Ended):
-                self._activity.pop(number)
-            self._tell_status()
-            listener(said)
-
-        beside(self, start, hear, activity)
-        self._tell_status()
 
     def draw(self, labels: Iterable[int | None], listener: Listener, seed: int, shared_noise: bool = False) -> int:
         """Queue a drawing with the shared settings."""
@@ -166,19 +142,13 @@ class DigittyApp(App[int]):
     def on_from_engine(self, message: FromEngine) -> None:
         if not self.is_running:
             return  # the screens are being taken down
-        event, job = message.event, message.job
+        event = message.event
         if isinstance(event, e.DrawStarted):
             self.heard_engine(event.recipe.engine)
-        listener = self._listeners.get(job)
-        if isinstance(event, e.Ended):
-            self._listeners.pop(job, None)
-            self._activity.pop(job, None)
-            if event.outcome == "failed":
-                where = " (details in the log: digitty doctor says where)" if event.unexpected else ""
-                self.notify(event.message + where, severity="error", timeout=15, markup=False)
-            self._tell_status()
-        if listener:
-            listener(event)
+        elif isinstance(event, e.Ended) and event.outcome == "failed":
+            where = " (details in the log: digitty doctor says where)" if event.unexpected else ""
+            self.notify(event.message + where, severity="error", timeout=15, markup=False)
+        self.switchboard.hear(message.job, event)
 
     def heard_engine(self, engine: e.Engine) -> None:
         text = f"{engine.device} {engine.precision}"
@@ -187,9 +157,7 @@ class DigittyApp(App[int]):
             self._tell_status()
 
     def _tell_status(self) -> None:
-        doing = list(dict.fromkeys(self._activity.values()))
-        busy = " + ".join(doing) if doing else "idle"
-        self.status = " · ".join(part for part in (host(), self._engine_text, self.settings.weights, busy) if part)
+        self.status = " · ".join(part for part in (host(), self._engine_text, self.settings.weights, self.switchboard.doing) if part)
         if isinstance(self.screen, AppScreen) and self.screen.is_mounted:
             self.screen.show_status()
 
@@ -282,20 +250,12 @@ class DigittyApp(App[int]):
         if not training.saving() or training.leaving_alone or self.screen is self._leave_question:
             self.exit(0)
             return
-        choices = [Choice("stop", "save it and leave; c goes on with it another time", ("s", "y", "q"))]
-        if not training.full:
-            choices.append(Choice("keep", "leave, but let it train on in a process of its own", ("d", "k")))
 
-        def answered(answer: str | None) -> None:
-            if answer == "stop":
-                self.exit(0)
-            elif answer == "keep" and training.saving():
-                training.hand_over(leave_after=True)
-                self.notify(f"leaving as soon as {training.run} is handed over; q leaves at once")
-                self.training_told()
+        self._leave_question = leave.ask(self)
 
-        self._leave_question = Question(f"{training.run} is training. Leave?", choices, escape="stay", safe=-1)
-        self.push_screen(self._leave_question, answered)
+    async def action_quit(self) -> None:
+        """The palette's."""
+        self.action_leave()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         yield from super().get_system_commands(screen)

@@ -6,12 +6,11 @@ A cell is about twice as tall as wide, so an upper half block (foreground above,
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import groupby
 from math import isqrt
 from typing import NamedTuple
 
-from PIL import Image
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
@@ -22,16 +21,18 @@ RGB = tuple[int, int, int]
 WHITE: RGB = (255, 255, 255)
 BLACK: RGB = (0, 0, 0)
 
+SMALL = 10
+"""Pixels at which each of them is needed for the digit."""
 UPPER_HALF = "\N{UPPER HALF BLOCK}"
 ASCII_RAMP = " .:-=+*#%@"
 """Ten even steps from paper to ink."""
 SHADES = ((" ", 0, 0), ("░", 64, 64), ("▒", 128, 128), ("▓", 191, 191), ("█", 255, 255), ("▀", 255, 0), ("▄", 0, 255))
 """Characters of code page 437, which every font with block characters has, with the grey of their upper and lower half."""
 
-TRUECOLOR_GREYS = tuple(range(0, 256, 17))
-"""16 levels: neighbouring cells are then often equal and go out as one run, and no eye misses the rest in a 28-pixel digit."""
 PALETTE_GREYS = (0, *range(8, 239, 10), 255)
 """Black, the 24 greys and white of the 256 colours."""
+TRUECOLOR_GREYS = tuple(min(PALETTE_GREYS, key=lambda grey: abs(grey - level)) for level in range(0, 256, 17))
+"""16 levels: neighbouring cells are then often equal and go out as one run, and no eye misses the rest in a 28-pixel digit. All have a number."""
 
 
 class Run(NamedTuple):
@@ -55,24 +56,33 @@ _QUANTISE = {ColorDepth.TRUECOLOR: _nearest(TRUECOLOR_GREYS), ColorDepth.COLORS_
 
 @lru_cache(maxsize=256)
 def resize(image: bytes, size: int) -> bytes:
-    """A square grey picture at size x size pixels.
+    """A square grey picture at size x size pixels; at 10 without the outermost pixel of each edge, which is empty in 99 of 100 of MNIST's.
 
-    Lanczos reads best: at 10 pixels a nearest-neighbour classifier took 93.7% of MNIST's digits right so, 91.7% with plain averages. Its
-    ringing is cut to black, and the brightest pixel raised towards white (by at most half again), because a thin stroke fades as it shrinks.
+    Lanczos reads best, and so does that: of MNIST's digits at 10 pixels, blown up again, our classifier took 98.2% right, 96.8% with the edges.
+    Its ringing is cut to black, and the brightest pixel raised towards white (by at most half again), because a thin stroke fades as it shrinks.
     """
     side = isqrt(len(image))
     if size == side:
         return image
-    small = Image.frombytes("L", (side, side), image).resize((size, size), Image.Resampling.LANCZOS)
+    edge = int(size <= SMALL)
+    from PIL import Image  # here, since the first screen shows no picture
+
+    whole = Image.frombytes("L", (side, side), image)
+    small = whole.resize((size, size), Image.Resampling.LANCZOS, box=(edge, edge, side - edge, side - edge))
     data = small.tobytes()
-    gain = 255 / max(170, *data)
-    return data.translate(bytes(min(255, round(grey * gain)) if grey >= 16 else 0 for grey in range(256)))
+    return data.translate(_raised(max(170, *data)))
+
+
+@cache
+def _raised(brightest: int) -> bytes:
+    """A translation table: each of 256 greys -> what it is where the brightest becomes white."""
+    return bytes(min(255, round(grey * 255 / brightest)) if grey >= 16 else 0 for grey in range(256))
 
 
 def half_block_rows(image: bytes, size: int, depth: ColorDepth) -> tuple[Row, ...]:
     """size/2 rows of half blocks in the greys that truecolor or 256 colours have. An odd last row of pixels has black below it."""
     pixels = resize(image, size).translate(_QUANTISE[depth])
-    return tuple(_merge((" " if top == bottom else UPPER_HALF, top, bottom) for top, bottom in pairs) for pairs in _pixel_pairs(pixels, size))
+    return tuple(tuple(_half_blocks(len([*same]), *pair) for pair, same in groupby(pairs)) for pairs in _pixel_pairs(pixels, size))
 
 
 def shade_rows(image: bytes, size: int, unicode: bool = True) -> tuple[Row, ...]:
@@ -91,7 +101,7 @@ def tile_rows(image: bytes, size: int, depth: ColorDepth = ColorDepth.TRUECOLOR,
 
 def segments(row: Row, depth: ColorDepth, ink: RGB = WHITE, paper: RGB = BLACK) -> list[Segment]:
     """The row for Rich and Textual; white becomes `ink` and black `paper`."""
-    return [Segment(run.text, _style(run.fg, run.bg, depth, ink, paper)) for run in row]
+    return [_segment(run, depth, ink, paper) for run in row]
 
 
 def _pixel_pairs(pixels: bytes, size: int) -> Iterable[Iterable[tuple[int, int]]]:
@@ -106,6 +116,16 @@ def _merge(cells: Iterable[tuple[str, int, int]]) -> Row:
     return tuple(Run(text * sum(1 for _ in same), fg, bg) for (text, fg, bg), same in groupby(cells))
 
 
+@lru_cache(maxsize=8192)
+def _half_blocks(length: int, top: int, bottom: int) -> Run:
+    return Run((" " if top == bottom else UPPER_HALF) * length, top, bottom)
+
+
+@lru_cache(maxsize=8192)
+def _segment(run: Run, depth: ColorDepth, ink: RGB, paper: RGB) -> Segment:
+    return Segment(run.text, _style(run.fg, run.bg, depth, ink, paper))
+
+
 @lru_cache(maxsize=4096)
 def _nearest_shade(top: int, bottom: int) -> str:
     return min(SHADES, key=lambda shade: (shade[1] - top) ** 2 + (shade[2] - bottom) ** 2)[0]
@@ -117,13 +137,24 @@ def _nearest_ascii(top: int, bottom: int) -> str:
 
 @lru_cache(maxsize=4096)
 def _style(fg: int, bg: int, depth: ColorDepth, ink: RGB, paper: RGB) -> Style:
+    if depth is ColorDepth.NONE:  # the terminal's own ink and paper, whichever of them is the lighter
+        return Style(reverse=sum(ink) < sum(paper))
     return Style.from_color(_color(fg, depth, ink, paper), _color(bg, depth, ink, paper))
 
 
 def _color(grey: int, depth: ColorDepth, ink: RGB, paper: RGB) -> Color:
     red, green, blue = (round(p + (i - p) * grey / 255) for i, p in zip(ink, paper, strict=True))
-    if depth is ColorDepth.COLORS_256 and red == green == blue:
-        # Rich takes palette entry 231 + round(25 * lightness), which is not the nearest: the colour that it takes for the nearest one.
-        nearest = _QUANTISE[depth][red]
-        red = green = blue = round(PALETTE_GREYS.index(nearest) * 10.2)
+    if red == green == blue:
+        red = green = blue = greys_for_rich(depth)[red]
     return Color.from_rgb(red, green, blue)
+
+
+@cache
+def greys_for_rich(depth: ColorDepth) -> bytes:
+    """A translation table: each of 256 greys -> the one that makes Rich send the nearest that there is.
+
+    Of the 256 colours Rich takes entry 231 + round(25 * lightness), which is not the nearest.
+    """
+    if depth is not ColorDepth.COLORS_256:
+        return bytes(range(256))
+    return bytes(round(PALETTE_GREYS.index(nearest) * 10.2) for nearest in _QUANTISE[depth])

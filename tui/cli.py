@@ -1,4 +1,4 @@
-"""The `digitty` command: the screen by default; generate and doctor, which draw; the engine's commands beside them.
+"""The `digitty` command: the screen by default; generate, which draws; doctor, config, serve and the engine's commands beside them.
 
 Neither torch nor textual is imported before it is known which of them is needed: `--help` is instant.
 """
@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import logging
 import os
-import platform
 import random
-import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 
@@ -23,24 +20,65 @@ from engine import cli as engine_cli
 from engine import config as c
 from engine import events as e
 from engine import images, paths
-from engine.cli import device_options, sample_config, sampling_options
+from engine.cli import device_options, plain_option, sample_config, sampling_options
 from engine.errors import InputError, SettingError, StorageError
 from engine.jobs import DrawRequest, Jobs
-from engine.leaving import DEADLINE, stoppable
+from engine.leaving import DEADLINE, breakable, stoppable
 from engine.prompt import parse
 from engine.telling import ProgressLine
+from tui import config_file
 from tui import terminal as term
+from tui.configure import config
 from tui.display import Display
+from tui.doctor import doctor
 from tui.leaving import NOT_SAVED, Leaving
+from tui.serve import serve
+from tui.stills import draw_in_terminal
 
 SHOWN = 64
 """Digits that `generate` draws in the terminal; more are only written."""
-
+CONFIG = "digitty.config"
+"""Where the context keeps what config.toml says."""
+CONFIGURED = ("generate", "train", "evaluate")
+"""Commands that refuse a config.toml with a fault in it: what they do would not be what was meant."""
 
 color_option = click.option("--color", type=click.Choice(term.CHOICES), default=None, help="What the terminal can show.  [default: auto]")
 
 
-@click.group(invoke_without_command=True, epilog=engine_cli.EXIT_CODES)
+class Digitty(click.Group):
+    """Whose defaults the person's config.toml sets."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any) -> click.Context:
+        config = config_file.load()
+        context = super().make_context(info_name, args, parent, default_map=_defaults(config), **extra)
+        context.meta[CONFIG] = config
+        return context
+
+
+def _defaults(config: config_file.Config) -> dict[str, Any]:
+    """As click takes them. What a run recorded can't change: where one is resumed, the file has no say in it."""
+    values = config.values
+    engine = {name: values[name] for name in ("device", "precision") if name in values}
+    speech = {"plain": values["plain"]} if "plain" in values else {}
+    recorded = {name: _unless_resumed(values[name], other) for name, other in (("preset", None), ("precision", "auto")) if name in values}
+    drawing = {**config.sample, **({"weights": values["weights"]} if "weights" in values else {})}
+    color = {"color": values["color"]} if "color" in values else {}
+    return {
+        **engine,
+        **color,
+        "generate": {**drawing, **engine, **speech},
+        "train": {**engine, **recorded, **speech},
+        "evaluate": {**engine, **speech},
+        "doctor": {**engine, **speech},
+    }
+
+
+def _unless_resumed(value: str, other: str | None) -> Callable[[], str | None]:
+    """Called once the command's own options are known."""
+    return lambda: other if isinstance(click.get_current_context().params.get("resume"), str) else value
+
+
+@click.group(cls=Digitty, invoke_without_command=True, epilog=engine_cli.EXIT_CODES)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True, help="For the screen.")
 @click.option("--precision", type=click.Choice(["auto", "fp32", "tf32", "bf16"]), default="auto", show_default=True, help="For the screen.")
 @color_option
@@ -52,8 +90,11 @@ def digitty(context: click.Context, device: c.Device, precision: c.Precision, co
     Without a command, the screen opens: type seven.
     """
     context.obj = color
+    found: config_file.Config = context.meta[CONFIG]
     if context.invoked_subcommand is None:
-        sys.exit(open_screen(device, precision, color or "auto"))  # click would swallow the code of context.exit
+        sys.exit(open_screen(device, precision, color or "auto", found))  # click would swallow the code of context.exit
+    if context.invoked_subcommand in CONFIGURED and found.problems:
+        raise SettingError(f"{found.problems[0]}; digitty config shows what is in force")
 
 
 for _command in engine_cli.commands.commands.values():
@@ -63,20 +104,22 @@ for _command in engine_cli.commands.commands.values():
 # --- the screen -------------------------------------------------------------------------------------------------------
 
 
-def open_screen(device: c.Device, precision: c.Precision, color: str) -> int:
+def open_screen(device: c.Device, precision: c.Precision, color: str, config: config_file.Config) -> int:
     """Runs the application; afterwards waits for the engine to save. Returns the exit code."""
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+    in_browser = "TEXTUAL_DRIVER" in os.environ
+    if not in_browser and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise InputError("the screen needs a terminal for input, output and error (ssh -t gives one); without one use: digitty generate seven")
-    if os.environ.get("TERM") == "dumb":
-        raise InputError("TERM=dumb can't show the screen; use: digitty generate seven")
+    if not in_browser and (why := term.unable(os.environ)):
+        raise InputError(f"{why}; use: digitty generate seven")
     terminal = term.detect(os.environ, color)
     term.apply(terminal, os.environ)
-    with _log_instead_of_screen() as display, Leaving(display) as leaving:
+    with _log_instead_of_screen(terminal.unicode) as display, Leaving(display) as leaving:
         from tui.app import DigittyApp
 
-        app = DigittyApp(Jobs(device, precision), terminal)
+        app = DigittyApp(Jobs(device, precision), terminal, config)
         leaving.work = app
         code = app.run() or app.return_code or 0
+        leaving.hear()
         if not app.finish(0.5):
             display.say(app.saving())
             if not app.finish(DEADLINE + app.patience()):
@@ -90,10 +133,10 @@ def open_screen(device: c.Device, precision: c.Precision, color: str) -> int:
 
 
 @contextmanager
-def _log_instead_of_screen() -> Iterator[Display]:
+def _log_instead_of_screen(unicode: bool) -> Iterator[Display]:
     """What libraries write to standard error goes to the log; Textual, which draws on it, keeps the terminal, which is given."""
     screen = os.dup(2)
-    display = Display(screen)
+    display = Display(screen, unicode)
     try:
         log = os.open(paths.made(paths.log_dir()) / "digitty.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     except (OSError, StorageError):
@@ -124,6 +167,7 @@ def _log_instead_of_screen() -> Iterator[Display]:
 @click.option("--out", type=click.Path(path_type=Path), help="Also write a .png, a .gif of the denoising, or an .npz.")
 @device_options
 @color_option
+@plain_option
 @click.pass_obj
 def generate(
     shared_color: str | None,
@@ -149,7 +193,8 @@ def generate(
     indices = tuple(i // 10 for i in range(len(labels))) if shared_noise else None  # each grid has one noise
     done = _drawn(DrawRequest(labels, sample, indices, weights, fps=10), device, precision)
     if out is not None:
-        images.save(out, done.recipe, done.images, done.frames)
+        with breakable():
+            images.save(out, done.recipe, done.images, done.frames)
     _show(done, color or shared_color or "auto")
     if out is not None:
         click.echo(f"saved {out}", err=True)
@@ -190,82 +235,20 @@ def _drawn(request: DrawRequest, device: c.Device, precision: c.Precision) -> e.
 
 
 def _show(done: e.DrawDone, color: str) -> None:
-    """The digits as terminal pixels on standard output, and a line about them on standard error."""
-    if len(done.images) <= SHOWN:
-        draw_in_terminal(done.images, color)
+    """The digits as terminal pixels on standard output, and a line about them on standard error; one line of words for who wants it plain."""
     from tui.widgets import caption
 
+    if ProgressLine.plain:
+        click.echo(caption.spoken(done))
+        return
+    if len(done.images) <= SHOWN:
+        draw_in_terminal(done.images, color)
     digits = "digit" if len(done.images) == 1 else "digits"
     click.echo(f"{len(done.images):,} {digits} · {caption.how(done.recipe.sample)} · {done.recipe.weights} · {caption.pace(done)}", err=True)
 
 
-def draw_in_terminal(pictures: e.Images, color: str) -> None:
-    """rich-pixels where there are colours; characters where there are none, or no terminal."""
-    env = dict(os.environ) if sys.stdout.isatty() or color != "auto" else {**os.environ, "TERM": "dumb"}
-    terminal = term.detect(env, color)
-    if not (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf"):
-        terminal = term.Terminal(terminal.color, unicode=False)
-    columns = max(1, min((shutil.get_terminal_size().columns + 1) // (pictures.width + 1), images.columns_for(len(pictures))))
-    if terminal.color in (term.ColorDepth.TRUECOLOR, term.ColorDepth.COLORS_256) and terminal.unicode:
-        from rich.console import Console
-        from rich_pixels import Pixels
-
-        system: Literal["truecolor", "256"] = "truecolor" if terminal.color is term.ColorDepth.TRUECOLOR else "256"
-        sheet = images.picture(pictures, columns, gap=1)
-        padded = sheet.crop((0, 0, sheet.width, sheet.height + sheet.height % 2)).convert("RGB")
-        Console(color_system=system, force_terminal=True, width=max(80, padded.width), highlight=False).print(Pixels.from_image(padded), end="")
-        return
-    from tui.cells import tile_rows
-
-    tiles = [tile_rows(data, pictures.width, term.ColorDepth.NONE, terminal.unicode) for data in pictures]
-    for first in range(0, len(tiles), columns):
-        row = tiles[first : first + columns]
-        for y in range(len(row[0])):
-            click.echo(" ".join("".join(run.text for run in tile[y]) for tile in row).rstrip())
-
-
-# --- doctor -----------------------------------------------------------------------------------------------------------
-
-
-@digitty.command()
-@device_options
-@color_option
-@click.pass_obj
-def doctor(shared_color: str | None, /, color: str | None, device: c.Device, precision: c.Precision) -> None:
-    """Print versions, folders, device, precision and terminal, and draw a test digit: ready to paste in a bug report."""
-    color = color or shared_color or "auto"
-    packages = ("torch", "torchvision", "textual", "rich-pixels", "pillow", "safetensors", "numpy")
-    facts: dict[str, object] = {
-        "digitty": engine_cli.VERSION_TEXT,
-        "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
-        "packages": " ".join(f"{name} {_version(name)}" for name in packages),
-        "runs": paths.runs_dir(),
-        "cache": paths.cache_dir(),
-        "settings": paths.config_dir(),
-        "log": paths.log_dir() / "digitty.log",
-        "terminal": _terminal_words(os.environ, color),
-    }
-    for name, value in facts.items():
-        click.echo(f"{name:<10} {value}")
-    done = _drawn(DrawRequest((7,), weights="shipped", fps=10), device, precision)
-    engine = done.recipe.engine
-    click.echo(f"{'engine':<10} {engine.device} {engine.precision} {engine.layout}, {os.cpu_count()} CPUs")
-    click.echo(f"{'test digit':<10} a seven by {done.recipe.weights}, {done.recipe.sample.steps} steps in {done.seconds:.2f} s")
-    draw_in_terminal(done.images, color)
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "missing"
-
-
-def _terminal_words(env: Mapping[str, str], color: str) -> str:
-    found = term.detect(env, color)
-    size = shutil.get_terminal_size()
-    words = [f"TERM={env.get('TERM', '')}", f"COLORTERM={env.get('COLORTERM', '')}", f"color {found.color}", "unicode" if found.unicode else "ascii"]
-    return " ".join([*words, f"{size.columns}x{size.lines}", *(["over SSH"] if found.remote else []), *(["in tmux"] if env.get("TMUX") else [])])
+for _command in (doctor, config, serve):
+    digitty.add_command(_command)
 
 
 def main() -> None:

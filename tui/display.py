@@ -6,8 +6,12 @@ import os
 import select
 import termios
 import threading
+import time
 from contextlib import suppress
 from typing import Any
+
+from engine.streams import STAND_IN
+from tui.link import QUESTION
 
 CHUNK = 4096
 """Bytes written at a time: no more follow once it is shut."""
@@ -36,11 +40,13 @@ RESET = b"".join(
 class Display:
     """A text file that stands in for `sys.__stderr__`. A terminal that is gone is no error: from then on nothing is drawn."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, unicode: bool = True) -> None:
         self._fd, self._out = fd, _reopened(fd)
+        self._charset = "utf-8" if unicode else "ascii"
         self._pending: list[str] = []
         self._sending = threading.Lock()
         self._entered = self._shut = False
+        self._asked = -PATIENCE
         self._settings: list[Any] | None = None
         with suppress(termios.error):
             self._settings = termios.tcgetattr(fd)
@@ -54,9 +60,11 @@ class Display:
         return len(text)
 
     def flush(self) -> None:
-        data = "".join(self._pending).encode("utf-8", "replace")
+        data = "".join(self._pending).encode(self._charset, STAND_IN)
         self._pending.clear()
         on, off = data.rfind(ENTERED), data.rfind(LEFT)
+        if QUESTION.encode() in data:
+            self._asked = time.monotonic()
         self._entered |= on >= 0
         with self._sending:
             self._send(data)
@@ -85,6 +93,8 @@ class Display:
         self._shut = True
         if self._entered:
             self._entered = not self._put(RESET)
+            if not self._entered:  # an answer under way would be typed into the shell
+                time.sleep(max(0.0, min(PATIENCE, self._asked + PATIENCE - time.monotonic())))
         with suppress(termios.error):
             if self._settings is not None:
                 termios.tcsetattr(self._fd, termios.TCSANOW, self._settings)
@@ -92,7 +102,7 @@ class Display:
 
     def say(self, text: str) -> None:
         """A line of its own, once Textual has left."""
-        self._put(f"digitty: {text}\n".encode("utf-8", "replace"))
+        self._put(f"digitty: {text}\n".encode(self._charset, STAND_IN))
 
     def _put(self, data: bytes) -> bool:
         """Writes unless the terminal is gone. What it has not taken for some time is dropped first."""

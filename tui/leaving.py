@@ -57,6 +57,7 @@ class Leaving:
     def __init__(self, display: Display, stdin: int = 0) -> None:
         self.work: Work = _Nothing()
         self._display, self._stdin = display, stdin
+        self._is_terminal = os.isatty(stdin)  # in a browser it is a pipe
         self._number = 0
         self._interrupts = 0
         self._before = {number: signal.getsignal(number) for number in SIGNALS}
@@ -67,10 +68,15 @@ class Leaving:
         self._wake, written = os.pipe()
         os.set_blocking(written, False)
         self._written, self._woken_before = written, signal.set_wakeup_fd(written, warn_on_full_buffer=False)
-        for number in self._handled:
-            signal.signal(number, self._note)
+        self.hear()
         self._thread.start()
         return self
+
+    def hear(self) -> None:
+        """Once more, after an event loop that took signals for itself: Textual's web driver does."""
+        signal.set_wakeup_fd(self._written, warn_on_full_buffer=False)
+        for number in self._handled:
+            signal.signal(number, self._note)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
         """The block came to its own end. Where the leaving is under way, that goes on, and this never returns."""
@@ -109,7 +115,7 @@ class Leaving:
                     self._leave(signal.SIGHUP)
                 else:
                     poll.unregister(fd)  # a terminal that can't be asked this way
-            if not os.isatty(self._stdin):
+            if self._is_terminal and not os.isatty(self._stdin):
                 self._leave(signal.SIGHUP)
 
     def _leave(self, number: int) -> NoReturn:

@@ -11,6 +11,8 @@ from engine import paths
 from engine.config import SampleConfig, from_dict, to_dict
 from engine.errors import DigittyError
 from engine.files import write_text
+from tui import themes
+from tui.config_file import Config
 
 HISTORY = 500
 """Prompts remembered."""
@@ -23,11 +25,16 @@ class Settings:
     sample: SampleConfig = field(default_factory=SampleConfig)
     """`sample.seed` is the seed of the next drawing."""
     weights: str = "shipped"
-    theme: str = "textual-dark"
+    theme: str = themes.DEFAULT
     count: int = 16
     """Samples on the Generate screen."""
     classes: str = "random"
     """What they show: `random`, or a prompt whose digits are repeated."""
+
+    def with_file(self, config: Config) -> Settings:
+        """What the person's config.toml sets comes before what is remembered."""
+        own = {name: config.values[name] for name in ("weights", "theme") if name in config.values}
+        return replace(self, sample=replace(self.sample, **config.sample), **own)
 
     def with_sample(self, **changes: object) -> Settings:
         """Raises SettingError where a value is out of its range."""

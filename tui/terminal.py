@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+from engine.streams import locale_has_unicode
 
 
 class ColorDepth(StrEnum):
@@ -32,13 +35,21 @@ class Terminal:
     """The other end of an SSH connection: bytes are dear."""
     braille: bool = True
     """The font has braille (the Linux console's has not)."""
+    light: bool = False
+    """Its own background is light. Matters only where the terminal's own colours are used: with 16 or none."""
+
+    @property
+    def greys(self) -> bool:
+        """There are enough of them that a small picture still reads."""
+        return self.unicode and self.color in (ColorDepth.TRUECOLOR, ColorDepth.COLORS_256)
 
 
 # OpenSSH forwards TERM but not COLORTERM, so the name alone has to do. Each of these draws 24 bits in every version still about.
 _TRUECOLOR_TERMS = ("alacritty", "contour", "foot", "ghostty", "iterm2", "mintty", "rio", "st", "wezterm", "xterm-ghostty", "xterm-kitty")
 # Plain names that stand for 256 colours in every version still about, whatever the terminfo entry says.
 _256_TERMS = ("gnome", "konsole", "putty", "screen", "tmux", "vte", "xterm")
-_COLORLESS_TERMS = ("", "dumb", "unknown", "vt52", "vt100", "vt102", "vt220", "vt320", "xterm-mono")
+_ASCII_TERMS = ("dumb", "unknown", "vt52", "vt100", "vt102", "vt220", "vt320")
+_COLORLESS_TERMS = ("", *_ASCII_TERMS, "xterm-mono")
 # Textual's own names, for TEXTUAL_COLOR_SYSTEM. It knows no colourless system: NO_COLOR is added for that.
 _TEXTUAL_NAMES = {
     ColorDepth.TRUECOLOR: "truecolor",
@@ -60,7 +71,22 @@ def detect(env: Mapping[str, str], choice: str = AUTO) -> Terminal:
         unicode=unicode,
         remote=any(env.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")),
         braille=unicode and term != "linux",
+        light=env.get("COLORFGBG", "").rpartition(";")[2] in ("7", "9", "10", "11", "12", "13", "14", "15"),
     )
+
+
+def unable(env: Mapping[str, str]) -> str:
+    """Why the terminal that `env` describes can't show a screen; empty where it can."""
+    term = env.get("TERM", "").strip().lower()
+    if term in ("dumb", "unknown"):
+        return f"TERM={term} can't show the screen"
+    return "" if term else "TERM is not set, so what the terminal can show is not known (most know TERM=xterm-256color)"
+
+
+def wants_color(env: Mapping[str, str]) -> bool:
+    """Whether colours are wished for where output is no terminal (force-color.org, bixense.com/clicolors)."""
+    wished = any(env.get(name, "0").lower() not in ("", "0", "false") for name in ("FORCE_COLOR", "CLICOLOR_FORCE"))
+    return wished and not env.get("NO_COLOR")
 
 
 def apply(terminal: Terminal, env: MutableMapping[str, str]) -> None:
@@ -87,6 +113,9 @@ def _color(env: Mapping[str, str], term: str) -> ColorDepth:
         return forced
     if term in _COLORLESS_TERMS:
         return ColorDepth.NONE
+    host = _color_of_tmux_client() if env.get("TMUX") else None
+    if host is not None and host is not ColorDepth.COLORS_256:
+        return host
     if env.get("STY") and not env.get("TMUX") and not term.startswith("tmux"):
         return ColorDepth.COLORS_256  # GNU screen before 5 garbles 24 bits, even where COLORTERM was inherited
     if env.get("COLORTERM", "").strip().lower() in ("truecolor", "24bit") or _truecolor_host(env):
@@ -108,11 +137,28 @@ def _color_of_name(term: str) -> ColorDepth:
     return ColorDepth.COLORS_16
 
 
+def _color_of_tmux_client() -> ColorDepth | None:
+    """What the terminal around tmux can show: inside, TERM is tmux's own, and COLORTERM that of whoever started it. None where it won't say.
+
+    tmux makes of 24 bits what its client has; of greys on a Linux console that is too little.
+    """
+    ask = ["tmux", "display-message", "-p", "#{client_termfeatures} #{client_termname}"]
+    try:
+        answer = subprocess.run(ask, capture_output=True, text=True, timeout=0.3, stdin=subprocess.DEVNULL).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    features, _, name = answer.strip().lower().rpartition(" ")
+    if not name:
+        return None
+    if "rgb" in features.split(","):
+        return ColorDepth.TRUECOLOR
+    if "256" in features.split(",") or name.endswith("-256color"):
+        return ColorDepth.COLORS_256
+    if name in _COLORLESS_TERMS:
+        return ColorDepth.NONE
+    return ColorDepth.COLORS_256 if _color_of_name(name) is ColorDepth.TRUECOLOR else ColorDepth.COLORS_16
+
+
 def _unicode(env: Mapping[str, str], term: str) -> bool:
-    """False only where something says so: a locale that names another charset. An unset one is common in containers and says nothing."""
-    if term in _COLORLESS_TERMS and term:
-        return False
-    locale = next((value for name in ("LC_ALL", "LC_CTYPE", "LANG") if (value := env.get(name))), "C")
-    if locale in ("C", "POSIX"):
-        return True  # Python writes UTF-8 here too (PEP 538)
-    return "utf-8" in locale.lower().replace("utf8", "utf-8")
+    """Half blocks and shades: not on a terminal from before, nor where the locale says so."""
+    return term not in _ASCII_TERMS and locale_has_unicode(env)

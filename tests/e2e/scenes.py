@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -40,7 +41,7 @@ Here = Callable[[], None]
 
 
 def command(arguments: list[str], slow: str = "", marker: str = "", seconds: float = 0.0) -> None:
-    """`digitty ARGUMENTS` with the tiny network for the preset quick; `slow` waits once so long, and touches the marker as it begins."""
+    """`digitty ARGUMENTS` with the tiny network for every preset; `slow` waits once so long, and touches the marker as it begins."""
     quick()
 
     def here() -> None:
@@ -68,7 +69,7 @@ def quick() -> None:
         (session, "WAIT", 0.01),
     ):
         setattr(owner, name, fake)
-    cast(dict[str, c.TrainConfig], c.PRESETS)["quick"] = TINY
+    cast(dict[str, c.TrainConfig], c.PRESETS).update(quick=TINY, seed=TINY)
 
 
 # --- what may be slow -------------------------------------------------------------------------------------------------
@@ -141,11 +142,23 @@ def _drawing(here: Here) -> None:
     drawing.denoising = evaluate.denoising = slow  # type: ignore[assignment, attr-defined]
 
 
+def _writing(here: Here) -> None:
+    """A file that was asked for, when all of it is written and none of it is in its place."""
+    sync = os.fsync
+
+    def slow(handle: int) -> None:
+        here()
+        sync(handle)
+
+    os.fsync = slow
+
+
 SLOW: dict[str, Callable[[Here], None]] = {
     "starting": _start,
     "step": _step,
     "save": _save,
     "drawing": _drawing,
+    "writing": _writing,
     "hanging save": _hanging_save,
     "hanging last save": _hanging_save_after_a_step,
 }

@@ -35,7 +35,11 @@ KEYS = {
     "f3": "\x1bOR",
     "f4": "\x1bOS",
     "f5": "\x1b[15~",
+    "pageup": "\x1b[5~",
+    "pagedown": "\x1b[6~",
 }
+SPOILT = "¿"
+"""What a cell shows that nobody has drawn since the window was dragged."""
 PATIENCE = 90.0
 """Seconds: importing torch takes several on a busy machine."""
 
@@ -60,10 +64,13 @@ class Terminal:
 
     def __init__(self, arguments: list[str], env: Mapping[str, str], cwd: Path, columns: int = 80, lines: int = 24, patch: str | None = None) -> None:
         self._screen = pyte.Screen(columns, lines)
+        self._screen.write_process_input = lambda answer: os.write(self._master, answer.encode())  # type: ignore[method-assign]
         self._stream = pyte.ByteStream(self._screen)
         self._lock = threading.Lock()
         self.sent = b""
         """All that was sent to the terminal."""
+        self.watched = True
+        """Whether what is sent is also shown, which takes time."""
         self._master, self._slave = pty.openpty()
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.settings_before = termios.tcgetattr(self._slave)
@@ -119,7 +126,10 @@ class Terminal:
                 data = os.read(self._master, 65536)
                 with self._lock:
                     self.sent += data
-                    self._stream.feed(data)
+                    if self.watched:
+                        self._stream.feed(data)
+                    else:
+                        os.write(self._master, b"\x1b[1;1R" * data.count(b"\x1b[6n"))  # where is the cursor? Every terminal answers
 
     # --- the person ---------------------------------------------------------------------------------------------------
 
@@ -157,7 +167,49 @@ class Terminal:
         time.sleep(0.1)  # for the last bytes
         return code
 
+    def resize(self, columns: int, lines: int) -> None:
+        """As a window that is dragged: the program gets a SIGWINCH. What was shown is spoilt, as by a terminal that reflows it."""
+        with self._lock:
+            if self.watched and (columns, lines) != (self._screen.columns, self._screen.lines):
+                self._screen.resize(lines, columns)
+                self._spoil()
+            fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def _spoil(self) -> None:
+        for y in range(self._screen.lines):
+            for x in range(self._screen.columns):
+                self._screen.buffer[y][x] = self._screen.default_char._replace(data=SPOILT, reverse=True)
+
+    def repainted(self) -> list[list[tuple[object, ...]]]:
+        """All that is shown after ctrl+l on a screen that was scribbled over."""
+        with self._lock:
+            self._spoil()
+        self.type("\x0c")
+        return self.rested()
+
+    def rested(self, seconds: float = 1.0) -> list[list[tuple[object, ...]]]:
+        """All that is shown, once it has not changed for so long."""
+        before: object = None
+        while before != (before := self.cells()):
+            time.sleep(seconds)
+        return self.cells()
+
     # --- what a terminal knows ----------------------------------------------------------------------------------------
+
+    def seen(self, top: int, left: int, size: int = 28, light: bool = False) -> bytes:
+        """What a person sees of the picture whose first cell is there, ink bright: its size x size pixels, on a terminal of dark or light ground."""
+        with self._lock:
+            cells = [[self._screen.buffer[top + y][left + x] for x in range(size)] for y in range(size // 2)]
+        halves = [[_halves(cell, light) for cell in row] for row in cells]
+        pixels = b"".join(bytes(pair[half] for pair in row) for row in halves for half in (0, 1))
+        ground, most = pixels[0], max(1, *(abs(grey - pixels[0]) for grey in pixels))  # eyes take the ground for nothing and the ink for full
+        return bytes(abs(grey - ground) * 255 // most for grey in pixels)
+
+    def cells(self) -> list[list[tuple[object, ...]]]:
+        """All that is shown: characters with their colours and attributes. The ink of a blank is not."""
+        with self._lock:
+            cells = [[self._screen.buffer[y][x] for x in range(self._screen.columns)] for y in range(self._screen.lines)]
+        return [[tuple(c if c.data != " " or c.reverse else c._replace(fg="", bold=False, italics=False)) for c in row] for row in cells]
 
     def greys(self, top: int, left: int, size: int = 28) -> bytes:
         """The picture of half blocks whose first cell is there: its pixels, read back from the cells' colours."""
@@ -182,3 +234,37 @@ def _take_terminal() -> None:
 
 def _grey(color: str) -> int:
     return int(color[:2], 16) if len(color) == 6 and color[:2] == color[2:4] == color[4:] else 0
+
+
+INK = {"▀": (1.0, 0.0), "▄": (0.0, 1.0)} | {char: (i / 4, i / 4) for i, char in enumerate(" ░▒▓█")}
+INK |= {char: (i / 9, i / 9) for i, char in enumerate(" .:-=+*#%@")}
+"""How much of its upper and of its lower half a character covers."""
+NAMED = {"black": 0, "white": 229, "brightblack": 102, "brightwhite": 255}
+
+
+def _halves(cell: Any, light: bool) -> tuple[int, int]:
+    """The greys of a cell's halves."""
+    ink, paper = (20, 250) if light else (229, 12)
+    fg = ink if cell.fg == "default" else NAMED[cell.fg] if cell.fg in NAMED else int(cell.fg[2:4], 16)
+    bg = paper if cell.bg == "default" else NAMED[cell.bg] if cell.bg in NAMED else int(cell.bg[2:4], 16)
+    if cell.reverse:
+        fg, bg = bg, fg
+    above, below = INK[cell.data]
+    return round(bg + (fg - bg) * above), round(bg + (fg - bg) * below)
+
+
+# --- the command with something else behind it ----------------------------------------------------------------------------
+
+
+def faked(jobs: str = "", more: str = "") -> str:
+    """A patch: fake jobs with these arguments."""
+    fakes = str(Path(__file__).parents[1] / "tui")
+    return "\n".join(
+        [
+            f"import sys; sys.path.insert(0, {fakes!r})",
+            "import tui.cli",
+            "from fakes import FakeJobs",
+            f"tui.cli.Jobs = lambda *_: FakeJobs({jobs})",
+            more,
+        ]
+    )

@@ -106,6 +106,14 @@ def test_no_room_for_digittys_own_folders(command: Command, unmeasured: None, mo
     assert "set DIGITTY_HOME to a folder you can write to" in told
 
 
+def test_that_is_noticed_before_torch_is_loaded(tmp_path: Path) -> None:
+    code = "import sys\nfrom engine.cli import commands, run\ncode = run(commands, ['train'])\nassert 'torch' not in sys.modules\nsys.exit(code)"
+    env = environment(Path("/proc/nowhere"))
+    ran = subprocess.run([sys.executable, "-c", code], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stdout) == (3, "")
+    assert "set DIGITTY_HOME to a folder you can write to" in ran.stderr
+
+
 def test_weights_of_something_else(command: Command, tmp_path: Path) -> None:
     for name, content in (("text.safetensors", b"not weights at all"), ("empty.pth", b""), ("missing.safetensors", None)):
         path = tmp_path / name

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from terminal import Terminal, environment
+from terminal import Terminal, environment, faked
 
 from engine import control, runs
 
@@ -152,20 +152,6 @@ from tui.training import Training
 fakes.save = lambda writer, step: time.sleep(3600)
 tui.leaving.DEADLINE, Training.patience = 0.5, lambda training: 0.0
 """
-
-
-def faked(jobs: str = "", more: str = "") -> str:
-    """The command with fake jobs."""
-    fakes = str(Path(__file__).parents[1] / "tui")
-    return "\n".join(
-        [
-            f"import sys; sys.path.insert(0, {fakes!r})",
-            "import tui.cli",
-            "from fakes import FakeJobs",
-            f"tui.cli.Jobs = lambda *_: FakeJobs({jobs})",
-            more,
-        ]
-    )
 
 
 def begin(terminal: Terminal, phase: str) -> None:

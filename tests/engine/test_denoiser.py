@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from engine.denoiser import clipped, conditional, from_eps, guided
+from engine.denoiser import between, clipped, conditional, from_answer, guided
 from engine.schedule import NoiseSchedule
 from engine.unet import NO_LABEL
 
@@ -60,10 +60,23 @@ def test_the_network_is_called_in_its_own_precision_and_layout() -> None:
     assert out.dtype == torch.float32
 
 
+def test_guidance_within_an_interval_costs_and_changes_nothing_outside() -> None:
+    network = Network()
+    inside = guided(network, LABELS, 3.0, torch.float32, FLAT)
+    outside = conditional(network, LABELS, torch.float32, FLAT)
+    answer = between(inside, outside, SCHEDULE, 0.5, 5.0)
+    sigma = [math.sqrt(1 / float(SCHEDULE.snr[t])) for t in range(1000)]
+    for t in (0, 100, next(t for t in range(1000) if sigma[t] >= 0.5), 400, next(t for t in range(1000) if sigma[t] >= 5.0), 999):
+        network.calls.clear()
+        got = answer(x_t(), t)
+        assert len(network.calls[0][0]) == (6 if 0.5 <= sigma[t] < 5.0 else 3)
+        assert torch.equal(got, (inside if 0.5 <= sigma[t] < 5.0 else outside)(x_t(), t))
+
+
 @pytest.mark.parametrize("t", [0, 1, 500, 999])
 @pytest.mark.parametrize("clip", [False, True])
 def test_x0_and_eps_agree_with_x_t(t: int, clip: bool) -> None:
-    denoise = from_eps(guided(Network(), LABELS, 2.0, torch.float32, FLAT), SCHEDULE)
+    denoise = from_answer(guided(Network(), LABELS, 2.0, torch.float32, FLAT), SCHEDULE)
     x0, eps = (clipped(denoise, SCHEDULE) if clip else denoise)(x_t(), t)
     a = SCHEDULE.alpha_bar_at(t)
     assert_close(math.sqrt(a) * x0 + math.sqrt(1 - a) * eps, x_t(), rtol=1e-4, atol=1e-5)
@@ -71,7 +84,7 @@ def test_x0_and_eps_agree_with_x_t(t: int, clip: bool) -> None:
 
 
 def test_clipping_changes_only_what_is_outside() -> None:
-    free, held = from_eps(lambda x, t: 0.9 * x, SCHEDULE), clipped(from_eps(lambda x, t: 0.9 * x, SCHEDULE), SCHEDULE)
+    free, held = from_answer(lambda x, t: 0.9 * x, SCHEDULE), clipped(from_answer(lambda x, t: 0.9 * x, SCHEDULE), SCHEDULE)
     x0, eps = free(x_t(), 300)
     x0_held, eps_held = held(x_t(), 300)
     inside = x0.abs() <= 1
@@ -85,6 +98,6 @@ def test_true_noise_gives_the_image_back() -> None:
     rng = torch.Generator().manual_seed(1)
     x0, eps = torch.rand(3, 1, 28, 28, generator=rng) * 2 - 1, torch.randn(3, 1, 28, 28, generator=rng)
     noisy = SCHEDULE.q_sample(x0, torch.full((3,), 600), eps)
-    guess, same = from_eps(lambda x, t: eps, SCHEDULE)(noisy, 600)
+    guess, same = from_answer(lambda x, t: eps, SCHEDULE)(noisy, 600)
     assert_close(guess, x0, rtol=0, atol=1e-5)
     assert same is eps

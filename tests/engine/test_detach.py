@@ -21,7 +21,7 @@ import pytest
 from engine import cli, device, runs
 from engine.checkpoint import load_state
 from engine.config import PRESETS, ModelConfig, ScheduleConfig, TrainConfig
-from engine.detach import arguments, detached
+from engine.detach import Detached, arguments, detached
 from engine.errors import DeviceError, DigittyError, InputError, StorageError
 from engine.events import Engine, Preparing
 from engine.jobs import TrainRequest
@@ -81,7 +81,7 @@ def test_who_can_not_be_asked_stops_where_the_disk_is_full() -> None:
 def test_every_field_is_an_option_or_comes_with_the_preset() -> None:
     """One that can be asked for somewhere, but not here, would be lost on the way."""
     options = {parameter.name for parameter in cli.train.params}
-    fixed = {"model", "warmup", "label_dropout", "ema", "clip", "preview_every", "save_minutes"}
+    fixed = {"model", "warmup", "label_dropout", "ema", "clip", "preview_every", "save_minutes", "optimizer", "timesteps", "weighting"}
     assert {field.name for field in fields(TrainConfig)} - options == fixed
     assert set(OPTIONS) | {"preset"} == {field.name for field in fields(TrainConfig)} - fixed
 
@@ -145,6 +145,44 @@ def test_it_has_a_session_of_its_own_and_none_of_the_starters_ends(instead: Call
         assert (tmp_path / "stdin").read_text().strip() == os.devnull
     finally:
         os.killpg(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("first", [Preparing("waiting"), "mine"])
+def test_who_starts_it_and_lives_on_buries_it(instead: Callable[[str], None], first: Preparing | str) -> None:
+    """Whether it was waited for until it trained, or not."""
+    instead(f"{said('Preparing', what='waiting')}\n{said('TrainStarted', run='mine')}\nexec sleep 600")
+    process = Detached(TrainRequest())
+    told = iter(process)
+    assert first in told
+    told.close()  # type: ignore[attr-defined]
+    pid = process._process.pid
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: buried(pid))
+
+
+def buried(pid: int) -> bool:
+    """Whether a process has ended, and nothing of it is left."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_ctrl_c_while_one_waits_for_it_takes_it_back(
+    instead: Callable[[str], None], command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, begun: bool
+) -> None:
+    pids = tmp_path / "pids"
+    leaves, until_then = ("trap 'exit 143' TERM", "while :; do sleep 0.05; done") if begun else ("", "exec sleep 600")
+    instead(f"{leaves}\necho $$ >> {pids}\n{said('Preparing', what='loading torch')}\nsleep 0.5\nkill -INT $PPID\n{until_then}")
+    run = runs.create("mine", TrainConfig(), Engine("cpu", "fp32", "contiguous", 1))
+    monkeypatch.setattr(Run, "owner", lambda run: {"pid": int(pids.read_text())})
+    code, out, err = command("train", "--detach")
+    assert (code, out) == (130, "")
+    told = f"run {run.name} is stopped, saved; go on with: digitty train --resume {run.name}" if begun else "stopped before it began; nothing trains"
+    assert told in err.splitlines()
+    assert buried(int(pids.read_text()))
 
 
 # --- the real thing ---------------------------------------------------------------------------------------------------

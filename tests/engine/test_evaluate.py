@@ -16,11 +16,11 @@ from scipy.stats import binomtest
 from sklearn.neighbors import NearestNeighbors
 
 from engine import checkpoint, data, evaluate
-from engine.classifier import load_classifier
+from engine.classifier import SECOND, WEIGHTS, load_classifier
 from engine.cli import evaluation_text
 from engine.config import ModelConfig, SampleConfig, ScheduleConfig
 from engine.errors import CheckpointError, SettingError
-from engine.evaluate import frechet, memorisation, neighbourhoods, wilson
+from engine.evaluate import best_and_worst, frechet, memorisation, neighbourhoods, wilson
 from engine.events import EvaluateDone, EvaluateProgress, Event, Tick
 from engine.jobs import EvaluateRequest, Jobs
 from engine.unet import UNet
@@ -183,7 +183,11 @@ def test_the_job_reports_what_it_did(jobs: Jobs, weights: str) -> None:
     low, high = report["accuracy_interval"]
     assert low <= report["accuracy"] <= high
     assert len(report["class_accuracy"]) == 10
-    assert sum(report["class_accuracy"]) / 10 == pytest.approx(report["accuracy"])
+    asked = torch.bincount(data.load(False)[1][data.order(0, 0, 10_000)[:20]], minlength=10).tolist()  # the test set's first in a fixed order
+    assert [share is None for share in report["class_accuracy"]] == [n == 0 for n in asked]
+    right = sum(n * (share or 0) for n, share in zip(asked, report["class_accuracy"], strict=True))
+    assert right / 20 == pytest.approx(report["accuracy"])
+    assert 0 <= report["second"]["accuracy"] <= 1
     assert str(report["weights"]).startswith("tiny.safetensors")
     drawing = [e for e in told if isinstance(e, EvaluateProgress) and e.what == "drawing"]
     assert drawing
@@ -207,13 +211,34 @@ def test_enough_digits_are_compared(jobs: Jobs, weights: str, monkeypatch: pytes
 def test_test_images_themselves_score_the_floor(mnist: Path) -> None:
     """Drawings as good as real ones: other test images, judged by the shipped classifier."""
     (test, labels), (train, _) = data.load(False), data.load(True, limit=1000)
-    chosen = torch.stack([torch.nonzero(labels == i % 10)[i // 10 + 500, 0] for i in range(400)])
-    report = finish(evaluate._judged(load_classifier(), test[chosen], test[:400], train))
-    assert report["accuracy"] > 0.985
+    judges = load_classifier(), load_classifier(path=SECOND)
+    report, gallery = finish(evaluate._judged(judges, test[1000:1400], labels[1000:1400], test[:400], train))
+    assert report["accuracy"] > 0.97
+    assert report["second"]["accuracy"] > 0.97
+    assert report["second"]["frechet_ratio"] < 3
+    assert len(gallery) == 100
     assert report["frechet_ratio"] < 3
     assert report["recall"] > 0.8
     assert report["coverage"] > 0.8
     assert 0.9 < report["memorisation"] < 1.3
+
+
+def test_the_gallery_has_the_surest_first_and_the_least_sure_last() -> None:
+    wanted = torch.arange(60) % 2 * 3  # zeros and threes
+    drawn = torch.arange(60, dtype=torch.uint8)[:, None, None].expand(60, 28, 28).contiguous()
+    logits = torch.zeros(60, 10)
+    logits[torch.arange(60), wanted] = torch.arange(60.0) / 10  # the later, the surer
+    gallery = best_and_worst(drawn, logits, wanted)
+    assert [gallery[i][0] for i in range(len(gallery))] == [58, 56, 54, 52, 50, 8, 6, 4, 2, 0, 59, 57, 55, 53, 51, 9, 7, 5, 3, 1]
+    assert len(best_and_worst(drawn[:9], logits[:9], wanted[:9])) == 0
+
+
+def test_the_two_judges_differ_and_both_read_mnist(mnist: Path) -> None:
+    images, labels = data.load(False)
+    first, second = (load_classifier(path=path).features_and_logits(images[:2000])[1].argmax(1) for path in (WEIGHTS, SECOND))
+    assert float((first == labels[:2000]).double().mean()) > 0.985
+    assert float((second == labels[:2000]).double().mean()) > 0.985
+    assert not torch.equal(first, second)
 
 
 def test_the_same_request_gives_the_same_report(jobs: Jobs, weights: str) -> None:

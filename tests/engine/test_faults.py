@@ -43,6 +43,50 @@ def test_fifty_deaths_at_any_moment_change_nothing(tmp_path: Path, one_thread: N
     assert len(hit) >= 4, f"they all died alike: {hit}"
 
 
+def test_a_victim_that_hangs_is_told_and_killed(tmp_path: Path) -> None:
+    with Nursery(tmp_path) as nursery:
+        pid = nursery.fork("time:sleep", 3600)
+        with pytest.raises(AssertionError, match=f"process {pid} hung"):
+            nursery.reap(pid, seconds=0.2)
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+        assert nursery.reap(nursery.fork("os:_exit", 3)).code == 3
+
+
+# --- a power cut ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("every", [0.0, 1000.0], ids=["each step", "each epoch"])
+def test_no_state_is_newer_than_the_metrics_on_disk(
+    jobs: Jobs, every_step: None, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch, every: float
+) -> None:
+    """What was not synced when the power goes is lost: by then every step of a state has its line."""
+    lasting: dict[int, int] = {}
+    named: list[int] = []
+    sync, rename = os.fsync, Path.replace
+
+    def synced(handle: int) -> None:
+        sync(handle)
+        lasting[os.fstat(handle).st_ino] = os.fstat(handle).st_size
+
+    def renamed(path: Path, target: Path) -> Path:
+        if target.name.startswith("state-"):
+            metrics_path = target.parents[1] / "metrics.jsonl"
+            lines = metrics_path.read_bytes()[: lasting.get(metrics_path.stat().st_ino, 0)].splitlines()
+            steps = [record["step"] for record in map(metrics.parse, lines) if record and "loss" in record]
+            named.append(int(target.stem.removeprefix("state-")))
+            assert steps == list(range(1, named[-1] + 1))
+            assert path.stat().st_ino in lasting
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", renamed)
+    list(jobs.train(TrainRequest(replace(tiny, save_minutes=every), run="r")))
+    assert named == (list(range(1, 9)) if every == 0 else [4, 8])
+    run = runs.find("r")
+    assert lasting[run.metrics_path.stat().st_ino] == run.metrics_path.stat().st_size, "its end is lasting too"
+
+
 # --- damage -----------------------------------------------------------------------------------------------------------
 
 TRUNCATIONS, FLIPS = 20, 100

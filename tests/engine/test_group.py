@@ -23,7 +23,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.testing import assert_close
 
-from engine.config import TrainConfig
+from engine.config import ModelConfig, ScheduleConfig, TrainConfig
 from engine.device import Numerics
 from engine.errors import DivergedError, GroupError, RunError, SettingError
 from engine.events import Event, Preparing
@@ -130,6 +130,16 @@ def test_ranks_train_as_one_process_does(short: TrainConfig, size: int) -> None:
     expected = tensors(alone["state"])
     for name, tensor in tensors(told[0]["state"]).items():
         assert_close(tensor, expected[name], rtol=1e-3, atol=2e-5)
+
+
+def test_ranks_share_what_the_seed_has_not(tiny: TrainConfig) -> None:
+    """Patches, attention, v-prediction and Muon: each rank makes the same orthogonal update of the gradient they share."""
+    model = ModelConfig(channels=(12, 12), time_dim=16, emb_dim=16, groups=4, attention=True, prediction="v")
+    config = replace(tiny, model=model, schedule=ScheduleConfig("cosine"), optimizer="muon", timesteps="lognormal")
+    alone = walk(Group(), config, 8)
+    told = ranks(2, walk, config, 8)
+    assert told[0]["losses"] == told[1]["losses"] == pytest.approx(alone["losses"], abs=1e-4)
+    assert told[0]["state"] == told[1]["state"]
 
 
 def test_a_state_goes_on_with_another_number_of_ranks(short: TrainConfig) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import resource
 import time
@@ -20,11 +21,12 @@ from engine import checkpoint, cli, runs, session
 from engine.checkpoint import load_state
 from engine.config import TrainConfig
 from engine.control import Control, ask
-from engine.errors import StorageError
+from engine.errors import DivergedError, StorageError
 from engine.events import CannotSave, Event, Saved, Tick, TrainDone, TrainStep
 from engine.jobs import Jobs, TrainRequest
 from engine.metrics import Follower
 from engine.runs import Run
+from engine.trainer import Trainer
 
 
 @contextmanager
@@ -142,6 +144,25 @@ def test_full_and_going_on(jobs: Jobs, exactly: Exact, config: TrainConfig, what
     assert isinstance(told[-1], TrainDone)
     assert [line["step"] for line in lines(run) if line.get("event") == "unsaved"] == [step]
     assert exactly(run)
+
+
+@pytest.mark.parametrize("when_full", ["stop", "go-on"])
+def test_a_loss_that_is_not_finite_is_told_where_the_disk_is_full_too(
+    jobs: Jobs, config: TrainConfig, at_hand: None, every_step: None, monkeypatch: pytest.MonkeyPatch, when_full: Any
+) -> None:
+    batch = Trainer._batch
+
+    def poisoned(self: Trainer) -> Any:
+        x_t, *rest = batch(self)
+        return (x_t * math.nan if self.step == 5 else x_t), *rest
+
+    monkeypatch.setattr(Trainer, "_batch", poisoned)
+    events = jobs.train(TrainRequest(config, run="r", when_full=when_full))
+    pulled(events, TrainStep, 5)
+    run = runs.find("r")
+    with no_file_beyond(run.metrics_path.stat().st_size), pytest.raises(DivergedError, match="step 6"):
+        list(events)
+    assert (run.states()[-1][0], run.running()) == (4, False)
 
 
 def test_full_to_the_end_is_an_error(jobs: Jobs, exactly: Exact, config: TrainConfig) -> None:

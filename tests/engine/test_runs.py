@@ -332,11 +332,18 @@ def test_what_a_killed_writer_left_half_done_is_removed_by_the_next(run: Run) ->
         (run.path / part).touch()
     wish = run.path / ".control.json.abc.part"
     wish.touch()  # somebody may be about to ask for something
-    for step in (4, 8, 12):
-        (run.path / "checkpoints" / f"state-{step:07d}.pt").touch()
     with runs.writing(run):
         assert list(run.path.rglob("*.part")) == [wish]
-        assert [step for step, _ in run.states()] == [8, 12]
+
+
+def test_a_damaged_state_goes_when_training_has_come_as_far_again(run: Run) -> None:
+    damaged = run.path / "checkpoints" / "state-0000008.pt.damaged"
+    damaged.touch()
+    with runs.writing(run) as writer:
+        for step, kept in ((4, True), (7, True), (8, False)):
+            writer.state_path(step).touch()
+            writer.prune()
+            assert damaged.exists() == kept
 
 
 # --- deleting and renaming --------------------------------------------------------------------------------------------
@@ -353,11 +360,27 @@ def test_a_deleted_run_is_gone_and_its_name_free(run: Run) -> None:
 
 
 def test_a_run_that_can_not_be_removed_whole_is_out_of_sight(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A killed `delete`, or a folder that refuses."""
-    monkeypatch.setattr(runs.shutil, "rmtree", lambda *_, **__: None)
-    runs.delete(run)
-    assert runs.all_runs() == []
-    assert not runs.taken("one")
+    """A killed `delete`, or a folder that refuses; what is left of it goes with the next run that is made or deleted."""
+    with monkeypatch.context() as patch:
+        patch.setattr(runs.shutil, "rmtree", lambda *_, **__: None)
+        runs.delete(run)
+        assert runs.all_runs() == []
+        assert not runs.taken("one")
+    assert len(os.listdir(paths.runs_dir())) == 1
+    two = runs.create("two", TrainConfig(), ENGINE)
+    assert os.listdir(paths.runs_dir()) == ["two"]
+    (paths.runs_dir() / ".three.deleted-1-2").mkdir()
+    runs.delete(two)
+    assert os.listdir(paths.runs_dir()) == []
+
+
+def test_whether_it_could_be_written_is_found_out_without_a_trace(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for asked in (None, run):
+        runs.check_writable(asked)
+    assert list(paths.runs_dir().glob(".*")) == list(run.path.glob(".*")) == []
+    for place in ("/proc/nowhere", "/proc/self"):
+        with pytest.raises(StorageError, match="set DIGITTY_HOME to a folder you can write to"):
+            runs.check_writable(Run(Path(place)))
 
 
 def test_a_renamed_run_is_the_same_run(run: Run) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from engine.config import SampleConfig, Sampler, Spacing
-from engine.denoiser import Denoise, clipped, from_eps
+from engine.denoiser import Denoise, clipped, from_answer
 from engine.samplers import Step, ddim, ddpm, dpmpp_2m, walk
 from engine.schedule import NoiseSchedule
 
@@ -62,7 +62,7 @@ def test_ddpm_is_that_of_diffusers(ours: str, theirs: str, n: int) -> None:
     scheduler = DDPMScheduler(**SEEDS_BETAS, clip_sample=False, variance_type=theirs)
     scheduler.set_timesteps(n)
     x = start()
-    walked = ddpm(from_eps(fake_eps, SCHEDULE), x, SCHEDULE, SCHEDULE.timesteps(n, "leading"), noise_like(x, 1), ours)
+    walked = ddpm(from_answer(fake_eps, SCHEDULE), x, SCHEDULE, SCHEDULE.timesteps(n, "leading"), noise_like(x, 1), ours)
     hold(walked, scheduler, x, generator=torch.Generator().manual_seed(1))
 
 
@@ -75,7 +75,7 @@ def test_ddim_is_that_of_diffusers(n: int, eta: float) -> None:
     scheduler.set_timesteps(n)
     x = start()
     noise = noise_like(x, 2) if eta else no_noise
-    walked = ddim(from_eps(fake_eps, SCHEDULE), x, SCHEDULE, SCHEDULE.timesteps(n, "leading"), noise, eta)
+    walked = ddim(from_answer(fake_eps, SCHEDULE), x, SCHEDULE, SCHEDULE.timesteps(n, "leading"), noise, eta)
     hold(walked, scheduler, x, eta=eta, generator=torch.Generator().manual_seed(2))
 
 
@@ -91,7 +91,7 @@ def test_dpmpp_is_that_of_diffusers(n: int, spacing: Spacing) -> None:
     timesteps = SCHEDULE.timesteps(n, spacing)
     scheduler.set_timesteps(timesteps=timesteps)
     x = start()
-    hold(dpmpp_2m(from_eps(fake_eps, SCHEDULE), x, SCHEDULE, timesteps, no_noise), scheduler, x)
+    hold(dpmpp_2m(from_answer(fake_eps, SCHEDULE), x, SCHEDULE, timesteps, no_noise), scheduler, x)
 
 
 # --- the sums that diffusers' own tests expect ------------------------------------------------------------------------
@@ -108,13 +108,13 @@ def golden_eps(x: Tensor, t: int) -> Tensor:
 
 def test_golden_ddpm() -> None:
     x = golden_start()
-    denoise = clipped(from_eps(golden_eps, SCHEDULE), SCHEDULE)
+    denoise = clipped(from_answer(golden_eps, SCHEDULE), SCHEDULE)
     *_, last = ddpm(denoise, x, SCHEDULE, SCHEDULE.timesteps(1000, "leading"), noise_like(x, 0), "posterior")
     assert float(last.x.abs().sum()) == pytest.approx(258.9606, abs=1e-2)
 
 
 def test_golden_ddim() -> None:
-    denoise = clipped(from_eps(golden_eps, SCHEDULE), SCHEDULE)
+    denoise = clipped(from_answer(golden_eps, SCHEDULE), SCHEDULE)
     *_, last = ddim(denoise, golden_start(), SCHEDULE, SCHEDULE.timesteps(10, "leading"), no_noise)
     assert float(last.x.abs().sum()) == pytest.approx(172.0067, abs=1e-2)
 
@@ -122,7 +122,7 @@ def test_golden_ddim() -> None:
 def test_golden_dpmpp() -> None:
     """diffusers' test stops at t = 0 rather than at the clean image, and walks `linspace`."""
     timesteps = [999, 899, 799, 699, 599, 500, 400, 300, 200, 100, 0]
-    *_, at_zero, _ = dpmpp_2m(from_eps(golden_eps, SCHEDULE), golden_start(), SCHEDULE, timesteps, no_noise)
+    *_, at_zero, _ = dpmpp_2m(from_answer(golden_eps, SCHEDULE), golden_start(), SCHEDULE, timesteps, no_noise)
     assert float(at_zero.x.abs().mean()) == pytest.approx(0.3301, abs=1e-3)
 
 

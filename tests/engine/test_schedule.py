@@ -129,6 +129,12 @@ def test_short_schedules_have_timesteps_too(T: int, data: st.DataObject, spacing
     assert set(timesteps) <= set(range(T))
 
 
+def test_auto_spacing_is_what_suits_the_schedule() -> None:
+    cosine = NoiseSchedule(ScheduleConfig("cosine"))
+    assert LINEAR.timesteps(10, "auto") == LINEAR.timesteps(10, "quadratic") != LINEAR.timesteps(10, "linear")
+    assert cosine.timesteps(10, "auto") == cosine.timesteps(10, "linear") != cosine.timesteps(10, "quadratic")
+
+
 def test_spacings_are_even_in_what_they_say() -> None:
     roots = [math.sqrt(t) for t in LINEAR.timesteps(10, "quadratic")]
     assert [a - b for a, b in pairwise(roots)] == pytest.approx([math.sqrt(999) / 9] * 9, abs=0.15)

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from engine import data
-from engine.config import PRESETS, TrainConfig
+from engine.config import PRESETS, ModelConfig, ScheduleConfig, TrainConfig
 from engine.device import Numerics
 from engine.errors import DivergedError
 from engine.schedule import NoiseSchedule
@@ -26,6 +26,14 @@ CPU = torch.device("cpu")
 FP32 = Numerics("fp32", channels_last=False)
 BF16 = Numerics("bf16", channels_last=True)
 Make = Callable[..., Trainer]
+BEYOND = {
+    "model": ModelConfig(channels=(12, 12), time_dim=16, emb_dim=16, groups=4, attention=True, prediction="v"),
+    "schedule": ScheduleConfig("cosine"),
+    "optimizer": "muon",
+    "timesteps": "lognormal",
+    "weighting": "min-snr",
+}
+"""What the seed has not, all at once."""
 
 
 @pytest.fixture
@@ -140,12 +148,14 @@ def test_labels_are_dropped_as_often_as_asked(make: Make, dropout: float, expect
     assert float(torch.cat(dropped).mean()) == pytest.approx(expected, abs=0.02)
 
 
-def test_a_batch_is_q_sample_of_its_images(make: Make) -> None:
+def test_a_batch_is_its_images_with_their_labels(make: Make) -> None:
     trainer = make(label_dropout=0.0)
-    x_t, t, label, eps = trainer._batch()
+    x0, t, label, eps = trainer._batch()
     chosen = data.order(0, 0, 60)[:16]
     assert torch.equal(label, chosen % 10)
-    assert_close(x_t, NoiseSchedule().q_sample(data.to_x0(trainer.images[chosen]), t, eps))
+    assert torch.equal(x0, data.to_x0(trainer.images[chosen]))
+    assert eps.shape == x0.shape
+    assert t.shape == (16,)
 
 
 def test_more_than_unread_losses_may_not_wait(make: Make) -> None:
@@ -218,8 +228,9 @@ def test_every_image_comes_once_an_epoch(make: Make) -> None:
 
 
 @pytest.mark.parametrize("how", [FP32, BF16], ids=["fp32", "bf16"])
+@pytest.mark.parametrize("changes", [{}, BEYOND], ids=["seed", "beyond"])
 @pytest.mark.parametrize("at", [2, 4, 7], ids=["mid-epoch", "epoch's end", "second epoch"])
-def test_resuming_is_exact(make: Make, how: Numerics, at: int) -> None:
+def test_resuming_is_exact(make: Make, how: Numerics, changes: dict[str, Any], at: int) -> None:
     """The same losses, epoch averages, weights, average and moments, bit for bit, as a run that was never left."""
 
     def ends_epoch(trainer: Trainer) -> list[float]:
@@ -232,11 +243,11 @@ def test_resuming_is_exact(make: Make, how: Numerics, at: int) -> None:
             averages += ends_epoch(trainer)
         return losses, averages
 
-    whole, left = make(how), make(how)
+    whole, left = make(how, **changes), make(how, **changes)
     walk(left, at)
     saved = through_a_file(left.state())
     torch.manual_seed(12345)  # nothing may come from the global generator
-    resumed = make(how)
+    resumed = make(how, **changes)
     resumed.restore(saved)
     assert resumed.step == at
     walk(whole, at)
@@ -301,15 +312,17 @@ def poison_batch(trainer: Trainer, monkeypatch: pytest.MonkeyPatch, at: int) -> 
     batch = trainer._batch
 
     def poisoned() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        x_t, t, label, eps = batch()
-        return x_t, t, label, eps.index_fill(0, torch.tensor([0]), math.inf) if trainer.step == at else eps
+        x0, t, label, eps = batch()
+        return x0, t, label, eps.index_fill(0, torch.tensor([0]), math.inf) if trainer.step == at else eps
 
     monkeypatch.setattr(trainer, "_batch", poisoned)
 
 
-@pytest.mark.parametrize("read_every", [1, 3, 8])
-def test_a_loss_that_is_not_finite_changes_nothing_and_names_its_step(make: Make, monkeypatch: pytest.MonkeyPatch, read_every: int) -> None:
-    good, bad = make(), make()
+@pytest.mark.parametrize(("read_every", "changes"), [(1, {}), (3, {}), (8, {}), (3, BEYOND)], ids=["1", "3", "8", "3-beyond"])
+def test_a_loss_that_is_not_finite_changes_nothing_and_names_its_step(
+    make: Make, monkeypatch: pytest.MonkeyPatch, read_every: int, changes: dict[str, Any]
+) -> None:
+    good, bad = make(**changes), make(**changes)
     run(good, 4)
     expected = through_a_file(good.state())
     poison_batch(bad, monkeypatch, at=4)
@@ -324,6 +337,7 @@ def test_a_loss_that_is_not_finite_changes_nothing_and_names_its_step(make: Make
     assert same(bad.model.state_dict(), expected["model"])
     assert same(bad.ema.model.state_dict(), expected["ema"])
     assert same(bad.optimizer.state_dict(), expected["optimizer"])
+    assert same(bad.muon.state(), expected["muon"])
     with pytest.raises(DivergedError):
         bad.state()  # no save writes over a good one
 

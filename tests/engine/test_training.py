@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine import checkpoint, runs, session
-from engine.config import ModelConfig, TrainConfig
+from engine import checkpoint, data, runs, session
+from engine.config import ModelConfig, Precision, TrainConfig
 from engine.errors import CheckpointError, DivergedError, RunError, StorageError
 from engine.events import EpochDone, Event, Notice, Preparing, Preview, Saved, Tick, TrainDone, TrainStarted, TrainStep
 from engine.images import load_strip
@@ -23,6 +23,7 @@ from engine.metrics import Follower
 from engine.runs import Run
 from engine.trainer import Trainer
 
+LOAD, UNPACKED = data.load, data.unpacked
 pytestmark = pytest.mark.usefixtures("every_step")
 
 
@@ -130,6 +131,29 @@ def test_closing_during_a_preview_saves_too(jobs: Jobs, tiny: TrainConfig) -> No
                 break
     run = runs.find("r")
     assert (run.state(), [step for step, _ in run.states()], run.samples()) == ("stopped", [3], [])
+    list(jobs.train(TrainRequest(replace(tiny, preview_every=3), run="whole")))
+    list(jobs.train(TrainRequest(run.config(), resume="r")))
+    previews, whole = ([(step, path.read_bytes()) for step, path in runs.find(name).samples()] for name in ("r", "whole"))
+    assert previews == whole
+    assert [step for step, _ in whole] == [3, 6, 8]
+
+
+@pytest.mark.parametrize("lost", ["its end", "its end and the last preview"])
+def test_a_run_that_was_killed_when_all_was_done_is_brought_to_its_end(jobs: Jobs, tiny: TrainConfig, lost: str) -> None:
+    list(jobs.train(TrainRequest(tiny, run="r")))
+    run = runs.find("r")
+    lines = run.metrics_path.read_bytes().splitlines(keepends=True)
+    run.metrics_path.write_bytes(b"".join(lines[:-1]))
+    if "preview" in lost:
+        run.samples()[-1][1].unlink()
+    before = final_state(run)
+    assert run.state() == "crashed"
+    told = list(jobs.train(TrainRequest(run.config(), resume="r")))
+    assert [event.step for event in told if isinstance(event, TrainDone)] == [8]
+    assert any(isinstance(event, Preview) for event in told) == ("preview" in lost)
+    assert (run.state(), run.samples()[-1][0]) == ("finished", 8)
+    assert same(final_state(run), before)
+    assert [step for step, _ in logged(run, "step", "loss")] == [*range(1, 9)]
 
 
 def test_closing_before_the_first_step_leaves_a_run_that_begins_again(jobs: Jobs, tiny: TrainConfig) -> None:
@@ -162,6 +186,25 @@ def test_steps_end_a_run_within_an_epoch(jobs: Jobs, tiny: TrainConfig) -> None:
     assert isinstance(events[-1], TrainDone)
     assert events[-1].step == 6
     assert [step for step, _ in runs.find("r").states()] == [4, 6]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_on_cuda_a_run_that_was_left_goes_on_within_a_hundredth(
+    mnist: Path, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch, precision: Precision
+) -> None:
+    """The same data and noise; CUDA adds up in an order of its own."""
+    monkeypatch.setattr(data, "load", LOAD)
+    monkeypatch.setattr(data, "unpacked", UNPACKED)
+    jobs = Jobs("cuda", precision)
+    config = replace(tiny, limit=2000, epochs=1)
+    list(jobs.train(TrainRequest(config, run="whole")))
+    with closing(jobs.train(TrainRequest(config, run="left"))) as events:
+        next(event for event in events if isinstance(event, TrainStep) and event.step >= 60)
+    list(jobs.train(TrainRequest(config, resume="left")))
+    left, whole = (dict(logged(runs.find(name), "step", "loss")) for name in ("left", "whole"))
+    assert left == pytest.approx(whole, rel=0.01)
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------------
@@ -202,12 +245,16 @@ def test_a_damaged_newest_state_gives_way_to_the_one_before_it(jobs: Jobs, tiny:
     run, whole = runs.find("r"), runs.find("whole")
     older, newest = [path for _, path in run.states()]
     halved(newest)
-    events = list(jobs.train(TrainRequest(run.config(), resume="r")))
+    events = []
+    for event in jobs.train(TrainRequest(run.config(), resume="r")):
+        events.append(event)
+        aside = newest.with_name(newest.name + ".damaged").exists()
+        assert aside or not isinstance(event, TrainStarted), "set aside, not lost"
+    assert not aside, "training has come as far again"
     told = [event.message for event in events if isinstance(event, Notice)]
     assert [(newest.name in message, older.name in message) for message in told] == [(True, True)]
     assert [event.step for event in events if isinstance(event, TrainStarted)] == [8]
     assert same(final_state(run)["model"], final_state(whole)["model"])
-    assert (newest.with_name(newest.name + ".damaged")).exists(), "set aside, not lost"
 
 
 def test_no_whole_state_is_an_error_that_touches_nothing(jobs: Jobs, tiny: TrainConfig) -> None:

@@ -10,14 +10,16 @@ from torch import nn
 from torch.testing import assert_close
 
 from engine.config import ModelConfig
-from engine.unet import NO_LABEL, UNet, parameters, sinusoidal
+from engine.unet import NO_LABEL, Attention, UNet, parameters, sinusoidal
 
 
-@pytest.fixture(scope="module")
-def net(one_thread: None) -> UNet:
+@pytest.fixture(scope="module", params=[(8, 16, 24), (16, 24)], ids=["pixels", "patches"])
+def net(one_thread: None, request: pytest.FixtureRequest) -> UNet:
     torch.manual_seed(0)
-    net = UNet(ModelConfig(channels=(8, 16, 24), time_dim=16, emb_dim=16))
+    net = UNet(ModelConfig(channels=request.param, attention=len(request.param) == 2, time_dim=16, emb_dim=16))
     nn.init.normal_(net.conv_out.weight)
+    if net.config.attention:
+        nn.init.normal_(net.attention.out.weight)
     return net.eval()
 
 
@@ -61,6 +63,56 @@ def test_the_seed_network_layer_by_layer() -> None:
     assert all(m.num_groups == 8 for m in net.modules() if isinstance(m, nn.GroupNorm))
 
 
+def test_patches_halve_the_sides_and_keep_every_pixel() -> None:
+    seen: dict[str, tuple[int, ...]] = {}
+    with torch.device("meta"):
+        net = UNet(ModelConfig(channels=(32, 64)))
+        for name, layer in net.named_children():
+            layer.register_forward_hook(lambda _layer, _given, out, name=name: seen.update({name: tuple(out.shape[1:])}))
+        out = net(torch.zeros(2, 1, 28, 28), torch.zeros(2, dtype=torch.long), torch.zeros(2, dtype=torch.long))
+    assert out.shape == (2, 1, 28, 28)
+    assert {name: shape for name, shape in seen.items() if len(shape) == 3} == {
+        "conv_in": (32, 14, 14),
+        "enc14": (32, 14, 14),
+        "down7": (32, 7, 7),
+        "enc7": (64, 7, 7),
+        "middle": (64, 7, 7),
+        "dec7": (64, 7, 7),
+        "up14": (32, 14, 14),
+        "dec14": (32, 14, 14),
+        "norm_out": (32, 14, 14),
+        "conv_out": (4, 14, 14),
+    }
+
+
+def test_attention_starts_as_the_identity_and_mixes_pixels() -> None:
+    torch.manual_seed(0)
+    layer = Attention(128, 8)
+    x = torch.randn(2, 128, 7, 7)
+    assert layer.heads == 2
+    assert torch.equal(layer(x), x)
+    nn.init.normal_(layer.out.weight)
+    other = x.clone()
+    other[0, :, 6, 6] += torch.randn(128)
+    changed = (layer(other) - layer(x)).abs().amax(1) > 1e-6
+    assert changed[0].all()  # every pixel sees the one that changed
+    assert not changed[1].any()
+
+
+def test_attention_is_that_of_torch() -> None:
+    torch.manual_seed(1)
+    layer, oracle = Attention(64, 8), nn.MultiheadAttention(64, 1, batch_first=True)
+    nn.init.normal_(layer.out.weight)
+    with torch.no_grad():
+        oracle.in_proj_weight.copy_(layer.qkv.weight.flatten(1))
+        oracle.in_proj_bias.copy_(layer.qkv.bias)
+        oracle.out_proj.weight.copy_(layer.out.weight.flatten(1))
+        x = torch.randn(2, 64, 7, 7)
+        pixels = layer.norm(x).flatten(2).transpose(1, 2)
+        expected = x + oracle(pixels, pixels, pixels, need_weights=False)[0].transpose(1, 2).reshape(x.shape)
+        assert_close(layer(x), expected, rtol=1e-4, atol=1e-4)
+
+
 def test_sinusoidal_is_that_of_diffusers() -> None:
     from diffusers.models.embeddings import get_timestep_embedding
 
@@ -93,7 +145,7 @@ def test_images_of_a_batch_do_not_meet(net: UNet) -> None:
     with torch.no_grad():
         together = net(x, t, label)
         apart = torch.cat([net(x[i : i + 1], t[i : i + 1], label[i : i + 1]) for i in range(5)])
-    assert_close(together, apart, rtol=1e-4, atol=1e-5)
+    assert_close(together, apart, rtol=1e-4, atol=5e-5)
 
 
 def test_label_and_time_matter(net: UNet) -> None:

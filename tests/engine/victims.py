@@ -75,7 +75,7 @@ def _watch() -> None:
         (session, "READ_EVERY", 0.0),
         (session.Session, "_save_due", lambda self, at_epoch_end: self.trainer.step % EVERY == 0),
         (device, "measured", lambda *_: iter([device.Numerics("fp32", channels_last=False)])),
-        (runs, "_append", lambda file, lines, append=runs._append: append(cast(BinaryIO, Dribble(file)), lines)),
+        (runs, "_append", lambda file, lines, lasting, append=runs._append: append(cast(BinaryIO, Dribble(file)), lines, lasting)),
     ):
         setattr(owner, name, fake)
     for owner, name, phase in (
@@ -121,7 +121,7 @@ class Dribble:
     """A file that takes a few bytes at a time, slowly, as a system may, so that death comes amid a line too."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self.seek, self.truncate, self._file = file.seek, file.truncate, file
+        self.seek, self.truncate, self.fileno, self._file = file.seek, file.truncate, file.fileno, file
 
     def write(self, given: memoryview) -> int:
         time.sleep(0.0002)
@@ -179,6 +179,7 @@ class Unbroken:
         self.epochs = {record["epoch"]: (record["step"], record["average"], record["best"]) for record in lines if "epoch" in record}
         self.state = state(runs.latest_state(run))
         self.best = checkpoint.load_weights(run.best_path)
+        self.samples = samples(run)
         assert list(self.steps) == list(range(1, CONFIG.total_steps + 1))
 
 
@@ -189,6 +190,11 @@ def records(run: Run) -> list[dict[str, Any]]:
     assert None not in lines, f"{run.metrics_path} has a damaged line"
     assert b"\n" not in torn
     return [line for line in lines if line is not None]
+
+
+def samples(run: Run) -> dict[int, bytes]:
+    """The previews, by step."""
+    return {step: path.read_bytes() for step, path in run.samples()}
 
 
 def state(path: Path) -> dict[str, Any]:
@@ -224,13 +230,14 @@ def check(run: Run, unbroken: Unbroken, reached: int) -> int:
 
 
 def check_finished(run: Run, unbroken: Unbroken) -> None:
-    """The run is the unbroken one: what its last lines of each step say, weights, average, optimiser, and the best weights."""
+    """The run is the unbroken one: what its last lines of each step say, weights, average, optimiser, the best weights and the previews."""
     last = {line["step"]: (line["loss"], line["lr"]) for line in records(run) if "loss" in line}
     assert dict(sorted(last.items())) == unbroken.steps
     assert same(state(runs.latest_state(run)), unbroken.state)
     best = checkpoint.load_weights(run.best_path)
     assert best.step == unbroken.best.step
     assert same(best.tensors, unbroken.best.tensors)
+    assert samples(run) == unbroken.samples
     assert not list(run.path.rglob("*.part"))
     assert len(run.states()) <= runs.KEEP
 

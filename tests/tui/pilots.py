@@ -18,6 +18,7 @@ from textual.pilot import Pilot
 
 from engine.jobs import Jobs
 from tui.app import DigittyApp
+from tui.config_file import Config
 from tui.widgets.digit_view import DigitView
 
 SMALL, LARGE = (80, 24), (120, 40)
@@ -110,10 +111,10 @@ class Person:
 
 
 @asynccontextmanager
-async def opened(jobs: FakeJobs | None = None, size: tuple[int, int] = SMALL) -> AsyncIterator[Person]:
+async def opened(jobs: FakeJobs | None = None, size: tuple[int, int] = SMALL, config: Config | None = None) -> AsyncIterator[Person]:
     """The application on a terminal of this size; afterwards its engine thread must end."""
     jobs = jobs or FakeJobs()
-    app = DigittyApp(cast(Jobs, jobs))
+    app = DigittyApp(cast(Jobs, jobs), config=config)
     try:
         async with app.run_test(size=size, notifications=True) as pilot:
             yield Person(app, pilot, jobs)

@@ -33,7 +33,7 @@ async def test_function_keys_digits_and_tabs_go_to_the_screens() -> None:
             assert at(person) == name
             if name == "prompt":
                 await person.press("escape")
-        await person.pilot.click("#tabs", offset=(32, 0))
+        await person.pilot.click("TopLine", offset=(person.screen.splitlines()[0].index("Grid") + 1, 0))
         await person.settle()
         assert at(person) == "grid"
 

@@ -11,9 +11,24 @@ from pathlib import Path
 import pytest
 from rich.color import Color, ColorSystem
 from rich.segment import Segment
+from rich.style import Style
 
 import engine.config
-from tui.cells import PALETTE_GREYS, SHADES, TRUECOLOR_GREYS, UPPER_HALF, Row, half_block_rows, resize, segments, shade_rows, tile_rows
+from tui.cells import (
+    BLACK,
+    PALETTE_GREYS,
+    RGB,
+    SHADES,
+    TRUECOLOR_GREYS,
+    UPPER_HALF,
+    WHITE,
+    Row,
+    half_block_rows,
+    resize,
+    segments,
+    shade_rows,
+    tile_rows,
+)
 from tui.terminal import ColorDepth
 
 MNIST = Path(engine.config.__file__).parent / "assets" / "mnist"
@@ -56,7 +71,7 @@ def _grey(color: Color) -> int:
     return color.triplet.red
 
 
-@pytest.mark.parametrize(("depth", "step"), [(ColorDepth.TRUECOLOR, 17), (ColorDepth.COLORS_256, 10)])
+@pytest.mark.parametrize(("depth", "step"), [(ColorDepth.TRUECOLOR, 20), (ColorDepth.COLORS_256, 10)])
 @pytest.mark.parametrize("image", [GRADIENT, *digits()[:3]])
 def test_a_picture_survives_the_cells(image: bytes, depth: ColorDepth, step: int) -> None:
     rows = tile_rows(image, 28, depth)
@@ -143,6 +158,13 @@ def test_shades_stay_ink_on_paper_in_sixteen_colors() -> None:
         assert segment.style.bgcolor
         assert segment.style.color.downgrade(ColorSystem.STANDARD).number == 15
         assert segment.style.bgcolor.downgrade(ColorSystem.STANDARD).number == 0
+
+
+@pytest.mark.parametrize(("ink", "paper", "reverse"), [(WHITE, BLACK, False), (BLACK, WHITE, True)])
+def test_without_colors_the_terminals_own_ink_is_used(ink: RGB, paper: RGB, reverse: bool) -> None:
+    """A negative, as of the selected tile, by the one attribute that every terminal has."""
+    for segment in segments(shade_rows(digits()[3], 28)[7], ColorDepth.NONE, ink, paper):
+        assert segment.style == Style(reverse=reverse)
 
 
 def test_ascii_gets_darker_with_the_picture_and_needs_no_unicode() -> None:

@@ -26,7 +26,7 @@ async def test_weights_are_chosen_used_and_remembered() -> None:
         await outside(person)
         await person.press("w")
         await person.sees("Draw with", "came with digitty", "latest, step 8", "after its best epoch")
-        assert choices(person) == ["shipped", "mine", "mine:best"]
+        assert choices(person) == ["shipped", "mine", "mine:best", "shipped:seed"]
         await person.press("down", "enter", "i")
         await person.enter("seven")
         await person.sees("mine · step 4690")
@@ -45,7 +45,7 @@ async def test_the_run_that_trains_now_offers_its_live_weights() -> None:
         await person.sees("mine", "step 5/8")
         await person.press("f3", "w")
         await person.sees("the raw weights of the moment")
-        assert choices(person) == ["shipped", "mine", "mine:live", "mine:best"]
+        assert choices(person) == ["shipped", "mine", "mine:live", "mine:best", "shipped:seed"]
         await person.press("down", "down", "enter", "enter")
         await person.sees("mine:live · step")
 
@@ -71,7 +71,7 @@ async def test_options_are_checked_applied_and_shared() -> None:
         person.app.screen.query_one("#steps", Input).value = "20"
         person.app.screen.query_one("#sampler", Select).value = "ddim"
         await person.press("enter")
-        await person.sees("F1 help")
+        await person.sees("? help", "Type a digit")
         await person.press("i")
         await person.enter("seven")
         await person.sees("seed 0 · ddim · 20 steps")
@@ -83,9 +83,9 @@ async def test_options_are_checked_applied_and_shared() -> None:
 
 async def test_help_names_the_screens_own_keys() -> None:
     async with opened(size=SMALL) as person:
-        for key, words in (("f2", "earlier prompts"), ("f3", "through the denoising"), ("f4", "the same noise"), ("f5", "log scale")):
+        for key, words in (("f2", "earlier prompts"), ("f3", "through the denoising"), ("f4", "from the same noise"), ("f5", "log scale")):
             await person.press(key, "f1")
-            await person.sees(words, "Everywhere", "esc closes")
+            await person.sees(words, "Everywhere")
             await person.press("escape")
             await person.sees_no_more("Everywhere")
 
@@ -96,7 +96,7 @@ async def test_function_keys_do_not_change_the_screen_under_a_dialog() -> None:
         await person.press("o")
         await person.sees("How to draw")
         await person.press("f5", "f1", "escape")
-        await person.sees("F1 help", "Type a digit")
+        await person.sees("? help", "Type a digit")
 
 
 async def test_the_cursor_is_where_it_was_when_a_dialog_closes() -> None:

@@ -86,7 +86,7 @@ def test_a_warning_takes_the_place_of_what_matters_less() -> None:
 def test_a_run_of_no_step_yet_has_no_losses() -> None:
     story = RunStory(runs.create("bare", PRESETS["quick"], ENGINE))
     story.update()
-    assert [fact.text for fact in losses_of(story, Status())] == ["quick · batch 128 · adam 0.002 cosine", "cpu fp32 contiguous"]
+    assert [fact.text for fact in losses_of(story, Status())] == ["quick · batch 128 · muon 0.005 cosine", "cpu fp32 contiguous"]
 
 
 def test_the_table_shows_the_latest_epochs() -> None:

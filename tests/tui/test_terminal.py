@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tui.terminal import CHOICES, ColorDepth, Terminal, apply, detect, frame_rate
+from tui.terminal import CHOICES, ColorDepth, Terminal, apply, detect, frame_rate, unable, wants_color
 
 T, C256, C16, NONE = ColorDepth.TRUECOLOR, ColorDepth.COLORS_256, ColorDepth.COLORS_16, ColorDepth.NONE
 
@@ -49,10 +49,66 @@ T, C256, C16, NONE = ColorDepth.TRUECOLOR, ColorDepth.COLORS_256, ColorDepth.COL
         ({"TERM": "xterm-kitty", "NO_COLOR": "1"}, NONE),
         ({"TERM": "xterm-kitty", "NO_COLOR": ""}, T),  # no-color.org: an empty one does not count
         ({"TERM": "xterm", "TEXTUAL_COLOR_SYSTEM": "standard"}, C16),
+        ({"TERM": "xterm-256color", "COLORTERM": "truecolor", "TERM_PROGRAM": "vscode"}, T),
+        ({"TERM": "xterm-256color", "SSH_CONNECTION": "a 1 b 22"}, C256),  # mosh, PuTTY, and whatever else says no more
+        ({"TERM": "unknown"}, NONE),
     ],
 )
-def test_colors_by_environment(env: dict[str, str], color: ColorDepth) -> None:
+def test_colors_by_environment(env: dict[str, str], color: ColorDepth, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess, "run", no_tmux)
     assert detect(env).color is color
+
+
+def no_tmux(*_: object, **__: object) -> None:
+    raise FileNotFoundError("tmux")
+
+
+@pytest.mark.parametrize(
+    ("answer", "inside", "color"),
+    [
+        ("256,RGB,bpaste,title xterm-256color", {}, T),
+        ("bpaste,focus,title xterm-256color", {}, C256),
+        ("bpaste,title xterm-256color", {"COLORTERM": "truecolor"}, T),  # which tmux turns into 256
+        ("bpaste,title xterm-kitty", {}, C256),
+        ("bpaste,focus,title linux", {"COLORTERM": "truecolor"}, C16),  # the window it was started in is gone
+        ("title xterm", {}, C16),
+        ("title vt100", {}, NONE),
+        (" xterm-256color", {}, C256),  # before tmux 3.2
+        ("", {}, C256),  # a server that is gone
+        ("RGB xterm-256color", {"NO_COLOR": "1"}, NONE),
+    ],
+)
+def test_tmux_is_asked_for_the_terminal_around_it(monkeypatch: pytest.MonkeyPatch, answer: str, inside: dict[str, str], color: ColorDepth) -> None:
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 0, answer + "\n"))
+    assert detect({"TERM": "tmux-256color", "TMUX": "/tmp/tmux-0/default,1,0", **inside}).color is color
+
+
+@pytest.mark.parametrize(
+    ("env", "why"), [({"TERM": "dumb"}, "TERM=dumb can't"), ({"TERM": "unknown"}, "TERM=unknown can't"), ({}, "TERM is not set")]
+)
+def test_what_can_show_no_screen(env: dict[str, str], why: str) -> None:
+    assert unable(env).startswith(why)
+    assert not unable({"TERM": "vt100"})
+
+
+@pytest.mark.parametrize(
+    ("env", "wanted"),
+    [
+        ({}, False),
+        ({"FORCE_COLOR": "1"}, True),
+        ({"FORCE_COLOR": "0"}, False),
+        ({"FORCE_COLOR": ""}, False),
+        ({"CLICOLOR_FORCE": "1"}, True),
+        ({"FORCE_COLOR": "3", "NO_COLOR": "1"}, False),
+    ],
+)
+def test_colors_where_there_is_no_terminal(env: dict[str, str], wanted: bool) -> None:
+    assert wants_color(env) is wanted
+
+
+@pytest.mark.parametrize(("value", "light"), [("0;15", True), ("15;0", False), ("0;default;7", True), ("12;8", False), ("", False)])
+def test_a_light_background_by_its_name(value: str, light: bool) -> None:
+    assert detect({"TERM": "rxvt", "COLORFGBG": value}).light is light
 
 
 @pytest.mark.parametrize("choice", CHOICES[1:])
@@ -71,7 +127,9 @@ def test_an_unknown_choice_is_named() -> None:
         ({"TERM": "xterm", "LANG": "en_US.UTF-8"}, True, True),
         ({"TERM": "xterm", "LANG": "de_DE.utf8@euro"}, True, True),
         ({"TERM": "xterm"}, True, True),
-        ({"TERM": "xterm", "LANG": "C"}, True, True),
+        ({"TERM": "xterm", "LANG": "C"}, False, False),
+        ({"TERM": "xterm", "LC_ALL": "POSIX", "LANG": "en_US.UTF-8"}, False, False),
+        ({"TERM": "xterm", "LC_CTYPE": "UTF-8", "LANG": "C"}, True, True),  # as macOS sends it over SSH
         ({"TERM": "xterm", "LANG": "en_US.UTF-8", "LC_ALL": "en_US.ISO-8859-1"}, False, False),
         ({"TERM": "xterm", "LANG": "en_US"}, False, False),
         ({"TERM": "linux", "LANG": "en_US.UTF-8"}, True, False),

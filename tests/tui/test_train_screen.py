@@ -317,8 +317,8 @@ async def test_that_nothing_is_saved_is_shown_plainly(size: tuple[int, int]) -> 
 
 async def test_a_long_run_shows_its_numbers_at_once_and_hears_keys_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """The budget is nothing here: a block of lines a look, and none but the first within the time of this test."""
-    monkeypatch.setattr("tui.screens.train.SOON", 1000.0)
-    monkeypatch.setattr("tui.screens.train.LOOK_EVERY", 1000.0)
+    monkeypatch.setattr("tui.screens.run_screen.SOON", 1000.0)
+    monkeypatch.setattr("tui.screens.run_screen.LOOK_EVERY", 1000.0)
     monkeypatch.setattr(RunStory.update, "__defaults__", (0.0,))
     run = runs.create("long", changed(PRESETS["quick"], limit=128 * 10, epochs=1000), ENGINE)
     with runs.writing(run) as writer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
+from textual.keys import key_to_character
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Input
+from textual.widgets import Footer, Input, Static
 
 from engine import images
 from engine.errors import DigittyError
@@ -23,18 +24,21 @@ if TYPE_CHECKING:
     from tui.app import DigittyApp
 
 
-SMALLEST = (60, 20)
-"""Columns and rows below which a screen says that it has too few."""
+SMALLEST = (40, 12)
+"""Columns and rows below which a screen says that it has too few, and shows nothing else."""
 
 
 class AppScreen(Screen[None]):
     """A screen under the top line. `NAME` is its tab."""
 
     NAME: ClassVar[str] = ""
-    HELP_TEXT: ClassVar[str] = ""
+    ABOUT: ClassVar[str] = ""
+    """What it is for, a line or two of help."""
+    SHOWN_TOO: ClassVar[Set[str]] = {"help", "quit"}
+    """Of the application's keys, those that its footer shows."""
     AUTO_FOCUS = ""  # nothing; None would be the first input
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Leave input / stop", show=False),
+        Binding("escape", "out", "keys", tooltip="leave an input, where letters are text; else stop"),
     ]
 
     @property
@@ -45,6 +49,7 @@ class AppScreen(Screen[None]):
         yield TopLine(self.NAME)
         yield from self.body()
         yield Footer(compact=True, show_command_palette=False)
+        yield Static(id="too-small")
 
     def body(self) -> Iterable[Widget]:
         """Everything between the top line and the footer."""
@@ -58,10 +63,19 @@ class AppScreen(Screen[None]):
     def active_bindings(self) -> dict[str, ActiveBinding]:
         """As the footer shows them."""
         shown = {}
-        for key, active in super().active_bindings.items():
-            words = self.key_words(active.binding) if active.binding.show else ""
-            shown[key] = active._replace(binding=replace(active.binding, show=bool(words), description=words or active.binding.description))
+        for key, active in sorted(super().active_bindings.items(), key=_footer_order):
+            binding = active.binding
+            if self.focused and active.node is not self.focused and self.focused.check_consume_key(key, key_to_character(key)):
+                continue  # given by the key map, and yet a letter in an input
+            words = self.key_words(binding) if binding.show and self._offers(active) else ""
+            shown[key] = active._replace(binding=replace(binding, show=bool(words), description=words or binding.description))
         return shown
+
+    def _offers(self, active: ActiveBinding) -> bool:
+        """Whether the footer has room for it."""
+        if active.binding.key == "escape":
+            return isinstance(self.focused, Input)
+        return active.node is not self.app or active.binding.action == "leave" or active.binding.id in self.SHOWN_TOO
 
     def on_screen_resume(self) -> None:
         self.show_status()
@@ -71,14 +85,14 @@ class AppScreen(Screen[None]):
 
     def show_status(self) -> None:
         """Called whenever what the top line says has changed."""
-        width, height = self.size
-        small = width and (width < SMALLEST[0] or height < SMALLEST[1])
-        self.query_one(TopLine).status = f"{width}x{height}: {SMALLEST[0]}x{SMALLEST[1]} shows more" if small else self.digitty.status
+        self.query_one(TopLine).status = self.digitty.status
 
     def on_resize(self, event: events.Resize) -> None:
-        self.show_status()
+        width, height = event.size
+        self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "-too-small")
+        self.query_one("#too-small", Static).update(f"{width}x{height} is too small: {SMALLEST[0]}x{SMALLEST[1]} at least")
 
-    def action_leave(self) -> None:
+    def action_out(self) -> None:
         """Escape: out of an input first, then stop what runs."""
         if isinstance(self.focused, Input):
             self.set_focus(None)
@@ -101,6 +115,11 @@ class AppScreen(Screen[None]):
             self.notify(str(error), severity="error", timeout=10)
         else:
             self.notify(f"saved {path}")
+
+
+def _footer_order(item: tuple[str, ActiveBinding]) -> tuple[bool, bool]:
+    """Enter first; ctrl+q, which holds everywhere, after q."""
+    return item[1].binding.priority, item[0] != "enter"
 
 
 def _free_name(folder: Path, done: DrawDone, ending: str) -> Path:

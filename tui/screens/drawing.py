@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -16,28 +16,26 @@ from tui.widgets.digit_view import DigitView
 from tui.widgets.job_bar import JobBar
 
 REPLAY_FPS = 10.0
+SCRUB = "scrub through the denoising"
 
 
 class DrawScreen(AppScreen):
     """Has a DigitView `#view`, and JobBars `#bar` (how far, or where in the denoising) and `#how` (the recipe)."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "again", "new noise"),
-        Binding("space", "pause", "pause"),
-        Binding("left", "scrub(-1)", "scrub", key_display="← →"),
-        Binding("right", "scrub(1)", show=False),
-        Binding("home", "scrub(-1000)", show=False),
-        Binding("end", "scrub(1000)", show=False),
-        Binding("s", "save('.png')", "PNG"),
-        Binding("g", "save('.gif')", "GIF"),
-        Binding("x", "stop", "stop"),
-        Binding("pagedown", "page(1)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("w", "app.choose_weights", "weights"),
-        Binding("o", "app.options", "options"),
-        Binding("question_mark", "app.help", "help", key_display="?"),
-        Binding("q", "app.leave", "quit"),
+        Binding("r,ctrl+r", "again", "new noise", tooltip="draw with the next seed", id="again"),
+        Binding("space", "pause", "pause", tooltip="pause, go on; replay when finished", id="pause"),
+        Binding("left", "scrub(-1)", "scrub", key_display="← →", tooltip=SCRUB),
+        Binding("right", "scrub(1)", show=False, tooltip=SCRUB),
+        Binding("home", "scrub(-1000)", show=False, tooltip=SCRUB),
+        Binding("end", "scrub(1000)", show=False, tooltip=SCRUB),
+        Binding("s,ctrl+s", "save('.png')", "PNG", tooltip="save as PNG, with the recipe inside", id="save"),
+        Binding("g", "save('.gif')", "GIF", tooltip="save the denoising as GIF", id="gif"),
+        Binding("x", "stop", "stop", tooltip="stop", id="stop"),
+        Binding("pagedown", "page(1)", show=False, tooltip="more samples, where not all fit"),
+        Binding("pageup", "page(-1)", show=False, tooltip="more samples, where not all fit"),
     ]
+    SHOWN_TOO: ClassVar[Set[str]] = {"weights", "options", "help", "quit"}
     SHARED_NOISE = False
 
     def __init__(self) -> None:
@@ -56,6 +54,13 @@ class DrawScreen(AppScreen):
     @property
     def bar(self) -> JobBar:
         return self.query_one("#bar", JobBar)
+
+    def key_words(self, binding: Binding) -> str:
+        drawing, done = self.job is not None and self.done is None, self.done is not None
+        offered = {"pause": drawing or done, "scrub(-1)": done, "save('.png')": done, "save('.gif')": done, "stop": drawing}
+        if not offered.get(binding.action, True):
+            return ""
+        return "replay" if binding.action == "pause" and done else binding.description
 
     def labels(self, seed: int) -> Sequence[int]:
         """What to draw. May raise a DigittyError."""
@@ -81,6 +86,7 @@ class DrawScreen(AppScreen):
 
         self.job = number = self.digitty.draw(labels, hear, seed, self.SHARED_NOISE)
         self.show_status()
+        self.refresh_bindings()
 
     def hear(self, event: Event) -> None:
         match event:
@@ -98,6 +104,7 @@ class DrawScreen(AppScreen):
                     self.digitty.worker.resume(self.job)  # paused on its last step: it has its end to tell
                 self.view.show(event.images, self._captions)
                 self.bar.fraction, self.bar.words = 1.0, f"{caption.pace(event)} · ← → scrub, space replays"
+                self.refresh_bindings()
             case e.Ended(outcome, message):
                 self.job = None
                 if outcome != "finished":

@@ -25,17 +25,10 @@ class GenerateScreen(DrawScreen):
     """Controls above, sixteen samples below."""
 
     NAME = "generate"
-    HELP_TEXT = """
-[b]Generate[/]   1 to 64 samples; `of` takes random or a prompt (7, 0-9, 3 1 4), repeated to fill the count
-  enter            draw                 r  draw with the next seed
-  tab  e           into the controls    esc  out of them
-  space            pause, go on; replay when finished
-  ← →  home end    scrub through the denoising
-  s  g             save as PNG · as GIF of the denoising
-  x                stop                 page up/down  more samples"""
+    ABOUT = "1 to 64 samples; `of` takes random or a prompt (7, 0-9, 3 1 4), repeated to fill the count"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "draw", show=False),
-        Binding("e", "edit", show=False),
+        Binding("enter", "draw", "draw", tooltip="draw with the settings as they are"),
+        Binding("e", "edit", "settings", tooltip="into the settings; tab moves, esc leaves", id="edit"),
     ]
 
     def body(self) -> Iterable[Widget]:
@@ -71,6 +64,11 @@ class GenerateScreen(DrawScreen):
         select = self.query_one("#sampler", Select)
         if select.value != sample.sampler and not select.has_focus:
             select.value = sample.sampler
+
+    def key_words(self, binding: Binding) -> str:
+        """Room is short: what begins is offered until something is drawn."""
+        idle = self.job is None and self.done is None
+        return super().key_words(binding) if idle or binding.action not in ("draw", "edit") else ""
 
     def labels(self, seed: int) -> Sequence[int]:
         """Random classes follow from the seed, so that a seed always draws the same sheet."""

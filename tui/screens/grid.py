@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from engine.config import CLASS_NAMES
@@ -17,13 +19,10 @@ class GridScreen(DrawScreen):
 
     NAME = "grid"
     SHARED_NOISE = True
-    HELP_TEXT = """
-[b]Grid[/]   the ten digits from the same noise: what differs is the label's doing
-  r                a new noise          enter  draw again with the settings as they are
-  space            pause, go on; replay when finished
-  ← →  home end    scrub through the denoising
-  s  g             save as PNG · as GIF of the denoising
-  x                stop"""
+    ABOUT = "the ten digits from the same noise: what differs is the label's doing"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "draw", show=False, tooltip="draw with the settings as they are"),
+    ]
 
     def body(self) -> Iterable[Widget]:
         yield JobBar(id="how")
@@ -39,5 +38,5 @@ class GridScreen(DrawScreen):
     def captions_for(self, labels: Sequence[int]) -> Sequence[str]:
         return [f"{label} {CLASS_NAMES[label]}" for label in labels]
 
-    def key_enter(self) -> None:
+    def action_draw(self) -> None:
         self.draw()

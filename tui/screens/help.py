@@ -1,4 +1,4 @@
-"""Help: the keys of the screen beneath, and what it is for."""
+"""Help: what the screen beneath is for, and its keys as they are now."""
 
 from __future__ import annotations
 
@@ -7,18 +7,15 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tui import keys
 from tui.screens.base import AppScreen
 
-EVERYWHERE = """\
-[b]Everywhere[/]
-  F2 F3 F4 F5      Prompt, Generate, Grid, Train (or 1 2 3 4, or click)
-  esc              leave an input, where letters are text; again: stop
-  w  o             the weights to draw with · how to draw
-  F1  ?            this page          ctrl+p  palette (themes too)
-  q  ctrl+q ctrl+c quit (asks when a run would stop)"""
+WIDTH = 21
+"""Of the keys' column."""
 
 
 class HelpScreen(ModalScreen[None]):
@@ -28,8 +25,18 @@ class HelpScreen(ModalScreen[None]):
 
     def __init__(self, beneath: AppScreen) -> None:
         super().__init__()
-        self._text = beneath.HELP_TEXT
+        self._beneath = beneath
 
     def compose(self) -> ComposeResult:
+        own, everywhere = keys.help_lines(self._beneath)
         with VerticalScroll(classes="dialog"):
-            yield Static(f"{self._text.strip()}\n\n{EVERYWHERE}\n\n[dim]esc closes[/]")
+            yield Static(_page(self._beneath.NAME.title(), self._beneath.ABOUT, own))
+            yield Static(_page("\nEverywhere", "", everywhere))
+            yield Static("\nesc closes · digitty config says how to change keys", classes="heading")
+
+
+def _page(title: str, about: str, rows: list[tuple[str, str]]) -> Content:
+    parts: list[tuple[str, str]] = [(title, "bold"), (f"   {about}\n" if about else "\n", "")]
+    for shown, words in rows:
+        parts += [(f"  {shown:<{WIDTH}}", "bold"), (f"{words}\n", "")]
+    return Content.assemble(*parts).rstrip()

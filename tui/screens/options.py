@@ -40,7 +40,7 @@ class OptionsDialog(ModalScreen[Settings | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Static("[b]How to draw[/]   tab moves, enter applies, esc leaves it")
+            yield Static("[b]How to draw[/]   tab moves, enter or ctrl+s applies, esc leaves it")
             yield Static()
             for name in ("sampler", "steps", "spacing", "guidance", "seed", "eta", "variance"):
                 yield FormRow(name, self._field(name), HINTS[name])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -18,15 +18,12 @@ from engine.events import Event, Images
 from engine.prompt import Prompt, parse
 from tui import settings
 from tui.screens.base import AppScreen
-from tui.tiles import fit
 from tui.widgets import caption
 from tui.widgets.digit_view import DigitView
-from tui.widgets.prompt_input import PromptInput
+from tui.widgets.prompt_input import EARLIER, SCROLL, PromptInput
 
 ANSWERS = 40
 """Answers kept on the screen."""
-EVERY_ROW = 80
-"""Rows an answer may take when its digits do not fit one screen: the conversation scrolls."""
 
 
 class Answer(Widget):
@@ -79,41 +76,45 @@ class Answer(Widget):
         return (caption.name_of(labels[0]) if len(labels) == 1 else caption.labels_of(self._recipe)) + end
 
 
+class Conversation(VerticalScroll):
+    """Prompts and their answers, whose digits are as large as lets one see all of an answer."""
+
+    @property
+    def room(self) -> int:
+        """Rows for the digits of an answer, beside its prompt and words."""
+        return max(5, self.size.height - 5)
+
+    def on_resize(self) -> None:
+        for view in self.query(DigitView):
+            view.max_rows = self.room
+        self.scroll_end(animate=False)
+
+
 class PromptScreen(AppScreen):
     """The conversation above, the input below."""
 
     NAME = "prompt"
-    HELP_TEXT = """
-[b]Prompt[/]   seven   7   a three   3 1 4   three sevens   7 x 4   0-9   random   grid   (64 digits at most)
-  help  quit       as words, too
-  enter            draw            ↑ ↓  earlier prompts
-  ctrl+s           save the last picture as PNG, with its recipe inside (outside the input: s)
-  ctrl+r           draw it again with a new seed (outside the input: r)
-  i  enter         into the input  page up/down  scroll"""
+    ABOUT = "seven · 3 1 4 · three sevens · 7 x 4 · 0-9 · random · grid"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "enter", "type", key_display="i"),
-        Binding("up", "history(-1)", show=False),
-        Binding("down", "history(1)", show=False),
-        Binding("ctrl+s", "save", "save", key_display="^s"),
-        Binding("ctrl+r", "again", "again", key_display="^r"),
-        Binding("s", "save", show=False),
-        Binding("r", "again", show=False),
-        Binding("i", "enter", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("pagedown", "page(1)", show=False),
-        Binding("f2", "app.go('prompt')", "F5 screens", key_display="F2–"),
-        Binding("f1", "app.help", "help", key_display="F1"),
-        Binding("ctrl+q", "app.leave", "quit", key_display="^q", priority=True),
+        Binding("i", "enter", "type", tooltip="into the input", id="type"),
+        Binding("enter", "enter", show=False, tooltip="into the input"),
+        Binding("up", "history(-1)", show=False, tooltip=EARLIER),
+        Binding("down", "history(1)", show=False, tooltip=EARLIER),
+        Binding("s,ctrl+s", "save", "save", tooltip="save the last picture as PNG, recipe inside", id="save"),
+        Binding("r,ctrl+r", "again", "again", tooltip="draw it again with a new seed", id="again"),
+        Binding("pageup", "page(-1)", show=False, tooltip=SCROLL),
+        Binding("pagedown", "page(1)", show=False, tooltip=SCROLL),
     ]
+    SHOWN_TOO: ClassVar[Set[str]] = {"prompt", "help", "quit"}
 
     def body(self) -> Iterable[Widget]:
-        yield VerticalScroll(id="conversation", can_focus=False)
+        yield Conversation(id="conversation", can_focus=False)
         yield PromptInput(placeholder="a digit: seven · 3 1 4 · three sevens · 0-9 · random · grid", select_on_focus=False, id="prompt")
 
     def on_mount(self) -> None:
         self._history = settings.load_history()
         self._at = len(self._history)
-        self.query_one("#conversation").mount(Static("Type a digit and press enter. [dim]F1 helps.[/]", id="hello"))
+        self.query_one("#conversation").mount(Static("Type a digit and press enter. [$text-muted]The word help lists the keys.[/]", id="hello"))
         self.arrive()
 
     def arrive(self) -> None:
@@ -161,12 +162,9 @@ class PromptScreen(AppScreen):
         conversation.scroll_end(animate=False)
 
     def _draw(self, text: str, prompt: Prompt, seed: int) -> None:
-        conversation = self.query_one("#conversation", VerticalScroll)
+        conversation = self.query_one(Conversation)
         self.query("#hello, .unreadable").remove()
-        room = conversation.size
-        tiles = fit(len(prompt.labels), max(10, room.width - 2), max(6, room.height - 4))
-        rows = max(6, room.height - 4) if tiles.pages == 1 else EVERY_ROW
-        answer = Answer(text, prompt, DigitView(self.digitty.terminal, max_rows=rows))
+        answer = Answer(text, prompt, DigitView(self.digitty.terminal, max_rows=conversation.room))
         for old in self._answers()[: 1 - ANSWERS]:
             old.remove()
         conversation.mount(answer)

@@ -1,4 +1,4 @@
-"""Train: start, watch, pause, stop, hand over. What it shows is read from the run's files; the worker's events only wake it."""
+"""Train: start, watch, pause, stop, hand over. The worker's events only wake it; what it shows is read from the run's files."""
 
 from __future__ import annotations
 
@@ -6,129 +6,39 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.widget import Widget
 
-from engine import control, runs
+from engine import control
 from engine.control import Wish
-from engine.errors import DigittyError, RunError
+from engine.errors import DigittyError
 from engine.jobs import TrainRequest
 from tui import run_words
-from tui.run_story import RunStory
-from tui.screens.base import AppScreen
-from tui.trained import Trained
-from tui.widgets.fact_line import Fact
-from tui.widgets.run_view import RunView, Status
+from tui.screens.run_screen import RunScreen
 
-LOOK_EVERY = 0.5
-"""Seconds between looks at a run's files while it is shown."""
-SOON = 0.002
-"""Seconds until the next look while there is more to read: keys are heard meanwhile."""
 RECENT = 300
 """Steps that the chart's recent window shows."""
 
 
-class TrainScreen(AppScreen):
+class TrainScreen(RunScreen):
     """A run, whoever trains it: this process, another, or nobody any more."""
 
     NAME = "train"
-    HELP_TEXT = """
-[b]Train[/]   live from the run's files, whoever trains it
-  n  c             start a run · go on with this one
-  space  x         pause, go on · stop: it saves, and can go on later
-  d                detach: keep training after you leave
-  v                the runs: show, rename, delete
-  l  t             loss on a log scale · recent steps or the whole run
-  ← →              earlier and later previews"""
+    ABOUT = "live from the run's files, whoever trains it"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "pause", "pause"),
-        Binding("x", "stop", "stop"),
-        Binding("d", "detach", "detach"),
-        Binding("c", "continue", "continue"),
-        Binding("n", "new", "new"),
-        Binding("v", "choose", "runs"),
-        Binding("l", "log", "log"),
-        Binding("t", "window", "recent"),
-        Binding("left", "scrub(-1)", "previews", key_display="←→"),
-        Binding("right", "scrub(1)", show=False),
-        Binding("question_mark", "app.help", "help", key_display="?"),
-        Binding("q", "app.leave", "quit"),
+        Binding("space", "pause", "pause", tooltip="pause, go on", id="pause"),
+        Binding("x", "stop", "stop", tooltip="stop: it saves, and can go on later", id="stop"),
+        Binding("d", "detach", "detach", tooltip="detach: it trains on after you leave", id="detach"),
+        Binding("c", "continue", "continue", tooltip="go on with this run", id="continue"),
+        Binding("n", "new", "new", tooltip="start a run", id="new"),
+        Binding("v", "choose", "runs", tooltip="the runs: show, rename, delete", id="runs"),
+        Binding("l", "log", "log", tooltip="loss on a log scale, or not", id="log"),
+        Binding("t", "window", "recent", tooltip="recent steps, or the whole run", id="recent"),
+        Binding("left", "scrub(-1)", "previews", key_display="←→", tooltip="earlier and later previews"),
+        Binding("right", "scrub(1)", show=False, tooltip="earlier and later previews"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
-        self.story: RunStory | None = None
-        self._trained: Trained | None = None
-        self._reading = False
         self._keys: tuple[object, ...] = ()
-
-    def body(self) -> Iterable[Widget]:
-        yield RunView(self.digitty.terminal)
-
-    def on_mount(self) -> None:
-        self._show_first()
-        self.set_interval(LOOK_EVERY, self.look)
-
-    def on_screen_resume(self) -> None:
-        super().on_screen_resume()
-        self.look()
-
-    @property
-    def view(self) -> RunView:
-        return self.query_one(RunView)
-
-    # --- the run that is shown ----------------------------------------------------------------------------------------
-
-    def _show_first(self) -> None:
-        """One that is being trained, else the newest."""
-        found = runs.all_runs()
-        if found:
-            self._show(next((run for run in found if run.running()), found[0]))
-        else:
-            self._show(None)
-
-    def show_named(self, name: str) -> None:
-        try:
-            self._show(runs.find(name))
-        except RunError as error:
-            self.digitty.notify_error(error)
-
-    def _show(self, run: runs.Run | None) -> None:
-        try:
-            self.story = RunStory(run) if run else None
-        except RunError as error:
-            self.digitty.notify_error(error)
-            return
-        self._trained = Trained(self.story) if self.story else None
-        self.view.show(self.story)
-        self.look(shown=True)
-
-    def moved(self, old: str, new: str | None) -> None:
-        """A run was renamed, or deleted."""
-        if self.story and self.story.run.name == old:
-            if new:
-                self.show_named(new)
-            else:
-                self._show_first()
-
-    def look(self, shown: bool = False) -> None:
-        """Reads what is new, if it can be seen, for some twenty milliseconds; more of it soon."""
-        if not self.is_mounted or not (shown or self.app.screen is self):
-            return
-        story = self.story
-        if story and not run_words.exists(story.run):
-            self.notify(f"{story.run.name} is gone: somebody renamed or deleted it", severity="warning")
-            self._show_first()
-            return
-        if story:
-            story.update()
-        if story and story.behind and not self._reading:
-            self._reading = True
-            self.set_timer(SOON, self._read_on)
-        self._tell()
-
-    def _read_on(self) -> None:
-        self._reading = False
-        self.look()
 
     # --- what can be done with it -------------------------------------------------------------------------------------
 
@@ -231,7 +141,7 @@ class TrainScreen(AppScreen):
                 self._tell()
 
         if self._may_start():
-            self.app.push_screen(NewRunDialog(), chosen)
+            self.app.push_screen(NewRunDialog(self.digitty.config.values.get("preset", "seed")), chosen)
 
     def action_choose(self) -> None:
         from tui.screens.runs import RunsDialog
@@ -249,55 +159,14 @@ class TrainScreen(AppScreen):
 
     def action_window(self) -> None:
         self.view.chart.window = RECENT if self.view.chart.window is None else None
-        self._tell_keys()
+        self.tell_keys()
 
     def action_scrub(self, by: int) -> None:
         self.view.scrub(by)
 
-    def _tell(self) -> None:
-        training, story = self.digitty.training, self.story
-        status = self._status()
-        numbers: list[Fact] | None = None
-        if training.doing and (story is None or training.name != story.run.name):
-            numbers = [Fact(training.name or "a new run", 0, "name"), Fact(training.doing, 0, "state")]
-        elif story is None:
-            numbers = [Fact("No run yet: n starts one.")]
-        self.view.tell(status, numbers)
-        self._tell_keys()
-
-    def _status(self) -> Status:
-        """What the files tell, and what no file can tell yet."""
-        story, trained, training = self.story, self._trained, self.digitty.training
-        if story is None or trained is None:
-            return Status()
-        if not trained.look():
-            self.notify(f"{story.run.name} does not answer; it is trained by {trained.by}", severity="warning", timeout=10)
-        own = training.trains(story.run.name)
-        state = trained.state(own)
-        if own and training.full:
-            state = "waiting"
-        if training.doing and training.name == story.run.name:
-            state = training.doing
-        return Status(state, trained.alive, own, training.memory if own else 0, self._warning(story, own))
-
-    def _warning(self, story: RunStory, own: bool) -> str:
-        """What keeps it from being saved; a file is named as the run's folder knows it, since room is short."""
-        training = self.digitty.training
-        full, unsaved = (training.full, training.unsaved) if own else (None, None)
-        since = f"not saved since step {story.saved_step}" if story.saved_step else "not saved yet"
-        if full:
-            words = f"waits, space asks what to do: {full.message}"
-        elif unsaved:
-            words = f"{since}, now at {training.step}: {unsaved.message}"
-        elif story.unsaved and self._trained and self._trained.alive:
-            words = f"{since}: {story.unsaved}"
-        else:
-            return ""
-        return words.replace(f"{story.run.path}/", "")
-
     # --- the footer ---------------------------------------------------------------------------------------------------
 
-    def _tell_keys(self) -> None:
+    def tell_keys(self) -> None:
         keys = tuple(self.key_words(binding) for binding in self._own_bindings())
         if keys != self._keys:
             self._keys = keys

@@ -48,4 +48,4 @@ class WeightsDialog(ModalScreen[str | None]):
                 choices.append((run.name, f"{run.name:<16} latest, step {states[-1][0]}"))
             if run.best_path.exists():
                 choices.append((f"{run.name}:best", f"{run.name + ':best':<16} after its best epoch"))
-        return choices
+        return [*choices, ("shipped:seed", "shipped:seed     the guide's network, as `train --preset seed` leaves it")]

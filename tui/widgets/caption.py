@@ -5,6 +5,9 @@ from __future__ import annotations
 from engine.config import CLASS_NAMES, SampleConfig
 from engine.events import DrawDone, Recipe
 
+SPOKEN = 64
+"""Digits that are named one by one."""
+
 
 def name_of(label: int | None) -> str:
     """7 · seven"""
@@ -30,3 +33,12 @@ def labels_of(recipe: Recipe) -> str:
 def pace(done: DrawDone) -> str:
     """0.11 s · 178 steps/s"""
     return f"{done.seconds:.2f} s · {done.steps_per_s:.0f} steps/s"
+
+
+def spoken(done: DrawDone) -> str:
+    """seven, seed 41, dpmpp, 10 steps, guidance 1.5, shipped, 0.11 s: in words alone, as a screen reader says it"""
+    labels = done.recipe.labels
+    names = ["no label" if label is None else CLASS_NAMES[label] for label in labels[:SPOKEN]]
+    more = [f"and {len(labels) - SPOKEN:,} more"] if len(labels) > SPOKEN else []
+    facts = [*how(done.recipe.sample).split(" · "), str(done.recipe.weights).replace(" · ", ", "), f"{done.seconds:.2f} s"]
+    return ", ".join([*names, *more, *facts])

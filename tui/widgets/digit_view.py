@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from math import ceil
 from typing import ClassVar
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
+from textual.filter import ANSIToTruecolor, LineFilter
 from textual.geometry import Offset, Region, Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
 from engine.events import Images
-from tui.cells import RGB, WHITE, tile_rows
+from tui.cells import BLACK, RGB, WHITE, tile_rows
+from tui.painted import PaintedApp
 from tui.terminal import ColorDepth, Terminal
 from tui.tiles import SIZES, Tiles, fit
 from tui.widgets.tile_face import Face, Look
@@ -53,7 +58,10 @@ class DigitView(Widget):
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
-        """`max_tile` is in pixels; `max_rows` bounds an automatic height, which is otherwise that of the container; `ink` needs truecolor."""
+        """`max_tile` is in pixels; `ink` needs truecolor.
+
+        An automatic height is bound by the container's, or by `max_rows`: what does not even fit those scrolls with the container.
+        """
         super().__init__(id=id, classes=classes)
         self._terminal = terminal
         self._columns = columns
@@ -66,6 +74,7 @@ class DigitView(Widget):
         self._page = 0
         self._tiles: Tiles | None = None
         self._faces: list[Face] = []  # what the current page shows
+        self._paint: tuple[Style, Look] | None = None
         self._arranged = (Size(0, 0), 0, 0)  # the size, page and number of faces that the layout was made for
 
     # --- what is shown ------------------------------------------------------------------------------------------------
@@ -76,7 +85,12 @@ class DigitView(Widget):
         self._images, self._captions = images, tuple(captions)
         if self._selected is not None and self._selected >= len(images):
             self._selected = None
-        self._changed(resized=before != (len(images), bool(captions)))
+        if before != (len(images), bool(captions)):
+            self._changed(resized=True)
+        elif isinstance(self.app, PaintedApp):
+            self.app.when_shown(self._changed)  # pictures that nobody would see take time, too
+        else:
+            self._changed()
 
     def clear(self) -> None:
         """Show nothing."""
@@ -108,6 +122,17 @@ class DigitView(Widget):
     def max_tile(self, size: int) -> None:
         if size != self._max_tile:
             self._max_tile = size
+            self._changed(resized=True)
+
+    @property
+    def max_rows(self) -> int | None:
+        """Rows of cells that the grid is fitted into."""
+        return self._max_rows
+
+    @max_rows.setter
+    def max_rows(self, rows: int | None) -> None:
+        if rows != self._max_rows:
+            self._max_rows = rows
             self._changed(resized=True)
 
     @property
@@ -145,9 +170,9 @@ class DigitView(Widget):
     def _fit(self, width: int, height: int) -> Tiles | None:
         if not self._images:
             return None
-        # Few shades need many pixels.
-        shrink = self._terminal.unicode and self._terminal.color in (ColorDepth.TRUECOLOR, ColorDepth.COLORS_256)
-        return fit(len(self._images), width, height, columns=self._columns, captions=bool(self._captions), largest=self._max_tile, shrink=shrink)
+        shrink = self._terminal.greys  # few shades need many pixels
+        tiles = fit(len(self._images), width, height, columns=self._columns, captions=bool(self._captions), largest=self._max_tile, shrink=shrink)
+        return replace(tiles, rows=ceil(tiles.count / tiles.columns)) if self._max_rows and tiles.pages > 1 else tiles
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
         tiles = self._fit(container.width, self._max_rows or container.height or viewport.height)
@@ -181,6 +206,7 @@ class DigitView(Widget):
     def _changed(self, resized: bool = False) -> None:
         """Work out what the page shows now, and have what differs from before sent again."""
         before, tiles, faces = self._arranged, self._tiles, self._faces
+        self._paint = None
         self._arrange()
         if resized and self.styles.auto_dimensions:
             self.refresh(layout=True)
@@ -226,13 +252,14 @@ class DigitView(Widget):
     def render_line(self, y: int) -> Strip:
         if self._arranged[0] != self.size:
             self._arrange()
-        base, tiles = self.rich_style, self._tiles
+        base, look = self._paint = self._paint or (self.rich_style, self._look())
+        tiles = self._tiles
         if not tiles:
             return Strip.blank(self.size.width, base)
         origin = self._origin(tiles)
         row, dy = divmod(y - origin.y, tiles.tile_height + tiles.gap_y)
         line: list[Segment] = []
-        look, x = self._look(), 0
+        x = 0
         if 0 <= row < tiles.rows and dy < tiles.tile_height:
             for i in range(row * tiles.columns, min((row + 1) * tiles.columns, len(self._faces))):
                 left = origin.x + tiles.place(i)[0]
@@ -242,8 +269,18 @@ class DigitView(Widget):
         strip = Strip(line, x).adjust_cell_length(self.size.width, base)
         return self._marked(strip, tiles, origin) if tiles.pages > 1 and y == min(origin.y + tiles.height, self.size.height) - 1 else strip
 
+    def notify_style_update(self) -> None:
+        self._paint = None
+        super().notify_style_update()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """No picture names a colour that depends on the terminal's theme: looking through thousands of cells for one takes long."""
+        return [line_filter for line_filter in super().get_line_filters() if not isinstance(line_filter, ANSIToTruecolor)]
+
     def _look(self) -> Look:
         caption, highlight = (self.get_component_rich_style(f"digit-view--{part}") for part in ("caption", "selected"))
+        if self._terminal.greys and not self.app.current_theme.dark:
+            return Look(self._terminal.color, BLACK, caption, highlight, paper=WHITE)  # as ink on paper
         return Look(self._terminal.color, self._ink, caption, highlight)
 
     def _marked(self, strip: Strip, tiles: Tiles, origin: Offset) -> Strip:

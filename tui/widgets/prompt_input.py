@@ -8,16 +8,18 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
+EARLIER, SCROLL = "earlier prompts", "scroll"
+
 
 class PromptInput(Input):
     """Its screen has the actions `submit`, `history` and `page`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "screen.submit", "draw", key_display="enter"),
-        Binding("up", "screen.history(-1)", "history", key_display="↑"),
-        Binding("down", "screen.history(1)", show=False),
-        Binding("pageup", "screen.page(-1)", show=False),
-        Binding("pagedown", "screen.page(1)", show=False),
+        Binding("enter", "screen.submit", "draw", tooltip="draw what is typed"),
+        Binding("up", "screen.history(-1)", "history", key_display="↑", tooltip=EARLIER),
+        Binding("down", "screen.history(1)", show=False, tooltip=EARLIER),
+        Binding("pageup", "screen.page(-1)", show=False, tooltip=SCROLL),
+        Binding("pagedown", "screen.page(1)", show=False, tooltip=SCROLL),
     ]
 
     def on_mount(self) -> None:

@@ -223,7 +223,7 @@ def losses_of(story: RunStory, status: Status) -> list[Fact]:
     if story.behind:
         facts.append(Fact("reading its history…", 1, "state"))
     facts += [
-        Fact(f"{config.preset} · batch {config.batch_size} · adam {config.lr:g} {config.lr_schedule}", 2),
+        Fact(f"{config.preset} · batch {config.batch_size} · {config.optimizer} {config.lr:g} {config.lr_schedule}", 2),
         Fact(f"{engine.device} {engine.precision} {engine.layout}", 3),
     ]
     if story.saved_step:

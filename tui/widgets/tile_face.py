@@ -21,6 +21,7 @@ class Look:
     caption: Style
     highlight: Style
     """Of the selected tile."""
+    paper: RGB = BLACK
 
     @property
     def selected(self) -> tuple[RGB, RGB]:
@@ -51,7 +52,7 @@ class Face:
         content, selected = self.line(y)
         if isinstance(content, str):
             return [Segment(_centred(content, size), look.highlight if selected else look.caption)]
-        return segments(content, look.depth, *(look.selected if selected else (look.ink, BLACK)))
+        return segments(content, look.depth, *(look.selected if selected else (look.ink, look.paper)))
 
 
 def _centred(text: str, width: int) -> str:

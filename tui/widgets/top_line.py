@@ -6,9 +6,12 @@ from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
+from textual.events import Resize
 from textual.reactive import reactive
 from textual.widgets import Static
 
+ROOMY = 60
+"""Columns from which on there is room for the program's name beside its tabs."""
 TABS = ("prompt", "generate", "grid", "train")
 
 
@@ -18,8 +21,8 @@ class TopLine(Horizontal):
     DEFAULT_CSS = """
     TopLine {
         height: 1; background: $panel;
-        & > #tabs { width: auto; }
-        & > #status { width: 1fr; text-align: right; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; padding: 0 1 0 2; }
+        & > #name, & > #tabs { width: auto; }
+        & > #status { width: 1fr; text-align: right; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; padding: 0 1; }
     }
     """
 
@@ -31,7 +34,8 @@ class TopLine(Horizontal):
 
     def compose(self) -> ComposeResult:
         tabs = " ".join(f"[b reverse] {t.title()} [/]" if t == self._current else f"[@click=app.go('{t}')] {t.title()} [/]" for t in TABS)
-        yield Static(f" [b $accent]digitty[/]  {tabs}", id="tabs")
+        yield Static(" [b $accent]digitty[/]  ", id="name")
+        yield Static(tabs, id="tabs")
         yield Static(id="status")
 
     def watch_status(self) -> None:
@@ -41,8 +45,9 @@ class TopLine(Horizontal):
     def on_mount(self) -> None:
         self._tell()
 
-    def on_resize(self) -> None:
-        self._tell()
+    def on_resize(self, event: Resize) -> None:
+        self.query_one("#name").display = event.size.width >= ROOMY
+        self.call_after_refresh(self._tell)
 
     def _tell(self) -> None:
         """What runs comes last and is never cut: where room is short, the host goes first."""

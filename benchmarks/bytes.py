@@ -1,0 +1,130 @@
+"""What the screen sends and what drawing costs: bytes a second over SSH, processor time of a live view, and what an idle screen sends.
+
+    python benchmarks/bytes.py
+    python benchmarks/bytes.py --seconds 5      # a quick look
+
+`live, 4×4` are sixteen digits at full size that come out of noise, made beforehand, in a terminal of 120×70 that answers at once: frames a second
+that arrive, and the share of one processor that the whole process takes meanwhile. `over SSH` is a terminal as quick, with SSH_CONNECTION set:
+the same drawing again and again (at 120×70 and at 80×24), and a real training of the smallest preset with its previews. `idle` goes round
+the screens. Needs an idle machine, and pyte (in the test extra).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from rehearsed import FPS, FRAMES, PATCH
+from relay import Relay
+from terminal import Terminal, environment
+from test_screen import train
+
+QUESTION = b"\x1b[6n"
+QUICK = 1e9
+"""Bytes a second: no line in between."""
+
+
+class Blind(Terminal):
+    """Answers at once, and once told to, looks at nothing: a terminal that costs next to nothing itself."""
+
+    blind = False
+
+    def _read(self) -> None:
+        self._screen.write_process_input = lambda answer: os.write(self._master, answer.encode())
+        while True:
+            try:
+                data = os.read(self._master, 1 << 16)
+            except OSError:
+                return
+            with self._lock:
+                self.sent += data
+                if not self.blind:
+                    self._stream.feed(data)
+                else:
+                    with contextlib.suppress(OSError):
+                        os.write(self._master, b"\x1b[1;1R" * data.count(QUESTION))
+
+    def look_away(self) -> None:
+        """There is nothing to wait for."""
+
+
+def processor(pid: int) -> float:
+    """Seconds that a process has taken so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def live(home: Path) -> None:
+    """One drawing."""
+    with Blind([], environment(home), home, 120, 70, PATCH) as terminal:
+        terminal.sees("Type a digit", "shipped")
+        terminal.press("f3")
+        terminal.sees("count")
+        time.sleep(1)
+        terminal.blind = True
+        before, busy, start = len(terminal.sent), processor(terminal.process.pid), time.monotonic()
+        terminal.type("r")
+        time.sleep(FRAMES / FPS)
+        took = time.monotonic() - start
+        share = (processor(terminal.process.pid) - busy) / took
+        sent = terminal.sent[before:]
+        rate = sent.count(QUESTION) / took
+        print(f"live, 4×4 at 28 px     {rate:5.1f} frames/s of {FPS}, {share:4.0%} of a core, {share / rate * 1000:5.1f} ms a frame")
+
+
+def drawing_over_ssh(home: Path, seconds: float, columns: int, lines: int) -> None:
+    with Relay([], environment(home, SSH_CONNECTION="::1 1 ::1 22"), home, columns, lines, PATCH, QUICK) as terminal:
+        terminal.sees("Type a digit", "shipped")
+        terminal.press("f3")
+        terminal.sees("count")
+        time.sleep(2)
+        start, before, again = time.monotonic(), len(terminal.sent), 0.0
+        while time.monotonic() < start + seconds:
+            if time.monotonic() > again:
+                terminal.type("r")
+                again = time.monotonic() + FRAMES / FPS + 0.2
+            time.sleep(0.02)
+        print(f"over SSH, drawing      {columns}x{lines:<4} {(len(terminal.sent) - before) / (time.monotonic() - start) / 1000:5.1f} KB/s")
+
+
+def training_over_ssh(home: Path, seconds: float) -> None:
+    with Relay([], environment(home, SSH_CONNECTION="::1 1 ::1 22"), home, 80, 24, None, QUICK) as terminal:
+        terminal.sees("Type a digit")
+        train(terminal, "100000")
+        terminal.sees("training", "it/s")
+        start, before = time.monotonic(), len(terminal.sent)
+        time.sleep(seconds)
+        print(f"over SSH, training     80x24    {(len(terminal.sent) - before) / (time.monotonic() - start) / 1000:5.1f} KB/s")
+
+
+def idle(home: Path, seconds: float) -> None:
+    with Relay([], environment(home), home, 80, 24, PATCH, QUICK) as terminal:
+        terminal.sees("Type a digit", "shipped")
+        for key, seen in (("f2", "Type a digit"), ("f3", "count"), ("f4", "Grid"), ("f5", "No run yet"), ("n", "Start")):
+            terminal.press(key)
+            terminal.sees(seen)
+            time.sleep(FRAMES / FPS + 2)  # the grid draws by itself
+            before = len(terminal.sent)
+            time.sleep(seconds)
+            print(f"idle after {key:<12}{len(terminal.sent) - before:5} bytes in {seconds:.0f} s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=30, help="For each of those over SSH; a third of it for each idle screen.")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        live(home)
+        drawing_over_ssh(home, given.seconds, 120, 70)
+        drawing_over_ssh(home, given.seconds, 80, 24)
+        idle(home, given.seconds / 3)
+        training_over_ssh(home, given.seconds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Minutes of training until the classifier reads 90, 97, 99 and 99.5% of the drawn digits right: the presets, and the loop one would write first.
+
+    python benchmarks/time_to_quality.py
+    python benchmarks/time_to_quality.py quick --minutes 8
+    python benchmarks/time_to_quality.py quick seed plain --minutes 30 --count 500
+
+Each is trained for so many minutes with the learning rate planned for that time (the cosine ends with it), and judged every so often:
+--count digits, DPM-Solver++ in 10 steps, guidance 1.5 (1 for the plain loop, which learns no label's absence). The clock stands
+still while digits are drawn and judged. `plain` is a tutorial's loop: fp32, eager, a DataLoader, Adam, no average of weights.
+
+Needs an otherwise idle machine. Prints a line a judgement, and a table at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from train_throughput import plain_loop
+
+from engine import events
+from engine.classifier import load_classifier
+from engine.config import PRESETS, SampleConfig, TrainConfig
+from engine.data import load
+from engine.device import Numerics, choose, measured
+from engine.drawing import BATCH, ImageNoise, denoising
+from engine.evaluate import wilson
+from engine.heap import keep_freed_memory
+from engine.schedule import NoiseSchedule
+from engine.shelf import Artist
+from engine.trainer import Trainer
+from engine.unet import UNet
+
+MARKS = (0.9, 0.97, 0.99, 0.995)
+Advance = Callable[[float], int]
+"""Trains for so many seconds; gives the steps done so far."""
+
+
+def ours(config: TrainConfig, device: torch.device, minutes: float) -> tuple[Advance, Callable[[], UNet]]:
+    """The product's trainer, its schedule planned for what this machine reaches in so many minutes."""
+    *_, how = measured(device, config.model, training=True)
+    assert isinstance(how, Numerics)
+    images, labels = load(True, device)
+    trial = Trainer(config, images, labels, how, device)
+    seconds = float("inf")
+    for _ in range(4):
+        start = time.perf_counter()
+        trial.train_step()
+        trial.read()
+        seconds = min(seconds, time.perf_counter() - start)
+    steps = max(1, int(minutes * 60 / seconds))
+    trainer = Trainer(replace(config, epochs=100_000, steps=steps), images, labels, how, device)
+
+    def advance(seconds: float) -> int:
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            trainer.train_step()
+            trainer.read()
+        return trainer.step
+
+    return advance, lambda: trainer.ema.model
+
+
+def plain(device: torch.device) -> tuple[Advance, Callable[[], UNet]]:
+    train, model = plain_loop(device, workers=0)
+    done = 0
+
+    def advance(seconds: float) -> int:
+        nonlocal done
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            train(1)
+            done += 1
+        return done
+
+    return advance, lambda: model
+
+
+def accuracy(network: UNet, schedule: NoiseSchedule, sample: SampleConfig, count: int, device: torch.device) -> int:
+    """How many of the drawn are read right."""
+    _, logits = load_classifier(device).features_and_logits(drawn(network, schedule, sample, count, device))
+    return int((logits.argmax(1).cpu() == torch.arange(count) % 10).sum())
+
+
+def drawn(network: UNet, schedule: NoiseSchedule, sample: SampleConfig, count: int, device: torch.device) -> torch.Tensor:
+    """(count, 28, 28) uint8 on the device, of label i % 10 from noise i."""
+    *_, how = measured(device, network.config, training=False)
+    assert isinstance(how, Numerics)
+    copy = UNet(network.config)
+    copy.load_state_dict(network.state_dict())
+    artist = Artist(how.cast(copy.eval().requires_grad_(False), device), schedule, events.Weights("", None, "live"), how, device)
+    parts = []
+    for first in range(0, count, BATCH[device.type]):
+        indices = range(first, min(first + BATCH[device.type], count))
+        noise = ImageNoise(sample.seed, indices, device)
+        *_, last = denoising(artist, [i % 10 for i in indices], sample, noise(), noise)
+        parts.append(((last.x.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).squeeze(1))
+    return torch.cat(parts)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="*", default=[*PRESETS, "plain"], help="presets, or plain")
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--every", type=float, default=1.0, help="minutes between judgements")
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+    given = parser.parse_args()
+    keep_freed_memory()
+    device = choose(given.device)
+    print(f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads, {given.count} digits a judgement")
+    reached: dict[str, dict[float, float]] = {}
+    for what in given.what:
+        config = PRESETS.get(what)
+        advance, network = ours(config, device, given.minutes) if config else plain(device)
+        sample = SampleConfig(guidance=1.5 if config else 1.0)
+        schedule = NoiseSchedule(config.schedule if config else None)
+        spent, reached[what] = 0.0, {}
+        while spent < given.minutes:
+            start = time.perf_counter()
+            steps = advance(min(given.every, given.minutes - spent) * 60)
+            spent += (time.perf_counter() - start) / 60
+            right = accuracy(network(), schedule, sample, given.count, device)
+            low, high = wilson(right, given.count)
+            share = right / given.count
+            print(f"{what:>8} {spent:6.1f} min {steps:6} steps  {share:7.2%}  ({low:.2%} to {high:.2%})", flush=True)
+            for mark in MARKS:
+                if share >= mark:
+                    reached[what].setdefault(mark, spent)
+    print(f"\n{'minutes to':>10}" + "".join(f"{mark:>9.1%}" for mark in MARKS))
+    for what, at in reached.items():
+        print(f"{what:>10}" + "".join(f"{at[mark]:>9.1f}" if mark in at else f"{'-':>9}" for mark in MARKS))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""What is drawn, asked for and weighted, against the definitions."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from engine.config import Prediction, ScheduleConfig
+from engine.denoiser import SIGMA_DATA, from_answer
+from engine.objective import GAMMA, LOG_SIGMA, Objective
+from engine.schedule import NoiseSchedule
+
+CPU = torch.device("cpu")
+SCHEDULE = NoiseSchedule(ScheduleConfig("cosine"))
+PREDICTIONS: list[Prediction] = ["eps", "v", "edm"]
+
+
+def pictures(n: int = 6) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    rng = torch.Generator().manual_seed(0)
+    return torch.rand(n, 1, 28, 28, generator=rng) * 2 - 1, torch.randn(n, 1, 28, 28, generator=rng), torch.linspace(1, 990, n).long()
+
+
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+def test_the_right_answer_has_no_loss_and_gives_the_image_back(prediction: Prediction) -> None:
+    x0, eps, t = pictures()
+    objective = Objective(SCHEDULE, prediction, "uniform", "flat", CPU)
+    x_t = objective.noised(x0, t, eps)
+    assert_close(x_t, SCHEDULE.q_sample(x0, t, eps))
+    a, s = (v[t].view(-1, 1, 1, 1) for v in SCHEDULE.on(CPU))
+    scale = (a**2 * SIGMA_DATA**2 + s**2).sqrt()
+    right = {"eps": eps, "v": a * eps - s * x0, "edm": (x0 - a * SIGMA_DATA**2 / scale**2 * x_t) * scale / (s * SIGMA_DATA)}[prediction]
+    assert float(objective.loss(right, x0, x_t, t, eps)) < 1e-6
+    assert float(objective.loss(right + 1, x0, x_t, t, eps)) == pytest.approx(1, rel=1e-2)
+    for i, time in enumerate(t.tolist()):
+        guess, noise = from_answer(lambda x, t, i=i: right[i], SCHEDULE, prediction)(x_t[i], time)  # type: ignore[misc]
+        assert_close(guess, x0[i], rtol=0, atol=2e-3)
+        assert_close(noise, eps[i], rtol=0, atol=2e-3)
+
+
+def test_edm_s_target_has_unit_variance_at_every_noise_level() -> None:
+    rng = torch.Generator().manual_seed(1)
+    objective = Objective(SCHEDULE, "edm", "uniform", "flat", CPU)
+    x0, eps = (torch.randn(4, 1, 100, 100, generator=rng) for _ in range(2))
+    for time in (0, 300, 700, 999):
+        t = torch.full((4,), time)
+        x_t = objective.noised(x0 * SIGMA_DATA, t, eps)
+        assert float(objective.loss(torch.zeros_like(x0), x0 * SIGMA_DATA, x_t, t, eps)) == pytest.approx(1, rel=0.03)
+
+
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+def test_min_snr_is_the_bounded_error_in_x0(prediction: Prediction) -> None:
+    x0, eps, t = pictures()
+    objective = Objective(SCHEDULE, prediction, "uniform", "min-snr", CPU)
+    x_t = objective.noised(x0, t, eps)
+    answer = torch.tanh(x_t)
+    expected = []
+    for i, time in enumerate(t.tolist()):
+        guess = from_answer(lambda x, t, i=i: answer[i], SCHEDULE, prediction)(x_t[i], time)[0]  # type: ignore[misc]
+        expected.append(min(GAMMA, float(SCHEDULE.snr[time])) * float((guess - x0[i]).square().mean()))
+    assert float(objective.loss(answer, x0, x_t, t, eps)) == pytest.approx(sum(expected) / len(expected), rel=1e-2)
+
+
+def test_lognormal_timesteps_have_the_mean_and_deviation_they_name() -> None:
+    t = Objective(SCHEDULE, "v", "lognormal", "flat", CPU).timesteps(20_000, torch.Generator().manual_seed(2))
+    log_sigma = -0.5 * SCHEDULE.snr.log()[t]
+    assert float(log_sigma.mean()) == pytest.approx(LOG_SIGMA[0], abs=0.03)
+    assert float(log_sigma.std()) == pytest.approx(LOG_SIGMA[1], abs=0.03)
+    assert 0 <= int(t.min()) <= int(t.max()) <= 999
+
+
+def test_uniform_timesteps_are_uniform() -> None:
+    t = Objective(SCHEDULE, "v", "uniform", "flat", CPU).timesteps(20_000, torch.Generator().manual_seed(3)).double()
+    assert float(t.mean()) == pytest.approx(499.5, abs=10)
+    assert float(t.std()) == pytest.approx(1000 / math.sqrt(12), abs=8)

@@ -1,0 +1,182 @@
+"""config.toml: what comes before what, and what is said of a mistake."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fakes import finished_run
+from pilots import opened
+
+from engine.cli import run
+from engine.config import PRESETS
+from engine.jobs import DrawRequest, Jobs, TrainRequest
+from engine.telling import ProgressLine
+from tui import config_file, keys
+from tui.cli import digitty
+from tui.config_file import SECTIONS, load, make, path, template
+
+
+@pytest.fixture
+def written(home: Path):
+    def write(text: str) -> config_file.Config:
+        path().parent.mkdir(parents=True, exist_ok=True)
+        path().write_text(text)
+        return load()
+
+    return write
+
+
+class Asked(Exception):
+    """The request that reached the engine."""
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch):
+    """Runs a command up to the engine's door: what was asked there, and the device."""
+    got: list[object] = []
+
+    def caught(self: Jobs, request: object, *_: object) -> None:
+        got.append((request, self._device, self._precision))
+        raise SystemExit(0)
+
+    for name in ("draw", "train", "evaluate"):
+        monkeypatch.setattr(Jobs, name, caught)
+    monkeypatch.setattr(ProgressLine, "plain", False)
+
+    def ran(*arguments: str):
+        got.clear()
+        with pytest.raises(SystemExit):
+            run(digitty, list(arguments))
+        return got[0]
+
+    return ran
+
+
+def test_without_a_file_all_is_default(home: Path) -> None:
+    assert load() == config_file.Config()
+
+
+def test_the_command_line_comes_before_the_file(written, asked) -> None:
+    written('[draw]\nsteps = 20\nsampler = "ddim"\nweights = "mine"\n[engine]\ndevice = "cpu"\nprecision = "fp32"\n[screen]\nplain = true\n')
+    request, device, precision = asked("generate", "seven")
+    assert isinstance(request, DrawRequest)
+    assert (request.sample.steps, request.sample.sampler, request.weights, device, precision) == (20, "ddim", "mine", "cpu", "fp32")
+    assert ProgressLine.plain
+    request, device, precision = asked("generate", "seven", "--steps", "5", "--precision", "bf16", "--no-plain")
+    assert (request.sample.steps, request.sample.sampler, device, precision) == (5, "ddim", "cpu", "bf16")
+    assert not ProgressLine.plain
+
+
+def test_what_a_run_recorded_comes_before_the_file(written, asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    written('[train]\npreset = "quick"\n[engine]\nprecision = "fp32"\n')
+    request, _, precision = asked("train")
+    assert isinstance(request, TrainRequest)
+    assert (request.config.preset, precision) == ("quick", "fp32")
+    finished_run("mine", PRESETS["seed"])
+    request, _, precision = asked("train", "--resume", "mine", "--epochs", "12")
+    assert (request.config.preset, request.resume, precision) == ("seed", "mine", "auto")
+
+
+async def test_the_file_comes_before_what_the_screen_remembers(written) -> None:
+    async with opened() as person:
+        person.app.theme = "nord"
+        person.app.change_settings(sample=person.app.settings.with_sample(steps=7, guidance=2.0).sample)
+    written('[draw]\nsteps = 20\n[screen]\ntheme = "dracula"\n')
+    async with opened(config=load()) as person:
+        assert person.app.theme == "dracula"
+        assert (person.app.settings.sample.steps, person.app.settings.sample.guidance) == (20, 2.0)
+
+
+async def test_a_new_run_has_the_files_preset(written) -> None:
+    async with opened(config=written('[train]\npreset = "quick"\n')) as person:
+        await person.press("f5", "n")
+        await person.sees("minutes on a CPU", "epochs    2 ")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[draw]\n\nsteps = 2000\n", "config.toml, line 3: steps 2000 is outside 1 to 1000"),
+        ("[draw]\nstpes = 20\n", "config.toml, line 2: [draw] has no 'stpes'; did you mean steps?"),
+        ('[draw]\n"steps" = "x"\n', "config.toml, line 2: steps 'x' is not a whole number from 1 to 1000"),
+        ("[draw]\nsteps = true\n", "config.toml, line 2: steps True is not a whole number from 1 to 1000"),
+        ("[draw]\nweights = 3\n", "config.toml, line 2: weights 3 is not a text in quotes"),
+        ('[draw]\nsampler = ["ddim"]\n', "config.toml, line 2: sampler ['ddim'] is not one of ddpm, ddim, dpmpp"),
+        ("[screen]\nplain = 1\n", "config.toml, line 2: plain 1 is not true or false"),
+        ('[screen]\ntheme = "pink"\n', "config.toml, line 2: theme 'pink' is not one of textual-dark, textual-light"),
+        ("[scren]\nplain = true\n", "config.toml: there is no section [scren]; there are [draw]"),
+        ("steps = 3\n", "config.toml: there is no section [steps]"),
+        ("draw = 3\n", "config.toml: draw is a section"),
+        ("draw = { steps = 0 }\n", "config.toml: steps 0 is outside 1 to 1000"),
+        ("[draw]\nsteps = \n", "config.toml is not TOML: Invalid value (at line 2, column 9)"),
+        ("[draw\n", "config.toml is not TOML: Expected ']' at the end of a table declaration (at line 1, column 6)"),
+    ],
+)
+def test_a_mistake_is_said_with_its_line(written, asked, capsys: pytest.CaptureFixture[str], text: str, told: str) -> None:
+    found = written(text)
+    assert len(found.problems) == 1
+    assert found.problems[0].startswith(told)
+    for arguments in (["generate", "seven"], ["train"], ["evaluate"]):
+        assert run(digitty, arguments) == 2
+        assert capsys.readouterr().err.startswith(f"digitty: {told}")
+    for arguments in (["runs"], ["config"]):  # which do nothing that the file could change
+        assert run(digitty, arguments) == 0
+    assert f"PROBLEM: {told}" in capsys.readouterr().out
+
+
+def test_what_is_right_counts_beside_what_is_wrong(written) -> None:
+    found = written('[draw]\nsteps = 0\nseed = 7\n[keys]\nsave = "z"\n')
+    assert (dict(found.values), dict(found.keys), len(found.problems)) == ({"seed": 7}, {"save": "z"}, 1)
+
+
+def test_what_is_no_text_is_said(home: Path) -> None:
+    path().parent.mkdir(parents=True)
+    path().write_bytes(b"\xff\xfe")
+    assert load().problems == ("config.toml can't be read: it is not UTF-8",)
+
+
+async def test_the_screen_says_it_and_goes_on(written) -> None:
+    found = written('[draw]\nsteps = 0\n[keys]\nsave = "q"\nsvae = "z"\nagain = "hyper"\nstop = "Z"\n')
+    async with opened(config=found) as person:
+        await person.is_told("config.toml, line 2: steps 0 is outside 1 to 1000")
+        await person.is_told("config.toml, line 4: save: q is taken on the Prompt screen: quit")
+        await person.is_told("config.toml, line 5: no action is called 'svae'; did you mean save?")
+        await person.is_told("config.toml, line 6: 'hyper' is no key")
+        assert person.app.keymap == {"stop": "Z"}
+        await person.enter("seven")
+        await person.sees("0.05 s")
+
+
+def test_the_template_is_right_and_never_written_over_a_file(home: Path) -> None:
+    assert make().read_text() == template()
+    assert load() == config_file.Config(text=template(), values={}, keys={}), "all of it is commented out"
+    assert run(digitty, ["config", "--init"]) == 2
+    active = "".join(f"{line[2:] if line.startswith('# ') and ' = ' in line else line}\n" for line in template().splitlines()[2:])
+    path().write_text(active)
+    found = load()
+    assert not found.problems
+    assert found.values == {name: setting.default for settings in SECTIONS.values() for name, setting in settings.items()}
+    assert keys.checked(found.keys) == ({name: ",".join(keys.keys_of(b, {})) for name, b in keys.actions().items()}, {})
+
+
+def test_config_shows_what_is_in_force(written, capsys: pytest.CaptureFixture[str]) -> None:
+    written('[draw]\nsteps = 20\n[keys]\nsave = "z"\n')
+    path().with_name("settings.json").write_text(json.dumps({"theme": "nord"}))
+    assert run(digitty, ["config"]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == str(path())
+    assert "steps 20 config.toml" in lines
+    assert 'theme "nord" remembered, on the screen' in lines
+    assert "guidance 1.5" in lines
+    assert "save z save the last picture as PNG, recipe inside (config.toml)" in lines
+
+
+def test_reading_it_loads_neither_torch_nor_textual() -> None:
+    probe = "print(*{m.split('.')[0] for m in sys.modules} & {'torch', 'textual', 'aiohttp'})"
+    code = f"import sys, tui.cli\nfrom tui import config_file\nconfig_file.load()\n{probe}"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120, cwd=Path(__file__).parents[2])
+    assert told.stdout.split() == []

@@ -1,0 +1,67 @@
+"""`digitty doctor`: everything a bug report needs, nothing of whose it is, and a part that fails keeps no other from being told."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import FakeJobs
+
+from engine import paths
+from engine.cli import run
+from engine.telling import ProgressLine
+from tui import doctor
+from tui.cli import digitty
+
+
+@pytest.fixture(autouse=True)
+def without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    def weights() -> Any:
+        yield "shipped: digest right"
+
+    monkeypatch.setattr(doctor, "Jobs", lambda *_: FakeJobs())
+    monkeypatch.setattr(doctor, "_read", lambda _: "7")
+    monkeypatch.setitem(doctor.CHECKS, "weights", weights)
+    monkeypatch.setattr(ProgressLine, "plain", False)
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+    assert run(digitty, ["doctor", *arguments]) == code
+    return capsys.readouterr().out
+
+
+def test_all_that_a_report_needs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.setenv("TMUX", "/tmp/tmux-1000/default,1,0")
+    out = told(capsys, "--plain")
+    for words in ("0.1.0", "torch ", "textual ", "runs: ", "cache: ", "free", "locale", "MNIST: 4 files, as published", "digest right"):
+        assert words in out
+    assert "truecolor colours, unicode" in out
+    assert "judged by TERM=xterm-256color COLORTERM=truecolor" in out
+    assert "TMUX=yes" in out, "and not where its socket is"
+    assert "engine: cpu fp32 contiguous" in out
+    assert "the classifier reads 7" in out
+    assert len(told(capsys).splitlines()) >= len(out.splitlines()) + 14, "the digit itself"
+
+
+def test_home_is_not_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "ada"))
+    monkeypatch.setenv("DIGITTY_HOME", str(tmp_path / "ada" / "d"))
+    out = told(capsys, "--plain")
+    assert "ada" not in out
+    assert "~/d" in out
+
+
+def test_what_fails_is_said_and_the_rest_goes_on(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in os.listdir(paths.ASSETS / "mnist"):
+        (tmp_path / name).write_bytes((paths.ASSETS / "mnist" / name).read_bytes()[: 100 if name.startswith("t10k-images") else None])
+    monkeypatch.setattr("engine.data.ARCHIVES", tmp_path)
+    paths.config_dir().mkdir(parents=True)
+    (paths.config_dir() / "config.toml").write_text("[draw]\nsteps = 0\n")
+    out = told(capsys, "--plain", code=1)
+    assert "data        PROBLEM: EOFError" in out
+    assert "PROBLEM: config.toml, line 2: steps 0 is outside 1 to 1000" in out
+    assert "the classifier reads 7" in out

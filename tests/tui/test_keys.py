@@ -1,0 +1,192 @@
+"""Keys: every action has one that no tmux, screen, VS Code or browser keeps for itself, and is shown; the person's key map holds."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+from fakes import finished_run
+from pilots import opened
+from textual.screen import Screen
+
+from engine.config import PRESETS
+from tui import keys
+from tui.config_file import Config
+from tui.keys import actions, checked, declared, keys_of, screens
+from tui.screens.base import AppScreen
+
+EATEN = {
+    "tmux": {"ctrl+b"},
+    "GNU screen": {"ctrl+a"},
+    "VS Code": {
+        "f1",
+        "f5",
+        "f6",
+        "f9",
+        "f10",
+        "f11",
+        "ctrl+p",
+        "ctrl+q",
+        "ctrl+e",
+        "ctrl+f",
+        "ctrl+g",
+        "ctrl+j",
+        "ctrl+k",
+        "ctrl+n",
+        "ctrl+r",
+        "ctrl+w",
+    },
+    "a browser": {"f3", "f5", "f6", "f7", "f11", "f12", "ctrl+n", "ctrl+t", "ctrl+w", "ctrl+l", "ctrl+s", "ctrl+q"},
+    "a shell's terminal": {"ctrl+s", "ctrl+q", "ctrl+z"},
+    "a desktop": {"f2", "f4", "f8"},
+}
+"""Whose they are by default, or may be. Together, nothing but ctrl+c is left of the keys with ctrl, and no F-key."""
+ALONE = {"repaint"}
+"""Actions that the others need not reach: what they keep repaints as well."""
+
+
+def test_every_action_has_a_key_that_nobody_eats() -> None:
+    eaten = set().union(*EATEN.values())
+    for screen, bindings in screens():
+        reached: dict[str, set[str]] = {}
+        for binding in bindings:
+            reached.setdefault(binding.action, set()).update(keys_of(binding, {}))
+        for action, by in reached.items():
+            assert action in ALONE or by - eaten, f"{action} on the {screen} screen needs {by}"
+
+
+def test_whoever_leaves_an_input_has_letters() -> None:
+    for screen, bindings in screens():
+        for action, id in (("help", "help"), ("leave", "quit"), ("command_palette", "palette"), ("change_theme", "theme")):
+            mine = [key for binding in bindings if binding.id == id for key in keys_of(binding, {})]
+            assert any(len(key) == 1 or key == "question_mark" for key in mine), f"{action} on {screen}"
+
+
+@pytest.mark.parametrize("key", ["f2", "f3", "f4", "f5"])
+async def test_help_shows_every_key(key: str) -> None:
+    async with opened(size=(100, 60)) as person:
+        await person.press(key)
+        beneath = person.app.screen
+        assert isinstance(beneath, AppScreen)
+        await person.press("f1")
+        await person.sees("Everywhere", "esc closes")
+        for binding in dict(screens())[beneath.NAME]:
+            assert binding.tooltip or binding.description, binding
+            line = next(line for line in person.screen.splitlines() if (binding.tooltip or binding.description) in line)
+            for shown in map(keys.shown, keys_of(binding, {})):
+                assert f" {shown} " in line, f"{shown} for {binding.action}"
+
+
+@pytest.mark.parametrize("key", ["f2", "f3", "f4", "f5"])
+async def test_help_is_whole_where_the_terminal_is_small(key: str) -> None:
+    async with opened() as person:
+        await person.press(key, "f1")
+        await person.sees("Everywhere")
+        assert all(line.strip() in ("", "│") or line.count("│") == 2 or set(line.strip()) <= set("╭─╮╰╯") for line in person.screen.splitlines())
+        await person.press("end")
+        await person.sees("esc closes")
+
+
+def dialogs() -> dict[str, str]:
+    """What opens each: keys from the Train screen."""
+    return {"options": "o", "weights": "w", "new run": "n", "runs": "v", "help": "question_mark"}
+
+
+@pytest.mark.parametrize("name", dialogs())
+async def test_a_dialogs_own_keys_are_written_on_it(name: str) -> None:
+    finished_run("mine", PRESETS["quick"])
+    async with opened() as person:
+        await person.press("f5", dialogs()[name])
+        await person.until(lambda: not isinstance(person.app.screen, AppScreen))
+        dialog = type(person.app.screen)
+        await person.until(lambda: "esc" in person.screen)
+        for binding in declared(dialog):
+            shown = [keys.shown(key).replace("^", "ctrl+") for key in keys_of(binding, {})]
+            assert any(f"{key} " in person.screen for key in shown) or "esc" in shown or binding.action.startswith("dismiss"), f"{shown} of {name}"
+        await person.press("escape")
+        await person.until(lambda: isinstance(person.app.screen, AppScreen))
+
+
+def test_ids_mean_one_thing_and_lead_somewhere() -> None:
+    from tui.app import DigittyApp
+
+    for screen, bindings in screens():
+        found = [binding for binding in bindings if binding.id]
+        assert len({binding.id for binding in found}) == len(found), screen
+        node: type[Screen[object]] = DigittyApp.MODES[screen]  # type: ignore[assignment]
+        for binding in found:
+            name = binding.action.partition("(")[0]
+            assert any(inspect.getattr_static(cls, f"action_{name}", None) for cls in (node, DigittyApp)), binding
+
+
+# --- the person's key map ---------------------------------------------------------------------------------------------
+
+
+async def test_a_key_map_holds_on_the_screen_in_the_footer_and_in_help(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    keymap = {"help": "h", "save": ["z", "ctrl+o"], "train": "f9, 9", "quit": "Q", "weights": "W"}
+    async with opened(config=Config(keys=keymap)) as person:
+        await person.enter("seven")
+        await person.sees("0.05 s")
+        assert "^o save" in person.footer
+        assert "^q quit" in person.footer, "which no key map can take away"
+        await person.press("escape")
+        await person.until(lambda: "z save" in person.footer and "h help" in person.footer and "Q quit" in person.footer)
+        await person.press("z")
+        await person.is_told("digitty-7-seed0.png")
+        await person.press("s", "q", "f1", "question_mark")
+        assert isinstance(person.app.screen, AppScreen), "the old keys are free"
+        await person.press("h")
+        await person.sees("z  ^o", "F9  9"[:2], "W ")
+        await person.press("escape", "9")
+        await person.until(lambda: getattr(person.app.screen, "NAME", "") == "train")
+        await person.press("Q")
+        await person.until(lambda: not person.app.is_running)
+
+
+async def test_two_actions_change_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with opened(config=Config(keys={"save": "r", "again": "s"})) as person:
+        await person.enter("seven")
+        await person.sees("0.05 s")
+        await person.press("escape", "s")
+        await person.sees("seed 1")
+        await person.press("r")
+        await person.is_told("digitty-7-seed1.png")
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "told"),
+    [
+        ("svae", "z", "no action is called 'svae'; did you mean save?"),
+        ("dance", "z", "no action is called 'dance'; there are type, save"),
+        ("save", "", 'save needs a key, "x", or several, ["x", "ctrl+x"]'),
+        ("save", 7, "save needs a key"),
+        ("save", [], "save needs a key"),
+        ("save", ["x", 7], "save needs a key"),
+        ("save", "contrl+x", "'contrl+x' is no key: 'contrl' is none of alt, ctrl"),
+        ("save", "F13x", "'F13x' is no key"),
+        ("save", "r", "save: r is taken on the Prompt screen: draw it again with a new seed"),
+        ("save", "enter", "save: enter is taken on the Prompt screen"),
+        ("save", "escape", "save: esc is taken"),
+        ("pause", "q", "pause: q is taken on the Generate screen: quit"),
+        ("help", "ctrl+q", "help: ^q is taken"),
+        ("gif", "T", "gif: T is taken on the Generate screen: colours"),
+    ],
+)
+def test_what_is_wrong_with_a_key_is_said(name: str, given: object, told: str) -> None:
+    keymap, wrong = checked({name: given})
+    assert not keymap
+    assert wrong[name].startswith(told)
+
+
+@pytest.mark.parametrize("given", ["z", "Z", "?", ":", "f6", "ctrl+x", "alt+shift+up", "space", "insert", "ctrl+@", ["f6", ","]])
+def test_what_is_a_key_is_taken(given: object) -> None:
+    keymap, wrong = checked(dict.fromkeys(("help",), given) | ({"pause": "P"} if given == "space" else {}))
+    assert not wrong, wrong
+    assert keymap["help"]
+
+
+def test_every_name_has_help() -> None:
+    assert all(binding.tooltip for binding in actions().values())

@@ -1,0 +1,39 @@
+"""The dialog that starts a run, or goes on with one."""
+
+from __future__ import annotations
+
+from fakes import ENGINE, finished_run, log_step, save
+from pilots import opened
+from textual.widgets import Select
+
+from engine import runs
+from engine.config import PRESETS, changed
+from tui.screens.new_run import NewRunDialog
+
+
+async def test_whatever_can_go_on_is_offered() -> None:
+    """A run that ended, one that died before it said so though all was done, one that never saved; not one that is being trained."""
+    config = changed(PRESETS["quick"], limit=128 * 4, epochs=1)
+    finished_run("finished", config)
+    for name, last in (("ended", 4), ("begun", 0), ("trained", 2)):
+        runs.create(name, config, ENGINE)
+        with runs.writing(runs.find(name)) as writer:
+            writer.event("started", 0)
+            for step in range(1, last + 1):
+                log_step(writer, step)
+                save(writer, step)
+    assert runs.find("ended").state() == runs.find("begun").state() == "crashed"
+    with runs.writing(runs.find("trained")):
+        async with opened() as person:
+            await person.press("f5", "n")
+            await person.until(lambda: isinstance(person.app.screen, NewRunDialog) and person.app.screen.query(Select))
+            dialog = person.app.screen
+            choice = dialog.query_one("#resume", Select)
+            assert {value for _, value in choice._options} == {"a new run", "finished", "ended", "begun"}
+            choice.value = "ended"
+            await person.until(lambda: dialog.query_one("#epochs").value == "1")  # type: ignore[attr-defined]
+            await person.press("ctrl+s")
+            await person.until(lambda: person.jobs.trainings)
+            assert (person.jobs.trainings[0].resume, person.jobs.trainings[0].config) == ("ended", config)
+            await person.sees("finished")
+    assert runs.find("ended").state() == "finished"

@@ -1,0 +1,185 @@
+"""What the person has set in config.toml. The command line comes before it, it before what the screen remembers, that before the defaults.
+
+What is wrong in it is said with its line. Neither torch nor textual is loaded: keys are checked where there is a screen.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_args
+
+from engine import config as c
+from engine import paths
+from engine.errors import SettingError
+from engine.files import write_text
+from tui import themes
+from tui.terminal import CHOICES as COLORS
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What may stand in a section."""
+
+    default: str | int | float | bool
+    about: str
+    choices: tuple[str, ...] = ()
+    """All of them; where there are none, a value is checked as its kind is."""
+
+
+_SAMPLE = c.SampleConfig()
+SECTIONS: Mapping[str, Mapping[str, Setting]] = {
+    "draw": {
+        "sampler": Setting(_SAMPLE.sampler, "", get_args(c.Sampler)),
+        "steps": Setting(_SAMPLE.steps, "1 to 1000"),
+        "spacing": Setting(_SAMPLE.spacing, "", get_args(c.Spacing)),
+        "guidance": Setting(_SAMPLE.guidance, "1 is none; above 2 diversity suffers"),
+        "eta": Setting(_SAMPLE.eta, "ddim's noise, 0 to 1"),
+        "variance": Setting(_SAMPLE.variance, "ddpm's", get_args(c.Variance)),
+        "seed": Setting(_SAMPLE.seed, "of the first drawing"),
+        "weights": Setting("shipped", "shipped, RUN, RUN:best, or a file"),
+    },
+    "train": {"preset": Setting("seed", "", get_args(c.Preset))},
+    "engine": {
+        "device": Setting("auto", "", get_args(c.Device)),
+        "precision": Setting("auto", "auto measures what is fastest", get_args(c.Precision)),
+    },
+    "screen": {
+        "theme": Setting(themes.DEFAULT, "", themes.NAMES),
+        "color": Setting("auto", "what the terminal can show", COLORS),
+        "plain": Setting(False, "lines instead of bars and pictures, for screen readers"),
+    },
+}
+WIDTH = 100
+"""Characters of a comment in the template."""
+KEYS = "keys"
+"""The section that is a key map."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What is in force of the file."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """By name, which no two sections share."""
+    keys: Mapping[str, Any] = field(default_factory=dict)
+    """The key map, as it was written."""
+    problems: tuple[str, ...] = ()
+    """What is wrong with the rest."""
+    text: str = ""
+
+    @property
+    def sample(self) -> dict[str, Any]:
+        """Of `values`, SampleConfig's own."""
+        return {name: value for name, value in self.values.items() if name in c.SampleConfig.__dataclass_fields__}
+
+    def where(self, section: str, name: str) -> str:
+        """config.toml, line 7"""
+        at = ""
+        for number, line in enumerate(self.text.splitlines(), 1):
+            if heading := re.match(r"\s*\[\s*[\"']?([\w-]+)", line):
+                at = heading[1]
+            elif at == section and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=", line):
+                return f"{path().name}, line {number}"
+        return path().name
+
+
+def path() -> Path:
+    return paths.config_dir() / "config.toml"
+
+
+def load() -> Config:
+    """Never raises: what can't be read is among the problems, and the rest counts."""
+    try:
+        text = path().read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Config()
+    except (OSError, UnicodeDecodeError) as error:
+        return Config(problems=(f"{path().name} can't be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}",))
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return Config(problems=(f"{path().name} is not TOML: {error}",))
+    return _checked(document, text)
+
+
+def _checked(document: Mapping[str, Any], text: str) -> Config:
+    found = Config(text=text)
+    values: dict[str, Any] = {}
+    keys: dict[str, Any] = {}
+    problems: list[str] = []
+    for section, table in document.items():
+        if section not in (*SECTIONS, KEYS):
+            problems.append(f"{path().name}: there is no section [{section}]; there are {', '.join(f'[{s}]' for s in (*SECTIONS, KEYS))}")
+        elif not isinstance(table, dict):
+            problems.append(f"{path().name}: {section} is a section: [{section}] on a line of its own, its settings below")
+        elif section == KEYS:
+            keys = table
+        else:
+            for name, value in table.items():
+                try:
+                    _check(section, name, value)
+                    values[name] = value
+                except SettingError as error:
+                    problems.append(f"{found.where(section, name)}: {error}")
+    return Config(values, keys, tuple(problems), text)
+
+
+def _check(section: str, name: str, value: object) -> None:
+    """Raises SettingError."""
+    known = SECTIONS[section]
+    if name not in known:
+        near = get_close_matches(name, known, 1)
+        raise SettingError(f"[{section}] has no {name!r}; " + (f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"))
+    setting = known[name]
+    if setting.choices:
+        if value not in setting.choices:
+            raise SettingError(f"{name} {value!r} is not one of {', '.join(setting.choices)}")
+    elif name in c.SampleConfig.__dataclass_fields__:
+        c.SampleConfig(**{name: value})  # type: ignore[arg-type]
+    elif type(value) is not type(setting.default):
+        raise SettingError(f"{name} {value!r} is not " + ("true or false" if isinstance(setting.default, bool) else "a text in quotes"))
+
+
+def make() -> Path:
+    """A commented file to start from. Raises SettingError where there is one already, StorageError where it can't be written."""
+    target = path()
+    if target.exists():
+        raise SettingError(f"{target} exists; edit it, or delete it first")
+    paths.made(target.parent)
+    write_text(target, template())
+    return target
+
+
+def template() -> str:
+    """Every setting at its default, commented out."""
+    from tui.keys import actions, written
+
+    lines = ["# digitty's settings. Take a # away to set one. The command line comes first, then this file, then what the screen remembers.", ""]
+    for section, settings in SECTIONS.items():
+        lines.append(f"[{section}]")
+        for name, setting in settings.items():
+            about = "; ".join(part for part in (setting.about, " ".join(setting.choices)) if part)
+            lines += _commented(f"{name} = {shown(setting.default)}", about)
+        lines.append("")
+    lines += [f"[{KEYS}]", '# x, X, ?, f6, ctrl+x, space …; several: ["x", "ctrl+x"]. Letters act outside inputs.']
+    for name, binding in actions().items():
+        keys = ", ".join(shown(written(key)) for key in binding.key.split(","))
+        lines += _commented(f"{name} = [{keys}]" if "," in keys else f"{name} = {keys}", binding.tooltip)
+    return "\n".join(lines) + "\n"
+
+
+def _commented(line: str, about: str) -> list[str]:
+    if len(about) < WIDTH:
+        return [f"# {line:<26} # {about}"]
+    return [f"## {part}" for part in textwrap.wrap(about, WIDTH)] + [f"# {line}"]
+
+
+def shown(value: object) -> str:
+    """As TOML writes it."""
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()

@@ -1,0 +1,48 @@
+"""`digitty config`: where the settings are, what is in force, and from where it comes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from tui import config_file, settings
+
+ORDER = "The command line comes first, then config.toml, then what the screen remembers, then the defaults."
+
+
+@click.command()
+@click.option("--init", is_flag=True, help="Write a commented config.toml to start from; never over one that exists.")
+def config(init: bool) -> None:
+    """Show where the settings are, what is in force, and which keys do what."""
+    if init:
+        click.echo(str(config_file.make()))
+        return
+    from tui import keys
+
+    found = config_file.load()
+    keymap, problems = keys.in_force(found)
+    there = "" if found.text or found.problems else "  (none yet; digitty config --init makes one)"
+    click.echo(f"{config_file.path()}{there}\n{ORDER}")
+    for problem in problems:
+        click.echo(f"PROBLEM: {problem}")
+    for section, known in config_file.SECTIONS.items():
+        click.echo(f"\n[{section}]")
+        for name, setting in known.items():
+            value, origin = _in_force(found, name, setting.default)
+            click.echo(f"{name:<10} {config_file.shown(value):<16} {origin}".rstrip())
+    click.echo(f"\n[{config_file.KEYS}]")
+    for name, binding in keys.actions().items():
+        shown = " ".join(keys.shown(key) for key in keys.keys_of(binding, keymap))
+        click.echo(f"{name:<10} {shown:<10} {binding.tooltip}" + ("  (config.toml)" if name in keymap else ""))
+
+
+def _in_force(found: config_file.Config, name: str, default: object) -> tuple[object, str]:
+    """The value, and where it comes from."""
+    remembered = settings.load()
+    known = {**asdict(remembered.sample), "weights": remembered.weights, "theme": remembered.theme}
+    if name in found.values:
+        return found.values[name], config_file.path().name
+    if name in known and known[name] != default:
+        return known[name], "remembered, on the screen"
+    return default, ""
