@@ -164,7 +164,12 @@ class Terminal:
     def left(self, seconds: float = 30.0) -> int:
         """Waits for the process to end; its exit code."""
         code = self.process.wait(seconds)
-        time.sleep(0.1)  # for the last bytes
+        seen, still = -1, 0
+        while still < 3:  # the last bytes: drawing them takes the reader a while
+            time.sleep(0.1)
+            with self._lock:
+                still = still + 1 if len(self.sent) == seen else 0
+                seen = len(self.sent)
         return code
 
     def resize(self, columns: int, lines: int) -> None:

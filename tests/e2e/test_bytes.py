@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import signal
 import time
 from pathlib import Path
 
@@ -125,3 +126,17 @@ def test_over_ssh_a_live_view_keeps_to_50_kilobytes_a_second(warm_home: Path, tm
         terminal.until(lambda: time.monotonic() > start + 4)
         sent, took = len(terminal.sent) - before, time.monotonic() - start
         assert 50_000 < sent <= SAVED_UP + 50_000 * took
+
+
+def test_after_a_while_in_the_background_the_screen_is_whole_again(warm_home: Path, tmp_path: Path) -> None:
+    with Relay([], environment(warm_home), tmp_path, patch=faked(), rate=1e9) as terminal:
+        terminal.sees("Type a digit", "cpu fp32")
+        terminal.type("seven\r")
+        terminal.sees("7 · seven", "200 steps/s")
+        settle(terminal)
+        shown = terminal.cells
+        terminal.process.send_signal(signal.SIGTSTP)
+        terminal.until(lambda: Path(f"/proc/{terminal.process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+        terminal.until(terminal.restored)
+        terminal.process.send_signal(signal.SIGCONT)
+        terminal.until(lambda: terminal.cells == shown)
