@@ -132,27 +132,12 @@ def _judged(
 ) -> Generator[Event, None, tuple[dict[str, Any], Images]]:
     """The figures that depend on the pictures alone, by their names in Report, and the gallery. All depend on the count: it is equal on all sides."""
     n = min(len(drawn), MOST)
-    opinions: list[dict[str, Any]] = []
-    features, real, gallery = torch.empty(0), torch.empty(0), Images(b"", 0)
-    for judge in judges:
-        seen, logits = yield from _read(judge, drawn, "judging")
-        right = logits.argmax(1) == wanted
-        opinion: dict[str, Any] = {"accuracy": float(right.double().mean()), "accuracy_interval": wilson(int(right.sum()), len(drawn))}
-        opinion |= {"test_accuracy": judge.test_accuracy, **dict.fromkeys(("frechet", "frechet_floor", "frechet_ratio"))}
-        if n >= LEAST:
-            truth, _ = yield from _read(judge, test[:n], "reading test images")
-            other, _ = yield from _read(judge, train[:n], "reading training images")
-            distance, floor = frechet(seen[:n], truth), frechet(other, truth)
-            opinion |= {"frechet": distance, "frechet_floor": floor, "frechet_ratio": distance / floor if floor > 0 else None}
-        if not opinions:
-            shares = tuple(float(right[wanted == digit].double().mean()) if bool((wanted == digit).any()) else None for digit in range(10))
-            features, gallery = seen[:n], best_and_worst(drawn, logits, wanted)
-            real = truth if n >= LEAST else real
-        opinions.append(opinion)
-    first, second = opinions
+    first, features, real, logits = yield from _opinion(judges[0], drawn, wanted, test[:n], train[:n])
+    second, *_ = yield from _opinion(judges[1], drawn, wanted, test[:n], train[:n])
+    right = logits.argmax(1) == wanted
     report: dict[str, Any] = {
         "count": len(drawn),
-        "class_accuracy": shares,
+        "class_accuracy": tuple(float(right[wanted == digit].double().mean()) if bool((wanted == digit).any()) else None for digit in range(10)),
         "compared": n,
         "classifier": {"features": features.shape[1], "test_accuracy": first.pop("test_accuracy")},
         "second": {name: second[name] for name in ("accuracy", "accuracy_interval", "frechet_ratio", "test_accuracy")},
@@ -161,10 +146,31 @@ def _judged(
     }
     yield EvaluateProgress("comparing", 0, 1)
     if n >= LEAST:
-        report |= yield from neighbourhoods(real, features)
+        report |= yield from neighbourhoods(real, features[:n])
     yield EvaluateProgress("looking for copies", 0, 1)
     report["memorisation"] = yield from memorisation(drawn[:n].cpu(), train.cpu(), test.cpu())
-    return report, gallery
+    return report, best_and_worst(drawn, logits, wanted)
+
+
+def _opinion(
+    judge: Classifier, drawn: Tensor, wanted: Tensor, test: Tensor, train: Tensor
+) -> Generator[Event, None, tuple[dict[str, Any], Tensor, Tensor, Tensor]]:
+    """One judge's accuracy and Fréchet distances; the features of the drawn and of the test images, and the logits of the drawn."""
+    features, logits = yield from _read(judge, drawn, "judging")
+    right = logits.argmax(1) == wanted
+    opinion: dict[str, Any] = {
+        "accuracy": float(right.double().mean()),
+        "accuracy_interval": wilson(int(right.sum()), len(drawn)),
+        "test_accuracy": judge.test_accuracy,
+        **dict.fromkeys(("frechet", "frechet_floor", "frechet_ratio")),
+    }
+    real = torch.empty(0)
+    if len(test) >= LEAST:
+        real, _ = yield from _read(judge, test, "reading test images")
+        other, _ = yield from _read(judge, train, "reading training images")
+        distance, floor = frechet(features[: len(test)], real), frechet(other, real)
+        opinion |= {"frechet": distance, "frechet_floor": floor, "frechet_ratio": distance / floor if floor > 0 else None}
+    return opinion, features, real, logits
 
 
 def best_and_worst(drawn: Tensor, logits: Tensor, wanted: Tensor, each: int = 5) -> Images:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from engine.config import Prediction, Timesteps, Weighting
 from engine.denoiser import coefficients
-from engine.schedule import NoiseSchedule
+from engine.schedule import NoiseSchedule, per_image
 
 GAMMA = 5.0
 """min-SNR's bound (Hang et al. 2023)."""
@@ -36,13 +36,13 @@ class Objective:
 
     def noised(self, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         """x_t for x0 and eps (N, 1, H, W), t (N,) (Ho et al. 2020, eq. 4)."""
-        return _per_image(self._a[t]) * x0 + _per_image(self._s[t]) * eps
+        return per_image(self._a[t]) * x0 + per_image(self._s[t]) * eps
 
     def loss(self, answer: Tensor, x0: Tensor, x_t: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         """The batch's mean, a scalar. With eps, uniform t and flat weights it is Ho et al.'s L_simple (eq. 14)."""
-        target = eps if self._eps else (x0 - _per_image(self._skip[t]) * x_t) / _per_image(self._out[t])
+        target = eps if self._eps else (x0 - per_image(self._skip[t]) * x_t) / per_image(self._out[t])
         error = (answer.float() - target).square()
-        return error.mean() if self._weight is None else (_per_image(self._weight[t]) * error).mean()
+        return error.mean() if self._weight is None else (per_image(self._weight[t]) * error).mean()
 
 
 def _lognormal(schedule: NoiseSchedule) -> Tensor:
@@ -51,7 +51,3 @@ def _lognormal(schedule: NoiseSchedule) -> Tensor:
     log_sigma = -0.5 * schedule.snr.log()
     density = torch.exp(-0.5 * ((log_sigma - mean) / deviation) ** 2) * torch.gradient(log_sigma)[0]
     return density / density.sum()
-
-
-def _per_image(v: Tensor) -> Tensor:
-    return v.view(-1, 1, 1, 1)

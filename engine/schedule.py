@@ -49,12 +49,12 @@ class NoiseSchedule:
     def q_sample(self, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         """x_t for x0 (N, C, H, W), t (N,) and eps like x0 (Ho et al. 2020, eq. 4)."""
         a, s = self.on(x0.device)
-        return _per_image(a[t]) * x0 + _per_image(s[t]) * eps
+        return per_image(a[t]) * x0 + per_image(s[t]) * eps
 
     def posterior(self, x0: Tensor, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """Mean (N, C, H, W) and variance (N, 1, 1, 1) of q(x_{t-1} | x_t, x_0) (Ho et al. 2020, eq. 6 and 7)."""
         a, b, variance = (v.to(x0.device, torch.float32)[t] for v in (self._posterior_x0, self._posterior_x_t, self.posterior_variance))
-        return _per_image(a) * x0 + _per_image(b) * x_t, _per_image(variance)
+        return per_image(a) * x0 + per_image(b) * x_t, per_image(variance)
 
     def timesteps(self, steps: int, spacing: Spacing) -> list[int]:
         """`steps` distinct timesteps to walk, falling. All but `leading` run from T-1 to 0; `leading` is diffusers' word for k * (T // steps)."""
@@ -102,5 +102,6 @@ def _distinct(rising: list[int], top: int) -> list[int]:
     return rising
 
 
-def _per_image(v: Tensor) -> Tensor:
+def per_image(v: Tensor) -> Tensor:
+    """(N,) -> (N, 1, 1, 1)."""
     return v.view(-1, 1, 1, 1)

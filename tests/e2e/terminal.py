@@ -161,6 +161,14 @@ class Terminal:
     def sees(self, *texts: str, seconds: float = PATIENCE) -> None:
         self.until(lambda: all(text in self.text for text in texts), seconds)
 
+    def start_training(self) -> None:
+        """From any screen, where there is no run yet: the preset that is offered."""
+        self.press("f5")
+        self.sees("No run yet")
+        self.press("n")
+        self.sees("preset", "Start")
+        self.press("enter")
+
     def left(self, seconds: float = 30.0) -> int:
         """Waits for the process to end; its exit code."""
         code = self.process.wait(seconds)

@@ -168,11 +168,7 @@ def begin(terminal: Terminal, phase: str) -> None:
         terminal.type("seven\r")
         terminal.sees("step 2/10")
     else:
-        terminal.press("f5")
-        terminal.sees("No run yet")
-        terminal.press("n")
-        terminal.sees("preset", "Start")
-        terminal.press("enter")
+        terminal.start_training()
         terminal.sees("seed-1", "step 6/")
 
 

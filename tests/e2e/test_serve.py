@@ -193,6 +193,16 @@ def test_a_port_in_use_is_said(capsys: pytest.CaptureFixture[str], home: Path) -
     assert "choose another with --port" in capsys.readouterr().err
 
 
+async def start_training(page: Page) -> None:
+    """From the Prompt screen to a run of the preset that is offered, under way."""
+    await page.type("\x1b[15~")
+    await page.sees("No run yet")
+    await page.type("n")
+    await page.sees("preset", "Start")
+    await page.type("\r")
+    await page.sees("seed-1", "training", "step 6/40")
+
+
 # --- sessions ---------------------------------------------------------------------------------------------------------
 
 
@@ -204,12 +214,7 @@ async def test_seven_and_closing_the_page_saves_what_trains() -> None:
             await page.sees("Type a digit")
             await page.type("seven\r")
             await page.sees("7 · seven", "0.05 s")
-            await page.type("\x1b[15~")
-            await page.sees("No run yet")
-            await page.type("n")
-            await page.sees("preset", "Start")
-            await page.type("\r")
-            await page.sees("seed-1", "training", "step 6/40")
+            await start_training(page)
             assert runs.find("seed-1").state() == "running"
         await until(lambda: not runs.find("seed-1").running())
         run = runs.find("seed-1")
@@ -221,12 +226,7 @@ async def test_ending_the_server_saves_what_trains() -> None:
     async with served() as url, client(url) as session:
         page = Page(await session.ws_connect(f"{url}/ws?width=80&height=24"))
         await page.sees("Type a digit")
-        await page.type("\x1b[15~")
-        await page.sees("No run yet")
-        await page.type("n")
-        await page.sees("preset", "Start")
-        await page.type("\r")
-        await page.sees("seed-1", "training", "step 6/40")
+        await start_training(page)
     assert runs.find("seed-1").state() == "stopped"
     assert runs.find("seed-1").states()[-1][0] == 6
 

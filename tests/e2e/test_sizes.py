@@ -50,11 +50,7 @@ def test_a_storm_of_resizes_while_a_run_trains(warm_home: Path, tmp_path: Path) 
     jobs = "pace=0.01, steps_per_epoch=60"
     with Terminal([], environment(warm_home), tmp_path, patch=faked(jobs)) as terminal:
         terminal.sees("cpu fp32")
-        terminal.press("f5")
-        terminal.sees("No run yet")
-        terminal.press("n")
-        terminal.sees("preset", "Start")
-        terminal.press("enter")
+        terminal.start_training()
         terminal.sees("seed-1", "training")
         storm(terminal, random.Random(4), "l")
         terminal.sees("seed-1  finished", "step 600/600")
