@@ -128,7 +128,7 @@ def main() -> None:
 
 
 def host(plainly: bool, given: argparse.Namespace, pipe: Connection) -> None:
-    """A process that trains as many steps as it is told, and says the images a second."""
+    """A process that trains as many steps as it is told, and says the images a second; told 0, it ends."""
     device = choose(given.device)
     if plainly:
         loop, said = plain_loop(device, given.workers)[0], f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads"
@@ -158,6 +158,8 @@ def compare(given: argparse.Namespace) -> None:
         a, b = (asked(pipe, given.steps) for pipe in pipes)
         rounds.append((a, b, b / a))
         print(f"{i:>6}{a:>10.1f}{b:>10.1f}{b / a:>8.2f}", flush=True)
+    for pipe in pipes:
+        pipe.send(0)
     a, b, ratio = (median(column) for column in zip(*rounds, strict=True))
     print(f"{'median':>6}{a:>10.1f}{b:>10.1f}{ratio:>8.2f}")
 

@@ -54,11 +54,14 @@ Command = Callable[..., Any]
 
 
 def sampling_options(steps: int | None = None) -> Callable[[Command], Command]:
-    """The options of SampleConfig but the seed's default."""
+    """SampleConfig as options; `steps` is the default of the samplers that take many."""
     default = c.SampleConfig()
+    steps = steps or default.steps
     options = [
         click.option("--sampler", type=click.Choice(get_args(c.Sampler)), default=default.sampler, show_default=True),
-        click.option("--steps", type=int, default=steps or default.steps, show_default=True, help="Denoising steps, 1 to 1000."),
+        click.option(
+            "--steps", type=int, default=steps, help=f"Denoising steps, 1 to 1000, {steps} by default; one-step: 1 to {c.ONE_STEP_MOST}, and 1."
+        ),
         click.option(
             "--spacing", type=click.Choice(get_args(c.Spacing)), default=default.spacing, show_default=True, help="Which timesteps are walked."
         ),
@@ -109,7 +112,12 @@ def _all(options: Sequence[Callable[[Command], Command]]) -> Callable[[Command],
 
 
 def sample_config(given: dict[str, Any]) -> c.SampleConfig:
-    """Takes SampleConfig's own options out of a command's."""
+    """Takes SampleConfig's own options out of a command's. A number of steps that nobody asked for now is 1 for the sampler one-step."""
+    if given["sampler"] == "one-step":
+        if click.get_current_context().get_parameter_source("steps") is not click.core.ParameterSource.COMMANDLINE:
+            given["steps"] = 1
+        elif not 1 <= given["steps"] <= c.ONE_STEP_MOST:
+            raise SettingError(f"steps {given['steps']} is outside 1 to {c.ONE_STEP_MOST}, which is what a one-step student was trained for")
     return c.SampleConfig(**{name: given.pop(name) for name in c.SampleConfig.__dataclass_fields__})
 
 
@@ -123,6 +131,7 @@ def sample_config(given: dict[str, Any]) -> c.SampleConfig:
     default=None,
     help="seed (the guide's network and recipe), quick (minutes on a CPU) or best (the weights that ship).  [default: seed]",
 )
+@click.option("--start-from", metavar="WEIGHTS", help="Go on from these weights as a new run: shipped, RUN, RUN:best or a file.")
 @click.option("--epochs", type=int, help="Passes over the 60,000 images.")
 @click.option("--steps", type=int, help="Optimiser steps at most; with --epochs, the first reached ends the run.")
 @click.option("--batch-size", type=int)
@@ -215,6 +224,8 @@ def train_request(run: str | None, resume: str | None, given: dict[str, Any]) ->
     schedule = given.pop("schedule", None)
     if resume is None:
         config = c.PRESETS[given.pop("preset", None) or "seed"]
+        if schedule and given["start_from"]:
+            raise SettingError("--schedule can't be chosen with --start-from: the noise schedule is that of the weights")
         if schedule:
             config = c.changed(config, schedule=c.ScheduleConfig(kind=schedule))
         if run is not None and runs.taken(run):

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from engine.errors import SettingError
 
-Sampler = Literal["ddpm", "ddim", "dpmpp"]
+Sampler = Literal["ddpm", "ddim", "dpmpp", "one-step"]
 Spacing = Literal["auto", "quadratic", "logsnr", "linear", "leading"]
 Variance = Literal["beta", "posterior"]
 LrSchedule = Literal["cosine", "constant"]
@@ -23,6 +23,8 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "tf32", "bf16"]
 Preset = Literal["seed", "quick", "best"]
 
+ONE_STEP_MOST = 4
+"""Evaluations that a one-step student was trained for."""
 MAX_COUNT = 100_000
 MAX_SEED = 2**63 - 1
 CLASS_NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -64,6 +66,8 @@ class ModelConfig:
     """Self-attention at 7 pixels, after the middle block."""
     prediction: Prediction = "eps"
     """What the network answers; `denoiser.coefficients` makes x0 of it."""
+    one_step: bool = False
+    """A distilled student, which draws with the sampler one-step alone."""
     image_size: int = 28
     classes: int = 10
 
@@ -75,8 +79,9 @@ class ModelConfig:
         if len(self.channels) not in (2, 3) or any(width % self.groups for width in self.channels):
             raise SettingError(f"channels {self.channels} are not two or three multiples of {self.groups}")
         _one_of("prediction", self.prediction, Prediction)
-        if not isinstance(self.attention, bool):
-            raise SettingError(f"attention {self.attention!r} is neither true nor false")
+        for name in ("attention", "one_step"):
+            if not isinstance(getattr(self, name), bool):
+                raise SettingError(f"{name} {getattr(self, name)!r} is neither true nor false")
         _within("emb_dim", self.emb_dim, 1, 8192)
         _within("time_dim", self.time_dim, 4, 8192)
         if self.time_dim % 2:
@@ -119,13 +124,13 @@ class SampleConfig:
     """How to draw. Guidance 1 is none; this is the one place that says so."""
 
     sampler: Sampler = "dpmpp"
-    """ddpm: Ho et al. 2020; ddim: Song et al. 2021; dpmpp: DPM-Solver++(2M), Lu et al. 2022."""
+    """ddpm: Ho et al. 2020; ddim: Song et al. 2021; dpmpp: DPM-Solver++(2M), Lu et al. 2022; one-step: a distilled student's."""
     steps: int = 10
-    """Network evaluations (guidance doubles their cost), 1 to 1000."""
+    """Network evaluations (guidance doubles their cost), 1 to 1000; a one-step student takes ONE_STEP_MOST at most, and more count as so many."""
     spacing: Spacing = "auto"
     """Which of the T timesteps are walked; auto is quadratic on the linear schedule and linear on the cosine one."""
     guidance: float = 1.5
-    """1 is no guidance, 0 ignores the label (Ho & Salimans 2022)."""
+    """1 is no guidance, 0 ignores the label (Ho & Salimans 2022). A one-step student has it folded in, and none is added."""
     guided_from: float = 0.0
     """Guide where sigma / alpha, the noise by the signal, is at least this …"""
     guided_to: float = 1e6
@@ -142,11 +147,20 @@ class SampleConfig:
         _one_of("spacing", self.spacing, Spacing)
         _one_of("variance", self.variance, Variance)
         _within("steps", self.steps, 1, 1000)
+        if self.sampler == "one-step" and self.steps > ONE_STEP_MOST:
+            object.__setattr__(self, "steps", ONE_STEP_MOST)
         _within("seed", self.seed, 0, MAX_SEED)
         _finite("guidance", self.guidance, -100, 100)
         _finite("guided-from", self.guided_from, 0)
         _finite("guided-to", self.guided_to, 0)
         _finite("eta", self.eta, 0, 1)
+
+
+def suited(sample: SampleConfig, one_step: bool) -> SampleConfig:
+    """`sample`, with another sampler and its usual number of steps where it is not one that such weights can draw with."""
+    if one_step == (sample.sampler == "one-step"):
+        return sample
+    return replace(sample, sampler="one-step", steps=1) if one_step else replace(sample, sampler=SampleConfig.sampler, steps=SampleConfig.steps)
 
 
 @dataclass(frozen=True)
@@ -156,6 +170,8 @@ class TrainConfig:
     preset: Preset = "seed"
     model: ModelConfig = field(default_factory=ModelConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    start_from: str | None = None
+    """Weights that it starts from, as drawing names them; network and noise schedule are then theirs. None: new ones."""
     epochs: int = 10
     steps: int | None = None
     """An upper bound on steps, where the run is not to end with an epoch."""
@@ -193,6 +209,8 @@ class TrainConfig:
         _one_of("optimizer", self.optimizer, Optimizer)
         _one_of("timesteps", self.timesteps, Timesteps)
         _one_of("weighting", self.weighting, Weighting)
+        if self.start_from is not None and (not isinstance(self.start_from, str) or not self.start_from):
+            raise SettingError(f"start-from {self.start_from!r} names no weights; shipped, a run or a file does")
         _within("epochs", self.epochs, 1, 100_000)
         if self.steps is not None:
             _within("steps", self.steps, 1, 100_000_000)

@@ -29,7 +29,7 @@ BATCH = {"cpu": 32, "cuda": 512, "mps": 64}
 
 def draw(shelf: Shelf, request: DrawRequest) -> Iterator[Event]:
     """See `Jobs.draw`."""
-    artist = yield from shelf.artist(request.weights)
+    artist = yield from shelf.artist_for(request.weights, request.sample.sampler)
     indices = request.indices or tuple(range(len(request.labels)))
     recipe = Recipe(request.labels, indices, request.sample, artist.weights, artist.told)
     yield DrawStarted(recipe)
@@ -89,13 +89,10 @@ def denoising(artist: Artist, labels: Sequence[int | None], sample: SampleConfig
     """The steps of one batch from x at the first timestep. Fast samplers clip x0; DDPM does not, as in the seed."""
     wanted = torch.tensor([NO_LABEL if label is None else label for label in labels], device=artist.device)
     numerics = artist.how.dtype, artist.how.format
-    answer = between(
-        guided(artist.network, wanted, sample.guidance, *numerics),
-        conditional(artist.network, wanted, *numerics),
-        artist.schedule,
-        sample.guided_from,
-        sample.guided_to,
-    )
+    answer = alone = conditional(artist.network, wanted, *numerics)
+    if sample.sampler != "one-step":  # whose student has guidance folded in
+        strong = guided(artist.network, wanted, sample.guidance, *numerics)
+        answer = between(strong, alone, artist.schedule, sample.guided_from, sample.guided_to)
     denoise = from_answer(answer, artist.schedule, artist.network.config.prediction)
     if sample.sampler != "ddpm":
         denoise = clipped(denoise, artist.schedule)
@@ -151,7 +148,8 @@ def preview(artist: Artist, seed: int) -> Generator[Event, None, Images]:
     """The ten digits from the fixed noise of a run: yields Ticks, returns the pictures."""
     noise = ImageNoise(seed, range(10), artist.device)
     last: Step | None = None
-    for step in denoising(artist, tuple(range(10)), SampleConfig(), noise(), noise):
+    sample = SampleConfig("one-step", 1) if artist.network.config.one_step else SampleConfig()
+    for step in denoising(artist, tuple(range(10)), sample, noise(), noise):
         last = step
         yield Tick()
     assert last is not None

@@ -90,7 +90,7 @@ def _told(shelf: Shelf, request: EvaluateRequest, watch: Stopwatch) -> Iterator[
     judges = load_classifier(shelf.device), load_classifier(shelf.device, SECOND)
     (test, frequencies), (train, _) = (_subset(*data.load(split, shelf.device)) for split in (False, True))
     wanted = frequencies.cpu()[torch.arange(request.count) % len(frequencies)]
-    artist = yield from shelf.artist(request.weights)
+    artist = yield from shelf.artist_for(request.weights, request.sample.sampler)
     with clear_errors(str(artist.device)):
         drawn = yield from _drawn(artist, request, wanted.tolist(), watch)
         report, gallery = yield from _judged(judges, drawn, wanted, test, train)

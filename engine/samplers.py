@@ -60,8 +60,12 @@ def ddim(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, timesteps: Sequen
 
 
 @torch.inference_mode()
-def dpmpp_2m(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, timesteps: Sequence[int], noise: Noise) -> Iterator[Step]:
-    """DPM-Solver++(2M), midpoint form (Lu et al. 2022, algorithm 2); the first step and the last, to sigma = 0, are of first order."""
+def dpmpp_2m(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, timesteps: Sequence[int], noise: Noise, eta: float = 0.0) -> Iterator[Step]:
+    """DPM-Solver++(2M), midpoint form (Lu et al. 2022, algorithm 2); the first step and the last, to sigma = 0, are of first order.
+
+    At eta 1 it solves the stochastic differential equation instead (SDE-DPM-Solver++(2M), the same, eq. 19 of version 2): the noise that each
+    step adds corrects what earlier ones got wrong.
+    """
     before_x0, before_h = x, 0.0
     for i, t, before in _walk(timesteps):
         x0, _ = denoise(x, t)
@@ -71,19 +75,33 @@ def dpmpp_2m(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, timesteps: Se
             h = _lambda(schedule, before) - _lambda(schedule, t)
             D = x0 if i == 1 else x0 + h / (2 * before_h) * (x0 - before_x0)  # eq. 16's D_i, r = before_h / h
             a_next, a = schedule.alpha_bar_at(before), schedule.alpha_bar_at(t)
-            x = math.sqrt((1 - a_next) / (1 - a)) * x - math.sqrt(a_next) * math.expm1(-h) * D
+            x = math.sqrt((1 - a_next) / (1 - a)) * math.exp(-eta * h) * x - math.sqrt(a_next) * math.expm1(-(1 + eta) * h) * D
+            if eta > 0:
+                x = x + math.sqrt((1 - a_next) * -math.expm1(-2 * eta * h)) * noise()
             before_x0, before_h = x0, h
+        yield Step(i, len(timesteps), t, x, x0)
+
+
+@torch.inference_mode()
+def one_step(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, timesteps: Sequence[int], noise: Noise) -> Iterator[Step]:
+    """A distilled student's: the guess at x0 is the picture; with more steps it is noised again and guessed again (Song et al. 2023, algorithm 1)."""
+    for i, t, before in _walk(timesteps):
+        x0, _ = denoise(x, t)
+        a = schedule.alpha_bar_at(before)
+        x = x0 if before < 0 else math.sqrt(a) * x0 + math.sqrt(1 - a) * noise()
         yield Step(i, len(timesteps), t, x, x0)
 
 
 def walk(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, config: SampleConfig, noise: Noise) -> Iterator[Step]:
     """The sampler that `config` names, over the timesteps that it names."""
+    if config.sampler == "one-step":
+        return one_step(denoise, x, schedule, schedule.restarts(config.steps), noise)
     timesteps = schedule.timesteps(config.steps, config.spacing)
     if config.sampler == "ddpm":
         return ddpm(denoise, x, schedule, timesteps, noise, config.variance)
     if config.sampler == "ddim":
         return ddim(denoise, x, schedule, timesteps, noise, config.eta)
-    return dpmpp_2m(denoise, x, schedule, timesteps, noise)
+    return dpmpp_2m(denoise, x, schedule, timesteps, noise, config.eta)
 
 
 def _walk(timesteps: Sequence[int]) -> Iterator[tuple[int, int, int]]:

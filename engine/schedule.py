@@ -81,6 +81,10 @@ class NoiseSchedule:
             t = (top - nearest).double()
         return _distinct([round(v) for v in t.tolist()], top)[::-1]
 
+    def restarts(self, steps: int) -> list[int]:
+        """The timesteps that a one-step student starts from: T-1, and then evenly down, none of them 0."""
+        return [self.T * (steps - k) // steps - 1 for k in range(steps)]
+
 
 def _linear(config: ScheduleConfig) -> Tensor:
     return torch.linspace(config.beta_start, config.beta_end, config.T, dtype=torch.float64)

@@ -12,13 +12,17 @@ import torch
 
 from engine import checkpoint, config, device, events, paths, runs
 from engine.checkpoint import Loaded
-from engine.errors import RunError
+from engine.errors import RunError, SettingError
 from engine.schedule import NoiseSchedule
 from engine.trainer import Trainer
 from engine.unet import UNet
 
-SHIPPED = {"": paths.ASSETS / "weights" / "digitty.safetensors", "seed": paths.ASSETS / "weights" / "seed.safetensors"}
-"""The weights that come with digitty: the best, and those of the preset `seed` as shipped:seed."""
+SHIPPED = {
+    "shipped": paths.ASSETS / "weights" / "digitty.safetensors",
+    "shipped:one-step": paths.ASSETS / "weights" / "one-step.safetensors",
+    "shipped:seed": paths.ASSETS / "weights" / "seed.safetensors",
+}
+"""The weights that come with digitty: the best, their one-step student, and those of the preset `seed`."""
 KEEP = 3
 """Networks kept ready."""
 
@@ -78,13 +82,23 @@ class Shelf:
         yield events.Ready(ready.told, ready.weights)
 
     def artist(self, weights: str) -> Generator[events.Event, None, Artist]:
-        """Tells what there is to prepare and returns the Artist. `weights` is shipped, shipped:seed, RUN, RUN:best, RUN:live or a file."""
+        """Tells what there is to prepare and returns the Artist. `weights` is one of SHIPPED, RUN, RUN:best, RUN:live or a file."""
         key, loaded = self._find(weights)
         if loaded is not None:
             yield from self.numerics(loaded.model, training=False)
             self._shelve(key, loaded)
         self._ready.move_to_end(key)
         return self._ready[key]
+
+    def artist_for(self, weights: str, sampler: config.Sampler) -> Generator[events.Event, None, Artist]:
+        """The Artist that can draw so; the shipped student for a sampler that needs one. Raises SettingError where these weights can't."""
+        one_step = sampler == "one-step"
+        found = yield from self.artist("shipped:one-step" if one_step and weights == "shipped" else weights)
+        if found.network.config.one_step and not one_step:
+            raise SettingError(f"{weights} is a one-step student, which the sampler {sampler} can't use; choose the sampler one-step")
+        if one_step and not found.network.config.one_step:
+            raise SettingError(f"{weights} can't draw in one step; use shipped:one-step, or distil it: digitty train --preset one-step --teacher {weights}")
+        return found
 
     def _find(self, weights: str) -> tuple[tuple[object, ...], Loaded | None]:
         """A key that changes with the weights, and the weights themselves where they are not ready yet."""
@@ -112,9 +126,9 @@ class Shelf:
 
 
 def located(weights: str) -> tuple[Path, str, str | None]:
-    """The file that holds the weights, their name and kind, for shipped, shipped:seed, RUN, RUN:latest, RUN:best or a file. Raises RunError."""
-    if weights in ("shipped", "shipped:seed"):
-        return SHIPPED[weights.removeprefix("shipped").lstrip(":")], weights, None
+    """The file that holds the weights, their name and kind, for one of SHIPPED, RUN, RUN:latest, RUN:best or a file. Raises RunError."""
+    if weights in SHIPPED:
+        return SHIPPED[weights], weights, None
     path = Path(weights).expanduser()
     if path.suffix in (".safetensors", ".pth") or "/" in weights:
         return path, path.name, None

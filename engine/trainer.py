@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -119,6 +120,11 @@ class Trainer:
         self._epoch_sum = 0.0
         self.best = min(self.best, average)
         return average
+
+    def begin_from(self, weights: Mapping[str, Tensor]) -> None:
+        """These weights in place of new ones, before the first step."""
+        for model in (self.model, self.ema.model):
+            model.load_state_dict(weights)
 
     def state(self) -> dict[str, Any]:
         """All that a resumed run needs, as tensors and plain values. Raises DivergedError rather than give a bad one."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from engine import checkpoint, data, runs
+from engine.checkpoint import Loaded
 from engine.config import TrainConfig
 from engine.control import Control
 from engine.device import Numerics, clear_errors, offered
@@ -21,7 +22,7 @@ from engine.group import Group
 from engine.jobs import TrainRequest
 from engine.runs import Run, Writer
 from engine.session import Session
-from engine.shelf import Shelf
+from engine.shelf import Shelf, find_weights
 from engine.trainer import Trainer
 
 
@@ -30,6 +31,8 @@ def train(shelf: Shelf, request: TrainRequest, control: Control, group: Group) -
     with group.opened(shelf.device), clear_errors(str(shelf.device)):
         if request.resume:
             check_resumable(runs.find(request.resume), request.config)
+        else:
+            request = replace(request, config=_with_network(request.config))
         how = Numerics(**(yield from group.lead(_numerics(shelf, request))))
         if request.resume and shelf.device.type == "cpu" and group.size == 1:
             _use_threads(runs.find(request.resume).engine().threads)
@@ -44,6 +47,8 @@ def train(shelf: Shelf, request: TrainRequest, control: Control, group: Group) -
             state, seconds = yield from group.lead(_newest_whole(run, trainer))
             if state and not group.leader:
                 _restored(Path(state), trainer)
+            if state is None and request.config.start_from:
+                trainer.begin_from(_fitting(request.config).tensors)
             if request.resume:
                 _check_unfinished(run, trainer)
             if request.resume and writer:
@@ -65,6 +70,23 @@ def _writing(run: Run, group: Group) -> Iterator[Writer | None]:
         return
     with runs.writing(run) as writer:
         yield writer
+
+
+def _with_network(config: TrainConfig) -> TrainConfig:
+    """The configuration with the network and the noise schedule of the weights that it starts from. Raises RunError or CheckpointError."""
+    if config.start_from is None:
+        return config
+    weights = find_weights(config.start_from)
+    return replace(config, model=weights.model, schedule=weights.schedule)
+
+
+def _fitting(config: TrainConfig) -> Loaded:
+    """The weights that a run starts from: the file may be another than when it was made. Raises RunError or CheckpointError."""
+    assert config.start_from is not None
+    weights = find_weights(config.start_from)
+    if weights.model != config.model:
+        raise CheckpointError(f"{config.start_from} holds another network by now than this run was made for; start a new run")
+    return weights
 
 
 def check_resumable(run: Run, asked: TrainConfig) -> None:

@@ -15,6 +15,7 @@ from textual.theme import Theme
 from textual.widgets import Input
 
 from engine import events as e
+from engine.config import SampleConfig, suited
 from engine.errors import DigittyError
 from engine.events import Event
 from engine.jobs import DrawRequest, Jobs
@@ -62,6 +63,8 @@ class DigittyApp(PaintedApp):
         self.worker, self.last_words = self.switchboard.worker, self.switchboard.last_words
         self.submit, self.beside = self.switchboard.submit, self.switchboard.beside
         self._engine_text = ""
+        self.ready = False
+        """The engine is loaded, and a drawing begins at once."""
         self._leave_question: Question | None = None
         self.training = Training(self)
         if self.terminal.remote:
@@ -99,6 +102,7 @@ class DigittyApp(PaintedApp):
         if isinstance(event, e.Preparing):
             self.switchboard.rename(self._warming, event.what + "…")
         elif isinstance(event, e.Ready):
+            self.ready = True
             self.heard_engine(event.engine)
         elif isinstance(event, e.Ended) and event.outcome == "failed":
             self._engine_text = "no engine"
@@ -132,6 +136,15 @@ class DigittyApp(PaintedApp):
         indices = (0,) * len(labels) if shared_noise else None
         request = DrawRequest(labels, sample, indices, self.settings.weights, frame_rate(self.terminal))
         return self.submit("draw", lambda: self.jobs.draw(request), listener, "drawing")
+
+    def sketch(self, labels: Iterable[int], listener: Listener, shared_noise: bool = False) -> int | None:
+        """Queue a drawing in one step from the noise of the next proper one; None where that would tell nothing of it, or had to wait."""
+        if not self.ready or not self.settings.weights.startswith("shipped") or not self.config.values.get("sketch", True):
+            return None
+        labels = tuple(labels)
+        sample = SampleConfig("one-step", 1, seed=self.settings.sample.seed)
+        request = DrawRequest(labels, sample, (0,) * len(labels) if shared_noise else None, "shipped:one-step", fps=0)
+        return self.submit("draw", lambda: self.jobs.draw(request), listener, "sketching")
 
     def next_seed(self) -> int:
         """The seed of a new drawing; the one after it is remembered."""
@@ -186,11 +199,11 @@ class DigittyApp(PaintedApp):
             self.push_screen(HelpScreen(self.screen))
 
     def action_choose_weights(self) -> None:
-        from tui.screens.weights import WeightsDialog
+        from tui.screens.weights import WeightsDialog, is_student
 
         def chosen(weights: str | None) -> None:
             if weights is not None:
-                self.change_settings(weights=weights)
+                self.change_settings(weights=weights, sample=suited(self.settings.sample, is_student(weights)))
 
         if isinstance(self.screen, AppScreen):
             self.push_screen(WeightsDialog(self.settings.weights, self.training_runs()), chosen)

@@ -39,10 +39,10 @@ SECTIONS: Mapping[str, Mapping[str, Setting]] = {
         "steps": Setting(_SAMPLE.steps, "1 to 1000"),
         "spacing": Setting(_SAMPLE.spacing, "", get_args(c.Spacing)),
         "guidance": Setting(_SAMPLE.guidance, "1 is none; above 2 diversity suffers"),
-        "eta": Setting(_SAMPLE.eta, "ddim's noise, 0 to 1"),
+        "eta": Setting(_SAMPLE.eta, "noise on the way, 0 to 1, of dpmpp and ddim"),
         "variance": Setting(_SAMPLE.variance, "ddpm's", get_args(c.Variance)),
         "seed": Setting(_SAMPLE.seed, "of the first drawing"),
-        "weights": Setting("shipped", "shipped, RUN, RUN:best, or a file"),
+        "weights": Setting("shipped", "shipped, shipped:one-step, shipped:seed, RUN, RUN:best, or a file"),
     },
     "train": {"preset": Setting("seed", "", get_args(c.Preset))},
     "engine": {
@@ -52,6 +52,7 @@ SECTIONS: Mapping[str, Mapping[str, Setting]] = {
     "screen": {
         "theme": Setting(themes.DEFAULT, "", themes.NAMES),
         "color": Setting("auto", "what the terminal can show", COLORS),
+        "sketch": Setting(True, "digits in one step while a prompt is typed"),
         "plain": Setting(False, "lines instead of bars and pictures, for screen readers"),
     },
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, isqrt, sqrt
 
-SIZES = (28, 14, 10)
+SIZES = (28, 22, 18, 14, 10)
 """Pixels a side, the largest first; a tile is that many columns and half as many rows."""
 _GAPS = ((1, 1), (1, 0), (0, 0))
 """Between tiles, across and down: given up in this order before a tile shrinks."""

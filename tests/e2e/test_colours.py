@@ -14,7 +14,7 @@ from terminal import SPOILT, Terminal, environment, faked
 from engine.config import CLASS_NAMES
 
 TEN = list(range(10))
-SIZES = {28: (160, 40), 14: (80, 24), 10: (60, 20)}
+SIZES = {28: (160, 40), 22: (120, 40), 18: (100, 30), 14: (80, 24), 10: (60, 20)}
 """Pixels a tile, and a terminal on which ten tiles are no larger than that."""
 SYSTEMS: dict[str, dict[str, str]] = {
     "truecolor": {"COLORTERM": "truecolor"},

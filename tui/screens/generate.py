@@ -15,6 +15,7 @@ from engine import config
 from engine.errors import DigittyError, SettingError
 from engine.prompt import parse
 from tui.screens.drawing import DrawScreen
+from tui.screens.options import usual_steps
 from tui.widgets.digit_view import DigitView
 from tui.widgets.job_bar import JobBar
 
@@ -64,6 +65,12 @@ class GenerateScreen(DrawScreen):
         select = self.query_one("#sampler", Select)
         if select.value != sample.sampler and not select.has_focus:
             select.value = sample.sampler
+
+    def on_select_changed(self, event: Select.Changed) -> None:
+        """One-step and the others are apart in their usual number of steps."""
+        if event.select.has_focus:
+            steps = self.query_one("#steps", Input)
+            steps.value = usual_steps(str(event.value), steps.value)
 
     def key_words(self, binding: Binding) -> str:
         """Room is short: what begins is offered until something is drawn."""

@@ -21,12 +21,20 @@ NUMBERS = {"steps": int, "guidance": float, "eta": float, "seed": int}
 HINTS = {
     "steps": "1 to 1000; 10 do for dpmpp, 1000 are the seed's ddpm",
     "guidance": "1 none; 1.5 good; above 2 all look alike",
-    "eta": "ddim's noise, 0 to 1",
+    "eta": "noise on the way, 0 to 1: dpmpp, ddim",
     "seed": "the same seed draws the same pictures",
-    "sampler": "dpmpp fast, ddpm the seed's",
+    "sampler": "dpmpp fast, ddpm the seed's, one-step at once",
     "spacing": "which timesteps are walked",
     "variance": "ddpm's sigma²",
 }
+
+
+def usual_steps(sampler: str, text: str) -> str:
+    """`text` where it is a number of steps for this sampler, else the usual one: a student takes few, all others more."""
+    few = text.strip() in {str(n) for n in range(1, config.ONE_STEP_MOST + 1)}
+    if few == (sampler == "one-step"):
+        return text
+    return "1" if sampler == "one-step" else str(config.SampleConfig.steps)
 
 
 class OptionsDialog(ModalScreen[Settings | None]):
@@ -57,6 +65,12 @@ class OptionsDialog(ModalScreen[Settings | None]):
 
     def on_mount(self) -> None:
         self.query_one("#steps", Input).focus()
+
+    def on_select_changed(self, event: Select.Changed) -> None:
+        """One-step and the others are apart in their usual number of steps."""
+        if event.select.id == "sampler":
+            steps = self.query_one("#steps", Input)
+            steps.value = usual_steps(str(event.value), steps.value)
 
     def on_input_submitted(self) -> None:
         self.action_apply()

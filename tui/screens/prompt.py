@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Set
 from typing import ClassVar
 
@@ -34,11 +35,12 @@ class Answer(Widget):
         self.text, self.prompt, self.view = text, prompt, view
         self.job: int | None = None
         self.done: e.DrawDone | None = None
-        self._words = Static(classes="words")
+        self._asked, self._words = Static(classes="asked"), Static(classes="words")
         view.show(Images(bytes(784 * len(prompt.labels)), len(prompt.labels)))  # keeps the place
 
     def compose(self) -> ComposeResult:
-        yield Static(Content.styled(f"❯ {self.text}", "bold"), classes="asked")
+        yield self._asked
+        self.ask(self.text)
         if len(self.prompt.labels) == 1:
             with Horizontal(classes="one"):
                 yield self.view
@@ -46,6 +48,11 @@ class Answer(Widget):
         else:
             yield self.view
             yield self._words
+
+    def ask(self, text: str) -> None:
+        """The line above it."""
+        self.text = text
+        self._asked.update(Content.styled(f"❯ {text}", "bold"))
 
     def say(self, text: str) -> None:
         self._words.update(Content(text))
@@ -111,6 +118,10 @@ class PromptScreen(AppScreen):
         yield Conversation(id="conversation", can_focus=False)
         yield PromptInput(placeholder="a digit: seven · 3 1 4 · three sevens · 0-9 · random · grid", select_on_focus=False, id="prompt")
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._sketch: Answer | None = None
+
     def on_mount(self) -> None:
         self._history = settings.load_history()
         self._at = len(self._history)
@@ -125,7 +136,7 @@ class PromptScreen(AppScreen):
         return self.query_one("#prompt", Input)
 
     def _answers(self) -> list[Answer]:
-        return list(self.query(Answer))
+        return [answer for answer in self.query(Answer) if answer is not self._sketch]
 
     def action_submit(self) -> None:
         """Enter in the input; not by its message, which would come after letters typed meanwhile."""
@@ -149,6 +160,51 @@ class PromptScreen(AppScreen):
         self._input.clear()
         self._draw(text, prompt, self.digitty.next_seed())
 
+    # --- while it is typed --------------------------------------------------------------------------------------------
+
+    def on_input_changed(self) -> None:
+        """The digits that the input names so far, in one step, where the proper drawing will be."""
+        text = self._input.value.strip()
+        rng = random.Random(0)
+        before = rng.getstate()
+        try:
+            prompt = parse(text, rng) if text else None
+        except PromptError:
+            prompt = None
+        if prompt is None or rng.getstate() != before:  # nothing to draw, or random digits that will be others
+            self._end_sketch()
+        elif self._sketch and self._sketch.prompt == prompt:
+            self._sketch.ask(text)
+        else:
+            self._begin_sketch(text, prompt)
+
+    def _begin_sketch(self, text: str, prompt: Prompt) -> None:
+        self._end_sketch()
+        sketch = Answer(text, prompt, DigitView(self.digitty.terminal, max_rows=self.query_one(Conversation).room))
+
+        def hear(event: Event) -> None:
+            if isinstance(event, e.DrawDone) and sketch is self._sketch:
+                self.query("#hello, .unreadable").remove()
+                conversation = self.query_one(Conversation)
+                conversation.mount(sketch)
+                sketch.view.show(event.images)
+                sketch.say("a sketch, in one step\nenter draws it properly")
+                conversation.scroll_end(animate=False)
+
+        sketch.job = self.digitty.sketch(prompt.labels, hear, prompt.shared_noise)
+        self._sketch = sketch if sketch.job is not None else None
+
+    def _end_sketch(self) -> None:
+        sketch, self._sketch = self._sketch, None
+        if sketch is None:
+            return
+        if sketch.job is not None:
+            self.digitty.worker.stop(sketch.job)
+        if sketch.is_attached:
+            sketch.remove()
+
+    # --- answers ------------------------------------------------------------------------------------------------------
+
     def _remember(self, text: str) -> None:
         if not self._history or self._history[-1] != text:
             self._history.append(text)
@@ -164,6 +220,7 @@ class PromptScreen(AppScreen):
     def _draw(self, text: str, prompt: Prompt, seed: int) -> None:
         conversation = self.query_one(Conversation)
         self.query("#hello, .unreadable").remove()
+        self._end_sketch()
         answer = Answer(text, prompt, DigitView(self.digitty.terminal, max_rows=conversation.room))
         for old in self._answers()[: 1 - ANSWERS]:
             old.remove()

@@ -12,6 +12,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine import runs
+from engine.errors import DigittyError
 
 
 class WeightsDialog(ModalScreen[str | None]):
@@ -38,7 +39,7 @@ class WeightsDialog(ModalScreen[str | None]):
         self.dismiss(event.option_id)
 
     def _choices(self) -> list[tuple[str, str]]:
-        choices = [("shipped", "shipped          the weights that came with digitty")]
+        choices = [("shipped", "shipped          the weights that came with digitty"), ("shipped:one-step", "shipped:one-step their student, which draws at once")]
         for name in self._training:
             choices.append((name, f"{name:<16} trains now: the average weights of the moment"))
             choices.append((f"{name}:live", f"{name}:live    trains now: the raw weights of the moment"))
@@ -49,3 +50,14 @@ class WeightsDialog(ModalScreen[str | None]):
             if run.best_path.exists():
                 choices.append((f"{run.name}:best", f"{run.name + ':best':<16} after its best epoch"))
         return [*choices, ("shipped:seed", "shipped:seed     the guide's network, as `train --preset seed` leaves it")]
+
+
+def is_student(weights: str) -> bool:
+    """Whether these draw in one step, as far as their run's config tells."""
+    name, _, kind = weights.partition(":")
+    if name == "shipped":
+        return kind == "one-step"
+    try:
+        return runs.find(name).config().model.one_step
+    except DigittyError:
+        return False

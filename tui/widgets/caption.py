@@ -16,7 +16,9 @@ def name_of(label: int | None) -> str:
 
 def how(sample: SampleConfig) -> str:
     """seed 41 · dpmpp · 10 steps · guidance 1.5"""
-    parts = [f"seed {sample.seed}", sample.sampler, f"{sample.steps} steps" if sample.steps != 1 else "1 step", f"guidance {sample.guidance:g}"]
+    parts = [f"seed {sample.seed}", sample.sampler, f"{sample.steps} steps" if sample.steps != 1 else "1 step"]
+    if sample.sampler != "one-step":
+        parts.append(f"guidance {sample.guidance:g}")
     if sample.sampler == "ddim" and sample.eta:
         parts.append(f"eta {sample.eta:g}")
     if sample.spacing != SampleConfig().spacing:
