@@ -16,8 +16,8 @@ from engine import runs
 from engine.events import DrawDone
 from tui.app import DigittyApp
 from tui.screens.drawing import DrawScreen
-from tui.screens.prompt import Answer
 from tui.screens.train import TrainScreen
+from tui.widgets.answer import Answer
 
 FOLDER = Path(__file__).parent
 SIZE = (80, 24)
@@ -28,7 +28,7 @@ async def finished(pilot: Pilot[int], app: DigittyApp) -> DrawDone:
     while True:
         await pilot.pause(0.05)
         screen = app.screen
-        answers = list(screen.query(Answer))
+        answers = [answer for answer in screen.query(Answer) if not answer.has_class("sketch")]
         done = screen.done if isinstance(screen, DrawScreen) else answers[-1].done if answers else None
         if done is not None:
             await pilot.pause(0.2)

@@ -28,10 +28,15 @@ Heavy (torch):
     schedule    NoiseSchedule: betas, alpha_bar, q_sample, timesteps to walk
     unet        UNet: eps_theta(x_t, t, label)
     denoiser    denoise(x_t, t) -> (x0, eps); guidance and clipping wrap it
-    samplers    ddpm, ddim, dpmpp_2m: generators of Step
+    samplers    ddpm, ddim, dpmpp_2m, one_step: generators of Step
     data        MNIST -> uint8 tensors on the device
+    objective   what training minimises
+    muon        momentum made orthogonal
     ema         the averaged weights that are sampled from
     trainer     one optimiser step; its state
+    pairs       what a teacher makes of noise
+    discriminator  tells real digits from drawn ones
+    distil      a student that draws in one step what its teacher draws in many
     sealed      safetensors with a format, a version and a digest
     checkpoint  weights and training state; loaded without running code
     shelf       weights ready to draw with, and what else the jobs of a process share

@@ -129,9 +129,10 @@ def sample_config(given: dict[str, Any]) -> c.SampleConfig:
     "--preset",
     type=click.Choice(get_args(c.Preset)),
     default=None,
-    help="seed (the guide's network and recipe), quick (minutes on a CPU) or best (the weights that ship).  [default: seed]",
+    help="seed (the guide's network and recipe), quick (minutes on a CPU), best (what ships) or one-step (a student of it).  [default: seed]",
 )
 @click.option("--start-from", metavar="WEIGHTS", help="Go on from these weights as a new run: shipped, RUN, RUN:best or a file.")
+@click.option("--teacher", metavar="WEIGHTS", help="Of the preset one-step: whom the student learns from.  [default: shipped]")
 @click.option("--epochs", type=int, help="Passes over the 60,000 images.")
 @click.option("--steps", type=int, help="Optimiser steps at most; with --epochs, the first reached ends the run.")
 @click.option("--batch-size", type=int)
@@ -224,8 +225,8 @@ def train_request(run: str | None, resume: str | None, given: dict[str, Any]) ->
     schedule = given.pop("schedule", None)
     if resume is None:
         config = c.PRESETS[given.pop("preset", None) or "seed"]
-        if schedule and given["start_from"]:
-            raise SettingError("--schedule can't be chosen with --start-from: the noise schedule is that of the weights")
+        if schedule and (given["start_from"] or config.teacher):
+            raise SettingError("--schedule can't be chosen with --start-from or a teacher: the noise schedule is that of the weights")
         if schedule:
             config = c.changed(config, schedule=c.ScheduleConfig(kind=schedule))
         if run is not None and runs.taken(run):

@@ -21,7 +21,7 @@ Weighting = Literal["flat", "min-snr"]
 Optimizer = Literal["adam", "muon"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "tf32", "bf16"]
-Preset = Literal["seed", "quick", "best"]
+Preset = Literal["seed", "quick", "best", "one-step"]
 
 ONE_STEP_MOST = 4
 """Evaluations that a one-step student was trained for."""
@@ -171,7 +171,11 @@ class TrainConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     start_from: str | None = None
-    """Weights that it starts from, as drawing names them; network and noise schedule are then theirs. None: new ones."""
+    """Weights that it starts from, as drawing names them; network and noise schedule are then theirs. None: new ones, or the teacher's."""
+    teacher: str | None = None
+    """The preset one-step alone: the weights that a student learns from."""
+    pairs: int = 12_000
+    """Digits that the teacher draws for it."""
     epochs: int = 10
     steps: int | None = None
     """An upper bound on steps, where the run is not to end with an epoch."""
@@ -209,8 +213,13 @@ class TrainConfig:
         _one_of("optimizer", self.optimizer, Optimizer)
         _one_of("timesteps", self.timesteps, Timesteps)
         _one_of("weighting", self.weighting, Weighting)
-        if self.start_from is not None and (not isinstance(self.start_from, str) or not self.start_from):
-            raise SettingError(f"start-from {self.start_from!r} names no weights; shipped, a run or a file does")
+        for name in ("start_from", "teacher"):
+            weights = getattr(self, name)
+            if weights is not None and (not isinstance(weights, str) or not weights):
+                raise SettingError(f"{name.replace('_', '-')} {weights!r} names no weights; shipped, a run or a file does")
+        if (self.preset == "one-step") != (self.teacher is not None):
+            raise SettingError("--teacher goes with --preset one-step, and that with a teacher: shipped, a run or a file")
+        _within("pairs", self.pairs, 10, MAX_COUNT)
         _within("epochs", self.epochs, 1, 100_000)
         if self.steps is not None:
             _within("steps", self.steps, 1, 100_000_000)
@@ -254,12 +263,15 @@ _FAST = TrainConfig(
     lr=5e-3,
     warmup=100,
 )
-"""What both presets beyond the seed share; benchmarks/ablations.py measures each choice."""
+"""What quick and best share; benchmarks/ablations.py measures each choice."""
 
-PRESETS: Mapping[Preset, TrainConfig] = {
+PRESETS: Mapping[Preset, TrainConfig] = {  # one-step has its teacher's network and schedule
     "seed": TrainConfig(),
     "quick": replace(_FAST, preset="quick", epochs=2, ema=0.995, preview_every=50, save_minutes=1.0),
     "best": replace(_FAST, preset="best", model=replace(_FAST.model, channels=(96, 192), groups=6)),
+    "one-step": TrainConfig(
+        "one-step", teacher="shipped", epochs=2, batch_size=64, optimizer="muon", lr=2e-3, warmup=50, label_dropout=0.0, ema=0.995
+    ),
 }
 
 

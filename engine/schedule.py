@@ -10,6 +10,9 @@ from torch import Tensor
 from engine.config import ScheduleConfig, Spacing
 from engine.errors import SettingError
 
+RESTARTS = ((4,), (4, 2), (4, 2, 1), (4, 3, 2, 1))
+"""Where a student of 1, 2, 3 and 4 steps starts and starts again, in quarters of T."""
+
 
 class NoiseSchedule:
     """q(x_t | x_0) = N(sqrt(alpha_bar_t) x_0, (1 - alpha_bar_t) I), t = 0 … T-1 (Ho et al. 2020, eq. 4).
@@ -82,8 +85,10 @@ class NoiseSchedule:
         return _distinct([round(v) for v in t.tolist()], top)[::-1]
 
     def restarts(self, steps: int) -> list[int]:
-        """The timesteps that a one-step student starts from: T-1, and then evenly down, none of them 0."""
-        return [self.T * (steps - k) // steps - 1 for k in range(steps)]
+        """The timesteps that a one-step student starts from in 1 to 4 steps: T-1, then some of those it was trained at. Raises SettingError."""
+        if not 1 <= steps <= len(RESTARTS):
+            raise SettingError(f"steps {steps} is outside 1 to {len(RESTARTS)}")
+        return [self.T * quarters // 4 - 1 for quarters in RESTARTS[steps - 1]]
 
 
 def _linear(config: ScheduleConfig) -> Tensor:

@@ -97,7 +97,8 @@ class Shelf:
         if found.network.config.one_step and not one_step:
             raise SettingError(f"{weights} is a one-step student, which the sampler {sampler} can't use; choose the sampler one-step")
         if one_step and not found.network.config.one_step:
-            raise SettingError(f"{weights} can't draw in one step; use shipped:one-step, or distil it: digitty train --preset one-step --teacher {weights}")
+            remedy = f"use shipped:one-step, or distil it: digitty train --preset one-step --teacher {weights}"
+            raise SettingError(f"{weights} can't draw in one step; {remedy}")
         return found
 
     def _find(self, weights: str) -> tuple[tuple[object, ...], Loaded | None]:

@@ -76,20 +76,14 @@ class Trainer:
         """One optimiser step, without waiting for the device. At most UNREAD of them between reads."""
         if self.unread >= UNREAD:
             raise RuntimeError("read() the losses first")
-        x0, t, label, eps = self._batch()
-        x_t = self._objective.noised(x0, t, eps).contiguous(memory_format=self.how.format)
         lr = lr_at(self.config, self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.model.zero_grad(set_to_none=True)
-        with self.how.autocast(self.device):
-            answer = self.network(x_t, t, label)
-        loss = self._objective.loss(answer, x0, x_t, t, eps)
-        if self.group.size > 1:
-            loss = self._part(loss)
-        loss.backward(self._ranks)  # type: ignore[no-untyped-call]  # the wrapped network divides by it
+        loss, minimised = self._forward()
+        minimised.backward(self._ranks)  # type: ignore[no-untyped-call]  # the wrapped network divides by it
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip or math.inf)
-        keep = self._watch(loss.detach(), norm)
+        keep = self._watch(minimised.detach(), norm)
         # fused Adam leaves weights and moments alone where found_inf is 1: the hook that GradScaler uses
         self.optimizer.found_inf = 1 - keep  # type: ignore[attr-defined]
         self.optimizer.grad_scale = None  # type: ignore[attr-defined]
@@ -143,19 +137,22 @@ class Trainer:
         """The reverse of `state`. Raises KeyError, TypeError, ValueError or RuntimeError where it does not fit; checkpoint.py says it better."""
         self.model.load_state_dict(state["model"])
         self.ema.model.load_state_dict(state["ema"])
-        self._restore_moments(state["optimizer"]["state"] if state["step"] else {})
+        restore_moments(self.optimizer, state["optimizer"]["state"] if state["step"] else {})
         self.muon.restore(state.get("muon", {}))
         self.step = self._read_up_to = int(state["step"])
         self.best = float(state["best"])
         self._epoch_sum = float(state["epoch_sum"])
 
-    def _restore_moments(self, given: dict[int, dict[str, Tensor]]) -> None:
-        """Adam's moments in the layout of their weights: fused Adam walks memory, whatever shapes and strides a file may claim."""
-        own: dict[int, dict[str, Tensor]] = {}
-        for i, p in enumerate(self.optimizer.param_groups[0]["params"] if given else ()):
-            own[i] = {name: torch.empty_like(p).copy_(given[i][name].reshape(p.shape)) for name in ("exp_avg", "exp_avg_sq")}
-            own[i]["step"] = torch.tensor(float(given[i]["step"]))
-        self.optimizer.load_state_dict({"state": own, "param_groups": self.optimizer.state_dict()["param_groups"]})
+    def _forward(self) -> tuple[Tensor, Tensor]:
+        """The loss of the coming step to tell of, and what to minimise: here the same. Scalars on the device, this rank's part."""
+        x0, t, label, eps = self._batch()
+        x_t = self._objective.noised(x0, t, eps).contiguous(memory_format=self.how.format)
+        with self.how.autocast(self.device):
+            answer = self.network(x_t, t, label)
+        loss = self._objective.loss(answer, x0, x_t, t, eps)
+        if self.group.size > 1:
+            loss = self._part(loss)
+        return loss, loss
 
     def _batch(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """This rank's share of x0, t, label (dropped where guidance is to learn no label) and eps of the coming step.
@@ -164,8 +161,6 @@ class Trainer:
         """
         config = self.config
         epoch, k = divmod(self.step, config.steps_per_epoch)
-        if self._order is None or self._order[0] != epoch:
-            self._order = epoch, data.order(config.seed, epoch, config.images).to(self.device)
         n = batch_length(config, self.step)
         rng = self._generator.manual_seed(data.mix(config.seed, self.step, 3))
         eps = torch.randn((n, 1, 28, 28), device=self.device, generator=rng)
@@ -175,8 +170,14 @@ class Trainer:
         if mine.start == mine.stop:
             mine = slice(0, 1)  # the other ranks wait for a gradient; `_part` gives it no weight
         eps, t, dropped = eps[mine], t[mine], dropped[mine]
-        chosen = self._order[1][k * config.batch_size :][mine]
+        chosen = self._epoch_order(epoch)[k * config.batch_size :][mine]
         return data.to_x0(self.images[chosen]), t, self.labels[chosen].masked_fill(dropped, NO_LABEL), eps
+
+    def _epoch_order(self, epoch: int) -> Tensor:
+        """(images,) int64 on the device."""
+        if self._order is None or self._order[0] != epoch:
+            self._order = epoch, data.order(self.config.seed, epoch, self.config.images).to(self.device)
+        return self._order[1]
 
     def _part(self, loss: Tensor) -> Tensor:
         """This share's part of the whole batch's mean: they add up to it, and so do their gradients.
@@ -198,6 +199,15 @@ class Trainer:
             raise RuntimeError("read() the losses before the state")
         if int(self._bad) >= 0:
             raise DivergedError(f"the loss is not finite at step {int(self._bad) + 1}", int(self._bad) + 1)
+
+
+def restore_moments(optimizer: torch.optim.Adam, given: Mapping[int, Mapping[str, Tensor]]) -> None:
+    """Adam's moments in the layout of their weights: fused Adam walks memory, whatever shapes and strides a file may claim."""
+    own: dict[int, dict[str, Tensor]] = {}
+    for i, p in enumerate(optimizer.param_groups[0]["params"] if given else ()):
+        own[i] = {name: torch.empty_like(p).copy_(given[i][name].reshape(p.shape)) for name in ("exp_avg", "exp_avg_sq")}
+        own[i]["step"] = torch.tensor(float(given[i]["step"]))
+    optimizer.load_state_dict({"state": own, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
 def batch_length(config: TrainConfig, step: int) -> int:

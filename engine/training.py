@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from engine import checkpoint, data, runs
-from engine.checkpoint import Loaded
 from engine.config import TrainConfig
 from engine.control import Control
 from engine.device import Numerics, clear_errors, offered
-from engine.errors import CheckpointError, RunError
+from engine.distil import Distiller
+from engine.errors import CheckpointError, RunError, SettingError
 from engine.events import Event, Notice, Preparing
 from engine.group import Group
 from engine.jobs import TrainRequest
+from engine.pairs import kept
 from engine.runs import Run, Writer
 from engine.session import Session
 from engine.shelf import Shelf, find_weights
@@ -28,6 +30,8 @@ from engine.trainer import Trainer
 
 def train(shelf: Shelf, request: TrainRequest, control: Control, group: Group) -> Iterator[Event]:
     """See `Jobs.train`. In a group every rank pulls this; rank 0 decides and writes."""
+    if request.config.teacher and group.size > 1:
+        raise SettingError("the preset one-step trains in one process; start it without torchrun")
     with group.opened(shelf.device), clear_errors(str(shelf.device)):
         if request.resume:
             check_resumable(runs.find(request.resume), request.config)
@@ -38,17 +42,17 @@ def train(shelf: Shelf, request: TrainRequest, control: Control, group: Group) -
             _use_threads(runs.find(request.resume).engine().threads)
         yield Preparing("reading MNIST")
         yield from group.lead(_unpacked())
-        images, labels = data.load(True, shelf.device, request.config.limit)
+        digits = data.load(True, shelf.device, request.config.limit)
         run = runs.find((yield from group.lead(_run(request, how, shelf))))
         with _writing(run, group) as writer:
             if writer:
                 control.follow(run.control_path)  # from the lock on: who sees it taken may wish
-            trainer = Trainer(request.config, images, labels, how, shelf.device, group)
+            trainer = yield from _trainer(shelf, request.config, run, digits, how, group)
             state, seconds = yield from group.lead(_newest_whole(run, trainer))
             if state and not group.leader:
                 _restored(Path(state), trainer)
-            if state is None and request.config.start_from:
-                trainer.begin_from(_fitting(request.config).tensors)
+            if state is None and (weights := _first_weights(request.config)):
+                trainer.begin_from(weights)
             if request.resume:
                 _check_unfinished(run, trainer)
             if request.resume and writer:
@@ -74,19 +78,34 @@ def _writing(run: Run, group: Group) -> Iterator[Writer | None]:
 
 def _with_network(config: TrainConfig) -> TrainConfig:
     """The configuration with the network and the noise schedule of the weights that it starts from. Raises RunError or CheckpointError."""
-    if config.start_from is None:
+    source = config.start_from or config.teacher
+    if source is None:
         return config
-    weights = find_weights(config.start_from)
-    return replace(config, model=weights.model, schedule=weights.schedule)
+    weights = find_weights(source)
+    if config.teacher and weights.model.one_step:
+        raise SettingError(f"{source} is a one-step student itself; its teacher draws in many steps")
+    return replace(config, model=replace(weights.model, one_step=config.teacher is not None), schedule=weights.schedule)
 
 
-def _fitting(config: TrainConfig) -> Loaded:
-    """The weights that a run starts from: the file may be another than when it was made. Raises RunError or CheckpointError."""
-    assert config.start_from is not None
-    weights = find_weights(config.start_from)
-    if weights.model != config.model:
-        raise CheckpointError(f"{config.start_from} holds another network by now than this run was made for; start a new run")
-    return weights
+def _first_weights(config: TrainConfig) -> Mapping[str, Tensor] | None:
+    """Those that a run starts from, where they are not new: the file may be another than when it was made. Raises RunError or CheckpointError."""
+    source = config.start_from or config.teacher
+    if source is None:
+        return None
+    weights = find_weights(source)
+    if replace(weights.model, one_step=config.model.one_step) != config.model:
+        raise CheckpointError(f"{source} holds another network by now than this run was made for; start a new run")
+    return weights.tensors
+
+
+def _trainer(
+    shelf: Shelf, config: TrainConfig, run: Run, digits: tuple[Tensor, Tensor], how: Numerics, group: Group
+) -> Generator[Event, None, Trainer]:
+    if config.teacher is None:
+        return Trainer(config, *digits, how, shelf.device, group)
+    teacher = shelf.artist_for(config.teacher, "dpmpp")
+    pairs = yield from kept(run.path / "pairs.safetensors", teacher, config.pairs, config.seed, shelf.device)
+    return Distiller(config, *digits, how, shelf.device, pairs)
 
 
 def check_resumable(run: Run, asked: TrainConfig) -> None:

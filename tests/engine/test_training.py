@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from engine import checkpoint, data, runs, session
-from engine.config import ModelConfig, Precision, TrainConfig
+from engine.config import ModelConfig, Precision, ScheduleConfig, TrainConfig
 from engine.errors import CheckpointError, DivergedError, RunError, StorageError
 from engine.events import EpochDone, Event, Notice, Preparing, Preview, Saved, Tick, TrainDone, TrainStarted, TrainStep
 from engine.images import load_strip
@@ -325,3 +325,42 @@ def test_no_room_for_a_checkpoint_ends_the_run_and_keeps_the_last(jobs: Jobs, ti
         list(jobs.train(TrainRequest(tiny, run="r")))
     assert [step for step, _ in runs.find("r").states()] == [4]
     assert not runs.find("r").running()
+
+
+# --- from other weights -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trained(jobs: Jobs, tiny: TrainConfig) -> Run:
+    """A finished run of a network and a schedule that are no preset's."""
+    model = replace(tiny.model, channels=(12, 8, 8), prediction="v")
+    list(jobs.train(TrainRequest(replace(tiny, model=model, schedule=ScheduleConfig("cosine")), run="first")))
+    return runs.find("first")
+
+
+def test_a_run_starts_from_the_average_of_another(jobs: Jobs, trained: Run, tiny: TrainConfig) -> None:
+    list(jobs.train(TrainRequest(replace(tiny, start_from="first", lr=1e-9, steps=1), run="second")))
+    second = runs.find("second")
+    assert (second.config().model, second.config().schedule) == (trained.config().model, trained.config().schedule)
+    given, then = final_state(trained)["ema"], final_state(second)
+    for name, tensor in given.items():
+        assert torch.allclose(then["model"][name], tensor, atol=1e-7), name
+        assert torch.allclose(then["ema"][name], tensor, atol=1e-7), name
+
+
+def test_one_that_never_saved_starts_from_the_same_weights_again(jobs: Jobs, trained: Run, tiny: TrainConfig) -> None:
+    config = replace(tiny, start_from="first:best")
+    list(jobs.train(TrainRequest(config, run="unbroken")))
+    for _ in jobs.train(TrainRequest(config, run="broken")):
+        pass
+    broken = runs.find("broken")
+    for _, state in broken.states():
+        state.unlink()
+    list(jobs.train(TrainRequest(broken.config(), resume="broken")))
+    assert same(final_state(broken)["model"], final_state(runs.find("unbroken"))["model"])
+
+
+def test_weights_that_are_not_there_start_nothing(jobs: Jobs, tiny: TrainConfig) -> None:
+    with pytest.raises(RunError, match="nothing"):
+        list(jobs.train(TrainRequest(replace(tiny, start_from="nothing"), run="second")))
+    assert runs.all_runs() == []

@@ -88,6 +88,8 @@ class FakeJobs:
         self.detach_failures: list[DigittyError] = []
         self.notices: list[str] = []
         self.drawings: list[DrawRequest] = []
+        self.sketches: list[DrawRequest] = []
+        self.sketch_failure: Exception | None = None
         self.trainings: list[TrainRequest] = []
         self.detachments: list[TrainRequest] = []
         self.processes: list[Thread] = []
@@ -104,6 +106,9 @@ class FakeJobs:
         yield Ready(ENGINE, Weights("shipped", 4690, "average"))
 
     def draw(self, request: DrawRequest) -> Iterator[Event]:
+        if not request.fps:
+            yield from self._sketch(request)
+            return
         self.drawings.append(request)
         indices = request.indices or tuple(range(len(request.labels)))
         steps = request.sample.steps
@@ -122,6 +127,17 @@ class FakeJobs:
             time.sleep(self.pace)
             yield Tick()
         yield DrawDone(recipe, frames[-1], tuple(frames), tuple(kept), 0.05, 200.0)
+
+    def _sketch(self, request: DrawRequest) -> Iterator[Event]:
+        """What is drawn while one types: it holds for nothing."""
+        self.sketches.append(request)
+        if self.sketch_failure:
+            raise self.sketch_failure
+        indices = request.indices or tuple(range(len(request.labels)))
+        recipe = Recipe(request.labels, indices, request.sample, Weights(request.weights, 1876, "average"), ENGINE)
+        yield DrawStarted(recipe)
+        finished = self._frame(recipe, 0.9)
+        yield DrawDone(recipe, finished, (finished,), (1,), 0.01, 100.0)
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         self.trainings.append(request)

@@ -6,7 +6,7 @@ from fakes import FakeJobs, finished_run
 from pilots import SMALL, Person, opened
 from textual.widgets import Input, OptionList, Select
 
-from engine.config import PRESETS
+from engine.config import PRESETS, SampleConfig
 from engine.jobs import TrainRequest
 from tui.screens.base import AppScreen
 
@@ -26,7 +26,7 @@ async def test_weights_are_chosen_used_and_remembered() -> None:
         await outside(person)
         await person.press("w")
         await person.sees("Draw with", "came with digitty", "latest, step 8", "after its best epoch")
-        assert choices(person) == ["shipped", "mine", "mine:best", "shipped:seed"]
+        assert choices(person) == ["shipped", "mine", "mine:best", "shipped:one-step", "shipped:seed"]
         await person.press("down", "enter", "i")
         await person.enter("seven")
         await person.sees("mine · step 4690")
@@ -45,7 +45,7 @@ async def test_the_run_that_trains_now_offers_its_live_weights() -> None:
         await person.sees("mine", "step 5/8")
         await person.press("f3", "w")
         await person.sees("the raw weights of the moment")
-        assert choices(person) == ["shipped", "mine", "mine:live", "mine:best", "shipped:seed"]
+        assert choices(person) == ["shipped", "mine", "mine:live", "mine:best", "shipped:one-step", "shipped:seed"]
         await person.press("down", "down", "enter", "enter")
         await person.sees("mine:live · step")
 
@@ -79,6 +79,28 @@ async def test_options_are_checked_applied_and_shared() -> None:
         await person.sees("enter draws")
         assert person.app.screen.query_one("#steps", Input).value == "20"
         assert person.app.screen.query_one("#sampler", Select).value == "ddim"
+
+
+async def test_a_students_weights_and_sampler_come_together() -> None:
+    async with opened() as person:
+        await outside(person)
+        await person.press("w")
+        assert choices(person) == ["shipped", "shipped:one-step", "shipped:seed"]
+        await person.press("down", "enter")
+        assert person.app.settings.sample == SampleConfig("one-step", 1)
+        await person.press("i")
+        await person.enter("seven")
+        await person.sees("one-step · 1 step", "shipped:one-step")
+        assert "guidance" not in person.screen, "it is folded in"
+        await person.press("escape", "w")
+        await person.sees("Draw with")
+        await person.press("up", "enter")
+        assert (person.app.settings.sample.sampler, person.app.settings.sample.steps) == ("dpmpp", 10)
+        await person.press("o")
+        await person.sees("How to draw")
+        for sampler, steps in (("one-step", "1"), ("ddim", "10")):
+            person.app.screen.query_one("#sampler", Select).value = sampler
+            await person.until(lambda steps=steps: person.app.screen.query_one("#steps", Input).value == steps)
 
 
 async def test_help_names_the_screens_own_keys() -> None:

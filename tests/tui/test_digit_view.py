@@ -42,7 +42,7 @@ def cells(strip: Strip) -> list[tuple[str, object, object]]:
         (10, 80, 21, 14, 5, 2),
         (16, 80, 21, 10, 4, 4),
         (16, 120, 37, 18, 4, 4),
-        (16, 120, 35, 14, 4, 4),
+        (16, 120, 35, 18, 6, 3),  # rather than smaller ones four by four
         (10, 120, 36, 22, 5, 2),
         (10, 100, 26, 18, 5, 2),
         (16, 115, 59, 28, 4, 4),
@@ -199,7 +199,7 @@ async def test_a_new_caption_or_selection_sends_its_tiles_row_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "count", "tile"), [((80, 24), 1, 28), ((80, 24), 10, 14), ((80, 24), 16, 10), ((120, 40), 16, 14), ((60, 20), 16, 10)]
+    ("size", "count", "tile"), [((80, 24), 1, 28), ((80, 24), 10, 14), ((80, 24), 16, 10), ((120, 40), 16, 18), ((60, 20), 16, 10)]
 )
 async def test_tiles_by_screen(size: tuple[int, int], count: int, tile: int) -> None:
     view = Recorder()
@@ -249,7 +249,7 @@ async def test_few_colors_page_rather_than_shrink() -> None:
         await pilot.resize_terminal(60, 12)  # not one fits
         await pilot.pause()
         assert view.lines
-        assert view.tile == 14
+        assert view.tile == 22
 
 
 async def test_clicks_tell_the_tile() -> None:
@@ -270,7 +270,7 @@ async def test_an_automatic_size_is_the_grid_s() -> None:
             await pilot.pause()
             sizes.append(tuple(view.size))
             assert tuple(view.size) == (fit(count, 80, 18, captions=True).width, fit(count, 80, 18, captions=True).height)
-        assert sizes == [(28, 15), (74, 17), (44, 8)]
+        assert sizes == [(28, 15), (74, 17), (68, 12)]
         view.max_tile = 10
         await pilot.pause()
         assert tuple(view.size) == (32, 6)

@@ -39,7 +39,7 @@ async def test_sixteen_samples_are_drawn_and_shown(size: tuple[int, int]) -> Non
         assert person.view.images is not None
         assert list(person.view.images) == [digits()[label] for label in labels if label is not None]
         assert person.view.pages == 1, "all sixteen are in sight"
-        assert person.view.tile == (10 if size == SMALL else 14)
+        assert person.view.tile == (10 if size == SMALL else 18)
 
 
 async def test_the_same_seed_asks_for_the_same_classes() -> None:

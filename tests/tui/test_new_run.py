@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from fakes import ENGINE, finished_run, log_step, save
 from pilots import opened
 from textual.widgets import Select
 
 from engine import runs
 from engine.config import PRESETS, changed
-from tui.screens.new_run import NewRunDialog
+from tui.screens.new_run import ABOUT, NewRunDialog
 
 
 async def test_whatever_can_go_on_is_offered() -> None:
@@ -37,3 +38,17 @@ async def test_whatever_can_go_on_is_offered() -> None:
             assert (person.jobs.trainings[0].resume, person.jobs.trainings[0].config) == ("ended", config)
             await person.sees("finished")
     assert runs.find("ended").state() == "finished"
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+async def test_every_preset_says_what_it_is_and_starts(preset: str) -> None:
+    async with opened() as person:
+        await person.press("f5", "n")
+        await person.until(lambda: isinstance(person.app.screen, NewRunDialog) and person.app.screen.query(Select))
+        dialog = person.app.screen
+        dialog.query_one("#preset", Select).value = preset
+        await person.sees(ABOUT[preset])
+        await person.until(lambda: dialog.query_one("#epochs").value == str(PRESETS[preset].epochs))  # type: ignore[attr-defined,index]
+        await person.press("ctrl+s")
+        await person.until(lambda: person.jobs.trainings)
+        assert person.jobs.trainings[0].config.preset == preset

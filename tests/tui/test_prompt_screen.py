@@ -11,7 +11,8 @@ from PIL import Image
 from pilots import LARGE, SIZES, Person, opened
 from textual.widgets import Input
 
-from engine.errors import DeviceError
+from engine.errors import CheckpointError, DeviceError
+from tui.config_file import Config
 from tui.screens.help import HelpScreen
 from tui.widgets.digit_view import DigitView
 
@@ -239,3 +240,114 @@ async def test_a_long_conversation_forgets_its_oldest_answers(monkeypatch: pytes
             await person.enter(text)
         await person.sees("4 · four")
         await person.until(lambda: len(person.app.screen.query(".answer")) == 3)
+
+
+# --- while it is typed ------------------------------------------------------------------------------------------------
+
+SKETCH = "a sketch, in one step"
+
+
+async def type_in(person: Person, text: str) -> None:
+    person.burst(*text)
+    await person.settle()
+
+
+@pytest.mark.parametrize("size", [*SIZES, (40, 12)])
+async def test_digits_are_sketched_while_they_are_typed(size: tuple[int, int]) -> None:
+    async with opened(size=size) as person:
+        await person.sees("idle")
+        await type_in(person, "seve")
+        assert not person.jobs.sketches
+        await type_in(person, "n")
+        await person.sees(SKETCH, "❯ seven", "▀")
+        (sketch,) = person.jobs.sketches
+        assert (sketch.labels, sketch.weights, sketch.sample.sampler, sketch.sample.steps) == ((7,), "shipped:one-step", "one-step", 1)
+        await type_in(person, "x")
+        await person.sees_no_more(SKETCH)
+        assert not person.jobs.drawings
+
+
+async def test_enter_draws_the_sketch_properly_in_its_place_from_the_same_noise() -> None:
+    async with opened() as person:
+        await person.sees("idle")
+        await type_in(person, "grid")
+        await person.sees(SKETCH)
+        await person.press("enter")
+        await person.sees("0.05 s · 200 steps/s")
+        assert SKETCH not in person.screen
+        (sketch,), (drawing,) = person.jobs.sketches, person.jobs.drawings
+        assert (sketch.sample.seed, sketch.labels, sketch.indices) == (drawing.sample.seed, drawing.labels, drawing.indices)
+        assert person.screen.count("❯ grid") == 1
+
+
+async def test_the_same_digits_in_other_words_are_not_sketched_again() -> None:
+    async with opened() as person:
+        await person.sees("idle")
+        await type_in(person, "7")
+        await person.sees(SKETCH)
+        await type_in(person, ",")
+        await person.sees("❯ 7,", SKETCH)
+        assert len(person.jobs.sketches) == 1
+        await type_in(person, "1")
+        await person.sees("❯ 7,1", SKETCH)
+        assert [sketch.labels for sketch in person.jobs.sketches] == [(7,), (7, 1)]
+
+
+@pytest.mark.parametrize("text", ["random", "3 random", "help", "quit"])
+async def test_what_is_random_or_no_digit_is_not_sketched(text: str) -> None:
+    async with opened() as person:
+        await person.sees("idle")
+        await type_in(person, text)
+        await person.sees(text)
+        assert not [sketch for sketch in person.jobs.sketches if sketch.labels != (3,)]
+        assert SKETCH not in person.screen
+
+
+async def test_nothing_is_sketched_before_the_engine_is_ready_or_with_other_weights() -> None:
+    jobs = FakeJobs()
+    jobs.warm.clear()
+    async with opened(jobs) as person:
+        await person.sees("loading torch")
+        await type_in(person, "seven")
+        assert not jobs.sketches
+        jobs.warm.set()
+        await person.sees("idle")
+        person.app.change_settings(weights="seed-1")
+        await person.press("backspace", "n")
+        assert not jobs.sketches
+        person.app.change_settings(weights="shipped")
+        await person.press("backspace", "n")
+        await person.sees(SKETCH)
+
+
+async def test_sketches_can_be_switched_off() -> None:
+    async with opened(config=Config({"sketch": False})) as person:
+        await person.sees("idle")
+        await type_in(person, "seven")
+        await person.sees("seven")
+        assert not person.jobs.sketches
+
+
+async def test_neither_s_nor_r_means_a_sketch() -> None:
+    async with opened() as person:
+        await person.sees("idle")
+        await type_in(person, "seven")
+        await person.sees(SKETCH)
+        await person.press("ctrl+s")
+        await person.is_told("nothing is drawn yet")
+        await person.press("ctrl+r")
+        await person.is_told("nothing to draw again yet")
+
+
+async def test_a_student_that_can_not_be_read_is_told_of_once() -> None:
+    jobs = FakeJobs()
+    jobs.sketch_failure = CheckpointError("one-step.safetensors is damaged")
+    async with opened(jobs) as person:
+        await person.sees("idle")
+        await type_in(person, "7")
+        await person.is_told("is damaged")
+        await type_in(person, "1 3")
+        await person.press("enter")
+        await person.sees("0.05 s")
+        assert len(jobs.sketches) == 1
+        assert person.notices.count("is damaged") == 1

@@ -22,7 +22,8 @@ NEW = "a new run"
 ABOUT = {
     "seed": "6.1 M parameters, the guide's recipe",
     "quick": "1.7 M: digits within minutes on a CPU",
-    "best": "3.5 M: the digits that ship, 90 minutes on a CPU",
+    "best": "3.5 M: as those that ship, 90 min on a CPU",
+    "one-step": "a student of those that ship: draws at once",
 }
 
 

@@ -6,81 +6,24 @@ import random
 from collections.abc import Iterable, Set
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from engine import events as e
 from engine.errors import PromptError
-from engine.events import Event, Images
+from engine.events import Event
 from engine.prompt import Prompt, parse
 from tui import settings
 from tui.screens.base import AppScreen
-from tui.widgets import caption
+from tui.widgets.answer import Answer
 from tui.widgets.digit_view import DigitView
 from tui.widgets.prompt_input import EARLIER, SCROLL, PromptInput
 
 ANSWERS = 40
 """Answers kept on the screen."""
-
-
-class Answer(Widget):
-    """One prompt and its digits, emerging in place."""
-
-    def __init__(self, text: str, prompt: Prompt, view: DigitView) -> None:
-        super().__init__(classes="answer")
-        self.text, self.prompt, self.view = text, prompt, view
-        self.job: int | None = None
-        self.done: e.DrawDone | None = None
-        self._asked, self._words = Static(classes="asked"), Static(classes="words")
-        view.show(Images(bytes(784 * len(prompt.labels)), len(prompt.labels)))  # keeps the place
-
-    def compose(self) -> ComposeResult:
-        yield self._asked
-        self.ask(self.text)
-        if len(self.prompt.labels) == 1:
-            with Horizontal(classes="one"):
-                yield self.view
-                yield self._words
-        else:
-            yield self.view
-            yield self._words
-
-    def ask(self, text: str) -> None:
-        """The line above it."""
-        self.text = text
-        self._asked.update(Content.styled(f"❯ {text}", "bold"))
-
-    def say(self, text: str) -> None:
-        self._words.update(Content(text))
-
-    def hear(self, event: Event) -> None:
-        match event:
-            case e.Preparing(what):
-                self.say(what + "…")
-            case e.DrawStarted(recipe):
-                self._recipe = recipe
-            case e.Frame(images, step, steps, rate):
-                self.view.show(images)
-                self.say(self._head("\n") + f"step {step}/{steps}" + (f" · {rate:.0f} steps/s" if rate else ""))
-            case e.DrawDone():
-                self.done, self._recipe = event, event.recipe
-                self.view.show(event.images)
-                between = "\n" if len(self.prompt.labels) == 1 else " · "
-                self.say(self._head("\n") + caption.how(event.recipe.sample) + "\n" + caption.pace(event) + between + str(event.recipe.weights))
-            case e.Ended(outcome, message):
-                self.job = None
-                if outcome == "stopped":
-                    self.say("stopped")
-                elif outcome == "failed":
-                    self.say(message)
-
-    def _head(self, end: str) -> str:
-        labels = self.prompt.labels
-        return (caption.name_of(labels[0]) if len(labels) == 1 else caption.labels_of(self._recipe)) + end
 
 
 class Conversation(VerticalScroll):
@@ -121,6 +64,7 @@ class PromptScreen(AppScreen):
     def __init__(self) -> None:
         super().__init__()
         self._sketch: Answer | None = None
+        self._sketches = True
 
     def on_mount(self) -> None:
         self._history = settings.load_history()
@@ -136,7 +80,7 @@ class PromptScreen(AppScreen):
         return self.query_one("#prompt", Input)
 
     def _answers(self) -> list[Answer]:
-        return [answer for answer in self.query(Answer) if answer is not self._sketch]
+        return [answer for answer in self.query(Answer) if not answer.has_class("sketch")]
 
     def action_submit(self) -> None:
         """Enter in the input; not by its message, which would come after letters typed meanwhile."""
@@ -168,7 +112,7 @@ class PromptScreen(AppScreen):
         rng = random.Random(0)
         before = rng.getstate()
         try:
-            prompt = parse(text, rng) if text else None
+            prompt = parse(text, rng) if text and self._sketches else None
         except PromptError:
             prompt = None
         if prompt is None or rng.getstate() != before:  # nothing to draw, or random digits that will be others
@@ -179,29 +123,36 @@ class PromptScreen(AppScreen):
             self._begin_sketch(text, prompt)
 
     def _begin_sketch(self, text: str, prompt: Prompt) -> None:
-        self._end_sketch()
+        """The one before stays until this one is there."""
+        self._stop_sketch()
         sketch = Answer(text, prompt, DigitView(self.digitty.terminal, max_rows=self.query_one(Conversation).room))
+        sketch.add_class("sketch")
 
         def hear(event: Event) -> None:
             if isinstance(event, e.DrawDone) and sketch is self._sketch:
-                self.query("#hello, .unreadable").remove()
+                self.query("#hello, .unreadable, .sketch").remove()
                 conversation = self.query_one(Conversation)
                 conversation.mount(sketch)
                 sketch.view.show(event.images)
                 sketch.say("a sketch, in one step\nenter draws it properly")
                 conversation.scroll_end(animate=False)
+            elif isinstance(event, e.Ended) and event.outcome == "failed":
+                self._sketches = False  # told once, not at every key
 
         sketch.job = self.digitty.sketch(prompt.labels, hear, prompt.shared_noise)
-        self._sketch = sketch if sketch.job is not None else None
+        if sketch.job is not None:
+            self._sketch = sketch
+        else:
+            self._end_sketch()
+
+    def _stop_sketch(self) -> None:
+        if self._sketch and self._sketch.job is not None:
+            self.digitty.worker.stop(self._sketch.job)
+        self._sketch = None
 
     def _end_sketch(self) -> None:
-        sketch, self._sketch = self._sketch, None
-        if sketch is None:
-            return
-        if sketch.job is not None:
-            self.digitty.worker.stop(sketch.job)
-        if sketch.is_attached:
-            sketch.remove()
+        self._stop_sketch()
+        self.query(".sketch").remove()
 
     # --- answers ------------------------------------------------------------------------------------------------------
 

@@ -39,7 +39,7 @@ class WeightsDialog(ModalScreen[str | None]):
         self.dismiss(event.option_id)
 
     def _choices(self) -> list[tuple[str, str]]:
-        choices = [("shipped", "shipped          the weights that came with digitty"), ("shipped:one-step", "shipped:one-step their student, which draws at once")]
+        choices = [("shipped", "shipped          the weights that came with digitty")]
         for name in self._training:
             choices.append((name, f"{name:<16} trains now: the average weights of the moment"))
             choices.append((f"{name}:live", f"{name}:live    trains now: the raw weights of the moment"))
@@ -49,6 +49,7 @@ class WeightsDialog(ModalScreen[str | None]):
                 choices.append((run.name, f"{run.name:<16} latest, step {states[-1][0]}"))
             if run.best_path.exists():
                 choices.append((f"{run.name}:best", f"{run.name + ':best':<16} after its best epoch"))
+        choices.append(("shipped:one-step", "shipped:one-step their student, which draws in one step"))
         return [*choices, ("shipped:seed", "shipped:seed     the guide's network, as `train --preset seed` leaves it")]
 
 

@@ -1,0 +1,107 @@
+"""Distilling: a student learns to draw in one step what its teacher draws in many, and what can't be told from real digits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine import data
+from engine.config import ONE_STEP_MOST, TrainConfig
+from engine.denoiser import coefficients
+from engine.device import Numerics
+from engine.discriminator import LAZY, NOISE, Discriminator, discriminator_loss, generator_loss
+from engine.pairs import Pairs
+from engine.schedule import NoiseSchedule, per_image
+from engine.trainer import Trainer, batch_length, restore_moments
+
+ADVERSARIAL = 0.2
+"""How much the discriminator's opinion counts beside the distances."""
+JUDGE_LR = 4e-4
+FROM_NOISE = 0.75
+"""How often what the discriminator sees is drawn from noise alone; else from a real digit, noised to one of the later `restarts`."""
+
+
+class Distiller(Trainer):
+    """Minimises E |G(z, T-1, c) - teacher(z, c)|² (Luhman & Luhman 2021) + ADVERSARIAL times the discriminator's loss (as Sauer et al. 2023).
+
+    G(x_t, t, c) is the network's guess at x0; z is noise alone. Each step takes a batch of the teacher's pairs, and one that the discriminator
+    sees beside real digits of the same labels, those of the epoch in its order: most of it is drawn from fresh noise, and the rest from these
+    digits noised to where a student of several steps starts again, whose distance to them is minimised too. The loss told is the distance to
+    the teacher. One process only.
+    """
+
+    def __init__(self, config: TrainConfig, images: Tensor, labels: Tensor, how: Numerics, device: torch.device, pairs: Pairs) -> None:
+        super().__init__(config, images, labels, how, device)
+        self.pairs = pairs
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(data.mix(config.seed, 0, 8))
+            self.judge = Discriminator(config.model.classes).to(device)
+        self.judging = torch.optim.Adam(self.judge.parameters(), JUDGE_LR, betas=(0.0, 0.99), fused=True)
+        schedule = NoiseSchedule(config.schedule)
+        self._signal, self._noise = schedule.on(device)
+        skip, out = torch.tensor([coefficients(config.model.prediction, a) for a in schedule.alpha_bar.tolist()], dtype=torch.float64).T
+        self._skip, self._out = (v.to(device, torch.float32) for v in (skip, out))
+        self._restarts = torch.tensor(schedule.restarts(ONE_STEP_MOST), device=device)
+
+    def state(self) -> dict[str, Any]:
+        return {**super().state(), "judge": self.judge.state_dict(), "judging": self.judging.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
+        self.judge.load_state_dict(state["judge"])
+        restore_moments(self.judging, state["judging"]["state"] if state["step"] else {})
+
+    def _forward(self) -> tuple[Tensor, Tensor]:
+        rng = self._generator.manual_seed(data.mix(self.config.seed, self.step, 7))
+        real, label = self._real()
+        x_t, t = self._starts(real, rng)
+        chosen = torch.randint(len(self.pairs), (len(real),), device=self.device, generator=rng)
+        noise, of_noise = self.pairs.noise[chosen], self.pairs.labels[chosen]
+        x0 = self._guess(torch.cat([noise, x_t]), torch.cat([self._restarts[:1].expand(len(noise)), t]), torch.cat([of_noise, label]))
+        distance = (x0[: len(noise)] - data.to_x0(self.pairs.pictures[chosen])).square().mean()
+        x0 = x0[len(noise) :]
+        later = per_image(t < self._restarts[0])
+        known = ((x0 - real) * later).square().mean()
+        real, drawn = self._blurred(real, rng), self._blurred(x0.clamp(-1, 1), rng)
+        self._train_judge(real, drawn, label)
+        self.judge.requires_grad_(False)  # a gradient through it, and none of its own
+        adversarial = generator_loss(self.judge, real, drawn, label)
+        self.judge.requires_grad_(True)
+        return distance, distance + known + ADVERSARIAL * adversarial
+
+    def _real(self) -> tuple[Tensor, Tensor]:
+        """The real digits of the coming step, (N, 1, 28, 28), and their labels."""
+        epoch, k = divmod(self.step, self.config.steps_per_epoch)
+        order, first = self._epoch_order(epoch), k * self.config.batch_size
+        chosen = order[first : first + batch_length(self.config, self.step)]
+        return data.to_x0(self.images[chosen]), self.labels[chosen]
+
+    def _starts(self, real: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Where the student begins: noise alone, or a real digit noised to a later restart; x_t like real, t (N,)."""
+        n = len(real)
+        eps = torch.randn(real.shape, device=self.device, generator=rng)
+        t = self._restarts[torch.randint(1, len(self._restarts), (n,), device=self.device, generator=rng)]
+        t = torch.where(torch.rand(n, device=self.device, generator=rng) < FROM_NOISE, self._restarts[0], t)
+        x_t = per_image(self._signal[t]) * real + per_image(self._noise[t]) * eps
+        return torch.where(per_image(t) == self._restarts[0], eps, x_t), t
+
+    def _guess(self, x_t: Tensor, t: Tensor, label: Tensor) -> Tensor:
+        with self.how.autocast(self.device):
+            answer = self.network(x_t.contiguous(memory_format=self.how.format), t, label)
+        x0: Tensor = per_image(self._skip[t]) * x_t + per_image(self._out[t]) * answer.float()
+        return x0
+
+    def _blurred(self, x: Tensor, rng: torch.Generator) -> Tensor:
+        return x + NOISE * torch.randn(x.shape, device=self.device, generator=rng)
+
+    def _train_judge(self, real: Tensor, drawn: Tensor, label: Tensor) -> None:
+        """One step of the discriminator, unless a loss was not finite before."""
+        self.judge.zero_grad(set_to_none=True)
+        loss = discriminator_loss(self.judge, real, drawn, label, penalised=self.step % LAZY == 0)
+        loss.backward()  # type: ignore[no-untyped-call]
+        keep = self._watch(loss.detach(), loss.detach())
+        self.judging.found_inf = 1 - keep  # type: ignore[attr-defined]
+        self.judging.grad_scale = None  # type: ignore[attr-defined]
+        self.judging.step()

@@ -1,0 +1,278 @@
+"""A student: what it minimises, against a calculation by hand; that it resumes exactly, gives up on NaN, and draws in one step."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine import checkpoint, data, runs
+from engine.checkpoint import Loaded
+from engine.config import PRESETS, SampleConfig, ScheduleConfig, TrainConfig, suited
+from engine.device import Numerics
+from engine.distil import Distiller
+from engine.drawing import ImageNoise, denoising
+from engine.errors import DivergedError, RunError, SettingError
+from engine.events import DrawDone, EvaluateDone, Event, Notice, Preparing, Preview, Saved, TrainDone, TrainStep, Weights
+from engine.group import Group
+from engine.jobs import DrawRequest, EvaluateRequest, Jobs, TrainRequest
+from engine.pairs import Pairs, drawn, kept, noise_and_labels
+from engine.schedule import NoiseSchedule
+from engine.shelf import Artist
+from engine.unet import UNet
+
+CPU = torch.device("cpu")
+FP32 = Numerics("fp32", channels_last=False)
+Make = Callable[..., Distiller]
+
+
+@pytest.fixture
+def student(tiny: TrainConfig) -> TrainConfig:
+    """`tiny`, as a student of twenty pairs."""
+    model = replace(tiny.model, prediction="v", one_step=True)
+    return replace(tiny, preset="one-step", teacher="shipped", pairs=20, model=model, schedule=ScheduleConfig("cosine"), optimizer="muon")
+
+
+@pytest.fixture
+def make(student: TrainConfig) -> Make:
+    """A distiller of a teacher that draws its label's own grey, from noise in place of MNIST."""
+
+    def made(**changes: Any) -> Distiller:
+        config = replace(student, **changes)
+        images = torch.randint(256, (config.images, 28, 28), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+        noise, labels = noise_and_labels(config.pairs, config.seed)
+        pairs = Pairs(noise, labels, (25 * labels).to(torch.uint8).view(-1, 1, 1).expand(-1, 28, 28).contiguous())
+        return Distiller(config, images, torch.arange(config.images) % 10, FP32, CPU, pairs)
+
+    return made
+
+
+def run(trainer: Distiller, steps: int) -> list[float]:
+    for _ in range(steps):
+        trainer.train_step()
+    return trainer.read()
+
+
+def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
+    file = io.BytesIO()
+    torch.save(state, file)
+    file.seek(0)
+    return dict(torch.load(file, weights_only=True))
+
+
+def weights_of(trainer: Distiller) -> list[Tensor]:
+    return [p.detach().clone() for module in (trainer.model, trainer.ema.model, trainer.judge) for p in module.parameters()]
+
+
+# --- a step -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_loss_told_is_the_distance_to_the_teachers_pictures(make: Make) -> None:
+    trainer = make()
+    rng = torch.Generator().manual_seed(data.mix(0, 0, 7))
+    starts, _ = trainer._starts(trainer._real()[0], rng)
+    chosen = torch.randint(20, (16,), generator=rng)
+    alpha_bar = NoiseSchedule(ScheduleConfig("cosine")).alpha_bar_at(999)
+    noise, label = trainer.pairs.noise[chosen], trainer.pairs.labels[chosen]
+    with torch.no_grad():
+        v = trainer.model(torch.cat([noise, starts]), torch.full((32,), 999), torch.cat([label, label]))[:16]
+    x0 = math.sqrt(alpha_bar) * noise - math.sqrt(1 - alpha_bar) * v
+    distance = (x0 - (2 * (25 * label) / 255 - 1).view(-1, 1, 1, 1)).square().mean()
+    assert run(trainer, 1) == pytest.approx([float(distance)], rel=1e-5)
+
+
+def test_students_begin_at_noise_or_where_several_steps_begin_again(make: Make) -> None:
+    trainer = make(limit=60, batch_size=60)
+    real, label = trainer._real()
+    assert sorted(label.tolist()) == sorted(i % 10 for i in range(60))
+    x_t, t = trainer._starts(real, torch.Generator().manual_seed(0))
+    assert set(t.tolist()) == {999, 749, 499, 249}
+    assert 35 <= int((t == 999).sum()) <= 55
+    schedule = NoiseSchedule(ScheduleConfig("cosine"))
+    for one, x, at in zip(real, x_t, t.tolist(), strict=True):
+        signal, noise = (0.0, 1.0) if at == 999 else (schedule.alpha_bar_at(at) ** 0.5, (1 - schedule.alpha_bar_at(at)) ** 0.5)
+        assert float(((x - signal * one) / noise).std()) == pytest.approx(1, abs=0.1)
+
+
+def test_it_learns_what_the_teacher_draws(make: Make) -> None:
+    losses = run(make(epochs=15, lr=1e-2), 60)
+    assert sum(losses[-4:]) < 0.5 * sum(losses[:4])
+
+
+def test_a_resumed_student_goes_on_bit_for_bit(make: Make) -> None:
+    unbroken, first, second = make(), make(), make(seed=0)
+    expected = run(unbroken, 6)
+    before = run(first, 3)
+    second.restore(through_a_file(first.state()))
+    assert before + run(second, 3) == expected
+    assert all(torch.equal(a, b) for a, b in zip(weights_of(unbroken), weights_of(second), strict=True))
+
+
+def test_a_discriminator_that_is_not_finite_ends_it_and_spoils_nothing(make: Make) -> None:
+    trainer = make()
+    run(trainer, 2)
+    with torch.no_grad():
+        trainer.judge.real.bias.fill_(math.nan)
+    before = weights_of(trainer)
+    with pytest.raises(DivergedError, match="step 3") as diverged:
+        run(trainer, 2)
+    assert diverged.value.step == 3
+    assert all(torch.equal(a, b) or torch.isnan(b).all() for a, b in zip(before, weights_of(trainer), strict=True))
+
+
+# --- pairs ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def teacher(student: TrainConfig) -> Artist:
+    torch.manual_seed(1)
+    network = UNet(replace(student.model, one_step=False)).eval().requires_grad_(False)
+    torch.nn.init.normal_(network.conv_out.weight, std=0.3)
+    return Artist(network, NoiseSchedule(student.schedule), Weights("tiny", 1, "average"), FP32, CPU)
+
+
+def finished(work: Any) -> tuple[list[Event], Any]:
+    events = []
+    while True:
+        try:
+            events.append(next(work))
+        except StopIteration as stop:
+            return events, stop.value
+
+
+def test_pairs_are_what_the_teacher_draws_of_their_noise(teacher: Artist) -> None:
+    events, pictures = finished(drawn(teacher, 40, 3))
+    assert [e.what for e in events if isinstance(e, Preparing)] == [f"tiny draws {n} of 40 digits to learn from" for n in (0, 32)]
+    noise, labels = noise_and_labels(40, 3)
+    assert labels.tolist() == [i % 10 for i in range(40)]
+    *_, last = denoising(teacher, labels[36:].tolist(), SampleConfig(), noise[36:], ImageNoise(0, range(4), CPU))
+    assert int((((last.x.clamp(-1, 1) + 1) * 127.5).round().squeeze(1) - pictures[36:].float()).abs().max()) <= 1
+
+
+def test_pairs_are_drawn_once_and_damage_is_told(teacher: Artist, tmp_path: Path) -> None:
+    path, asked = tmp_path / "pairs.safetensors", []
+
+    def handed() -> Any:
+        asked.append(True)
+        yield from ()
+        return teacher
+
+    _, first = finished(kept(path, handed(), 20, 0, CPU))
+    events, again = finished(kept(path, handed(), 20, 0, CPU))
+    assert (len(asked), events) == (1, [])
+    assert torch.equal(first.pictures, again.pictures)
+    assert torch.equal(first.noise, again.noise)
+    whole = path.read_bytes()
+    for spoilt in (whole[:-1], whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:], b""):
+        path.write_bytes(spoilt)
+        events, mended = finished(kept(path, handed(), 20, 0, CPU))
+        assert "drawn again" in next(e.message for e in events if isinstance(e, Notice))
+        assert torch.equal(first.pictures, mended.pictures)
+    finished(kept(path, handed(), 30, 0, CPU))
+    assert len(asked) == 5, "those of another count are no good"
+
+
+# --- the job ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def taught(teacher: Artist, tmp_path: Path, student: TrainConfig) -> TrainConfig:
+    """A student whose teacher lies in a file."""
+    path = tmp_path / "teacher.safetensors"
+    checkpoint.save_weights(path, Loaded(teacher.network.state_dict(), teacher.network.config, student.schedule, 1, "tiny", "average"))
+    return replace(student, teacher=str(path), model=PRESETS["seed"].model)  # the network is the teacher's, whatever stands here
+
+
+def draw(jobs: Jobs, weights: str, *sample: Any) -> DrawDone:
+    *_, done = jobs.draw(DrawRequest((3, 7), SampleConfig(*sample), weights=weights))
+    assert isinstance(done, DrawDone)
+    return done
+
+
+@pytest.mark.usefixtures("every_step")
+def test_a_student_is_trained_resumed_and_draws_in_one_step(jobs: Jobs, taught: TrainConfig) -> None:
+    with closing(jobs.train(TrainRequest(replace(taught, preview_every=4), run="s"))) as job:
+        for event in job:
+            if isinstance(event, TrainStep) and event.step == 3:
+                break
+    run = runs.find("s")
+    assert run.config().model.one_step
+    assert run.config().schedule.kind == "cosine"
+    events = list(jobs.train(TrainRequest(run.config(), resume="s")))
+    assert isinstance(events[-1], TrainDone)
+    assert not [e for e in events if isinstance(e, Preparing) and "draws" in e.what], "the pairs are still there"
+    assert {e.step for e in events if isinstance(e, Preview)} == {4, 8}
+    assert [e for e in events if isinstance(e, Saved)]
+    one, three = draw(jobs, "s", "one-step", 1), draw(jobs, "s:best", "one-step", 3)
+    assert (one.recipe.sample.steps, one.frame_steps, three.frame_steps) == (1, (0, 1), (0, 1, 2, 3))
+    with pytest.raises(SettingError, match="one-step student"):
+        draw(jobs, "s", "dpmpp", 2)
+    *_, judged = jobs.evaluate(EvaluateRequest(20, SampleConfig("one-step", 2), "s"))
+    assert isinstance(judged, EvaluateDone)
+    with pytest.raises(RunError, match="teacher"):
+        list(jobs.train(TrainRequest(replace(run.config(), teacher="shipped", epochs=9), resume="s")))
+
+
+def test_what_can_not_draw_in_one_step_says_so(jobs: Jobs, taught: TrainConfig) -> None:
+    with pytest.raises(SettingError, match="use shipped:one-step"):
+        draw(jobs, str(taught.teacher), "one-step", 1)
+    with pytest.raises(SettingError, match="one-step student"):
+        draw(jobs, "shipped:one-step", "dpmpp", 1)
+    assert draw(jobs, "shipped", "one-step", 1).recipe.weights.name == "shipped:one-step"
+
+
+def test_a_group_trains_no_student(student: TrainConfig) -> None:
+    with pytest.raises(SettingError, match="one process"):
+        next(Jobs("cpu", "fp32", Group(0, 2)).train(TrainRequest(student)))
+
+
+@pytest.mark.parametrize("changes", [{"teacher": None}, {"preset": "best"}, {"teacher": ""}, {"pairs": 0}])
+def test_a_student_needs_a_teacher_and_none_else_does(student: TrainConfig, changes: dict[str, Any]) -> None:
+    with pytest.raises(SettingError):
+        replace(student, **changes)
+
+
+def test_few_steps_are_enough_for_a_student() -> None:
+    assert SampleConfig("one-step").steps == 4
+    assert SampleConfig("one-step", 2).steps == 2
+    assert suited(SampleConfig(), one_step=True) == SampleConfig("one-step", 1)
+    assert suited(SampleConfig("one-step", 2, seed=5), one_step=False) == SampleConfig(seed=5)
+    for sample, one_step in ((SampleConfig("ddim", 50), False), (SampleConfig("one-step", 3), True)):
+        assert suited(sample, one_step) is sample
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["evaluate", "--sampler", "one-step", "--steps", "5"], "outside 1 to 4"),
+        (["train", "--preset", "best", "--teacher", "shipped"], "--preset one-step"),
+        (["train", "--preset", "one-step", "--schedule", "linear"], "that of the weights"),
+        (["train", "--start-from", "shipped", "--schedule", "linear"], "that of the weights"),
+        (["train", "--preset", "one-step", "--teacher", "nobody"], "nobody"),
+        (["train", "--preset", "one-step", "--teacher", "shipped:one-step"], "one-step student"),
+    ],
+)
+def test_what_does_not_go_together_is_said(command: Callable[..., tuple[int, str, str]], arguments: list[str], says: str, unmeasured: None) -> None:
+    code, out, err = command(*arguments)
+    assert (code, out) == (2, "")
+    assert says in err
+    assert "Traceback" not in err
+
+
+def test_one_step_is_one_step_unless_more_are_asked_for(command: Callable[..., tuple[int, str, str]], jobs: Jobs) -> None:
+    for more, steps in ([], 1), (["--steps", "2"], 2):
+        code, out, err = command("evaluate", "--count", "10", "--sampler", "one-step", "--device", "cpu", "--precision", "fp32", "--json", *more)
+        assert code == 0, err
+        assert json.loads(out)["sample"]["steps"] == steps
