@@ -60,8 +60,12 @@ OPTIONS: dict[str, object] = {
 def test_a_new_run_arrives_as_it_was_asked_for(preset: str) -> None:
     config = PRESETS[preset]  # type: ignore[index]
     requests = [TrainRequest(config), TrainRequest(config, run="mine"), TrainRequest(config, when_full="go-on")]
-    requests += [TrainRequest(replace(config, **{name: value})) for name, value in OPTIONS.items()]  # type: ignore[arg-type]
-    requests += [TrainRequest(replace(config, **OPTIONS), run="mine")]  # type: ignore[arg-type]
+    options = OPTIONS
+    if preset == "one-step":  # the schedule is its teacher's
+        options = {name: value for name, value in OPTIONS.items() if name != "schedule"} | {"teacher": "mine:best"}
+    requests += [TrainRequest(replace(config, **{name: value})) for name, value in options.items()]  # type: ignore[arg-type]
+    requests += [TrainRequest(replace(config, **options), run="mine")]  # type: ignore[arg-type]
+    requests += [TrainRequest(replace(config, start_from="other"))]
     for request in requests:
         assert understood(request) == request
 
@@ -81,9 +85,9 @@ def test_who_can_not_be_asked_stops_where_the_disk_is_full() -> None:
 def test_every_field_is_an_option_or_comes_with_the_preset() -> None:
     """One that can be asked for somewhere, but not here, would be lost on the way."""
     options = {parameter.name for parameter in cli.train.params}
-    fixed = {"model", "warmup", "label_dropout", "ema", "clip", "preview_every", "save_minutes", "optimizer", "timesteps", "weighting"}
+    fixed = {"model", "warmup", "label_dropout", "ema", "clip", "preview_every", "save_minutes", "optimizer", "timesteps", "weighting", "pairs"}
     assert {field.name for field in fields(TrainConfig)} - options == fixed
-    assert set(OPTIONS) | {"preset"} == {field.name for field in fields(TrainConfig)} - fixed
+    assert set(OPTIONS) | {"preset", "start_from", "teacher"} == {field.name for field in fields(TrainConfig)} - fixed
 
 
 # --- what it tells back: a process that is none of ours ---------------------------------------------------------------
