@@ -4,7 +4,7 @@
     python benchmarks/link.py --rates 16000 --rounds 2      # a quick look
 
 The line swallows a megabyte and passes on so many bytes a second (tests/e2e/relay.py), in a terminal of 120×70 where sixteen digits at full size
-come out of noise at 12 frames a second: without SSH_CONNECTION, so that nothing but the answers tells how thin the line is. Keys are pressed
+come out of noise at 10 frames a second: without SSH_CONNECTION, so that nothing but the answers tells how thin the line is. Keys are pressed
 amid a drawing. The true picture is what the same screen shows when it is drawn afresh. Needs pyte (in the test extra).
 """
 

@@ -24,7 +24,7 @@ from rehearsed import Rehearsed
 tui.cli.Jobs = lambda *_: Rehearsed()
 """
 """For tests/e2e/terminal.py: the command with these jobs."""
-FRAMES, FPS = 48, 12
+FRAMES, FPS = 40, 10
 """Of a drawing: four seconds, as many frames a second as the screen shows at most."""
 
 

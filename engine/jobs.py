@@ -38,7 +38,7 @@ class DrawRequest:
     """Image i takes its noise from (seed, indices[i]); by default its own place. Equal indices share their noise."""
     weights: str = "shipped"
     """shipped, RUN, RUN:best, RUN:live, or a file"""
-    fps: float = 12.0
+    fps: float = 10.0
     """Frames a second at most; 0 for the finished pictures alone."""
 
     def __post_init__(self) -> None:

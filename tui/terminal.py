@@ -102,7 +102,7 @@ def apply(terminal: Terminal, env: MutableMapping[str, str]) -> None:
 
 def frame_rate(terminal: Terminal) -> float:
     """Frames a second that a live view may send: noise costs up to 16 KB a frame for one full-size digit, 36 KB for sixteen small ones."""
-    return 6.0 if terminal.remote else 12.0
+    return 6.0 if terminal.remote else 10.0
 
 
 def _color(env: Mapping[str, str], term: str) -> ColorDepth:
