@@ -29,6 +29,7 @@ from engine.device import Numerics, choose, measured
 from engine.drawing import BATCH, ImageNoise, denoising
 from engine.evaluate import wilson
 from engine.heap import keep_freed_memory
+from engine.images import to_pixels
 from engine.schedule import NoiseSchedule
 from engine.shelf import Artist
 from engine.trainer import Trainer
@@ -97,8 +98,8 @@ def drawn(network: UNet, schedule: NoiseSchedule, sample: SampleConfig, count: i
         indices = range(first, min(first + BATCH[device.type], count))
         noise = ImageNoise(sample.seed, indices, device)
         *_, last = denoising(artist, [i % 10 for i in indices], sample, noise(), noise)
-        parts.append(((last.x.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).squeeze(1))
-    return torch.cat(parts)
+        parts.append(to_pixels(last.x))
+    return torch.cat(parts).to(device)
 
 
 def main() -> None:

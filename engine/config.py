@@ -240,6 +240,11 @@ class TrainConfig:
             _within("limit", self.limit, 1, TRAIN_IMAGES)
 
     @property
+    def first_weights(self) -> str | None:
+        """Which weights it starts from; None: new ones."""
+        return self.start_from or self.teacher
+
+    @property
     def images(self) -> int:
         """Training images an epoch."""
         return self.limit or TRAIN_IMAGES

@@ -9,12 +9,11 @@ from torch import Tensor
 
 from engine import data
 from engine.config import ONE_STEP_MOST, TrainConfig
-from engine.denoiser import coefficients
 from engine.device import Numerics
 from engine.discriminator import LAZY, NOISE, Discriminator, discriminator_loss, generator_loss
 from engine.pairs import Pairs
 from engine.schedule import NoiseSchedule, per_image
-from engine.trainer import Trainer, batch_length, restore_moments
+from engine.trainer import Trainer, batch_length, restore_moments, step_if
 
 ADVERSARIAL = 0.2
 """How much the discriminator's opinion counts beside the distances."""
@@ -39,11 +38,7 @@ class Distiller(Trainer):
             torch.manual_seed(data.mix(config.seed, 0, 8))
             self.judge = Discriminator(config.model.classes).to(device)
         self.judging = torch.optim.Adam(self.judge.parameters(), JUDGE_LR, betas=(0.0, 0.99), fused=True)
-        schedule = NoiseSchedule(config.schedule)
-        self._signal, self._noise = schedule.on(device)
-        skip, out = torch.tensor([coefficients(config.model.prediction, a) for a in schedule.alpha_bar.tolist()], dtype=torch.float64).T
-        self._skip, self._out = (v.to(device, torch.float32) for v in (skip, out))
-        self._restarts = torch.tensor(schedule.restarts(ONE_STEP_MOST), device=device)
+        self._restarts = torch.tensor(NoiseSchedule(config.schedule).restarts(ONE_STEP_MOST), device=device)
 
     def state(self) -> dict[str, Any]:
         return {**super().state(), "judge": self.judge.state_dict(), "judging": self.judging.state_dict()}
@@ -55,7 +50,7 @@ class Distiller(Trainer):
 
     def _forward(self) -> tuple[Tensor, Tensor]:
         rng = self._generator.manual_seed(data.mix(self.config.seed, self.step, 7))
-        real, label = self._real()
+        real, label = self._digits(slice(0, batch_length(self.config, self.step)))
         x_t, t = self._starts(real, rng)
         chosen = torch.randint(len(self.pairs), (len(real),), device=self.device, generator=rng)
         noise, of_noise = self.pairs.noise[chosen], self.pairs.labels[chosen]
@@ -71,27 +66,18 @@ class Distiller(Trainer):
         self.judge.requires_grad_(True)
         return distance, distance + known + ADVERSARIAL * adversarial
 
-    def _real(self) -> tuple[Tensor, Tensor]:
-        """The real digits of the coming step, (N, 1, 28, 28), and their labels."""
-        epoch, k = divmod(self.step, self.config.steps_per_epoch)
-        order, first = self._epoch_order(epoch), k * self.config.batch_size
-        chosen = order[first : first + batch_length(self.config, self.step)]
-        return data.to_x0(self.images[chosen]), self.labels[chosen]
-
     def _starts(self, real: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Where the student begins: noise alone, or a real digit noised to a later restart; x_t like real, t (N,)."""
         n = len(real)
         eps = torch.randn(real.shape, device=self.device, generator=rng)
         t = self._restarts[torch.randint(1, len(self._restarts), (n,), device=self.device, generator=rng)]
         t = torch.where(torch.rand(n, device=self.device, generator=rng) < FROM_NOISE, self._restarts[0], t)
-        x_t = per_image(self._signal[t]) * real + per_image(self._noise[t]) * eps
-        return torch.where(per_image(t) == self._restarts[0], eps, x_t), t
+        return torch.where(per_image(t) == self._restarts[0], eps, self._objective.noised(real, t, eps)), t
 
     def _guess(self, x_t: Tensor, t: Tensor, label: Tensor) -> Tensor:
         with self.how.autocast(self.device):
             answer = self.network(x_t.contiguous(memory_format=self.how.format), t, label)
-        x0: Tensor = per_image(self._skip[t]) * x_t + per_image(self._out[t]) * answer.float()
-        return x0
+        return self._objective.guess(answer, x_t, t)
 
     def _blurred(self, x: Tensor, rng: torch.Generator) -> Tensor:
         return x + NOISE * torch.randn(x.shape, device=self.device, generator=rng)
@@ -101,7 +87,4 @@ class Distiller(Trainer):
         self.judge.zero_grad(set_to_none=True)
         loss = discriminator_loss(self.judge, real, drawn, label, penalised=self.step % LAZY == 0)
         loss.backward()  # type: ignore[no-untyped-call]
-        keep = self._watch(loss.detach(), loss.detach())
-        self.judging.found_inf = 1 - keep  # type: ignore[attr-defined]
-        self.judging.grad_scale = None  # type: ignore[attr-defined]
-        self.judging.step()
+        step_if(self.judging, self._watch(loss.detach(), loss.detach()))

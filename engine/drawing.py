@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.config import SampleConfig
+from engine.config import SampleConfig, suited
 from engine.denoiser import between, clipped, conditional, from_answer, guided
 from engine.device import clear_errors
 from engine.events import DrawDone, DrawStarted, Event, Frame, Images, Recipe, Tick
@@ -148,7 +148,7 @@ def preview(artist: Artist, seed: int) -> Generator[Event, None, Images]:
     """The ten digits from the fixed noise of a run: yields Ticks, returns the pictures."""
     noise = ImageNoise(seed, range(10), artist.device)
     last: Step | None = None
-    sample = SampleConfig("one-step", 1) if artist.network.config.one_step else SampleConfig()
+    sample = suited(SampleConfig(), artist.network.config.one_step)
     for step in denoising(artist, tuple(range(10)), sample, noise(), noise):
         last = step
         yield Tick()

@@ -19,7 +19,7 @@ from engine.config import to_dict
 from engine.device import clear_errors
 from engine.drawing import BATCH, ImageNoise, Stopwatch, denoising
 from engine.events import EvaluateDone, EvaluateProgress, Event, Images, Preparing, Tick
-from engine.images import to_uint8
+from engine.images import to_pixels
 from engine.jobs import EvaluateRequest
 from engine.samplers import Step
 from engine.shelf import Artist, Shelf
@@ -122,8 +122,7 @@ def _drawn(artist: Artist, request: EvaluateRequest, wanted: list[int], watch: S
             told = watch.wall() if due else told
             yield EvaluateProgress("drawing", first + len(indices) * step.i // step.n, count) if due else Tick()
         assert step is not None
-        finished = to_uint8(step.x)
-        images.append(torch.frombuffer(bytearray(finished.data), dtype=torch.uint8).view(-1, finished.height, finished.width))
+        images.append(to_pixels(step.x))
     return torch.cat(images).to(artist.device)
 
 

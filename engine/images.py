@@ -28,13 +28,17 @@ LARGEST = 16_384
 ENDINGS = (".png", ".npz", ".gif")
 
 
-def to_uint8(x: Tensor) -> Images:
-    """(N, 1, H, W) in [-1, 1], clipped -> Images on the CPU."""
+def to_pixels(x: Tensor) -> Tensor:
+    """(N, 1, H, W) in [-1, 1], clipped -> (N, H, W) uint8 on the CPU."""
     import torch
 
-    grey = ((x.float().clamp(-1, 1) + 1) * 127.5).round().to("cpu", torch.uint8)
-    n, _, h, w = grey.shape
-    return Images(grey.numpy().tobytes(), n, h, w)
+    return ((x.float().clamp(-1, 1) + 1) * 127.5).round().to("cpu", torch.uint8).squeeze(1)
+
+
+def to_uint8(x: Tensor) -> Images:
+    """(N, 1, H, W) in [-1, 1], clipped -> Images on the CPU."""
+    grey = to_pixels(x)
+    return Images(grey.numpy().tobytes(), *grey.shape)
 
 
 def picture(images: Images, columns: int, gap: int = 0) -> Image.Image:

@@ -38,6 +38,10 @@ class Objective:
         """x_t for x0 and eps (N, 1, H, W), t (N,) (Ho et al. 2020, eq. 4)."""
         return per_image(self._a[t]) * x0 + per_image(self._s[t]) * eps
 
+    def guess(self, answer: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
+        """The network's guess at x0, like x_t, in float32 (the `coefficients` of each t)."""
+        return per_image(self._skip[t]) * x_t + per_image(self._out[t]) * answer.float()
+
     def loss(self, answer: Tensor, x0: Tensor, x_t: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         """The batch's mean, a scalar. With eps, uniform t and flat weights it is Ho et al.'s L_simple (eq. 14)."""
         target = eps if self._eps else (x0 - per_image(self._skip[t]) * x_t) / per_image(self._out[t])

@@ -14,6 +14,7 @@ from engine.config import SampleConfig
 from engine.drawing import BATCH, denoising
 from engine.errors import CheckpointError, StorageError
 from engine.events import Event, Notice, Preparing, Tick
+from engine.images import to_pixels
 from engine.sealed import load_sealed, save_sealed
 from engine.shelf import Artist
 
@@ -49,7 +50,7 @@ def drawn(teacher: Artist, n: int, seed: int, sample: SampleConfig = TEACHING) -
         for step in denoising(teacher, labels[first : first + size].tolist(), sample, x, _no_noise):
             x = step.x
             yield Tick()
-        pictures.append(((x.clamp(-1, 1) + 1) * 127.5).round().to("cpu", torch.uint8).squeeze(1))
+        pictures.append(to_pixels(x))
     return torch.cat(pictures)
 
 

@@ -84,10 +84,7 @@ class Trainer:
         minimised.backward(self._ranks)  # type: ignore[no-untyped-call]  # the wrapped network divides by it
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip or math.inf)
         keep = self._watch(minimised.detach(), norm)
-        # fused Adam leaves weights and moments alone where found_inf is 1: the hook that GradScaler uses
-        self.optimizer.found_inf = 1 - keep  # type: ignore[attr-defined]
-        self.optimizer.grad_scale = None  # type: ignore[attr-defined]
-        self.optimizer.step()
+        step_if(self.optimizer, keep)
         self.muon.step(lr, keep)
         self.ema.update(self.step, keep)
         self._losses[self.step % UNREAD] = loss.detach()
@@ -160,7 +157,6 @@ class Trainer:
         All is drawn for the whole batch, so that it does not depend on who takes what.
         """
         config = self.config
-        epoch, k = divmod(self.step, config.steps_per_epoch)
         n = batch_length(config, self.step)
         rng = self._generator.manual_seed(data.mix(config.seed, self.step, 3))
         eps = torch.randn((n, 1, 28, 28), device=self.device, generator=rng)
@@ -170,14 +166,16 @@ class Trainer:
         if mine.start == mine.stop:
             mine = slice(0, 1)  # the other ranks wait for a gradient; `_part` gives it no weight
         eps, t, dropped = eps[mine], t[mine], dropped[mine]
-        chosen = self._epoch_order(epoch)[k * config.batch_size :][mine]
-        return data.to_x0(self.images[chosen]), t, self.labels[chosen].masked_fill(dropped, NO_LABEL), eps
+        x0, label = self._digits(mine)
+        return x0, t, label.masked_fill(dropped, NO_LABEL), eps
 
-    def _epoch_order(self, epoch: int) -> Tensor:
-        """(images,) int64 on the device."""
+    def _digits(self, mine: slice) -> tuple[Tensor, Tensor]:
+        """x0 (N, 1, 28, 28) and labels (N,) of a part of the coming step's batch, in the order of the epoch."""
+        epoch, k = divmod(self.step, self.config.steps_per_epoch)
         if self._order is None or self._order[0] != epoch:
             self._order = epoch, data.order(self.config.seed, epoch, self.config.images).to(self.device)
-        return self._order[1]
+        chosen = self._order[1][k * self.config.batch_size :][mine]
+        return data.to_x0(self.images[chosen]), self.labels[chosen]
 
     def _part(self, loss: Tensor) -> Tensor:
         """This share's part of the whole batch's mean: they add up to it, and so do their gradients.
@@ -199,6 +197,13 @@ class Trainer:
             raise RuntimeError("read() the losses before the state")
         if int(self._bad) >= 0:
             raise DivergedError(f"the loss is not finite at step {int(self._bad) + 1}", int(self._bad) + 1)
+
+
+def step_if(optimizer: torch.optim.Adam, keep: Tensor) -> None:
+    """A step of fused Adam, unless `keep`, a scalar on the device, is 0: nothing changes where found_inf is 1, the hook that GradScaler uses."""
+    optimizer.found_inf = 1 - keep  # type: ignore[attr-defined]
+    optimizer.grad_scale = None  # type: ignore[attr-defined]
+    optimizer.step()
 
 
 def restore_moments(optimizer: torch.optim.Adam, given: Mapping[int, Mapping[str, Tensor]]) -> None:

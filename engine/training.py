@@ -78,7 +78,7 @@ def _writing(run: Run, group: Group) -> Iterator[Writer | None]:
 
 def _with_network(config: TrainConfig) -> TrainConfig:
     """The configuration with the network and the noise schedule of the weights that it starts from. Raises RunError or CheckpointError."""
-    source = config.start_from or config.teacher
+    source = config.first_weights
     if source is None:
         return config
     weights = find_weights(source)
@@ -89,7 +89,7 @@ def _with_network(config: TrainConfig) -> TrainConfig:
 
 def _first_weights(config: TrainConfig) -> Mapping[str, Tensor] | None:
     """Those that a run starts from, where they are not new: the file may be another than when it was made. Raises RunError or CheckpointError."""
-    source = config.start_from or config.teacher
+    source = config.first_weights
     if source is None:
         return None
     weights = find_weights(source)

@@ -79,7 +79,7 @@ def weights_of(trainer: Distiller) -> list[Tensor]:
 def test_the_loss_told_is_the_distance_to_the_teachers_pictures(make: Make) -> None:
     trainer = make()
     rng = torch.Generator().manual_seed(data.mix(0, 0, 7))
-    starts, _ = trainer._starts(trainer._real()[0], rng)
+    starts, _ = trainer._starts(trainer._digits(slice(0, 16))[0], rng)
     chosen = torch.randint(20, (16,), generator=rng)
     alpha_bar = NoiseSchedule(ScheduleConfig("cosine")).alpha_bar_at(999)
     noise, label = trainer.pairs.noise[chosen], trainer.pairs.labels[chosen]
@@ -92,7 +92,7 @@ def test_the_loss_told_is_the_distance_to_the_teachers_pictures(make: Make) -> N
 
 def test_students_begin_at_noise_or_where_several_steps_begin_again(make: Make) -> None:
     trainer = make(limit=60, batch_size=60)
-    real, label = trainer._real()
+    real, label = trainer._digits(slice(0, 60))
     assert sorted(label.tolist()) == sorted(i % 10 for i in range(60))
     x_t, t = trainer._starts(real, torch.Generator().manual_seed(0))
     assert set(t.tolist()) == {999, 749, 499, 249}
