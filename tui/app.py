@@ -139,7 +139,7 @@ class DigittyApp(PaintedApp):
 
     def sketch(self, labels: Iterable[int], listener: Listener, shared_noise: bool = False) -> int | None:
         """Queue a drawing in one step from the noise of the next proper one; None where that would tell nothing of it, or had to wait."""
-        if not self.ready or not self.settings.weights.startswith("shipped") or not self.config.values.get("sketch", True):
+        if not self.ready or self.settings.weights not in ("shipped", "shipped:one-step") or not self.config.values.get("sketch", True):
             return None
         labels = tuple(labels)
         sample = SampleConfig("one-step", 1, seed=self.settings.sample.seed)

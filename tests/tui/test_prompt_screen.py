@@ -312,9 +312,10 @@ async def test_nothing_is_sketched_before_the_engine_is_ready_or_with_other_weig
         assert not jobs.sketches
         jobs.warm.set()
         await person.sees("idle")
-        person.app.change_settings(weights="seed-1")
-        await person.press("backspace", "n")
-        assert not jobs.sketches
+        for others in ("seed-1", "shipped:seed", "shipped-2"):
+            person.app.change_settings(weights=others)
+            await person.press("backspace", "n")
+            assert not jobs.sketches
         person.app.change_settings(weights="shipped")
         await person.press("backspace", "n")
         await person.sees(SKETCH)
