@@ -17,10 +17,10 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from time_to_quality import drawn, ours
+from time_to_quality import JUDGED, drawn, ours
 
 from engine.classifier import load_classifier
-from engine.config import PRESETS, ModelConfig, SampleConfig, ScheduleConfig, TrainConfig
+from engine.config import PRESETS, ModelConfig, ScheduleConfig, TrainConfig
 from engine.data import load
 from engine.device import choose
 from engine.evaluate import frechet, neighbourhoods
@@ -96,7 +96,7 @@ def main() -> None:
         config = CHOICES[name]
         advance, network = ours(config, device, given.minutes)
         steps = advance(given.minutes * 60)
-        images = drawn(network(), NoiseSchedule(config.schedule), SampleConfig(), given.count, device)
+        images = drawn(network(), NoiseSchedule(config.schedule), JUDGED, given.count, device)
         features, logits = judge.features_and_logits(images)
         features = features.cpu().double()
         share = float((logits.argmax(1).cpu() == torch.arange(given.count) % 10).double().mean())

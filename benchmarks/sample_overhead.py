@@ -4,9 +4,9 @@
     python benchmarks/sample_overhead.py --rounds 3 --images 1      # a quick look
     python benchmarks/sample_overhead.py --device cuda
 
-A drawing is `Jobs.draw` pulled to its end as `digitty generate` does: the weights that ship, DPM-Solver++(2M), ten steps, guidance 1.5
-(which doubles the network's batch), ten frames a second at most. `told` is the steps a second that it reports, `pulled` counts the whole
-job from the first pull to the last. The bare network runs as many forwards on a fixed batch, in the same precision and layout.
+A drawing is `Jobs.draw` pulled to its end as `digitty generate` does: the weights that ship, the default sampler, steps and guidance
+(which doubles the network's batch at some of them), ten frames a second at most. `told` is the steps a second that it reports, `pulled`
+counts the whole job from the first pull to the last. The bare network runs as many forwards of the same batches, in the same precision and layout.
 
 Rounds alternate; the ratios are medians of the rounds' own. Needs an idle machine, while it measures precisions too.
 """
@@ -14,6 +14,7 @@ Rounds alternate; the ratios are medians of the rounds' own. Needs an idle machi
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import tempfile
 import time
@@ -24,6 +25,7 @@ import torch
 from engine.config import SampleConfig
 from engine.events import DrawDone
 from engine.jobs import DrawRequest, Jobs
+from engine.schedule import NoiseSchedule
 from engine.shelf import Artist, Shelf
 
 
@@ -35,16 +37,23 @@ def drawing(jobs: Jobs, labels: tuple[int, ...], sample: SampleConfig) -> tuple[
 
 
 @torch.inference_mode()
-def bare(artist: Artist, batch: int, steps: int) -> float:
+def bare(artist: Artist, batches: list[int]) -> float:
     """Forwards a second of the network alone."""
-    x = torch.randn(batch, 1, 28, 28, device=artist.device, dtype=artist.how.dtype).contiguous(memory_format=artist.how.format)
-    t = torch.full((batch,), 500, device=artist.device)
+    x = torch.randn(max(batches), 1, 28, 28, device=artist.device, dtype=artist.how.dtype).contiguous(memory_format=artist.how.format)
+    t = torch.full((max(batches),), 500, device=artist.device)
     label = t % 10
     start = time.perf_counter()
-    for _ in range(steps):
-        out = artist.network(x, t, label)
+    for n in batches:
+        out = artist.network(x[:n], t[:n], label[:n])
     out.float().sum().item()  # waits for the device
-    return steps / (time.perf_counter() - start)
+    return len(batches) / (time.perf_counter() - start)
+
+
+def batches_of(sample: SampleConfig, schedule: NoiseSchedule, images: int) -> list[int]:
+    """How many pictures go through the network at each step: twice as many where there is guidance."""
+    alpha_bars = (schedule.alpha_bar_at(t) for t in schedule.timesteps(sample.steps, sample.spacing))
+    guided = (sample.guidance > 1 and sample.guided_from <= math.sqrt((1 - a) / a) < sample.guided_to for a in alpha_bars)
+    return [2 * images if doubled else images for doubled in guided]
 
 
 def main() -> None:
@@ -77,19 +86,19 @@ def compare(given: argparse.Namespace) -> None:
     jobs, shelf = Jobs(given.device), Shelf(given.device)
     artist = ready(shelf)
     print(f"torch {torch.__version__}, {artist.device}, {artist.how.precision}, {artist.how.layout}; {sample.steps} steps; steps/s")
-    print(f"{'images':>6}{'batch':>7}{'told':>9}{'pulled':>9}{'bare':>9}{'told/bare':>11}{'pulled/bare':>13}{'drawing':>11}")
+    print(f"{'images':>6}{'passes':>8}{'told':>9}{'pulled':>9}{'bare':>9}{'told/bare':>11}{'pulled/bare':>13}{'drawing':>11}")
     for count in given.images:
         labels = tuple(i % 10 for i in range(count))
-        batch = count if sample.guidance in (0, 1) else 2 * count
+        batches = batches_of(sample, artist.schedule, count)
         drawing(jobs, labels, sample)
-        bare(artist, batch, sample.steps)
+        bare(artist, batches)
         rounds = []
         for _ in range(given.rounds):
             told, pulled = drawing(jobs, labels, sample)
-            alone = bare(artist, batch, sample.steps)
+            alone = bare(artist, batches)
             rounds.append((told, pulled, alone, told / alone, pulled / alone, sample.steps / pulled))
         told, pulled, alone, ratio, pulled_ratio, seconds = (median(column) for column in zip(*rounds, strict=True))
-        print(f"{count:>6}{batch:>7}{told:>9.1f}{pulled:>9.1f}{alone:>9.1f}{ratio:>11.3f}{pulled_ratio:>13.3f}{seconds:>9.3f} s", flush=True)
+        print(f"{count:>6}{sum(batches):>8}{told:>9.1f}{pulled:>9.1f}{alone:>9.1f}{ratio:>11.3f}{pulled_ratio:>13.3f}{seconds:>9.3f} s", flush=True)
 
 
 if __name__ == "__main__":

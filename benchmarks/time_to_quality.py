@@ -36,6 +36,8 @@ from engine.trainer import Trainer
 from engine.unet import UNet
 
 MARKS = (0.9, 0.97, 0.99, 0.995)
+JUDGED = SampleConfig(steps=10, guidance=1.5, guided_from=0.0, guided_to=1e6)
+"""Guided at every step: in a network of few minutes, the label decides late as well."""
 Advance = Callable[[float], int]
 """Trains for so many seconds; gives the steps done so far."""
 
@@ -117,7 +119,7 @@ def main() -> None:
     for what in given.what:
         config = PRESETS.get(what)
         advance, network = ours(config, device, given.minutes) if config else plain(device)
-        sample = SampleConfig(guidance=1.5 if config else 1.0)
+        sample = JUDGED if config else replace(JUDGED, guidance=1.0)
         schedule = NoiseSchedule(config.schedule if config else None)
         spent, reached[what] = 0.0, {}
         while spent < given.minutes:

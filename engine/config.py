@@ -125,15 +125,15 @@ class SampleConfig:
 
     sampler: Sampler = "dpmpp"
     """ddpm: Ho et al. 2020; ddim: Song et al. 2021; dpmpp: DPM-Solver++(2M), Lu et al. 2022; one-step: a distilled student's."""
-    steps: int = 10
+    steps: int = 13
     """Network evaluations (guidance doubles their cost), 1 to 1000; a one-step student takes ONE_STEP_MOST at most, and more count as so many."""
     spacing: Spacing = "auto"
     """Which of the T timesteps are walked; auto is quadratic on the linear schedule and linear on the cosine one."""
-    guidance: float = 1.5
+    guidance: float = 1.6
     """1 is no guidance, 0 ignores the label (Ho & Salimans 2022). A one-step student has it folded in, and none is added."""
-    guided_from: float = 0.0
-    """Guide where sigma / alpha, the noise by the signal, is at least this …"""
-    guided_to: float = 1e6
+    guided_from: float = 0.5
+    """Guide above 1 where sigma / alpha, the noise by the signal, is at least this …"""
+    guided_to: float = 4.0
     """… and below this; elsewhere guidance is 1 and a step costs one evaluation (Kynkäänniemi et al. 2024)."""
     eta: float = 0.0
     """DDIM's noise: 0 deterministic, 1 as DDPM with the posterior variance."""

@@ -91,8 +91,9 @@ def denoising(artist: Artist, labels: Sequence[int | None], sample: SampleConfig
     numerics = artist.how.dtype, artist.how.format
     answer = alone = conditional(artist.network, wanted, *numerics)
     if sample.sampler != "one-step":  # whose student has guidance folded in
-        strong = guided(artist.network, wanted, sample.guidance, *numerics)
-        answer = between(strong, alone, artist.schedule, sample.guided_from, sample.guided_to)
+        answer = guided(artist.network, wanted, sample.guidance, *numerics)
+        if sample.guidance > 1:
+            answer = between(answer, alone, artist.schedule, sample.guided_from, sample.guided_to)
     denoise = from_answer(answer, artist.schedule, artist.network.config.prediction)
     if sample.sampler != "ddpm":
         denoise = clipped(denoise, artist.schedule)

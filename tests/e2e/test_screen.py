@@ -11,6 +11,7 @@ import pytest
 from terminal import Terminal, environment, faked
 
 from engine import control, runs
+from engine.config import SampleConfig
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +49,7 @@ def test_seven_with_the_weights_that_ship(warm_home: Path, tmp_path: Path) -> No
         terminal.type("seven\r")  # at once: the engine is still loading
         terminal.sees("❯ seven")
         assert "7 · seven" not in terminal.text
-        terminal.sees("7 · seven", "steps/s", "seed 0 · dpmpp · 10 steps · guidance 1.5", "shipped")
+        terminal.sees("7 · seven", "steps/s", "seed 0 · dpmpp · 13 steps · guidance 1.6", "shipped")
         terminal.sees(" s · ", "idle")
         top = answer_row(terminal, "seven")
         picture = torch.frombuffer(bytearray(terminal.greys(top, 2)), dtype=torch.uint8).view(1, 28, 28)
@@ -166,7 +167,7 @@ def begin(terminal: Terminal, phase: str) -> None:
     terminal.sees("cpu fp32")
     if phase == "drawing":
         terminal.type("seven\r")
-        terminal.sees("step 2/10")
+        terminal.sees(f"step 2/{SampleConfig.steps}")
     else:
         terminal.start_training()
         terminal.sees("seed-1", "step 6/")

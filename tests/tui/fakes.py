@@ -114,7 +114,7 @@ class FakeJobs:
         steps = request.sample.steps
         recipe = Recipe(request.labels, indices, request.sample, Weights(request.weights, 4690, "average"), ENGINE)
         yield DrawStarted(recipe)
-        kept = sorted({round(k * steps / 10) for k in range(11)})
+        kept = sorted({round(k * steps / 63) for k in range(64)})
         frames = []
         for step in range(steps + 1):
             if step in kept:

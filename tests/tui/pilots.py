@@ -16,6 +16,7 @@ from textual.keys import _character_to_key
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 
+from engine.config import SampleConfig
 from engine.jobs import Jobs
 from tui.app import DigittyApp
 from tui.config_file import Config
@@ -23,6 +24,8 @@ from tui.widgets.digit_view import DigitView
 
 SMALL, LARGE = (80, 24), (120, 40)
 SIZES = (SMALL, LARGE)
+STEPS = SampleConfig.steps
+"""Of a drawing, unless it is told otherwise."""
 
 
 class Person:

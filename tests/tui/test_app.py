@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from fakes import FakeJobs, finished_run
-from pilots import SIZES, Person, opened
+from pilots import SIZES, STEPS, Person, opened
 from textual.actions import parse
 
 from engine.config import PRESETS
@@ -151,7 +151,7 @@ async def test_what_the_engine_waits_for_is_named_however_narrow_the_terminal() 
 async def test_leaving_in_the_middle_of_a_drawing() -> None:
     async with opened(FakeJobs(draw_holds_at=2)) as person:
         await person.press("f4")
-        await person.sees("step 2/10")
+        await person.sees(f"step 2/{STEPS}")
         await person.press("ctrl+q")
         await person.until(lambda: not person.app.is_running)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fakes import FakeJobs, finished_run
-from pilots import SMALL, Person, opened
+from pilots import SMALL, STEPS, Person, opened
 from textual.widgets import Input, OptionList, Select
 
 from engine.config import PRESETS, SampleConfig
@@ -95,10 +95,10 @@ async def test_a_students_weights_and_sampler_come_together() -> None:
         await person.press("escape", "w")
         await person.sees("Draw with")
         await person.press("up", "enter")
-        assert (person.app.settings.sample.sampler, person.app.settings.sample.steps) == ("dpmpp", 10)
+        assert (person.app.settings.sample.sampler, person.app.settings.sample.steps) == ("dpmpp", STEPS)
         await person.press("o")
         await person.sees("How to draw")
-        for sampler, steps in (("one-step", "1"), ("ddim", "10")):
+        for sampler, steps in (("one-step", "1"), ("ddim", str(STEPS))):
             person.app.screen.query_one("#sampler", Select).value = sampler
             await person.until(lambda steps=steps: person.app.screen.query_one("#steps", Input).value == steps)
 

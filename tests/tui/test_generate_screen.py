@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fakes import FakeJobs, digits
 from PIL import Image
-from pilots import LARGE, SIZES, SMALL, Person, opened
+from pilots import LARGE, SIZES, SMALL, STEPS, Person, opened
 from textual.widgets import Input, Select
 
 
@@ -33,7 +33,7 @@ async def test_sixteen_samples_are_drawn_and_shown(size: tuple[int, int]) -> Non
     async with opened(size=size) as person:
         await generate(person)
         await person.press("enter")
-        await person.sees("100%", "0.05 s · 200 steps/s", "scrub", "seed 0 · dpmpp · 10 steps", "shipped · step 4690 · average")
+        await person.sees("100%", "0.05 s · 200 steps/s", "scrub", "seed 0 · dpmpp · 13 steps", "shipped · step 4690 · average")
         labels = person.jobs.drawings[0].labels
         assert len(labels) == 16
         assert person.view.images is not None
@@ -116,12 +116,12 @@ async def test_pause_holds_the_drawing_and_space_goes_on() -> None:
     async with opened(FakeJobs(draw_holds_at=4)) as person:
         await generate(person)
         await person.press("enter")
-        await person.sees("step 4/10", "40%")
+        await person.sees(f"step 4/{STEPS}", f"{4 / STEPS:.0%}")
         await person.press("space")
         await person.sees("paused")
         person.jobs.go_on_drawing.set()
         await person.pilot.pause(0.1)
-        assert "step 4/10" in person.screen, "a paused job is not pulled"
+        assert f"step 4/{STEPS}" in person.screen, "a paused job is not pulled"
         await person.press("space")
         await person.sees("0.05 s")
         assert "paused" not in person.screen
@@ -131,7 +131,7 @@ async def test_stop_ends_the_drawing_and_says_so() -> None:
     async with opened(FakeJobs(draw_holds_at=4)) as person:
         await generate(person)
         await person.press("enter")
-        await person.sees("step 4/10")
+        await person.sees(f"step 4/{STEPS}")
         await person.press("x")
         await person.sees("stopped", "idle")
         await person.press("s")
@@ -142,7 +142,7 @@ async def test_escape_leaves_a_control_and_then_stops() -> None:
     async with opened(FakeJobs(draw_holds_at=4)) as person:
         await generate(person)
         await person.press("enter")
-        await person.sees("step 4/10")
+        await person.sees(f"step 4/{STEPS}")
         await person.press("e", "escape")
         assert person.app.focused is None
         assert "stopped" not in person.screen
@@ -154,7 +154,7 @@ async def test_drawing_again_replaces_what_runs() -> None:
     async with opened(FakeJobs(draw_holds_at=4)) as person:
         await generate(person)
         await person.press("enter")
-        await person.sees("step 4/10")
+        await person.sees(f"step 4/{STEPS}")
         person.jobs.draw_holds_at = None
         await person.press("enter")
         await person.sees("0.05 s", "100%", "idle")
@@ -164,7 +164,7 @@ async def test_drawing_again_while_paused_is_not_paused() -> None:
     async with opened(FakeJobs(draw_holds_at=4)) as person:
         await generate(person)
         await person.press("enter")
-        await person.sees("step 4/10")
+        await person.sees(f"step 4/{STEPS}")
         await person.press("space")
         person.jobs.draw_holds_at = None
         await person.press("r")
@@ -176,19 +176,19 @@ async def test_the_arrows_scrub_from_noise_to_digit_and_back() -> None:
         await generate(person)
         await person.press("enter")
         await person.sees("0.05 s")
-        finished = person.view.images
+        finished, before = person.view.images, STEPS - 1
         await person.press("left")
-        await person.sees("after step 9/10 · noise → digit", "90%")
+        await person.sees(f"after step {before}/{STEPS} · noise → digit", f"{before / STEPS:.0%}")
         assert person.view.images != finished
         await person.press("home")
-        await person.sees("after step 0/10 · noise", "0%")
+        await person.sees(f"after step 0/{STEPS} · noise", "0%")
         noise = person.view.images
         await person.press("left")
         assert person.view.images == noise
         await person.press("right", "right")
-        await person.sees("after step 2/10")
+        await person.sees(f"after step 2/{STEPS}")
         await person.press("end")
-        await person.sees("after step 10/10 · digit")
+        await person.sees(f"after step {STEPS}/{STEPS} · digit")
         assert person.view.images == finished
 
 
@@ -204,7 +204,7 @@ async def test_space_replays_a_finished_drawing_and_holds_it() -> None:
         await person.pilot.pause(0.25)
         assert person.view.images == held
         await person.press("space")
-        await person.sees("after step 10/10 · digit")
+        await person.sees(f"after step {STEPS}/{STEPS} · digit")
 
 
 async def test_scrubbing_before_anything_is_drawn_does_nothing() -> None:
@@ -231,8 +231,8 @@ async def test_saving_png_and_gif(size: tuple[int, int], tmp_path: Path, monkeyp
     with Image.open(tmp_path / "digitty-0123-seed0.png") as picture:
         assert json.loads(picture.info["digitty"])["labels"] == [0, 1, 2, 3]
     with Image.open(tmp_path / "digitty-0123-seed0.gif") as animation:
-        assert getattr(animation, "n_frames", 1) == 11
-        assert json.loads(animation.info["comment"])["sample"]["steps"] == 10
+        assert getattr(animation, "n_frames", 1) == STEPS + 1
+        assert json.loads(animation.info["comment"])["sample"]["steps"] == STEPS
 
 
 async def test_what_does_not_fit_is_on_further_pages() -> None:

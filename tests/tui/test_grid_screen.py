@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeJobs, digits
-from pilots import SIZES, opened
+from pilots import SIZES, STEPS, opened
 
 from engine.config import CLASS_NAMES
 
@@ -22,7 +22,7 @@ async def test_ten_captioned_digits_from_one_noise(size: tuple[int, int]) -> Non
         assert person.view.images is not None
         assert list(person.view.images) == list(digits())
         await person.press("home")
-        await person.sees("after step 0/10 · noise")
+        await person.sees(f"after step 0/{STEPS} · noise")
         assert len(set(person.view.images)) == 1, "one noise for all"
 
 
@@ -49,7 +49,7 @@ async def test_coming_back_shows_what_was_drawn() -> None:
 async def test_a_drawing_goes_on_while_another_screen_is_shown() -> None:
     async with opened(FakeJobs(draw_holds_at=3)) as person:
         await person.press("f4")
-        await person.sees("step 3/10")
+        await person.sees(f"step 3/{STEPS}")
         await person.press("f2")
         await person.sees("drawing")
         person.jobs.go_on_drawing.set()

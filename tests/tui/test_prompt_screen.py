@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fakes import FakeJobs, digits
 from PIL import Image
-from pilots import LARGE, SIZES, Person, opened
+from pilots import LARGE, SIZES, STEPS, Person, opened
 from textual.widgets import Input
 
 from engine.errors import CheckpointError, DeviceError
@@ -27,7 +27,7 @@ async def test_seven_is_answered_with_a_seven_and_a_caption(size: tuple[int, int
         await person.sees("Type a digit", "Prompt", "Train", "cpu fp32", "idle")
         await person.enter("seven")
         await person.sees(
-            "❯ seven", "7 · seven", "seed 0 · dpmpp · 10 steps", "guidance 1.5", "0.05 s · 200 steps/s", "shipped · step 4690 · average", "▀"
+            "❯ seven", "7 · seven", "seed 0 · dpmpp · 13 steps", "guidance 1.6", "0.05 s · 200 steps/s", "shipped · step 4690 · average", "▀"
         )
         view = person.app.screen.query_one(DigitView)
         assert view.images is not None
@@ -39,7 +39,7 @@ async def test_seven_is_answered_with_a_seven_and_a_caption(size: tuple[int, int
 async def test_the_digit_emerges_from_noise_in_place() -> None:
     async with opened(FakeJobs(draw_holds_at=5)) as person:
         await person.enter("seven")
-        await person.sees("step 5/10 · 100 steps/s", "drawing")
+        await person.sees(f"step 5/{STEPS} · 100 steps/s", "drawing")
         view = person.app.screen.query_one(DigitView)
         halfway = view.images
         person.jobs.go_on_drawing.set()
@@ -179,7 +179,7 @@ async def test_escape_leaves_the_input_and_then_letters_act(tmp_path: Path, monk
 async def test_a_second_escape_stops_what_is_drawn() -> None:
     async with opened(FakeJobs(draw_holds_at=3)) as person:
         await person.enter("seven")
-        await person.sees("step 3/10")
+        await person.sees(f"step 3/{STEPS}")
         await person.press("escape")
         assert "stopped" not in person.screen
         await person.press("escape")
