@@ -174,7 +174,7 @@ class TrainConfig:
     """Weights that it starts from, as drawing names them; network and noise schedule are then theirs. None: new ones, or the teacher's."""
     teacher: str | None = None
     """The preset one-step alone: the weights that a student learns from."""
-    pairs: int = 12_000
+    pairs: int = 20_000
     """Digits that the teacher draws for it."""
     epochs: int = 10
     steps: int | None = None
@@ -275,7 +275,7 @@ PRESETS: Mapping[Preset, TrainConfig] = {  # one-step has its teacher's network 
     "quick": replace(_FAST, preset="quick", epochs=2, ema=0.995, preview_every=50, save_minutes=1.0),
     "best": replace(_FAST, preset="best", model=replace(_FAST.model, channels=(96, 192), groups=6)),
     "one-step": TrainConfig(
-        "one-step", teacher="shipped", epochs=2, batch_size=64, optimizer="muon", lr=2e-3, warmup=50, label_dropout=0.0, ema=0.995
+        "one-step", teacher="shipped", epochs=4, batch_size=64, optimizer="muon", lr=2e-3, warmup=50, label_dropout=0.0, ema=0.995
     ),
 }
 

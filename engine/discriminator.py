@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 WIDTH = 64
 FEATURES = 256
-NOISE = 0.1
+NOISE = 0.05
 """Standard deviation of the noise on all that it sees: MNIST's black is exact, and that alone would tell."""
 GAMMA = 1.0
 """How much a steep gradient costs."""
@@ -21,9 +21,12 @@ LAZY = 4
 
 
 class Discriminator(nn.Module):
-    """28 -> 14 -> 7 -> 4 pixels, then 256 features; the label by projection (Miyato & Koyama 2018). No normalisation."""
+    """28 -> 14 -> 7 -> 4 pixels, then 256 features; what was asked for by projection (Miyato & Koyama 2018). No normalisation.
 
-    def __init__(self, classes: int = 10) -> None:
+    That is a label and a kind: from which of so many timesteps a digit was drawn. Judged as one, too soft a kind makes up for one too sharp.
+    """
+
+    def __init__(self, classes: int = 10, kinds: int = 1) -> None:
         super().__init__()
         self.body = nn.Sequential(
             *(nn.Conv2d(1, WIDTH, 4, 2, 1), nn.LeakyReLU(0.2)),
@@ -32,24 +35,25 @@ class Discriminator(nn.Module):
             *(nn.Flatten(), nn.Linear(4 * WIDTH * 16, FEATURES), nn.LeakyReLU(0.2)),
         )
         self.real = nn.Linear(FEATURES, 1)
-        self.label = nn.Embedding(classes, FEATURES)
+        self.kinds = kinds
+        self.asked = nn.Embedding(classes * kinds, FEATURES)
         self.digit = nn.Linear(FEATURES, classes)
-        nn.init.normal_(self.label.weight, std=FEATURES**-0.5)
+        nn.init.normal_(self.asked.weight, std=FEATURES**-0.5)
 
-    def forward(self, x: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
-        """x (N, 1, 28, 28) in [-1, 1], label (N,) -> how real each looks, (N,), of which only differences mean something; logits (N, 10)."""
+    def forward(self, x: Tensor, label: Tensor, kind: Tensor) -> tuple[Tensor, Tensor]:
+        """x (N, 1, 28, 28) in [-1, 1], label and kind (N,) -> how real each looks, (N,), of which only differences mean something; logits (N, 10)."""
         features = self.body(x)
-        real: Tensor = self.real(features)[:, 0] + (features * self.label(label)).sum(1)
+        real: Tensor = self.real(features)[:, 0] + (features * self.asked(label * self.kinds + kind)).sum(1)
         return real, self.digit(features)
 
 
-def discriminator_loss(judge: Discriminator, real: Tensor, drawn: Tensor, label: Tensor, penalised: bool) -> Tensor:
+def discriminator_loss(judge: Discriminator, real: Tensor, drawn: Tensor, label: Tensor, kind: Tensor, penalised: bool) -> Tensor:
     """E softplus(D(drawn) - D(real)), the penalty on both gradients (Huang et al. 2024, eq. 2 and 3), and the cross-entropy of reading the real ones.
 
-    real and drawn (N, 1, 28, 28) of label (N,) each; a scalar.
+    real and drawn (N, 1, 28, 28) of label (N,) each, compared with drawn ones of kind (N,); a scalar.
     """
     real, drawn = (x.detach().requires_grad_(penalised) for x in (real, drawn))
-    (of_real, logits), (of_drawn, _) = judge(real, label), judge(drawn, label)
+    (of_real, logits), (of_drawn, _) = judge(real, label, kind), judge(drawn, label, kind)
     loss = F.softplus(of_drawn - of_real).mean() + F.cross_entropy(logits, label)
     if penalised:
         gradients = torch.autograd.grad(of_real.sum() + of_drawn.sum(), (real, drawn), create_graph=True)
@@ -57,9 +61,9 @@ def discriminator_loss(judge: Discriminator, real: Tensor, drawn: Tensor, label:
     return loss
 
 
-def generator_loss(judge: Discriminator, real: Tensor, drawn: Tensor, label: Tensor) -> Tensor:
+def generator_loss(judge: Discriminator, real: Tensor, drawn: Tensor, label: Tensor, kind: Tensor) -> Tensor:
     """E softplus(D(real) - D(drawn)) and the cross-entropy of reading the drawn ones, a scalar. Its gradient reaches `drawn`."""
     with torch.no_grad():
-        of_real, _ = judge(real, label)
-    of_drawn, logits = judge(drawn, label)
+        of_real, _ = judge(real, label, kind)
+    of_drawn, logits = judge(drawn, label, kind)
     return F.softplus(of_real - of_drawn).mean() + F.cross_entropy(logits, label)

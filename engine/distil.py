@@ -15,8 +15,10 @@ from engine.pairs import Pairs
 from engine.schedule import NoiseSchedule, per_image
 from engine.trainer import Trainer, batch_length, restore_moments, step_if
 
-ADVERSARIAL = 0.2
-"""How much the discriminator's opinion counts beside the distances."""
+ADVERSARIAL = 0.6
+"""How much the discriminator's opinion counts beside the distance to the teacher."""
+KNOWN = 0.3
+"""How much the distance to the real digits counts."""
 JUDGE_LR = 4e-4
 FROM_NOISE = 0.75
 """How often what the discriminator sees is drawn from noise alone; else from a real digit, noised to one of the later `restarts`."""
@@ -36,7 +38,7 @@ class Distiller(Trainer):
         self.pairs = pairs
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(data.mix(config.seed, 0, 8))
-            self.judge = Discriminator(config.model.classes).to(device)
+            self.judge = Discriminator(config.model.classes, ONE_STEP_MOST).to(device)
         self.judging = torch.optim.Adam(self.judge.parameters(), JUDGE_LR, betas=(0.0, 0.99), fused=True)
         self._restarts = torch.tensor(NoiseSchedule(config.schedule).restarts(ONE_STEP_MOST), device=device)
 
@@ -51,28 +53,28 @@ class Distiller(Trainer):
     def _forward(self) -> tuple[Tensor, Tensor]:
         rng = self._generator.manual_seed(data.mix(self.config.seed, self.step, 7))
         real, label = self._digits(slice(0, batch_length(self.config, self.step)))
-        x_t, t = self._starts(real, rng)
+        x_t, kind = self._starts(real, rng)
         chosen = torch.randint(len(self.pairs), (len(real),), device=self.device, generator=rng)
         noise, of_noise = self.pairs.noise[chosen], self.pairs.labels[chosen]
-        x0 = self._guess(torch.cat([noise, x_t]), torch.cat([self._restarts[:1].expand(len(noise)), t]), torch.cat([of_noise, label]))
+        t = self._restarts[torch.cat([torch.zeros_like(chosen), kind])]
+        x0 = self._guess(torch.cat([noise, x_t]), t, torch.cat([of_noise, label]))
         distance = (x0[: len(noise)] - data.to_x0(self.pairs.pictures[chosen])).square().mean()
         x0 = x0[len(noise) :]
-        later = per_image(t < self._restarts[0])
-        known = ((x0 - real) * later).square().mean()
+        known = ((x0 - real) * per_image(kind > 0)).square().mean()
         real, drawn = self._blurred(real, rng), self._blurred(x0.clamp(-1, 1), rng)
-        self._train_judge(real, drawn, label)
+        self._train_judge(real, drawn, label, kind)
         self.judge.requires_grad_(False)  # a gradient through it, and none of its own
-        adversarial = generator_loss(self.judge, real, drawn, label)
+        adversarial = generator_loss(self.judge, real, drawn, label, kind)
         self.judge.requires_grad_(True)
-        return distance, distance + known + ADVERSARIAL * adversarial
+        return distance, distance + KNOWN * known + ADVERSARIAL * adversarial
 
     def _starts(self, real: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Where the student begins: noise alone, or a real digit noised to a later restart; x_t like real, t (N,)."""
+        """Where the student begins: noise alone, or a real digit noised to a later restart; x_t like real, and which restart, (N,)."""
         n = len(real)
         eps = torch.randn(real.shape, device=self.device, generator=rng)
-        t = self._restarts[torch.randint(1, len(self._restarts), (n,), device=self.device, generator=rng)]
-        t = torch.where(torch.rand(n, device=self.device, generator=rng) < FROM_NOISE, self._restarts[0], t)
-        return torch.where(per_image(t) == self._restarts[0], eps, self._objective.noised(real, t, eps)), t
+        kind = torch.randint(1, len(self._restarts), (n,), device=self.device, generator=rng)
+        kind = torch.where(torch.rand(n, device=self.device, generator=rng) < FROM_NOISE, 0, kind)
+        return torch.where(per_image(kind > 0), self._objective.noised(real, self._restarts[kind], eps), eps), kind
 
     def _guess(self, x_t: Tensor, t: Tensor, label: Tensor) -> Tensor:
         with self.how.autocast(self.device):
@@ -82,9 +84,9 @@ class Distiller(Trainer):
     def _blurred(self, x: Tensor, rng: torch.Generator) -> Tensor:
         return x + NOISE * torch.randn(x.shape, device=self.device, generator=rng)
 
-    def _train_judge(self, real: Tensor, drawn: Tensor, label: Tensor) -> None:
+    def _train_judge(self, real: Tensor, drawn: Tensor, label: Tensor, kind: Tensor) -> None:
         """One step of the discriminator, unless a loss was not finite before."""
         self.judge.zero_grad(set_to_none=True)
-        loss = discriminator_loss(self.judge, real, drawn, label, penalised=self.step % LAZY == 0)
+        loss = discriminator_loss(self.judge, real, drawn, label, kind, penalised=self.step % LAZY == 0)
         loss.backward()  # type: ignore[no-untyped-call]
         step_if(self.judging, self._watch(loss.detach(), loss.detach()))

@@ -94,16 +94,18 @@ def test_students_begin_at_noise_or_where_several_steps_begin_again(make: Make) 
     trainer = make(limit=60, batch_size=60)
     real, label = trainer._digits(slice(0, 60))
     assert sorted(label.tolist()) == sorted(i % 10 for i in range(60))
-    x_t, t = trainer._starts(real, torch.Generator().manual_seed(0))
-    assert set(t.tolist()) == {999, 749, 499, 249}
-    assert 35 <= int((t == 999).sum()) <= 55
+    x_t, kind = trainer._starts(real, torch.Generator().manual_seed(0))
+    assert set(kind.tolist()) == {0, 1, 2, 3}
+    assert 35 <= int((kind == 0).sum()) <= 55
     schedule = NoiseSchedule(ScheduleConfig("cosine"))
-    for one, x, at in zip(real, x_t, t.tolist(), strict=True):
+    for one, x, at in zip(real, x_t, ((999, 749, 499, 249)[k] for k in kind.tolist()), strict=True):
         signal, noise = (0.0, 1.0) if at == 999 else (schedule.alpha_bar_at(at) ** 0.5, (1 - schedule.alpha_bar_at(at)) ** 0.5)
         assert float(((x - signal * one) / noise).std()) == pytest.approx(1, abs=0.1)
 
 
-def test_it_learns_what_the_teacher_draws(make: Make) -> None:
+def test_it_learns_what_the_teacher_draws(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This teacher's digits are flat greys, which the discriminator tells from real ones: what it asks for is another thing."""
+    monkeypatch.setattr("engine.distil.ADVERSARIAL", 0.0)
     losses = run(make(epochs=15, lr=1e-2), 60)
     assert sum(losses[-4:]) < 0.5 * sum(losses[:4])
 
