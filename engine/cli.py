@@ -65,7 +65,7 @@ def sampling_options(steps: int | None = None) -> Callable[[Command], Command]:
         click.option(
             "--spacing", type=click.Choice(get_args(c.Spacing)), default=default.spacing, show_default=True, help="Which timesteps are walked."
         ),
-        click.option("--eta", type=float, default=default.eta, show_default=True, help="DDIM's noise: 0 none, 1 as DDPM."),
+        click.option("--eta", type=float, default=default.eta, show_default=True, help="Noise on the way, of dpmpp and ddim: 0 none, 1 as DDPM."),
         click.option("--variance", type=click.Choice(get_args(c.Variance)), default=default.variance, show_default=True, help="DDPM's sigma²."),
         click.option("--guidance", type=float, default=default.guidance, show_default=True, help="1 is none; above 2 diversity suffers."),
         click.option(
