@@ -14,7 +14,6 @@ Rounds alternate; the ratios are medians of the rounds' own. Needs an idle machi
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import tempfile
 import time
@@ -23,9 +22,9 @@ from statistics import median
 import torch
 
 from engine.config import SampleConfig
+from engine.drawing import ImageNoise, denoising
 from engine.events import DrawDone
 from engine.jobs import DrawRequest, Jobs
-from engine.schedule import NoiseSchedule
 from engine.shelf import Artist, Shelf
 
 
@@ -49,11 +48,14 @@ def bare(artist: Artist, batches: list[int]) -> float:
     return len(batches) / (time.perf_counter() - start)
 
 
-def batches_of(sample: SampleConfig, schedule: NoiseSchedule, images: int) -> list[int]:
-    """How many pictures go through the network at each step: twice as many where there is guidance."""
-    alpha_bars = (schedule.alpha_bar_at(t) for t in schedule.timesteps(sample.steps, sample.spacing))
-    guided = (sample.guidance > 1 and sample.guided_from <= math.sqrt((1 - a) / a) < sample.guided_to for a in alpha_bars)
-    return [2 * images if doubled else images for doubled in guided]
+def batches_of(artist: Artist, labels: tuple[int, ...], sample: SampleConfig) -> list[int]:
+    """How many pictures a drawing sends through the network at each step: twice as many where there is guidance."""
+    batches: list[int] = []
+    noise = ImageNoise(sample.seed, range(len(labels)), artist.device)
+    with artist.network.register_forward_pre_hook(lambda _, given: batches.append(len(given[0]))):
+        for _ in denoising(artist, labels, sample, noise(), noise):
+            pass
+    return batches
 
 
 def main() -> None:
@@ -89,7 +91,7 @@ def compare(given: argparse.Namespace) -> None:
     print(f"{'images':>6}{'passes':>8}{'told':>9}{'pulled':>9}{'bare':>9}{'told/bare':>11}{'pulled/bare':>13}{'drawing':>11}")
     for count in given.images:
         labels = tuple(i % 10 for i in range(count))
-        batches = batches_of(sample, artist.schedule, count)
+        batches = batches_of(artist, labels, sample)
         drawing(jobs, labels, sample)
         bare(artist, batches)
         rounds = []

@@ -12,6 +12,7 @@ time in. Needs an idle machine, while it measures precisions too.
 from __future__ import annotations
 
 import argparse
+import copy
 import os
 import tempfile
 import time
@@ -30,34 +31,24 @@ from engine.device import Numerics, choose, measured
 from engine.heap import keep_freed_memory
 from engine.trainer import Trainer
 
-Convolution = nn.Conv2d | nn.ConvTranspose2d
-
 
 def convolutions(trainer: Trainer) -> list[Callable[[], object]]:
     """One call for each convolution of a step: its forward and its backward, on numbers of the shapes that the step gave it."""
-    seen: list[tuple[Convolution, Tensor, Tensor]] = []
+    seen: list[tuple[nn.Module, Tensor, Tensor]] = []
     with ExitStack() as hooks:
         for module in trainer.model.modules():
-            if isinstance(module, Convolution):
-                hooks.enter_context(module.register_forward_hook(lambda of, given, out: seen.append((of, given[0].detach(), out.detach()))))
+            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+                hooks.enter_context(module.register_forward_hook(lambda of, given, out: seen.append((of, given[0], out))))
         trainer.train_step()
     return [_alone(trainer.how, *call) for call in seen]
 
 
-def _alone(how: Numerics, module: Convolution, x: Tensor, out: Tensor) -> Callable[[], object]:
-    weight, bias = (p.detach().to(how.dtype).requires_grad_() for p in (module.weight, module.bias) if p is not None)
-    x = x.to(how.dtype).contiguous(memory_format=how.format).requires_grad_(x.shape[1] > 4)
+def _alone(how: Numerics, module: nn.Module, given: Tensor, out: Tensor) -> Callable[[], object]:
+    module = copy.deepcopy(module).to(how.dtype)
+    x = given.detach().to(how.dtype).contiguous(memory_format=how.format).requires_grad_(given.requires_grad)
+    wanted = [v for v in (x, *module.parameters()) if v.requires_grad]
     gradient = torch.randn_like(out)
-    wanted = [v for v in (x, weight, bias) if v.requires_grad]
-
-    def call() -> object:
-        if isinstance(module, nn.ConvTranspose2d):
-            y = nn.functional.conv_transpose2d(x, weight, bias, module.stride, module.padding)  # type: ignore[arg-type]
-        else:
-            y = nn.functional.conv2d(x, weight, bias, module.stride, module.padding)  # type: ignore[arg-type]
-        return torch.autograd.grad(y, wanted, gradient)
-
-    return call
+    return lambda: torch.autograd.grad(module(x), wanted, gradient)
 
 
 def seconds(work: Callable[[], object], device: torch.device) -> float:

@@ -106,7 +106,7 @@ def drawn(network: UNet, schedule: NoiseSchedule, sample: SampleConfig, count: i
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", default=[*PRESETS, "plain"], help="presets, or plain")
+    parser.add_argument("what", nargs="*", default=["seed", "quick", "best", "plain"], help="presets but one-step, or plain")
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--every", type=float, default=1.0, help="minutes between judgements")
     parser.add_argument("--count", type=int, default=1000)

@@ -69,9 +69,11 @@ def sampling_options(steps: int | None = None) -> Callable[[Command], Command]:
         click.option("--variance", type=click.Choice(get_args(c.Variance)), default=default.variance, show_default=True, help="DDPM's sigma²."),
         click.option("--guidance", type=float, default=default.guidance, show_default=True, help="1 is none; above 2 diversity suffers."),
         click.option(
-            "--guided-from", type=float, default=default.guided_from, show_default=True, help="Guide where noise by signal is at least this."
+            "--guided-from", type=float, default=default.guided_from, show_default=True, help="Guide above 1 where noise by signal is at least this."
         ),
-        click.option("--guided-to", type=float, default=default.guided_to, show_default=True, help="Guide where noise by signal is below this."),
+        click.option(
+            "--guided-to", type=float, default=default.guided_to, show_default=True, help="Guide above 1 where noise by signal is below this."
+        ),
         click.option("--seed", type=int, default=default.seed, show_default=True, help="The same seed draws the same pictures."),
         click.option("--weights", default="shipped", show_default=True, help="shipped, shipped:seed, RUN, RUN:best, or a .safetensors or .pth file."),
     ]

@@ -136,7 +136,7 @@ class SampleConfig:
     guided_to: float = 4.0
     """… and below this; elsewhere guidance is 1 and a step costs one evaluation (Kynkäänniemi et al. 2024)."""
     eta: float = 0.0
-    """DDIM's noise: 0 deterministic, 1 as DDPM with the posterior variance."""
+    """Noise on the way, of ddim and dpmpp: 0 deterministic, 1 as DDPM with the posterior variance."""
     variance: Variance = "beta"
     """DDPM's sigma²: beta_t as in the seed, or the posterior's."""
     seed: int = 0

@@ -22,7 +22,7 @@ SHIPPED = {
     "shipped:one-step": paths.ASSETS / "weights" / "one-step.safetensors",
     "shipped:seed": paths.ASSETS / "weights" / "seed.safetensors",
 }
-"""The weights that come with digitty: the best, their one-step student, and those of the preset `seed`."""
+"""The weights that come with digitty: the best, a one-step student, and those of the preset `seed`."""
 KEEP = 3
 """Networks kept ready."""
 
