@@ -35,8 +35,9 @@ from engine.shelf import Artist
 from engine.trainer import Trainer
 from engine.unet import UNet
 
+WHAT = ["seed", "quick", "best", "plain"]
 MARKS = (0.9, 0.97, 0.99, 0.995)
-JUDGED = SampleConfig(steps=10, guidance=1.5, guided_from=0.0, guided_to=1e6)
+JUDGED = SampleConfig(steps=10, spacing="linear", guidance=1.5, guided_from=0.0, guided_to=1e6)
 """Guided at every step: in a network of few minutes, the label decides late as well."""
 Advance = Callable[[float], int]
 """Trains for so many seconds; gives the steps done so far."""
@@ -106,12 +107,14 @@ def drawn(network: UNet, schedule: NoiseSchedule, sample: SampleConfig, count: i
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", default=["seed", "quick", "best", "plain"], help="presets but one-step, or plain")
+    parser.add_argument("what", nargs="*", default=WHAT, metavar="WHAT", help=" ".join(WHAT))
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--every", type=float, default=1.0, help="minutes between judgements")
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
     given = parser.parse_args()
+    if unknown := [what for what in given.what if what not in WHAT]:
+        parser.error(f"{', '.join(unknown)}: none of {', '.join(WHAT)}")
     keep_freed_memory()
     device = choose(given.device)
     print(f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads, {given.count} digits a judgement")

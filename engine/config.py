@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar, get_args
 from engine.errors import SettingError
 
 Sampler = Literal["ddpm", "ddim", "dpmpp", "one-step"]
-Spacing = Literal["auto", "quadratic", "logsnr", "linear", "leading"]
+Spacing = Literal["arctan", "quadratic", "logsnr", "linear", "leading"]
 Variance = Literal["beta", "posterior"]
 LrSchedule = Literal["cosine", "constant"]
 ScheduleKind = Literal["linear", "cosine"]
@@ -125,11 +125,11 @@ class SampleConfig:
 
     sampler: Sampler = "dpmpp"
     """ddpm: Ho et al. 2020; ddim: Song et al. 2021; dpmpp: DPM-Solver++(2M), Lu et al. 2022; one-step: a distilled student's."""
-    steps: int = 13
+    steps: int = 15
     """Network evaluations (guidance doubles their cost), 1 to 1000; a one-step student takes ONE_STEP_MOST at most, and more count as so many."""
-    spacing: Spacing = "auto"
-    """Which of the T timesteps are walked; auto is quadratic on the linear schedule and linear on the cosine one."""
-    guidance: float = 1.6
+    spacing: Spacing = "arctan"
+    """Which of the T timesteps are walked: see `NoiseSchedule.timesteps`."""
+    guidance: float = 1.8
     """1 is no guidance, 0 ignores the label (Ho & Salimans 2022). A one-step student has it folded in, and none is added."""
     guided_from: float = 0.5
     """Guide above 1 where sigma / alpha, the noise by the signal, is at least this …"""
@@ -275,7 +275,7 @@ PRESETS: Mapping[Preset, TrainConfig] = {  # one-step has its teacher's network 
     "quick": replace(_FAST, preset="quick", epochs=2, ema=0.995, preview_every=50, save_minutes=1.0),
     "best": replace(_FAST, preset="best", model=replace(_FAST.model, channels=(96, 192), groups=6)),
     "one-step": TrainConfig(
-        "one-step", teacher="shipped", epochs=4, batch_size=64, optimizer="muon", lr=2e-3, warmup=50, label_dropout=0.0, ema=0.995
+        "one-step", teacher="shipped", epochs=5, batch_size=64, optimizer="muon", lr=2e-3, warmup=50, label_dropout=0.0, ema=0.995
     ),
 }
 

@@ -17,8 +17,6 @@ from engine.trainer import Trainer, batch_length, restore_moments, step_if
 
 ADVERSARIAL = 0.6
 """How much the discriminator's opinion counts beside the distance to the teacher."""
-KNOWN = 0.3
-"""How much the distance to the real digits counts."""
 JUDGE_LR = 4e-4
 FROM_NOISE = 0.75
 """How often what the discriminator sees is drawn from noise alone; else from a real digit, noised to one of the later `restarts`."""
@@ -29,8 +27,7 @@ class Distiller(Trainer):
 
     G(x_t, t, c) is the network's guess at x0; z is noise alone. Each step takes a batch of the teacher's pairs, and one that the discriminator
     sees beside real digits of the same labels, those of the epoch in its order: most of it is drawn from fresh noise, and the rest from these
-    digits noised to where a student of several steps starts again, whose distance to them is minimised too. The loss told is the distance to
-    the teacher. One process only.
+    digits noised to where a student of several steps starts again. The loss told is the distance to the teacher. One process only.
     """
 
     def __init__(self, config: TrainConfig, images: Tensor, labels: Tensor, how: Numerics, device: torch.device, pairs: Pairs) -> None:
@@ -60,13 +57,12 @@ class Distiller(Trainer):
         x0 = self._guess(torch.cat([noise, x_t]), t, torch.cat([of_noise, label]))
         distance = (x0[: len(noise)] - data.to_x0(self.pairs.pictures[chosen])).square().mean()
         x0 = x0[len(noise) :]
-        known = ((x0 - real) * per_image(kind > 0)).square().mean()
         real, drawn = self._blurred(real, rng), self._blurred(x0.clamp(-1, 1), rng)
         self._train_judge(real, drawn, label, kind)
         self.judge.requires_grad_(False)  # a gradient through it, and none of its own
         adversarial = generator_loss(self.judge, real, drawn, label, kind)
         self.judge.requires_grad_(True)
-        return distance, distance + KNOWN * known + ADVERSARIAL * adversarial
+        return distance, distance + ADVERSARIAL * adversarial
 
     def _starts(self, real: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Where the student begins: noise alone, or a real digit noised to a later restart; x_t like real, and which restart, (N,)."""

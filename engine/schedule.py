@@ -12,6 +12,10 @@ from engine.errors import SettingError
 
 RESTARTS = ((4,), (4, 2), (4, 2, 1), (4, 3, 2, 1))
 """Where a student of 1, 2, 3 and 4 steps starts and starts again, in quarters of T."""
+ARCTAN = 0.4
+"""The power that `arctan` takes: 0 would be `logsnr`; 1, on the cosine schedule, `linear`."""
+ENDS = (80.0, 0.04)
+"""sigma / alpha where `arctan` begins and ends: more noise than that leaves nothing to see, less changes nothing."""
 
 
 class NoiseSchedule:
@@ -60,9 +64,10 @@ class NoiseSchedule:
         return per_image(a) * x0 + per_image(b) * x_t, per_image(variance)
 
     def timesteps(self, steps: int, spacing: Spacing) -> list[int]:
-        """`steps` distinct timesteps to walk, falling. All but `leading` run from T-1 to 0; `leading` is diffusers' word for k * (T // steps)."""
-        if spacing == "auto":
-            spacing = "quadratic" if self.config.kind == "linear" else "linear"
+        """`steps` distinct timesteps to walk, falling; `leading` is diffusers' word for k * (T // steps).
+
+        The others are even in arctan((sigma / alpha)^ARCTAN), between ENDS, or from T-1 to 0 in t (`linear`), its root (`quadratic`) or log SNR.
+        """
         if not 1 <= steps <= self.T:
             raise SettingError(f"steps {steps} is outside 1 to {self.T}")
         if spacing == "leading":
@@ -75,14 +80,23 @@ class NoiseSchedule:
             t = u * top
         elif spacing == "quadratic":
             t = (u * math.sqrt(top)) ** 2
+        elif spacing == "arctan":
+            first, last = (math.atan(ratio**ARCTAN) for ratio in ENDS)
+            t = self._nearest(-2 / ARCTAN * (last + (first - last) * u).tan().log())
         else:  # evenly in lambda = log(sqrt(alpha_bar) / sqrt(1 - alpha_bar)), Lu et al. 2022
-            rising = self.snr.log().flip(0)  # lambda falls with t
-            target = rising[0] + (rising[-1] - rising[0]) * (1 - u)
-            right = torch.searchsorted(rising, target.clamp(rising[0], rising[-1])).clamp(1, top) if top else torch.zeros(steps, dtype=torch.long)
-            left = right - 1
-            nearest = torch.where((target - rising[left]).abs() <= (rising[right] - target).abs(), left, right)
-            t = (top - nearest).double()
+            clean, noisy = self.snr[0].log(), self.snr[-1].log()
+            t = self._nearest(clean + (noisy - clean) * u)
         return _distinct([round(v) for v in t.tolist()], top)[::-1]
+
+    def _nearest(self, log_snr: Tensor) -> Tensor:
+        """The timesteps whose log SNR are nearest to these (N,)."""
+        top = self.T - 1
+        rising = self.snr.log().flip(0)  # it falls with t
+        target = log_snr.clamp(rising[0], rising[-1])
+        right = torch.searchsorted(rising, target).clamp(1, top) if top else torch.zeros(len(target), dtype=torch.long)
+        left = right - 1
+        nearest = torch.where((target - rising[left]).abs() <= (rising[right] - target).abs(), left, right)
+        return (top - nearest).double()
 
     def restarts(self, steps: int) -> list[int]:
         """The timesteps that a one-step student starts from in 1 to 4 steps: T-1, then some of those it was trained at. Raises SettingError."""

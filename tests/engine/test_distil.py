@@ -25,7 +25,7 @@ from engine.errors import DivergedError, RunError, SettingError
 from engine.events import DrawDone, EvaluateDone, Event, Notice, Preparing, Preview, Saved, TrainDone, TrainStep, Weights
 from engine.group import Group
 from engine.jobs import DrawRequest, EvaluateRequest, Jobs, TrainRequest
-from engine.pairs import Pairs, drawn, kept, noise_and_labels
+from engine.pairs import TEACHING, Pairs, drawn, kept, noise_and_labels
 from engine.schedule import NoiseSchedule
 from engine.shelf import Artist
 from engine.unet import UNet
@@ -156,7 +156,7 @@ def test_pairs_are_what_the_teacher_draws_of_their_noise(teacher: Artist) -> Non
     assert [e.what for e in events if isinstance(e, Preparing)] == [f"tiny draws {n} of 40 digits to learn from" for n in (0, 32)]
     noise, labels = noise_and_labels(40, 3)
     assert labels.tolist() == [i % 10 for i in range(40)]
-    *_, last = denoising(teacher, labels[36:].tolist(), SampleConfig(), noise[36:], ImageNoise(0, range(4), CPU))
+    *_, last = denoising(teacher, labels[36:].tolist(), TEACHING, noise[36:], ImageNoise(0, range(4), CPU))
     assert int((((last.x.clamp(-1, 1) + 1) * 127.5).round().squeeze(1) - pictures[36:].float()).abs().max()) <= 1
 
 

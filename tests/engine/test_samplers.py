@@ -80,7 +80,7 @@ def test_ddim_is_that_of_diffusers(n: int, eta: float) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers calls np.array(tensor)
-@pytest.mark.parametrize("spacing", ["quadratic", "logsnr", "linear", "leading"])
+@pytest.mark.parametrize("spacing", ["arctan", "quadratic", "logsnr", "linear", "leading"])
 @pytest.mark.parametrize("n", [1, 2, 3, 10, 20, 50])
 @pytest.mark.parametrize(("eta", "theirs"), [(0.0, "dpmsolver++"), (1.0, "sde-dpmsolver++")], ids=["ODE", "SDE"])
 def test_dpmpp_is_that_of_diffusers(n: int, spacing: Spacing, eta: float, theirs: str) -> None:
@@ -233,7 +233,7 @@ def test_one_step_gives_the_guess_and_noises_it_again(n: int) -> None:
 @pytest.mark.parametrize("n", [1, 2, 7, 999, 1000])
 def test_any_number_of_steps_runs(sampler: Sampler, n: int, exact: Exact) -> None:
     x = scalars(4, 10)
-    spacings: tuple[Spacing, ...] = ("quadratic", "logsnr", "linear", "leading")
+    spacings: tuple[Spacing, ...] = ("arctan", "quadratic", "logsnr", "linear", "leading")
     for spacing in spacings:
         config = SampleConfig(sampler, n, spacing, eta=0.5)
         steps = list(walk(clipped(exact(SCHEDULE, MU, S), SCHEDULE), x, SCHEDULE, config, noise_like(x, 11)))

@@ -13,11 +13,15 @@ from torch.testing import assert_close
 
 from engine.config import ScheduleConfig, Spacing
 from engine.errors import SettingError
-from engine.schedule import NoiseSchedule
+from engine.schedule import ARCTAN, ENDS, NoiseSchedule
 
 LINEAR = NoiseSchedule()
 COSINE = NoiseSchedule(ScheduleConfig(kind="cosine"))
-SPACINGS: tuple[Spacing, ...] = ("quadratic", "logsnr", "linear", "leading")
+SPACINGS: tuple[Spacing, ...] = ("arctan", "quadratic", "logsnr", "linear", "leading")
+
+
+def noise_to_signal(schedule: NoiseSchedule, t: int) -> float:
+    return float(schedule.snr[t]) ** -0.5
 
 
 @pytest.mark.parametrize(
@@ -109,7 +113,9 @@ def test_timesteps_are_distinct_falling_and_within(n: int, spacing: Spacing, sch
     assert 0 <= timesteps[-1] <= timesteps[0] <= 999
     if spacing == "leading":
         assert timesteps == [k * (1000 // n) for k in range(n)][::-1]
-    else:
+    elif spacing == "arctan" and 1 < n < 100:
+        assert [noise_to_signal(schedule, t) for t in (timesteps[0], timesteps[-1])] == pytest.approx(ENDS, rel=0.1)
+    elif spacing != "arctan":
         assert timesteps[0] == 999
         assert timesteps[-1] == (0 if n > 1 else 999)
 
@@ -129,12 +135,6 @@ def test_short_schedules_have_timesteps_too(T: int, data: st.DataObject, spacing
     assert set(timesteps) <= set(range(T))
 
 
-def test_auto_spacing_is_what_suits_the_schedule() -> None:
-    cosine = NoiseSchedule(ScheduleConfig("cosine"))
-    assert LINEAR.timesteps(10, "auto") == LINEAR.timesteps(10, "quadratic") != LINEAR.timesteps(10, "linear")
-    assert cosine.timesteps(10, "auto") == cosine.timesteps(10, "linear") != cosine.timesteps(10, "quadratic")
-
-
 def test_spacings_are_even_in_what_they_say() -> None:
     roots = [math.sqrt(t) for t in LINEAR.timesteps(10, "quadratic")]
     assert [a - b for a, b in pairwise(roots)] == pytest.approx([math.sqrt(999) / 9] * 9, abs=0.15)
@@ -143,6 +143,8 @@ def test_spacings_are_even_in_what_they_say() -> None:
     # but for t = 0 and 1, whose log SNR are 1.1 apart, some timestep is near every wish
     assert [b - a for a, b in pairwise(log_snr)] == pytest.approx([whole / 9] * 9, abs=0.6)
     assert LINEAR.timesteps(4, "linear") == [999, 666, 333, 0]
+    angles = [math.atan(noise_to_signal(LINEAR, t) ** ARCTAN) for t in LINEAR.timesteps(10, "arctan")]
+    assert [a - b for a, b in pairwise(angles)] == pytest.approx([(angles[0] - angles[-1]) / 9] * 9, rel=0.03)
 
 
 @pytest.mark.parametrize("steps", [0, -1, 1001])

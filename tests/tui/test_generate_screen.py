@@ -33,7 +33,7 @@ async def test_sixteen_samples_are_drawn_and_shown(size: tuple[int, int]) -> Non
     async with opened(size=size) as person:
         await generate(person)
         await person.press("enter")
-        await person.sees("100%", "0.05 s · 200 steps/s", "scrub", "seed 0 · dpmpp · 13 steps", "shipped · step 4690 · average")
+        await person.sees("100%", "0.05 s · 200 steps/s", "scrub", "seed 0 · dpmpp · 15 steps", "shipped · step 4690 · average")
         labels = person.jobs.drawings[0].labels
         assert len(labels) == 16
         assert person.view.images is not None

@@ -19,8 +19,8 @@ from tui.widgets.form_row import FormRow
 CHOICES = {"sampler": config.Sampler, "spacing": config.Spacing, "variance": config.Variance}
 NUMBERS = {"steps": int, "guidance": float, "eta": float, "seed": int}
 HINTS = {
-    "steps": "1 to 1000; 13 do for dpmpp, 1000 are the seed's ddpm",
-    "guidance": "1 none; 1.6 good; above 2 all look alike",
+    "steps": "1 to 1000; 15 do for dpmpp, 1000 are the seed's ddpm",
+    "guidance": "1 none; 1.8 good; above 2 all look alike",
     "eta": "noise on the way, 0 to 1: dpmpp, ddim",
     "seed": "the same seed draws the same pictures",
     "sampler": "dpmpp fast, ddpm the seed's, one-step at once",

@@ -15,7 +15,7 @@ def name_of(label: int | None) -> str:
 
 
 def how(sample: SampleConfig) -> str:
-    """seed 41 · dpmpp · 13 steps · guidance 1.6"""
+    """seed 41 · dpmpp · 15 steps · guidance 1.8"""
     parts = [f"seed {sample.seed}", sample.sampler, f"{sample.steps} steps" if sample.steps != 1 else "1 step"]
     if sample.sampler != "one-step":
         parts.append(f"guidance {sample.guidance:g}")
@@ -38,7 +38,7 @@ def pace(done: DrawDone) -> str:
 
 
 def spoken(done: DrawDone) -> str:
-    """seven, seed 41, dpmpp, 13 steps, guidance 1.6, shipped, 0.11 s: in words alone, as a screen reader says it"""
+    """seven, seed 41, dpmpp, 15 steps, guidance 1.8, shipped, 0.11 s: in words alone, as a screen reader says it"""
     labels = done.recipe.labels
     names = ["no label" if label is None else CLASS_NAMES[label] for label in labels[:SPOKEN]]
     more = [f"and {len(labels) - SPOKEN:,} more"] if len(labels) > SPOKEN else []
