@@ -4,7 +4,7 @@
     python benchmarks/ablations.py --minutes 8 --only base adam eps
     python benchmarks/ablations.py --list
 
-The learning rate's cosine ends with the minutes. Judged: --count digits, DPM-Solver++ in 10 steps, guidance 1.5, by the classifier that
+The learning rate's cosine ends with the minutes. Judged: --count digits, DPM-Solver++ in 10 even steps, guidance 1.5, by the classifier that
 ships: accuracy on the requested label; Fréchet distance over its floor, recall and coverage at that count (no other count compares).
 Needs an otherwise idle machine: minutes are what is held equal.
 """

@@ -72,9 +72,9 @@ def main() -> None:
         compare(given)
 
 
-def ready(shelf: Shelf) -> Artist:
-    """The weights that ship, when all there is to prepare is done."""
-    preparing = shelf.artist("shipped")
+def ready(shelf: Shelf, weights: str = "shipped") -> Artist:
+    """These weights, when all there is to prepare is done."""
+    preparing = shelf.artist(weights)
     while True:
         try:
             next(preparing)

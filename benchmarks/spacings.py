@@ -15,22 +15,12 @@ from dataclasses import replace
 from typing import get_args
 
 import torch
+from sample_overhead import batches_of, ready
 
-from engine.config import Device, SampleConfig, Spacing
+from engine.config import SampleConfig, Spacing
 from engine.drawing import BATCH, ImageNoise, denoising
 from engine.heap import keep_freed_memory
-from engine.schedule import NoiseSchedule
 from engine.shelf import Artist, Shelf
-
-
-def ready(weights: str, device: Device) -> Artist:
-    work = Shelf(device).artist_for(weights, "dpmpp")
-    while True:
-        try:
-            next(work)
-        except StopIteration as stop:
-            artist: Artist = stop.value
-            return artist
 
 
 def drawn(artist: Artist, sample: SampleConfig, count: int) -> torch.Tensor:
@@ -44,11 +34,6 @@ def drawn(artist: Artist, sample: SampleConfig, count: int) -> torch.Tensor:
     return torch.cat(parts)
 
 
-def evaluations(schedule: NoiseSchedule, sample: SampleConfig) -> int:
-    ratios = [(1 / schedule.alpha_bar_at(t) - 1) ** 0.5 for t in schedule.timesteps(sample.steps, sample.spacing)]
-    return sum(2 if sample.guidance > 1 and sample.guided_from <= ratio < sample.guided_to else 1 for ratio in ratios)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", default="shipped")
@@ -59,17 +44,17 @@ def main() -> None:
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
     given = parser.parse_args()
     keep_freed_memory()
-    artist = ready(given.weights, given.device)
+    artist = ready(Shelf(given.device), given.weights)
     base = SampleConfig(guidance=given.guidance)
     exact = drawn(artist, replace(base, steps=given.fine, spacing="linear"), given.count)
     nearest = 0.0
     for spacing in get_args(Spacing):
         samples = [replace(base, steps=n, spacing=spacing) for n in range(2, given.evaluations + 1)]
-        sample = [one for one in samples if evaluations(artist.schedule, one) <= given.evaluations][-1]
+        costs = [sum(batches_of(artist, (0,), one)) for one in samples]
+        sample, cost = [pair for pair in zip(samples, costs, strict=True) if pair[1] <= given.evaluations][-1]
         distances = (drawn(artist, sample, given.count) - exact).square().mean((1, 2, 3))
         median, mean = float(distances.median()), float(distances.mean())
         nearest = nearest or median  # arctan is the first
-        cost = evaluations(artist.schedule, sample)
         print(f"{spacing:>10} {sample.steps:3} steps {cost:3} evaluations  {median:.6f} {median / nearest:5.1f} times, mean {mean:.4f}", flush=True)
 
 

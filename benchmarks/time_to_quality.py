@@ -5,7 +5,7 @@
     python benchmarks/time_to_quality.py quick seed plain --minutes 30 --count 500
 
 Each is trained for so many minutes with the learning rate planned for that time (the cosine ends with it), and judged every so often:
---count digits, DPM-Solver++ in 10 steps, guidance 1.5 (1 for the plain loop, which learns no label's absence). The clock stands
+--count digits, DPM-Solver++ in 10 even steps, guidance 1.5 (1 for the plain loop, which learns no label's absence). The clock stands
 still while digits are drawn and judged. `plain` is a tutorial's loop: fp32, eager, a DataLoader, Adam, no average of weights.
 
 Needs an otherwise idle machine. Prints a line a judgement, and a table at the end.
