@@ -1,7 +1,7 @@
 """The classification accuracy score (Ravuri & Vinyals 2019): a classifier that has seen drawn digits alone, on MNIST's real test images.
 
     python benchmarks/classification_accuracy.py
-    python benchmarks/classification_accuracy.py --sampler dpmpp --steps 10
+    python benchmarks/classification_accuracy.py --sampler dpmpp --steps 14
     python benchmarks/classification_accuracy.py --count 2000 --epochs 2      # a quick look
 
 Draws as many digits as MNIST has training images, labels as often as there, trains digitty's second judge on them from nothing, and the same on the
@@ -29,7 +29,7 @@ def drawn(jobs: Jobs, labels: Tensor, sample: SampleConfig, weights: str) -> Ten
     """(N, 28, 28) uint8 of labels (N,)."""
     with closing(jobs.draw(DrawRequest(tuple(labels.tolist()), sample, weights=weights, fps=0))) as job:
         (done,) = (event for event in job if isinstance(event, DrawDone))
-    print(f"drew {len(labels):,} digits with {done.recipe.weights} in {done.seconds:.0f} s", flush=True)
+    print(f"drew {len(labels):,} digits ({done.again:,} of them again) with {done.recipe.weights} in {done.seconds:.0f} s", flush=True)
     return torch.frombuffer(bytearray(done.images.data), dtype=torch.uint8).view(-1, 28, 28)
 
 
@@ -40,13 +40,14 @@ def main() -> None:
     parser.add_argument("--sampler", default="one-step")
     parser.add_argument("--steps", type=int, default=1)
     parser.add_argument("--guidance", type=float, default=SampleConfig().guidance)
+    parser.add_argument("--redraw-below", type=float, default=SampleConfig().redraw_below)
     parser.add_argument("--eta", type=float, default=SampleConfig().eta)
     parser.add_argument("--weights", default="shipped")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
     given = parser.parse_args()
     if not 100 <= given.count <= MAX_COUNT:
         parser.error(f"--count is 100 to {MAX_COUNT:,}")
-    sample = SampleConfig(given.sampler, given.steps, guidance=given.guidance, eta=given.eta)
+    sample = SampleConfig(given.sampler, given.steps, guidance=given.guidance, eta=given.eta, redraw_below=given.redraw_below)
     device = choose(given.device)
     (images, labels), test = load(True, device, given.count), load(False, device)
     labels = labels.repeat(-(-given.count // len(labels)))[: given.count]

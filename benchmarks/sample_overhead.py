@@ -5,8 +5,9 @@
     python benchmarks/sample_overhead.py --device cuda
 
 A drawing is `Jobs.draw` pulled to its end as `digitty generate` does: the weights that ship, the default sampler, steps and guidance
-(which doubles the network's batch at some of them), ten frames a second at most. `told` is the steps a second that it reports, `pulled`
-counts the whole job from the first pull to the last. The bare network runs as many forwards of the same batches, in the same precision and layout.
+(which doubles the network's batch at some of them), ten frames a second at most; every digit is read, and none drawn again. `told` is
+the steps a second that it reports, `pulled` counts the whole job from the first pull to the last. The bare network runs as many forwards
+of the same batches, in the same precision and layout.
 
 Rounds alternate; the ratios are medians of the rounds' own. Needs an idle machine, while it measures precisions too.
 """
@@ -26,6 +27,9 @@ from engine.drawing import ImageNoise, denoising
 from engine.events import DrawDone
 from engine.jobs import DrawRequest, Jobs
 from engine.shelf import Artist, Shelf
+
+DOUBTS_NONE = 1e-9
+"""As `redraw_below`: the reader reads, and steps and batches are those of one drawing."""
 
 
 def drawing(jobs: Jobs, labels: tuple[int, ...], sample: SampleConfig) -> tuple[float, float]:
@@ -84,7 +88,7 @@ def ready(shelf: Shelf, weights: str = "shipped") -> Artist:
 
 
 def compare(given: argparse.Namespace) -> None:
-    sample = SampleConfig(steps=given.steps, guidance=given.guidance)
+    sample = SampleConfig(steps=given.steps, guidance=given.guidance, redraw_below=DOUBTS_NONE)
     jobs, shelf = Jobs(given.device), Shelf(given.device)
     artist = ready(shelf)
     print(f"torch {torch.__version__}, {artist.device}, {artist.how.precision}, {artist.how.layout}; {sample.steps} steps; steps/s")

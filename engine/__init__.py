@@ -44,6 +44,7 @@ Heavy (torch):
     training    the training job: which run, from which state
     session     its steps, and what falls due between them
     export      metrics as CSV and for TensorBoard
-    classifier  the small CNN behind `evaluate`
+    classifier  the small CNNs that read digits: two judge, one has what it doubts drawn again
+    redraw      which digits those are
     evaluate    accuracy, Fréchet distance, recall, coverage
 """

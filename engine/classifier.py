@@ -1,7 +1,7 @@
 """The small CNNs behind `evaluate`: which digit a picture shows, and 64 features to compare sets of pictures by. Know no diffusion.
 
-Two of them, built and trained differently, so that what flatters one does not flatter both. `python -m engine.classifier`, with
-and without `--second`, trains the weights that ship, on MNIST's 60,000 training images.
+Two judge, built and trained differently, so that what flatters one does not flatter both; a third, of the first one's build, reads what is
+drawn (see `redraw`). `python -m engine.classifier first`, `second` and `reader` train the weights that ship, on MNIST's 60,000 training images.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from engine.sealed import load_sealed, save_sealed, short
 
 WEIGHTS = paths.ASSETS / "weights" / "classifier.safetensors"
 SECOND = paths.ASSETS / "weights" / "classifier-2.safetensors"
+READER = paths.ASSETS / "weights" / "reader.safetensors"
 FORMAT = "digitty-classifier"
 FEATURES = 64
 BATCH = 256
@@ -63,6 +64,10 @@ class Classifier(nn.Module):
         """x (N, 1, 28, 28) in [0, 1] -> features (N, 64), none negative, and logits (N, 10)."""
         features: Tensor = self.body(x)
         return features, self.head(features)
+
+    @property
+    def device(self) -> torch.device:
+        return self.head.weight.device
 
     @torch.inference_mode()
     def features_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -172,17 +177,18 @@ def accuracy(model: Classifier, images: Tensor, labels: Tensor) -> float:
 
 
 @click.command()
+@click.argument("which", type=click.Choice(["first", "second", "reader"]), default="first")
 @click.option("--epochs", type=click.IntRange(1, 1000), default=EPOCHS, show_default=True)
-@click.option("--second", is_flag=True, help="The second opinion.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="By default the weights that ship.")
-def main(epochs: int, second: bool, out: Path | None) -> None:
-    """Train a classifier behind `digitty evaluate` and write its weights."""
-    out = out or (SECOND if second else WEIGHTS)
+def main(which: str, epochs: int, out: Path | None) -> None:
+    """Train a judge of `digitty evaluate`, the first or the second, or the reader of what is drawn, and write its weights."""
+    out = out or {"first": WEIGHTS, "second": SECOND, "reader": READER}[which]
+    seed = SEED + (which == "reader")
     try:
         device = choose()
-        model = fresh(second=second)
+        model = fresh(seed, second=which == "second")
         with clear_errors(str(device)):
-            for progress in train_classifier(model, *data.load(True, device), epochs):
+            for progress in train_classifier(model, *data.load(True, device), epochs, seed):
                 click.echo(f"step {progress.done}/{progress.total}  {progress.what}", err=True)
         test = data.load(False, device)
         save_classifier(out, model, accuracy(model, *test))

@@ -53,14 +53,16 @@ def commands() -> None:
 Command = Callable[..., Any]
 
 
-def sampling_options(steps: int | None = None) -> Callable[[Command], Command]:
-    """SampleConfig as options; `steps` is the default of the samplers that take many."""
+def sampling_options() -> Callable[[Command], Command]:
+    """SampleConfig as options."""
     default = c.SampleConfig()
-    steps = steps or default.steps
     options = [
         click.option("--sampler", type=click.Choice(get_args(c.Sampler)), default=default.sampler, show_default=True),
         click.option(
-            "--steps", type=int, default=steps, help=f"Denoising steps, 1 to 1000, {steps} by default; one-step: 1 to {c.ONE_STEP_MOST}, and 1."
+            "--steps",
+            type=int,
+            default=default.steps,
+            help=f"Denoising steps, 1 to 1000, {default.steps} by default; one-step: 1 to {c.ONE_STEP_MOST}, and 1.",
         ),
         click.option(
             "--spacing", type=click.Choice(get_args(c.Spacing)), default=default.spacing, show_default=True, help="Which timesteps are walked."
@@ -73,6 +75,13 @@ def sampling_options(steps: int | None = None) -> Callable[[Command], Command]:
         ),
         click.option(
             "--guided-to", type=float, default=default.guided_to, show_default=True, help="Guide above 1 where noise by signal is below this."
+        ),
+        click.option(
+            "--redraw-below",
+            type=float,
+            default=default.redraw_below,
+            show_default=True,
+            help="Draw a digit again where a reader gives it a smaller probability; 0 keeps whatever comes.",
         ),
         click.option("--seed", type=int, default=default.seed, show_default=True, help="The same seed draws the same pictures."),
         click.option("--weights", default="shipped", show_default=True, help="shipped, shipped:seed, RUN, RUN:best, or a .safetensors or .pth file."),
@@ -247,7 +256,7 @@ def train_request(run: str | None, resume: str | None, given: dict[str, Any]) ->
 
 @commands.command()
 @click.option("--count", type=int, default=1000, show_default=True, help="Digits to draw and judge.")
-@sampling_options(steps=20)
+@sampling_options()
 @click.option("--out", type=click.Path(path_type=Path), help="Also write a .png of the best and the worst five of each digit.")
 @device_options
 @plain_option
@@ -282,8 +291,9 @@ def evaluation_text(report: dict[str, Any]) -> str:
     """The figures of `engine.evaluate.Report`, a line each; a comparison of too few digits is left out."""
     drawn, judge, engine = report["sample"], report["classifier"], report["engine"]
     low, high = report["accuracy_interval"]
+    again = f", {report['again']:,} of them again" if report["again"] else ""
     lines = {
-        "digits": f"{report['count']:,}, drawn by {report['weights']}",
+        "digits": f"{report['count']:,}, drawn by {report['weights']}{again}; {report['evaluations']:.4g} network evaluations each",
         "sampler": ", ".join(f"{value}" if name == "sampler" else f"{name} {value}" for name, value in drawn.items()),
         "accuracy": f"{report['accuracy']:.2%}  (95% interval {low:.2%} to {high:.2%})",
         "each digit": "  ".join(f"{digit}: {share:.1%}" for digit, share in enumerate(report["class_accuracy"]) if share is not None),

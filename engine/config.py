@@ -125,11 +125,11 @@ class SampleConfig:
 
     sampler: Sampler = "dpmpp"
     """ddpm: Ho et al. 2020; ddim: Song et al. 2021; dpmpp: DPM-Solver++(2M), Lu et al. 2022; one-step: a distilled student's."""
-    steps: int = 15
+    steps: int = 14
     """Network evaluations (guidance doubles their cost), 1 to 1000; a one-step student takes ONE_STEP_MOST at most, and more count as so many."""
     spacing: Spacing = "arctan"
     """Which of the T timesteps are walked: see `NoiseSchedule.timesteps`."""
-    guidance: float = 1.8
+    guidance: float = 1.2
     """1 is no guidance, 0 ignores the label (Ho & Salimans 2022). A one-step student has it folded in, and none is added."""
     guided_from: float = 0.5
     """Guide above 1 where sigma / alpha, the noise by the signal, is at least this …"""
@@ -139,6 +139,8 @@ class SampleConfig:
     """Noise on the way, of ddim and dpmpp: 0 deterministic, 1 as DDPM with the posterior variance."""
     variance: Variance = "beta"
     """DDPM's sigma²: beta_t as in the seed, or the posterior's."""
+    redraw_below: float = 0.9
+    """A digit whose label a reader gives a smaller probability is drawn again, from other noise; 0 keeps whatever comes: see `engine.redraw`."""
     seed: int = 0
     """Image i takes its noise from (seed, i)."""
 
@@ -154,6 +156,7 @@ class SampleConfig:
         _finite("guided-from", self.guided_from, 0)
         _finite("guided-to", self.guided_to, 0)
         _finite("eta", self.eta, 0, 1)
+        _finite("redraw-below", self.redraw_below, 0, 1)
 
 
 def suited(sample: SampleConfig, one_step: bool) -> SampleConfig:

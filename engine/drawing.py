@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from engine.classifier import Classifier
 from engine.config import SampleConfig, suited
 from engine.denoiser import between, clipped, conditional, from_answer, guided
 from engine.device import clear_errors
 from engine.events import DrawDone, DrawStarted, Event, Frame, Images, Recipe, Tick
-from engine.images import to_uint8
+from engine.images import to_images, to_pixels, to_uint8
 from engine.jobs import DrawRequest
+from engine.redraw import attempts
 from engine.samplers import Noise, Step, walk
 from engine.shelf import Artist, Shelf
 from engine.unet import NO_LABEL
@@ -34,55 +37,84 @@ def draw(shelf: Shelf, request: DrawRequest) -> Iterator[Event]:
     recipe = Recipe(request.labels, indices, request.sample, artist.weights, artist.told)
     yield DrawStarted(recipe)
     with clear_errors(str(artist.device)):
-        yield from _draw_small(artist, recipe, request.fps) if len(indices) <= SMALL else _draw_many(artist, recipe)
+        yield from _draw_small(artist, shelf.reader, recipe, request.fps) if len(indices) <= SMALL else _draw_many(artist, shelf.reader, recipe)
 
 
-def _draw_small(artist: Artist, recipe: Recipe, fps: float) -> Iterator[Event]:
-    """One batch, with frames to look at."""
-    n = recipe.sample.steps
-    kept = {round(k * n / (FRAMES - 1)) for k in range(FRAMES)}
-    watch = Stopwatch()
-    noise = ImageNoise(recipe.sample.seed, recipe.indices, artist.device)
-    x = noise()
-    frames, steps = [to_uint8(x)], [0]
-    told = 0.0
-    if fps:
-        with watch.away():
-            yield Frame(frames[0], 0, n, 0.0)
-    for step in denoising(artist, recipe.labels, recipe.sample, x, noise):
-        due = fps > 0 and step.i < n and watch.wall() - told >= 1 / fps
-        if step.i in kept or due:
-            images = to_uint8(step.x)
-            if step.i in kept:
-                frames.append(images)
-                steps.append(step.i)
+def _draw_small(artist: Artist, reader: Classifier, recipe: Recipe, fps: float) -> Iterator[Event]:
+    """One batch, with frames to look at. What is drawn again takes its own place in every frame."""
+    n, count = recipe.sample.steps, len(recipe.labels)
+    kept = sorted({round(k * n / (FRAMES - 1)) for k in range(FRAMES)})
+    frames = {step: torch.empty(count, 28, 28, dtype=torch.uint8) for step in kept}
+    finished = frames[n]
+    watch, told, done, again = Stopwatch(), 0.0, 0, 0
+    for attempt, places in attempts(reader, finished, recipe.labels, recipe.indices, recipe.sample):
+        shown = finished.clone()
+        again = len(places) if attempt == 1 else again
+        labels = [recipe.labels[place] for place in places]
+        noise = ImageNoise(recipe.sample.seed, [recipe.indices[place] for place in places], artist.device, attempt)
+        x = noise()
+        frames[0][places] = shown[places] = to_pixels(x)
+        if fps:
+            with watch.away():
+                yield Frame(to_images(shown), 0, n, done / watch.spent(), attempt and len(places))
+        for step in denoising(artist, labels, recipe.sample, x, noise):
+            done += 1
+            due = fps > 0 and step.i < n and watch.wall() - told >= 1 / fps
+            if step.i in frames or due:
+                shown[places] = to_pixels(step.x)
+            if step.i in frames:
+                frames[step.i][places] = shown[places]
+            if due:
+                told = watch.wall()
+            with watch.away():
+                yield Frame(to_images(shown), step.i, n, done / watch.spent(), attempt and len(places)) if due else Tick()
+    told_frames = tuple(to_images(frames[step]) for step in kept)
+    yield DrawDone(recipe, told_frames[-1], told_frames, tuple(kept), watch.spent(), done / watch.spent(), again)
+
+
+def _draw_many(artist: Artist, reader: Classifier, recipe: Recipe) -> Iterator[Event]:
+    """With progress (steps of all batches together) and no pictures on the way."""
+    watch, told, done = Stopwatch(), 0.0, 0
+    job = many(artist, reader, recipe.labels, recipe.indices, recipe.sample)
+    nothing, again = Images(b"", 0), 0
+    while True:
+        try:
+            part = next(job)
+        except StopIteration as end:
+            images = to_images(end.value)
+            break
+        done += 1
+        again = max(again, part.again)
+        due = watch.wall() - told >= 0.2
         if due:
             told = watch.wall()
         with watch.away():
-            yield Frame(images, step.i, n, step.i / watch.spent()) if due else Tick()
-    yield DrawDone(recipe, frames[-1], tuple(frames), tuple(steps), watch.spent(), n / watch.spent())
+            yield Frame(nothing, part.step, part.steps, done / watch.spent(), part.again) if due else Tick()
+    yield DrawDone(recipe, images, (images,), (recipe.sample.steps,), watch.spent(), done / watch.spent(), again)
 
 
-def _draw_many(artist: Artist, recipe: Recipe) -> Iterator[Event]:
-    """Batch by batch, with progress (steps of all batches together) and no pictures on the way."""
-    size, n = BATCH[artist.device.type], recipe.sample.steps
-    total = -(-len(recipe.labels) // size) * n
-    nothing, done, told = Images(b"", 0), 0, 0.0
-    watch, finished = Stopwatch(), []
-    for first in range(0, len(recipe.labels), size):
-        labels, indices = recipe.labels[first : first + size], recipe.indices[first : first + size]
-        noise = ImageNoise(recipe.sample.seed, indices, artist.device)
-        for step in denoising(artist, labels, recipe.sample, noise(), noise):
-            done += 1
-            due = watch.wall() - told >= 0.2
-            if due:
-                told = watch.wall()
-            if step.i == n:
-                finished.append(to_uint8(step.x).data)
-            with watch.away():
-                yield Frame(nothing, done, total, done / watch.spent()) if due else Tick()
-    images = Images(b"".join(finished), len(recipe.labels))
-    yield DrawDone(recipe, images, (images,), (n,), watch.spent(), done / watch.spent())
+class Part(NamedTuple):
+    """How far `many` is: steps of all batches together, of those drawn again where `again` counts them."""
+
+    step: int
+    steps: int
+    again: int
+
+
+def many(
+    artist: Artist, reader: Classifier, labels: Sequence[int | None], indices: Sequence[int], sample: SampleConfig
+) -> Generator[Part, None, Tensor]:
+    """Batch by batch; yields after each step of one, and returns the pictures, (N, 28, 28) uint8 on the CPU."""
+    images, size = torch.empty(len(labels), 28, 28, dtype=torch.uint8), BATCH[artist.device.type]
+    for attempt, places in attempts(reader, images, labels, indices, sample):
+        batches = [places[first : first + size] for first in range(0, len(places), size)]
+        for i, batch in enumerate(batches):
+            noise = ImageNoise(sample.seed, [indices[place] for place in batch], artist.device, attempt)
+            for step in denoising(artist, [labels[place] for place in batch], sample, noise(), noise):
+                if step.i == step.n:
+                    images[batch] = to_pixels(step.x)
+                yield Part(i * step.n + step.i, len(batches) * step.n, attempt and len(places))
+    return images
 
 
 def denoising(artist: Artist, labels: Sequence[int | None], sample: SampleConfig, x: Tensor, noise: Noise) -> Iterator[Step]:
@@ -101,14 +133,14 @@ def denoising(artist: Artist, labels: Sequence[int | None], sample: SampleConfig
 
 
 class ImageNoise:
-    """Standard normal noise (N, 1, 28, 28), image i from its own counter-based generator keyed (seed, index).
+    """Standard normal noise (N, 1, 28, 28), image i from its own counter-based generator keyed (seed, index), from its counter's part `attempt`.
 
     So an image's noise is the same, to the bit, in any batch and on any device (Philox, Salmon et al. 2011).
     """
 
-    def __init__(self, seed: int, indices: Sequence[int], device: torch.device) -> None:
+    def __init__(self, seed: int, indices: Sequence[int], device: torch.device, attempt: int = 0) -> None:
         self._device = device
-        self._own = {index: np.random.Generator(np.random.Philox(key=[seed, index])) for index in set(indices)}
+        self._own = {index: np.random.Generator(np.random.Philox(key=[seed, index], counter=[0, 0, 0, attempt])) for index in set(indices)}
         self._order = list(indices)
 
     def __call__(self) -> Tensor:

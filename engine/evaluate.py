@@ -17,11 +17,9 @@ from engine import data
 from engine.classifier import SECOND, Classifier, load_classifier
 from engine.config import to_dict
 from engine.device import clear_errors
-from engine.drawing import BATCH, ImageNoise, Stopwatch, denoising
+from engine.drawing import Stopwatch, many
 from engine.events import EvaluateDone, EvaluateProgress, Event, Images, Preparing, Tick
-from engine.images import to_pixels
 from engine.jobs import EvaluateRequest
-from engine.samplers import Step
 from engine.shelf import Artist, Shelf
 
 K = 5
@@ -68,6 +66,10 @@ class Report:
     """What a classifier built and trained differently says: accuracy, accuracy_interval, frechet_ratio, test_accuracy."""
     weights: str
     sample: dict[str, Any]
+    evaluations: float
+    """Network evaluations a digit: guided ones count twice, and what was drawn again counts too."""
+    again: int
+    """How many digits were drawn again: see `redraw`."""
     engine: dict[str, Any]
     seconds: float
     """Spent on the evaluation itself."""
@@ -92,11 +94,13 @@ def _told(shelf: Shelf, request: EvaluateRequest, watch: Stopwatch) -> Iterator[
     wanted = frequencies.cpu()[torch.arange(request.count) % len(frequencies)]
     artist = yield from shelf.artist_for(request.weights, request.sample.sampler)
     with clear_errors(str(artist.device)):
-        drawn = yield from _drawn(artist, request, wanted.tolist(), watch)
+        drawn, evaluations, again = yield from _drawn(artist, shelf.reader, request, wanted.tolist(), watch)
         report, gallery = yield from _judged(judges, drawn, wanted, test, train)
     told: dict[str, Any] = {
         "weights": str(artist.weights),
         "sample": to_dict(request.sample),
+        "evaluations": evaluations,
+        "again": again,
         "engine": asdict(artist.told),
         "seconds": round(watch.spent(), 2),
     }
@@ -109,21 +113,28 @@ def _subset(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     return images[chosen], labels[chosen]
 
 
-def _drawn(artist: Artist, request: EvaluateRequest, wanted: list[int], watch: Stopwatch) -> Generator[Event, None, Tensor]:
-    """The digits, (count, 28, 28) uint8 on the device."""
-    count, sample, size = request.count, request.sample, BATCH[artist.device.type]
-    images, told = [], -math.inf
-    for first in range(0, count, size):
-        indices = range(first, min(first + size, count))
-        noise = ImageNoise(sample.seed, indices, artist.device)
-        step: Step | None = None
-        for step in denoising(artist, wanted[indices.start : indices.stop], sample, noise(), noise):
+def _drawn(
+    artist: Artist, reader: Classifier, request: EvaluateRequest, wanted: list[int], watch: Stopwatch
+) -> Generator[Event, None, tuple[Tensor, float, int]]:
+    """The digits, (count, 28, 28) uint8 on the device; how many network evaluations each took; how many were drawn again."""
+    told, evaluations, again = -math.inf, 0, 0
+
+    def count(_: object, given: tuple[Tensor, ...]) -> None:
+        nonlocal evaluations
+        evaluations += len(given[0])
+
+    with artist.network.register_forward_pre_hook(count):
+        job = many(artist, reader, wanted, range(request.count), request.sample)
+        while True:
+            try:
+                part = next(job)
+            except StopIteration as end:
+                return end.value.to(artist.device), evaluations / request.count, again
+            again = max(again, part.again)
             due = watch.wall() - told >= 0.2
             told = watch.wall() if due else told
-            yield EvaluateProgress("drawing", first + len(indices) * step.i // step.n, count) if due else Tick()
-        assert step is not None
-        images.append(to_pixels(step.x))
-    return torch.cat(images).to(artist.device)
+            what, digits = ("drawing again", part.again) if part.again else ("drawing", request.count)
+            yield EvaluateProgress(what, part.step * digits // part.steps, digits) if due else Tick()
 
 
 def _judged(

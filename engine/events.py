@@ -125,6 +125,8 @@ class Frame(Event):
     step: int
     steps: int
     steps_per_s: float
+    again: int = 0
+    """How many of them are drawn again, since the reader doubted them; the others are finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,8 @@ class DrawDone(Event):
     """After how many steps each frame was taken."""
     seconds: float
     steps_per_s: float
+    again: int = 0
+    """How many digits were drawn more than once; their frames are those of the last time."""
 
 
 # --- training ---------------------------------------------------------------------------------------------------------

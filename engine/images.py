@@ -37,8 +37,12 @@ def to_pixels(x: Tensor) -> Tensor:
 
 def to_uint8(x: Tensor) -> Images:
     """(N, 1, H, W) in [-1, 1], clipped -> Images on the CPU."""
-    grey = to_pixels(x)
-    return Images(grey.numpy().tobytes(), *grey.shape)
+    return to_images(to_pixels(x))
+
+
+def to_images(pixels: Tensor) -> Images:
+    """(N, H, W) uint8 on the CPU -> Images."""
+    return Images(pixels.numpy().tobytes(), *pixels.shape)
 
 
 def picture(images: Images, columns: int, gap: int = 0) -> Image.Image:

@@ -6,12 +6,14 @@ import copy
 from collections import OrderedDict
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import torch
 
 from engine import checkpoint, config, device, events, paths, runs
 from engine.checkpoint import Loaded
+from engine.classifier import READER, Classifier, load_classifier
 from engine.errors import RunError, SettingError
 from engine.schedule import NoiseSchedule
 from engine.trainer import Trainer
@@ -61,6 +63,11 @@ class Shelf:
         self._how: dict[tuple[config.ModelConfig, bool], device.Numerics] = {}
         self._ready: OrderedDict[tuple[object, ...], Artist] = OrderedDict()
 
+    @cached_property
+    def reader(self) -> Classifier:
+        """Which digits are to be drawn again it says. Raises CheckpointError where its file is damaged."""
+        return load_classifier(self.device, READER)
+
     def numerics(self, model: config.ModelConfig, training: bool) -> Iterator[events.Event]:
         """Measures, once, how to hold numbers for this network; `how` then knows."""
         if (model, training) in self._how:
@@ -79,6 +86,7 @@ class Shelf:
         yield events.Preparing("reading the weights")
         ready = yield from self.artist(weights)
         yield from ready.warm_up()
+        self.reader.features_and_logits(torch.zeros(1, 28, 28, dtype=torch.uint8, device=self.device))
         yield events.Ready(ready.told, ready.weights)
 
     def artist(self, weights: str) -> Generator[events.Event, None, Artist]:

@@ -142,7 +142,7 @@ class DigittyApp(PaintedApp):
         if not self.ready or self.settings.weights not in ("shipped", "shipped:one-step") or not self.config.values.get("sketch", True):
             return None
         labels = tuple(labels)
-        sample = SampleConfig("one-step", 1, seed=self.settings.sample.seed)
+        sample = SampleConfig("one-step", 1, redraw_below=0.0, seed=self.settings.sample.seed)
         request = DrawRequest(labels, sample, (0,) * len(labels) if shared_noise else None, "shipped:one-step", fps=0)
         return self.submit("draw", lambda: self.jobs.draw(request), listener, "sketching")
 

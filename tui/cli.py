@@ -34,6 +34,7 @@ from tui.doctor import doctor
 from tui.leaving import NOT_SAVED, Leaving
 from tui.serve import serve
 from tui.stills import draw_in_terminal
+from tui.widgets import caption
 
 SHOWN = 64
 """Digits that `generate` draws in the terminal; more are only written."""
@@ -226,7 +227,7 @@ def _drawn(request: DrawRequest, device: c.Device, precision: c.Precision) -> e.
                 continue
             leave.begin()
             if isinstance(event, e.Frame):
-                bar.show(f"step {event.step}/{event.steps}  {event.steps_per_s:.0f} steps/s", event.step / event.steps)
+                bar.show(caption.progress(event), event.step / event.steps)
             elif isinstance(event, e.DrawDone):
                 done = event
     bar.clear()
@@ -236,8 +237,6 @@ def _drawn(request: DrawRequest, device: c.Device, precision: c.Precision) -> e.
 
 def _show(done: e.DrawDone, color: str) -> None:
     """The digits as terminal pixels on standard output, and a line about them on standard error; one line of words for who wants it plain."""
-    from tui.widgets import caption
-
     if ProgressLine.plain:
         click.echo(caption.spoken(done))
         return

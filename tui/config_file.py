@@ -41,6 +41,7 @@ SECTIONS: Mapping[str, Mapping[str, Setting]] = {
         "guidance": Setting(_SAMPLE.guidance, "1 is none; above 2 diversity suffers"),
         "eta": Setting(_SAMPLE.eta, "noise on the way, 0 to 1, of dpmpp and ddim"),
         "variance": Setting(_SAMPLE.variance, "ddpm's", get_args(c.Variance)),
+        "redraw_below": Setting(_SAMPLE.redraw_below, "probability below which the reader has a digit drawn again; 0 keeps whatever comes"),
         "seed": Setting(_SAMPLE.seed, "of the first drawing"),
         "weights": Setting("shipped", "shipped, shipped:one-step, shipped:seed, RUN, RUN:best, or a file"),
     },

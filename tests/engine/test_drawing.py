@@ -14,10 +14,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
-from engine import checkpoint, images, runs
+from engine import checkpoint, data, drawing, images, redraw, runs
 from engine.checkpoint import Loaded
+from engine.classifier import READER, load_classifier
 from engine.config import ModelConfig, SampleConfig, Sampler, ScheduleConfig, TrainConfig, from_dict
 from engine.drawing import FRAMES, ImageNoise
 from engine.errors import CheckpointError, InputError, OutputError, RunError, SettingError
@@ -137,7 +138,7 @@ def test_guidance_zero_ignores_the_label(jobs: Jobs, weights: str) -> None:
 @pytest.mark.parametrize("sampler", ["dpmpp", "ddpm"])
 @pytest.mark.parametrize("steps", [1, 2, 63, 64, 200])
 def test_frames_lead_from_noise_to_the_picture(jobs: Jobs, weights: str, steps: int, sampler: Sampler) -> None:
-    done = drawn(jobs, DrawRequest((5,), SampleConfig(sampler, steps, seed=2), weights=weights, fps=0))
+    done = drawn(jobs, DrawRequest((5,), SampleConfig(sampler, steps, redraw_below=0.0, seed=2), weights=weights, fps=0))
     assert len(done.frames) == len(done.frame_steps) == min(steps + 1, FRAMES)
     assert done.frames[0] == images.to_uint8(ImageNoise(2, [0], CPU)())
     assert done.frames[-1] == done.images
@@ -148,17 +149,108 @@ def test_frames_lead_from_noise_to_the_picture(jobs: Jobs, weights: str, steps: 
 
 
 def test_events_of_a_drawing(jobs: Jobs, weights: str) -> None:
-    events: Sequence[Event] = list(jobs.draw(DrawRequest((5, 6), SampleConfig(steps=30), weights=weights, fps=10_000)))
+    events: Sequence[Event] = list(jobs.draw(DrawRequest((5, 6), SampleConfig(steps=30, redraw_below=0.0), weights=weights, fps=10_000)))
     told = [event for event in events if not isinstance(event, Preparing | Tick)]
     assert isinstance(told[0], DrawStarted)
     frames = [event for event in told if isinstance(event, Frame)]
     assert frames[0].step == 0
     assert [frame.step for frame in frames] == sorted({frame.step for frame in frames})
-    assert all(frame.steps == 30 and len(frame.images) == 2 for frame in frames)
+    assert all(frame.steps == 30 and len(frame.images) == 2 and not frame.again for frame in frames)
     done = told[-1]
     assert isinstance(done, DrawDone)
     assert done.recipe == told[0].recipe
     assert not [e for e in jobs.draw(DrawRequest((5,), weights=weights, fps=0)) if isinstance(e, Frame)]
+
+
+# --- drawn again ------------------------------------------------------------------------------------------------------
+
+
+class Reader:
+    """Doubts a digit so often."""
+
+    def __init__(self, doubts: dict[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+        self.doubts, self.read = dict(doubts), 0
+
+        def doubted(_: object, images: Tensor, labels: Sequence[int | None], below: float) -> list[int]:
+            assert below == 0.7
+            self.read += len(images)
+            places = [place for place, label in enumerate(labels) if label is not None and self.doubts.get(label, 0)]
+            for place in places:
+                self.doubts[labels[place]] -= 1  # type: ignore[index]
+            return places
+
+        monkeypatch.setattr(redraw, "doubted", doubted)
+
+
+AGAIN = SampleConfig(steps=6, redraw_below=0.7, seed=2)
+
+
+def attempt(jobs: Jobs, label: int | None, index: int, which: int, weights: str, monkeypatch: pytest.MonkeyPatch) -> DrawDone:
+    """The drawing that an attempt makes, alone."""
+    with monkeypatch.context() as patched:
+        patched.setattr(drawing, "ImageNoise", lambda seed, indices, device, _: ImageNoise(seed, indices, device, which))
+        return drawn(jobs, DrawRequest((label,), replace(AGAIN, redraw_below=0.0), (index,), weights))
+
+
+def test_what_is_doubted_is_drawn_again_and_nothing_else(jobs: Jobs, weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    once, again = (attempt(jobs, label, index, which, weights, monkeypatch) for label, index, which in ((3, 0, 0), (4, 1, 2)))
+    reader = Reader({4: 2}, monkeypatch)
+    events = list(jobs.draw(DrawRequest((3, 4), AGAIN, weights=weights, fps=10_000)))
+    done = events[-1]
+    assert isinstance(done, DrawDone)
+    assert (done.again, reader.read) == (1, 4)
+    for frame, *alone in zip(done.frames, once.frames, again.frames, strict=True):
+        assert np.abs(pixels(frame) - np.concatenate([pixels(of) for of in alone])).max() <= 2
+    frames = [event for event in events if isinstance(event, Frame)]
+    assert [frame.again for frame in frames] == [0] * 6 + [1] * 12
+    assert [frame.step for frame in frames] == [0, 1, 2, 3, 4, 5] * 3
+    assert all(frame.images[0] == done.images[0] for frame in frames if frame.again), "which is finished"
+    assert frames[6].images[1] != frames[12].images[1], "other noise each time"
+
+
+def test_a_digit_is_drawn_four_times_at_most(jobs: Jobs, weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    last = attempt(jobs, 3, 0, 3, weights, monkeypatch)
+    Reader({3: 100}, monkeypatch)
+    assert np.abs(pixels(drawn(jobs, DrawRequest((3,), AGAIN, weights=weights)).images) - pixels(last.images)).max() <= 2
+
+
+def test_what_shares_its_noise_is_drawn_again_together(jobs: Jobs, weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Reader({4: 1}, monkeypatch)
+    done = drawn(jobs, DrawRequest((3, 4, 5), AGAIN, (8, 8, 9), weights, fps=0))
+    assert done.again == 2
+    assert done.frames[0][0] == done.frames[0][1], "the same noise still"
+    monkeypatch.undo()
+    for place, (label, index, which) in enumerate(((3, 8, 1), (4, 8, 1), (5, 9, 0))):
+        alone = attempt(jobs, label, index, which, weights, monkeypatch)
+        assert np.abs(pixels(done.images)[place] - pixels(alone.images)[0]).max() <= 2
+
+
+@pytest.mark.parametrize("count", [8, 70])
+def test_many_are_drawn_again_as_few_are(jobs: Jobs, weights: str, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """70 go batch by batch."""
+    Reader({1: 1, 2: count}, monkeypatch)
+    labels = (1, *[3] * (count - 3), 2, None)
+    done = drawn(jobs, DrawRequest(labels, AGAIN, tuple(range(count)), weights))
+    assert done.again == 2
+    monkeypatch.undo()
+    for place, which in ((0, 1), (1, 0), (count - 3, 0), (count - 2, 3)):
+        alone = attempt(jobs, labels[place], place, which, weights, monkeypatch)
+        assert np.abs(pixels(done.images)[place] - pixels(alone.images)[0]).max() <= 2
+
+
+@pytest.mark.parametrize("sample", [replace(AGAIN, guidance=0.0), replace(AGAIN, redraw_below=0.0)], ids=["guidance-0", "redraw-below-0"])
+def test_where_no_digit_is_asked_for_or_all_are_kept_none_is_drawn_again(jobs: Jobs, weights: str, sample: SampleConfig) -> None:
+    assert drawn(jobs, DrawRequest((1, 8, 5), sample, weights=weights)).again == 0
+
+
+def test_the_reader_that_ships_doubts_what_was_not_asked_for(mnist: Path) -> None:
+    reader = load_classifier(CPU, READER)
+    pictures, labels = data.load(False, limit=500)
+    assert len(redraw.doubted(reader, pictures, labels.tolist(), 0.9)) < 15
+    others = [(label + 1) % 10 for label in labels.tolist()]
+    assert len(redraw.doubted(reader, pictures, others, 0.9)) > 495
+    assert redraw.doubted(reader, pictures, [None, *others[1:100], *[None] * 400], 0.9) == list(range(1, 100))
+    assert redraw.doubted(reader, pictures, others, 0.0) == []
 
 
 @pytest.mark.parametrize(

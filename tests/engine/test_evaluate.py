@@ -15,7 +15,7 @@ import torch
 from scipy.stats import binomtest
 from sklearn.neighbors import NearestNeighbors
 
-from engine import checkpoint, data, evaluate
+from engine import checkpoint, data, evaluate, redraw
 from engine.classifier import SECOND, WEIGHTS, load_classifier
 from engine.cli import evaluation_text
 from engine.config import ModelConfig, SampleConfig, ScheduleConfig
@@ -195,6 +195,20 @@ def test_the_job_reports_what_it_did(jobs: Jobs, weights: str) -> None:
     text = evaluation_text(report)
     assert "95% interval" in text
     assert "Fréchet" not in text
+
+
+@pytest.mark.parametrize(("guidance", "evaluations"), [(1.0, 3), (1.5, 6)])
+def test_evaluations_are_counted(jobs: Jobs, weights: str, monkeypatch: pytest.MonkeyPatch, guidance: float, evaluations: int) -> None:
+    """A guided one counts twice, and what is drawn again, to the fourth time here, counts as well."""
+    sample = SampleConfig(steps=3, guidance=guidance, guided_from=0.0, guided_to=1e6, redraw_below=0.0)
+    report = report_of(jobs.evaluate(EvaluateRequest(40, sample, weights)))
+    assert (report["evaluations"], report["again"]) == (evaluations, 0)
+    monkeypatch.setattr(redraw, "doubted", lambda _, images, *__: list(range(len(images))))
+    told = list(jobs.evaluate(EvaluateRequest(40, sample, weights)))
+    report = report_of(iter(told))
+    assert (report["evaluations"], report["again"]) == (4 * evaluations, 40)
+    assert {e.total for e in told if isinstance(e, EvaluateProgress) and e.what == "drawing again"} == {40}
+    assert "40 of them again" in evaluation_text(report)
 
 
 def test_enough_digits_are_compared(jobs: Jobs, weights: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,14 +74,16 @@ def ready() -> Flag:
 class FakeJobs:
     """`engine.jobs.Jobs` to the screen.
 
-    Drawing, training and detaching hold, idling, until their flag is set; warm-up until `warm` is. What is in `failures` is raised, one a
-    drawing, after its first frame. An epoch of training has `steps_per_epoch` steps, whatever the request's preset says. While `full` is set,
-    nothing of a run can be saved.
+    Drawing, training and detaching hold, idling, until their flag is set; warm-up until `warm` is. `again` digits of a drawing are drawn
+    twice; it holds the second time. What is in `failures` is raised, one a drawing, after its first frame. An epoch of training has
+    `steps_per_epoch` steps, whatever the request's preset says. While `full` is set, nothing of a run can be saved.
     """
 
-    def __init__(self, *, draw_holds_at: int | None = None, train_holds_at: int | None = None, steps_per_epoch: int = 4, pace: float = 0.0) -> None:
+    def __init__(
+        self, *, draw_holds_at: int | None = None, train_holds_at: int | None = None, steps_per_epoch: int = 4, pace: float = 0.0, again: int = 0
+    ) -> None:
         self.draw_holds_at, self.train_holds_at = draw_holds_at, train_holds_at
-        self.steps_per_epoch, self.pace = steps_per_epoch, pace
+        self.steps_per_epoch, self.pace, self.again = steps_per_epoch, pace, again
         self.warm, self.go_on_drawing, self.go_on_training, self.go_on_starting, self.go_on_detaching = ready(), Flag(), Flag(), ready(), ready()
         self.full = Flag()
         self.failures: list[Exception] = []
@@ -115,18 +117,19 @@ class FakeJobs:
         recipe = Recipe(request.labels, indices, request.sample, Weights(request.weights, 4690, "average"), ENGINE)
         yield DrawStarted(recipe)
         kept = sorted({round(k * steps / 63) for k in range(64)})
-        frames = []
-        for step in range(steps + 1):
-            if step in kept:
-                frames.append(self._frame(recipe, step / steps))
-                yield Frame(frames[-1], step, steps, 100.0 if step else 0.0)
-            if self.failures:
-                raise self.failures.pop(0)
-            if step == self.draw_holds_at:
-                yield from self._held(self.go_on_drawing)
-            time.sleep(self.pace)
-            yield Tick()
-        yield DrawDone(recipe, frames[-1], tuple(frames), tuple(kept), 0.05, 200.0)
+        for again in (0, self.again) if self.again else (0,):
+            frames = []
+            for step in range(steps + 1):
+                if step in kept:
+                    frames.append(self._frame(recipe, step / steps))
+                    yield Frame(frames[-1], step, steps, 100.0 if step else 0.0, again)
+                if self.failures:
+                    raise self.failures.pop(0)
+                if step == self.draw_holds_at and again == self.again:
+                    yield from self._held(self.go_on_drawing)
+                time.sleep(self.pace)
+                yield Tick()
+        yield DrawDone(recipe, frames[-1], tuple(frames), tuple(kept), 0.05, 200.0, self.again)
 
     def _sketch(self, request: DrawRequest) -> Iterator[Event]:
         """What is drawn while one types: it holds for nothing."""

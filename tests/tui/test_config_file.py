@@ -171,7 +171,7 @@ def test_config_shows_what_is_in_force(written, capsys: pytest.CaptureFixture[st
     assert lines[0] == str(path())
     assert "steps 20 config.toml" in lines
     assert 'theme "nord" remembered, on the screen' in lines
-    assert "guidance 1.8" in lines
+    assert "guidance 1.2" in lines
     assert "save z save the last picture as PNG, recipe inside (config.toml)" in lines
 
 

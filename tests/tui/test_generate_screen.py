@@ -33,13 +33,23 @@ async def test_sixteen_samples_are_drawn_and_shown(size: tuple[int, int]) -> Non
     async with opened(size=size) as person:
         await generate(person)
         await person.press("enter")
-        await person.sees("100%", "0.05 s · 200 steps/s", "scrub", "seed 0 · dpmpp · 15 steps", "shipped · step 4690 · average")
+        await person.sees("100%", "0.05 s · 200 steps/s", "scrub", "seed 0 · dpmpp · 14 steps", "shipped · step 4690 · average")
         labels = person.jobs.drawings[0].labels
         assert len(labels) == 16
         assert person.view.images is not None
         assert list(person.view.images) == [digits()[label] for label in labels if label is not None]
         assert person.view.pages == 1, "all sixteen are in sight"
         assert person.view.tile == (10 if size == SMALL else 18)
+
+
+async def test_what_is_drawn_again_is_said() -> None:
+    jobs = FakeJobs(draw_holds_at=3, again=2)
+    async with opened(jobs) as person:
+        await generate(person)
+        await person.press("enter")
+        await person.sees("2 again · step 3/14 · 100 steps/s")
+        jobs.go_on_drawing.set()
+        await person.sees("100%", "0.05 s · 200 steps/s · 2 drawn again · ← → scrub, space replays")
 
 
 async def test_the_same_seed_asks_for_the_same_classes() -> None:

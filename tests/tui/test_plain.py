@@ -31,8 +31,14 @@ def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 
 def test_digits_are_said_and_nothing_is_written_over(told: Told) -> None:
     out, err = told("three 1", "--seed", "41", "--plain")
-    assert out == "three, one, seed 41, dpmpp, 15 steps, guidance 1.8, shipped, step 4690, average, 0.05 s\n"
+    assert out == "three, one, seed 41, dpmpp, 14 steps, guidance 1.2, shipped, step 4690, average, 0.05 s\n"
     assert not set("\r\x1b━") & set(err)
+
+
+def test_what_was_drawn_again_is_said_too(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "Jobs", lambda *_: FakeJobs(again=1))
+    out, _ = told("three", "--plain")
+    assert out.endswith("0.05 s, 1 drawn again\n")
 
 
 def test_without_it_there_is_a_picture_and_a_line_that_is_written_over(told: Told) -> None:

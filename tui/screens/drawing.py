@@ -94,10 +94,9 @@ class DrawScreen(AppScreen):
                 self.bar.words = what + "…"
             case e.DrawStarted(recipe):
                 self.query_one("#how", JobBar).words = f"{caption.how(recipe.sample)} · {recipe.weights}"
-            case e.Frame(images, step, steps, rate):
+            case e.Frame(images, step, steps):
                 self.view.show(images, self._captions)
-                self.bar.fraction = step / steps
-                self.bar.words = f"step {step}/{steps} · {rate:.0f} steps/s" if rate else f"step {step}/{steps}"
+                self.bar.fraction, self.bar.words = step / steps, caption.progress(event)
             case e.DrawDone():
                 self.done, self._at = event, len(event.frames) - 1
                 if self._paused and self.job is not None:

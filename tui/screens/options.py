@@ -1,4 +1,4 @@
-"""Sampler, spacing, steps, guidance, eta and seed, shared by the screens that draw."""
+"""Sampler, spacing, steps, guidance, redrawing, eta and seed, shared by the screens that draw."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from tui.settings import Settings
 from tui.widgets.form_row import FormRow
 
 CHOICES = {"sampler": config.Sampler, "spacing": config.Spacing, "variance": config.Variance}
-NUMBERS = {"steps": int, "guidance": float, "eta": float, "seed": int}
+NUMBERS = {"steps": int, "guidance": float, "redraw_below": float, "eta": float, "seed": int}
 HINTS = {
-    "steps": "1 to 1000; 15 do for dpmpp, 1000 are the seed's ddpm",
-    "guidance": "1 none; 1.8 good; above 2 all look alike",
+    "steps": "1 to 1000; 14 do for dpmpp, 1000 are the seed's ddpm",
+    "guidance": "1 none; 1.2 good; above 2 all look alike",
+    "redraw_below": "probability of being read right; 0 keeps all",
     "eta": "noise on the way, 0 to 1: dpmpp, ddim",
     "seed": "the same seed draws the same pictures",
     "sampler": "dpmpp fast, ddpm the seed's, one-step at once",
@@ -50,8 +51,8 @@ class OptionsDialog(ModalScreen[Settings | None]):
         with Vertical(classes="dialog"):
             yield Static("[b]How to draw[/]   tab moves, enter or ctrl+s applies, esc leaves it")
             yield Static()
-            for name in ("sampler", "steps", "spacing", "guidance", "seed", "eta", "variance"):
-                yield FormRow(name, self._field(name), HINTS[name])
+            for name in ("sampler", "steps", "spacing", "guidance", "redraw_below", "seed", "eta", "variance"):
+                yield FormRow(name.partition("_")[0], self._field(name), HINTS[name])
             yield Static(id="problem")
             with Horizontal(classes="buttons"):
                 yield Button("Apply", id="apply", variant="primary", compact=True)

@@ -51,9 +51,9 @@ class Answer(Widget):
                 self.say(what + "…")
             case e.DrawStarted(recipe):
                 self._recipe = recipe
-            case e.Frame(images, step, steps, rate):
+            case e.Frame(images):
                 self.view.show(images)
-                self.say(self._head("\n") + f"step {step}/{steps}" + (f" · {rate:.0f} steps/s" if rate else ""))
+                self.say(self._head("\n") + caption.progress(event))
             case e.DrawDone():
                 self.done, self._recipe = event, event.recipe
                 self.view.show(event.images)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.config import CLASS_NAMES, SampleConfig
-from engine.events import DrawDone, Recipe
+from engine.events import DrawDone, Frame, Recipe
 
 SPOKEN = 64
 """Digits that are named one by one."""
@@ -15,7 +15,7 @@ def name_of(label: int | None) -> str:
 
 
 def how(sample: SampleConfig) -> str:
-    """seed 41 · dpmpp · 15 steps · guidance 1.8"""
+    """seed 41 · dpmpp · 14 steps · guidance 1.2"""
     parts = [f"seed {sample.seed}", sample.sampler, f"{sample.steps} steps" if sample.steps != 1 else "1 step"]
     if sample.sampler != "one-step":
         parts.append(f"guidance {sample.guidance:g}")
@@ -33,14 +33,22 @@ def labels_of(recipe: Recipe) -> str:
 
 
 def pace(done: DrawDone) -> str:
-    """0.11 s · 178 steps/s"""
-    return f"{done.seconds:.2f} s · {done.steps_per_s:.0f} steps/s"
+    """0.11 s · 178 steps/s · 1 drawn again"""
+    again = f" · {done.again:,} drawn again" if done.again else ""
+    return f"{done.seconds:.2f} s · {done.steps_per_s:.0f} steps/s{again}"
+
+
+def progress(frame: Frame) -> str:
+    """1 again · step 3/14 · 178 steps/s"""
+    again = f"{frame.again:,} again · " if frame.again else ""
+    return f"{again}step {frame.step}/{frame.steps}" + (f" · {frame.steps_per_s:.0f} steps/s" if frame.step else "")
 
 
 def spoken(done: DrawDone) -> str:
-    """seven, seed 41, dpmpp, 15 steps, guidance 1.8, shipped, 0.11 s: in words alone, as a screen reader says it"""
+    """seven, seed 41, dpmpp, 14 steps, guidance 1.2, shipped, 0.11 s, 1 drawn again: in words alone, as a screen reader says it"""
     labels = done.recipe.labels
     names = ["no label" if label is None else CLASS_NAMES[label] for label in labels[:SPOKEN]]
     more = [f"and {len(labels) - SPOKEN:,} more"] if len(labels) > SPOKEN else []
     facts = [*how(done.recipe.sample).split(" · "), str(done.recipe.weights).replace(" · ", ", "), f"{done.seconds:.2f} s"]
+    facts += [f"{done.again:,} drawn again"] if done.again else []
     return ", ".join([*names, *more, *facts])
