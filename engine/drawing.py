@@ -17,7 +17,7 @@ from engine.device import clear_errors
 from engine.events import DrawDone, DrawStarted, Event, Frame, Images, Recipe, Tick
 from engine.images import to_images, to_pixels, to_uint8
 from engine.jobs import DrawRequest
-from engine.redraw import attempts
+from engine.redraw import Attempts
 from engine.samplers import Noise, Step, walk
 from engine.shelf import Artist, Shelf
 from engine.unet import NO_LABEL
@@ -45,18 +45,18 @@ def _draw_small(artist: Artist, reader: Classifier, recipe: Recipe, fps: float) 
     n, count = recipe.sample.steps, len(recipe.labels)
     kept = sorted({round(k * n / (FRAMES - 1)) for k in range(FRAMES)})
     frames = {step: torch.empty(count, 28, 28, dtype=torch.uint8) for step in kept}
-    finished = frames[n]
+    shown, finished = torch.empty_like(frames[0]), frames[n]
     watch, told, done, again = Stopwatch(), 0.0, 0, 0
-    for attempt, places in attempts(reader, finished, recipe.labels, recipe.indices, recipe.sample):
-        shown = finished.clone()
+    attempts = Attempts(reader, recipe.labels, recipe.indices, recipe.sample)
+    for attempt, places in attempts:
         again = len(places) if attempt == 1 else again
         labels = [recipe.labels[place] for place in places]
         noise = ImageNoise(recipe.sample.seed, [recipe.indices[place] for place in places], artist.device, attempt)
         x = noise()
         frames[0][places] = shown[places] = to_pixels(x)
-        if fps:
+        if fps and not attempt:
             with watch.away():
-                yield Frame(to_images(shown), 0, n, done / watch.spent(), attempt and len(places))
+                yield Frame(to_images(shown), 0, n, 0.0)
         for step in denoising(artist, labels, recipe.sample, x, noise):
             done += 1
             due = fps > 0 and step.i < n and watch.wall() - told >= 1 / fps
@@ -68,21 +68,16 @@ def _draw_small(artist: Artist, reader: Classifier, recipe: Recipe, fps: float) 
                 told = watch.wall()
             with watch.away():
                 yield Frame(to_images(shown), step.i, n, done / watch.spent(), attempt and len(places)) if due else Tick()
-    told_frames = tuple(to_images(frames[step]) for step in kept)
-    yield DrawDone(recipe, told_frames[-1], told_frames, tuple(kept), watch.spent(), done / watch.spent(), again)
+        attempts.read(finished[places], places)
+    pictures = tuple(to_images(frames[step]) for step in kept)
+    yield DrawDone(recipe, pictures[-1], pictures, tuple(kept), watch.spent(), done / watch.spent(), again)
 
 
 def _draw_many(artist: Artist, reader: Classifier, recipe: Recipe) -> Iterator[Event]:
-    """With progress (steps of all batches together) and no pictures on the way."""
-    watch, told, done = Stopwatch(), 0.0, 0
-    job = many(artist, reader, recipe.labels, recipe.indices, recipe.sample)
-    nothing, again = Images(b"", 0), 0
-    while True:
-        try:
-            part = next(job)
-        except StopIteration as end:
-            images = to_images(end.value)
-            break
+    """With progress and no pictures on the way."""
+    watch, told, done, again = Stopwatch(), 0.0, 0, 0
+    nothing, finished = Images(b"", 0), torch.empty(len(recipe.labels), 28, 28, dtype=torch.uint8)
+    for part in draw_into(finished, artist, reader, recipe.labels, recipe.indices, recipe.sample):
         done += 1
         again = max(again, part.again)
         due = watch.wall() - told >= 0.2
@@ -90,31 +85,33 @@ def _draw_many(artist: Artist, reader: Classifier, recipe: Recipe) -> Iterator[E
             told = watch.wall()
         with watch.away():
             yield Frame(nothing, part.step, part.steps, done / watch.spent(), part.again) if due else Tick()
+    images = to_images(finished)
     yield DrawDone(recipe, images, (images,), (recipe.sample.steps,), watch.spent(), done / watch.spent(), again)
 
 
 class Part(NamedTuple):
-    """How far `many` is: steps of all batches together, of those drawn again where `again` counts them."""
+    """How far `draw_into` is: steps of all batches together; of those that are drawn again, where there are any."""
 
     step: int
     steps: int
     again: int
 
 
-def many(
-    artist: Artist, reader: Classifier, labels: Sequence[int | None], indices: Sequence[int], sample: SampleConfig
-) -> Generator[Part, None, Tensor]:
-    """Batch by batch; yields after each step of one, and returns the pictures, (N, 28, 28) uint8 on the CPU."""
-    images, size = torch.empty(len(labels), 28, 28, dtype=torch.uint8), BATCH[artist.device.type]
-    for attempt, places in attempts(reader, images, labels, indices, sample):
+def draw_into(
+    images: Tensor, artist: Artist, reader: Classifier, labels: Sequence[int | None], indices: Sequence[int], sample: SampleConfig
+) -> Iterator[Part]:
+    """Fills images (N, 28, 28) uint8 on the CPU, batch by batch; yields after each step of one."""
+    size = BATCH[artist.device.type]
+    attempts = Attempts(reader, labels, indices, sample)
+    for attempt, places in attempts:
         batches = [places[first : first + size] for first in range(0, len(places), size)]
         for i, batch in enumerate(batches):
             noise = ImageNoise(sample.seed, [indices[place] for place in batch], artist.device, attempt)
             for step in denoising(artist, [labels[place] for place in batch], sample, noise(), noise):
                 if step.i == step.n:
                     images[batch] = to_pixels(step.x)
+                    attempts.read(images[batch], batch)
                 yield Part(i * step.n + step.i, len(batches) * step.n, attempt and len(places))
-    return images
 
 
 def denoising(artist: Artist, labels: Sequence[int | None], sample: SampleConfig, x: Tensor, noise: Noise) -> Iterator[Step]:

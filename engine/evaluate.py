@@ -17,7 +17,7 @@ from engine import data
 from engine.classifier import SECOND, Classifier, load_classifier
 from engine.config import to_dict
 from engine.device import clear_errors
-from engine.drawing import Stopwatch, many
+from engine.drawing import Stopwatch, draw_into
 from engine.events import EvaluateDone, EvaluateProgress, Event, Images, Preparing, Tick
 from engine.jobs import EvaluateRequest
 from engine.shelf import Artist, Shelf
@@ -123,18 +123,15 @@ def _drawn(
         nonlocal evaluations
         evaluations += len(given[0])
 
+    images = torch.empty(request.count, 28, 28, dtype=torch.uint8)
     with artist.network.register_forward_pre_hook(count):
-        job = many(artist, reader, wanted, range(request.count), request.sample)
-        while True:
-            try:
-                part = next(job)
-            except StopIteration as end:
-                return end.value.to(artist.device), evaluations / request.count, again
+        for part in draw_into(images, artist, reader, wanted, range(request.count), request.sample):
             again = max(again, part.again)
             due = watch.wall() - told >= 0.2
             told = watch.wall() if due else told
             what, digits = ("drawing again", part.again) if part.again else ("drawing", request.count)
             yield EvaluateProgress(what, part.step * digits // part.steps, digits) if due else Tick()
+    return images.to(artist.device), evaluations / request.count, again
 
 
 def _judged(

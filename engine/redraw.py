@@ -18,22 +18,30 @@ ATTEMPTS = 4
 """Drawings of one digit at most; the last stands, whatever it is."""
 
 
-def attempts(
-    reader: Classifier, images: Tensor, labels: Sequence[int | None], indices: Sequence[int], sample: SampleConfig
-) -> Iterator[tuple[int, list[int]]]:
-    """(attempt from 0, places to draw): all of them, then those of images (N, 28, 28) uint8, which the caller fills, that are doubted.
+class Attempts:
+    """Iterated: (attempt from 0, places to draw), first all of them, then those whose digits were doubted when they were handed to `read`.
 
-    Those with equal indices share their noise, also when one of them is drawn again.
+    Digits of equal index share their noise, also when one of them is doubted.
     """
-    places = list(range(len(labels)))
-    below = sample.redraw_below if sample.guidance or sample.sampler == "one-step" else 0.0  # guidance 0 asks for nothing
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            of_noise = {indices[places[i]] for i in doubted(reader, images[places], [labels[place] for place in places], below)}
-            places = [place for place in places if indices[place] in of_noise]
-        if not places:
-            return
-        yield attempt, places
+
+    def __init__(self, reader: Classifier, labels: Sequence[int | None], indices: Sequence[int], sample: SampleConfig) -> None:
+        self._reader, self._labels, self._indices = reader, labels, indices
+        self._below = sample.redraw_below if sample.guidance or sample.sampler == "one-step" else 0.0  # guidance 0 asks for nothing
+        self._doubted: set[int] = set()
+
+    def __iter__(self) -> Iterator[tuple[int, list[int]]]:
+        places = list(range(len(self._labels)))
+        for attempt in range(ATTEMPTS):
+            self._doubted.clear()
+            yield attempt, places
+            places = [place for place in places if self._indices[place] in self._doubted]
+            if not places:
+                return
+
+    def read(self, images: Tensor, places: list[int]) -> None:
+        """The finished images (N, 28, 28) uint8 of these places."""
+        doubts = doubted(self._reader, images, [self._labels[place] for place in places], self._below)
+        self._doubted |= {self._indices[places[i]] for i in doubts}
 
 
 def doubted(reader: Classifier, images: Tensor, labels: Sequence[int | None], below: float) -> list[int]:

@@ -21,7 +21,7 @@ NUMBERS = {"steps": int, "guidance": float, "redraw_below": float, "eta": float,
 HINTS = {
     "steps": "1 to 1000; 14 do for dpmpp, 1000 are the seed's ddpm",
     "guidance": "1 none; 1.2 good; above 2 all look alike",
-    "redraw_below": "probability of being read right; 0 keeps all",
+    "redraw_below": "again where the reader is less sure; 0 never",
     "eta": "noise on the way, 0 to 1: dpmpp, ddim",
     "seed": "the same seed draws the same pictures",
     "sampler": "dpmpp fast, ddpm the seed's, one-step at once",
