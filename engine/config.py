@@ -129,7 +129,7 @@ class SampleConfig:
     """Network evaluations (guidance doubles their cost), 1 to 1000; a one-step student takes ONE_STEP_MOST at most, and more count as so many."""
     spacing: Spacing = "arctan"
     """Which of the T timesteps are walked: see `NoiseSchedule.timesteps`."""
-    guidance: float = 1.2
+    guidance: float = 1.4
     """1 is no guidance, 0 ignores the label (Ho & Salimans 2022). A one-step student has it folded in, and none is added."""
     guided_from: float = 0.5
     """Guide above 1 where sigma / alpha, the noise by the signal, is at least this …"""

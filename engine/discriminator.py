@@ -16,7 +16,7 @@ NOISE = 0.05
 """Standard deviation of the noise on all that it sees: MNIST's black is exact, and that alone would tell."""
 GAMMA = 1.0
 """How much a steep gradient costs."""
-READING = 0.5
+READING = 0.3
 """How much it counts that drawn digits can be read: more buys accuracy with recall."""
 LAZY = 4
 """The penalty is taken every so many steps, and counts as often (Karras et al. 2020, section 3.1)."""

@@ -126,8 +126,8 @@ def _drawn(
     images = torch.empty(request.count, 28, 28, dtype=torch.uint8)
     with artist.network.register_forward_pre_hook(count):
         for part in draw_into(images, artist, reader, wanted, range(request.count), request.sample):
+            due = watch.wall() - told >= 0.2 or part.again > again
             again = max(again, part.again)
-            due = watch.wall() - told >= 0.2
             told = watch.wall() if due else told
             what, digits = ("drawing again", part.again) if part.again else ("drawing", request.count)
             yield EvaluateProgress(what, part.step * digits // part.steps, digits) if due else Tick()

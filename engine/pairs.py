@@ -19,7 +19,7 @@ from engine.sealed import load_sealed, save_sealed
 from engine.shelf import Artist
 
 FORMAT = "digitty-pairs"
-TEACHING = SampleConfig(steps=13, spacing="linear", guidance=1.3)
+TEACHING = SampleConfig(steps=14, guidance=1.2)
 """How the teacher draws: without noise on the way, so that the picture follows from the first noise, and guided little, so that they differ."""
 
 

@@ -30,11 +30,11 @@ def config(init: bool) -> None:
         click.echo(f"\n[{section}]")
         for name, setting in known.items():
             value, origin = _in_force(found, name, setting.default)
-            click.echo(f"{name:<10} {config_file.shown(value):<16} {origin}".rstrip())
+            click.echo(f"{name:<12} {config_file.shown(value):<16} {origin}".rstrip())
     click.echo(f"\n[{config_file.KEYS}]")
     for name, binding in keys.actions().items():
         shown = " ".join(keys.shown(key) for key in keys.keys_of(binding, keymap))
-        click.echo(f"{name:<10} {shown:<10} {binding.tooltip}" + ("  (config.toml)" if name in keymap else ""))
+        click.echo(f"{name:<12} {shown:<10} {binding.tooltip}" + ("  (config.toml)" if name in keymap else ""))
 
 
 def _in_force(found: config_file.Config, name: str, default: object) -> tuple[object, str]:

@@ -55,9 +55,11 @@ def load() -> Settings:
 
 
 def save(settings: Settings) -> None:
-    """A failure costs only the memory of it."""
+    """How to draw is remembered as far as it differs from the defaults, which may get better. A failure costs only the memory of it."""
+    usual = to_dict(SampleConfig())
+    sample = {name: value for name, value in to_dict(settings.sample).items() if value != usual[name]}
     with suppress(DigittyError):
-        write_text(paths.made(paths.config_dir()) / _path().name, json.dumps({**asdict(settings), "sample": to_dict(settings.sample)}, indent=1))
+        write_text(paths.made(paths.config_dir()) / _path().name, json.dumps({**asdict(settings), "sample": sample}, indent=1))
 
 
 def load_history() -> list[str]:

@@ -15,7 +15,7 @@ from engine.cli import run
 from engine.config import PRESETS
 from engine.jobs import DrawRequest, Jobs, TrainRequest
 from engine.telling import ProgressLine
-from tui import config_file, keys
+from tui import config_file, keys, settings
 from tui.cli import digitty
 from tui.config_file import SECTIONS, load, make, path, template
 
@@ -89,6 +89,14 @@ async def test_the_file_comes_before_what_the_screen_remembers(written) -> None:
     async with opened(config=load()) as person:
         assert person.app.theme == "dracula"
         assert (person.app.settings.sample.steps, person.app.settings.sample.guidance) == (20, 2.0)
+
+
+def test_only_what_differs_from_the_defaults_is_remembered(home: Path) -> None:
+    """A default that gets better does so for everybody who never changed it."""
+    changed = settings.Settings(weights="mine").with_sample(guidance=3.0)
+    settings.save(changed)
+    assert json.loads(path().with_name("settings.json").read_text())["sample"] == {"guidance": 3.0}
+    assert settings.load() == changed
 
 
 async def test_a_new_run_has_the_files_preset(written) -> None:
@@ -171,7 +179,7 @@ def test_config_shows_what_is_in_force(written, capsys: pytest.CaptureFixture[st
     assert lines[0] == str(path())
     assert "steps 20 config.toml" in lines
     assert 'theme "nord" remembered, on the screen' in lines
-    assert "guidance 1.2" in lines
+    assert "guidance 1.4" in lines
     assert "save z save the last picture as PNG, recipe inside (config.toml)" in lines
 
 

@@ -31,7 +31,7 @@ def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 
 def test_digits_are_said_and_nothing_is_written_over(told: Told) -> None:
     out, err = told("three 1", "--seed", "41", "--plain")
-    assert out == "three, one, seed 41, dpmpp, 14 steps, guidance 1.2, shipped, step 4690, average, 0.05 s\n"
+    assert out == "three, one, seed 41, dpmpp, 14 steps, guidance 1.4, shipped, step 4690, average, 0.05 s\n"
     assert not set("\r\x1b━") & set(err)
 
 

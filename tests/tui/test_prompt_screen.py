@@ -27,7 +27,7 @@ async def test_seven_is_answered_with_a_seven_and_a_caption(size: tuple[int, int
         await person.sees("Type a digit", "Prompt", "Train", "cpu fp32", "idle")
         await person.enter("seven")
         await person.sees(
-            "❯ seven", "7 · seven", "seed 0 · dpmpp · 14 steps", "guidance 1.2", "0.05 s · 200 steps/s", "shipped · step 4690 · average", "▀"
+            "❯ seven", "7 · seven", "seed 0 · dpmpp · 14 steps", "guidance 1.4", "0.05 s · 200 steps/s", "shipped · step 4690 · average", "▀"
         )
         view = person.app.screen.query_one(DigitView)
         assert view.images is not None

@@ -20,7 +20,7 @@ CHOICES = {"sampler": config.Sampler, "spacing": config.Spacing, "variance": con
 NUMBERS = {"steps": int, "guidance": float, "redraw_below": float, "eta": float, "seed": int}
 HINTS = {
     "steps": "1 to 1000; 14 do for dpmpp, 1000 are the seed's ddpm",
-    "guidance": "1 none; 1.2 good; above 2 all look alike",
+    "guidance": "1 none; 1.4 good; above 2 all look alike",
     "redraw_below": "again where the reader is less sure; 0 never",
     "eta": "noise on the way, 0 to 1: dpmpp, ddim",
     "seed": "the same seed draws the same pictures",

@@ -15,7 +15,7 @@ def name_of(label: int | None) -> str:
 
 
 def how(sample: SampleConfig) -> str:
-    """seed 41 · dpmpp · 14 steps · guidance 1.2"""
+    """seed 41 · dpmpp · 14 steps · guidance 1.4"""
     parts = [f"seed {sample.seed}", sample.sampler, f"{sample.steps} steps" if sample.steps != 1 else "1 step"]
     if sample.sampler != "one-step":
         parts.append(f"guidance {sample.guidance:g}")
@@ -45,7 +45,7 @@ def progress(frame: Frame) -> str:
 
 
 def spoken(done: DrawDone) -> str:
-    """seven, seed 41, dpmpp, 14 steps, guidance 1.2, shipped, 0.11 s, 1 drawn again: in words alone, as a screen reader says it"""
+    """seven, seed 41, dpmpp, 14 steps, guidance 1.4, shipped, 0.11 s, 1 drawn again: in words alone, as a screen reader says it"""
     labels = done.recipe.labels
     names = ["no label" if label is None else CLASS_NAMES[label] for label in labels[:SPOKEN]]
     more = [f"and {len(labels) - SPOKEN:,} more"] if len(labels) > SPOKEN else []
