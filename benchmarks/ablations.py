@@ -44,6 +44,8 @@ CHOICES: dict[str, TrainConfig] = {
     "eps": _model(prediction="eps"),
     "edm": _model(prediction="edm"),
     "linear schedule": replace(BASE, schedule=ScheduleConfig()),
+    "shifted to less noise": replace(BASE, schedule=ScheduleConfig("cosine", shift=0.5)),
+    "shifted to more noise": replace(BASE, schedule=ScheduleConfig("cosine", shift=2.0)),
     "min-SNR": replace(BASE, weighting="min-snr"),
     "lognormal t": replace(BASE, timesteps="lognormal"),
     "edm, lognormal t": replace(_model(prediction="edm"), timesteps="lognormal"),
@@ -52,14 +54,18 @@ CHOICES: dict[str, TrainConfig] = {
     "label dropout 5%": replace(BASE, label_dropout=0.05),
     "label dropout 20%": replace(BASE, label_dropout=0.2),
     "no attention": _model(attention=False),
+    "attention at 14 too": _model(attention_at_14=True),
     "batch 64": replace(BASE, batch_size=64),
     "batch 256": replace(BASE, batch_size=256),
+    "batch 64, then 256": replace(BASE, batch_size=64),
     "widths 48, 96": _model(channels=(48, 96), groups=3),
     "widths 96, 192": _model(channels=(96, 192), groups=6),
     "pixels, 32, 64, 128": _model(channels=(32, 64, 128), groups=4),
     "the seed's network": replace(BASE, model=ModelConfig(prediction="v")),
     "the seed's recipe": PRESETS["seed"],
 }
+GROWN = {"batch 64, then 256": 256}
+"""Batches from half the minutes on."""
 
 
 def finished(work: Generator[Any, None, dict[str, float]]) -> dict[str, float]:
@@ -94,7 +100,7 @@ def main() -> None:
     print(f"{'':>22}{'steps':>7}{'accuracy':>10}{'Fréchet/floor':>15}{'recall':>8}{'coverage':>10}")
     for name in given.only:
         config = CHOICES[name]
-        advance, network = ours(config, device, given.minutes)
+        advance, network = ours(config, device, given.minutes, GROWN.get(name))
         steps = advance(given.minutes * 60)
         images = drawn(network(), NoiseSchedule(config.schedule), JUDGED, given.count, device)
         features, logits = judge.features_and_logits(images)

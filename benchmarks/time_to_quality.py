@@ -43,8 +43,8 @@ Advance = Callable[[float], int]
 """Trains for so many seconds; gives the steps done so far."""
 
 
-def ours(config: TrainConfig, device: torch.device, minutes: float) -> tuple[Advance, Callable[[], UNet]]:
-    """The product's trainer, its schedule planned for what this machine reaches in so many minutes."""
+def ours(config: TrainConfig, device: torch.device, minutes: float, grown: int | None = None) -> tuple[Advance, Callable[[], UNet]]:
+    """The product's trainer, its schedule planned for what this machine reaches in so many minutes; in batches of `grown` from half of them on."""
     *_, how = measured(device, config.model, training=True)
     assert isinstance(how, Numerics)
     images, labels = load(True, device)
@@ -55,12 +55,20 @@ def ours(config: TrainConfig, device: torch.device, minutes: float) -> tuple[Adv
         trial.train_step()
         trial.read()
         seconds = min(seconds, time.perf_counter() - start)
-    steps = max(1, int(minutes * 60 / seconds))
-    trainer = Trainer(replace(config, epochs=100_000, steps=steps), images, labels, how, device)
+    config = replace(config, epochs=100_000, steps=max(1, int(minutes * 60 / seconds)))
+    trainer = Trainer(config, images, labels, how, device)
 
     def advance(seconds: float) -> int:
+        nonlocal trainer, config, grown
+        assert config.steps is not None
         end = time.perf_counter() + seconds
         while time.perf_counter() < end:
+            if grown and trainer.step >= config.steps // 2:  # as far in the cosine, counted in the larger batches' steps
+                times = grown / config.batch_size
+                config = replace(config, batch_size=grown, steps=round(config.steps / times))
+                state = {**trainer.state(), "step": round(trainer.step / times)}
+                trainer, grown = Trainer(config, images, labels, how, device), None
+                trainer.restore(state)
             trainer.train_step()
             trainer.read()
         return trainer.step

@@ -64,6 +64,8 @@ class ModelConfig:
     """Groups of each GroupNorm."""
     attention: bool = False
     """Self-attention at 7 pixels, after the middle block."""
+    attention_at_14: bool = False
+    """Self-attention at 14 pixels, after the encoder's block."""
     prediction: Prediction = "eps"
     """What the network answers; `denoiser.coefficients` makes x0 of it."""
     one_step: bool = False
@@ -79,7 +81,7 @@ class ModelConfig:
         if len(self.channels) not in (2, 3) or any(width % self.groups for width in self.channels):
             raise SettingError(f"channels {self.channels} are not two or three multiples of {self.groups}")
         _one_of("prediction", self.prediction, Prediction)
-        for name in ("attention", "one_step"):
+        for name in ("attention", "attention_at_14", "one_step"):
             if not isinstance(getattr(self, name), bool):
                 raise SettingError(f"{name} {getattr(self, name)!r} is neither true nor false")
         _within("emb_dim", self.emb_dim, 1, 8192)
@@ -109,12 +111,15 @@ class ScheduleConfig:
     T: int = 1000
     beta_start: float = 1e-4
     beta_end: float = 0.02
+    shift: float = 1.0
+    """Multiplies sigma / alpha at every t: log SNR is moved by -2 log(shift) (Hoogeboom et al. 2023, section 3.1)."""
 
     def __post_init__(self) -> None:
         _one_of("schedule", self.kind, ScheduleKind)
         _within("T", self.T, 1, 1000)
         _finite("beta_start", self.beta_start)
         _finite("beta_end", self.beta_end)
+        _finite("shift", self.shift, 1e-3, 1e3)
         if not 0 < self.beta_start <= self.beta_end < 1:
             raise SettingError(f"betas {self.beta_start} … {self.beta_end} are not 0 < start ≤ end < 1")
 

@@ -33,6 +33,8 @@ class Attempts:
         places = list(range(len(self._labels)))
         for attempt in range(ATTEMPTS):
             self._doubted.clear()
+            if attempt == ATTEMPTS - 1:
+                self._below = 0.0  # nothing hangs on what is read of the last
             yield attempt, places
             places = [place for place in places if self._indices[place] in self._doubted]
             if not places:

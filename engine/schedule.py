@@ -28,7 +28,8 @@ class NoiseSchedule:
     def __init__(self, config: ScheduleConfig | None = None) -> None:
         self.config = config = config or ScheduleConfig()
         self.T = config.T
-        self.beta = _linear(config) if config.kind == "linear" else _cosine(config)
+        beta = _linear(config) if config.kind == "linear" else _cosine(config)
+        self.beta = beta if config.shift == 1 else _shifted(beta, config.shift)
         self.alpha = 1 - self.beta
         self.alpha_bar = self.alpha.cumprod(0)
         if not 1e-30 < float(self.alpha_bar[-1]) <= float(self.alpha_bar[0]) < 1:
@@ -114,6 +115,13 @@ def _cosine(config: ScheduleConfig) -> Tensor:
     t = torch.arange(config.T + 1, dtype=torch.float64) / config.T
     f = torch.cos((t + 0.008) / 1.008 * math.pi / 2) ** 2
     return (1 - f[1:] / f[:-1]).clamp(max=0.999)
+
+
+def _shifted(beta: Tensor, shift: float) -> Tensor:
+    """The betas that give `shift` times the sigma / alpha of these (T,), at every t."""
+    alpha_bar = (1 - beta).cumprod(0)
+    alpha_bar = alpha_bar / (alpha_bar + shift**2 * (1 - alpha_bar))
+    return 1 - alpha_bar / torch.cat([torch.ones(1, dtype=torch.float64), alpha_bar[:-1]])
 
 
 def _distinct(rising: list[int], top: int) -> list[int]:

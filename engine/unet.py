@@ -36,6 +36,8 @@ class UNet(nn.Module):
         for _, below, width, wider in down:
             self.add_module(f"down{below}", nn.Conv2d(width, width, 3, stride=2, padding=1))
             self.add_module(f"enc{below}", Block(width, wider, emb, groups))
+        if config.attention_at_14:
+            self.attention14 = Attention(widths[-2], groups)
         self.middle = Block(last, last, emb, groups)
         if config.attention:
             self.attention = Attention(last, groups)
@@ -55,6 +57,8 @@ class UNet(nn.Module):
         h = self.conv_in(F.pixel_unshuffle(x_t, self.config.patch) if self.config.patch > 1 else x_t)
         skips = [h := layers[f"enc{top}"](h, emb)]
         for side in below:
+            if side == 7 and self.config.attention_at_14:
+                h = skips[-1] = self.attention14(h)
             skips.append(h := layers[f"enc{side}"](layers[f"down{side}"](h), emb))
         h = self.middle(h, emb)
         if self.config.attention:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from engine.config import ScheduleConfig, Spacing
+from engine.config import ScheduleConfig, ScheduleKind, Spacing
 from engine.errors import SettingError
 from engine.schedule import ARCTAN, ENDS, NoiseSchedule
 
@@ -53,6 +53,13 @@ def test_the_clean_image_is_at_minus_one() -> None:
     for t in (-2, 1000):
         with pytest.raises(IndexError):
             LINEAR.alpha_bar_at(t)
+
+
+@pytest.mark.parametrize("kind", ["linear", "cosine"])
+def test_a_shift_multiplies_the_noise_by_the_signal_at_every_t(kind: ScheduleKind) -> None:
+    plain, shifted = (NoiseSchedule(ScheduleConfig(kind=kind, shift=shift)) for shift in (1.0, 3.0))
+    assert_close((shifted.snr / plain.snr).log(), torch.full((1000,), -2 * math.log(3), dtype=torch.float64))
+    assert shifted.timesteps(14, "arctan")[-1] < plain.timesteps(14, "arctan")[-1]
 
 
 @pytest.mark.parametrize(("schedule", "name"), [(LINEAR, "linear"), (COSINE, "squaredcos_cap_v2")], ids=["linear", "cosine"])

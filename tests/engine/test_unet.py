@@ -99,6 +99,19 @@ def test_attention_starts_as_the_identity_and_mixes_pixels() -> None:
     assert not changed[1].any()
 
 
+@pytest.mark.parametrize("channels", [(8, 16, 24), (16, 24)], ids=["pixels", "patches"])
+def test_attention_at_14_is_one_more_layer_there(channels: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    net = UNet(ModelConfig(channels=channels, attention_at_14=True, time_dim=16, emb_dim=16))
+    assert net.attention14.qkv.in_channels == 16
+    sides: list[tuple[int, ...]] = []
+    net.attention14.register_forward_hook(lambda _layer, _given, out: sides.append(tuple(out.shape[2:])))
+    before = net(*pictures(2))
+    nn.init.normal_(net.attention14.out.weight)
+    assert not torch.equal(net(*pictures(2)), before)
+    assert sides == [(14, 14), (14, 14)]
+
+
 def test_attention_is_that_of_torch() -> None:
     torch.manual_seed(1)
     layer, oracle = Attention(64, 8), nn.MultiheadAttention(64, 1, batch_first=True)

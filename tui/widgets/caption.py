@@ -19,10 +19,10 @@ def how(sample: SampleConfig) -> str:
     parts = [f"seed {sample.seed}", sample.sampler, f"{sample.steps} steps" if sample.steps != 1 else "1 step"]
     if sample.sampler != "one-step":
         parts.append(f"guidance {sample.guidance:g}")
-    if sample.sampler == "ddim" and sample.eta:
-        parts.append(f"eta {sample.eta:g}")
-    if sample.spacing != SampleConfig().spacing:
-        parts.append(sample.spacing)
+        if sample.eta and sample.sampler != "ddpm":
+            parts.append(f"eta {sample.eta:g}")
+        if sample.spacing != SampleConfig().spacing:
+            parts.append(sample.spacing)
     return " · ".join(parts)
 
 

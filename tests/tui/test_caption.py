@@ -1,0 +1,25 @@
+"""The words beside a drawing say what its sampler heeded, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.config import SampleConfig
+from tui.widgets.caption import how
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "seed 7 · dpmpp · 14 steps · guidance 1.4"),
+        ({"eta": 0.3}, "seed 7 · dpmpp · 14 steps · guidance 1.4 · eta 0.3"),
+        ({"sampler": "ddim", "eta": 1.0, "spacing": "leading"}, "seed 7 · ddim · 14 steps · guidance 1.4 · eta 1 · leading"),
+        ({"sampler": "ddpm", "steps": 1000, "eta": 0.3}, "seed 7 · ddpm · 1000 steps · guidance 1.4"),
+        ({"sampler": "one-step", "steps": 1, "eta": 0.3, "spacing": "leading"}, "seed 7 · one-step · 1 step"),
+    ],
+    ids=["default", "dpmpp with noise", "ddim with noise", "ddpm", "one-step"],
+)
+def test_how(given: dict[str, Any], said: str) -> None:
+    assert how(SampleConfig(seed=7, **given)) == said
