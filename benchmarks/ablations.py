@@ -47,6 +47,7 @@ CHOICES: dict[str, TrainConfig] = {
     "shifted to less noise": replace(BASE, schedule=ScheduleConfig("cosine", shift=0.5)),
     "shifted to more noise": replace(BASE, schedule=ScheduleConfig("cosine", shift=2.0)),
     "min-SNR": replace(BASE, weighting="min-snr"),
+    "stratified t": replace(BASE, timesteps="stratified"),
     "lognormal t": replace(BASE, timesteps="lognormal"),
     "edm, lognormal t": replace(_model(prediction="edm"), timesteps="lognormal"),
     "ema 0.99": replace(BASE, ema=0.99),

@@ -152,6 +152,11 @@ def sample_config(given: dict[str, Any]) -> c.SampleConfig:
     "--lr-schedule", type=click.Choice(get_args(c.LrSchedule)), help="cosine (after 200 warm-up steps) or constant (the seed to the letter)."
 )
 @click.option("--schedule", type=click.Choice(get_args(c.ScheduleKind)), help="The noise schedule.")
+@click.option(
+    "--timesteps",
+    type=click.Choice(get_args(c.Timesteps)),
+    help="Which t a batch holds: any (uniform), each n-th of them once (stratified), that with middling noise oftener (lognormal).",
+)
 @click.option("--seed", type=int, help="Weights, order and noise follow from it.")
 @click.option("--run", "--name", "run", help="Name of the new run. (torchrun takes --run for its own; --name gets through.)")
 @click.option("--resume", metavar="RUN", help="Go on with this run.")
@@ -238,6 +243,8 @@ def train_request(run: str | None, resume: str | None, given: dict[str, Any]) ->
         config = c.PRESETS[given.pop("preset", None) or "seed"]
         if schedule and (given["start_from"] or config.teacher):
             raise SettingError("--schedule can't be chosen with --start-from or a teacher: the noise schedule is that of the weights")
+        if given["timesteps"] and config.teacher:
+            raise SettingError("--timesteps can't be chosen with a teacher: its student learns to draw from noise alone")
         if schedule:
             config = c.changed(config, schedule=c.ScheduleConfig(kind=schedule))
         if run is not None and runs.taken(run):

@@ -16,7 +16,7 @@ Variance = Literal["beta", "posterior"]
 LrSchedule = Literal["cosine", "constant"]
 ScheduleKind = Literal["linear", "cosine"]
 Prediction = Literal["eps", "v", "edm"]
-Timesteps = Literal["uniform", "lognormal"]
+Timesteps = Literal["uniform", "stratified", "lognormal"]
 Weighting = Literal["flat", "min-snr"]
 Optimizer = Literal["adam", "muon"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -196,7 +196,7 @@ class TrainConfig:
     optimizer: Optimizer = "adam"
     """muon: Muon for the convolutions, Adam for the rest."""
     timesteps: Timesteps = "uniform"
-    """How t is drawn; lognormal: log(sigma / alpha) normal (Karras et al. 2022)."""
+    """How t is drawn: uniform; stratified, uniform with one t of a batch of n in each n-th; lognormal, that with log(sigma / alpha) normal."""
     weighting: Weighting = "flat"
     """flat: every t counts the same; min-snr: Hang et al. 2023."""
     label_dropout: float = 0.1

@@ -23,12 +23,13 @@ class Objective:
         self._eps = prediction == "eps"
         skip, out = torch.tensor([coefficients(prediction, a) for a in schedule.alpha_bar.tolist()], dtype=torch.float64).T
         self._skip, self._out = (v.to(device, torch.float32) for v in (skip, out))
-        self._cumulative = None if timesteps == "uniform" else _lognormal(schedule).cumsum(0).to(device, torch.float32)
+        share = _lognormal(schedule) if timesteps == "lognormal" else torch.full((schedule.T,), 1 / schedule.T, dtype=torch.float64)
+        self._cumulative = None if timesteps == "uniform" else share.cumsum(0).to(device, torch.float32)
         # min(SNR, gamma) of the error in x0, which is c_out times the error in F
         self._weight = None if weighting == "flat" else (schedule.snr.clamp(max=GAMMA) * out.square()).to(device, torch.float32)
 
     def timesteps(self, n: int, rng: torch.Generator) -> Tensor:
-        """(n,) int64. Not uniform ones are stratified: one in each n-th of the distribution."""
+        """(n,) int64. All but `uniform` are stratified, one in each n-th of their distribution: batches differ less (as in Kingma et al. 2021)."""
         if self._cumulative is None:
             return torch.randint(len(self._a), (n,), device=self._a.device, generator=rng)
         u = (torch.arange(n, device=self._a.device) + torch.rand(n, device=self._a.device, generator=rng)) / n

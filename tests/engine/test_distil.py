@@ -262,6 +262,7 @@ def test_few_steps_are_enough_for_a_student() -> None:
         (["train", "--preset", "best", "--teacher", "shipped"], "--preset one-step"),
         (["train", "--preset", "one-step", "--schedule", "linear"], "that of the weights"),
         (["train", "--start-from", "shipped", "--schedule", "linear"], "that of the weights"),
+        (["train", "--preset", "one-step", "--timesteps", "lognormal"], "from noise alone"),
         (["train", "--preset", "one-step", "--teacher", "nobody"], "nobody"),
         (["train", "--preset", "one-step", "--teacher", "shipped:one-step"], "one-step student"),
     ],

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from engine.config import Prediction, ScheduleConfig
+from engine.config import Prediction, ScheduleConfig, Timesteps
 from engine.denoiser import SIGMA_DATA, from_answer
 from engine.objective import GAMMA, LOG_SIGMA, Objective
 from engine.schedule import NoiseSchedule
@@ -71,7 +71,15 @@ def test_lognormal_timesteps_have_the_mean_and_deviation_they_name() -> None:
     assert 0 <= int(t.min()) <= int(t.max()) <= 999
 
 
-def test_uniform_timesteps_are_uniform() -> None:
-    t = Objective(SCHEDULE, "v", "uniform", "flat", CPU).timesteps(20_000, torch.Generator().manual_seed(3)).double()
+@pytest.mark.parametrize("n", [1, 7, 100, 1000])
+def test_stratified_timesteps_are_one_in_each_nth(n: int) -> None:
+    t = Objective(SCHEDULE, "v", "stratified", "flat", CPU).timesteps(n, torch.Generator().manual_seed(5))
+    edges = torch.arange(n + 1) * 1000 / n
+    assert bool(((edges[:-1].floor() <= t) & (t < edges[1:].ceil())).all())
+
+
+@pytest.mark.parametrize("timesteps", ["uniform", "stratified"])
+def test_uniform_timesteps_are_uniform(timesteps: Timesteps) -> None:
+    t = Objective(SCHEDULE, "v", timesteps, "flat", CPU).timesteps(20_000, torch.Generator().manual_seed(3)).double()
     assert float(t.mean()) == pytest.approx(499.5, abs=10)
     assert float(t.std()) == pytest.approx(1000 / math.sqrt(12), abs=8)
