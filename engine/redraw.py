@@ -28,13 +28,13 @@ class Attempts:
         self._reader, self._labels, self._indices = reader, labels, indices
         self._below = sample.redraw_below if sample.guidance or sample.sampler == "one-step" else 0.0  # guidance 0 asks for nothing
         self._doubted: set[int] = set()
+        self._last = False
 
     def __iter__(self) -> Iterator[tuple[int, list[int]]]:
         places = list(range(len(self._labels)))
         for attempt in range(ATTEMPTS):
             self._doubted.clear()
-            if attempt == ATTEMPTS - 1:
-                self._below = 0.0  # nothing hangs on what is read of the last
+            self._last = attempt == ATTEMPTS - 1
             yield attempt, places
             places = [place for place in places if self._indices[place] in self._doubted]
             if not places:
@@ -42,6 +42,8 @@ class Attempts:
 
     def read(self, images: Tensor, places: list[int]) -> None:
         """The finished images (N, 28, 28) uint8 of these places."""
+        if self._last:
+            return
         doubts = doubted(self._reader, images, [self._labels[place] for place in places], self._below)
         self._doubted |= {self._indices[places[i]] for i in doubts}
 

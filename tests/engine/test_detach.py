@@ -50,6 +50,7 @@ OPTIONS: dict[str, object] = {
     "lr": 0.00123456789,
     "lr_schedule": "constant",
     "schedule": ScheduleConfig(kind="cosine"),
+    "timesteps": "lognormal",
     "seed": 2**63 - 1,
     "limit": 100,
     "compile": True,
@@ -61,8 +62,8 @@ def test_a_new_run_arrives_as_it_was_asked_for(preset: str) -> None:
     config = PRESETS[preset]  # type: ignore[index]
     requests = [TrainRequest(config), TrainRequest(config, run="mine"), TrainRequest(config, when_full="go-on")]
     options = OPTIONS
-    if preset == "one-step":  # the schedule is its teacher's
-        options = {name: value for name, value in OPTIONS.items() if name != "schedule"} | {"teacher": "mine:best"}
+    if preset == "one-step":  # the schedule is its teacher's, and it trains at the timesteps that it draws from
+        options = {name: value for name, value in OPTIONS.items() if name not in ("schedule", "timesteps")} | {"teacher": "mine:best"}
     requests += [TrainRequest(replace(config, **{name: value})) for name, value in options.items()]  # type: ignore[arg-type]
     requests += [TrainRequest(replace(config, **options), run="mine")]  # type: ignore[arg-type]
     requests += [TrainRequest(replace(config, start_from="other"))]
@@ -85,7 +86,7 @@ def test_who_can_not_be_asked_stops_where_the_disk_is_full() -> None:
 def test_every_field_is_an_option_or_comes_with_the_preset() -> None:
     """One that can be asked for somewhere, but not here, would be lost on the way."""
     options = {parameter.name for parameter in cli.train.params}
-    fixed = {"model", "warmup", "label_dropout", "ema", "clip", "preview_every", "save_minutes", "optimizer", "timesteps", "weighting", "pairs"}
+    fixed = {"model", "warmup", "label_dropout", "ema", "clip", "preview_every", "save_minutes", "optimizer", "weighting", "pairs"}
     assert {field.name for field in fields(TrainConfig)} - options == fixed
     assert set(OPTIONS) | {"preset", "start_from", "teacher"} == {field.name for field in fields(TrainConfig)} - fixed
 

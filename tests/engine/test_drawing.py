@@ -210,8 +210,9 @@ def test_what_is_doubted_is_drawn_again_and_nothing_else(jobs: Jobs, weights: st
 
 def test_a_digit_is_drawn_four_times_at_most(jobs: Jobs, weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
     last = attempt(jobs, 3, 0, 3, weights, monkeypatch)
-    Reader({3: 100}, monkeypatch)
+    reader = Reader({3: 100}, monkeypatch)
     assert np.abs(pixels(drawn(jobs, DrawRequest((3,), AGAIN, weights=weights)).images) - pixels(last.images)).max() <= 2
+    assert reader.read == 3, "nothing hangs on the fourth"
 
 
 def test_what_shares_its_noise_is_drawn_again_together(jobs: Jobs, weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
