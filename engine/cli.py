@@ -147,10 +147,8 @@ def sample_config(given: dict[str, Any]) -> c.SampleConfig:
 @click.option("--epochs", type=int, help="Passes over the 60,000 images.")
 @click.option("--steps", type=int, help="Optimiser steps at most; with --epochs, the first reached ends the run.")
 @click.option("--batch-size", type=int)
-@click.option("--lr", type=float, help="Adam's learning rate.")
-@click.option(
-    "--lr-schedule", type=click.Choice(get_args(c.LrSchedule)), help="cosine (after 200 warm-up steps) or constant (the seed to the letter)."
-)
+@click.option("--lr", type=float, help="The learning rate after the warm-up.")
+@click.option("--lr-schedule", type=click.Choice(get_args(c.LrSchedule)), help="cosine (after a warm-up) or constant (the seed to the letter).")
 @click.option("--schedule", type=click.Choice(get_args(c.ScheduleKind)), help="The noise schedule.")
 @click.option(
     "--timesteps",
