@@ -116,7 +116,7 @@ def test_seed_and_label_and_guidance_matter(jobs: Jobs, weights: str) -> None:
         replace(base, labels=(4,)),
         replace(base, labels=(None,)),
         replace(base, indices=(1,)),
-        replace(base, sample=replace(base.sample, seed=1)),
+        replace(base, sample=replace(base.sample, seed=base.sample.seed + 1)),
         replace(base, sample=replace(base.sample, guidance=4.0)),
         replace(base, sample=replace(base.sample, guided_to=1e6)),
         replace(base, sample=replace(base.sample, steps=6)),

@@ -111,7 +111,7 @@ async def test_what_is_chosen_is_kept_even_where_nothing_can_be_written(monkeypa
         await person.enter("seven")
         await person.sees("0.05 s")
         await person.press("ctrl+r")
-        await person.sees("seed 1")
+        await person.sees("seed 2")
         await person.press("f5")
         await person.sees("No run yet")
 

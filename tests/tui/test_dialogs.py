@@ -74,7 +74,7 @@ async def test_options_are_checked_applied_and_shared() -> None:
         await person.sees("? help", "Type a digit")
         await person.press("i")
         await person.enter("seven")
-        await person.sees("seed 0 · ddim · 20 steps")
+        await person.sees("seed 1 · ddim · 20 steps")
         await person.press("f3")
         await person.sees("enter draws")
         assert person.app.screen.query_one("#steps", Input).value == "20"

@@ -33,7 +33,7 @@ async def test_sixteen_samples_are_drawn_and_shown(size: tuple[int, int]) -> Non
     async with opened(size=size) as person:
         await generate(person)
         await person.press("enter")
-        await person.sees("100%", "0.05 s · 200 steps/s", "scrub", "seed 0 · dpmpp · 14 steps", "shipped · step 4690 · average")
+        await person.sees("100%", "0.05 s · 200 steps/s", "scrub", "seed 1 · dpmpp · 14 steps", "shipped · step 4690 · average")
         labels = person.jobs.drawings[0].labels
         assert len(labels) == 16
         assert person.view.images is not None
@@ -58,14 +58,14 @@ async def test_the_same_seed_asks_for_the_same_classes() -> None:
         await person.press("enter")
         await person.sees("0.05 s")
         await person.press("r")
-        await person.sees("seed 1 ·")
+        await person.sees("seed 2 ·")
         await person.sees("0.05 s")
-        await set_field(person, "seed", "0")
+        await set_field(person, "seed", "1")
         await person.press("enter")
-        await person.sees("seed 0 ·")
+        await person.sees("seed 1 ·")
         first, second, third = person.jobs.drawings  # and no fourth: enter in a control draws once
         assert first.labels == third.labels != second.labels
-        assert [request.sample.seed for request in person.jobs.drawings] == [0, 1, 0]
+        assert [request.sample.seed for request in person.jobs.drawings] == [1, 2, 1]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -178,7 +178,7 @@ async def test_drawing_again_while_paused_is_not_paused() -> None:
         await person.press("space")
         person.jobs.draw_holds_at = None
         await person.press("r")
-        await person.sees("0.05 s", "seed 1 ·", "idle")
+        await person.sees("0.05 s", "seed 2 ·", "idle")
 
 
 async def test_the_arrows_scrub_from_noise_to_digit_and_back() -> None:
@@ -235,12 +235,12 @@ async def test_saving_png_and_gif(size: tuple[int, int], tmp_path: Path, monkeyp
         await person.press("enter")
         await person.sees("0.05 s")
         await person.press("s")
-        await person.is_told("digitty-0123-seed0.png")
+        await person.is_told("digitty-0123-seed1.png")
         await person.press("g")
-        await person.is_told("digitty-0123-seed0.gif")
-    with Image.open(tmp_path / "digitty-0123-seed0.png") as picture:
+        await person.is_told("digitty-0123-seed1.gif")
+    with Image.open(tmp_path / "digitty-0123-seed1.png") as picture:
         assert json.loads(picture.info["digitty"])["labels"] == [0, 1, 2, 3]
-    with Image.open(tmp_path / "digitty-0123-seed0.gif") as animation:
+    with Image.open(tmp_path / "digitty-0123-seed1.gif") as animation:
         assert getattr(animation, "n_frames", 1) == STEPS + 1
         assert json.loads(animation.info["comment"])["sample"]["steps"] == STEPS
 

@@ -15,7 +15,7 @@ from engine.config import CLASS_NAMES
 async def test_ten_captioned_digits_from_one_noise(size: tuple[int, int]) -> None:
     async with opened(size=size) as person:
         await person.press("f4")
-        await person.sees(*(f"{label} {name}" for label, name in enumerate(CLASS_NAMES)), "0.05 s", "seed 0 · dpmpp", "shipped")
+        await person.sees(*(f"{label} {name}" for label, name in enumerate(CLASS_NAMES)), "0.05 s", "seed 1 · dpmpp", "shipped")
         (request,) = person.jobs.drawings
         assert request.labels == tuple(range(10))
         assert request.indices == (0,) * 10
@@ -29,12 +29,12 @@ async def test_ten_captioned_digits_from_one_noise(size: tuple[int, int]) -> Non
 async def test_r_draws_from_a_new_noise_and_enter_from_the_same() -> None:
     async with opened() as person:
         await person.press("f4")
-        await person.sees("0.05 s", "seed 0 ·")
-        await person.press("r")
         await person.sees("0.05 s", "seed 1 ·")
+        await person.press("r")
+        await person.sees("0.05 s", "seed 2 ·")
         await person.press("enter")
         await person.until(lambda: len(person.jobs.drawings) == 3)
-        assert [request.sample.seed for request in person.jobs.drawings] == [0, 1, 1]
+        assert [request.sample.seed for request in person.jobs.drawings] == [1, 2, 2]
 
 
 async def test_coming_back_shows_what_was_drawn() -> None:
@@ -64,5 +64,5 @@ async def test_saving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         await person.press("f4")
         await person.sees("0.05 s")
         await person.press("s", "g")
-        await person.is_told("digitty-0123456789-seed0.gif")
+        await person.is_told("digitty-0123456789-seed1.gif")
     assert {path.suffix for path in tmp_path.iterdir() if path.is_file()} == {".png", ".gif"}

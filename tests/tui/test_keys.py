@@ -133,7 +133,7 @@ async def test_a_key_map_holds_on_the_screen_in_the_footer_and_in_help(tmp_path:
         await person.press("escape")
         await person.until(lambda: "z save" in person.footer and "h help" in person.footer and "Q quit" in person.footer)
         await person.press("z")
-        await person.is_told("digitty-7-seed0.png")
+        await person.is_told("digitty-7-seed1.png")
         await person.press("s", "q", "f1", "question_mark")
         assert isinstance(person.app.screen, AppScreen), "the old keys are free"
         await person.press("h")
@@ -150,9 +150,9 @@ async def test_two_actions_change_places(tmp_path: Path, monkeypatch: pytest.Mon
         await person.enter("seven")
         await person.sees("0.05 s")
         await person.press("escape", "s")
-        await person.sees("seed 1")
+        await person.sees("seed 2")
         await person.press("r")
-        await person.is_told("digitty-7-seed1.png")
+        await person.is_told("digitty-7-seed2.png")
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ async def test_the_smallest_and_the_largest(run: None, size: tuple[int, int]) ->
         await person.press("f3", "enter")
         await person.sees("100%", "Train")
         await person.press("e", "tab", "tab", "tab", "tab", "tab")
-        await person.sees("seed 1")
+        await person.sees("seed 2")
         await person.press("escape", "f4")
         await person.sees("0 zero", "100%")
         seen = {name for name in ("0 zero", "9 nine") if name in person.screen}

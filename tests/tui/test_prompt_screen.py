@@ -27,7 +27,7 @@ async def test_seven_is_answered_with_a_seven_and_a_caption(size: tuple[int, int
         await person.sees("Type a digit", "Prompt", "Train", "cpu fp32", "idle")
         await person.enter("seven")
         await person.sees(
-            "❯ seven", "7 · seven", "seed 0 · dpmpp · 14 steps", "guidance 1.4", "0.05 s · 200 steps/s", "shipped · step 4690 · average", "▀"
+            "❯ seven", "7 · seven", "seed 1 · dpmpp · 14 steps", "guidance 1.4", "0.05 s · 200 steps/s", "shipped · step 4690 · average", "▀"
         )
         view = person.app.screen.query_one(DigitView)
         assert view.images is not None
@@ -126,13 +126,13 @@ async def test_saving_writes_a_png_that_holds_its_recipe(tmp_path: Path, monkeyp
         await person.enter("seven")
         await person.sees("0.05 s")
         await person.press("ctrl+s")
-        await person.is_told("digitty-7-seed0.png")
+        await person.is_told("digitty-7-seed1.png")
         await person.press("ctrl+s")
-        await person.is_told("digitty-7-seed0-2.png")
-    with Image.open(tmp_path / "digitty-7-seed0.png") as picture:
+        await person.is_told("digitty-7-seed1-2.png")
+    with Image.open(tmp_path / "digitty-7-seed1.png") as picture:
         recipe = json.loads(picture.info["digitty"])
         assert picture.size == (224, 224)
-    assert (recipe["labels"], recipe["sample"]["seed"], recipe["weights"]["name"]) == ([7], 0, "shipped")
+    assert (recipe["labels"], recipe["sample"]["seed"], recipe["weights"]["name"]) == ([7], 1, "shipped")
 
 
 async def test_a_folder_that_cannot_be_written_is_a_notice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,12 +151,12 @@ async def test_again_draws_the_same_with_a_new_seed() -> None:
         await person.press("ctrl+r")
         await person.is_told("nothing to draw again yet")
         await person.enter("3 1 4")
-        await person.sees("seed 0")
-        await person.press("ctrl+r")
         await person.sees("seed 1")
-        await person.press("escape", "r")
+        await person.press("ctrl+r")
         await person.sees("seed 2")
-    assert [(request.labels, request.sample.seed) for request in person.jobs.drawings] == [((3, 1, 4), seed) for seed in range(3)]
+        await person.press("escape", "r")
+        await person.sees("seed 3")
+    assert [(request.labels, request.sample.seed) for request in person.jobs.drawings] == [((3, 1, 4), seed) for seed in (1, 2, 3)]
 
 
 async def test_escape_leaves_the_input_and_then_letters_act(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +165,7 @@ async def test_escape_leaves_the_input_and_then_letters_act(tmp_path: Path, monk
         await person.enter("seven")
         await person.sees("0.05 s")
         await person.press("escape", "s")
-        await person.is_told("digitty-7-seed0.png")
+        await person.is_told("digitty-7-seed1.png")
         await person.press("i", *"s2")
         assert typed(person) == "s2", "within the input letters and digits are text"
         await person.press("escape", "2")
