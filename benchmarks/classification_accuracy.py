@@ -47,7 +47,7 @@ def main() -> None:
     given = parser.parse_args()
     if not 100 <= given.count <= MAX_COUNT:
         parser.error(f"--count is 100 to {MAX_COUNT:,}")
-    sample = SampleConfig(given.sampler, given.steps, guidance=given.guidance, eta=given.eta, redraw_below=given.redraw_below)
+    sample = SampleConfig(given.sampler, given.steps, guidance=given.guidance, eta=given.eta, redraw_below=given.redraw_below, seed=0)
     device = choose(given.device)
     (images, labels), test = load(True, device, given.count), load(False, device)
     labels = labels.repeat(-(-given.count // len(labels)))[: given.count]

@@ -45,7 +45,7 @@ def main() -> None:
     given = parser.parse_args()
     keep_freed_memory()
     artist = ready(Shelf(given.device), given.weights)
-    base = SampleConfig(guidance=given.guidance)
+    base = SampleConfig(guidance=given.guidance, seed=0)
     exact = drawn(artist, replace(base, steps=given.fine, spacing="linear"), given.count)
     nearest = 0.0
     for spacing in get_args(Spacing):
