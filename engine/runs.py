@@ -130,7 +130,7 @@ class Run:
             silent = time.time() - (self.path / "owner.json").stat().st_mtime
         except OSError:
             return False
-        return silent < SILENT and self._last_event() not in ENDS
+        return silent < SILENT and not self.ended()
 
     def owner(self) -> dict[str, Any]:
         """host, pid and start time of who writes or wrote it last; empty where that can't be read."""
@@ -146,6 +146,10 @@ class Run:
             host = self.owner().get("host", socket.gethostname())
             return ("paused" if event == "paused" else "running") + ("" if host == socket.gethostname() else f" on {host}")
         return event if event in ENDS else "crashed"
+
+    def ended(self) -> bool:
+        """Whether the last line tells an end: its writer may not be gone yet, but has no more to save."""
+        return self._last_event() in ENDS
 
     def _last_event(self) -> str:
         """The event that the last line tells: a writer that leaves in order says so last of all."""

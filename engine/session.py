@@ -90,7 +90,7 @@ class Session:
                 yield from self._kept("state", lambda: self._end("finished" if trainer.step >= total else "stopped"), last=True)
                 yield TrainDone(name, trainer.step, self.seconds) if trainer.step >= total else TrainStopped(name, trainer.step)
         except GeneratorExit:  # closed from outside
-            if self.writer:
+            if self.writer and not self.run.ended():
                 self._end("stopped")
             raise
         except Exception as error:

@@ -232,6 +232,8 @@ class DigittyApp(PaintedApp):
 
     def training_told(self) -> None:
         """What this process trains has news."""
+        if self._leave_question is not None and self.screen is self._leave_question and not self.training.saving():
+            self._leave_question.dismiss(None)  # there is nothing left to ask
         if screen := self._train_screen():
             screen.look()
 
@@ -259,11 +261,9 @@ class DigittyApp(PaintedApp):
 
     def action_leave(self) -> None:
         """Quit; ask first what becomes of a run that trains here. A second time means: save it and leave."""
-        training = self.training
-        if not training.saving() or training.leaving_alone or self.screen is self._leave_question:
+        if self.screen is self._leave_question or not self.training.at_stake():
             self.exit(0)
             return
-
         self._leave_question = leave.ask(self)
 
     async def action_quit(self) -> None:

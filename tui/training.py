@@ -78,6 +78,15 @@ class Training:
         """Whether something would be lost if the process just ended."""
         return self.job is not None and self.run is not None
 
+    def at_stake(self) -> bool:
+        """Whether leaving would stop a run. Its file tells of its end before the worker does."""
+        if self.run is None or not self.saving() or self.leaving_alone:
+            return False
+        try:
+            return not runs.find(self.run).ended()
+        except DigittyError:  # deleted under it
+            return True
+
     def patience(self) -> float:
         """Seconds that the step under way may still take."""
         return STEPS / self.rate if self.rate else STEP

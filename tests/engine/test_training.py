@@ -105,6 +105,16 @@ def test_leaving_at_the_end_of_the_best_epoch_keeps_its_weights(jobs: Jobs, tiny
     assert same(best.tensors, checkpoint.load_weights(runs.find("whole").best_path).tensors)
 
 
+@pytest.mark.parametrize("kind", [Saved, TrainDone])
+def test_leaving_a_run_that_has_just_ended_leaves_it_finished(
+    jobs: Jobs, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch, kind: type[Event]
+) -> None:
+    monkeypatch.setattr(session, "SAVE_SHARE", 1e-9)  # so that the last save comes with the end
+    with closing(jobs.train(TrainRequest(tiny, run="r"))) as events:
+        told = next(event for event in events if isinstance(event, kind) and runs.find("r").ended())
+    assert logged(runs.find("r"), "step", "event")[-1] == (getattr(told, "step", None), "finished")
+
+
 @pytest.mark.parametrize("times", [[3], [4], [1, 2, 6]], ids=["mid-epoch", "epoch's end", "again and again"])
 def test_a_run_that_was_left_goes_on_as_if_it_had_not(jobs: Jobs, tiny: TrainConfig, times: list[int]) -> None:
     list(jobs.train(TrainRequest(tiny, run="whole")))

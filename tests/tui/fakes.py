@@ -74,9 +74,9 @@ def ready() -> Flag:
 class FakeJobs:
     """`engine.jobs.Jobs` to the screen.
 
-    Drawing, training and detaching hold, idling, until their flag is set; warm-up until `warm` is. `again` digits of a drawing are drawn
-    twice; it holds the second time. What is in `failures` is raised, one a drawing, after its first frame. An epoch of training has
-    `steps_per_epoch` steps, whatever the request's preset says. While `full` is set, nothing of a run can be saved.
+    Drawing, training, its start and end, and detaching hold, idling, until their flag is set; warm-up until `warm` is. `again` digits
+    of a drawing are drawn twice; it holds the second time. What is in `failures` is raised, one a drawing, after its first frame. An
+    epoch of training has `steps_per_epoch` steps, whatever the request's preset says. While `full` is set, nothing of a run can be saved.
     """
 
     def __init__(
@@ -84,7 +84,8 @@ class FakeJobs:
     ) -> None:
         self.draw_holds_at, self.train_holds_at = draw_holds_at, train_holds_at
         self.steps_per_epoch, self.pace, self.again = steps_per_epoch, pace, again
-        self.warm, self.go_on_drawing, self.go_on_training, self.go_on_starting, self.go_on_detaching = ready(), Flag(), Flag(), ready(), ready()
+        self.warm, self.go_on_drawing, self.go_on_training = ready(), Flag(), Flag()
+        self.go_on_starting, self.go_on_ending, self.go_on_detaching = ready(), ready(), ready()
         self.full = Flag()
         self.failures: list[Exception] = []
         self.detach_failures: list[DigittyError] = []
@@ -98,7 +99,7 @@ class FakeJobs:
 
     def end(self) -> None:
         """Nothing holds any more."""
-        for flag in (self.warm, self.go_on_drawing, self.go_on_training, self.go_on_starting, self.go_on_detaching):
+        for flag in (self.warm, self.go_on_drawing, self.go_on_training, self.go_on_starting, self.go_on_ending, self.go_on_detaching):
             flag.set()
         self.full.clear()
 
@@ -188,10 +189,12 @@ class FakeJobs:
                 finished = step >= config.total_steps
                 yield from self._saved(writer, step, request, control)
                 writer.event("finished" if finished else "stopped", step)
+                yield from self._held(self.go_on_ending)
                 yield TrainDone(run.name, step, 0.5) if finished else TrainStopped(run.name, step)
             except GeneratorExit:
-                self._save(writer, step)
-                writer.event("stopped", step)
+                if not run.ended():
+                    self._save(writer, step)
+                    writer.event("stopped", step)
                 raise
             except StorageError as error:
                 if not self.full.is_set():

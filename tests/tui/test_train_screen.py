@@ -388,10 +388,29 @@ async def test_another_run_is_chosen() -> None:
         await person.sees("older", "quick · batch 128")
 
 
-async def test_quitting_does_not_ask_when_nothing_would_be_lost() -> None:
-    async with opened() as person:
+@pytest.mark.parametrize("heard", [False, True])
+async def test_quitting_does_not_ask_when_nothing_would_be_lost(heard: bool) -> None:
+    """Nor while the screen, which reads files, knows of the end, and the application has not heard of it yet."""
+    jobs = FakeJobs()
+    if not heard:
+        jobs.go_on_ending.clear()
+    async with opened(jobs) as person:
         await start(person, epochs="1")
-        await person.sees("finished")
+        await person.sees("finished", "idle" if heard else "training")
+        await person.press("q")
+        await person.until(lambda: not person.app.is_running)
+
+
+async def test_there_is_nothing_to_ask_any_more_once_it_has_ended() -> None:
+    jobs = FakeJobs(train_holds_at=2)
+    async with opened(jobs) as person:
+        await start(person, epochs="1")
+        await person.sees("step 2/4")
+        await person.press("q")
+        await person.sees("Leave?")
+        jobs.go_on_training.set()
+        await person.sees_no_more("Leave?")
+        await person.sees("finished", "idle")
         await person.press("q")
         await person.until(lambda: not person.app.is_running)
 
