@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import argparse
 from contextlib import closing
+from typing import get_args
 
 import torch
 from torch import Tensor
 
 from engine.classifier import accuracy, fresh, train_classifier
-from engine.config import MAX_COUNT, SampleConfig
+from engine.config import MAX_COUNT, SampleConfig, Sampler, usual
 from engine.data import load
 from engine.device import choose
 from engine.evaluate import wilson
@@ -37,17 +38,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=60_000)
     parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--sampler", default="one-step")
+    parser.add_argument("--sampler", choices=get_args(Sampler), default="one-step")
     parser.add_argument("--steps", type=int, default=1)
     parser.add_argument("--guidance", type=float, default=SampleConfig().guidance)
-    parser.add_argument("--redraw-below", type=float, default=SampleConfig().redraw_below)
+    parser.add_argument("--redraw-below", type=float, help="by default the sampler's usual one")
     parser.add_argument("--eta", type=float, default=SampleConfig().eta)
     parser.add_argument("--weights", default="shipped")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
     given = parser.parse_args()
     if not 100 <= given.count <= MAX_COUNT:
         parser.error(f"--count is 100 to {MAX_COUNT:,}")
-    sample = SampleConfig(given.sampler, given.steps, guidance=given.guidance, eta=given.eta, redraw_below=given.redraw_below, seed=0)
+    redraw_below = usual(given.sampler).redraw_below if given.redraw_below is None else given.redraw_below
+    sample = SampleConfig(given.sampler, given.steps, guidance=given.guidance, eta=given.eta, redraw_below=redraw_below, seed=0)
     device = choose(given.device)
     (images, labels), test = load(True, device, given.count), load(False, device)
     labels = labels.repeat(-(-given.count // len(labels)))[: given.count]

@@ -55,14 +55,14 @@ Command = Callable[..., Any]
 
 def sampling_options() -> Callable[[Command], Command]:
     """SampleConfig as options."""
-    default = c.SampleConfig()
+    default, student = c.SampleConfig(), c.usual("one-step")
     options = [
         click.option("--sampler", type=click.Choice(get_args(c.Sampler)), default=default.sampler, show_default=True),
         click.option(
             "--steps",
             type=int,
             default=default.steps,
-            help=f"Denoising steps, 1 to 1000, {default.steps} by default; one-step: 1 to {c.ONE_STEP_MOST}, and 1.",
+            help=f"Denoising steps, 1 to 1000, {default.steps} by default; one-step: 1 to {c.ONE_STEP_MOST}, and {student.steps}.",
         ),
         click.option(
             "--spacing", type=click.Choice(get_args(c.Spacing)), default=default.spacing, show_default=True, help="Which timesteps are walked."
@@ -80,11 +80,11 @@ def sampling_options() -> Callable[[Command], Command]:
             "--redraw-below",
             type=float,
             default=default.redraw_below,
-            show_default=True,
-            help="Draw a digit again where a reader gives it a smaller probability; 0 keeps whatever comes.",
+            help="Draw a digit again where a reader gives it a smaller probability, "
+            f"{default.redraw_below} by default; one-step: {student.redraw_below}; 0 keeps whatever comes.",
         ),
         click.option("--seed", type=int, default=default.seed, show_default=True, help="The same seed draws the same pictures."),
-        click.option("--weights", default="shipped", show_default=True, help="shipped, shipped:seed, RUN, RUN:best, or a .safetensors or .pth file."),
+        click.option("--weights", default="shipped", show_default=True, help="shipped, shipped:one-step, shipped:seed, RUN, RUN:best, or a file."),
     ]
     return _all(options)
 
@@ -122,11 +122,20 @@ def _all(options: Sequence[Callable[[Command], Command]]) -> Callable[[Command],
     return add
 
 
-def sample_config(given: dict[str, Any]) -> c.SampleConfig:
-    """Takes SampleConfig's own options out of a command's. A number of steps that nobody asked for now is 1 for the sampler one-step."""
+def sample_config(given: dict[str, Any], weights: str) -> c.SampleConfig:
+    """Takes SampleConfig's own options out of a command's.
+
+    A student's weights bring their sampler along, and that its steps, unless asked otherwise now, and its redrawing, unless ever chosen.
+    """
+    source, asked = click.get_current_context().get_parameter_source, click.core.ParameterSource
+    if source("sampler") is not asked.COMMANDLINE and runs.is_student(weights):
+        given["sampler"] = "one-step"
     if given["sampler"] == "one-step":
-        if click.get_current_context().get_parameter_source("steps") is not click.core.ParameterSource.COMMANDLINE:
-            given["steps"] = 1
+        usual = c.usual("one-step")
+        if source("redraw_below") is asked.DEFAULT:
+            given["redraw_below"] = usual.redraw_below
+        if source("steps") is not asked.COMMANDLINE:
+            given["steps"] = usual.steps
         elif not 1 <= given["steps"] <= c.ONE_STEP_MOST:
             raise SettingError(f"steps {given['steps']} is outside 1 to {c.ONE_STEP_MOST}, which is what a one-step student was trained for")
     return c.SampleConfig(**{name: given.pop(name) for name in c.SampleConfig.__dataclass_fields__})
@@ -270,7 +279,7 @@ def evaluate(count: int, weights: str, out: Path | None, device: c.Device, preci
     """Judge drawn digits: accuracy on the label asked for, Fréchet distance beside its floor, recall and coverage."""
     from engine.images import checked, save_gallery
 
-    request = EvaluateRequest(count, sample_config(given), weights)
+    request = EvaluateRequest(count, sample_config(given, weights), weights)
     if out is not None:
         checked(out, (".png",))
     bar = ProgressLine()

@@ -164,11 +164,24 @@ class SampleConfig:
         _finite("redraw-below", self.redraw_below, 0, 1)
 
 
+def usual(sampler: Sampler) -> SampleConfig:
+    """What it draws with where nothing else is asked for. A student is misread less often, and redrawing costs variety."""
+    return SampleConfig(sampler, 1, redraw_below=0.5) if sampler == "one-step" else SampleConfig(sampler)
+
+
+def with_sampler(sample: SampleConfig, sampler: Sampler) -> SampleConfig:
+    """`sample` by another sampler, which has its usual steps and redrawing as far as the two are apart in them and redrawing was not chosen."""
+    was, now = usual(sample.sampler), usual(sampler)
+    steps = sample.steps if was.steps == now.steps else now.steps
+    redraw_below = now.redraw_below if sample.redraw_below == was.redraw_below else sample.redraw_below
+    return replace(sample, sampler=sampler, steps=steps, redraw_below=redraw_below)
+
+
 def suited(sample: SampleConfig, one_step: bool) -> SampleConfig:
-    """`sample`, with another sampler and its usual number of steps where it is not one that such weights can draw with."""
+    """`sample`, by another sampler where it is not one that such weights can draw with."""
     if one_step == (sample.sampler == "one-step"):
         return sample
-    return replace(sample, sampler="one-step", steps=1) if one_step else replace(sample, sampler=SampleConfig.sampler, steps=SampleConfig.steps)
+    return with_sampler(sample, "one-step" if one_step else SampleConfig.sampler)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from filelock import FileLock, Timeout
 
 from engine import events, metrics, paths
 from engine.config import TrainConfig, from_dict, to_dict
-from engine.errors import CheckpointError, RunError, SettingError, StorageError
+from engine.errors import CheckpointError, DigittyError, RunError, SettingError, StorageError
 from engine.files import read_sealed, sync_folder, write_sealed
 
 FORMAT = "digitty-run"
@@ -384,6 +384,17 @@ def find(name: str) -> Run:
         known = ", ".join(r.name for r in all_runs()) or "none yet; digitty train makes one"
         raise RunError(f"no run {name}; there are: {known}")
     return run
+
+
+def is_student(weights: str) -> bool:
+    """Whether weights, by the name that drawing takes, draw in one step, as far as their run's config tells; of a file it says no."""
+    name, _, kind = weights.partition(":")
+    if name == "shipped":
+        return kind == "one-step"
+    try:
+        return find(name).config().model.one_step
+    except DigittyError:
+        return False
 
 
 def all_runs() -> list[Run]:

@@ -15,6 +15,7 @@ from textual.theme import Theme
 from textual.widgets import Input
 
 from engine import events as e
+from engine import runs
 from engine.config import SampleConfig, suited
 from engine.errors import DigittyError
 from engine.events import Event
@@ -199,11 +200,11 @@ class DigittyApp(PaintedApp):
             self.push_screen(HelpScreen(self.screen))
 
     def action_choose_weights(self) -> None:
-        from tui.screens.weights import WeightsDialog, is_student
+        from tui.screens.weights import WeightsDialog
 
         def chosen(weights: str | None) -> None:
             if weights is not None:
-                self.change_settings(weights=weights, sample=suited(self.settings.sample, is_student(weights)))
+                self.change_settings(weights=weights, sample=suited(self.settings.sample, runs.is_student(weights)))
 
         if isinstance(self.screen, AppScreen):
             self.push_screen(WeightsDialog(self.settings.weights, self.training_runs()), chosen)

@@ -183,7 +183,7 @@ def generate(
     **given: Any,
 ) -> None:
     """Draw PROMPT in the terminal: seven · "3 1 4" · "three sevens" · 0-9 · random · grid."""
-    sample = sample_config(given)
+    sample = sample_config(given, weights)
     if not 1 <= count <= c.MAX_COUNT:
         raise SettingError(f"count {count} is outside 1 to {c.MAX_COUNT:,}")
     labels, shared_noise = _labels(prompt, count, random.Random(sample.seed))

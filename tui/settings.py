@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
-from engine import paths
-from engine.config import SampleConfig, from_dict, to_dict
+from engine import paths, runs
+from engine.config import SampleConfig, Sampler, from_dict, to_dict, with_sampler
 from engine.errors import DigittyError
 from engine.files import write_text
 from tui import themes
@@ -34,7 +34,11 @@ class Settings:
     def with_file(self, config: Config) -> Settings:
         """What the person's config.toml sets comes before what is remembered."""
         own = {name: config.values[name] for name in ("weights", "theme") if name in config.values}
-        return replace(self, sample=replace(self.sample, **config.sample), **own)
+        sampler: Sampler = config.sample.get("sampler", self.sample.sampler)
+        if runs.is_student(own.get("weights", self.weights)):
+            sampler = "one-step"
+        sample = with_sampler(self.sample, sampler)
+        return replace(self, sample=replace(sample, **{**config.sample, "sampler": sampler}), **own)
 
     def with_sample(self, **changes: object) -> Settings:
         """Raises SettingError where a value is out of its range."""

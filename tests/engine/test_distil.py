@@ -17,7 +17,7 @@ from torch import Tensor
 
 from engine import checkpoint, data, runs
 from engine.checkpoint import Loaded
-from engine.config import PRESETS, SampleConfig, ScheduleConfig, TrainConfig, suited
+from engine.config import PRESETS, SampleConfig, ScheduleConfig, TrainConfig, suited, usual, with_sampler
 from engine.device import Numerics
 from engine.distil import Distiller
 from engine.drawing import ImageNoise, denoising
@@ -246,10 +246,17 @@ def test_a_student_needs_a_teacher_and_none_else_does(student: TrainConfig, chan
 def test_few_steps_are_enough_for_a_student() -> None:
     assert SampleConfig("one-step").steps == 4
     assert SampleConfig("one-step", 2).steps == 2
-    assert suited(SampleConfig(), one_step=True) == SampleConfig("one-step", 1)
-    assert suited(SampleConfig("one-step", 2, seed=5), one_step=False) == SampleConfig(seed=5)
+    assert suited(SampleConfig(), one_step=True) == usual("one-step")
+    assert suited(replace(usual("one-step"), steps=2, seed=5), one_step=False) == SampleConfig(seed=5)
     for sample, one_step in ((SampleConfig("ddim", 50), False), (SampleConfig("one-step", 3), True)):
         assert suited(sample, one_step) is sample
+
+
+def test_another_sampler_leaves_what_was_chosen() -> None:
+    assert with_sampler(SampleConfig(steps=3, redraw_below=0.5), "ddim") == SampleConfig("ddim", 3, redraw_below=0.5)
+    for chosen in (0.0, 0.7):
+        assert with_sampler(SampleConfig(redraw_below=chosen), "one-step") == SampleConfig("one-step", 1, redraw_below=chosen)
+        assert with_sampler(SampleConfig("one-step", redraw_below=chosen), "dpmpp") == SampleConfig(redraw_below=chosen)
 
 
 # --- the command ------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from fakes import finished_run
 from pilots import opened
 
 from engine.cli import run
-from engine.config import PRESETS
+from engine.config import PRESETS, usual
 from engine.jobs import DrawRequest, Jobs, TrainRequest
 from engine.telling import ProgressLine
 from tui import config_file, keys, settings
@@ -69,6 +70,35 @@ def test_the_command_line_comes_before_the_file(written, asked) -> None:
     request, device, precision = asked("generate", "seven", "--steps", "5", "--precision", "bf16", "--no-plain")
     assert (request.sample.steps, request.sample.sampler, device, precision) == (5, "ddim", "cpu", "bf16")
     assert not ProgressLine.plain
+
+
+@pytest.mark.parametrize(
+    ("file", "options", "steps", "redraw_below"),
+    [
+        ("", [], 1, 0.5),
+        ("steps = 20\nredraw_below = 0.3", [], 1, 0.3),
+        ("redraw_below = 0.3", ["--steps", "2", "--redraw-below", "0.9"], 2, 0.9),
+    ],
+)
+@pytest.mark.parametrize("student", [("--sampler", "one-step"), ("--weights", "shipped:one-step"), ("--weights", "mine")])
+def test_a_student_draws_with_its_own_defaults(
+    written, asked, file: str, options: list[str], steps: int, redraw_below: float, student: tuple[str, str]
+) -> None:
+    finished_run("mine", replace(PRESETS["one-step"], model=replace(PRESETS["best"].model, one_step=True)))
+    written(f"[draw]\n{file}\n")
+    request, *_ = asked("generate", "seven", *student, *options)
+    assert (request.sample.sampler, request.sample.steps, request.sample.redraw_below) == ("one-step", steps, redraw_below)
+
+
+def test_another_sampler_is_not_changed_where_it_was_asked_for(written, asked) -> None:
+    request, *_ = asked("generate", "seven", "--weights", "shipped:one-step", "--sampler", "ddim")
+    assert request.sample.sampler == "ddim"
+
+
+@pytest.mark.parametrize("file", ['sampler = "one-step"', 'weights = "shipped:one-step"', 'weights = "shipped:one-step"\nsampler = "ddim"'])
+async def test_a_student_of_the_file_draws_with_its_own_defaults(written, file: str) -> None:
+    async with opened(config=written(f"[draw]\n{file}\n")) as person:
+        assert person.app.settings.sample == usual("one-step")
 
 
 def test_what_a_run_recorded_comes_before_the_file(written, asked, monkeypatch: pytest.MonkeyPatch) -> None:

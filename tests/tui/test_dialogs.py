@@ -6,13 +6,17 @@ from fakes import FakeJobs, finished_run
 from pilots import SMALL, STEPS, Person, opened
 from textual.widgets import Input, OptionList, Select
 
-from engine.config import PRESETS, SampleConfig
+from engine.config import PRESETS, SampleConfig, usual
 from engine.jobs import TrainRequest
 from tui.screens.base import AppScreen
 
 
 def choices(person: Person) -> list[str | None]:
     return [option.id for option in person.app.screen.query_one(OptionList).options]
+
+
+def value(person: Person, name: str) -> str:
+    return person.app.screen.query_one(f"#{name}", Input).value
 
 
 async def outside(person: Person) -> None:
@@ -87,7 +91,7 @@ async def test_a_students_weights_and_sampler_come_together() -> None:
         await person.press("w")
         assert choices(person) == ["shipped", "shipped:one-step", "shipped:seed"]
         await person.press("down", "enter")
-        assert person.app.settings.sample == SampleConfig("one-step", 1)
+        assert person.app.settings.sample == usual("one-step")
         await person.press("i")
         await person.enter("seven")
         await person.sees("one-step · 1 step", "shipped:one-step")
@@ -98,9 +102,23 @@ async def test_a_students_weights_and_sampler_come_together() -> None:
         assert (person.app.settings.sample.sampler, person.app.settings.sample.steps) == ("dpmpp", STEPS)
         await person.press("o")
         await person.sees("How to draw")
-        for sampler, steps in (("one-step", "1"), ("ddim", str(STEPS))):
+        for sampler, steps, redraw in (("one-step", "1", "0.5"), ("ddim", str(STEPS), "0.9")):
             person.app.screen.query_one("#sampler", Select).value = sampler
-            await person.until(lambda steps=steps: person.app.screen.query_one("#steps", Input).value == steps)
+            await person.until(lambda fields=[steps, redraw]: [value(person, "steps"), value(person, "redraw_below")] == fields)
+
+
+async def test_what_was_chosen_stays_when_the_options_open_and_another_sampler_is_chosen() -> None:
+    async with opened() as person:
+        person.app.change_settings(sample=SampleConfig(steps=3, redraw_below=0.5))
+        await outside(person)
+        await person.press("o")
+        await person.sees("How to draw")
+        await person.settle()
+        assert (value(person, "steps"), value(person, "redraw_below")) == ("3", "0.5")
+        person.app.screen.query_one("#sampler", Select).value = "ddim"
+        await person.settle()
+        await person.press("ctrl+s")
+        await person.until(lambda: person.app.settings.sample == SampleConfig("ddim", 3, redraw_below=0.5))
 
 
 async def test_help_names_the_screens_own_keys() -> None:

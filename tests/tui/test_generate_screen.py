@@ -11,6 +11,8 @@ from PIL import Image
 from pilots import LARGE, SIZES, SMALL, STEPS, Person, opened
 from textual.widgets import Input, Select
 
+from engine.config import usual
+
 
 async def generate(person: Person) -> None:
     await person.press("f3")
@@ -89,6 +91,22 @@ async def test_the_controls_say_what_is_drawn(size: tuple[int, int]) -> None:
     async with opened(size=size) as person:  # remembered
         await generate(person)
         assert [field(person, name).value for name in ("count", "classes", "steps", "guidance")] == ["5", "3 1", "25", "2.5"]
+
+
+async def test_a_student_is_chosen_with_its_own_steps() -> None:
+    async with opened() as person:
+        await generate(person)
+        await set_field(person, "steps", "3")
+        select = person.app.screen.query_one("#sampler", Select)
+        for sampler, steps in (("ddim", "3"), ("one-step", "1"), ("dpmpp", str(STEPS)), ("one-step", "1")):
+            select.focus()
+            select.value = sampler
+            await person.until(lambda steps=steps: field(person, "steps").value == steps)
+            await person.settle()
+        field(person, "seed").focus()
+        await person.press("enter")
+        await person.sees("one-step · 1 step", "0.05 s")
+        assert person.app.settings.sample == usual("one-step")
 
 
 BAD = (

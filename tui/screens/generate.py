@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, get_args
+from dataclasses import replace
+from typing import ClassVar, cast, get_args
 
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -15,7 +16,7 @@ from engine import config
 from engine.errors import DigittyError, SettingError
 from engine.prompt import parse
 from tui.screens.drawing import DrawScreen
-from tui.screens.options import usual_steps
+from tui.screens.options import follow
 from tui.widgets.digit_view import DigitView
 from tui.widgets.job_bar import JobBar
 
@@ -35,6 +36,7 @@ class GenerateScreen(DrawScreen):
     def body(self) -> Iterable[Widget]:
         settings = self.digitty.settings
         sample = settings.sample
+        self._sampler = sample.sampler
         with Horizontal(id="controls"):
             yield Label("count")
             yield Input(str(settings.count), id="count", compact=True)
@@ -67,10 +69,10 @@ class GenerateScreen(DrawScreen):
             select.value = sample.sampler
 
     def on_select_changed(self, event: Select.Changed) -> None:
-        """One-step and the others are apart in their usual number of steps."""
+        sampler = cast(config.Sampler, event.value)
         if event.select.has_focus:
-            steps = self.query_one("#steps", Input)
-            steps.value = usual_steps(str(event.value), steps.value)
+            follow(self, self._sampler, sampler)
+        self._sampler = sampler
 
     def key_words(self, binding: Binding) -> str:
         """Room is short: what begins is offered until something is drawn."""
@@ -110,11 +112,9 @@ class GenerateScreen(DrawScreen):
             self.digitty.notify_error(error)
 
     def _apply(self) -> None:
-        settings = self.digitty.settings.with_sample(
-            sampler=self.query_one("#sampler", Select).value,
-            steps=self._number("steps", int),
-            guidance=self._number("guidance", float),
-            seed=self._number("seed", int),
+        now = self.digitty.settings
+        settings = replace(now, sample=config.with_sampler(now.sample, self._sampler)).with_sample(
+            steps=self._number("steps", int), guidance=self._number("guidance", float), seed=self._number("seed", int)
         )
         count = self._number("count", int)
         if not 1 <= count <= LARGEST:

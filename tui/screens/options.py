@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, get_args
+from typing import Any, ClassVar, cast, get_args
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Button, Input, Select, Static
 
 from engine import config
@@ -30,12 +30,14 @@ HINTS = {
 }
 
 
-def usual_steps(sampler: str, text: str) -> str:
-    """`text` where it is a number of steps for this sampler, else the usual one: a student takes few, all others more."""
-    few = text.strip() in {str(n) for n in range(1, config.ONE_STEP_MOST + 1)}
-    if few == (sampler == "one-step"):
-        return text
-    return "1" if sampler == "one-step" else str(config.SampleConfig.steps)
+def follow(form: Screen[Any], was: config.Sampler, now: config.Sampler) -> None:
+    """Another sampler was chosen: the fields of the form go where `with_sampler` would take them."""
+    before, after = config.usual(was), config.usual(now)
+    for name in ("steps", "redraw_below"):
+        usual, own = f"{getattr(before, name):g}", f"{getattr(after, name):g}"
+        for field in form.query(f"#{name}").results(Input):
+            if usual != own and (name == "steps" or field.value.strip() == usual):
+                field.value = own
 
 
 class OptionsDialog(ModalScreen[Settings | None]):
@@ -46,6 +48,7 @@ class OptionsDialog(ModalScreen[Settings | None]):
     def __init__(self, settings: Settings) -> None:
         super().__init__()
         self._settings = settings
+        self._sampler = settings.sample.sampler
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -68,10 +71,10 @@ class OptionsDialog(ModalScreen[Settings | None]):
         self.query_one("#steps", Input).focus()
 
     def on_select_changed(self, event: Select.Changed) -> None:
-        """One-step and the others are apart in their usual number of steps."""
         if event.select.id == "sampler":
-            steps = self.query_one("#steps", Input)
-            steps.value = usual_steps(str(event.value), steps.value)
+            sampler = cast(config.Sampler, event.value)
+            follow(self, self._sampler, sampler)
+            self._sampler = sampler
 
     def on_input_submitted(self) -> None:
         self.action_apply()

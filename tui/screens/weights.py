@@ -12,7 +12,6 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine import runs
-from engine.errors import DigittyError
 
 
 class WeightsDialog(ModalScreen[str | None]):
@@ -51,14 +50,3 @@ class WeightsDialog(ModalScreen[str | None]):
                 choices.append((f"{run.name}:best", f"{run.name + ':best':<16} after its best epoch"))
         choices.append(("shipped:one-step", "shipped:one-step their student, which draws in one step"))
         return [*choices, ("shipped:seed", "shipped:seed     the guide's network, as `train --preset seed` leaves it")]
-
-
-def is_student(weights: str) -> bool:
-    """Whether these draw in one step, as far as their run's config tells."""
-    name, _, kind = weights.partition(":")
-    if name == "shipped":
-        return kind == "one-step"
-    try:
-        return runs.find(name).config().model.one_step
-    except DigittyError:
-        return False
