@@ -44,7 +44,7 @@ def losses(name: str) -> list[float]:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are looked up in /proc")
 def test_one_run_whatever_the_number_of_processes(mnist: Path) -> None:
-    said, _ = start(*RECIPE, "--name", "alone", ranks=1).communicate(timeout=120)
+    said, _ = start(*RECIPE, "--name", "alone", ranks=1).communicate(timeout=240)
     assert runs.find("alone").state() == "finished", said.decode()
 
     process = start(*RECIPE, "--name", "several", ranks=2)
@@ -52,7 +52,7 @@ def test_one_run_whatever_the_number_of_processes(mnist: Path) -> None:
     run = runs.find("several")
     assert run.running()
     process.terminate()  # torchrun passes it on to every rank, at different steps
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=240)
     assert run.state() == "stopped", said.decode()
     stopped = run.states()[-1][0]
     assert stopped == run.step() >= 3
@@ -60,12 +60,12 @@ def test_one_run_whatever_the_number_of_processes(mnist: Path) -> None:
     process = start("--resume", "several", ranks=2)
     until(lambda: run.step() >= stopped + 2, process)
     os.kill(workers(process.pid)[-1], signal.SIGKILL)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=240)
     assert process.returncode != 0
     assert run.state() in ("failed", "crashed"), said.decode()
     assert not run.running()
 
-    said, _ = start("--resume", "several", ranks=1).communicate(timeout=120)
+    said, _ = start("--resume", "several", ranks=1).communicate(timeout=240)
     assert run.state() == "finished", said.decode()
     assert len(losses("several")) == STEPS
     assert losses("several") == pytest.approx(losses("alone"), abs=1e-4)

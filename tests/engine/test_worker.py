@@ -52,7 +52,7 @@ def endless(name: str, closed: list[str], delay: float = 0.002) -> Callable[[], 
 def until_ended(told: Told, number: int) -> list[tuple[int, Event]]:
     seen: list[tuple[int, Event]] = []
     while True:
-        seen.append(told.get(timeout=5))
+        seen.append(told.get(timeout=30))
         if seen[-1][0] == number and isinstance(seen[-1][1], Ended):
             return seen
 
@@ -75,7 +75,7 @@ def test_ticks_are_not_told(worker: Worker, told: Told) -> None:
 def test_a_drawing_goes_before_training(worker: Worker, told: Told) -> None:
     closed: list[str] = []
     training = worker.submit("train", endless("t", closed))
-    told.get(timeout=5)
+    told.get(timeout=30)
     drawing = worker.submit("draw", count_to(50, "d"))
     seen = until_ended(told, drawing)
     first = next(i for i, (number, _) in enumerate(seen) if number == drawing)
@@ -88,7 +88,7 @@ def test_a_drawing_goes_before_training(worker: Worker, told: Told) -> None:
 def test_a_paused_drawing_gives_its_turn_back(worker: Worker, told: Told) -> None:
     closed: list[str] = []
     drawing = worker.submit("draw", endless("d", closed))
-    told.get(timeout=5)
+    told.get(timeout=30)
     worker.pause(drawing)
     training = worker.submit("train", count_to(3))
     until_ended(told, training)
@@ -97,14 +97,14 @@ def test_a_paused_drawing_gives_its_turn_back(worker: Worker, told: Told) -> Non
     time.sleep(0.05)
     assert told.empty(), "a paused job was pulled"
     worker.resume(drawing)
-    assert told.get(timeout=5) == (drawing, Preparing("d"))
+    assert told.get(timeout=30) == (drawing, Preparing("d"))
 
 
 def test_training_and_judging_share_the_time(worker: Worker, told: Told) -> None:
     closed: list[str] = []
     slow = worker.submit("train", endless("slow", closed, 0.02))
     fast = worker.submit("evaluate", endless("fast", closed, 0.004))
-    seen = [told.get(timeout=5)[0] for _ in range(120)]
+    seen = [told.get(timeout=30)[0] for _ in range(120)]
     assert seen.count(slow) >= 10
     assert seen.count(fast) >= 2.5 * seen.count(slow)  # by time: five to one
 
@@ -148,7 +148,7 @@ def test_close_closes_every_job() -> None:
     for name in ("a", "b"):
         worker.submit("train", endless(name, closed))
     for _ in range(10):
-        seen.get(timeout=5)
+        seen.get(timeout=30)
     assert worker.close(5)
     assert sorted(closed) == ["a", "b"]
 

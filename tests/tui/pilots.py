@@ -66,8 +66,11 @@ class Person:
     async def _passed(self, node: MessagePump) -> None:
         done = asyncio.Event()
         if self.app.is_running and node.call_later(done.set):
-            with suppress(TimeoutError):  # it may be on its way out
-                await asyncio.wait_for(done.wait(), 0.5)
+            deadline = monotonic() + 5.0
+            while node.is_running and not node._closing and monotonic() < deadline:
+                with suppress(TimeoutError):  # it may be on its way out
+                    await asyncio.wait_for(done.wait(), 0.05)
+                    return
 
     @property
     def screen(self) -> str:
@@ -89,7 +92,7 @@ class Person:
     def view(self) -> DigitView:
         return self.app.screen.query_one("#view", DigitView)
 
-    async def until(self, seen: Callable[[], Any], seconds: float = 10.0) -> None:
+    async def until(self, seen: Callable[[], Any], seconds: float = 30.0) -> None:
         """Waits for something to be true of what is shown."""
         deadline = monotonic() + seconds
         while not await self._holds(seen):

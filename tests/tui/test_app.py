@@ -26,16 +26,15 @@ async def test_function_keys_digits_and_tabs_go_to_the_screens() -> None:
     async with opened() as person:
         for key, name in [*SCREENS.items(), ("1", "prompt")]:
             await person.press(key)
-            assert at(person) == name
+            await person.until(lambda name=name: at(person) == name)
         await person.press("escape")
         for key, name in (("2", "generate"), ("3", "grid"), ("4", "train"), ("1", "prompt")):
             await person.press(key)
-            assert at(person) == name
+            await person.until(lambda name=name: at(person) == name)
             if name == "prompt":
                 await person.press("escape")
         await person.pilot.click("TopLine", offset=(person.screen.splitlines()[0].index("Grid") + 1, 0))
-        await person.settle()
-        assert at(person) == "grid"
+        await person.until(lambda: at(person) == "grid")
 
 
 async def test_the_palette_opens_and_goes_to_a_screen() -> None:
