@@ -47,6 +47,7 @@ class Training:
         """The run that trains here, once it has begun."""
         self.doing = ""
         """What goes on that no file tells: preparing, stopping, handing over."""
+        self._preparing = ""
         self.step, self.rate, self.memory = 0, 0.0, 0
         self.full: e.CannotSave | None = None
         """The disk refused, and the run waits to be told what to do."""
@@ -97,7 +98,7 @@ class Training:
         """In this process."""
         self._request, self._control, self._ended = request, Control(), None
         self.run, self.step, self.rate, self.full, self.unsaved = None, 0, 0.0, None, None
-        self.doing = "starting…"
+        self.doing = self._preparing = "starting…"
         asked, control = replace(request, when_full="ask"), self._control
         self.job = self._app.submit("train", lambda: self._app.jobs.train(asked, control), self._hear, "training")
 
@@ -137,12 +138,15 @@ class Training:
     def _hear(self, event: Event) -> None:
         match event:
             case e.Preparing(what):
-                self.doing = what + "…"
+                self._prepare(what + "…")
             case e.TrainStarted(run):
                 self.run = run
-                self.doing = self.doing if self._hand_over else ""
+                self._prepare("")
                 self._app.show_run(run)
+            case e.Preview():
+                self._prepare("")
             case e.TrainStep():
+                self._prepare("")
                 self.step, self.rate, self.memory = event.step, event.steps_per_s, event.memory
                 self._go_on()
                 if time.monotonic() - self._woken < WAKE_EVERY:
@@ -164,6 +168,12 @@ class Training:
             case e.Ended():
                 self._end(event)
         self._app.training_told()
+
+    def _prepare(self, what: str) -> None:
+        """`what` is prepared now, also between two steps; what somebody asked for since is told instead."""
+        if self.doing == self._preparing:
+            self.doing = what
+        self._preparing = what
 
     def _end(self, ended: e.Ended) -> None:
         self.job = None  # `doing` stays until what is to be handed over is: `complete` waits for that

@@ -269,6 +269,7 @@ class FakeJobs:
             yield EpochDone(epoch, step, loss, 2.0, True)
             yield from self._saved(writer, step, request, control)
             writer.run.best_path.write_bytes(b"weights")
+            yield Preparing("measuring fp32")
             yield Preview(step, preview(writer, step))
         time.sleep(self.pace)
         yield Tick()

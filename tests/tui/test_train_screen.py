@@ -415,6 +415,13 @@ async def test_there_is_nothing_to_ask_any_more_once_it_has_ended() -> None:
         await person.until(lambda: not person.app.is_running)
 
 
+async def test_what_is_prepared_between_steps_is_told_no_longer_than_that() -> None:
+    async with opened(FakeJobs(train_holds_at=5)) as person:
+        await start(person)
+        await person.sees("step 5/40")
+        await person.sees_no_more("measuring")
+
+
 async def test_a_drawing_goes_before_the_training() -> None:
     async with opened(FakeJobs(train_holds_at=2)) as person:
         await start(person)
