@@ -23,7 +23,7 @@ STEPS = 2.0
 """Steps that leaving in order may take."""
 STEP = 60.0
 """Seconds that a step may take of which nothing is known yet."""
-WAKE_EVERY = 0.2
+WAKE_EVERY = 0.5
 """Seconds between steps that wake the screen: what it sends over a thin link is dear."""
 SPAWN = 3.0
 """Seconds in which the process that takes over has surely been made."""
