@@ -233,8 +233,8 @@ class DigittyApp(PaintedApp):
 
     def training_told(self) -> None:
         """What this process trains has news."""
-        if self._leave_question is not None and self.screen is self._leave_question and not self.training.saving():
-            self._leave_question.dismiss(None)  # there is nothing left to ask
+        if self._leave_question is not None and not self.training.saving():
+            self._leave_question.withdraw()
         if screen := self._train_screen():
             screen.look()
 

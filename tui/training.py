@@ -193,8 +193,8 @@ class Training:
     def _go_on(self) -> None:
         """The wait for a word about the disk is over, whoever gave it."""
         self.full = None
-        if self._question is not None and self._app.screen is self._question:
-            self._question.dismiss(None)
+        if self._question is not None:
+            self._question.withdraw()
         self._question = None
 
     # --- a process of its own -----------------------------------------------------------------------------------------

@@ -47,6 +47,11 @@ class Question(ModalScreen[str | None]):
         answers.highlighted = self._safe % (len(self._choices) + 1)
         answers.focus()
 
+    def withdraw(self) -> None:
+        """There is nothing left to ask: closes it where it is still asked."""
+        if self.app.screen is self:
+            self.dismiss(None)
+
     def on_key(self, event: events.Key) -> None:
         for choice in self._choices:
             if event.key in choice.keys:
