@@ -1,16 +1,41 @@
-"""Files written whole or not at all, with a digest where nothing else would notice damage."""
+"""Files written whole or not at all, with a digest where nothing else would notice damage; and small files read whatever they may be."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from engine.errors import DigittyError, StorageError
+
+LARGEST = 1 << 20
+"""Bytes of a small file, a configuration or a record of a run's owner; those that digitty writes are a hundred times smaller."""
+
+
+def read_small(path: Path, largest: int = LARGEST) -> bytes:
+    """The whole of a regular file of at most `largest` bytes. Never waits, as reading a FIFO would. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        data = file.read(largest + 1)
+    if len(data) > largest:
+        raise OSError(errno.EFBIG, f"it is larger than {largest:,} bytes", str(path))
+    return data
+
+
+def parse_json(data: bytes) -> Any:
+    """JSON of any origin. Raises ValueError for all that is wrong with it, nesting too deep for Python among it."""
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object], error: type[DigittyError] = StorageError) -> None:
@@ -44,12 +69,9 @@ def write_sealed(path: Path, values: Mapping[str, Any]) -> None:
 
 def read_sealed(path: Path) -> dict[str, Any]:
     """What `write_sealed` wrote, without the digest. Raises OSError, and ValueError where the two do not match."""
-    try:
-        values = json.loads(path.read_bytes())
-        if not isinstance(values, dict) or values.pop("sha256", None) != _digest(values):
-            raise ValueError("it does not match its digest: it was damaged or changed by hand")
-    except RecursionError:
-        raise ValueError("it is nested too deep") from None
+    values = parse_json(read_small(path))
+    if not isinstance(values, dict) or values.pop("sha256", None) != _digest(values):
+        raise ValueError("it does not match its digest: it was damaged or changed by hand")
     return values
 
 

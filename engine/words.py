@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Numbers as people read them, and foreign text that is safe to show."""
 
 from __future__ import annotations
 
@@ -31,3 +31,13 @@ def age(seconds: float) -> str:
         return f"{seconds / 3600:.0f} h"
     days = round(seconds / 86400)
     return f"{days} day{'s' if days > 1 else ''}"
+
+
+def printable(text: object, longest: int = 200) -> str:
+    """What a file, an environment or another process said, as one line that is safe on a terminal.
+
+    Control characters, escape sequences among them, and line breaks become "·", so that it shows that something stood there; more than
+    `longest` characters are cut. Surrogates, which stand for the bytes of a file name that is no UTF-8, become "·" too.
+    """
+    line = "".join(char if char.isprintable() else "·" for char in str(text)[: longest + 1])
+    return line if len(line) <= longest else line[: longest - 1] + "…"
