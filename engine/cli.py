@@ -11,28 +11,23 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ctrl+c amid the imports below is no traceback; `run` hears it
 
 import json
-import logging
-import logging.handlers
-import os
-import sys
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn, get_args
+from typing import Any, get_args
 
 import click
 
-from engine import cli_runs, paths, runs
+from engine import cli_runs, entry, runs
 from engine import config as c
 from engine import events as e
+from engine.cli_options import device_options, plain_option, sample_config, sampling_options
 from engine.control import Control
 from engine.detach import Detached
-from engine.errors import DigittyError, RunError, SettingError
+from engine.errors import RunError, SettingError
 from engine.group import Group
 from engine.jobs import EvaluateRequest, Jobs, TrainRequest, WhenFull
-from engine.leaving import Stopped, breakable, stoppable
-from engine.streams import make_writable
+from engine.leaving import breakable, stoppable
 from engine.telling import HandingOver, JsonReporter, ProgressLine, Silent, TrainReporter, say
 from engine.words import duration
 
@@ -46,99 +41,6 @@ Exit codes: 0 done · 1 a fault of digitty's own · 2 what was asked for can't b
 @click.group(epilog=EXIT_CODES)
 def commands() -> None:
     """Train a diffusion model on MNIST and judge it, without a screen."""
-
-
-# --- options that several commands share ------------------------------------------------------------------------------
-
-Command = Callable[..., Any]
-
-
-def sampling_options() -> Callable[[Command], Command]:
-    """SampleConfig as options."""
-    default, student = c.SampleConfig(), c.usual("one-step")
-    options = [
-        click.option("--sampler", type=click.Choice(get_args(c.Sampler)), default=default.sampler, show_default=True),
-        click.option(
-            "--steps",
-            type=int,
-            default=default.steps,
-            help=f"Denoising steps, 1 to 1000, {default.steps} by default; one-step: 1 to {c.ONE_STEP_MOST}, and {student.steps}.",
-        ),
-        click.option(
-            "--spacing", type=click.Choice(get_args(c.Spacing)), default=default.spacing, show_default=True, help="Which timesteps are walked."
-        ),
-        click.option("--eta", type=float, default=default.eta, show_default=True, help="Noise on the way, of dpmpp and ddim: 0 none, 1 as DDPM."),
-        click.option("--variance", type=click.Choice(get_args(c.Variance)), default=default.variance, show_default=True, help="DDPM's sigma²."),
-        click.option("--guidance", type=float, default=default.guidance, show_default=True, help="1 is none; above 2 diversity suffers."),
-        click.option(
-            "--guided-from", type=float, default=default.guided_from, show_default=True, help="Guide above 1 where noise by signal is at least this."
-        ),
-        click.option(
-            "--guided-to", type=float, default=default.guided_to, show_default=True, help="Guide above 1 where noise by signal is below this."
-        ),
-        click.option(
-            "--redraw-below",
-            type=float,
-            default=default.redraw_below,
-            help="Draw a digit again where a reader gives it a smaller probability, "
-            f"{default.redraw_below} by default; one-step: {student.redraw_below}; 0 keeps whatever comes.",
-        ),
-        click.option("--seed", type=int, default=default.seed, show_default=True, help="The same seed draws the same pictures."),
-        click.option("--weights", default="shipped", show_default=True, help="shipped, shipped:one-step, shipped:seed, RUN, RUN:best, or a file."),
-    ]
-    return _all(options)
-
-
-def device_options(command: Command) -> Command:
-    return _all(
-        [
-            click.option("--device", type=click.Choice(get_args(c.Device)), default="auto", show_default=True),
-            click.option(
-                "--precision", type=click.Choice(get_args(c.Precision)), default="auto", show_default=True, help="auto measures what is fastest here."
-            ),
-        ]
-    )(command)
-
-
-def _speak_plainly(context: click.Context, option: click.Parameter, plain: bool) -> None:
-    ProgressLine.plain = plain
-
-
-plain_option = click.option(
-    "--plain/--no-plain",
-    default=False,
-    expose_value=False,
-    callback=_speak_plainly,
-    help="For screen readers: lines that stay, no bars, no pictures.",
-)
-
-
-def _all(options: Sequence[Callable[[Command], Command]]) -> Callable[[Command], Command]:
-    def add(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
-
-
-def sample_config(given: dict[str, Any], weights: str) -> c.SampleConfig:
-    """Takes SampleConfig's own options out of a command's.
-
-    A student's weights bring their sampler along, and that its steps, unless asked otherwise now, and its redrawing, unless ever chosen.
-    """
-    source, asked = click.get_current_context().get_parameter_source, click.core.ParameterSource
-    if source("sampler") is not asked.COMMANDLINE and runs.is_student(weights):
-        given["sampler"] = "one-step"
-    if given["sampler"] == "one-step":
-        usual = c.usual("one-step")
-        if source("redraw_below") is asked.DEFAULT:
-            given["redraw_below"] = usual.redraw_below
-        if source("steps") is not asked.COMMANDLINE:
-            given["steps"] = usual.steps
-        elif not 1 <= given["steps"] <= c.ONE_STEP_MOST:
-            raise SettingError(f"steps {given['steps']} is outside 1 to {c.ONE_STEP_MOST}, which is what a one-step student was trained for")
-    return c.SampleConfig(**{name: given.pop(name) for name in c.SampleConfig.__dataclass_fields__})
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------
@@ -364,70 +266,8 @@ for _command in cli_runs.COMMANDS:
     commands.add_command(_command)
 
 
-# --- leaving ----------------------------------------------------------------------------------------------------------
-
-
-def run(group: click.Group, arguments: list[str] | None = None) -> int:
-    """Runs a command and turns whatever happens into one line and an exit code."""
-    make_writable()
-    try:
-        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        code = group.main(arguments, prog_name="digitty", standalone_mode=False)  # what context.exit was given, or None
-        sys.stdout.flush()
-        return code if isinstance(code, int) else 0
-    except DigittyError as error:
-        click.echo(f"digitty: {error}", err=True)
-        return error.exit_code
-    except Stopped as stop:
-        return stop.exit_code
-    except click.exceptions.Exit as leave:
-        return leave.exit_code
-    except click.ClickException as error:
-        click.echo(f"digitty: {error.format_message()}", err=True)
-        return 2
-    except (KeyboardInterrupt, click.Abort):
-        return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush has somewhere to go
-        return 141
-    except Exception:
-        log = log_unexpected()
-        click.echo(f"digitty: a fault of its own, sorry; the details are in {log}", err=True)
-        return 1
-
-
-def log_unexpected() -> Path | None:
-    """Writes the exception at hand to the log; returns where. None where there is no writing it, and it is printed instead."""
-    try:
-        path = paths.made(paths.log_dir()) / "digitty.log"
-        handler = logging.handlers.RotatingFileHandler(path, maxBytes=1 << 20, backupCount=2, encoding="utf-8")
-    except (OSError, DigittyError):
-        logging.getLogger("digitty").exception("unexpected")
-        return None
-    logger = logging.getLogger("digitty.file")
-    logger.propagate = False
-    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(message)s"))
-    logger.addHandler(handler)
-    logger.exception("unexpected")
-    logger.removeHandler(handler)
-    handler.close()
-    return path
-
-
-def leave(code: int) -> NoReturn:
-    """Ends the process; at once after a signal, since what is half imported can't be taken down in order."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    if code > 128:
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, ValueError):
-                stream.flush()
-        os._exit(code)
-    sys.exit(code)
-
-
 def main() -> None:
-    leave(run(commands))
+    entry.leave(entry.run(commands))
 
 
 if __name__ == "__main__":

@@ -154,10 +154,10 @@ def endless() -> Callable[[], Iterator[Event]]:
 def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Runs a command in this process: exit code, standard output, standard error."""
 
-    from engine import cli
+    from engine import cli, entry
 
     def ran(*arguments: str) -> tuple[int, str, str]:
-        code = cli.run(cli.commands, list(arguments))
+        code = entry.run(cli.commands, list(arguments))
         told = capsys.readouterr()
         return code, told.out, told.err
 

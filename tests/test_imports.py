@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LIGHT = "errors config events prompt runs worker jobs paths files images cli metrics control group detach watch words telling leaving cli_runs"
+LIGHT = (
+    "errors config events prompt runs worker jobs paths files images cli metrics control group detach watch words telling leaving "
+    "cli_runs cli_options entry streams"
+)
 
 
 def loaded_by(code: str) -> set[str]:

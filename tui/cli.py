@@ -18,9 +18,9 @@ import click
 
 from engine import cli as engine_cli
 from engine import config as c
+from engine import entry, images, paths
 from engine import events as e
-from engine import images, paths
-from engine.cli import device_options, plain_option, sample_config, sampling_options
+from engine.cli_options import device_options, plain_option, sample_config, sampling_options
 from engine.errors import InputError, SettingError, StorageError
 from engine.jobs import DrawRequest, Jobs
 from engine.leaving import DEADLINE, breakable, stoppable
@@ -252,7 +252,7 @@ for _command in (doctor, config, serve):
 
 def main() -> None:
     """The entry point of the `digitty` command."""
-    engine_cli.leave(engine_cli.run(digitty))
+    entry.leave(entry.run(digitty))
 
 
 if __name__ == "__main__":

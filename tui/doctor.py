@@ -23,7 +23,7 @@ from engine import cli as engine_cli
 from engine import config as c
 from engine import events as e
 from engine import paths, runs
-from engine.cli import device_options, plain_option
+from engine.cli_options import device_options, plain_option
 from engine.errors import StorageError
 from engine.jobs import DrawRequest, Jobs
 from engine.leaving import Stopped, stoppable

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from terminal import environment
 
-from engine.cli import run
+from engine.entry import run
 from tui.cli import digitty
 
 Command = Callable[..., tuple[int, str, str]]
@@ -107,7 +107,10 @@ def test_no_room_for_digittys_own_folders(command: Command, unmeasured: None, mo
 
 
 def test_that_is_noticed_before_torch_is_loaded(tmp_path: Path) -> None:
-    code = "import sys\nfrom engine.cli import commands, run\ncode = run(commands, ['train'])\nassert 'torch' not in sys.modules\nsys.exit(code)"
+    code = (
+        "import sys\nfrom engine.cli import commands\nfrom engine.entry import run\n"
+        "code = run(commands, ['train'])\nassert 'torch' not in sys.modules\nsys.exit(code)"
+    )
     env = environment(Path("/proc/nowhere"))
     ran = subprocess.run([sys.executable, "-c", code], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert (ran.returncode, ran.stdout) == (3, "")
@@ -136,7 +139,7 @@ def test_the_screen_needs_a_terminal(home: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["generate", "--help"], ["runs"], ["generate", "sevn"]])
 def test_neither_torch_nor_textual_is_imported_for_words(home: Path, tmp_path: Path, arguments: list[str]) -> None:
     code = (
-        "import sys\nfrom engine.cli import run\nfrom tui.cli import digitty\n"
+        "import sys\nfrom engine.entry import run\nfrom tui.cli import digitty\n"
         f"code = run(digitty, {arguments!r})\n"
         "heavy = {'torch', 'textual', 'numpy', 'rich'} & set(sys.modules)\nassert not heavy, heavy\nsys.exit(code)"
     )

@@ -20,7 +20,7 @@ ASCII_LOCALES: list[dict[str, str]] = [
     {"LANG": "C.UTF-8", "PYTHONIOENCODING": "ascii"},
 ]
 SEVERAL = """
-from engine.cli import run
+from engine.entry import run
 sys.exit(max([run(tui.cli.digitty, line.split()) for line in sys.argv[1:]]))
 """
 """Commands one after the other in one process, which is most of what each would take."""

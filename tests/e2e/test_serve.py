@@ -22,7 +22,7 @@ from PIL import Image
 from terminal import ROOT, environment
 
 from engine import runs
-from engine.cli import run
+from engine.entry import run
 from tui.cli import digitty
 from tui.serve import COMMAND, is_loopback
 from tui.served import SESSIONS, Served

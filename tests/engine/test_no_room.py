@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import victims
 
-from engine import checkpoint, cli, runs, session
+from engine import checkpoint, cli, entry, runs, session
 from engine.checkpoint import load_state
 from engine.config import TrainConfig
 from engine.control import Control, ask
@@ -312,10 +312,10 @@ def test_the_command_says_so_and_leaves_with_3(
 ) -> None:
     monkeypatch.setitem(cli.c.PRESETS, "quick", config)  # type: ignore[arg-type]
     monkeypatch.setattr(cli, "Jobs", lambda *_: jobs)
-    assert cli.run(cli.commands, ["train", "--preset", "quick", "--run", "r", "--steps", "4"]) == 0
+    assert entry.run(cli.commands, ["train", "--preset", "quick", "--run", "r", "--steps", "4"]) == 0
     capsys.readouterr()
     with no_file_beyond(ROOM["state"]):
-        assert cli.run(cli.commands, ["train", "--resume", "r", "--epochs", "3", "--when-full", when_full]) == 3
+        assert entry.run(cli.commands, ["train", "--resume", "r", "--epochs", "3", "--when-full", when_full]) == 3
     *lines, last = capsys.readouterr().err.splitlines()
     told = f"can't write {runs.find('r').path}/checkpoints/state-00000{{:02}}.pt: File too large; free some room or choose another folder"
     goes_on = f"not saved at step 8: {told.format(8)}; the last save is of step 4, training goes on"

@@ -12,8 +12,8 @@ import pytest
 from fakes import finished_run
 from pilots import opened
 
-from engine.cli import run
 from engine.config import PRESETS, usual
+from engine.entry import run
 from engine.jobs import DrawRequest, Jobs, TrainRequest
 from engine.telling import ProgressLine
 from tui import config_file, keys, settings

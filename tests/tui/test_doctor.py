@@ -10,7 +10,7 @@ import pytest
 from fakes import FakeJobs
 
 from engine import paths
-from engine.cli import run
+from engine.entry import run
 from engine.telling import ProgressLine
 from tui import doctor
 from tui.cli import digitty

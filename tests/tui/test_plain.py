@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from fakes import FakeJobs
 
-from engine.cli import run
+from engine.entry import run
 from engine.telling import ProgressLine
 from tui import cli
 
