@@ -5,30 +5,19 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import shlex
 import shutil
-import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pyte
 import pytest
-from aiohttp import web
 from PIL import Image
+from serving import TOKEN, Page, served, until, visitor
 from terminal import ROOT, environment
 
 from engine import runs
-from engine.entry import run
-from tui.cli import digitty
-from tui.serve import COMMAND, is_loopback
-from tui.served import SESSIONS, Served
+from tui.serve import COMMAND
 
-TOKEN = "a token of 27 characters ok"
-FAKE = f"exec {shlex.quote(sys.executable)} {shlex.quote(str(Path(__file__).with_name('served_app.py')))}"
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 
 
@@ -39,158 +28,6 @@ def sessions(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.chdir(tmp_path)
-
-
-@asynccontextmanager
-async def served(command: str = FAKE, host: str = "127.0.0.1") -> AsyncIterator[str]:
-    """A server, and its address."""
-    server = Served(command, host, 0, TOKEN)
-    runner = web.AppRunner(await server._make_app(), access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
-
-
-@asynccontextmanager
-async def client(url: str) -> AsyncIterator[aiohttp.ClientSession]:
-    """One that has come in by the token."""
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:  # unsafe: an address is no name
-        async with session.get(f"{url}/?token={TOKEN}") as page:
-            assert page.status == 200
-        yield session
-
-
-class Page:
-    """A session's terminal."""
-
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self.socket = socket
-        self.screen = pyte.Screen(80, 24)
-        self._stream = pyte.ByteStream(self.screen)
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.screen.display)
-
-    async def sees(self, *texts: str, seconds: float = 90.0) -> None:
-        async def shown() -> None:
-            while not all(text in self.text for text in texts):
-                message = await self.socket.receive()
-                if message.type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSE):
-                    raise AssertionError(f"closed: {self.text}")
-                if message.type is aiohttp.WSMsgType.BINARY:
-                    self._stream.feed(message.data)
-
-        try:
-            await asyncio.wait_for(shown(), seconds)
-        except TimeoutError:
-            raise AssertionError(f"never seen:\n{self.text}") from None
-
-    async def type(self, text: str) -> None:
-        await self.socket.send_json(["stdin", text])
-
-
-async def until(true: Callable[[], Any], seconds: float = 60.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not true():
-            await asyncio.sleep(0.05)
-
-
-# --- who may ----------------------------------------------------------------------------------------------------------
-
-
-async def test_nothing_is_served_without_the_token() -> None:
-    async with served() as url, aiohttp.ClientSession() as session:
-        for path in (
-            "/",
-            "/?token=",
-            "/?token=wrong",
-            f"/?token={TOKEN[:-1]}",
-            "/static/js/textual.js",
-            f"/static/js/textual.js?token={TOKEN}",
-            "/download/x",
-        ):
-            async with session.get(url + path) as answer:
-                assert answer.status == 403, path
-        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-            await session.ws_connect(f"{url}/ws")
-        assert refused.value.status == 403
-        with pytest.raises(aiohttp.WSServerHandshakeError):
-            await session.ws_connect(f"{url}/ws?token={TOKEN}")
-
-
-async def test_the_token_comes_with_the_first_address_and_is_a_cookie_afterwards() -> None:
-    async with served() as url, aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
-        async with session.get(f"{url}/?token={TOKEN}", allow_redirects=False) as answer:
-            assert answer.status == 302
-            assert answer.headers["Location"] == "/", "it does not stay in the address"
-            assert "HttpOnly" in answer.headers["Set-Cookie"]
-            assert "SameSite=Lax" in answer.headers["Set-Cookie"]
-        async with session.get(f"{url}/") as page:
-            text = await page.text()
-            assert page.status == 200
-            assert TOKEN not in text
-            assert f'data-session-websocket-url="ws://{url.removeprefix("http://")}/ws"' in text
-            policy = page.headers["Content-Security-Policy"]
-            assert "default-src 'self'" in policy
-            assert "frame-ancestors 'none'" in policy
-
-
-@pytest.mark.parametrize("name", ["evil.example", "127.0.0.1.evil.example", "10.0.0.7:8000", "localhost.evil.example:8000", ""])
-async def test_another_name_for_this_machine_is_refused(name: str) -> None:
-    """DNS rebinding: a page elsewhere whose name comes to mean 127.0.0.1."""
-    async with served() as url, client(url) as session, session.get(f"{url}/", headers={"Host": name}) as answer:
-        assert answer.status in (400, 403)
-
-
-@pytest.mark.parametrize("name", ["localhost:9000", "127.0.0.1", "[::1]:8000"])
-async def test_a_forwarded_port_is_fine(name: str) -> None:
-    async with served() as url, client(url) as session:
-        cookies = {cookie.key: cookie.value for cookie in session.cookie_jar}
-        async with session.get(f"{url}/", headers={"Host": name}, cookies=cookies) as answer:
-            assert answer.status == 200
-            assert f'"ws://{name}/ws"' in await answer.text()
-
-
-@pytest.mark.parametrize("origin", ["http://evil.example", "http://localhost:1", "http://127.0.0.1", "null", "https://evil.example:8000"])
-async def test_a_page_from_elsewhere_opens_no_session(origin: str) -> None:
-    async with served() as url, client(url) as session:
-        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-            await session.ws_connect(f"{url}/ws", headers={"Origin": origin})
-        assert refused.value.status == 403
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        ("--host 0.0.0.0", "needs --public and a token"),
-        ("--host 0.0.0.0 --public", "needs --public and a token"),
-        ("--host 192.168.0.7 --token 0123456789abcdef", "needs --public and a token"),
-        ("--host example.org --public", "needs --public and a token"),
-        ("--host :: --public", "needs --public and a token"),
-        ("--token short", "at least 16 characters"),
-        ("--host 0.0.0.0 --public --token short", "at least 16 characters"),
-    ],
-)
-def test_other_machines_are_let_in_only_on_purpose(arguments: str, told: str, capsys: pytest.CaptureFixture[str], home: Path) -> None:
-    assert run(digitty, ["serve", *arguments.split()]) == 2
-    assert told in capsys.readouterr().err
-
-
-def test_what_is_this_machine() -> None:
-    assert all(map(is_loopback, ("localhost", "127.0.0.1", "127.8.8.8", "::1", "[::1]")))
-    assert not any(map(is_loopback, ("", "0.0.0.0", "::", "10.0.0.1", "localhost.evil.example", "127.0.0.1.evil.example", "example.org")))
-
-
-def test_a_port_in_use_is_said(capsys: pytest.CaptureFixture[str], home: Path) -> None:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        assert run(digitty, ["serve", "--port", str(taken.getsockname()[1])]) == 2
-    assert "choose another with --port" in capsys.readouterr().err
 
 
 async def start_training(page: Page) -> None:
@@ -208,9 +45,9 @@ async def start_training(page: Page) -> None:
 
 @pytest.mark.usefixtures("sessions")
 async def test_seven_and_closing_the_page_saves_what_trains() -> None:
-    async with served() as url, client(url) as session:
-        async with session.ws_connect(f"{url}/ws?width=80&height=24", headers={"Origin": url}) as socket:
-            page = Page(socket)
+    async with served() as url, visitor(url) as guest:
+        page = Page(await guest.open("?width=80&height=24", Origin=url))
+        async with page.socket:
             await page.sees("Type a digit")
             await page.type("seven\r")
             await page.sees("7 · seven", "0.05 s")
@@ -223,23 +60,12 @@ async def test_seven_and_closing_the_page_saves_what_trains() -> None:
 
 @pytest.mark.usefixtures("sessions")
 async def test_ending_the_server_saves_what_trains() -> None:
-    async with served() as url, client(url) as session:
-        page = Page(await session.ws_connect(f"{url}/ws?width=80&height=24"))
+    async with served() as url, visitor(url) as guest:
+        page = Page(await guest.open("?width=80&height=24"))
         await page.sees("Type a digit")
         await start_training(page)
     assert runs.find("seed-1").state() == "stopped"
     assert runs.find("seed-1").states()[-1][0] == 6
-
-
-@pytest.mark.usefixtures("sessions")
-async def test_there_is_an_end_to_sessions() -> None:
-    async with served("head -c 1") as url, client(url) as session:
-        sockets = [await session.ws_connect(f"{url}/ws") for _ in range(SESSIONS)]
-        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-            await session.ws_connect(f"{url}/ws")
-        assert refused.value.status == 503
-        for socket in sockets:
-            await socket.close()
 
 
 # --- a browser --------------------------------------------------------------------------------------------------------
