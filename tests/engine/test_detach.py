@@ -296,3 +296,22 @@ def test_a_start_that_fails_over_there_says_so_here(machine: None, leftover: Non
     assert (code, out) == (2, "")
     assert re.fullmatch(r".*\ndigitty: \S*state-0000004\.pt is truncated, or no training state of digitty\n", err, re.DOTALL)
     assert not run.running()
+
+
+# --- a real process ---------------------------------------------------------------------------------------------------
+
+
+def test_it_runs_no_file_of_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder with modules that shadow what the start imports, and would note that they ran."""
+    folder, ran = tmp_path / "work", tmp_path / "ran"
+    folder.mkdir()
+    for module in ("random", "torch", "logging", "click"):
+        (folder / f"{module}.py").write_text(f"open({str(ran)!r}, 'a').write({module!r})\nraise SystemExit(77)\n")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    unsafe = subprocess.Popen([sys.executable, "-m", "engine.cli", "--help"], stdout=subprocess.DEVNULL)
+    assert unsafe.wait() == 77, "without -P they do run"
+    ran.unlink()
+    with pytest.raises(InputError, match="nosuch"):
+        list(detached(TrainRequest(resume="nosuch")))
+    assert not ran.exists(), ran.read_text()
