@@ -24,6 +24,9 @@ SAVING = DEADLINE + 60.0
 """Seconds that the process gets to save and end: first when it is asked to quit, then once more after SIGTERM."""
 STALLED = 30.0
 """Seconds that a page may take nothing of what it is sent."""
+HEARTBEAT = 15.0
+"""Seconds of silence after which the page is asked whether it is still there; it has half of that to answer."""
+LOOK_EVERY = 1.0
 CLOSING = 3.0
 """Seconds that a page gets to answer that it closes."""
 LARGEST_MESSAGE = 1 << 18
@@ -69,13 +72,16 @@ class Session(AppService):
         try:
             await self.start(width, height)
             assert self._task is not None
-            reading = asyncio.create_task(self._read_page())
-            await asyncio.wait({reading, self._task}, return_when=asyncio.FIRST_COMPLETED)
-            if reading.done():
-                reading.result()
-            else:
+            reading, watching = asyncio.create_task(self._read_page()), asyncio.create_task(self._watch_page())
+            try:
+                await asyncio.wait({reading, watching, self._task}, return_when=asyncio.FIRST_COMPLETED)
+                if reading.done():
+                    reading.result()
+                elif not watching.done():
+                    await self._explain_end()
+            finally:
                 reading.cancel()
-                await self._explain_end()
+                watching.cancel()
         except Gone as gone:
             code, reason = gone.code, gone.reason
         except OSError as error:
@@ -105,6 +111,11 @@ class Session(AppService):
         async for message in self._page:
             if message.type is WSMsgType.TEXT and not await self._obey(message.data):
                 raise Gone(WSCloseCode.INTERNAL_ERROR, "The session does not read what is typed. It is ended.")
+
+    async def _watch_page(self) -> None:
+        """Until the page is closed. One that reads nothing may keep the task that reads it from noticing, as that waits to send a pong."""
+        while not self._page.closed:
+            await asyncio.sleep(LOOK_EVERY)
 
     async def _obey(self, text: str) -> bool:
         """Does what the page asks. False where the process takes nothing more; raises Gone where it is no message of our page."""
@@ -224,7 +235,7 @@ async def close_page(page: web.WebSocketResponse, code: int, reason: str) -> Non
 
 
 def new_page() -> web.WebSocketResponse:
-    return web.WebSocketResponse(heartbeat=15, timeout=CLOSING, max_msg_size=LARGEST_MESSAGE, protocols=(PROTOCOL,))
+    return web.WebSocketResponse(heartbeat=HEARTBEAT, timeout=CLOSING, max_msg_size=LARGEST_MESSAGE, protocols=(PROTOCOL,))
 
 
 def clamped(width: int, height: int) -> tuple[int, int]:

@@ -141,6 +141,24 @@ async def test_a_page_that_reads_nothing_does_not_keep_its_session(notes: Path, 
     assert notes.read_text().endswith("saved\n")
 
 
+async def test_a_page_that_only_asks_does_not_keep_its_session(notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pings without end from a page that never reads the answers."""
+    monkeypatch.setattr(served_session, "HEARTBEAT", 0.5)
+    monkeypatch.setattr(served_session, "LOOK_EVERY", 0.05)
+    async with served(packets(notes)) as url, visitor(url) as guest:
+        socket = await guest.open()
+        process = await pid(socket)
+
+        async def ask() -> None:
+            while True:
+                await socket.ping(b"x" * 100)
+
+        asking = asyncio.create_task(ask())
+        await until(lambda: not lives(process))
+        asking.cancel()
+    assert notes.read_text().endswith("saved\n")
+
+
 async def test_a_session_that_reads_nothing_ends_with_its_page(notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(served_session, "SAVING", 0.3)
     async with served(packets(notes, "deaf")) as url, visitor(url) as guest:
