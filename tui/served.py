@@ -140,7 +140,7 @@ def _equal(given: str, secret: str) -> bool:
 
 
 async def _at_home(request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(security_headers(_host(request)))
+    response.headers.update(security_headers(_host(request), is_page=request.path == "/"))
 
 
 def run(host: str, port: int, token: str, command: str) -> None:

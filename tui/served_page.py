@@ -54,12 +54,18 @@ def entered(key: str, fontsize: str) -> str:
     return f"/{'?' + urlencode({'fontsize': fontsize}) if fontsize.isdigit() else ''}#key={key}"
 
 
-def security_headers(host: str | None) -> dict[str, str]:
-    """The page fetches nothing from elsewhere, is shown in no other page's frame, and is kept by no cache. `host` is what it was reached by."""
+def security_headers(host: str | None, is_page: bool) -> dict[str, str]:
+    """The page fetches nothing from elsewhere and is shown in no other page's frame. Other files, a screenshot among them, run no script.
+
+    `host` is what the page was reached by.
+    """
     socket = f" ws://{host}" if host else ""
+    page = (
+        "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+        f"img-src 'self' data:; connect-src 'self'{socket}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
     return {
-        "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-        f"img-src 'self' data:; connect-src 'self'{socket}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "Content-Security-Policy": page if is_page else "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",

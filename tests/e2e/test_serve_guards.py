@@ -70,6 +70,9 @@ async def test_the_key_is_for_the_page_of_this_port_and_no_cookie() -> None:
             policy = page.headers["Content-Security-Policy"]
             assert "default-src 'self'" in policy
             assert "frame-ancestors 'none'" in policy
+        for path in ("/static/js/textual.js", "/download/x", "/nothing"):
+            async with session.get(url + path) as other:
+                assert "sandbox" in other.headers["Content-Security-Policy"], "no other file gets at the key that the page keeps"
 
 
 async def test_a_key_ends_with_its_server() -> None:
