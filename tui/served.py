@@ -15,7 +15,7 @@ import re
 import secrets
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -32,6 +32,8 @@ from tui.served_session import Session, clamped, close_page, new_page
 
 SESSIONS = 4
 """At once: each is a process with PyTorch in it."""
+ROOM = 5.0
+"""Seconds to wait for one of them to end."""
 HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -108,22 +110,29 @@ class Served(Server):
         """A session, from the first byte to the end of its process."""
         page, transport = new_page(), request.transport
         assert transport is not None
-        full = len(self._sessions) >= SESSIONS
+        if self.connections is not None:
+            self.connections.admit(transport)
+        await self._wait_for_room()
         session = Session(self.command, page, transport, self.download_manager)
+        full = len(self._sessions) >= SESSIONS
         if not full:
             self._sessions.add(session)
         try:
             await page.prepare(request)
             if full:
                 await close_page(page, WSCloseCode.TRY_AGAIN_LATER, f"{SESSIONS} sessions are open. Close one, wait until it has saved, try again.")
-                return page
-            if self.connections is not None:
-                self.connections.admit(transport)
-            width, height = clamped(to_int(request.query.get("width", ""), 80), to_int(request.query.get("height", ""), 24))
-            await session.converse(width, height)
+            else:
+                await session.converse(*clamped(to_int(request.query.get("width", ""), 80), to_int(request.query.get("height", ""), 24)))
         finally:
             self._sessions.discard(session)
         return page
+
+    async def _wait_for_room(self) -> None:
+        """Where a page is reloaded, its session before has yet to end."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ROOM):
+                while len(self._sessions) >= SESSIONS:
+                    await asyncio.sleep(0.05)
 
 
 def _host(request: web.Request) -> str | None:

@@ -7,12 +7,14 @@ import os
 import sys
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from socket import SO_RCVBUF, SOL_SOCKET
 
 import aiohttp
 import pytest
 from serving import closed, packets, served, until, visitor
 from terminal import ROOT, environment
 
+import tui.served
 from tui import served_session
 from tui.serve import COMMAND
 from tui.served import SESSIONS
@@ -148,6 +150,7 @@ async def test_a_page_that_only_asks_does_not_keep_its_session(notes: Path, monk
     async with served(packets(notes)) as url, visitor(url) as guest:
         socket = await guest.open()
         process = await pid(socket)
+        socket.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_RCVBUF, 4096)  # soon full
 
         async def ask() -> None:
             while True:
@@ -192,12 +195,25 @@ async def test_ending_the_server_ends_every_session_and_says_so(notes: Path) -> 
     assert notes.read_text().count("saved") == 2
 
 
-async def test_there_is_an_end_to_sessions() -> None:
+async def test_there_is_an_end_to_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tui.served, "ROOM", 0.1)
     async with served("head -c 1") as url, visitor(url) as guest:
         sockets = [await guest.open() for _ in range(SESSIONS)]
         code, reason = await closed(await guest.open())
         assert (code, reason[:19]) == (1013, "4 sessions are open")
         for socket in sockets:
+            await socket.close()
+
+
+async def test_a_page_can_be_reloaded_where_no_session_is_left(notes: Path) -> None:
+    async with served(packets(notes)) as url, visitor(url) as guest:
+        sockets = [await guest.open() for _ in range(SESSIONS)]
+        opening = asyncio.create_task(guest.open())
+        await asyncio.sleep(0.1)
+        await sockets[0].close()
+        again = await opening
+        assert await pid(again)
+        for socket in [*sockets[1:], again]:
             await socket.close()
 
 
