@@ -6,7 +6,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import click
 
@@ -46,7 +46,13 @@ class RareLines(logging.Handler):
             text = first
         cause = "" if error is None else f": {_cause(error)}"
         more = f" ({withheld} more like this)" if withheld else ""
-        click.echo(f"digitty serve: {printable(text + cause, 400)}{more}", err=True)
+        complain(f"digitty serve: {printable(text + cause, 400)}{more}")
+
+
+def complain(line: str) -> None:
+    """Writes to standard error, where that still goes anywhere."""
+    with suppress(OSError, ValueError):
+        click.echo(printable(line, 500), err=True)
 
 
 def _cause(error: BaseException) -> str:

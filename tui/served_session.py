@@ -9,7 +9,6 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
-import click
 from aiohttp import WSCloseCode, WSMsgType, web
 from textual_serve.app_service import AppService
 from textual_serve.download_manager import DownloadManager
@@ -17,7 +16,7 @@ from textual_serve.download_manager import DownloadManager
 from engine.files import parse_json
 from engine.leaving import DEADLINE
 from engine.words import printable
-from tui.served_log import log
+from tui.served_log import complain, log
 from tui.served_page import PROTOCOL
 
 SAVING = DEADLINE + 60.0
@@ -205,7 +204,7 @@ class Session(AppService):
                     if done and (error := _error(task)):
                         log.warning("a session's output made no sense: %r", error)
             for line in self._errors.decode(errors="replace").splitlines():
-                click.echo(printable(line), err=True)
+                complain(line)
         finally:
             if self._process is not None:
                 self._process._transport.close()  # type: ignore[attr-defined]  # else its pipes stay open as long as a grandchild has them
