@@ -122,7 +122,7 @@ class Session(AppService):
             kind, *rest = parse_json(text.encode(errors="replace"))
             data: Any = rest[0] if rest else None
             if kind == "stdin":
-                return await self.send_bytes(data.encode(errors="replace"))
+                return await self.send_bytes(data.encode(errors="replace")) or self.stdin.transport.is_closing()  # it is ending, and says why
             if kind == "resize":
                 width, height = data["width"], data["height"]
                 if type(width) is int and type(height) is int:  # a page that is not shown has a size of null
