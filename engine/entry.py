@@ -15,6 +15,7 @@ import click
 
 from engine import paths
 from engine.errors import DigittyError
+from engine.foreign import explained
 from engine.leaving import Stopped
 from engine.streams import make_writable
 
@@ -43,7 +44,10 @@ def run(group: click.Group, arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush has somewhere to go
         return 141
-    except Exception:
+    except Exception as error:
+        if reason := explained(error):
+            click.echo(f"digitty: {reason}", err=True)
+            return reason.exit_code
         log = log_unexpected()
         click.echo(f"digitty: a fault of its own, sorry; the details are in {log}", err=True)
         return 1

@@ -9,6 +9,7 @@
     │   └── RunError                   a run that is missing, already there, or in use
     ├── StorageError          exit 3   digitty's own folders: no room, not writable, data that can't be repaired
     ├── DeviceError           exit 4   the device is missing or out of memory
+    │   ├── PackageError               a Python package that computes or shows is missing or can't be loaded
     │   └── GroupError                 a process that trains along is gone or hangs
     └── DivergedError         exit 5   a training loss that is not finite
 
@@ -60,6 +61,10 @@ class DeviceError(DigittyError):
     """The device is missing or out of memory."""
 
     exit_code = 4
+
+
+class PackageError(DeviceError):
+    """A Python package that digitty needs is missing or can't be loaded."""
 
 
 class GroupError(DeviceError):

@@ -15,6 +15,7 @@ from typing import Literal
 
 from engine.errors import DigittyError
 from engine.events import Ended, Event, Tick
+from engine.foreign import explained
 
 Kind = Literal["draw", "train", "evaluate"]
 Tell = Callable[[int, Event], None]
@@ -118,7 +119,7 @@ class Worker:
             self._end(job, Ended("failed", str(error)))
         except BaseException as error:
             log.exception("job %d (%s)", job.number, job.kind)
-            self._end(job, Ended("failed", f"{type(error).__name__}: {error}", unexpected=True))
+            self._end(job, _failed(error))
         else:
             job.seconds += time.perf_counter() - start
             if not isinstance(event, Tick):
@@ -133,10 +134,15 @@ class Worker:
             return Ended("failed", str(error))
         except BaseException as error:
             log.exception("closing job %d (%s)", job.number, job.kind)
-            return Ended("failed", f"{type(error).__name__}: {error}", unexpected=True)
+            return _failed(error)
         return Ended("stopped")
 
     def _end(self, job: _Job, ended: Ended) -> None:
         with self._changed:
             del self._jobs[job.number]
         self._tell(job.number, ended)
+
+
+def _failed(error: BaseException) -> Ended:
+    reason = explained(error)
+    return Ended("failed", str(reason)) if reason else Ended("failed", f"{type(error).__name__}: {error}", unexpected=True)

@@ -24,7 +24,8 @@ from engine import config as c
 from engine import events as e
 from engine import paths, runs
 from engine.cli_options import device_options, plain_option
-from engine.errors import StorageError
+from engine.errors import DigittyError, StorageError
+from engine.foreign import explained
 from engine.jobs import DrawRequest, Jobs
 from engine.leaving import Stopped, stoppable
 from engine.telling import ProgressLine
@@ -69,7 +70,8 @@ def _told(name: str, facts: Callable[[], Iterator[str]]) -> bool:
     except Stopped:
         raise
     except Exception as error:  # whatever it is, it is what is to be reported
-        said.append(f"PROBLEM: {type(error).__name__}: {error}")
+        reason = error if isinstance(error, DigittyError) else explained(error)
+        said.append(f"PROBLEM: {reason or f'{type(error).__name__}: {error}'}")
         failed = True
     for fact in said:
         click.echo(f"{name:<10}  {fact.replace(str(Path.home()), '~')}")

@@ -1,0 +1,41 @@
+"""Exceptions of others that are no fault of digitty's: a package that is missing or can't be loaded, memory that does not suffice. Loads nothing."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+
+from engine.errors import DeviceError, DigittyError, PackageError
+from engine.words import printable
+
+OURS = ("engine", "tui")
+PACKAGES = {"PIL": "pillow", "torch": "torch torchvision", "rich_pixels": "rich-pixels", "textual_serve": "textual-serve"}
+"""What pip calls a module, where the names differ; torch is of no use without torchvision's matching version."""
+LOADING = "failed to map segment"
+"""Says the loader of shared libraries."""
+NO_MEMORY = (LOADING, "cannot allocate memory", "can't allocate memory", "out of memory", "bad_alloc", "can't start new thread")
+"""How it, the kernel, torch and Python say that memory does not suffice, in lower case."""
+
+
+def explained(error: BaseException) -> DigittyError | None:
+    """The error to report in place of `error`; None where digitty itself is to blame."""
+    if isinstance(error, MemoryError) or (isinstance(error, ImportError | OSError | RuntimeError) and _lacks_memory(error)):
+        loading = " to load its libraries" if LOADING in str(error) else ""
+        return DeviceError(f"not enough memory{loading}; raise the limit on this process (ulimit -v, or the container's), or ask for less")
+    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] not in OURS:
+        return _unusable(error)
+    return None
+
+
+def _lacks_memory(error: BaseException) -> bool:
+    return any(sign in str(error).lower() for sign in NO_MEMORY)
+
+
+def _unusable(error: ImportError) -> PackageError:
+    module = (error.name or "").partition(".")[0]
+    package = PACKAGES.get(module, module)
+    install = f"{printable(shlex.quote(sys.executable))} -m pip install"
+    if isinstance(error, ModuleNotFoundError) and module == error.name:
+        return PackageError(f"{module} is not installed; install it with: {install} {package}")
+    reinstall = f"install it again with: {install} --force-reinstall {package}" if package else "install digitty's packages again"
+    return PackageError(f"{module or 'a package'} can't be loaded ({printable(str(error))}); {reinstall}")
