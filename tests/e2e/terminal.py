@@ -62,7 +62,16 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 class Terminal:
     """`digitty` and its arguments in a terminal of this size; `patch` is Python that runs before it, in the same process."""
 
-    def __init__(self, arguments: list[str], env: Mapping[str, str], cwd: Path, columns: int = 80, lines: int = 24, patch: str | None = None) -> None:
+    def __init__(
+        self,
+        arguments: list[str],
+        env: Mapping[str, str],
+        cwd: Path,
+        columns: int = 80,
+        lines: int = 24,
+        patch: str | None = None,
+        python: str = sys.executable,
+    ) -> None:
         self._screen = pyte.Screen(columns, lines)
         self._screen.write_process_input = lambda answer: os.write(self._master, answer.encode())  # type: ignore[method-assign]
         self._stream = pyte.ByteStream(self._screen)
@@ -76,7 +85,7 @@ class Terminal:
         self.settings_before = termios.tcgetattr(self._slave)
         ends = {"stdin": self._slave, "stdout": self._slave, "stderr": self._slave}
         start = ["-m", "tui.cli"] if patch is None else ["-c", f"{patch}\nfrom tui.cli import main\nmain()"]
-        command = [sys.executable, *start, *arguments]
+        command = [python, *start, *arguments]
         self.process = subprocess.Popen(command, env=env, cwd=cwd, start_new_session=True, preexec_fn=_take_terminal, **ends)
         self._enough, self._say_enough = os.pipe()
         self._reader = threading.Thread(target=self._read, daemon=True)
