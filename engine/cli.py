@@ -38,15 +38,15 @@ Exit codes: 0 done · 1 a fault of digitty's own · 2 what was asked for can't b
 130 interrupted (ctrl+c), 143 terminated, 129 hung up: what was trained is saved"""
 
 
-@click.group(epilog=EXIT_CODES)
+@click.group(epilog=EXIT_CODES, help="Train a diffusion model on MNIST and judge it, without a screen.")
 def commands() -> None:
-    """Train a diffusion model on MNIST and judge it, without a screen."""
+    """The engine's commands, for `python -m engine.cli` and for `digitty` beside its own."""
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------
 
 
-@commands.command()
+@commands.command(help="Train a run, or go on with one. ctrl+c saves and stops.")
 @click.option(
     "--preset",
     type=click.Choice(get_args(c.Preset)),
@@ -94,7 +94,6 @@ def train(
     into_log: bool,
     **given: Any,
 ) -> None:
-    """Train a run, or go on with one. ctrl+c saves and stops."""
     if resume is not None and precision != "auto":
         raise SettingError("--precision can't change on --resume: the run goes on in the one that it recorded")
     request = replace(train_request(run, resume, given), when_full=when_full)
@@ -170,7 +169,7 @@ def train_request(run: str | None, resume: str | None, given: dict[str, Any]) ->
     return TrainRequest(config, resume=resume)
 
 
-@commands.command()
+@commands.command(help="Judge drawn digits: accuracy on the label asked for, Fréchet distance beside its floor, recall and coverage.")
 @click.option("--count", type=int, default=1000, show_default=True, help="Digits to draw and judge.")
 @sampling_options()
 @click.option("--out", type=click.Path(path_type=Path), help="Also write a .png of the best and the worst five of each digit.")
@@ -178,7 +177,6 @@ def train_request(run: str | None, resume: str | None, given: dict[str, Any]) ->
 @plain_option
 @click.option("--json", "as_json", is_flag=True, help="The figures as JSON on standard output.")
 def evaluate(count: int, weights: str, out: Path | None, device: c.Device, precision: c.Precision, as_json: bool, **given: Any) -> None:
-    """Judge drawn digits: accuracy on the label asked for, Fréchet distance beside its floor, recall and coverage."""
     from engine.images import checked, save_gallery
 
     request = EvaluateRequest(count, sample_config(given, weights), weights)
@@ -231,12 +229,13 @@ def evaluation_text(report: dict[str, Any]) -> str:
     return "\n".join(f"{name:<10}  {text}" for name, text in lines.items())
 
 
-@commands.command()
+@commands.command(
+    help="Write the weights of RUN (or RUN:best, shipped, or a file) as .safetensors, or as .pth like the seed's; or RUN's metrics as .csv."
+)
 @click.argument("source", metavar="RUN")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--tensorboard", is_flag=True, help="FILE is a folder for TensorBoard's event files of RUN.")
 def export(source: str, file: Path, tensorboard: bool) -> None:
-    """Write the weights of RUN (or RUN:best, shipped, or a file) as .safetensors, or as .pth like the seed's; or RUN's metrics as .csv."""
     from engine.images import checked
 
     if not tensorboard:

@@ -19,10 +19,9 @@ ANSWER = 60.0
 """Seconds that a run is given to do what it was asked: a step, and a save."""
 
 
-@click.command(name="runs")
+@click.command(name="runs", help="List the runs: state, progress, last loss, age, size.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a run.")
 def list_runs(as_json: bool) -> None:
-    """List the runs: state, progress, last loss, age, size."""
     found = runs.all_runs()
     if not found and not as_json:
         click.echo("no runs yet; digitty train makes one", err=True)
@@ -62,42 +61,37 @@ def run_line(facts: dict[str, Any]) -> str:
     return f"{facts['run']:<20} {state:<14} {done:<18} {loss:<12} {age(time.time() - facts['written']):>8}  {size(facts['bytes']):>7}"
 
 
-@click.command()
+@click.command(help="Follow RUN in plain text, a line a second, until it ends; by default the one that trains now. ctrl+c only stops watching.")
 @click.argument("run", metavar="[RUN]", required=False)
 @click.option("--every", type=click.FloatRange(0.1, 3600), default=1.0, show_default=True, help="Seconds between lines.")
 def watch(run: str | None, every: float) -> None:
-    """Follow RUN in plain text, a line a second, until it ends; by default the one that trains now. ctrl+c only stops watching."""
     for line in watching.watch(chosen(run), every):
         click.echo(line)
         sys.stdout.flush()
 
 
-@click.command()
+@click.command(help="Stop RUN, wherever it trains: it saves, and can go on later. By default the one that trains now.")
 @click.argument("run", metavar="[RUN]", required=False)
 def stop(run: str | None) -> None:
-    """Stop RUN, wherever it trains: it saves, and can go on later. By default the one that trains now."""
     _ask(chosen(run), "stop", lambda state: not state.startswith(("running", "paused")))
 
 
-@click.command()
+@click.command(help="Let RUN wait; it saves first. By default the one that trains now.")
 @click.argument("run", metavar="[RUN]", required=False)
 def pause(run: str | None) -> None:
-    """Let RUN wait; it saves first. By default the one that trains now."""
     _ask(chosen(run), "pause", lambda state: not state.startswith("running"))
 
 
-@click.command()
+@click.command(help="Let a paused RUN go on. One that was stopped goes on with: digitty train --resume RUN.")
 @click.argument("run", metavar="[RUN]", required=False)
 def resume(run: str | None) -> None:
-    """Let a paused RUN go on. One that was stopped goes on with: digitty train --resume RUN."""
     _ask(chosen(run), "run", lambda state: not state.startswith("paused"))
 
 
-@click.command()
+@click.command(help="Delete RUN with all its weights and pictures.")
 @click.argument("run", metavar="RUN")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def delete(run: str, yes: bool) -> None:
-    """Delete RUN with all its weights and pictures."""
     found = runs.find(run)
     if not yes:
         _sure(f"delete {run}, {size(found.size())}, for good?")
@@ -105,12 +99,11 @@ def delete(run: str, yes: bool) -> None:
     click.echo(f"deleted {run}", err=True)
 
 
-@click.command()
+@click.command(help="Give RUN another NAME.")
 @click.argument("run", metavar="RUN")
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def rename(run: str, name: str, yes: bool) -> None:
-    """Give RUN another NAME."""
     found = runs.find(run)
     runs.checked(name)
     if not yes:

@@ -79,17 +79,18 @@ def _unless_resumed(value: str, other: str | None) -> Callable[[], str | None]:
     return lambda: other if isinstance(click.get_current_context().params.get("resume"), str) else value
 
 
-@click.group(cls=Digitty, invoke_without_command=True, epilog=engine_cli.EXIT_CODES)
+@click.group(
+    cls=Digitty,
+    invoke_without_command=True,
+    epilog=engine_cli.EXIT_CODES,
+    help="Train a diffusion model on MNIST and watch it draw digits, in a terminal.\n\nWithout a command, the screen opens: type seven.",
+)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True, help="For the screen.")
 @click.option("--precision", type=click.Choice(["auto", "fp32", "tf32", "bf16"]), default="auto", show_default=True, help="For the screen.")
 @color_option
 @click.version_option(engine_cli.VERSION_TEXT, prog_name="digitty")
 @click.pass_context
 def digitty(context: click.Context, device: c.Device, precision: c.Precision, color: str | None) -> None:
-    """Train a diffusion model on MNIST and watch it draw digits, in a terminal.
-
-    Without a command, the screen opens: type seven.
-    """
     context.obj = color
     found: config_file.Config = context.meta[CONFIG]
     if context.invoked_subcommand is None:
@@ -161,7 +162,7 @@ def _log_instead_of_screen(unicode: bool) -> Iterator[Display]:
 # --- generate ---------------------------------------------------------------------------------------------------------
 
 
-@digitty.command()
+@digitty.command(help='Draw PROMPT in the terminal: seven · "3 1 4" · "three sevens" · 0-9 · random · grid.')
 @click.argument("prompt")
 @click.option("--count", type=int, default=1, show_default=True, help="Draw the whole prompt so many times.")
 @sampling_options()
@@ -182,7 +183,6 @@ def generate(
     precision: c.Precision,
     **given: Any,
 ) -> None:
-    """Draw PROMPT in the terminal: seven · "3 1 4" · "three sevens" · 0-9 · random · grid."""
     sample = sample_config(given, weights)
     if not 1 <= count <= c.MAX_COUNT:
         raise SettingError(f"count {count} is outside 1 to {c.MAX_COUNT:,}")

@@ -11,10 +11,9 @@ from tui import config_file, settings
 ORDER = "The command line comes first, then config.toml, then what the screen remembers, then the defaults."
 
 
-@click.command()
+@click.command(help="Show where the settings are, what is in force, and which keys do what.")
 @click.option("--init", is_flag=True, help="Write a commented config.toml to start from; never over one that exists.")
 def config(init: bool) -> None:
-    """Show where the settings are, what is in force, and which keys do what."""
     if init:
         click.echo(str(config_file.make()))
         return

@@ -39,13 +39,12 @@ JUDGED_BY = ("TERM", "COLORTERM", "TERM_PROGRAM", "NO_COLOR", "FORCE_COLOR", "CO
 SEVEN = DrawRequest((7,), weights="shipped", fps=10)
 
 
-@click.command()
+@click.command(help="Print versions, folders, device, precision and terminal, check data and weights, draw a test digit: to paste in a bug report.")
 @device_options
 @click.option("--color", type=click.Choice(term.CHOICES), default=None, help="What the terminal can show.  [default: auto]")
 @plain_option
 @click.pass_obj
 def doctor(shared_color: str | None, /, color: str | None, device: c.Device, precision: c.Precision) -> None:
-    """Print versions, folders, device, precision and terminal, check data and weights, draw a test digit: to paste in a bug report."""
     color = color or shared_color or "auto"
     wrong = 0
     for title, facts in CHECKS.items():

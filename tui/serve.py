@@ -16,13 +16,12 @@ COMMAND = f"TERM=xterm-256color COLORTERM=truecolor LC_ALL=C.UTF-8 exec {shlex.q
 """What a session runs, whatever terminal the server was started from. `-P` keeps it from importing files of the working folder."""
 
 
-@click.command()
+@click.command(help="Open the screen in a browser, on this machine alone unless told otherwise. ctrl+c ends it, and saves what trains.")
 @click.option("--host", default=LOOPBACK, show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @click.option("--token", envvar="DIGITTY_TOKEN", help="16 characters or more; better as DIGITTY_TOKEN, since ps shows options.  [default: a new one]")
 @click.option("--public", is_flag=True, help="Let other machines in, over the network as it is; better: ssh -L 8000:127.0.0.1:8000.")
 def serve(host: str, port: int, token: str | None, public: bool) -> None:
-    """Open the screen in a browser, on this machine alone unless told otherwise. ctrl+c ends it, and saves what trains."""
     checked(host, token, public)
     try:
         from tui.served import run
