@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from skips import pytest_sessionfinish  # noqa: F401
 
 if TYPE_CHECKING:
     from torch import Tensor
