@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from pathlib import Path
 from statistics import median
 
 import torch
@@ -47,9 +48,7 @@ BATCH = 128
 
 def plain_loop(device: torch.device, workers: int) -> tuple[Callable[[int], None], UNet]:
     """A function that trains so many steps, as a tutorial would, and what it trains."""
-    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
-    dataset = MNIST(str(data.unpacked()), train=True, transform=transform)
-    loader = DataLoader(dataset, batch_size=BATCH, shuffle=True, drop_last=True, num_workers=workers, persistent_workers=workers > 0)
+    loader = DataLoader(_dataset(), batch_size=BATCH, shuffle=True, drop_last=True, num_workers=workers, persistent_workers=workers > 0)
     batches = itertools.chain.from_iterable(itertools.repeat(loader))
     model = UNet().to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
@@ -69,6 +68,17 @@ def plain_loop(device: torch.device, workers: int) -> tuple[Callable[[int], None
                 loss.item()
 
     return train, model
+
+
+def _dataset() -> MNIST:
+    """torchvision's MNIST, which reads unpacked files and then holds them in memory."""
+    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder) / "MNIST" / "raw"
+        raw.mkdir(parents=True)
+        for name in data.MD5:
+            (raw / name).write_bytes(data.unpack(name))
+        return MNIST(folder, train=True, transform=transform)
 
 
 @contextmanager

@@ -1,81 +1,57 @@
-"""MNIST, as it ships inside the package -> uint8 tensors on the device -> batches. Knows no network."""
+"""MNIST, straight from the archives in the package -> uint8 tensors on the device -> batches. Needs no network and writes no file."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import shutil
 import zlib
-from contextlib import suppress
-from pathlib import Path
-from typing import BinaryIO
 
 import torch
-from filelock import FileLock
 from torch import Tensor
 
 from engine import paths
 from engine.errors import StorageError
-from engine.files import write_whole
 
 ARCHIVES = paths.ASSETS / "mnist"
-MD5 = {  # of the unpacked files
+MD5 = {  # published, of the unpacked files
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
     "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
     "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
+IMAGES_AT, LABELS_AT = 16, 8
+"""Bytes of an idx file's header: a magic number, then each dimension, as big-endian int32."""
 
 
 def load(train: bool, device: torch.device | None = None, limit: int | None = None) -> tuple[Tensor, Tensor]:
     """Images (N, 28, 28) uint8 and labels (N,) int64 on the device: 47 MB for all 60,000.
 
-    Raises StorageError when the data set can be neither read nor unpacked again.
+    Raises StorageError when the data set in the package is damaged.
     """
-    from torchvision.datasets import MNIST
-
-    data = MNIST(str(unpacked()), train=train)
-    images, labels = data.data[:limit], data.targets[:limit]
-    return images.to(device), labels.to(device)
-
-
-def unpacked() -> Path:
-    """The folder that torchvision's MNIST class reads; unpacks or repairs any file whose md5 is wrong."""
-    root = paths.cache_dir()
-    raw = paths.made(root / "MNIST" / "raw")
-    try:
-        with FileLock(root / "mnist.lock"):
-            for name, md5 in MD5.items():
-                if _md5(raw / name) != md5:
-                    _unpack(name, raw / name)
-    except OSError as error:
-        raise StorageError(f"can't unpack MNIST under {root}: {error.strerror or error}; set DIGITTY_HOME to a folder with 60 MB of room") from None
-    return root
+    part = "train" if train else "t10k"
+    images = _tensor(f"{part}-images-idx3-ubyte", IMAGES_AT).view(-1, 28, 28)
+    labels = _tensor(f"{part}-labels-idx1-ubyte", LABELS_AT).long()
+    return images[:limit].to(device), labels[:limit].to(device)
 
 
-def _unpack(name: str, target: Path) -> None:
+def unpack(name: str) -> bytes:
+    """One of the four files of MNIST, with the digest that was published. Raises StorageError where its archive is damaged."""
     archive = ARCHIVES / f"{name}.gz"
-
-    def copy(file: BinaryIO) -> None:
-        try:
-            with gzip.open(archive) as packed:
-                shutil.copyfileobj(packed, file, 1 << 20)
-        except (EOFError, zlib.error, gzip.BadGzipFile, FileNotFoundError):  # the last two are OSErrors, which write_whole takes for a full disk
-            raise StorageError(f"{archive} is damaged; install digitty again") from None
-
-    write_whole(target, copy)
-    if _md5(target) != MD5[name]:
-        with suppress(OSError):
-            target.unlink()
-        raise StorageError(f"{archive} does not unpack to MNIST; install digitty again")
-
-
-def _md5(path: Path) -> str | None:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    except FileNotFoundError:
-        return None
+        with gzip.open(archive) as packed:
+            raw = packed.read()
+    except (EOFError, zlib.error, gzip.BadGzipFile, FileNotFoundError):
+        raise StorageError(f"{archive} is damaged or missing; install digitty again") from None
+    except OSError as error:
+        raise StorageError(f"can't read {archive}: {error.strerror or error}; install digitty again") from None
+    if hashlib.md5(raw, usedforsecurity=False).hexdigest() != MD5[name]:
+        raise StorageError(f"{archive} does not unpack to MNIST; install digitty again")
+    return raw
+
+
+def _tensor(name: str, header: int) -> Tensor:
+    """The bytes behind the header; a bytearray, since torch warns of memory that it may not write."""
+    return torch.frombuffer(bytearray(unpack(name)), dtype=torch.uint8, offset=header)
 
 
 def order(seed: int, epoch: int, images: int) -> Tensor:

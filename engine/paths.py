@@ -18,7 +18,7 @@ def data_dir() -> Path:
 
 
 def cache_dir() -> Path:
-    """What can be made again: the unpacked data set, measured precisions."""
+    """What can be made again: measured precisions."""
     return _home("cache") or Path(platformdirs.user_cache_dir("digitty", appauthor=False))
 
 

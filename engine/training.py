@@ -41,7 +41,6 @@ def train(shelf: Shelf, request: TrainRequest, control: Control, group: Group) -
         if request.resume and shelf.device.type == "cpu" and group.size == 1:
             _use_threads(runs.find(request.resume).engine().threads)
         yield Preparing("reading MNIST")
-        yield from group.lead(_unpacked())
         digits = data.load(True, shelf.device, request.config.limit)
         run = runs.find((yield from group.lead(_run(request, how, shelf))))
         with _writing(run, group) as writer:
@@ -140,11 +139,6 @@ def _numerics(shelf: Shelf, request: TrainRequest) -> Generator[Event, None, dic
         yield Notice(f"{request.resume} was trained in {told.precision}, which {shelf.device} lacks; it goes on in another, not bit for bit the same")
     yield from shelf.numerics(request.config.model, training=True)
     return asdict(shelf.how(request.config.model, training=True))
-
-
-def _unpacked() -> Generator[Event, None, None]:
-    data.unpacked()
-    yield from ()
 
 
 def _run(request: TrainRequest, how: Numerics, shelf: Shelf) -> Generator[Event, None, str]:

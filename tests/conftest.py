@@ -1,4 +1,4 @@
-"""What the tests share: a home of their own, MNIST unpacked once, tiny configurations, and fakes at the engine's one seam.
+"""What the tests share: a home of their own, tiny configurations, and fakes at the engine's one seam.
 
 torch is imported inside the fixtures alone, so that light tests stay light.
 """
@@ -6,7 +6,6 @@ torch is imported inside the fixtures alone, so that light tests stay light.
 from __future__ import annotations
 
 import math
-import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -40,41 +39,19 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def unpacked_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder MNIST of a cache, 55 MB, for all tests to read."""
-    folder = tmp_path_factory.mktemp("shared")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DIGITTY_HOME", str(folder))
-        from engine import data
-
-        return data.unpacked() / "MNIST"
-
-
-@pytest.fixture
-def mnist(home: Path, unpacked_once: Path) -> Path:
-    """The unpacked data set in this test's home; not to be written to."""
-    (home / "cache").mkdir(parents=True)
-    os.symlink(unpacked_once, home / "cache" / "MNIST")
-    return unpacked_once
-
-
-@pytest.fixture(scope="session")
-def first_sixty(unpacked_once: Path) -> tuple[Tensor, Tensor]:
+def first_sixty() -> tuple[Tensor, Tensor]:
     """What `tiny` trains on: images and labels."""
     from engine import data
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engine.paths.cache_dir", lambda: unpacked_once.parent)
-        return data.load(True, limit=60)
+    return data.load(True, limit=60)
 
 
 @pytest.fixture
 def at_hand(first_sixty: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
-    """MNIST without the third of a second that opening it takes."""
+    """MNIST without the third of a second that unpacking it takes."""
     from engine import data
 
     monkeypatch.setattr(data, "load", lambda *_: first_sixty)
-    monkeypatch.setattr(data, "unpacked", lambda: None)
 
 
 @pytest.fixture
@@ -117,8 +94,8 @@ def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def jobs(mnist: Path, unmeasured: None, one_thread: None) -> Jobs:
-    """The front door, on the CPU in fp32, with MNIST at hand."""
+def jobs(unmeasured: None, one_thread: None) -> Jobs:
+    """The front door, on the CPU in fp32."""
     from engine.jobs import Jobs
 
     return Jobs("cpu", "fp32")

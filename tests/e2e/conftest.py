@@ -12,7 +12,7 @@ from engine.config import ModelConfig, ScheduleConfig
 
 @pytest.fixture(scope="session")
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Unpacked MNIST and measured precisions, made once."""
+    """Measured precisions, made once."""
     return tmp_path_factory.mktemp("e2e") / "cache"
 
 

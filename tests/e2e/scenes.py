@@ -62,7 +62,6 @@ def quick() -> None:
         images[i, i : i + 8, i // 2 : i // 2 + 12] = 255
     for owner, name, fake in (
         (data, "load", lambda *_: (images, labels)),
-        (data, "unpacked", lambda: None),
         (device, "measured", lambda *_: iter([Numerics("fp32", channels_last=False)])),
         (session, "READ_EVERY", 0.0),
         (session, "SAVE_SHARE", math.inf),

@@ -43,7 +43,7 @@ def losses(name: str) -> list[float]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are looked up in /proc")
-def test_one_run_whatever_the_number_of_processes(mnist: Path) -> None:
+def test_one_run_whatever_the_number_of_processes() -> None:
     said, _ = start(*RECIPE, "--name", "alone", ranks=1).communicate(timeout=240)
     assert runs.find("alone").state() == "finished", said.decode()
 

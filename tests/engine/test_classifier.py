@@ -15,7 +15,7 @@ from engine.errors import CheckpointError, OutputError
 
 
 @pytest.fixture
-def test_set(mnist: Path) -> tuple[torch.Tensor, torch.Tensor]:
+def test_set() -> tuple[torch.Tensor, torch.Tensor]:
     return data.load(train=False)
 
 

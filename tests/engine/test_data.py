@@ -1,4 +1,4 @@
-"""MNIST as it ships: checked, repaired, counted; and folders without room for it."""
+"""MNIST as it ships: checked, counted, read as torchvision reads it, and never taken from anywhere else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine import data
 from engine.errors import StorageError
 
 
-def test_shapes_counts_mean_and_deviation(mnist: Path) -> None:
+def test_shapes_counts_mean_and_deviation() -> None:
     images, labels = data.load(True)
     assert (images.shape, images.dtype) == ((60_000, 28, 28), torch.uint8)
     assert (labels.shape, labels.dtype) == ((60_000,), torch.int64)
@@ -26,7 +26,7 @@ def test_shapes_counts_mean_and_deviation(mnist: Path) -> None:
     assert (x0.shape, float(x0.min()), float(x0.max())) == ((6000, 1, 28, 28), -1.0, 1.0)
 
 
-def test_the_test_set_and_limit(mnist: Path) -> None:
+def test_the_test_set_and_limit() -> None:
     images, labels = data.load(False)
     assert (len(images), len(labels)) == (10_000, 10_000)
     some, few = data.load(False, limit=64)
@@ -34,38 +34,55 @@ def test_the_test_set_and_limit(mnist: Path) -> None:
     assert torch.equal(few, labels[:64])
 
 
-def test_the_sums_are_those_published(unpacked_once: Path) -> None:
-    for name, md5 in data.MD5.items():
-        assert hashlib.md5((unpacked_once / "raw" / name).read_bytes()).hexdigest() == md5
-    assert data.MD5["train-images-idx3-ubyte"] == "6bbc9ace898e44ae57da46a324031adb"
+def test_torchvision_reads_the_same(tmp_path: Path) -> None:
+    """The oracle: it reads the raw files, where there are no processed ones."""
+    from torchvision.datasets import MNIST
 
-
-def test_damaged_and_missing_files_are_repaired(home: Path, mnist: Path) -> None:
-    (home / "cache" / "MNIST").unlink()
-    raw = home / "cache" / "MNIST" / "raw"
+    raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
-    for name in data.MD5:  # the large one is whole, one is missing, one is damaged, one is cut
-        if name != "t10k-labels-idx1-ubyte":
-            (raw / name).symlink_to(mnist / "raw" / name)
-    for name, content in (
-        ("train-labels-idx1-ubyte", b"rubbish"),
-        ("t10k-images-idx3-ubyte", (mnist / "raw" / "t10k-images-idx3-ubyte").read_bytes()[:-1]),
-    ):
-        (raw / name).unlink()
-        (raw / name).write_bytes(content)
-    assert data.unpacked() == home / "cache"
+    for name in data.MD5:
+        (raw / name).write_bytes(data.unpack(name))
+    for train in (True, False):
+        images, labels = data.load(train)
+        theirs = MNIST(str(tmp_path), train=train)
+        assert torch.equal(images, theirs.data)
+        assert torch.equal(labels, theirs.targets)
+        assert (images.dtype, labels.dtype) == (theirs.data.dtype, theirs.targets.dtype)
+
+
+def test_nothing_in_a_cache_is_taken_for_the_data_and_nothing_is_written(home: Path, first_sixty: tuple[torch.Tensor, torch.Tensor]) -> None:
+    """What other versions and torchvision left there: processed tensors, raw files, an empty lock."""
+    processed, raw = home / "cache" / "MNIST" / "processed", home / "cache" / "MNIST" / "raw"
+    processed.mkdir(parents=True)
+    raw.mkdir()
+    for name in ("training.pt", "test.pt"):
+        torch.save((torch.zeros(60_000, 28, 28, dtype=torch.uint8), torch.full((60_000,), 3)), processed / name)
+    for name in data.MD5:
+        (raw / name).write_bytes(b"rubbish")
+    (home / "cache" / "mnist.lock").touch()
+    before = sorted(home.rglob("*"))
+    images, labels = data.load(True, limit=60)
+    assert torch.equal(images, first_sixty[0])
+    assert torch.equal(labels, first_sixty[1])
+    assert sorted(home.rglob("*")) == before
+
+
+def test_data_need_no_folder(home: Path) -> None:
+    home.write_text("a file where the folder should be")
+    assert len(data.load(False)[0]) == 10_000
+
+
+def test_the_sums_are_those_published() -> None:
+    assert data.MD5["train-images-idx3-ubyte"] == "6bbc9ace898e44ae57da46a324031adb"
     for name, md5 in data.MD5.items():
-        assert hashlib.md5((raw / name).read_bytes()).hexdigest() == md5
-    assert (raw / "train-images-idx3-ubyte").is_symlink()  # what was whole was left alone
-    assert len(list(raw.iterdir())) == 4
+        assert hashlib.md5(data.unpack(name)).hexdigest() == md5
 
 
-@pytest.mark.parametrize("damage", ["cut", "bits", "empty", "other", "gone"])
-def test_a_damaged_archive_says_install_again(damage: str, home: Path, mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("damage", ["cut", "bits", "empty", "other", "gone", "folder"])
+def test_a_damaged_archive_says_install_again(damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = "t10k-labels-idx1-ubyte"
     packed = bytearray((data.ARCHIVES / f"{name}.gz").read_bytes())
-    archives = tmp_path / "archives"
-    archives.mkdir()
+    archive = tmp_path / f"{name}.gz"
     if damage == "cut":
         packed = packed[: len(packed) // 2]
     elif damage == "bits":
@@ -74,34 +91,14 @@ def test_a_damaged_archive_says_install_again(damage: str, home: Path, mnist: Pa
         packed = bytearray()
     elif damage == "other":
         packed = bytearray((data.ARCHIVES / "train-labels-idx1-ubyte.gz").read_bytes())
-    if damage != "gone":
-        (archives / f"{name}.gz").write_bytes(packed)
-    monkeypatch.setattr(data, "ARCHIVES", archives)
-    monkeypatch.setattr(data, "MD5", {name: data.MD5[name]})
-    (home / "cache" / "MNIST").unlink()
+    if damage == "folder":
+        archive.mkdir()
+    elif damage != "gone":
+        archive.write_bytes(packed)
+    (tmp_path / "t10k-images-idx3-ubyte.gz").symlink_to(data.ARCHIVES / "t10k-images-idx3-ubyte.gz")
+    monkeypatch.setattr(data, "ARCHIVES", tmp_path)
     with pytest.raises(StorageError, match="install digitty again"):
-        data.unpacked()
-    assert not list((home / "cache" / "MNIST" / "raw").iterdir())
-
-
-def test_no_folder_for_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home.write_text("a file where the folder should be")
-    with pytest.raises(StorageError, match="DIGITTY_HOME"):
         data.load(False)
-
-
-def test_no_room_for_it(home: Path) -> None:
-    """A real limit on the size of files: the kernel refuses to write more."""
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
-    try:
-        with pytest.raises(StorageError, match="room"):
-            data.unpacked()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert not list((home / "cache" / "MNIST" / "raw").iterdir())
 
 
 def test_mix_tells_neighbours_apart() -> None:

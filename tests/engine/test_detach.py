@@ -196,8 +196,8 @@ SMALL = ["--preset", "quick", "--limit", "32", "--batch-size", "8", "--precision
 
 
 @pytest.fixture
-def machine(mnist: Path, one_thread: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """MNIST is unpacked and precisions are measured, as after a first time."""
+def machine(one_thread: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Precisions are measured, as after a first time."""
     import torch
 
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

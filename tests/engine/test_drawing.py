@@ -244,7 +244,7 @@ def test_where_no_digit_is_asked_for_or_all_are_kept_none_is_drawn_again(jobs: J
     assert drawn(jobs, DrawRequest((1, 8, 5), sample, weights=weights)).again == 0
 
 
-def test_the_reader_that_ships_doubts_what_was_not_asked_for(mnist: Path) -> None:
+def test_the_reader_that_ships_doubts_what_was_not_asked_for() -> None:
     reader = load_classifier(CPU, READER)
     pictures, labels = data.load(False, limit=500)
     assert len(redraw.doubted(reader, pictures, labels.tolist(), 0.9)) < 15

@@ -222,7 +222,7 @@ def test_enough_digits_are_compared(jobs: Jobs, weights: str, monkeypatch: pytes
     assert f"floor of {report['frechet_floor']:.4g}" in evaluation_text(report)
 
 
-def test_test_images_themselves_score_the_floor(mnist: Path) -> None:
+def test_test_images_themselves_score_the_floor() -> None:
     """Drawings as good as real ones: other test images, judged by the shipped classifier."""
     (test, labels), (train, _) = data.load(False), data.load(True, limit=1000)
     judges = load_classifier(), load_classifier(path=SECOND)
@@ -247,7 +247,7 @@ def test_the_gallery_has_the_surest_first_and_the_least_sure_last() -> None:
     assert len(best_and_worst(drawn[:9], logits[:9], wanted[:9])) == 0
 
 
-def test_the_two_judges_differ_and_both_read_mnist(mnist: Path) -> None:
+def test_the_two_judges_differ_and_both_read_mnist() -> None:
     images, labels = data.load(False)
     first, second = (load_classifier(path=path).features_and_logits(images[:2000])[1].argmax(1) for path in (WEIGHTS, SECOND))
     assert float((first == labels[:2000]).double().mean()) > 0.985

@@ -373,7 +373,7 @@ def on_cuda(config: TrainConfig, how: Numerics) -> Trainer:
 @pytest.mark.parametrize(
     "how", [pytest.param(BF16, marks=cuda), pytest.param(Numerics("tf32", channels_last=True), marks=cuda)], ids=["bf16", "tf32"]
 )
-def test_a_step_on_cuda_never_waits(tiny: TrainConfig, mnist: object, how: Numerics) -> None:
+def test_a_step_on_cuda_never_waits(tiny: TrainConfig, how: Numerics) -> None:
     trainer = on_cuda(replace(tiny, limit=2000), how)
     run(trainer, 2)  # the order of the epoch is on the device, kernels are chosen
     torch.cuda.set_sync_debug_mode("error")
@@ -386,7 +386,7 @@ def test_a_step_on_cuda_never_waits(tiny: TrainConfig, mnist: object, how: Numer
 
 
 @pytest.mark.parametrize("_gpu", [pytest.param(None, marks=cuda)])
-def test_cuda_learns_as_the_cpu_does(tiny: TrainConfig, mnist: object, _gpu: None) -> None:
+def test_cuda_learns_as_the_cpu_does(tiny: TrainConfig, _gpu: None) -> None:
     config = replace(tiny, limit=2000, epochs=1, label_dropout=0.0)
     images, labels = data.load(True, CPU, config.limit)
     on_cpu = Trainer(config, images, labels, FP32, CPU)

@@ -23,7 +23,7 @@ from engine.metrics import Follower
 from engine.runs import Run
 from engine.trainer import Trainer
 
-LOAD, UNPACKED = data.load, data.unpacked
+LOAD = data.load
 pytestmark = pytest.mark.usefixtures("every_step")
 
 
@@ -201,12 +201,9 @@ def test_steps_end_a_run_within_an_epoch(jobs: Jobs, tiny: TrainConfig) -> None:
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_on_cuda_a_run_that_was_left_goes_on_within_a_hundredth(
-    mnist: Path, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch, precision: Precision
-) -> None:
+def test_on_cuda_a_run_that_was_left_goes_on_within_a_hundredth(tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch, precision: Precision) -> None:
     """The same data and noise; CUDA adds up in an order of its own."""
     monkeypatch.setattr(data, "load", LOAD)
-    monkeypatch.setattr(data, "unpacked", UNPACKED)
     jobs = Jobs("cuda", precision)
     config = replace(tiny, limit=2000, epochs=1)
     list(jobs.train(TrainRequest(config, run="whole")))

@@ -71,7 +71,6 @@ def _watch() -> None:
         images[i, i : i + 9, 3:20] = 255
     for owner, name, fake in (
         (data, "load", lambda *_: (images, labels)),
-        (data, "unpacked", lambda: None),
         (session, "READ_EVERY", 0.0),
         (session.Session, "_save_due", lambda self, at_epoch_end: self.trainer.step % EVERY == 0),
         (device, "measured", lambda *_: iter([device.Numerics("fp32", channels_last=False)])),

@@ -62,6 +62,6 @@ def test_what_fails_is_said_and_the_rest_goes_on(capsys: pytest.CaptureFixture[s
     paths.config_dir().mkdir(parents=True)
     (paths.config_dir() / "config.toml").write_text("[draw]\nsteps = 0\n")
     out = told(capsys, "--plain", code=1)
-    assert "data        PROBLEM: EOFError" in out
+    assert "data        PROBLEM: StorageError" in out
     assert "PROBLEM: config.toml, line 2: steps 0 is outside 1 to 1000" in out
     assert "the classifier reads 7" in out
