@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import pickle
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
+from engine import torch_file
 from engine.config import ModelConfig, ScheduleConfig, TrainConfig, from_dict, to_dict
 from engine.errors import CheckpointError, DigittyError, OutputError, SettingError, StorageError
 from engine.files import Hashing, write_whole
@@ -24,6 +23,10 @@ from engine.unet import UNet
 WEIGHTS_FORMAT = "digitty-weights"
 STATE_FORMAT = "digitty-state"
 STATE_VERSION = 1
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+WRAPPERS = ("module.", "_orig_mod.")
+LARGEST_WEIGHT = 1e6
+"""Of any network that was trained; sums of much larger numbers overflow, and the digits are black."""
 KINDS = ("average", "live", "best", "imported")
 SEAL = b"digitty sha256 "
 """What the last line of a training state begins with; its SHA-256 in hex follows."""
@@ -90,20 +93,28 @@ def save_pth(path: Path, weights: Loaded) -> None:
 
 def _load_pth(path: Path) -> Loaded:
     """A bare state dict of the seed's network, or of another that its shapes tell; the schedule is the seed's."""
-    tensors = _unpickle(path, read_file(path))
-    if not isinstance(tensors, Mapping) or not tensors or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in tensors.items()):
+    tensors = torch_file.read(path, read_file(path))
+    if not isinstance(tensors, dict) or not tensors or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in tensors.items()):
         raise CheckpointError(f"{path} holds no state dict; digitty export RUN {path.name} makes one")
+    tensors = _unwrapped(tensors)
     try:
         channels = tuple(int(tensors[f"{name}.conv2.weight"].shape[0]) for name in ("enc28", "enc14", "enc7"))
         emb_dim, time_dim = (int(n) for n in tensors["time.0.weight"].shape)
         model = ModelConfig(channels=channels, emb_dim=emb_dim, time_dim=time_dim)
     except (KeyError, ValueError, IndexError, SettingError) as error:
         raise CheckpointError(f"{path} holds the weights of another network ({short(error)}); digitty draws with its own U-Net") from None
-    return Loaded(_fitting(dict(tensors), model, path), model, ScheduleConfig(), None, path.stem, "imported")
+    return Loaded(_fitting(tensors, model, path), model, ScheduleConfig(), None, path.stem, "imported")
+
+
+def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The names without what DataParallel, DistributedDataParallel and torch.compile put before all of them."""
+    while prefix := next((prefix for prefix in WRAPPERS if all(name.startswith(prefix) for name in tensors)), None):
+        tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+    return tensors
 
 
 def _fitting(tensors: dict[str, Tensor], model: ModelConfig, path: Path) -> dict[str, Tensor]:
-    """The tensors in float32, if they are exactly this network's and finite."""
+    """The tensors in float32, if they are exactly this network's and its values what training may give."""
     with torch.device("meta"):
         expected = {name: tensor.shape for name, tensor in UNet(model).state_dict().items()}
     for name in sorted(set(expected) ^ set(tensors)):
@@ -111,8 +122,10 @@ def _fitting(tensors: dict[str, Tensor], model: ModelConfig, path: Path) -> dict
     for name, tensor in tensors.items():
         if tensor.shape != expected[name]:
             raise CheckpointError(f"{path} holds the weights of another network: {name} is {tuple(tensor.shape)}, not {tuple(expected[name])}")
-        if not tensor.is_floating_point() or tensor.layout != torch.strided or not bool(torch.isfinite(tensor).all()):
-            raise CheckpointError(f"{path} has values in {name} that are not finite numbers")
+        if tensor.dtype not in FLOATS:
+            raise CheckpointError(f"{path} has {str(tensor.dtype).removeprefix('torch.')} in {name}; weights are floats of 16, 32 or 64 bits")
+        if not float(tensor.abs().max()) <= LARGEST_WEIGHT:  # NaN is not either
+            raise CheckpointError(f"{path} has values in {name} that are not finite numbers, or larger than any trained network's")
     return {name: tensor.float() for name, tensor in tensors.items()}
 
 
@@ -133,7 +146,7 @@ def save_state(path: Path, config: TrainConfig, state: Mapping[str, Any]) -> Non
 
 def load_state(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
     """The configuration and the state, on the CPU. Raises CheckpointError; runs nothing that the file holds."""
-    state = _unpickle(path, _unsealed(path, read_file(path)))
+    state = torch_file.read(path, _unsealed(path, read_file(path)))
     if not isinstance(state, dict) or state.get("format") != STATE_FORMAT:
         raise CheckpointError(f"{path} holds no training state of digitty")
     if state.get("version") != STATE_VERSION:
@@ -141,14 +154,14 @@ def load_state(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
     try:
         config = from_dict(TrainConfig, state["config"])
         model, ema, optimizer = state["model"], state["ema"], state["optimizer"]
-        if not isinstance(optimizer, dict) or not isinstance(state["step"], int) or isinstance(state["step"], bool) or state["step"] < 0:
+        if not isinstance(optimizer, dict) or type(state["step"]) is not int or not 0 <= state["step"] < 1 << 40:
             raise ValueError("its optimizer or step is malformed")
         float(state["best"]), float(state["epoch_sum"])
         for tensors in (model, ema):
             if not isinstance(tensors, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in tensors.items()):
                 raise ValueError("its weights are malformed")
             _fitting(dict(tensors), config.model, path)
-    except (KeyError, ValueError, TypeError, RuntimeError, SettingError) as error:
+    except (KeyError, ValueError, TypeError, OverflowError, RuntimeError, SettingError) as error:
         raise CheckpointError(f"{path} is malformed ({short(error)})") from None
     return config, state
 
@@ -178,26 +191,3 @@ def _save(whole: object, file: BinaryIO) -> None:
         while cause is not None and not isinstance(cause, OSError):
             cause = cause.__context__
         raise cause or OSError(short(error)) from None
-
-
-# --- reading files that may be anything -------------------------------------------------------------------------------
-
-
-def _unpickle(path: Path, raw: bytes) -> object:
-    """torch.load with weights_only, after the archive's own checks: whole, CRCs right, nothing compressed that could swell."""
-    file: BinaryIO = io.BytesIO(raw)
-    try:
-        with zipfile.ZipFile(file) as archive:
-            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
-                raise CheckpointError(f"{path} is compressed, which torch.save never does")
-            damaged = archive.testzip()
-        if damaged is not None:
-            raise CheckpointError(f"{path} is damaged: the checksum of {damaged} is wrong")
-        file.seek(0)
-        return torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(f"{path} holds something other than tensors, and nothing of it was run ({short(error)})") from None
-    except CheckpointError:
-        raise
-    except Exception as error:  # whatever a damaged archive makes the readers raise
-        raise CheckpointError(f"{path} is not a file of torch.save, or it is truncated ({short(error)})") from None

@@ -22,12 +22,16 @@ def read_small(path: Path, largest: int = LARGEST) -> bytes:
     """The whole of a regular file of at most `largest` bytes. Never waits, as reading a FIFO would. Raises OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file", str(path))
-        data = file.read(largest + 1)
-    if len(data) > largest:
-        raise OSError(errno.EFBIG, f"it is larger than {largest:,} bytes", str(path))
-    return data
+        data = b""
+        while len(data) <= largest and status.st_size <= largest:  # file.read takes memory for all that it is asked for
+            part = file.read(min(max(status.st_size, LARGEST), largest - len(data)) + 1)
+            if not part:
+                return data
+            data += part
+    raise OSError(errno.EFBIG, f"it is larger than {largest:,} bytes", str(path))
 
 
 def parse_json(data: bytes) -> Any:

@@ -14,11 +14,13 @@ from safetensors.torch import save as tensor_bytes
 from torch import Tensor
 
 from engine.errors import CheckpointError, DigittyError, OutputError
-from engine.files import write_whole
+from engine.files import read_small, write_whole
 
 VERSION = 1
-LARGEST = 4 << 30
-"""Bytes; no file of ours comes near."""
+LARGEST = 1 << 30
+"""Bytes; a training state of the largest preset has a tenth."""
+LARGEST_HEADER = 1 << 20
+"""Bytes of a safetensors header, which is parsed into objects many times its size."""
 
 
 def save_sealed(path: Path, form: str, tensors: Mapping[str, Tensor], facts: Mapping[str, str], error: type[DigittyError] = OutputError) -> None:
@@ -32,6 +34,8 @@ def save_sealed(path: Path, form: str, tensors: Mapping[str, Tensor], facts: Map
 def load_sealed(path: Path, form: str, remedy: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The reverse of `save_sealed`. Raises CheckpointError, which ends with the `remedy`; runs nothing that the file holds."""
     raw = read_file(path)
+    if int.from_bytes(raw[:8], "little") > LARGEST_HEADER:
+        raise CheckpointError(f"{path} is not a safetensors file, or it describes more tensors than any weights have; {remedy}")
     try:
         tensors, metadata = load_tensors(raw), _metadata(raw)
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError, RecursionError) as error:
@@ -48,11 +52,7 @@ def load_sealed(path: Path, form: str, remedy: str) -> tuple[dict[str, Tensor], 
 def read_file(path: Path) -> bytes:
     """The whole file. Raises CheckpointError."""
     try:
-        if path.exists() and not path.is_file():
-            raise CheckpointError(f"{path} is not a file")
-        if path.stat().st_size > LARGEST:
-            raise CheckpointError(f"{path} is larger than any weights of digitty")
-        return path.read_bytes()
+        return read_small(path, LARGEST)
     except FileNotFoundError:
         raise CheckpointError(f"no file {path}") from None
     except OSError as error:
