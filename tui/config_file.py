@@ -17,7 +17,8 @@ from typing import Any, get_args
 from engine import config as c
 from engine import paths
 from engine.errors import SettingError
-from engine.files import write_text
+from engine.files import read_small, write_text
+from engine.words import printable
 from tui import themes
 from tui.terminal import CHOICES as COLORS
 
@@ -59,6 +60,8 @@ SECTIONS: Mapping[str, Mapping[str, Setting]] = {
 }
 WIDTH = 100
 """Characters of a comment in the template."""
+LONGEST = 500
+"""Characters of a problem."""
 KEYS = "keys"
 """The section that is a key map."""
 
@@ -96,18 +99,23 @@ def path() -> Path:
 
 
 def load() -> Config:
-    """Never raises: what can't be read is among the problems, and the rest counts."""
+    """What the file says. Whatever is wrong with it is among the problems, and the rest counts."""
     try:
-        text = path().read_text(encoding="utf-8")
-    except FileNotFoundError:
+        text = read_small(path()).decode("utf-8-sig")
+        return _checked(tomllib.loads(text), text)
+    except (FileNotFoundError, NotADirectoryError):
         return Config()
-    except (OSError, UnicodeDecodeError) as error:
-        return Config(problems=(f"{path().name} can't be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}",))
-    try:
-        document = tomllib.loads(text)
+    except UnicodeDecodeError:
+        problem = "can't be read: it is not UTF-8"
     except tomllib.TOMLDecodeError as error:
-        return Config(problems=(f"{path().name} is not TOML: {error}",))
-    return _checked(document, text)
+        return Config(problems=(printable(f"{path().name} is not TOML: {error}", LONGEST),))
+    except ValueError:
+        problem = "can't be read: it holds a number of too many digits"
+    except RecursionError:
+        problem = "can't be read: it is nested too deep"
+    except OSError as error:
+        problem = f"can't be read: {error.strerror or error}"
+    return Config(problems=(printable(f"{path()} {problem}; correct or delete it", LONGEST),))
 
 
 def _checked(document: Mapping[str, Any], text: str) -> Config:
@@ -129,7 +137,7 @@ def _checked(document: Mapping[str, Any], text: str) -> Config:
                     values[name] = value
                 except SettingError as error:
                     problems.append(f"{found.where(section, name)}: {error}")
-    return Config(values, keys, tuple(problems), text)
+    return Config(values, keys, tuple(printable(problem, LONGEST) for problem in problems), text)
 
 
 def _check(section: str, name: str, value: object) -> None:
@@ -139,6 +147,12 @@ def _check(section: str, name: str, value: object) -> None:
         near = get_close_matches(name, known, 1)
         raise SettingError(f"[{section}] has no {name!r}; " + (f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"))
     setting = known[name]
+    if not isinstance(value, str | int | float):
+        raise SettingError(f"{name} takes one value, neither a list nor a table nor a date")
+    if isinstance(value, int) and value.bit_length() > 64:
+        raise SettingError(f"{name} is too large a number")
+    if isinstance(value, str) and "\0" in value:
+        raise SettingError(f"{name} holds a NUL character")
     if setting.choices:
         if value not in setting.choices:
             raise SettingError(f"{name} {value!r} is not one of {', '.join(setting.choices)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -143,7 +144,7 @@ async def test_a_new_run_has_the_files_preset(written) -> None:
         ('[draw]\n"steps" = "x"\n', "config.toml, line 2: steps 'x' is not a whole number from 1 to 1000"),
         ("[draw]\nsteps = true\n", "config.toml, line 2: steps True is not a whole number from 1 to 1000"),
         ("[draw]\nweights = 3\n", "config.toml, line 2: weights 3 is not a text in quotes"),
-        ('[draw]\nsampler = ["ddim"]\n', "config.toml, line 2: sampler ['ddim'] is not one of ddpm, ddim, dpmpp"),
+        ('[draw]\nsampler = ["ddim"]\n', "config.toml, line 2: sampler takes one value"),
         ("[screen]\nplain = 1\n", "config.toml, line 2: plain 1 is not true or false"),
         ('[screen]\ntheme = "pink"\n', "config.toml, line 2: theme 'pink' is not one of textual-dark, textual-light"),
         ("[scren]\nplain = true\n", "config.toml: there is no section [scren]; there are [draw]"),
@@ -174,7 +175,7 @@ def test_what_is_right_counts_beside_what_is_wrong(written) -> None:
 def test_what_is_no_text_is_said(home: Path) -> None:
     path().parent.mkdir(parents=True)
     path().write_bytes(b"\xff\xfe")
-    assert load().problems == ("config.toml can't be read: it is not UTF-8",)
+    assert load().problems == (f"{path()} can't be read: it is not UTF-8; correct or delete it",)
 
 
 async def test_the_screen_says_it_and_goes_on(written) -> None:
@@ -218,3 +219,71 @@ def test_reading_it_loads_neither_torch_nor_textual() -> None:
     code = f"import sys, tui.cli\nfrom tui import config_file\nconfig_file.load()\n{probe}"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120, cwd=Path(__file__).parents[2])
     assert told.stdout.split() == []
+
+
+# --- files that may be anything ---------------------------------------------------------------------------------------
+
+ODD: dict[str, tuple[bytes, str]] = {
+    "too many digits": (b"[draw]\nseed = " + b"9" * 5000, "number of too many digits"),
+    "too many digits in hex": (b"[draw]\nseed = 0x" + b"f" * 5000, "line 2: seed is too large a number"),
+    "a large guidance": (b"[draw]\nguidance = 0x" + b"f" * 5000, "line 2: guidance is too large a number"),
+    "nested too deep": (b"x = " + b"[" * 3000 + b"]" * 3000, "nested too deep"),
+    "nested": (b"[draw]\nseed = " + b"[" * 100 + b"]" * 100, "line 2: seed takes one value"),
+    "a table": (b"[draw]\nweights = {a = 1}", "line 2: weights takes one value"),
+    "NUL": (b'[draw]\nweights = "a\\u0000.pth"', "line 2: weights holds a NUL character"),
+    "bytes": (b"\xff\xfe", "it is not UTF-8"),
+    "escape sequences": (b'["\\u001b[2J"]\na = 1\n', "no section [·[2J]"),
+    "torn": (b"[draw", "is not TOML"),
+    "large": (b"#" * (2 << 20), "larger than"),
+}
+
+
+@pytest.fixture
+def odd(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Runs commands with an odd config.toml: those that can go on do; the others name the file and the way out."""
+
+    def check(words: str) -> None:
+        (problem,) = load().problems
+        assert words in problem
+        assert "config.toml" in problem
+        assert problem.isprintable()
+        assert len(problem) <= config_file.LONGEST
+        for command, code in (("runs", 0), ("config", 0), ("generate", 2), ("train", 2), ("evaluate", 2)):
+            assert run(digitty, [command, *(["seven"] if command == "generate" else [])]) == code
+            told = capsys.readouterr()
+            if command == "config":
+                assert f"PROBLEM: {problem}" in told.out
+            if code == 2:
+                assert told.err == f"digitty: {problem}; digitty config shows what is in force\n"
+
+    path().parent.mkdir(parents=True)
+    return check
+
+
+@pytest.mark.parametrize(("content", "words"), ODD.values(), ids=ODD)
+def test_an_odd_file_is_named_and_commands_that_can_go_on(odd, content: bytes, words: str) -> None:
+    path().write_bytes(content)
+    odd(words)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "sparse", "loop"])
+def test_what_is_no_ordinary_file_is_not_waited_for(odd, kind: str) -> None:
+    if kind == "pipe":
+        os.mkfifo(path())
+    elif kind == "folder":
+        path().mkdir()
+    elif kind == "loop":
+        path().symlink_to(path())
+    else:
+        with path().open("wb") as file:
+            file.truncate(4 << 30)
+    odd({"pipe": "not a regular file", "folder": "irectory", "sparse": "larger than", "loop": "symbolic links"}[kind])
+
+
+def test_a_byte_order_mark_is_no_fault(written) -> None:
+    assert written("\ufeff[draw]\nsteps = 20\n").values == {"steps": 20}
+
+
+def test_no_folder_for_settings_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.paths.config_dir", lambda: Path("/dev/null/digitty"))
+    assert load() == config_file.Config()
