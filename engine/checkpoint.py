@@ -19,6 +19,7 @@ from engine.errors import CheckpointError, DigittyError, OutputError, SettingErr
 from engine.files import Hashing, write_whole
 from engine.sealed import load_sealed, read_file, save_sealed, short
 from engine.unet import UNet
+from engine.words import printable
 
 WEIGHTS_FORMAT = "digitty-weights"
 STATE_FORMAT = "digitty-state"
@@ -58,7 +59,7 @@ def save_weights(path: Path, weights: Loaded, dtype: torch.dtype = torch.float16
     facts = {
         "model": json.dumps(to_dict(weights.model)),
         "schedule": json.dumps(to_dict(weights.schedule)),
-        "run": weights.run,
+        "run": printable(weights.run),
         "kind": weights.kind,
         "step": "" if weights.step is None else str(weights.step),
     }

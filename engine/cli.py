@@ -21,7 +21,7 @@ import click
 from engine import cli_runs, entry, runs
 from engine import config as c
 from engine import events as e
-from engine.cli_options import device_options, plain_option, sample_config, sampling_options
+from engine.cli_options import device_options, force_option, plain_option, sample_config, sampling_options
 from engine.control import Control
 from engine.detach import Detached
 from engine.errors import RunError, SettingError
@@ -173,15 +173,16 @@ def train_request(run: str | None, resume: str | None, given: dict[str, Any]) ->
 @click.option("--count", type=int, default=1000, show_default=True, help="Digits to draw and judge.")
 @sampling_options()
 @click.option("--out", type=click.Path(path_type=Path), help="Also write a .png of the best and the worst five of each digit.")
+@force_option
 @device_options
 @plain_option
 @click.option("--json", "as_json", is_flag=True, help="The figures as JSON on standard output.")
-def evaluate(count: int, weights: str, out: Path | None, device: c.Device, precision: c.Precision, as_json: bool, **given: Any) -> None:
+def evaluate(count: int, weights: str, out: Path | None, force: bool, device: c.Device, precision: c.Precision, as_json: bool, **given: Any) -> None:
     from engine.images import checked, save_gallery
 
     request = EvaluateRequest(count, sample_config(given, weights), weights)
     if out is not None:
-        checked(out, (".png",))
+        checked(out, (".png",), force)
     bar = ProgressLine()
     with stoppable() as leave, closing(Jobs(device, precision).evaluate(request)) as job:
         for event in job:
@@ -235,11 +236,12 @@ def evaluation_text(report: dict[str, Any]) -> str:
 @click.argument("source", metavar="RUN")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--tensorboard", is_flag=True, help="FILE is a folder for TensorBoard's event files of RUN.")
-def export(source: str, file: Path, tensorboard: bool) -> None:
+@force_option
+def export(source: str, file: Path, tensorboard: bool, force: bool) -> None:
     from engine.images import checked
 
     if not tensorboard:
-        checked(file, (".safetensors", ".pth", ".csv"))
+        checked(file, (".safetensors", ".pth", ".csv"), force)
     if tensorboard or file.suffix.lower() == ".csv":
         from engine.export import to_csv, to_tensorboard
 

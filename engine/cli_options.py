@@ -51,6 +51,10 @@ def sampling_options() -> Callable[[Command], Command]:
     return _all(options)
 
 
+def force_option(command: Command) -> Command:
+    return click.option("--force", is_flag=True, help="Replace the file where it exists.")(command)
+
+
 def device_options(command: Command) -> Command:
     return _all(
         [

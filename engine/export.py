@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import OutputError
-from engine.files import write_text
+from engine.files import cannot_write, write_text
 from engine.images import load_strip
 from engine.metrics import Follower
 from engine.runs import Run
@@ -75,7 +75,7 @@ def to_tensorboard(run: Run, folder: Path) -> int:
         part.rename(target)
         return count
     except OSError as error:
-        raise OutputError(f"can't write {target}: {error.strerror or error}; choose another folder") from None
+        raise cannot_write(target, error, OutputError) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

@@ -12,10 +12,28 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from engine.errors import DigittyError, StorageError
+from engine.errors import DigittyError, OutputError, StorageError
 
 LARGEST = 1 << 20
 """Bytes of a small file, a configuration or a record of a run's owner; those that digitty writes are a hundred times smaller."""
+
+DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
+"""Errors that are the disk's fault, whatever was asked for."""
+ROOM = "free some room or choose another folder"
+REMEDIES = {
+    errno.EIO: "check the disk or choose another folder",
+    errno.EROFS: "choose another folder",
+    errno.EACCES: "choose a folder that you can write to",
+    errno.EPERM: "choose a folder that you can write to",
+    errno.ENOENT: "make its folder or choose another",
+    errno.ENOTDIR: "choose another folder",
+    errno.EISDIR: "choose another name",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ELOOP: "choose another name",
+    errno.EMFILE: "close some files, or raise the limit with ulimit -n",
+    errno.ENFILE: "close some files",
+}
+"""What to do, by error; ROOM for the rest."""
 
 
 def read_small(path: Path, largest: int = LARGEST) -> bytes:
@@ -45,25 +63,46 @@ def parse_json(data: bytes) -> Any:
 def write_whole(path: Path, write: Callable[[BinaryIO], object], error: type[DigittyError] = StorageError) -> None:
     """Write to a temporary file beside `path`, fsync, rename over it. A failure leaves `path` as it was and raises `error`.
 
-    Whatever else ends it (a signal's exception at any line) leaves no temporary file either.
+    An existing file keeps its permissions. OutputError is for files that the person named: there a symbolic link is followed, and a
+    disk that fails raises StorageError all the same. No temporary file is left, whatever ends this (a signal's exception at any line).
     """
-    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")  # known before it is there, so that it is removed in any case
+    target = Path(os.path.realpath(path)) if issubclass(error, OutputError) else path
+    temporary = target.with_name(f".{target.name[:50]}.{os.urandom(4).hex()}.part")  # known before it exists, so that it is always removed
     try:
-        with temporary.open("xb") as file:
+        mode = _permissions(target)
+        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, 0o666 if mode is None else mode)) as file:
+            if mode is not None:
+                with suppress(OSError):  # some file systems have no permissions
+                    os.fchmod(file.fileno(), mode)
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
+        temporary.replace(target)
+        sync_folder(target.parent)
     except OSError as cause:
-        raise error(f"can't write {path}: {cause.strerror or cause}; free some room or choose another folder") from None
+        raise cannot_write(path, cause, error) from None
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
+def cannot_write(path: Path, cause: OSError, error: type[DigittyError] = StorageError) -> DigittyError:
+    """The `error` to raise where writing failed, with the way out that fits; StorageError where the disk is at fault."""
+    kind = StorageError if cause.errno in DISK else error
+    return kind(f"can't write {path}: {cause.strerror or cause}; {REMEDIES.get(cause.errno or 0, ROOM)}")
+
+
+def _permissions(path: Path) -> int | None:
+    """Of an existing regular file; None for anything else."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return None
+    return mode & 0o777 if stat.S_ISREG(mode) else None
+
+
 def write_text(path: Path, text: str, error: type[DigittyError] = StorageError) -> None:
-    write_whole(path, lambda file: file.write(text.encode()), error)
+    write_whole(path, lambda file: file.write(text.encode(errors="replace")), error)
 
 
 def write_sealed(path: Path, values: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import OutputError
 from engine.events import Images, Recipe
-from engine.files import write_whole
+from engine.files import cannot_write, read_small, write_whole
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -73,17 +73,31 @@ def recipe_json(recipe: Recipe) -> dict[str, Any]:
 
 def save(path: Path, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
     """By its ending: a PNG (8×), a GIF of the denoising, or an NPZ with `images` and `labels`. Raises OutputError."""
-    {".png": _save_png, ".gif": _save_gif, ".npz": _save_npz}[checked(path).suffix.lower()](path, recipe, images, frames)
+    {".png": _save_png, ".gif": _save_gif, ".npz": _save_npz}[checked(path, replace=True).suffix.lower()](path, recipe, images, frames)
 
 
-def checked(path: Path, endings: Sequence[str] = ENDINGS) -> Path:
-    """The path, if a file with one of these endings can be written there. Raises OutputError that says what would be right."""
+def checked(path: Path, endings: Sequence[str] = ENDINGS, replace: bool = False) -> Path:
+    """The path, if a file with one of these endings can be written there. Raises OutputError that says what would be right.
+
+    A file that exists may be written to where `replace` says so.
+    """
+    try:
+        return _checked(path, endings, replace)
+    except OSError as error:
+        raise cannot_write(path, error, OutputError) from None
+
+
+def _checked(path: Path, endings: Sequence[str], replace: bool) -> Path:
     if path.suffix.lower() not in endings:
         raise OutputError(f"{path} ends in none of {', '.join(endings)}")
     if not path.parent.is_dir():
         raise OutputError(f"no folder {path.parent}; make it first or choose another")
     if path.is_dir():
         raise OutputError(f"{path} is a folder; name a file")
+    if os.path.lexists(path) and not replace:
+        raise OutputError(f"{path} exists; choose another name, or replace it with --force")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} is not an ordinary file; choose another name")
     probe = path if path.exists() else path.parent
     if not os.access(probe, os.W_OK) or not os.access(path.parent, os.W_OK):
         raise OutputError(f"{probe} is not writable; choose another place")
@@ -152,7 +166,7 @@ def load_strip(path: Path) -> Images | None:
     from PIL import Image
 
     try:
-        raw = path.read_bytes()
+        raw = read_small(path)
         with Image.open(io.BytesIO(raw), formats=["PNG"]) as image:
             image.verify()  # the checksums, which decoding passes over
         with Image.open(io.BytesIO(raw), formats=["PNG"]) as image:

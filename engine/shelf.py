@@ -18,6 +18,7 @@ from engine.errors import RunError, SettingError
 from engine.schedule import NoiseSchedule
 from engine.trainer import Trainer
 from engine.unet import UNet
+from engine.words import printable
 
 SHIPPED = {
     "shipped": paths.ASSETS / "weights" / "digitty.safetensors",
@@ -138,7 +139,12 @@ def located(weights: str) -> tuple[Path, str, str | None]:
     """The file that holds the weights, their name and kind, for one of SHIPPED, RUN, RUN:latest, RUN:best or a file. Raises RunError."""
     if weights in SHIPPED:
         return SHIPPED[weights], weights, None
-    path = Path(weights).expanduser()
+    if "\0" in weights:
+        raise RunError(f"weights {printable(weights)} hold a NUL character; name a run or a file")
+    try:
+        path = Path(weights).expanduser()
+    except RuntimeError:
+        raise RunError(f"weights {printable(weights)}: no home folder is known for {weights.partition('/')[0]}; write the path out") from None
     if path.suffix in (".safetensors", ".pth") or "/" in weights:
         return path, path.name, None
     name, _, kind = weights.partition(":")

@@ -20,7 +20,7 @@ from engine import cli as engine_cli
 from engine import config as c
 from engine import entry, images, paths
 from engine import events as e
-from engine.cli_options import device_options, plain_option, sample_config, sampling_options
+from engine.cli_options import device_options, force_option, plain_option, sample_config, sampling_options
 from engine.errors import InputError, SettingError, StorageError
 from engine.jobs import DrawRequest, Jobs
 from engine.leaving import DEADLINE, breakable, stoppable
@@ -167,6 +167,7 @@ def _log_instead_of_screen(unicode: bool) -> Iterator[Display]:
 @click.option("--count", type=int, default=1, show_default=True, help="Draw the whole prompt so many times.")
 @sampling_options()
 @click.option("--out", type=click.Path(path_type=Path), help="Also write a .png, a .gif of the denoising, or an .npz.")
+@force_option
 @device_options
 @color_option
 @plain_option
@@ -179,6 +180,7 @@ def generate(
     count: int,
     weights: str,
     out: Path | None,
+    force: bool,
     device: c.Device,
     precision: c.Precision,
     **given: Any,
@@ -188,7 +190,7 @@ def generate(
         raise SettingError(f"count {count} is outside 1 to {c.MAX_COUNT:,}")
     labels, shared_noise = _labels(prompt, count, random.Random(sample.seed))
     if out is not None:
-        images.checked(out)
+        images.checked(out, replace=force)
         if out.suffix.lower() == ".gif" and len(labels) > SHOWN:
             raise SettingError(f"a GIF holds at most {SHOWN} digits, not {len(labels):,}; use .npz")
     indices = tuple(i // 10 for i in range(len(labels))) if shared_noise else None  # each grid has one noise

@@ -13,6 +13,8 @@ from PIL import Image
 from terminal import environment
 
 from engine.entry import run
+from engine.errors import RunError
+from engine.jobs import Jobs
 from tui.cli import digitty
 
 Command = Callable[..., tuple[int, str, str]]
@@ -124,6 +126,32 @@ def test_weights_of_something_else(command: Command, tmp_path: Path) -> None:
             path.write_bytes(content)
         assert name in refused(command, "generate", "seven", "--weights", str(path), "--out", "x.png")
     assert "no run nowhere" in refused(command, "generate", "seven", "--weights", "nowhere")
+
+
+@pytest.mark.parametrize("weights", ["~nosuchuser/x.pth", "~nosuchuser/run"])
+def test_a_home_that_no_one_has(command: Command, weights: str) -> None:
+    assert "no home folder is known for ~nosuchuser" in refused(command, "generate", "seven", "--weights", weights)
+
+
+@pytest.mark.parametrize("arguments", ["generate seven --out x.png", "evaluate --count 20 --out x.png", "export shipped:seed x.pth"])
+def test_a_file_that_exists_is_replaced_with_force_alone(command: Command, arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(arguments.split()[-1])
+    path.write_text("precious")
+    path.chmod(0o600)
+    code, out, err = command(*arguments.split())
+    assert (code, out, err) == (2, "", f"digitty: {path} exists; choose another name, or replace it with --force\n")
+    assert path.read_text() == "precious"
+    if arguments.startswith("export"):
+        assert command(*arguments.split(), "--force")[0] == 0
+        assert path.stat().st_size > 1_000_000
+        assert path.stat().st_mode & 0o777 == 0o600
+        return
+
+    def reached(*_: object) -> None:
+        raise RunError("it draws")
+
+    monkeypatch.setattr(Jobs, arguments.split()[0].replace("generate", "draw"), reached)
+    assert command(*arguments.split(), "--force")[::2] == (2, "digitty: it draws\n")
 
 
 def test_the_screen_needs_a_terminal(home: Path, tmp_path: Path) -> None:
