@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import tracemalloc
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
-from engine import images
+from engine import entry, images
+from engine.cli import commands
 from engine.errors import DigittyError, OutputError, StorageError
-from engine.files import parse_json, read_small, write_text, write_whole
+from engine.files import parse_json, read_sealed, read_small, write_text, write_whole
 from engine.words import printable
 
 
@@ -162,3 +164,26 @@ def test_what_exists_is_replaced_only_where_asked(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(OutputError, match="not an ordinary file"):
         images.checked(tmp_path / "pipe.png", replace=True)
+
+
+@pytest.mark.parametrize("kind", ["sparse", "pipe", "deep"])
+def test_a_runs_configuration_may_be_anything(home: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    """It is neither read nor waited for beyond what is sensible, and the other runs are shown."""
+    path = home / "data" / "runs" / "odd" / "config.json"
+    path.parent.mkdir(parents=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "deep":
+        path.write_text("[" * 100_000)
+    else:
+        with path.open("wb") as file:
+            file.truncate(4 << 30)
+    with pytest.raises((OSError, ValueError)):
+        read_sealed(path)
+    tracemalloc.start()
+    try:
+        assert entry.run(commands, ["runs"]) == 0
+        assert tracemalloc.get_traced_memory()[1] < 100_000_000
+    finally:
+        tracemalloc.stop()
+    assert ("odd" in capsys.readouterr().out) is (kind != "pipe"), "where there is no file there is no run"
