@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
+import random
 import struct
 import tracemalloc
 import zipfile
@@ -240,6 +242,38 @@ def test_weights_that_no_training_gives(kind: str, value: float, tmp_path: Path)
         checkpoint.save_sealed(path, checkpoint.WEIGHTS_FORMAT, tensors, facts)
     with pytest.raises(CheckpointError, match=r"enc28\.conv2\.weight"):
         load_weights(path)
+
+
+@pytest.mark.parametrize("legacy", [False, True], ids=["archive", "legacy"])
+def test_a_changed_pickle_is_refused_or_read(legacy: bool) -> None:
+    """With the right checksums, as a forger would have them."""
+    rng = random.Random(0)
+    value = {"a": torch.ones(3, 4), "b": [1, 2.5, (0.9, None)], "c": {0: torch.zeros(2).half()}}
+    whole = saved(value, _use_new_zipfile_serialization=not legacy)
+    if not legacy:
+        with zipfile.ZipFile(io.BytesIO(whole)) as file:
+            whole = file.read("archive/data.pkl")
+    refusals: list[str] = []
+    for _ in range(400):
+        changed = bytearray(whole)
+        for _ in range(rng.randint(1, 3)):
+            place, end = rng.randrange(len(changed)), rng.randrange(len(changed))
+            kind = rng.randrange(4)
+            if kind == 0:
+                changed[place] = rng.randrange(256)
+            elif kind == 1:
+                changed[place:place] = rng.choice(pickletools.opcodes).code.encode("latin-1")
+            elif kind == 2:
+                del changed[place : place + 4]
+            else:
+                changed[place:place] = changed[end : end + 16]
+        raw = bytes(changed) if legacy else archive(bytes(changed), _0=bytes(48), _1=bytes(4))
+        try:
+            torch_file.read(Path("x.pth"), raw)
+        except CheckpointError as error:
+            refusals.append(str(error))
+    assert 200 < len(refusals) < 400
+    assert all(map(str.isprintable, refusals))
 
 
 def test_a_sparse_file_of_many_gigabytes_is_not_read(tmp_path: Path) -> None:
