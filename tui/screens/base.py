@@ -13,11 +13,12 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.keys import key_to_character
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from engine import images
 from engine.errors import DigittyError
 from engine.events import DrawDone
+from tui.widgets.key_footer import KeyFooter
 from tui.widgets.top_line import TopLine
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class AppScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield TopLine(self.NAME)
         yield from self.body()
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyFooter()
         yield Static(id="too-small")
 
     def body(self) -> Iterable[Widget]:
