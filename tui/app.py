@@ -10,6 +10,7 @@ from typing import ClassVar
 from textual import events
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.widgets import Input
@@ -20,10 +21,12 @@ from engine.config import SampleConfig, suited
 from engine.errors import DigittyError
 from engine.events import Event
 from engine.jobs import DrawRequest, Jobs
+from engine.words import printable
 from tui import few_colors, keys, themes
 from tui import settings as settings_module
 from tui.aside import aside
 from tui.config_file import Config
+from tui.literal import LONGEST, Harmless
 from tui.messages import FromEngine
 from tui.painted import PaintedApp
 from tui.run_words import host, news
@@ -77,8 +80,10 @@ class DigittyApp(PaintedApp):
         self.set_keymap(self.keymap)
         if not few_colors.install(self, self.terminal):
             themes.install(self, self.settings.theme)
+        if self.is_web:
+            self._filters.append(Harmless())
         for problem in self._problems:
-            self.notify(problem, severity="warning", timeout=20, markup=False)
+            self.notify(problem, severity="warning", timeout=20)
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         self._warming = self.submit("draw", self.jobs.warm_up, self._warmed, "starting…")
         self.call_after_refresh(aside, self, news, self._tell_news)
@@ -111,7 +116,7 @@ class DigittyApp(PaintedApp):
 
     def _tell_news(self, words: str | DigittyError) -> None:
         if isinstance(words, str) and words and not self.training.busy:
-            self.notify(words, timeout=12, markup=False)
+            self.notify(words, timeout=12)
 
     def finish(self, seconds: float) -> bool:
         """Saves what trains, within so many seconds; False where that did not suffice. For any thread."""
@@ -161,7 +166,7 @@ class DigittyApp(PaintedApp):
             self.heard_engine(event.recipe.engine)
         elif isinstance(event, e.Ended) and event.outcome == "failed":
             where = " (details in the log: digitty doctor says where)" if event.unexpected else ""
-            self.notify(event.message + where, severity="error", timeout=15, markup=False)
+            self.notify(event.message + where, severity="error", timeout=15)
         self.switchboard.hear(message.job, event)
 
     def heard_engine(self, engine: e.Engine) -> None:
@@ -279,4 +284,14 @@ class DigittyApp(PaintedApp):
         yield SystemCommand("Options", "Sampler, steps, guidance, seed", self.action_options)
 
     def notify_error(self, error: DigittyError) -> None:
-        self.notify(str(error), severity="error", timeout=10, markup=False)
+        self.notify(str(error), severity="error", timeout=10)
+    def notify(
+        self, message: str, *, title: str = "", severity: SeverityLevel = "information", timeout: float | None = None, markup: bool = False
+    ) -> None:
+        """Shows a notice, a single line of plain text: names, paths and errors in it may hold anything. `markup` is ignored.
+
+        Every notice of every screen and widget comes this way.
+        """
+        plain = message.replace("[$text-success]", "")  # in Textual's own notice of a screenshot
+        super().notify(printable(plain, LONGEST), title=title, severity=severity, timeout=timeout, markup=False)
+

@@ -17,6 +17,8 @@ from textual._compositor import ChopsUpdate, LayoutUpdate  # what a screen hands
 from textual.geometry import Size
 from textual.strip import Strip
 
+from tui.literal import harmless
+
 LIGHT = 24
 """Sequences up to which a row is let before others: text has seldom more, and noise has one for nearly each cell."""
 HOP = 4
@@ -159,7 +161,8 @@ class Mirror:
         for text, style, _ in strip:
             _, pen, blank = pens.get(id(style)) or self._chosen(style)
             if len(text) > 1:
-                cells += map((pen if text.strip(" ") else blank).cells.__getitem__, text if text.isascii() else _glyphs(text))
+                plain = text.isascii() and text.isprintable()
+                cells += map((pen if text.strip(" ") else blank).cells.__getitem__, text if plain else _glyphs(text))
             elif text == " ":
                 cells.append(blank.cells[text])
             else:
@@ -239,7 +242,11 @@ def _parameters(color: Color, system: ColorSystem, foreground: bool) -> str:
 
 @lru_cache(maxsize=4096)
 def _glyphs(text: str) -> tuple[str, ...]:
-    """The text by cells. Where that is not a matter of single characters, it is one piece, so that it is never sent in part."""
+    """The text by cells, without what would control the terminal.
+
+    Where the cells are not a matter of single characters, the text is one piece, so that it is never sent in part.
+    """
+    text = harmless(text)
     widths = [cell_len(char) for char in text]
     whole = cell_len(text)
     if 0 in widths or sum(widths) != whole:

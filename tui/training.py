@@ -160,9 +160,9 @@ class Training:
                 self.ask_about_disk()
             case e.CannotSave():
                 self.unsaved = event
-                self._app.notify(_refused(self.run, event), severity="error", timeout=20, markup=False)
+                self._app.notify(_refused(self.run, event), severity="error", timeout=20)
             case e.Notice(message):
-                self._app.notify(message, severity="warning", timeout=15, markup=False)
+                self._app.notify(message, severity="warning", timeout=15)
             case e.TrainDone() | e.TrainStopped():
                 self._ended = event
             case e.Ended():
@@ -232,7 +232,7 @@ class Training:
                 if outcome == "failed":
                     self._leave_after = False
                     kept = f"; {self._request.resume} is stopped and saved: c goes on with it here" if self._request.resume else ""
-                    self._app.notify(f"not handed over: {message}{kept}", severity="error", timeout=20, markup=False)
+                    self._app.notify(f"not handed over: {message}{kept}", severity="error", timeout=20)
         self._app.training_told()
 
     def _begun(self, name: str) -> None:

@@ -18,6 +18,7 @@ from textual.widgets import Input, Static
 from engine import images
 from engine.errors import DigittyError
 from engine.events import DrawDone
+from tui.literal import literal
 from tui.widgets.key_footer import KeyFooter
 from tui.widgets.top_line import TopLine
 
@@ -91,7 +92,8 @@ class AppScreen(Screen[None]):
     def on_resize(self, event: events.Resize) -> None:
         width, height = event.size
         self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "-too-small")
-        self.query_one("#too-small", Static).update(f"{width}x{height} is too small: {SMALLEST[0]}x{SMALLEST[1]} at least")
+        words = f"{width}x{height} is too small: {SMALLEST[0]}x{SMALLEST[1]} at least"
+        self.query_one("#too-small", Static).update(literal(words))
 
     def action_out(self) -> None:
         """Escape: out of an input first, then stop what runs."""

@@ -15,6 +15,7 @@ from textual.widgets import Input, Label, Select
 from engine import config
 from engine.errors import DigittyError, SettingError
 from engine.prompt import parse
+from tui.literal import literal
 from tui.screens.drawing import DrawScreen
 from tui.screens.options import follow
 from tui.widgets.digit_view import DigitView
@@ -42,7 +43,8 @@ class GenerateScreen(DrawScreen):
             yield Input(str(settings.count), id="count", compact=True)
             yield Label("of")
             yield Input(settings.classes, id="classes", compact=True)
-            yield Select([(name, name) for name in get_args(config.Sampler)], value=sample.sampler, allow_blank=False, compact=True, id="sampler")
+            samplers = [(literal(name), name) for name in get_args(config.Sampler)]
+            yield Select(samplers, value=sample.sampler, allow_blank=False, compact=True, id="sampler")
             yield Label("steps")
             yield Input(str(sample.steps), id="steps", compact=True)
             yield Label("guidance")

@@ -8,7 +8,6 @@ from typing import ClassVar, cast, get_args
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Select, Static
 
@@ -16,6 +15,7 @@ from engine import config, paths, runs
 from engine.config import PRESETS
 from engine.errors import DigittyError, RunError, SettingError
 from engine.jobs import TrainRequest
+from tui.literal import literal
 from tui.widgets.form_row import FormRow
 
 NEW = "a new run"
@@ -49,14 +49,15 @@ class NewRunDialog(ModalScreen[NewRun | None]):
         with Vertical(classes="dialog"):
             yield Static("[b]Train[/]   tab moves, enter or ctrl+s starts, esc leaves it")
             yield Static()
-            names = [NEW, *self._resumable()]
-            yield FormRow("run", Select([(n, n) for n in names], value=NEW, allow_blank=False, compact=True, id="resume"), "new, or one to continue")
-            presets = [(n, n) for n in get_args(config.Preset)]
+            names = [(literal(n), n) for n in (NEW, *self._resumable())]
+            resume = Select(names, value=NEW, allow_blank=False, compact=True, id="resume")
+            yield FormRow("run", resume, "new, or one to continue")
+            presets = [(literal(n), n) for n in get_args(config.Preset)]
             yield FormRow("preset", Select(presets, value=self._preset, allow_blank=False, compact=True, id="preset"), ABOUT[self._preset], "about")
             yield FormRow("epochs", Input(str(PRESETS[self._preset].epochs), compact=True, id="epochs"), "passes over the 60,000 images")
             yield FormRow("steps", Input(placeholder="all", compact=True, id="steps"), "stop after so many, or empty")
             yield FormRow("name", Input(placeholder="the next free", compact=True, id="name"), "letters, digits, . _ -")
-            answers = [(n, n) for n in ("no", "yes")]
+            answers = [(literal(n), n) for n in ("no", "yes")]
             detach = Select(answers, value="no", allow_blank=False, compact=True, id="detach")
             yield FormRow("detach", detach, "keep training after I leave")
             yield Static(id="problem")
@@ -134,4 +135,4 @@ class NewRunDialog(ModalScreen[NewRun | None]):
             raise SettingError(f"{name} {text!r} is not a whole number") from None
 
     def _complain(self, error: DigittyError) -> None:
-        self.query_one("#problem", Static).update(Content(str(error)))
+        self.query_one("#problem", Static).update(literal(str(error)))

@@ -7,12 +7,12 @@ from typing import Any, ClassVar, cast, get_args
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Button, Input, Select, Static
 
 from engine import config
 from engine.errors import SettingError
+from tui.literal import literal
 from tui.settings import Settings
 from tui.widgets.form_row import FormRow
 
@@ -64,7 +64,8 @@ class OptionsDialog(ModalScreen[Settings | None]):
     def _field(self, name: str) -> Input | Select[str]:
         value = getattr(self._settings.sample, name)
         if name in CHOICES:
-            return Select([(c, c) for c in get_args(CHOICES[name])], value=value, allow_blank=False, compact=True, id=name)
+            choices = [(literal(choice), choice) for choice in get_args(CHOICES[name])]
+            return Select(choices, value=value, allow_blank=False, compact=True, id=name)
         return Input(f"{value:g}" if isinstance(value, float) else str(value), compact=True, id=name)
 
     def on_mount(self) -> None:
@@ -96,6 +97,6 @@ class OptionsDialog(ModalScreen[Settings | None]):
                     raise SettingError(f"{name} {text!r} is not a {'whole ' if kind is int else ''}number") from None
             changed = self._settings.with_sample(**values)
         except SettingError as error:
-            self.query_one("#problem", Static).update(Content(str(error)))
+            self.query_one("#problem", Static).update(literal(str(error)))
         else:
             self.dismiss(changed)

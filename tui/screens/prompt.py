@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -17,6 +16,7 @@ from engine.errors import PromptError
 from engine.events import Event
 from engine.prompt import Prompt, parse
 from tui import settings
+from tui.literal import literal
 from tui.screens.base import AppScreen
 from tui.widgets.answer import Answer
 from tui.widgets.digit_view import DigitView
@@ -165,7 +165,7 @@ class PromptScreen(AppScreen):
     def _say_unreadable(self, message: str) -> None:
         conversation = self.query_one("#conversation", VerticalScroll)
         self.query(".unreadable").remove()
-        conversation.mount(Static(Content(message), classes="unreadable"))
+        conversation.mount(Static(literal(message), classes="unreadable"))
         conversation.scroll_end(animate=False)
 
     def _draw(self, text: str, prompt: Prompt, seed: int) -> None:

@@ -15,6 +15,8 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from tui.literal import literal
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -39,8 +41,9 @@ class Question(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         shown = [(choice.keys[0], choice.text, choice.answer) for choice in self._choices] + [("esc", self._escape, None)]
         with Vertical(classes="dialog"):
-            yield Static(Content(self._question))
-            yield OptionList(*(Option(Content.assemble((f"{key:<5}", "bold"), text), id=answer) for key, text, answer in shown), compact=True)
+            yield Static(literal(self._question))
+            rows = [(Content.assemble((f"{key:<5}", "bold"), literal(text)), answer) for key, text, answer in shown]
+            yield OptionList(*(Option(row, id=answer) for row, answer in rows), compact=True)
 
     def on_mount(self) -> None:
         answers = self.query_one(OptionList)

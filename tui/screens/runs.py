@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option, OptionDoesNotExist
@@ -18,6 +17,7 @@ from engine.errors import DigittyError
 from engine.runs import Run
 from tui import run_words
 from tui.aside import aside
+from tui.literal import literal
 from tui.screens.question import Choice, Question
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ class RunsDialog(ModalScreen[str | None]):
         self._runs = {run.name: run for run in runs.all_runs()}
         with Vertical(classes="dialog"):
             yield Static(KEYS if self._runs else NONE, id="keys")
-            yield Static(run_words.heading() if self._runs else "", classes="heading")
-            yield OptionList(*(Option(Content(name), id=name) for name in self._runs), compact=True, id="runs")
+            yield Static(literal(run_words.heading()) if self._runs else "", classes="heading")
+            yield OptionList(*(Option(literal(name), id=name) for name in self._runs), compact=True, id="runs")
             yield Input(compact=True, id="name")
             yield Static(id="problem")
 
@@ -78,10 +78,10 @@ class RunsDialog(ModalScreen[str | None]):
 
     def _tell(self, name: str, line: str) -> None:
         with suppress(OptionDoesNotExist):  # deleted meanwhile
-            self._list.replace_option_prompt(name, Content(line))
+            self._list.replace_option_prompt(name, literal(line))
 
     def _complain(self, problem: str | DigittyError = "") -> None:
-        self.query_one("#problem", Static).update(Content(str(problem)))
+        self.query_one("#problem", Static).update(literal(str(problem)))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option_id)
@@ -110,7 +110,7 @@ class RunsDialog(ModalScreen[str | None]):
             self._input.display = True
             self._input.value = run.name
             self._input.focus()
-            self.query_one("#keys", Static).update(Content(f"A new name for {run.name}   enter renames it, esc leaves it"))
+            self.query_one("#keys", Static).update(literal(f"A new name for {run.name}   enter renames it, esc leaves it"))
 
     def _end_renaming(self) -> None:
         self._renaming = None
@@ -150,7 +150,7 @@ class RunsDialog(ModalScreen[str | None]):
     def _replace(self, old: str, new: Run) -> None:
         at = self._list.get_option_index(old)
         lines = [(option.id or "", option.prompt) for option in self._list.options]
-        lines[at] = new.name, Content(new.name)
+        lines[at] = new.name, literal(new.name)
         self._runs = {name: new if name == new.name else self._runs[name] for name, _ in lines}
         self._list.clear_options()
         self._list.add_options(Option(line, id=name) for name, line in lines)

@@ -12,6 +12,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine import runs
+from tui.literal import literal
 
 
 class WeightsDialog(ModalScreen[str | None]):
@@ -26,7 +27,7 @@ class WeightsDialog(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static("[b]Draw with[/]   enter chooses, esc leaves it")
-            yield OptionList(*(Option(text, id=name) for name, text in self._choices()), compact=True)
+            yield OptionList(*(Option(literal(text), id=name) for name, text in self._choices()), compact=True)
 
     def on_mount(self) -> None:
         options = self.query_one(OptionList)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
 from engine import events as e
 from engine.events import Event, Images
 from engine.prompt import Prompt
+from tui.literal import literal, literal_lines
 from tui.widgets import caption
 from tui.widgets.digit_view import DigitView
 
@@ -40,10 +40,10 @@ class Answer(Widget):
     def ask(self, text: str) -> None:
         """The line above it."""
         self.text = text
-        self._asked.update(Content.styled(f"❯ {text}", "bold"))
+        self._asked.update(literal(f"❯ {text}").stylize("bold"))
 
     def say(self, text: str) -> None:
-        self._words.update(Content(text))
+        self._words.update(literal_lines(text))
 
     def hear(self, event: Event) -> None:
         match event:

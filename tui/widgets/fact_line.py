@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from rich.cells import cell_len
 from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
+
+from engine.words import printable
+from tui.literal import LONGEST
 
 BETWEEN = "  "
 
@@ -48,7 +51,7 @@ class FactLine(Widget):
 
 def fitting(facts: Sequence[Fact], room: int) -> list[Fact]:
     """Those that have room, in their order."""
-    kept = [fact for fact in facts if fact.text]
+    kept = [replace(fact, text=printable(fact.text, LONGEST)) for fact in facts if fact.text]
     while sum(cell_len(fact.text) + len(BETWEEN) for fact in kept) - len(BETWEEN) > room:
         least = max(kept, key=lambda fact: fact.rank)
         if least.rank == 0:

@@ -7,6 +7,8 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Label, Static
 
+from tui.literal import literal
+
 
 class FormRow(Horizontal):
     DEFAULT_CSS = """
@@ -20,7 +22,7 @@ class FormRow(Horizontal):
 
     def __init__(self, name: str, field: Widget, hint: str, hint_id: str | None = None) -> None:
         super().__init__()
-        self._parts = Label(name), field, Static(hint, classes="hint", id=hint_id)
+        self._parts = Label(literal(name)), field, Static(literal(hint), classes="hint", id=hint_id)
 
     def compose(self) -> ComposeResult:
         yield from self._parts

@@ -8,6 +8,9 @@ from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from engine.words import printable
+from tui.literal import LONGEST
+
 
 class JobBar(Widget):
     """`fraction` None shows the words alone. Draws itself again only when what it shows changed."""
@@ -32,14 +35,15 @@ class JobBar(Widget):
 
     def render(self) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")
+        said = printable(self.words, LONGEST)
         if self.label:
             text.append(f"{self.label} ")
         if self.fraction is not None:
-            words = f" {self.words}" if self.words else ""
+            words = f" {said}" if said else ""
             room = max(4, min(40, self.size.width - len(text) - len(words) - 6))
             full = min(room, round(self.fraction * room))
             text.append(self._full * full, self.get_component_rich_style("job-bar--done", partial=True))
             text.append(self._empty * (room - full), self.get_component_rich_style("job-bar--left", partial=True))
             text.append(f" {self.fraction:4.0%}")
-        text.append(f" {self.words}" if self.fraction is not None and self.words else self.words)
+        text.append(f" {said}" if self.fraction is not None and said else said)
         return text

@@ -10,6 +10,8 @@ from textual.events import Resize
 from textual.reactive import reactive
 from textual.widgets import Static
 
+from tui.literal import literal
+
 ROOMY = 60
 """Columns from which on there is room for the program's name beside its tabs."""
 TABS = ("prompt", "generate", "grid", "train")
@@ -33,9 +35,9 @@ class TopLine(Horizontal):
         self._current = current
 
     def compose(self) -> ComposeResult:
-        tabs = " ".join(f"[b reverse] {t.title()} [/]" if t == self._current else f"[@click=app.go('{t}')] {t.title()} [/]" for t in TABS)
+        tabs = [(f" {tab.title()} ", "b reverse" if tab == self._current else f"@click=app.go('{tab}')") for tab in TABS]
         yield Static(" [b $accent]digitty[/]  ", id="name")
-        yield Static(tabs, id="tabs")
+        yield Static(Content(" ").join(Content.styled(*tab) for tab in tabs), id="tabs")
         yield Static(id="status")
 
     def watch_status(self) -> None:
@@ -55,4 +57,4 @@ class TopLine(Horizontal):
         room, parts = line.content_size.width, self.status.split(" · ")
         while room and len(parts) > 1 and cell_len(" · ".join(parts)) > room:
             del parts[0]
-        line.update(Content(" · ".join(parts)))
+        line.update(literal(" · ".join(parts)))
