@@ -59,8 +59,10 @@ class DigittyApp(PaintedApp):
         super().__init__(remote=self.terminal.remote)
         self.jobs = jobs or Jobs()
         self.config = config or Config()
-        self.settings: Settings = settings_module.load().with_file(self.config)
-        self.keymap, self._problems = keys.in_force(self.config)
+        remembered, problems = settings_module.load()
+        self.settings: Settings = remembered.with_file(self.config)
+        self.keymap, wrong = keys.in_force(self.config)
+        self._problems = [*problems, *wrong]
         self.rng = random.Random()
         self.status = ""
         self.switchboard = Switchboard(self, self._tell_status)
@@ -78,10 +80,10 @@ class DigittyApp(PaintedApp):
 
     def on_mount(self) -> None:
         self.set_keymap(self.keymap)
-        if not few_colors.install(self, self.terminal):
-            themes.install(self, self.settings.theme)
         if self.is_web:
             self._filters.append(Harmless())
+        if not few_colors.install(self, self.terminal):
+            themes.install(self, self.settings.theme)
         for problem in self._problems:
             self.notify(problem, severity="warning", timeout=20)
         self.theme_changed_signal.subscribe(self, self._remember_theme)
@@ -183,8 +185,8 @@ class DigittyApp(PaintedApp):
     # --- settings -----------------------------------------------------------------------------------------------------
 
     def change_settings(self, **changes: object) -> None:
-        self.settings = replace(self.settings, **changes)  # type: ignore[arg-type]
-        settings_module.save(self.settings)
+        before, self.settings = self.settings, replace(self.settings, **changes)  # type: ignore[arg-type]
+        settings_module.save(before, self.settings)
         self._tell_status()
 
     # --- actions ------------------------------------------------------------------------------------------------------
@@ -283,8 +285,6 @@ class DigittyApp(PaintedApp):
         yield SystemCommand("Weights", "Choose the weights to draw with", self.action_choose_weights)
         yield SystemCommand("Options", "Sampler, steps, guidance, seed", self.action_options)
 
-    def notify_error(self, error: DigittyError) -> None:
-        self.notify(str(error), severity="error", timeout=10)
     def notify(
         self, message: str, *, title: str = "", severity: SeverityLevel = "information", timeout: float | None = None, markup: bool = False
     ) -> None:
@@ -295,3 +295,5 @@ class DigittyApp(PaintedApp):
         plain = message.replace("[$text-success]", "")  # in Textual's own notice of a screenshot
         super().notify(printable(plain, LONGEST), title=title, severity=severity, timeout=timeout, markup=False)
 
+    def notify_error(self, error: DigittyError) -> None:
+        self.notify(str(error), severity="error", timeout=10)

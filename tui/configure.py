@@ -38,7 +38,7 @@ def config(init: bool) -> None:
 
 def _in_force(found: config_file.Config, name: str, default: object) -> tuple[object, str]:
     """The value, and where it comes from."""
-    remembered = settings.load()
+    remembered, _ = settings.load()
     known = {**asdict(remembered.sample), "weights": remembered.weights, "theme": remembered.theme}
     if name in found.values:
         return found.values[name], config_file.path().name

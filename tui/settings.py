@@ -1,21 +1,29 @@
-"""The person's last choices, kept in a file from one start to the next. Whatever can't be read is left at its default."""
+"""The person's last choices, kept in a file from one start to the next, which any number of screens may share.
+
+Whatever can't be read is left at its default. A disk that refuses costs only the memory of a choice.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 from engine import paths, runs
 from engine.config import SampleConfig, Sampler, from_dict, to_dict, with_sampler
 from engine.errors import DigittyError
-from engine.files import write_text
+from engine.files import parse_json, read_small, write_text
 from tui import themes
 from tui.config_file import Config
+from tui.shared_file import locked
 
-HISTORY = 500
-"""Prompts remembered."""
+MOST_SAMPLES = 64
+LONGEST = 4096
+"""Characters of a setting; a path has no more."""
+USUAL = to_dict(SampleConfig())
 
 
 @dataclass(frozen=True)
@@ -45,39 +53,70 @@ class Settings:
         return replace(self, sample=replace(self.sample, **changes))  # type: ignore[arg-type]
 
 
-def load() -> Settings:
+def load() -> tuple[Settings, list[str]]:
+    """What is remembered, and what is wrong with the rest, which is left at its default."""
+    known, problems = _read()
+    plain = {name: value for name, value in known.items() if name in _PLAIN}
+    return Settings(sample=from_dict(SampleConfig, known.get("sample", {})), **plain), problems
+
+
+def save(before: Settings, after: Settings) -> None:
+    """Remembers what differs between the two, and leaves the rest of the file as another screen may have written it.
+
+    How to draw is remembered as far as it differs from the defaults, which may get better.
+    """
+    plain = {name: getattr(after, name) for name in _PLAIN if getattr(after, name) != getattr(before, name)}
+    was = to_dict(before.sample)
+    sample = {name: value for name, value in to_dict(after.sample).items() if value != was[name]}
+    if not plain and not sample:
+        return
+    with suppress(DigittyError, OSError):
+        target = paths.made(paths.config_dir()) / _path().name
+        with locked(target):
+            known, _ = _read()
+            merged = {**known.pop("sample", {}), **sample}
+            drawn = {name: value for name, value in merged.items() if value != USUAL[name]}
+            write_text(target, json.dumps({**known, **plain, "sample": drawn}, indent=1))
+
+
+def _read() -> tuple[dict[str, Any], list[str]]:
+    """The valid part of settings.json, and what is wrong with the rest. Fields of a later digitty stay."""
     try:
-        known = json.loads(_path().read_text())
-        sample = from_dict(SampleConfig, known.get("sample", {}))
-    except (OSError, ValueError, AttributeError, DigittyError):
-        return Settings()
-    defaults = Settings()
-    plain = {f.name: known[f.name] for f in fields(Settings) if f.name != "sample" and type(known.get(f.name)) is type(getattr(defaults, f.name))}
-    if not 1 <= plain.get("count", 1) <= 64:
-        del plain["count"]
-    return Settings(sample=sample, **plain)
+        known = parse_json(read_small(_path()))
+        if not isinstance(known, dict):
+            raise ValueError("it is not a JSON object")
+    except FileNotFoundError:
+        return {}, []
+    except (OSError, ValueError) as error:
+        return {}, [f"{_path()} can't be read, and its settings are left at their defaults: {getattr(error, 'strerror', None) or error}"]
+    sample = known.pop("sample", {})
+    drawn = {name: value for name, value in sample.items() if name in USUAL and _is_sample(name, value)} if isinstance(sample, dict) else {}
+    plain = {name: value for name, value in known.items() if name not in _PLAIN or _is_valid(name, value)}
+    wrong = [name for name in known if name not in plain]
+    wrong += [name for name in sample if name not in drawn] if isinstance(sample, dict) else ["sample"]
+    problems = [f"{_path()} is wrong about {', '.join(wrong)}: left at the default"] if wrong else []
+    return {**plain, "sample": drawn}, problems
 
 
-def save(settings: Settings) -> None:
-    """How to draw is remembered as far as it differs from the defaults, which may get better. A failure costs only the memory of it."""
-    usual = to_dict(SampleConfig())
-    sample = {name: value for name, value in to_dict(settings.sample).items() if value != usual[name]}
-    with suppress(DigittyError):
-        write_text(paths.made(paths.config_dir()) / _path().name, json.dumps({**asdict(settings), "sample": sample}, indent=1))
-
-
-def load_history() -> list[str]:
-    """Prompts, the latest last."""
+def _is_sample(name: str, value: object) -> bool:
     try:
-        lines = (paths.config_dir() / "history").read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return []
-    return [line for line in lines if line][-HISTORY:]
+        from_dict(SampleConfig, {name: value})
+    except (DigittyError, TypeError, ValueError, AttributeError):
+        return False
+    return True
 
 
-def save_history(prompts: list[str]) -> None:
-    with suppress(DigittyError):
-        write_text(paths.made(paths.config_dir()) / "history", "\n".join(prompts[-HISTORY:]) + "\n")
+def _is_valid(name: str, value: object) -> bool:
+    if type(value) is not type(_PLAIN[name]):
+        return False
+    if isinstance(value, int):
+        return 1 <= value <= MOST_SAMPLES
+    text = str(value)
+    return text in themes.NAMES if name == "theme" else 0 < len(text) <= LONGEST and text.isprintable()
+
+
+_PLAIN: Mapping[str, object] = {f.name: getattr(Settings(), f.name) for f in fields(Settings) if f.name != "sample"}
+"""Every setting but `sample`, at its default."""
 
 
 def _path() -> Path:

@@ -15,7 +15,7 @@ from engine import events as e
 from engine.errors import PromptError
 from engine.events import Event
 from engine.prompt import Prompt, parse
-from tui import settings
+from tui import prompts
 from tui.literal import literal
 from tui.screens.base import AppScreen
 from tui.widgets.answer import Answer
@@ -67,7 +67,9 @@ class PromptScreen(AppScreen):
         self._sketches = True
 
     def on_mount(self) -> None:
-        self._history = settings.load_history()
+        self._history, problem = prompts.load()
+        if problem:
+            self.notify(problem, severity="warning", timeout=20)
         self._at = len(self._history)
         self.query_one("#conversation").mount(Static("Type a digit and press enter. [$text-muted]The word help lists the keys.[/]", id="hello"))
         self.arrive()
@@ -159,7 +161,7 @@ class PromptScreen(AppScreen):
     def _remember(self, text: str) -> None:
         if not self._history or self._history[-1] != text:
             self._history.append(text)
-            settings.save_history(self._history)
+            prompts.remember(text)
         self._at = len(self._history)
 
     def _say_unreadable(self, message: str) -> None:

@@ -1,0 +1,114 @@
+"""Escape sequences in what digitty reads: each source on the screen, and the filter behind them all by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fakes import ENGINE, log_step
+from pilots import Person, opened
+from rich.segment import Segment
+from textual._compositor import LayoutUpdate
+from textual.color import Color
+from textual.geometry import Region
+from textual.strip import Strip
+
+from engine import paths, runs
+from engine.config import PRESETS, changed
+from engine.events import Engine
+from engine.files import write_sealed
+from tui import config_file
+from tui.literal import Harmless, harmless
+from tui.mirror import Mirror
+
+HOSTILE = ("\x1b[31mred", "\x1b]0;title\x07", "\x9b31m", "\x90q\x9c", "a\nb\rc", "\u202eright to left", "\u2066x\u2069", "a\u2028b", "\x00\x7f")
+ALL = "".join(HOSTILE)
+
+
+def controls(text: str) -> list[str]:
+    """Characters that a terminal would not just show."""
+    return [char for char in text if not char.isprintable()]
+
+
+def assert_harmless(person: Person) -> None:
+    for strip in person.app.screen._compositor.render_strips():
+        assert not controls(strip.text), strip.text
+
+
+# --- each source ------------------------------------------------------------------------------------------------------
+
+
+async def test_what_a_run_says_of_its_trainer_its_engine_and_its_saves() -> None:
+    config = changed(PRESETS["quick"], epochs=1)
+    run = runs.create("mine", config, ENGINE)
+    with runs.writing(run) as writer:
+        write_sealed(run.path / "owner.json", {"host": f"h{ALL}", "pid": f"p{ALL}", "started": 0.0})
+        runs.describe(run, config, Engine(device=f"d{ALL}", precision=f"e{ALL}", layout=f"l{ALL}"))  # type: ignore[arg-type]
+        writer.event("started", 0)
+        log_step(writer, 1)
+        writer.flush()
+        async with opened(size=(250, 40)) as person:
+            await person.press("f5")
+            await person.sees("mine", "training on h·[31mred", "d·[31mred")
+            assert_harmless(person)
+            await person.press("v", "delete")
+            await person.sees("is being trained by h·[31mred")
+            assert_harmless(person)
+            await person.press("escape")
+            writer.event("unsaved", 1, message=f"no room {ALL}")
+            await person.sees("not saved yet: no room ·[31mred")
+            assert_harmless(person)
+
+
+async def test_a_config_json_of_odd_keys() -> None:
+    run = runs.create("mine", PRESETS["quick"], ENGINE)
+    write_sealed(run.path / "config.json", {"format": runs.FORMAT, "version": runs.VERSION, "engine": {f"k{ALL}": 1}, "config": {}, "created": 0.0})
+    async with opened(size=(250, 40)) as person:
+        await person.press("f5")
+        await person.is_told("mine has a config.json that can't be read")
+        await person.sees("k·[31mred")
+        assert_harmless(person)
+
+
+async def test_the_history_and_config_toml(home: Path) -> None:
+    paths.made(paths.config_dir())
+    (paths.config_dir() / "history").write_text(f"seven {ALL}\n", encoding="utf-8")
+    section = "".join(f"\\u{ord(char):04x}" for char in ALL)
+    config_file.path().write_text(f'["x{section}"]\n[draw]\nweights = "w{section}"\n')
+    async with opened(size=(250, 40), config=config_file.load()) as person:
+        await person.sees("x·[31mred")
+        assert_harmless(person)
+        await person.press("up")
+        await person.until(lambda: person.app.screen.query_one("#prompt").value)  # type: ignore[attr-defined]
+        assert_harmless(person)
+
+
+# --- the filter behind them -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "\ud8ff", *(chr(code) for code in (*range(32), *range(127, 160)))])
+def test_no_cell_ever_holds_a_control_character(text: str) -> None:
+    """Whatever a widget gives; what comes behind it stays in its column."""
+    strip = Strip([Segment("left "), Segment(text), Segment(f"{text}三"), Segment("⣀"), Segment("right")])
+    width = strip.cell_length
+    mirror = Mirror()
+    mirror.note(LayoutUpdate([[strip]], Region(0, 0, width, 1)))
+    cells = [char for char, _ in mirror._wanted[0]]
+    assert not controls("".join(cells))
+    assert len(cells) == width
+    assert "".join(cells).endswith("三⣀right")
+    (_, sent), *_ = mirror.rows()
+    assert not controls("".join(part.partition("m")[2] or part.partition("H")[2] for part in sent.split("\x1b")))
+    sent.encode()
+
+
+def test_emoji_and_accents_stay_whole() -> None:
+    text = "👩‍👩‍👧 e\N{COMBINING ACUTE ACCENT} 三"
+    assert harmless(text) == text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_browser_gets_no_control_character_either(text: str) -> None:
+    (shown,) = Harmless().apply([Segment(f"left {text}三 right")], Color(0, 0, 0))
+    assert not controls(shown.text)
+    assert shown.cell_length == Segment(f"left {text}三 right").cell_length

@@ -1,0 +1,44 @@
+"""A file that several screens write to, one after the other."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+WAIT = 0.5
+"""Seconds to wait for another screen that writes. Afterwards this one writes all the same: what it loses at worst is a remembered choice."""
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds a lock beside `path` for the block; none where the file system has no locks, can't make the file, or somebody holds on to it."""
+    handle = _taken(path.with_name(f".{path.name}.lock"))
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _taken(path: Path) -> int | None:
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return None
+    until = time.monotonic() + WAIT
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return handle
+        except BlockingIOError:
+            if time.monotonic() < until:
+                time.sleep(0.01)
+                continue
+        except OSError:
+            pass
+        os.close(handle)
+        return None
