@@ -20,6 +20,7 @@ from engine.device import Numerics, choose, clear_errors
 from engine.errors import CheckpointError, DigittyError
 from engine.events import EvaluateProgress
 from engine.sealed import load_sealed, save_sealed, short
+from engine.telling import say, show
 
 WEIGHTS = paths.ASSETS / "weights" / "classifier.safetensors"
 SECOND = paths.ASSETS / "weights" / "classifier-2.safetensors"
@@ -189,13 +190,13 @@ def main(which: str, epochs: int, out: Path | None) -> None:
         model = fresh(seed, second=which == "second")
         with clear_errors(str(device)):
             for progress in train_classifier(model, *data.load(True, device), epochs, seed):
-                click.echo(f"step {progress.done}/{progress.total}  {progress.what}", err=True)
+                say(f"step {progress.done}/{progress.total}  {progress.what}")
         test = data.load(False, device)
         save_classifier(out, model, accuracy(model, *test))
         stored = load_classifier(device, out)
-        click.echo(f"{out}: {stored.test_accuracy:.2%} of the test set in float32, {accuracy(stored, *test):.2%} as stored")
+        show(f"{out}: {stored.test_accuracy:.2%} of the test set in float32, {accuracy(stored, *test):.2%} as stored")
     except DigittyError as error:
-        click.echo(f"digitty: {error}", err=True)
+        say(f"digitty: {error}")
         sys.exit(error.exit_code)
 
 

@@ -28,7 +28,7 @@ from engine.errors import RunError, SettingError
 from engine.group import Group
 from engine.jobs import EvaluateRequest, Jobs, TrainRequest, WhenFull
 from engine.leaving import breakable, stoppable
-from engine.telling import HandingOver, JsonReporter, ProgressLine, Silent, TrainReporter, say
+from engine.telling import HandingOver, JsonReporter, ProgressLine, Silent, TrainReporter, say, show, show_path
 from engine.words import duration
 
 VERSION_TEXT = "0.1.0"
@@ -133,7 +133,7 @@ def start_detached(request: TrainRequest, device: c.Device, precision: c.Precisi
         for said in process:
             if isinstance(said, str):
                 bar.clear()
-                click.echo(said)
+                show(said)
                 say(f"run {said} trains in a process of its own; digitty shows it, or: digitty watch {said} · digitty stop {said}")
             elif isinstance(said, e.Preparing):
                 bar.show(said.what)
@@ -199,7 +199,11 @@ def evaluate(count: int, weights: str, out: Path | None, force: bool, device: c.
                 bar.clear()
                 if out is not None:
                     save_gallery(out, event.gallery)
-                click.echo(json.dumps(event.report) if as_json else evaluation_text(event.report))
+                if as_json:
+                    click.echo(json.dumps(event.report))
+                else:
+                    for line in evaluation_text(event.report).splitlines():
+                        show(line)
 
 
 def evaluation_text(report: dict[str, Any]) -> str:
@@ -251,7 +255,7 @@ def export(source: str, file: Path, tensorboard: bool, force: bool) -> None:
         say(f"{count:,} steps of {source}")
     else:
         _export_weights(source, file)
-    click.echo(str(file))
+    show_path(file)
 
 
 def _export_weights(source: str, file: Path) -> None:

@@ -13,7 +13,8 @@ import click
 from engine import control, runs
 from engine import watch as watching
 from engine.errors import InputError, RunError
-from engine.words import age, size
+from engine.telling import say, show
+from engine.words import age, printable, size
 
 ANSWER = 60.0
 """Seconds that a run is given to do what it was asked: a step, and a save."""
@@ -24,10 +25,13 @@ ANSWER = 60.0
 def list_runs(as_json: bool) -> None:
     found = runs.all_runs()
     if not found and not as_json:
-        click.echo("no runs yet; digitty train makes one", err=True)
+        say("no runs yet; digitty train makes one")
     for run in found:
         facts = run_facts(run)
-        click.echo(json.dumps(facts) if as_json else run_line(facts))
+        if as_json:
+            click.echo(json.dumps(facts))
+        else:
+            show(run_line(facts))
 
 
 def run_facts(run: runs.Run) -> dict[str, Any]:
@@ -66,7 +70,7 @@ def run_line(facts: dict[str, Any]) -> str:
 @click.option("--every", type=click.FloatRange(0.1, 3600), default=1.0, show_default=True, help="Seconds between lines.")
 def watch(run: str | None, every: float) -> None:
     for line in watching.watch(chosen(run), every):
-        click.echo(line)
+        show(line)
         sys.stdout.flush()
 
 
@@ -96,7 +100,7 @@ def delete(run: str, yes: bool) -> None:
     if not yes:
         _sure(f"delete {run}, {size(found.size())}, for good?")
     runs.delete(found)
-    click.echo(f"deleted {run}", err=True)
+    say(f"deleted {run}")
 
 
 @click.command(help="Give RUN another NAME.")
@@ -109,7 +113,7 @@ def rename(run: str, name: str, yes: bool) -> None:
     if not yes:
         _sure(f"rename {run} to {name}?")
     runs.rename(found, name)
-    click.echo(f"{run} is now {name}", err=True)
+    say(f"{run} is now {name}")
 
 
 COMMANDS = (list_runs, watch, stop, pause, resume, delete, rename)
@@ -133,7 +137,7 @@ def _ask(run: runs.Run, wish: control.Wish, granted: Any) -> None:
     until = time.monotonic() + ANSWER
     while time.monotonic() < until:
         if granted(state := run.state()):
-            click.echo(f"{run.name}  {state}  step {run.step()}", err=True)
+            say(f"{run.name}  {state}  step {run.step()}")
             return
         time.sleep(0.1)
     owner = run.owner()
@@ -145,6 +149,6 @@ def _sure(question: str) -> None:
     if not sys.stdin.isatty():
         raise RunError(f"{question} Say so with --yes")
     with suppress(click.Abort):
-        if click.confirm(question, err=True):
+        if click.confirm(printable(question), err=True):
             return
     raise RunError("nothing was changed")

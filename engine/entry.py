@@ -18,6 +18,7 @@ from engine.errors import DigittyError
 from engine.foreign import explained
 from engine.leaving import Stopped
 from engine.streams import make_writable
+from engine.telling import say
 
 
 def run(group: click.Group, arguments: list[str] | None = None) -> int:
@@ -30,14 +31,14 @@ def run(group: click.Group, arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except DigittyError as error:
-        click.echo(f"digitty: {error}", err=True)
+        say(f"digitty: {error}")
         return error.exit_code
     except Stopped as stop:
         return stop.exit_code
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except click.ClickException as error:
-        click.echo(f"digitty: {error.format_message()}", err=True)
+        say(f"digitty: {' '.join(error.format_message().split())}")
         return 2
     except (KeyboardInterrupt, click.Abort):
         return 130
@@ -49,7 +50,7 @@ def run(group: click.Group, arguments: list[str] | None = None) -> int:
             click.echo(f"digitty: {reason}", err=True)
             return reason.exit_code
         log = log_unexpected()
-        click.echo(f"digitty: a fault of its own, sorry; the details are in {log}", err=True)
+        say(f"digitty: a fault of its own, sorry; the details are in {log}")
         return 1
 
 

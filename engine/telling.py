@@ -8,28 +8,51 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
 from engine import config as c
 from engine import events as e
+from engine.progress import fitted
 from engine.runs import find
-from engine.words import duration
+from engine.words import duration, printable
 
 PATIENCE = 2.0
 """Steps that leaving in order may take."""
 
 
-def say(text: str, end: str = "\n") -> None:
-    """On standard error; a terminal that is gone is no reason to stop the work."""
+LONGEST = 2000
+"""Characters of a line."""
+UNKNOWN_WIDTH = 80
+
+
+def show(text: object) -> None:
+    """A line for people on standard output. Foreign text in it never controls the terminal, and never makes it two lines."""
+    click.echo(printable(text, LONGEST))
+
+
+def show_path(path: Path) -> None:
+    """A path on standard output: to the letter for a program that reads it, else as a line."""
+    if sys.stdout.isatty():
+        show(path)
+    else:
+        click.echo(str(path), color=True)  # which leaves it as it is
+
+
+def say(text: object) -> None:
+    """A line for people on standard error, as safe. A terminal that is gone is no reason to stop the work."""
+    _write(printable(text, LONGEST) + "\n")
+
+
+def _write(text: str) -> None:
     with suppress(OSError):
-        click.echo(text + end, nl=False, err=True)
+        click.echo(text, nl=False, err=True)
 
 
 class ProgressLine:
     """One line on standard error that is written over; on what is not a terminal, and for who wants it plain, a line every ten seconds."""
 
-    WIDTH = 24
     plain = False
     """Of all of them: nothing is written over, as a screen reader needs it."""
 
@@ -45,13 +68,11 @@ class ProgressLine:
         if not self._tty:
             say(text)
             return
-        full = round((fraction or 0) * self.WIDTH)
-        bar = f"{'━' * full}{'─' * (self.WIDTH - full)} {fraction:4.0%}  " if fraction is not None and _unicode() else ""
-        say("\r\x1b[K" + (bar + text)[: max(10, _columns() - 1)], end="")
+        _write("\r\x1b[K" + fitted(printable(text, LONGEST), fraction, max(10, _columns() - 1), "━─" if _unicode() else ""))
 
     def clear(self) -> None:
         if self._tty:
-            say("\r\x1b[K", end="")
+            _write("\r\x1b[K")
 
 
 class TrainReporter:
@@ -157,6 +178,6 @@ def _unicode() -> bool:
 
 def _columns() -> int:
     try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns
+        return os.get_terminal_size(sys.stderr.fileno()).columns or UNKNOWN_WIDTH
     except OSError:
-        return 80
+        return UNKNOWN_WIDTH

@@ -25,7 +25,7 @@ from engine.errors import InputError, SettingError, StorageError
 from engine.jobs import DrawRequest, Jobs
 from engine.leaving import DEADLINE, breakable, stoppable
 from engine.prompt import parse
-from engine.telling import ProgressLine
+from engine.telling import ProgressLine, say, show
 from tui import config_file
 from tui import terminal as term
 from tui.configure import config
@@ -200,7 +200,7 @@ def generate(
             images.save(out, done.recipe, done.images, done.frames)
     _show(done, color or shared_color or "auto")
     if out is not None:
-        click.echo(f"saved {out}", err=True)
+        say(f"saved {out}")
 
 
 def _labels(prompt: str, count: int, rng: random.Random) -> tuple[tuple[int, ...], bool]:
@@ -240,12 +240,12 @@ def _drawn(request: DrawRequest, device: c.Device, precision: c.Precision) -> e.
 def _show(done: e.DrawDone, color: str) -> None:
     """The digits as terminal pixels on standard output, and a line about them on standard error; one line of words for who wants it plain."""
     if ProgressLine.plain:
-        click.echo(caption.spoken(done))
+        show(caption.spoken(done))
         return
     if len(done.images) <= SHOWN:
         draw_in_terminal(done.images, color)
     digits = "digit" if len(done.images) == 1 else "digits"
-    click.echo(f"{len(done.images):,} {digits} · {caption.how(done.recipe.sample)} · {done.recipe.weights} · {caption.pace(done)}", err=True)
+    say(f"{len(done.images):,} {digits} · {caption.how(done.recipe.sample)} · {done.recipe.weights} · {caption.pace(done)}")
 
 
 for _command in (doctor, config, serve):

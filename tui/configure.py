@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import click
 
+from engine.telling import show, show_path
 from tui import config_file, settings
 
 ORDER = "The command line comes first, then config.toml, then what the screen remembers, then the defaults."
@@ -15,25 +16,28 @@ ORDER = "The command line comes first, then config.toml, then what the screen re
 @click.option("--init", is_flag=True, help="Write a commented config.toml to start from; never over one that exists.")
 def config(init: bool) -> None:
     if init:
-        click.echo(str(config_file.make()))
+        show_path(config_file.make())
         return
     from tui import keys
 
     found = config_file.load()
     keymap, problems = keys.in_force(found)
     there = "" if found.text or found.problems else "  (none yet; digitty config --init makes one)"
-    click.echo(f"{config_file.path()}{there}\n{ORDER}")
+    show(f"{config_file.path()}{there}")
+    show(ORDER)
     for problem in problems:
-        click.echo(f"PROBLEM: {problem}")
+        show(f"PROBLEM: {problem}")
     for section, known in config_file.SECTIONS.items():
-        click.echo(f"\n[{section}]")
+        show("")
+        show(f"[{section}]")
         for name, setting in known.items():
             value, origin = _in_force(found, name, setting.default)
-            click.echo(f"{name:<12} {config_file.shown(value):<16} {origin}".rstrip())
-    click.echo(f"\n[{config_file.KEYS}]")
+            show(f"{name:<12} {config_file.shown(value):<16} {origin}".rstrip())
+    show("")
+    show(f"[{config_file.KEYS}]")
     for name, binding in keys.actions().items():
         shown = " ".join(keys.shown(key) for key in keys.keys_of(binding, keymap))
-        click.echo(f"{name:<12} {shown:<10} {binding.tooltip}" + ("  (config.toml)" if name in keymap else ""))
+        show(f"{name:<12} {shown:<10} {binding.tooltip}" + ("  (config.toml)" if name in keymap else ""))
 
 
 def _in_force(found: config_file.Config, name: str, default: object) -> tuple[object, str]:

@@ -11,6 +11,8 @@ from contextlib import suppress
 from typing import Any
 
 from engine.streams import STAND_IN
+from engine.telling import LONGEST
+from engine.words import printable
 from tui.link import QUESTION
 
 CHUNK = 4096
@@ -102,7 +104,7 @@ class Display:
 
     def say(self, text: str) -> None:
         """A line of its own, once Textual has left."""
-        self._put(f"digitty: {text}\n".encode(self._charset, STAND_IN))
+        self._put(f"digitty: {printable(text, LONGEST)}\n".encode(self._charset, STAND_IN))
 
     def _put(self, data: bytes) -> bool:
         """Writes unless the terminal is gone. What it has not taken for some time is dropped first."""

@@ -26,7 +26,7 @@ from engine.errors import DigittyError
 from engine.foreign import explained
 from engine.jobs import DrawRequest, Jobs
 from engine.leaving import Stopped, stoppable
-from engine.telling import ProgressLine
+from engine.telling import ProgressLine, show
 from engine.words import size
 from tui import config_file
 from tui import terminal as term
@@ -71,7 +71,7 @@ def _told(name: str, facts: Callable[[], Iterator[str]]) -> bool:
         said.append(f"PROBLEM: {reason or f'{type(error).__name__}: {error}'}")
         failed = True
     for fact in said:
-        click.echo(f"{name:<10}  {fact.replace(str(Path.home()), '~')}")
+        show(f"{name:<10}  {fact.replace(str(Path.home()), '~')}")
         name = ""
     return failed
 

@@ -1,0 +1,170 @@
+"""Lines for people on the command line: foreign text in them never controls the terminal and never makes it two lines. JSON stays JSON."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine import cli_runs, config, runs
+from engine.entry import run
+from engine.events import CannotSave, Engine, Notice, TrainStarted
+from engine.files import write_sealed
+from engine.telling import LONGEST, TrainReporter, say, show, show_path
+from tui import doctor
+from tui.cli import digitty
+
+HOSTILE = "\x1b[31mred\x1b]0;title\x07\x9b31m\x90q\x9c\u202eleft\u2066x\u2069\u2028y\x7f\x00z\nsecond\r\x1b[2Kthird"
+ROOT = Path(__file__).parents[1]
+Command = Callable[..., tuple[int, str, str]]
+
+
+def assert_harmless(said: str) -> None:
+    """Lines of characters that a terminal just shows."""
+    bad = [char for char in said.replace("\n", "") if not char.isprintable()]
+    assert not bad, said
+    assert not re.search(r"^(second|third)", said, re.MULTILINE), said
+
+
+@pytest.fixture
+def hostile_run() -> runs.Run:
+    """A run that hosts, an engine and an end of evil words."""
+    found = runs.create("mine", config.PRESETS["quick"], Engine("cpu", "fp32", "contiguous"))
+    with runs.writing(found) as writer:
+        writer.event("started", 0)
+        writer.log({"step": 1, "loss": 1.0, "lr": 1e-3, "rate": 8.0, "time": 0.0})
+        writer.event(f"stopped {HOSTILE}", 1)
+    write_sealed(found.path / "owner.json", {"host": f"h{HOSTILE}", "pid": f"p{HOSTILE}", "started": 0.0})
+    os.utime(found.path / "owner.json", (0, 0))  # silent for years: nobody waits for it
+    engine = Engine(f"d{HOSTILE}", f"e{HOSTILE}", f"l{HOSTILE}")  # type: ignore[arg-type]
+    runs.describe(found, config.PRESETS["quick"], engine)
+    return found
+
+
+@pytest.fixture
+def digitty_command(capsys: pytest.CaptureFixture[str]) -> Command:
+    def ran(*arguments: str) -> tuple[int, str, str]:
+        code = run(digitty, list(arguments))
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return ran
+
+
+# --- each source ------------------------------------------------------------------------------------------------------
+
+
+ENDED = (["runs"], ["watch", "mine"], ["stop", "mine"], ["delete", "mine"], ["doctor"])
+RUNNING = (["runs"], ["stop", "mine"], ["delete", "mine", "--yes"])
+
+
+@pytest.mark.parametrize("arguments", ENDED, ids=" ".join)
+def test_commands_about_a_run_that_ended(
+    arguments: list[str], hostile_run: runs.Run, digitty_command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "CHECKS", {"runs": doctor.CHECKS["runs"]})
+    monkeypatch.setattr(doctor, "_test_digit", lambda *_: iter(()))
+    _, out, err = digitty_command(*arguments)
+    assert "mine" in out + err
+    assert_harmless(out + err)
+
+
+@pytest.mark.parametrize("arguments", RUNNING, ids=" ".join)
+def test_commands_about_a_run_that_trains(
+    arguments: list[str], hostile_run: runs.Run, digitty_command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli_runs, "ANSWER", 0.1)
+    owner = hostile_run.path / "owner.json"
+    hostile = owner.read_bytes()
+    owner.unlink()
+    with runs.writing(hostile_run):
+        owner.write_bytes(hostile)
+        _, out, err = digitty_command(*arguments)
+    assert "h·[31mred" in out + err
+    assert_harmless(out + err)
+
+
+def test_a_config_json_of_odd_keys(digitty_command: Command) -> None:
+    found = runs.create("mine", config.PRESETS["quick"], Engine("cpu", "fp32", "contiguous"))
+    write_sealed(found.path / "config.json", {"format": runs.FORMAT, "version": runs.VERSION, "engine": {HOSTILE: 1}, "config": {}, "created": 0.0})
+    for arguments in (["runs"], ["watch", "mine"], ["train", "--resume", "mine"]):
+        _, out, err = digitty_command(*arguments)
+        assert_harmless(out + err)
+        assert "·[31mred" in out + err
+
+
+def test_a_config_toml_of_odd_names(home: Path, digitty_command: Command) -> None:
+    folder = home / "config"
+    folder.mkdir(parents=True)
+    escaped = "".join(f"\\u{ord(char):04x}" for char in HOSTILE)
+    (folder / "config.toml").write_text(f'["x{escaped}"]\n[draw]\n"y{escaped}" = 1\nsampler = "z{escaped}"\n[keys]\n"k{escaped}" = "x"\n')
+    code, out, err = digitty_command("generate", "seven")
+    assert code == 2
+    assert "x·[31mred" in err
+    assert_harmless(out + err)
+    _, out, err = digitty_command("config")
+    assert out.count("PROBLEM: ") == 4
+    assert_harmless(out + err)
+
+
+def test_arguments_come_back_harmless(digitty_command: Command) -> None:
+    for arguments in (["generate", HOSTILE], ["watch", HOSTILE], ["generate", f"--{HOSTILE}"], [HOSTILE]):
+        code, out, err = digitty_command(*arguments)
+        assert code == 2
+        assert len(err.splitlines()) == 1
+        assert_harmless(out + err)
+
+
+def test_what_a_trainer_says(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = TrainReporter()
+    reporter.tell(TrainStarted("mine", config.PRESETS["quick"], Engine(HOSTILE, HOSTILE, HOSTILE), 0, 1))  # type: ignore[arg-type]
+    reporter.tell(Notice(f"mine was trained in {HOSTILE}"))
+    reporter.tell(CannotSave(1, 0, HOSTILE, waiting=False))
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 3
+    assert_harmless(said)
+
+
+def test_json_stays_json(hostile_run: runs.Run, digitty_command: Command) -> None:
+    _, out, _ = digitty_command("runs", "--json")
+    assert json.loads(out)["state"] == hostile_run.state()
+    assert_harmless(out)
+
+
+# --- the functions that print them ------------------------------------------------------------------------------------
+
+
+def test_one_line_each_and_bounded(capsys: pytest.CaptureFixture[str]) -> None:
+    show(HOSTILE)
+    say("x" * 10 * LONGEST)
+    said = capsys.readouterr()
+    assert_harmless(said.out)
+    assert (said.out.count("\n"), said.err.count("\n")) == (1, 1)
+    assert len(said.err) == LONGEST + 1
+
+
+def test_a_path_is_to_the_letter_for_a_program_alone(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    show_path(Path("a\x1b[31mb"))
+    assert capsys.readouterr().out == "a\x1b[31mb\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    show_path(Path("a\x1b[31mb"))
+    assert capsys.readouterr().out == "a·[31mb\n"
+
+
+PRINT = {"telling.py": "what is tested above", "stills.py": "pixels, which are ours", "served.py": "its own address"}
+
+
+def test_nothing_else_prints_but_json() -> None:
+    for path in (path for folder in ("engine", "tui") for path in (ROOT / folder).rglob("*.py") if path.name not in PRINT):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id="click"), attr="echo" | "secho"), args=[text, *_]):
+                    assert ast.unparse(text).startswith("json.dumps("), f"{path}: {ast.unparse(node)}"
+                case ast.Call(func=ast.Name(id="print")):
+                    pytest.fail(f"{path}: {ast.unparse(node)}")
