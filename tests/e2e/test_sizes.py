@@ -81,3 +81,17 @@ def left_in_order(terminal: Terminal) -> None:
     assert terminal.left() == 0
     assert terminal.restored()
     assert b"Traceback" not in terminal.sent
+
+
+def test_what_is_typed_goes_on_after_the_window_was_too_small(warm_home: Path, tmp_path: Path) -> None:
+    with Terminal([], environment(warm_home), tmp_path, patch=faked()) as terminal:
+        terminal.sees("Type a digit", "idle")
+        terminal.type("se")
+        terminal.resize(30, 8)
+        terminal.sees("too small")
+        terminal.resize(80, 24)
+        terminal.sees("Prompt", "Generate")
+        terminal.type("ven\r")
+        terminal.sees("❯ seven", "7 · seven", "steps/s")
+        terminal.type("quit\r")
+        assert terminal.left() == 0

@@ -95,6 +95,14 @@ class AppScreen(Screen[None]):
         words = f"{width}x{height} is too small: {SMALLEST[0]}x{SMALLEST[1]} at least"
         self.query_one("#too-small", Static).update(literal(words))
 
+    def _reset_focus(self, widget: Widget, avoiding: list[Widget] | None = None) -> None:
+        """Textual takes the focus from a widget that it hides, and never gives it back: letters typed into an input would become keys.
+
+        What is hidden because the terminal is too small keeps the focus, and hears what is typed. `avoiding` are widgets that go for good.
+        """
+        if avoiding or not self.has_class("-too-small"):
+            super()._reset_focus(widget, avoiding)
+
     def action_out(self) -> None:
         """Escape: out of an input first, then stop what runs."""
         if isinstance(self.focused, Input):
