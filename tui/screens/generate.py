@@ -20,6 +20,7 @@ from tui.screens.drawing import DrawScreen
 from tui.screens.options import follow
 from tui.widgets.digit_view import DigitView
 from tui.widgets.job_bar import JobBar
+from tui.widgets.line_input import LineInput
 
 LARGEST = 64
 
@@ -40,17 +41,17 @@ class GenerateScreen(DrawScreen):
         self._sampler = sample.sampler
         with Horizontal(id="controls"):
             yield Label("count")
-            yield Input(str(settings.count), id="count", compact=True)
+            yield LineInput(str(settings.count), id="count", compact=True)
             yield Label("of")
-            yield Input(settings.classes, id="classes", compact=True)
+            yield LineInput(settings.classes, id="classes", compact=True)
             samplers = [(literal(name), name) for name in get_args(config.Sampler)]
             yield Select(samplers, value=sample.sampler, allow_blank=False, compact=True, id="sampler")
             yield Label("steps")
-            yield Input(str(sample.steps), id="steps", compact=True)
+            yield LineInput(str(sample.steps), id="steps", compact=True)
             yield Label("guidance")
-            yield Input(f"{sample.guidance:g}", id="guidance", compact=True)
+            yield LineInput(f"{sample.guidance:g}", id="guidance", compact=True)
             yield Label("seed")
-            yield Input(str(sample.seed), id="seed", compact=True)
+            yield LineInput(str(sample.seed), id="seed", compact=True)
         yield DigitView(self.digitty.terminal, id="view")
         yield JobBar(id="how")
         yield JobBar(id="bar", ascii=not self.digitty.terminal.unicode)

@@ -17,6 +17,7 @@ from engine.errors import DigittyError, RunError, SettingError
 from engine.jobs import TrainRequest
 from tui.literal import literal
 from tui.widgets.form_row import FormRow
+from tui.widgets.line_input import LineInput
 
 NEW = "a new run"
 ABOUT = {
@@ -54,9 +55,9 @@ class NewRunDialog(ModalScreen[NewRun | None]):
             yield FormRow("run", resume, "new, or one to continue")
             presets = [(literal(n), n) for n in get_args(config.Preset)]
             yield FormRow("preset", Select(presets, value=self._preset, allow_blank=False, compact=True, id="preset"), ABOUT[self._preset], "about")
-            yield FormRow("epochs", Input(str(PRESETS[self._preset].epochs), compact=True, id="epochs"), "passes over the 60,000 images")
-            yield FormRow("steps", Input(placeholder="all", compact=True, id="steps"), "stop after so many, or empty")
-            yield FormRow("name", Input(placeholder="the next free", compact=True, id="name"), "letters, digits, . _ -")
+            yield FormRow("epochs", LineInput(str(PRESETS[self._preset].epochs), compact=True, id="epochs"), "passes over the 60,000 images")
+            yield FormRow("steps", LineInput(placeholder="all", compact=True, id="steps"), "stop after so many, or empty")
+            yield FormRow("name", LineInput(placeholder="the next free", compact=True, id="name"), "letters, digits, . _ -")
             answers = [(literal(n), n) for n in ("no", "yes")]
             detach = Select(answers, value="no", allow_blank=False, compact=True, id="detach")
             yield FormRow("detach", detach, "keep training after I leave")

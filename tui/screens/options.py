@@ -15,6 +15,7 @@ from engine.errors import SettingError
 from tui.literal import literal
 from tui.settings import Settings
 from tui.widgets.form_row import FormRow
+from tui.widgets.line_input import LineInput
 
 CHOICES = {"sampler": config.Sampler, "spacing": config.Spacing, "variance": config.Variance}
 NUMBERS = {"steps": int, "guidance": float, "redraw_below": float, "eta": float, "seed": int}
@@ -66,7 +67,7 @@ class OptionsDialog(ModalScreen[Settings | None]):
         if name in CHOICES:
             choices = [(literal(choice), choice) for choice in get_args(CHOICES[name])]
             return Select(choices, value=value, allow_blank=False, compact=True, id=name)
-        return Input(f"{value:g}" if isinstance(value, float) else str(value), compact=True, id=name)
+        return LineInput(f"{value:g}" if isinstance(value, float) else str(value), compact=True, id=name)
 
     def on_mount(self) -> None:
         self.query_one("#steps", Input).focus()

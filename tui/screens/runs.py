@@ -19,6 +19,7 @@ from tui import run_words
 from tui.aside import aside
 from tui.literal import literal
 from tui.screens.question import Choice, Question
+from tui.widgets.line_input import LineInput
 
 if TYPE_CHECKING:
     from tui.app import DigittyApp
@@ -52,7 +53,7 @@ class RunsDialog(ModalScreen[str | None]):
             yield Static(KEYS if self._runs else NONE, id="keys")
             yield Static(literal(run_words.heading()) if self._runs else "", classes="heading")
             yield OptionList(*(Option(literal(name), id=name) for name in self._runs), compact=True, id="runs")
-            yield Input(compact=True, id="name")
+            yield LineInput(compact=True, id="name")
             yield Static(id="problem")
 
     def on_mount(self) -> None:

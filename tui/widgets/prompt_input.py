@@ -6,12 +6,13 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.widgets import Input
+
+from tui.widgets.line_input import LineInput
 
 EARLIER, SCROLL = "earlier prompts", "scroll"
 
 
-class PromptInput(Input):
+class PromptInput(LineInput):
     """Its screen has the actions `submit`, `history` and `page`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
