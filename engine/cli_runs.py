@@ -10,9 +10,11 @@ from typing import Any
 
 import click
 
-from engine import control, runs
+from engine import control, liveness, runs
 from engine import watch as watching
 from engine.errors import InputError, RunError
+from engine.liveness import Life
+from engine.metrics import is_step
 from engine.telling import say, show
 from engine.words import age, printable, size
 
@@ -35,12 +37,19 @@ def list_runs(as_json: bool) -> None:
 
 
 def run_facts(run: runs.Run) -> dict[str, Any]:
-    """What a listing says of a run."""
+    """What a listing says of a run; of one that can't be read why, whatever is wrong with it: it must not hide the others."""
     try:
-        config, created = run.config(), run.created()
+        return _facts(run)
     except InputError as error:
         return {"run": run.name, "error": str(error)}
-    last = run.last(lambda record: "loss" in record, b'"loss"')
+    except Exception as error:
+        return {"run": run.name, "error": f"can't be read ({type(error).__name__}: {printable(error)})"}
+
+
+def _facts(run: runs.Run) -> dict[str, Any]:
+    """Raises RunError where its config.json can't be read."""
+    config, created = run.config(), run.created()
+    last = run.last(is_step, b'"loss"')
     step, loss = (last["step"], last["loss"]) if last else (0, None)
     return {
         "run": run.name,
@@ -57,6 +66,7 @@ def run_facts(run: runs.Run) -> dict[str, Any]:
 
 
 def run_line(facts: dict[str, Any]) -> str:
+    """A line of `digitty runs`."""
     if "error" in facts:
         return f"{facts['run']:<20} {facts['error']}"
     loss = f"loss {facts['loss']:.4f}" if facts["loss"] is not None else "no step yet"
@@ -77,19 +87,19 @@ def watch(run: str | None, every: float) -> None:
 @click.command(help="Stop RUN, wherever it trains: it saves, and can go on later. By default the one that trains now.")
 @click.argument("run", metavar="[RUN]", required=False)
 def stop(run: str | None) -> None:
-    _ask(chosen(run), "stop", lambda state: not state.startswith(("running", "paused")))
+    _ask(chosen(run), "stop", lambda state: not state.startswith(("running", "paused", "unknown")))
 
 
 @click.command(help="Let RUN wait; it saves first. By default the one that trains now.")
 @click.argument("run", metavar="[RUN]", required=False)
 def pause(run: str | None) -> None:
-    _ask(chosen(run), "pause", lambda state: not state.startswith("running"))
+    _ask(chosen(run), "pause", lambda state: not state.startswith(("running", "unknown")))
 
 
 @click.command(help="Let a paused RUN go on. One that was stopped goes on with: digitty train --resume RUN.")
 @click.argument("run", metavar="[RUN]", required=False)
 def resume(run: str | None) -> None:
-    _ask(chosen(run), "run", lambda state: not state.startswith("paused"))
+    _ask(chosen(run), "run", lambda state: not state.startswith(("paused", "unknown")))
 
 
 @click.command(help="Delete RUN with all its weights and pictures.")
@@ -99,8 +109,9 @@ def delete(run: str, yes: bool) -> None:
     found = runs.find(run)
     if not yes:
         _sure(f"delete {run}, {size(found.size())}, for good?")
-    runs.delete(found)
-    say(f"deleted {run}")
+    _watch_heartbeat(found)
+    target = runs.delete(found)
+    say(f"removed the link {run}; its data stays in {target}" if target else f"deleted {run}")
 
 
 @click.command(help="Give RUN another NAME.")
@@ -112,6 +123,7 @@ def rename(run: str, name: str, yes: bool) -> None:
     runs.checked(name)
     if not yes:
         _sure(f"rename {run} to {name}?")
+    _watch_heartbeat(found)
     runs.rename(found, name)
     say(f"{run} is now {name}")
 
@@ -131,8 +143,11 @@ def chosen(name: str | None) -> runs.Run:
 
 def _ask(run: runs.Run, wish: control.Wish, granted: Any) -> None:
     """Writes the wish and waits for its effect."""
-    if not run.running():
+    sight = run.sight()
+    if sight.life is Life.GONE:
         raise RunError(f"run {run.name} is not being trained ({run.state()}); digitty train --resume {run.name} goes on with it")
+    if sight.life is Life.UNKNOWN:
+        click.echo(f"{run.name}  unknown, {sight.heard}: asked, and watching its heartbeat", err=True)
     control.ask(run.control_path, wish)
     until = time.monotonic() + ANSWER
     while time.monotonic() < until:
@@ -140,8 +155,16 @@ def _ask(run: runs.Run, wish: control.Wish, granted: Any) -> None:
             say(f"{run.name}  {state}  step {run.step()}")
             return
         time.sleep(0.1)
-    owner = run.owner()
-    raise RunError(f"run {run.name} did not answer within {ANSWER:.0f} s; it is process {owner.get('pid')} on {owner.get('host')}")
+    raise RunError(f"run {run.name} did not answer within {ANSWER:.0f} s; it is {run.writer()}")
+
+
+def _watch_heartbeat(run: runs.Run) -> None:
+    """Where only that can tell whether a process on another machine still writes the run."""
+    if (sight := run.sight()).life is not Life.UNKNOWN:
+        return
+    say(f"{run.writer()} may still train {run.name}, {sight.heard}: watching its heartbeat for {liveness.SILENT:.0f} s")
+    while run.sight().life is Life.UNKNOWN:
+        time.sleep(0.2)
 
 
 def _sure(question: str) -> None:

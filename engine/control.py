@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Literal, get_args
 
-from engine.files import write_text
+from engine.files import parse_json, read_small, write_text
 
 Wish = Literal["run", "pause", "stop", "unsaved"]
 """unsaved: go on, though nothing can be saved."""
@@ -55,7 +55,7 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 def _read(path: Path) -> Wish | None:
     try:
-        wish = json.loads(path.read_bytes())["wish"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        wish = parse_json(read_small(path))["wish"]
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return wish if wish in get_args(Wish) else None
+    return next((known for known in get_args(Wish) if known == wish), None)

@@ -7,6 +7,7 @@
     │   ├── OutputError                a file that was asked for can't be written
     │   ├── CheckpointError            weights or training state that can't be used
     │   └── RunError                   a run that is missing, already there, or in use
+    │       └── MovedError             the folder of a run that is being written was moved or deleted
     ├── StorageError          exit 3   digitty's own folders: no room, not writable, data that can't be repaired
     ├── DeviceError           exit 4   the device is missing or out of memory
     │   ├── PackageError               a Python package that computes or shows is missing or can't be loaded
@@ -17,6 +18,8 @@
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 
 class DigittyError(Exception):
@@ -49,6 +52,14 @@ class CheckpointError(InputError):
 
 class RunError(InputError):
     """A run is missing, already there, or in use by another process."""
+
+
+class MovedError(RunError):
+    """The folder of a run was moved or deleted while it was written; `place` is where it is now, if that is known."""
+
+    def __init__(self, message: str, place: Path | None) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 class StorageError(DigittyError):

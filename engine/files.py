@@ -36,6 +36,20 @@ REMEDIES = {
 """What to do, by error; ROOM for the rest."""
 
 
+def open_regular(path: Path, flags: int = os.O_RDONLY) -> BinaryIO:
+    """A regular file, opened by the flags of os.open, unbuffered. Never waits, as opening a FIFO would. Raises OSError."""
+    handle = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        access = flags & os.O_ACCMODE
+        mode = "rb" if access == os.O_RDONLY else "r+b" if access == os.O_RDWR else "ab" if flags & os.O_APPEND else "wb"
+        return cast(BinaryIO, open(handle, mode, buffering=0))
+    except BaseException:
+        os.close(handle)
+        raise
+
+
 def read_small(path: Path, largest: int = LARGEST) -> bytes:
     """The whole of a regular file of at most `largest` bytes. Never waits, as reading a FIFO would. Raises OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

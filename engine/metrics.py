@@ -9,6 +9,7 @@ step that training goes on from: steps and epochs above it that stand before it 
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import sys
@@ -23,16 +24,17 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from zlib import crc32
 
+from engine.files import open_regular
+
 BLOCK = 1 << 17
 """Bytes read at a time; a longer line is no record."""
 _SEAL = len(',"crc":"89abcdef"}')
 _BEFORE = 64
 """Bytes before the place read up to that tell whether the file is still the same: the last line's seal is among them."""
-_NUMBER = rb"-?+(?:0|[1-9]\d{0,99}+)(?:\.\d++)?+(?:[eE][-+]?+\d++)?+"
+_NUMBER = rb"-?+(?:0|[1-9]\d{0,99}+)(?:\.\d++)?+(?:[eE][-+]?+\d{1,2}+)?+"
 _LINES = re.compile(
-    rb'(\{"step":([1-9]\d{0,17}+),"loss":(N),"lr":N,"rate":N,"time":N(?:,"(?!step"|loss")[a-z_]++":N)*+),"crc":"([0-9a-f]{8}+)"\}\n'.replace(
-        b"N", _NUMBER
-    )
+    rb'(\{"step":([1-9]\d{0,17}+),"loss":(N),"lr":N,"rate":N,"time":N'.replace(b"N", _NUMBER)
+    + rb'(?:,"(?!step"|loss"|epoch"|event")[a-z_]++":N)*+),"crc":"([0-9a-f]{8}+)"\}\n'.replace(b"N", _NUMBER)
     + rb"|([^\n]*+)\n"
 )
 """A step as `line` writes it, in groups body, step, loss and crc; any other line is group 5."""
@@ -47,7 +49,7 @@ def line(record: Mapping[str, Any]) -> bytes:
 
 
 def parse(line: bytes) -> dict[str, Any] | None:
-    """The record of a line, with or without its newline; None where it is damaged, or its `step` is no whole number from 0."""
+    """The record of a line, with or without its newline; None where it is damaged, has no `step`, or holds a value of the wrong type."""
     line = line.removesuffix(b"\n")
     body = line[:-_SEAL]
     if line[-_SEAL:] != _seal(body):
@@ -56,8 +58,31 @@ def parse(line: bytes) -> dict[str, Any] | None:
         record = json.loads(body + b"}", parse_constant=_refuse)
     except (ValueError, RecursionError):
         return None
-    step = record.get("step") if isinstance(record, dict) else None
-    return record if type(step) is int and 0 <= step < 1 << 63 else None
+    if not isinstance(record, dict) or not _whole_number(record.get("step")):
+        return None
+    return record if all(fits(record[name]) for name, fits in _FIELDS.items() if name in record) else None
+
+
+def is_step(record: dict[str, Any]) -> bool:
+    """Whether a record is that of a step."""
+    return "loss" in record
+
+
+def _whole_number(value: object) -> bool:
+    return type(value) is int and 0 <= value < 1 << 63
+
+
+def _number(value: object) -> bool:
+    """Whether it is a finite number that a float can hold; those of JSON have no bound."""
+    return math.isfinite(value) if type(value) is float else type(value) is int and abs(value) < 1 << 1023
+
+
+_FIELDS: dict[str, Callable[[object], bool]] = {
+    **dict.fromkeys(("loss", "lr", "rate", "time", "average", "seconds"), _number),
+    "epoch": _whole_number,
+    "event": lambda value: isinstance(value, str),
+}
+"""Fields that readers compute with, and what they may hold."""
 
 
 def _seal(body: bytes) -> bytes:
@@ -111,7 +136,7 @@ class Follower:
     def _blocks(self, budget: float | None) -> Iterator[bytes | None]:
         """Whole lines, a block at a time; None where the file is another."""
         start, self.behind = time.perf_counter(), False
-        with suppress(OSError), self.path.open("rb") as file:
+        with suppress(OSError), open_regular(self.path) as file:
             if not self._is_same(file):
                 self._offset, self._before, self._in_long_line = 0, b"", False
                 yield None
@@ -186,7 +211,7 @@ def last(path: Path, wanted: Callable[[dict[str, Any]], bool], holding: bytes = 
 
 def cut_torn_tail(path: Path) -> None:
     """A line that a killed writer left half done would spoil the next one: the file is cut after its last newline."""
-    with suppress(FileNotFoundError), path.open("r+b") as file:
+    with suppress(FileNotFoundError), open_regular(path, os.O_RDWR | os.O_NOFOLLOW) as file:
         end = file.seek(0, os.SEEK_END)
         while end > 0:
             start = max(0, end - BLOCK)
@@ -201,7 +226,7 @@ def cut_torn_tail(path: Path) -> None:
 
 def _blocks_backwards(path: Path, reach: int | None) -> Iterator[bytes]:
     """The whole lines of a file, a block at a time, the last first."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         size = end = file.seek(0, os.SEEK_END)
         rest, torn = b"", True  # what belongs to a line that begins before `end`; whether that line is to be left out
         while end > max(0, size - (size if reach is None else reach)):

@@ -15,7 +15,7 @@ from engine.checkpoint import Loaded
 from engine.control import Control
 from engine.device import memory_in_use
 from engine.drawing import preview
-from engine.errors import DivergedError, StorageError
+from engine.errors import DivergedError, MovedError, RunError, StorageError
 from engine.events import (
     CannotSave,
     EpochDone,
@@ -67,6 +67,7 @@ class Session:
     ) -> None:
         self.shelf, self.trainer, self.run, self.writer, self.control = shelf, trainer, run, writer, control
         self.config, self.group = trainer.config, trainer.group
+        self.id = run.id()  # which ties its states to it
         self.when_full = when_full
         self.refused: set[str] = set()
         """What the disk took no more of, and training goes on without."""
@@ -91,11 +92,14 @@ class Session:
                 yield TrainDone(name, trainer.step, self.seconds) if trainer.step >= total else TrainStopped(name, trainer.step)
         except GeneratorExit:  # closed from outside
             if self.writer and not self.run.ended():
-                self._end("stopped")
+                self._stop()
             raise
+        except MovedError as error:
+            self._end_at(error)
+            raise MovedError(f"{error}, and all of its {trainer.step} steps are saved there", error.place) from None
         except Exception as error:
             ended = {"event": "diverged"} if isinstance(error, DivergedError) else {"event": "failed", "message": short(error, 1000)}
-            with suppress(StorageError):  # a disk that is full as well must not hide it
+            with suppress(StorageError, RunError):  # a disk that is full as well must not hide it
                 self._event(**ended)
             raise
 
@@ -172,8 +176,6 @@ class Session:
 
     def _agreed(self, save: bool = False, stride: float | None = None) -> Wish:
         """The greatest wish of any rank now; after `stride` steps of rank 0 they agree again."""
-        if self.writer:
-            self.writer.beat()
         asked = self.control.look()
         wish = Wish.STOP if asked == "stop" else Wish.PAUSE if asked == "pause" else Wish.SAVE if save else Wish.RUN
         return Wish(self.group.agree(wish, stride))
@@ -204,6 +206,7 @@ class Session:
             try:
                 done = write()
             except StorageError as error:
+                self.writer.check()  # whether it is only the disk
                 if (yield from self._goes_on_without(what, error, last)):
                     return
             else:
@@ -229,8 +232,6 @@ class Session:
             return True
         while self.control.look() == "pause":
             time.sleep(WAIT)
-            if self.writer:
-                self.writer.beat()
             yield Tick()
         if self.control.look() == "stop":
             raise error
@@ -257,7 +258,8 @@ class Session:
         start, self.tried_at = time.perf_counter(), time.monotonic()
         path = writer.state_path(trainer.step)
         writer.flush(lasting=True)  # first: after a power cut, no state may be newer than its metrics
-        checkpoint.save_state(path, self.config, {**trainer.state(), "epoch_seconds": self.epoch_seconds})
+        state = {**trainer.state(), "epoch_seconds": self.epoch_seconds}
+        checkpoint.save_state(path, self.config, state if self.id is None else {**state, "run": self.id})
         writer.prune()
         self.saved_step, self.tried_at, self.save_seconds = trainer.step, time.monotonic(), time.perf_counter() - start
         self._event("saved", seconds=round(self.save_seconds, 3))
@@ -268,6 +270,21 @@ class Session:
         saved = self._save() if self.saved_step < self.trainer.step else None
         self._event(event)
         return saved
+
+    def _stop(self) -> None:
+        """The run ends here, wherever its folder was moved to."""
+        try:
+            self._end("stopped")
+        except MovedError as moved:
+            self._end_at(moved)
+
+    def _end_at(self, moved: MovedError) -> None:
+        """Ends the run where its folder was moved to. Raises it again where nobody knows that place."""
+        if self.writer is None or moved.place is None:
+            raise moved
+        self.writer.follow(moved.place)
+        self.run = self.writer.run
+        self._end("stopped")
 
     def _log(self, record: dict[str, Any]) -> None:
         if self.writer:

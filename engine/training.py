@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -18,12 +19,13 @@ from engine.control import Control
 from engine.device import Numerics, clear_errors, offered
 from engine.distil import Distiller
 from engine.errors import CheckpointError, RunError, SettingError
-from engine.events import Event, Notice, Preparing
+from engine.events import Event, Notice, Preparing, Tick
 from engine.group import Group
 from engine.jobs import TrainRequest
+from engine.liveness import Life
 from engine.pairs import kept
 from engine.runs import Run, Writer
-from engine.session import Session
+from engine.session import WAIT, Session
 from engine.shelf import Shelf, find_weights
 from engine.trainer import Trainer
 
@@ -43,6 +45,7 @@ def train(shelf: Shelf, request: TrainRequest, control: Control, group: Group) -
         yield Preparing("reading MNIST")
         digits = data.load(True, shelf.device, request.config.limit)
         run = runs.find((yield from group.lead(_run(request, how, shelf))))
+        yield from group.lead(_watch_heartbeat(run))
         with _writing(run, group) as writer:
             if writer:
                 control.follow(run.control_path)  # from the lock on: who sees it taken may wish
@@ -73,6 +76,15 @@ def _writing(run: Run, group: Group) -> Iterator[Writer | None]:
         return
     with runs.writing(run) as writer:
         yield writer
+
+
+def _watch_heartbeat(run: Run) -> Generator[Event, None, None]:
+    """Where only that can tell whether a process on another machine still trains the run."""
+    if (sight := run.sight()).life is Life.UNKNOWN:
+        yield Preparing(f"watching whether {run.writer()} still trains {run.name} ({sight.heard})")
+    while run.sight().life is Life.UNKNOWN:
+        time.sleep(WAIT)
+        yield Tick()
 
 
 def _with_network(config: TrainConfig) -> TrainConfig:
@@ -156,8 +168,8 @@ def _use_threads(recorded: int) -> None:
 def _newest_whole(run: Run, trainer: Trainer) -> Generator[Event, None, tuple[str | None, float]]:
     """The newest whole training state into the trainer; its file, and the seconds already spent on its epoch.
 
-    No file where the run never saved: it begins again, exactly. A damaged one is told of and set aside, and the one before it
-    taken. Raises CheckpointError where none is whole.
+    No file where the run never saved: it begins again, exactly. One that is damaged or belongs to another run is set aside, with a notice, and
+    the one before it taken. Raises CheckpointError where none is left.
     """
     damaged: list[tuple[Path, CheckpointError]] = []
     for _, path in reversed(run.states()):
@@ -175,12 +187,21 @@ def _newest_whole(run: Run, trainer: Trainer) -> Generator[Event, None, tuple[st
     return None, 0.0
 
 
+def _check_belongs(path: Path, config: TrainConfig, state: Mapping[str, Any], own: TrainConfig) -> None:
+    """Raises CheckpointError for the state of another run or of another step than its name says. States of an older digitty name no run."""
+    if replace(config, epochs=own.epochs, steps=own.steps) != own:
+        raise CheckpointError(f"{path} belongs to another run: its settings differ from those in config.json")
+    run = Run(path.parent.parent)
+    if state.get("run", run.id()) != run.id():
+        raise CheckpointError(f"{path} belongs to another run than the one in whose folder it lies")
+    if runs.state_step(path) != state["step"]:
+        raise CheckpointError(f"{path} holds step {state['step']}, not the one in its name")
+
+
 def _restored(path: Path, trainer: Trainer) -> float:
     """The state into the trainer; returns the seconds already spent on its epoch. Raises CheckpointError."""
     config, state = checkpoint.load_state(path)
-    own = trainer.config
-    if (config.model, config.schedule, config.batch_size, config.limit) != (own.model, own.schedule, own.batch_size, own.limit):
-        raise CheckpointError(f"{path} belongs to another network or batch size than its run's config.json")
+    _check_belongs(path, config, state, trainer.config)
     try:
         trainer.restore(state)
         return float(state.get("epoch_seconds", 0.0))

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine.config import TrainConfig
+from engine.liveness import Life
+from engine.metrics import is_step
 from engine.runs import Run
 from engine.words import duration
 
@@ -28,10 +30,11 @@ class Teller:
         return "  ".join([self.run.name, state, *self._numbers("running" in state)])
 
     def ended(self) -> bool:
-        return not self.run.running()
+        """Whether its writer is gone; one of whom nothing is known yet is watched on."""
+        return self.run.sight().life is Life.GONE
 
     def _numbers(self, running: bool) -> Iterator[str]:
-        config, last = self.config, self.run.last(lambda record: "loss" in record, b'"loss"')
+        config, last = self.config, self.run.last(is_step, b'"loss"')
         step = int(last["step"]) if last else 0
         yield f"epoch {1 + max(0, step - 1) // config.steps_per_epoch}/{config.epochs}"
         yield f"step {step}/{config.total_steps}"

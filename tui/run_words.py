@@ -11,7 +11,7 @@ from rich.cells import set_cell_size
 from engine import runs
 from engine.cli_runs import run_facts
 from engine.runs import Run
-from engine.words import age, size
+from engine.words import age, printable, size
 
 COLUMNS = {"run": 18, "state": 15, "progress": 13, "loss": 6, "age": 7, "size": 7}
 """Their widths; with a space between any two, 71 in all."""
@@ -30,7 +30,7 @@ def exists(run: Run) -> bool:
 def trainer(run: Run) -> str:
     """Who trains it: gpubox (pid 4711)"""
     owner = run.owner()
-    return f"{host(str(owner.get('host') or ''))} (pid {owner.get('pid', '?')})"
+    return f"{host(printable(owner.get('host') or ''))} (pid {printable(owner.get('pid', '?'), 20)})"
 
 
 def news() -> str:
@@ -39,7 +39,7 @@ def news() -> str:
     for run in found:
         if run.running():
             doing = "is paused" if run.state().startswith("paused") else "trains"
-            return f"{run.name} {doing} on {host(str(run.owner().get('host') or ''))}: F5 shows it, live"
+            return f"{run.name} {doing} on {host(printable(run.owner().get('host') or ''))}: F5 shows it, live"
     states = found[0].states() if found else []
     if states and found[0].state() == "crashed":
         return f"{found[0].name} was interrupted at step {found[0].step()}; F5, then c, goes on from step {states[-1][0]}"
@@ -47,8 +47,8 @@ def news() -> str:
 
 
 def state_word(state: str) -> str:
-    """A run's state as the screen says it."""
-    return "interrupted" if state == "crashed" else state
+    """A run's state as the screen says it, in a word."""
+    return "interrupted" if state == "crashed" else state.partition(",")[0]
 
 
 def heading() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from engine.control import Wish
+from engine.liveness import Life, Sight
 from engine.runs import ENDS
 from tui import run_words
 from tui.run_story import RunStory
@@ -21,7 +22,7 @@ class Trained:
 
     def __init__(self, story: RunStory) -> None:
         self._story = story
-        self._locked, self._looked = False, 0.0
+        self._sight, self._looked = Sight(Life.GONE), 0.0
         self._event = ""
         self._asked_at = 0.0
         self.by = ""
@@ -32,7 +33,12 @@ class Trained:
     @property
     def alive(self) -> bool:
         """A trainer that leaves in order says so before it lets go."""
-        return self._locked and self._story.event not in ENDS
+        return self._sight.life is Life.ALIVE and self._story.event not in ENDS
+
+    @property
+    def unknown(self) -> bool:
+        """Whether only watching a heartbeat on another machine will tell."""
+        return self._sight.life is Life.UNKNOWN and self._story.event not in ENDS
 
     @property
     def will_wait(self) -> bool:
@@ -48,8 +54,8 @@ class Trained:
         story, now = self._story, time.monotonic()
         if now - self._looked > ASK_EVERY or story.event != self._event:
             self._looked, self._event = now, story.event
-            self._locked = story.run.running()
-            self.by = run_words.trainer(story.run) if self._locked else ""
+            self._sight = story.run.sight()
+            self.by = "" if self._sight.life is Life.GONE else run_words.trainer(story.run)
         if self.asked and self._granted(self.asked):
             self.asked = None
         elif self.asked and now - self._asked_at > ANSWER:
@@ -58,10 +64,12 @@ class Trained:
         return True
 
     def _granted(self, wish: Wish) -> bool:
-        return not self.alive or (wish == "pause" and self._story.paused) or (wish == "run" and not self._story.paused)
+        return (not self.alive and not self.unknown) or (wish == "pause" and self._story.paused) or (wish == "run" and not self._story.paused)
 
     def state(self, own: bool) -> str:
-        """training; paused on gpubox (pid 4711), asked to stop; interrupted"""
+        """training; paused on gpubox (pid 4711), asked to stop; interrupted; unknown, last heartbeat 3 minutes ago"""
+        if self.unknown:
+            return f"unknown, {self._sight.heard}; watching {self.by}"
         if not self.alive:
             return self._story.event if self._story.event in ENDS else "interrupted"
         where = "" if own else f" on {self.by}"

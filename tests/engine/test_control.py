@@ -25,6 +25,7 @@ from engine.control import Control, Wish
 from engine.errors import RunError, StorageError
 from engine.events import Engine, Event, Paused, Resumed, Tick, TrainDone, TrainStep, TrainStopped
 from engine.jobs import Jobs, TrainRequest
+from engine.liveness import Sight
 from engine.metrics import Follower
 from engine.runs import Run
 from engine.trainer import Trainer
@@ -244,17 +245,17 @@ def test_of_many_that_try_one_writes_at_a_time(home: Path) -> None:
 
 def test_a_run_that_ends_while_it_is_looked_at_has_not_crashed(monkeypatch: pytest.MonkeyPatch) -> None:
     run = made()
-    running = Run.running
+    sight = Run.sight
     with runs.writing(run) as writer:
         writer.event("saved", 8)
 
-    def ends_meanwhile(self: Run) -> bool:
-        monkeypatch.setattr(Run, "running", running)
+    def ends_meanwhile(self: Run) -> Sight:
+        monkeypatch.setattr(Run, "sight", sight)
         with runs.writing(run) as writer:
             writer.event("finished", 8)
-        return running(self)
+        return sight(self)
 
-    monkeypatch.setattr(Run, "running", ends_meanwhile)
+    monkeypatch.setattr(Run, "sight", ends_meanwhile)
     assert run.state() == "finished"
 
 

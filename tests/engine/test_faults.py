@@ -97,7 +97,7 @@ WHAT = {
     "older state": "checkpoints/state-0000004.pt",
     "best": "checkpoints/best.safetensors",
     "sample": "samples/step-0000008.png",
-    "owner": "owner.json",
+    "owner": "writers/0000001/released.json",
     "control": "control.json",
 }
 
@@ -277,7 +277,8 @@ def test_a_damaged_owner_is_nobody(run: Run) -> None:
     """Above all not somebody on another machine, who would have to be waited for."""
     with runs.writing(run) as writer:
         writer.event("started", 8)
-    path, right = run.path / WHAT["owner"], run.owner()
+    path, right = run.path / "writers" / "0000002" / "owner.json", run.owner()
+    path.with_name("released.json").rename(path)  # as if it had died
     assert right["pid"] == os.getpid()
     for how, damaged in damages(path.read_bytes(), seed=6):
         path.write_bytes(damaged)

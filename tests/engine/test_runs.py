@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import socket
+import shutil
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import engine.writer
 from engine import paths, runs
 from engine.config import PRESETS, TrainConfig
 from engine.errors import CheckpointError, RunError, StorageError
@@ -155,19 +155,26 @@ def test_a_run_that_could_not_be_made_leaves_its_name_free(monkeypatch: pytest.M
         raise StorageError("no room")
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "write_sealed", no_room)
+        patch.setattr(engine.writer, "write_sealed", no_room)
         with pytest.raises(StorageError):
             runs.create("one", TrainConfig(), ENGINE)
     runs.create("one", TrainConfig(), ENGINE)
 
 
-def test_a_run_whose_maker_died_leaves_its_name_free_but_not_at_once(run: Run) -> None:
-    (run.path / "config.json").unlink()
-    assert runs.taken("one"), "another process may be making it just now"
-    os.utime(run.path, (0, 0))
+def test_a_run_whose_maker_died_leaves_its_name_free(run: Run) -> None:
+    """As an older digitty did, which made runs in place."""
+    (run.path / "config.json").rename(run.path / ".config.json.0123.part")
     assert not runs.taken("one")
     assert runs.create("one", TrainConfig(), ENGINE).config() == TrainConfig()
     assert runs.taken("one")
+
+
+def test_a_folder_with_files_in_it_is_not_taken_for_an_unfinished_run(run: Run) -> None:
+    (run.path / "config.json").rename(run.path / "notes.txt")
+    assert runs.taken("one")
+    with pytest.raises(RunError, match="exists"):
+        runs.create("one", TrainConfig(), ENGINE)
+    assert (run.path / "notes.txt").exists()
 
 
 # --- one writer -------------------------------------------------------------------------------------------------------
@@ -227,38 +234,6 @@ def test_a_run_that_waits_says_so(run: Run) -> None:
     assert run.state() == "crashed", "paused for ever: its process is gone"
 
 
-def test_a_writer_on_another_machine_is_believed_while_it_gives_signs_of_life(run: Run) -> None:
-    """Where locks don't reach across machines."""
-    with runs.writing(run) as writer:
-        writer.event("started", 0)
-    write_sealed(run.path / "owner.json", {"host": "elsewhere", "pid": 1, "started": time.time()})
-    assert run.state() == "running on elsewhere"
-    with pytest.raises(RunError, match="on elsewhere"), runs.writing(run):
-        pass
-    os.utime(run.path / "owner.json", (time.time() - runs.SILENT - 1,) * 2)
-    assert run.state() == "crashed"
-    with runs.writing(run):
-        assert run.owner()["host"] == socket.gethostname()
-
-
-def test_a_writer_on_another_machine_that_left_in_order_is_not_waited_for(run: Run) -> None:
-    with runs.writing(run) as writer:
-        writer.event("stopped", 0)
-    write_sealed(run.path / "owner.json", {"host": "elsewhere", "pid": 1, "started": time.time()})
-    assert run.state() == "stopped"
-
-
-def test_a_sign_of_life_is_given_now_and_then(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    owner = run.path / "owner.json"
-    with runs.writing(run) as writer:
-        os.utime(owner, (0, 0))
-        writer.beat()
-        assert owner.stat().st_mtime == 0
-        monkeypatch.setattr(runs, "BEAT", 0.0)
-        writer.beat()
-        assert time.time() - owner.stat().st_mtime < 60
-
-
 # --- metrics ----------------------------------------------------------------------------------------------------------
 
 
@@ -297,7 +272,7 @@ def test_a_line_waits_for_room_and_an_event_is_said_again(run: Run) -> None:
 
 
 def test_lines_that_wait_are_not_kept_without_end(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "UNWRITTEN", 3)
+    monkeypatch.setattr(engine.writer, "UNWRITTEN", 3)
     with runs.writing(run) as writer:
         run.metrics_path.mkdir()
         for step in range(1, 10):
@@ -362,7 +337,7 @@ def test_a_deleted_run_is_gone_and_its_name_free(run: Run) -> None:
 def test_a_run_that_can_not_be_removed_whole_is_out_of_sight(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """A killed `delete`, or a folder that refuses; what is left of it goes with the next run that is made or deleted."""
     with monkeypatch.context() as patch:
-        patch.setattr(runs.shutil, "rmtree", lambda *_, **__: None)
+        patch.setattr(shutil, "rmtree", lambda *_, **__: None)
         runs.delete(run)
         assert runs.all_runs() == []
         assert not runs.taken("one")

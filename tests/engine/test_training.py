@@ -45,7 +45,8 @@ def logged(run: Run, *wanted: str) -> list[tuple[Any, ...]]:
 
 
 def final_state(run: Run) -> dict[str, Any]:
-    return checkpoint.load_state(runs.latest_state(run))[1]
+    """But for what names the run."""
+    return {name: value for name, value in checkpoint.load_state(runs.latest_state(run))[1].items() if name != "run"}
 
 
 def same(a: object, b: object) -> bool:

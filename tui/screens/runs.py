@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
@@ -12,8 +13,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option, OptionDoesNotExist
 
-from engine import runs, words
+from engine import liveness, runs, words
 from engine.errors import DigittyError
+from engine.liveness import Life
 from engine.runs import Run
 from tui import run_words
 from tui.aside import aside
@@ -97,7 +99,11 @@ class RunsDialog(ModalScreen[str | None]):
         """The run under the cursor, unless it is being trained."""
         option = self._list.highlighted_option
         run = self._runs.get(option.id or "") if option else None
-        if run and run.running():
+        sight = run.sight() if run else None
+        if run and sight and sight.life is Life.UNKNOWN:
+            self._complain(f"{run_words.trainer(run)} may still train {run.name}, {sight.heard}; try again in {liveness.SILENT:.0f} s")
+            return None
+        if run and sight and sight.life is Life.ALIVE:
             self._complain(f"{run.name} is being trained by {run_words.trainer(run)}; enter shows it, x stops it there")
             return None
         self._complain()
@@ -172,9 +178,12 @@ class RunsDialog(ModalScreen[str | None]):
 
     def _delete(self, run: Run) -> None:
         self._complain(f"deleting {run.name}…")
-        aside(self.app, lambda: runs.delete(run), lambda error: self._deleted(run, error))
+        aside(self.app, lambda: runs.delete(run), lambda result: self._deleted(run, result))
 
-    def _deleted(self, run: Run, error: DigittyError | None) -> None:
+    def _deleted(self, run: Run, result: Path | DigittyError | None) -> None:
+        error = result if isinstance(result, DigittyError) else None
+        if isinstance(result, Path):
+            self.notify(f"{run.name} was a link, and only that is removed; its data stays in {words.printable(result)}", markup=False)
         if error is None:
             self.digitty.run_moved(run.name, None)
         if not self.is_attached:

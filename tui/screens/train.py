@@ -11,6 +11,7 @@ from engine import control
 from engine.control import Wish
 from engine.errors import DigittyError
 from engine.jobs import TrainRequest
+from engine.liveness import Life
 from tui import run_words
 from tui.screens.run_screen import RunScreen
 
@@ -52,7 +53,7 @@ class TrainScreen(RunScreen):
         """Says so where it is not."""
         if self.story is None:
             self.notify("no run yet; n starts one", severity="warning")
-        elif not self.story.run.running():
+        elif self.story.run.sight().life is Life.GONE:
             self.notify(f"{self.story.run.name} is not being trained; c goes on with it", severity="warning")
         else:
             return True
