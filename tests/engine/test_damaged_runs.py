@@ -1,0 +1,82 @@
+"""One damaged run is reported and hides no other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+from zlib import crc32
+
+import pytest
+
+from engine import runs, watch
+from engine.config import PRESETS
+from engine.events import Engine
+from engine.files import read_sealed, write_sealed
+from engine.runs import Run
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+def made(name: str = "r") -> Run:
+    """A run that nobody trained yet."""
+    return runs.create(name, PRESETS["quick"], Engine("cpu", "fp32", "contiguous", 1))
+
+
+@pytest.mark.parametrize(
+    "line", ['{"step":5,"loss":"x"', '{"step":5,"event":7', '{"step":5,"loss":1e999,"lr":[]', '{"step":5,"epoch":1,"average":{}']
+)
+def test_one_damaged_run_hides_no_other(command: Command, line: str) -> None:
+    """A line with a right CRC, whatever it says."""
+    for name in ("before", "odd", "after"):
+        run = made(name)
+        with runs.writing(run) as writer:
+            writer.log({"step": 4, "loss": 0.5, "lr": 0.1, "rate": 1.0})
+            writer.event("stopped", 4)
+    odd = runs.find("odd")
+    body = line.encode()
+    with odd.metrics_path.open("ab") as file:
+        file.write(body + b',"crc":"%08x"}\n' % crc32(body))
+    code, out, _ = command("runs")
+    assert (code, sum("stopped" in told for told in out.splitlines())) == (0, 3)
+    assert "step 4/" in next(iter(watch.watch(odd)))
+
+
+def test_whatever_is_wrong_with_a_run_hides_no_other(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    made("good")
+    made("bad")
+    size = Run.size
+
+    def fails(self: Run) -> int:
+        return size(self) if self.name == "good" else 1 // 0
+
+    monkeypatch.setattr(Run, "size", fails)
+    code, out, _ = command("runs")
+    assert code == 0
+    assert re.search(r"^good +crashed", out, re.M)
+    assert re.search(r"^bad +can't be read \(ZeroDivisionError", out, re.M)
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        {"threads": "2"},
+        {"threads": True},
+        {"threads": -1},
+        {"threads": 10**30},
+        {"device": 3},
+        {"precision": None},
+        {"layout": []},
+        {"esc\033[1m": 1},
+    ],
+    ids=str,
+)
+def test_an_engine_table_of_the_wrong_types_is_refused(command: Command, engine: dict[str, Any]) -> None:
+    path = made().path / "config.json"
+    whole = read_sealed(path)
+    write_sealed(path, {**whole, "engine": {**whole["engine"], **engine}})
+    code, _, err = command("train", "--resume", "r")
+    assert code == 2
+    assert "run r has a config.json that can't be read" in err
+    assert "\033" not in err
+    assert "Traceback" not in err
