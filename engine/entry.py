@@ -16,6 +16,7 @@ import click
 from engine import paths
 from engine.errors import DigittyError
 from engine.foreign import explained
+from engine.group import is_rank
 from engine.leaving import Stopped
 from engine.streams import make_writable
 from engine.telling import say
@@ -76,6 +77,11 @@ def leave(code: int) -> NoReturn:
     """Ends the process; at once after a signal, since what is half imported can't be taken down in order."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if code > 128:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    if is_rank():  # gloo's threads outlive their group, and some abort the process when Python is taken down under them
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
                 stream.flush()

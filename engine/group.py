@@ -48,7 +48,7 @@ class Group:
     @classmethod
     def from_environment(cls) -> Group:
         """As torchrun says (RANK, WORLD_SIZE, LOCAL_RANK); alone where it says nothing. Raises SettingError for nonsense."""
-        if not os.environ.keys() >= {"RANK", "MASTER_ADDR"}:
+        if not is_rank():
             return cls()
         told = {name: os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
         try:
@@ -82,6 +82,7 @@ class Group:
                     with suppress(Exception):
                         dist.distributed_c10d._abort_process_group()  # else NCCL's kernels wait for the others, and leaving for them
                 raise
+            self._meet()
         dist.destroy_process_group()
 
     @contextmanager
@@ -165,6 +166,13 @@ class Group:
         value: T = done["value"]
         return value
 
+    def _meet(self) -> None:
+        """Waits until every rank is done: rank 0 may still save, and a rank that left would break its connections. A lost one is no loss now."""
+        import torch
+
+        with suppress(RuntimeError):
+            self.gather(torch.zeros(1))
+
     def _wait(self, device: torch.device) -> None:
         """Until the device has caught up. NCCL's kernels wait for a lost rank for ever, so this does not."""
         import torch
@@ -177,6 +185,11 @@ class Group:
             if time.monotonic() - start > (HURRY if self.stopping() else self._timeout / 2):
                 raise GroupError(_gone())
             time.sleep(0.0005)
+
+
+def is_rank() -> bool:
+    """Whether torchrun started this process as one of several."""
+    return os.environ.keys() >= {"RANK", "MASTER_ADDR"}
 
 
 def _lost(error: RuntimeError) -> bool:

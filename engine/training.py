@@ -28,6 +28,7 @@ from engine.runs import Run, Writer
 from engine.session import WAIT, Session
 from engine.shelf import Shelf, find_weights
 from engine.trainer import Trainer
+from engine.words import printable
 
 
 def train(shelf: Shelf, request: TrainRequest, control: Control, group: Group) -> Iterator[Event]:
@@ -94,7 +95,7 @@ def _with_network(config: TrainConfig) -> TrainConfig:
         return config
     weights = find_weights(source)
     if config.teacher and weights.model.one_step:
-        raise SettingError(f"{source} is a one-step student itself; its teacher draws in many steps")
+        raise SettingError(f"{printable(source)} is a one-step student itself; its teacher draws in many steps")
     return replace(config, model=replace(weights.model, one_step=config.teacher is not None), schedule=weights.schedule)
 
 
@@ -105,7 +106,7 @@ def _first_weights(config: TrainConfig) -> Mapping[str, Tensor] | None:
         return None
     weights = find_weights(source)
     if replace(weights.model, one_step=config.model.one_step) != config.model:
-        raise CheckpointError(f"{source} holds another network by now than this run was made for; start a new run")
+        raise CheckpointError(f"{printable(source)} holds another network by now than this run was made for; start a new run")
     return weights.tensors
 
 
@@ -124,9 +125,8 @@ def check_resumable(run: Run, asked: TrainConfig) -> None:
     recorded = run.config()
     for name in recorded.__dataclass_fields__:
         if name not in ("epochs", "steps") and getattr(recorded, name) != getattr(asked, name):
-            raise RunError(
-                f"run {run.name} has {name} {getattr(recorded, name)}, which resuming can't change; start a new run for {getattr(asked, name)}"
-            )
+            was, now = printable(getattr(recorded, name)), printable(getattr(asked, name))
+            raise RunError(f"run {run.name} has {name} {was}, which resuming can't change; start a new run for {now}")
 
 
 def _check_unfinished(run: Run, trainer: Trainer) -> None:
@@ -148,7 +148,9 @@ def _numerics(shelf: Shelf, request: TrainRequest) -> Generator[Event, None, dic
         how = Numerics(told.precision, told.layout == "channels_last")
         if offered(shelf.device, how):
             return asdict(how)
-        yield Notice(f"{request.resume} was trained in {told.precision}, which {shelf.device} lacks; it goes on in another, not bit for bit the same")
+        yield Notice(
+            f"{request.resume} was trained in {printable(told.precision)}, which {shelf.device} lacks; it goes on in another, not bit for bit the same"
+        )
     yield from shelf.numerics(request.config.model, training=True)
     return asdict(shelf.how(request.config.model, training=True))
 
