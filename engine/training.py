@@ -148,9 +148,8 @@ def _numerics(shelf: Shelf, request: TrainRequest) -> Generator[Event, None, dic
         how = Numerics(told.precision, told.layout == "channels_last")
         if offered(shelf.device, how):
             return asdict(how)
-        yield Notice(
-            f"{request.resume} was trained in {printable(told.precision)}, which {shelf.device} lacks; it goes on in another, not bit for bit the same"
-        )
+        lacking = f"{printable(told.precision)}, which {shelf.device} lacks"
+        yield Notice(f"{request.resume} was trained in {lacking}; it goes on in another, not bit for bit the same")
     yield from shelf.numerics(request.config.model, training=True)
     return asdict(shelf.how(request.config.model, training=True))
 

@@ -1,0 +1,64 @@
+"""A run whose writer is on another machine, as the screen shows it: unknown, until it was watched for a while."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+import pytest
+
+from engine import liveness, runs
+from engine.claim import Claim
+from engine.config import PRESETS
+from engine.events import Engine
+from engine.files import read_sealed, write_sealed
+from engine.runs import Run
+from tui import run_words
+from tui.run_story import RunStory
+from tui.trained import Trained
+
+
+@pytest.fixture
+def elsewhere() -> Run:
+    """A run that a process on gpubox writes, or wrote, by its files."""
+    liveness._watched.clear()
+    run = runs.create("one", PRESETS["quick"], Engine("cpu", "fp32", "contiguous"))
+    claim = Claim(run.path, run.ended)
+    owner = claim.path / "owner.json"
+    facts = {**read_sealed(owner), "host": "gpubox\033[1m", "boot": "another", "machine": "another", "pid": 4711}
+    claim.release()
+    (claim.path / "released.json").unlink()
+    write_sealed(owner, facts)
+    os.utime(claim.path / "heartbeat", (time.time() - 185,) * 2)
+    return run
+
+
+def trained(run: Run, monkeypatch: pytest.MonkeyPatch) -> Trained:
+    monkeypatch.setattr("tui.trained.ASK_EVERY", -1.0)
+    return Trained(RunStory(run))
+
+
+def test_it_is_unknown_and_then_interrupted(elsewhere: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = trained(elsewhere, monkeypatch)
+    assert shown.state(own=False).startswith("unknown, last heartbeat 3 minutes ago")
+    assert shown.state(own=False).endswith("; watching gpubox·[1m (pid 4711)")
+    assert not shown.alive
+    assert " unknown " in run_words.line(elsewhere)
+    shown.ask("stop")
+    shown.look()
+    assert shown.asked == "stop", "one waits for an answer"
+    monkeypatch.setattr(liveness, "SILENT", 0.0)
+    shown.look()
+    assert shown.state(own=False) == "interrupted"
+    assert shown.asked is None
+
+
+def test_it_is_unknown_and_then_trains(elsewhere: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = trained(elsewhere, monkeypatch)
+    heartbeat = liveness.claims(elsewhere.path)[-1] / "heartbeat"
+    heartbeat.write_text(json.dumps({"beat": 1, "time": 5.0}))
+    shown.look()
+    assert shown.state(own=False) == "training on gpubox·[1m (pid 4711)"
+    assert shown.alive
+    assert run_words.news() == "one trains on gpubox·[1m: F5 shows it, live"
