@@ -11,7 +11,8 @@ Light (no torch):
     paths       where things are kept
     files       written whole or not at all, sealed with a digest
     metrics     metrics.jsonl: a CRC a line, read while it grows
-    runs        a run directory: config, metrics, checkpoints, samples, lock
+    runs        a run directory; run reads it, writer writes it, manage_runs makes, renames and deletes it
+    liveness    whether a run's writer lives; claim: one process gets to write
     control     what is wished of a run that trains: pause, stop
     group       the processes that train one run together
     images      pictures: grids, PNG with the recipe, GIF, NPZ

@@ -71,10 +71,13 @@ class Claim:
 
     def check(self) -> None:
         """Raises MovedError where the folder is no longer where it was, RunError where another process took over."""
-        here, now = os.fstat(self._root), None
-        with suppress(OSError):
-            now = os.stat(self.folder)
-        if now is None or (here.st_dev, here.st_ino) != (now.st_dev, now.st_ino):
+        try:
+            there = os.path.samestat(os.stat(self.folder), os.fstat(self._root))
+        except (FileNotFoundError, NotADirectoryError):
+            there = False
+        except OSError:
+            return  # the file system fails, which says nothing of the folder
+        if not there:
             raise _moved(self.folder, self._root)
         newest = liveness.newest(self.folder)
         if newest and not newest.legacy and int(newest.folder.name) > int(self.path.name):

@@ -58,7 +58,7 @@ def exactly(jobs: Jobs, config: TrainConfig, at_hand: None, every_step: None, kn
 
     def asked(run: Run) -> tuple[dict[int, float], dict[str, Any]]:
         state = load_state(runs.latest_state(run))[1]
-        return dict(logged(run)), {name: value for name, value in state.items() if name not in ("config", "epoch_seconds")}
+        return dict(logged(run)), {name: value for name, value in state.items() if name not in ("config", "epoch_seconds", "run")}
 
     def exact(run: Run) -> bool:
         if run.state() != "finished":
