@@ -147,7 +147,7 @@ def _ask(run: runs.Run, wish: control.Wish, granted: Any) -> None:
     if sight.life is Life.GONE:
         raise RunError(f"run {run.name} is not being trained ({run.state()}); digitty train --resume {run.name} goes on with it")
     if sight.life is Life.UNKNOWN:
-        click.echo(f"{run.name}  unknown, {sight.heard}: asked, and watching its heartbeat", err=True)
+        say(f"{run.name}  unknown, {sight.heard}: asked, and watching its heartbeat")
     control.ask(run.control_path, wish)
     until = time.monotonic() + ANSWER
     while time.monotonic() < until:
