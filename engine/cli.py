@@ -33,12 +33,13 @@ from engine.words import duration
 
 VERSION_TEXT = "0.1.0"
 EXIT_CODES = """\b
-Exit codes: 0 done · 1 a fault of digitty's own · 2 what was asked for can't be done
+Exit codes: 0 done · 1 internal error · 2 what was asked for can't be done
 3 no room or a damaged folder · 4 device missing or out of memory · 5 the loss diverged
-130 interrupted (ctrl+c), 143 terminated, 129 hung up: what was trained is saved"""
+130 interrupted (ctrl+c), 141 the reader closed the pipe, 143 terminated, 129 hung up:
+what was trained is saved"""
 
 
-@click.group(epilog=EXIT_CODES, help="Train a diffusion model on MNIST and judge it, without a screen.")
+@click.group(cls=entry.Commands, epilog=EXIT_CODES, help="Train a diffusion model on MNIST and judge it, without a screen.")
 def commands() -> None:
     """The engine's commands, for `python -m engine.cli` and for `digitty` beside its own."""
 

@@ -1,82 +1,105 @@
-"""How a command begins and ends: whatever happens becomes one line and an exit code."""
+"""How a command begins and ends: whatever goes wrong becomes one line on standard error, and an exit code."""
 
 from __future__ import annotations
 
-import logging
-import logging.handlers
 import os
 import signal
 import sys
+import traceback
 from contextlib import suppress
-from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from engine import paths
+from engine import log, paths
 from engine.errors import DigittyError
 from engine.foreign import explained
 from engine.group import is_rank
-from engine.leaving import Stopped
+from engine.leaving import Leave, Stopped, quiet_races
 from engine.streams import make_writable
 from engine.telling import say
 
+HELP = "digitty.help"
+"""Where the context records that only help was asked for."""
+
+
+class Commands(click.Group):
+    """Looks for digitty's folders before a command begins, unless only help was asked for."""
+
+    unchecked: tuple[str, ...] = ()
+    """Commands that find out for themselves what is wrong with the folders."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        ctx.meta[HELP] = "--help" in rest
+        if not ctx.meta[HELP] and name not in self.unchecked:
+            paths.check()
+        return name, command, rest
+
 
 def run(group: click.Group, arguments: list[str] | None = None) -> int:
-    """Runs a command and turns whatever happens into one line and an exit code."""
+    """Runs a command and returns its exit code. Main thread only."""
     make_writable()
-    try:
-        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        code = group.main(arguments, prog_name="digitty", standalone_mode=False)  # what context.exit was given, or None
-        sys.stdout.flush()
-        return code if isinstance(code, int) else 0
-    except DigittyError as error:
-        say(f"digitty: {error}")
-        return error.exit_code
-    except Stopped as stop:
-        return stop.exit_code
-    except click.exceptions.Exit as leave:
-        return leave.exit_code
-    except click.ClickException as error:
-        say(f"digitty: {' '.join(error.format_message().split())}")
-        return 2
-    except (KeyboardInterrupt, click.Abort):
-        return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush has somewhere to go
-        return 141
-    except Exception as error:
-        if reason := explained(error):
-            click.echo(f"digitty: {reason}", err=True)
-            return reason.exit_code
-        log = log_unexpected()
-        say(f"digitty: a fault of its own, sorry; the details are in {log}")
-        return 1
+    before = signal.getsignal(signal.SIGINT)
+    with quiet_races():
+        try:
+            if before is signal.SIG_DFL:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+            code = _invoke(group, arguments)
+            sys.stdout.flush()
+            return code
+        except BaseException as error:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            return _report(error)
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
-def log_unexpected() -> Path | None:
-    """Writes the exception at hand to the log; returns where. None where there is no writing it, and it is printed instead."""
+def _invoke(group: click.Group, arguments: list[str] | None) -> int:
+    """Without click's own `main`, which turns a broken pipe anywhere into exit code 1 without a word."""
+    if "_DIGITTY_COMPLETE" in os.environ:  # a shell asks for completions
+        group.main(prog_name="digitty")
+    with group.make_context("digitty", sys.argv[1:] if arguments is None else list(arguments)) as context:
+        group.invoke(context)
+    return 0
+
+
+def _report(error: BaseException) -> int:
+    """Says what is to be said of `error`, and returns the exit code."""
+    match error:
+        case Stopped() | click.exceptions.Exit():
+            return error.exit_code
+        case KeyboardInterrupt() | click.Abort():
+            return 128 + signal.SIGINT
+        case SystemExit():
+            return error.code if isinstance(error.code, int) else int(error.code is not None)
+        case click.ClickException():
+            text, code = error.format_message(), 2
+        case DigittyError():
+            text, code = str(error), error.exit_code
+        case _:
+            reason = explained(error)
+            text, code = (str(reason), reason.exit_code) if reason else (internal_error(error), 1)
+    say(f"digitty: {' '.join(text.split())}")
+    return code
+
+
+def internal_error(error: BaseException) -> str:
+    """Logs the traceback, and says where it is; the last line of it where there is no writing to the log."""
+    what = traceback.format_exception_only(error)[-1].strip()
     try:
-        path = paths.made(paths.log_dir()) / "digitty.log"
-        handler = logging.handlers.RotatingFileHandler(path, maxBytes=1 << 20, backupCount=2, encoding="utf-8")
-    except (OSError, DigittyError):
-        logging.getLogger("digitty").exception("unexpected")
-        return None
-    logger = logging.getLogger("digitty.file")
-    logger.propagate = False
-    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(message)s"))
-    logger.addHandler(handler)
-    logger.exception("unexpected")
-    logger.removeHandler(handler)
-    handler.close()
-    return path
+        return f"internal error: {what}; details are in {log.write_traceback(error)}, please report"
+    except (DigittyError, OSError) as unwritten:
+        frames = traceback.extract_tb(error.__traceback__)
+        at = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+        return f"internal error: {what}{at}; the log can't be written ({unwritten}), please report this line"
 
 
 def leave(code: int) -> NoReturn:
     """Ends the process; at once after a signal, since what is half imported can't be taken down in order."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if code > 128:
+        Leave.hurried = True  # what a reader has not taken by now is dropped
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
                 stream.flush()

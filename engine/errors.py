@@ -14,7 +14,7 @@
     │   └── GroupError                 a process that trains along is gone or hangs
     └── DivergedError         exit 5   a training loss that is not finite
 
-130 is for ctrl+c, 141 for a closed pipe, as shells have it.
+130 is for ctrl+c, 141 for a pipe that its reader closed, 143 for SIGTERM and 129 for SIGHUP, as shells have it; 1 is an internal error.
 """
 
 from __future__ import annotations

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import ClassVar
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 DEADLINE = 20.0
@@ -25,6 +27,9 @@ class Stopped(BaseException):
 
 class Leave:
     """What the signals asked for so far."""
+
+    hurried: ClassVar[bool] = False
+    """Whether the command was asked to leave: output no longer waits for a reader that takes nothing."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -64,7 +69,7 @@ class Leave:
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.number:
             return
-        self.number = number
+        self.number, Leave.hurried = number, True
         for each in self._handled if self._once else ():  # systemd ends a login by SIGTERM and SIGHUP: that is one wish
             signal.signal(each, signal.SIG_IGN if each == signal.SIGHUP else self._before[each])
         self._hear()
@@ -74,8 +79,8 @@ class Leave:
 
     def _give_up(self) -> None:
         with suppress(OSError, ValueError):
-            sys.stderr.write("\ndigitty: the disk does not answer; leaving without saving. The last save is untouched\n")
-            sys.stderr.flush()
+            if select.select([], [2], [], 0)[1]:  # sys.stderr may be locked by a thread that waits for its reader
+                os.write(2, b"\ndigitty: the disk does not answer; leaving without saving. The last save is untouched\n")
         os._exit(128 + self.number)
 
 
@@ -96,5 +101,25 @@ def stoppable() -> Iterator[Leave]:
     try:
         yield leave
     finally:
+        Leave.hurried = False
         for number, handler in leave._before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def quiet_races() -> Iterator[None]:
+    """Ignores a signal that arrives together with another one, as systemd's SIGTERM and SIGHUP do, without Python's traceback.
+
+    Python prints one where the first signal's handler has just taken away the handler of the second.
+    """
+    before = sys.unraisablehook
+
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
+        if not (isinstance(unraisable.exc_value, OSError) and "race condition" in str(unraisable.exc_value)):
+            before(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before

@@ -14,6 +14,9 @@ import click
 
 from engine import config as c
 from engine import events as e
+from engine import log, streams
+from engine.errors import StorageError
+from engine.leaving import Stopped
 from engine.progress import fitted
 from engine.runs import find
 from engine.words import duration, printable
@@ -129,7 +132,11 @@ class TrainReporter:
 
 
 class JsonReporter(TrainReporter):
-    """Every event but pictures as a JSON object on standard output."""
+    """Every event but pictures as a JSON object on standard output. Where that can't be written, training goes on, and `close` raises why."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lost: StorageError | None = None
 
     def tell(self, event: e.Event) -> None:
         if isinstance(event, e.TrainStarted):
@@ -141,10 +148,14 @@ class JsonReporter(TrainReporter):
         try:
             click.echo(json.dumps({"event": type(event).__name__, **asdict(event)}))  # type: ignore[call-overload]
             sys.stdout.flush()
-        except BrokenPipeError:
-            raise  # who read it has had enough
-        except OSError:
-            pass  # a terminal that is gone
+        except StorageError as error:  # but Stopped, where the reader has closed the pipe, ends the training
+            self._lost = error
+            say(f"{error}; training goes on")
+
+    def close(self) -> None:
+        super().close()
+        if self._lost:
+            raise self._lost
 
 
 class Silent(TrainReporter):
@@ -160,14 +171,16 @@ class HandingOver(TrainReporter):
 
     def tell(self, event: e.Event) -> None:
         if self.run is None:
-            with suppress(OSError):  # who started it may be gone already
+            with suppress(Stopped, StorageError):  # the process that started it may be gone already
                 click.echo(json.dumps({"event": type(event).__name__, **asdict(event)}))  # type: ignore[call-overload]
                 sys.stdout.flush()
         if isinstance(event, e.TrainStarted):
-            log = os.open(find(event.run).log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-            for stream in (sys.stdout, sys.stderr):
-                os.dup2(log, stream.fileno())
-            os.close(log)
+            try:
+                handle = log.open_to_append(find(event.run).log_path)
+            except StorageError:
+                handle = os.open(os.devnull, os.O_WRONLY)
+            streams.redirect(handle)
+            os.close(handle)
         if self.run is not None or isinstance(event, e.TrainStarted):
             super().tell(event)
 

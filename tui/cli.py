@@ -18,7 +18,7 @@ import click
 
 from engine import cli as engine_cli
 from engine import config as c
-from engine import entry, images, paths
+from engine import entry, images, log, paths
 from engine import events as e
 from engine.cli_options import device_options, force_option, plain_option, sample_config, sampling_options
 from engine.errors import InputError, SettingError, StorageError
@@ -46,8 +46,10 @@ CONFIGURED = ("generate", "train", "evaluate")
 color_option = click.option("--color", type=click.Choice(term.CHOICES), default=None, help="What the terminal can show.  [default: auto]")
 
 
-class Digitty(click.Group):
-    """Whose defaults the person's config.toml sets."""
+class Digitty(entry.Commands):
+    """Takes its defaults from the person's config.toml."""
+
+    unchecked = ("doctor",)
 
     def make_context(self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any) -> click.Context:
         config = config_file.load()
@@ -94,8 +96,11 @@ def digitty(context: click.Context, device: c.Device, precision: c.Precision, co
     context.obj = color
     found: config_file.Config = context.meta[CONFIG]
     if context.invoked_subcommand is None:
+        paths.check()
         sys.exit(open_screen(device, precision, color or "auto", found))  # click would swallow the code of context.exit
-    if context.invoked_subcommand in CONFIGURED and found.problems:
+    if context.invoked_subcommand in CONFIGURED and found.problems and not context.meta[entry.HELP]:
+        if found.unreadable:
+            raise StorageError(found.problems[0])
         raise SettingError(f"{found.problems[0]}; digitty config shows what is in force")
 
 
@@ -140,12 +145,12 @@ def _log_instead_of_screen(unicode: bool) -> Iterator[Display]:
     screen = os.dup(2)
     display = Display(screen, unicode)
     try:
-        log = os.open(paths.made(paths.log_dir()) / "digitty.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        handle = log.open_log()
     except (OSError, StorageError):
-        log = os.open(os.devnull, os.O_WRONLY)
+        handle = os.open(os.devnull, os.O_WRONLY)
     sys.stderr.flush()
-    os.dup2(log, 2)
-    os.close(log)
+    os.dup2(handle, 2)
+    os.close(handle)
     before = sys.__stderr__
     setattr(sys, "__stderr__", display)  # noqa: B010  (typed as final)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(process)d %(name)s %(message)s")

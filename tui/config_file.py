@@ -16,7 +16,7 @@ from typing import Any, get_args
 
 from engine import config as c
 from engine import paths
-from engine.errors import SettingError
+from engine.errors import SettingError, StorageError
 from engine.files import read_small, write_text
 from engine.words import printable
 from tui import themes
@@ -77,6 +77,8 @@ class Config:
     problems: tuple[str, ...] = ()
     """What is wrong with the rest."""
     text: str = ""
+    unreadable: bool = False
+    """Whether the only problem is that the file can't be read at all."""
 
     @property
     def sample(self) -> dict[str, Any]:
@@ -103,7 +105,9 @@ def load() -> Config:
     try:
         text = read_small(path()).decode("utf-8-sig")
         return _checked(tomllib.loads(text), text)
-    except (FileNotFoundError, NotADirectoryError):
+    except StorageError as error:
+        return Config(problems=(str(error),), unreadable=True)
+    except FileNotFoundError:
         return Config()
     except UnicodeDecodeError:
         problem = "can't be read: it is not UTF-8"
@@ -113,6 +117,8 @@ def load() -> Config:
         problem = "can't be read: it holds a number of too many digits"
     except RecursionError:
         problem = "can't be read: it is nested too deep"
+    except (PermissionError, NotADirectoryError) as error:
+        return Config(problems=(printable(f"can't read {path()}: {error.strerror}; {paths.WAY_OUT}", LONGEST),), unreadable=True)
     except OSError as error:
         problem = f"can't be read: {error.strerror or error}"
     return Config(problems=(printable(f"{path()} {problem}; correct or delete it", LONGEST),))

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib import metadata
-from pathlib import Path
 
 import click
 
@@ -71,7 +70,8 @@ def _told(name: str, facts: Callable[[], Iterator[str]]) -> bool:
         said.append(f"PROBLEM: {reason or f'{type(error).__name__}: {error}'}")
         failed = True
     for fact in said:
-        show(f"{name:<10}  {fact.replace(str(Path.home()), '~')}")
+        home = os.path.expanduser("~")
+        show(f"{name:<10}  {fact.replace(home, '~') if os.path.isabs(home) and len(home) > 1 else fact}")
         name = ""
     return failed
 

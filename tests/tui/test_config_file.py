@@ -51,8 +51,7 @@ def asked(monkeypatch: pytest.MonkeyPatch):
 
     def ran(*arguments: str):
         got.clear()
-        with pytest.raises(SystemExit):
-            run(digitty, list(arguments))
+        assert run(digitty, list(arguments)) == 0
         return got[0]
 
     return ran
