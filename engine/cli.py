@@ -5,10 +5,10 @@ Neither torch nor textual is imported before a job begins, so that `--help` is i
 
 from __future__ import annotations
 
-import signal
+import _signal  # type: ignore[import-not-found]  # compiled into the interpreter: importing `signal` takes milliseconds, in which ctrl+c would be a traceback
 
-if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ctrl+c amid the imports below is no traceback; `run` hears it
+if __name__ == "__main__" and _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # `entry.run` handles ctrl+c once the imports below are done
 
 import json
 from contextlib import closing

@@ -1,14 +1,13 @@
-"""Where `digitty` and `python -m tui` begin: ctrl+c amid the imports ends the process without a traceback."""
+"""Where `digitty` and `python -m tui` begin: ctrl+c during the imports ends the process without a traceback."""
 
-from __future__ import annotations
+import _signal  # type: ignore[import-not-found]  # compiled into the interpreter: importing `signal` takes milliseconds, in which ctrl+c would be a traceback
 
-import signal
+if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
 
 def main() -> None:
-    """The command, which from then on hears ctrl+c itself."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """The command, which handles ctrl+c itself once it runs."""
     from tui.cli import main as digitty
 
     digitty()
