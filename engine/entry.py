@@ -100,11 +100,7 @@ def leave(code: int) -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if code > 128:
         Leave.hurried = True  # what a reader has not taken by now is dropped
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, ValueError):
-                stream.flush()
-        os._exit(code)
-    if is_rank():  # gloo's threads outlive their group, and some abort the process when Python is taken down under them
+    if code > 128 or is_rank():  # gloo's threads outlive their group, and some abort the process when Python is taken down under them
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
                 stream.flush()

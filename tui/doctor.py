@@ -45,21 +45,21 @@ def doctor(shared_color: str | None, /, color: str | None, device: c.Device, pre
     color = color or shared_color or "auto"
     wrong = 0
     for title, facts in CHECKS.items():
-        wrong += _told(title, facts)
-    wrong += _told("terminal", lambda: _terminal(color))
+        wrong = _told(title, facts) or wrong
+    wrong = _told("terminal", lambda: _terminal(color)) or wrong
     pictures: list[e.Images] = []
-    wrong += _told("test digit", lambda: _test_digit(device, precision, pictures))
+    wrong = _told("test digit", lambda: _test_digit(device, precision, pictures)) or wrong
     if pictures and not ProgressLine.plain:
         from tui.stills import draw_in_terminal
 
         draw_in_terminal(pictures[0], color)
     if wrong:
-        click.get_current_context().exit(1)
+        click.get_current_context().exit(wrong)
 
 
-def _told(name: str, facts: Callable[[], Iterator[str]]) -> bool:
-    """Says the facts, a line each; True where one can't be had."""
-    failed = False
+def _told(name: str, facts: Callable[[], Iterator[str]]) -> int:
+    """Says the facts, a line each. Returns 0, or the exit code of what kept it from one."""
+    failed = 0
     said: list[str] = []
     try:
         said.extend(facts())
@@ -68,7 +68,7 @@ def _told(name: str, facts: Callable[[], Iterator[str]]) -> bool:
     except Exception as error:  # whatever it is, it is what is to be reported
         reason = error if isinstance(error, DigittyError) else explained(error)
         said.append(f"PROBLEM: {reason or f'{type(error).__name__}: {error}'}")
-        failed = True
+        failed = reason.exit_code if reason else 1
     for fact in said:
         home = os.path.expanduser("~")
         show(f"{name:<10}  {fact.replace(home, '~') if os.path.isabs(home) and len(home) > 1 else fact}")

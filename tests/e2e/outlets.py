@@ -41,6 +41,7 @@ def everything_full(arguments: list[str], errors: str) -> None:
             while data := os.read(reader, 4096):
                 file.write(data)
         os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.dup2(writer, 2)
     os.close(writer)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

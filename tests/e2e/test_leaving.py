@@ -288,9 +288,11 @@ def test_the_interpreter_and_torch_are_still_being_loaded(home: Path, tmp_path: 
     assert all(run.config() for run in runs.all_runs())
 
 
+@pytest.mark.parametrize("imported", ["signal", "click"])
 @pytest.mark.parametrize("module", ["engine.cli", "tui"])
-def test_ctrl_c_amid_the_first_imports_is_no_traceback(home: Path, tmp_path: Path, module: str) -> None:
-    (tmp_path / "click.py").write_text("import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)")
+def test_ctrl_c_amid_the_first_imports_is_no_traceback(home: Path, tmp_path: Path, module: str, imported: str) -> None:
+    """Not even while `signal` is imported, which takes a while."""
+    (tmp_path / f"{imported}.py").write_text("import os, time\nos.kill(os.getpid(), 2)\ntime.sleep(60)")
     env = environment(home, PYTHONPATH=os.pathsep.join([str(tmp_path), environment(home)["PYTHONPATH"]]))
     died = subprocess.run([sys.executable, "-m", module, "runs"], env=env, cwd=tmp_path, capture_output=True, timeout=LONG, check=False)
     assert (died.returncode, died.stdout, died.stderr) == (-signal.SIGINT, b"", b""), "a shell calls that 130"

@@ -192,3 +192,17 @@ def fill(writer: int) -> int:
         return os.write(writer, b"-" * 4096)
     except BlockingIOError:
         return 1
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(HEAVY["train"], 3), ("config --init", 3), ("runs", 0), ("--help", 0)])
+def test_everything_is_full(scene: Scene, arguments: str, code: int) -> None:
+    """Home, working folder, temporary files and the log: no file takes a byte. Nothing waits, and nothing is a traceback."""
+    nursery = scene.nurseries["heavy"]
+    pid = nursery.fork("outlets:everything_full", arguments.split(), str(scene.errors), env=scene.env, cwd=scene.home)
+    assert nursery.reap(pid).code == code
+    said = scene.errors.read_text()
+    assert "Traceback" not in said
+    assert "Logging error" not in said
+    if code:
+        assert said.splitlines()[-1].startswith("digitty: can't write")
+        assert "free some room" in said.splitlines()[-1]
