@@ -13,7 +13,6 @@ from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import Theme
-from textual.widgets import Input
 
 from engine import events as e
 from engine import runs
@@ -259,12 +258,7 @@ class DigittyApp(PaintedApp):
             screen.moved(old, new)
 
     def action_copy_or_leave(self) -> None:
-        focused = self.focused
-        if isinstance(focused, Input) and focused.selected_text:
-            self.copy_to_clipboard(focused.selected_text)
-        elif selected := self.screen.get_selected_text():
-            self.copy_to_clipboard(selected)
-        else:
+        if not self.copy_selection():
             self.action_leave()
 
     def action_leave(self) -> None:

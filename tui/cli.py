@@ -120,12 +120,16 @@ def open_screen(device: c.Device, precision: c.Precision, color: str, config: co
         raise InputError(f"{why}; use: digitty generate seven")
     terminal = term.detect(os.environ, color)
     term.apply(terminal, os.environ)
-    with _log_instead_of_screen(terminal.unicode) as display, Leaving(display) as leaving:
+    with _log_instead_of_screen(terminal.unicode) as (display, log_path), Leaving(display, file=log_path) as leaving:
         from tui.app import DigittyApp
 
         app = DigittyApp(Jobs(device, precision), terminal, config)
-        leaving.work = app
-        code = app.run() or app.return_code or 0
+        leaving.work, app.report_fault = app, leaving.fail
+        try:
+            code = app.run() or app.return_code or 0
+        except BaseException as error:
+            leaving.fail(error)
+            leaving.wait()
         leaving.hear()
         if not app.finish(0.5):
             display.say(app.saving())
@@ -140,12 +144,13 @@ def open_screen(device: c.Device, precision: c.Precision, color: str, config: co
 
 
 @contextmanager
-def _log_instead_of_screen(unicode: bool) -> Iterator[Display]:
-    """What libraries write to standard error goes to the log; Textual, which draws on it, keeps the terminal, which is given."""
+def _log_instead_of_screen(unicode: bool) -> Iterator[tuple[Display, Path | None]]:
+    """What libraries write to standard error goes to the log; Textual, which draws on it, keeps the terminal. Gives both."""
     screen = os.dup(2)
     display = Display(screen, unicode)
+    path = None
     try:
-        handle = log.open_log()
+        handle, path = log.open_log(), log.log_path()
     except (OSError, StorageError):
         handle = os.open(os.devnull, os.O_WRONLY)
     sys.stderr.flush()
@@ -155,7 +160,7 @@ def _log_instead_of_screen(unicode: bool) -> Iterator[Display]:
     setattr(sys, "__stderr__", display)  # noqa: B010  (typed as final)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(process)d %(name)s %(message)s")
     try:
-        yield display
+        yield display, path
     finally:
         display.flush()
         display.close()

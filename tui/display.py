@@ -88,6 +88,11 @@ class Display:
             except OSError:
                 self._shut = True
 
+    @property
+    def is_shut(self) -> bool:
+        """Whether nothing is drawn any more."""
+        return self._shut
+
     # --- as what there is to give back ---------------------------------------------------------------------------------
 
     def restore(self) -> None:

@@ -4,39 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
-import time
 from collections.abc import Callable
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.color import ColorSystem
 from textual import events
 from textual._compositor import ChopsUpdate, LayoutUpdate
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
-from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input
 
-from tui.link import QUESTION, Link
+from tui.driver import PaintedDriver
+from tui.guarded import GuardedApp
+from tui.link import Link
 from tui.mirror import Mirror, heavy
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
-"""What comes between is shown at once, where the terminal knows how."""
-FAREWELL = 1.0
-"""Seconds that leaving waits for answers under way: the shell would take them for typed."""
 
-
-class PaintedApp(App[int]):
+class PaintedApp(GuardedApp):
     """Where there is a terminal; elsewhere, as in a test or a browser, Textual draws as it always does."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+l", "repaint", "Draw the screen afresh", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+l", "repaint", "Draw the screen afresh", show=False),
+        Binding("ctrl+z", "suspend_process", "stop, as other programs: the shell's fg goes on", show=False, priority=True),
+        Binding("super+c", "copy", "copy the selection", show=False, priority=True),
+    ]
 
     def __init__(self, remote: bool = False) -> None:
         """`remote`: over SSH."""
@@ -69,6 +65,17 @@ class PaintedApp(App[int]):
         """For what somebody else wrote over the screen."""
         self._mirror.forget()
         self._send()
+
+    def action_suspend_process(self) -> None:
+        """What trains here stops, too, until the shell continues the process."""
+        if isinstance(self._driver, PaintedDriver):
+            if self._driver.has_shell:
+                self._driver.stop_as_shells_do()
+            else:
+                self.notify("no shell started digitty in this terminal, so none could continue it: ctrl+z does nothing", severity="warning")
+
+    def action_copy(self) -> None:
+        self.copy_selection()
 
     def on_resize(self, event: events.Resize) -> None:
         """A terminal that was smaller, even for a moment, has lost what was outside; and one that was just entered shows nothing."""
@@ -145,54 +152,3 @@ def _erases() -> bool:
     except curses.error:
         return False
     return bool(os.environ.get("TMUX")) or curses.tigetflag("bce") > 0
-
-
-class PaintedDriver(LinuxDriver):
-    """Textual's, which puts questions to the terminal and hears the answers."""
-
-    def __init__(self, app: PaintedApp, **how: Any) -> None:
-        super().__init__(app, **how)
-        self._asked = self._heard = 0
-        self._all_heard = threading.Condition()
-        self.entered = False
-        """Whether the terminal is there to be drawn on."""
-
-    @property
-    def backlog(self) -> bool:
-        """Whether the terminal has not even taken what was sent."""
-        assert self._writer_thread
-        return self._writer_thread._queue.qsize() > 0
-
-    def start_application_mode(self) -> None:
-        super().start_application_mode()  # type: ignore[no-untyped-call]
-        if self._writer_thread:  # which a process in the background has not
-            self.entered = True
-            cast(PaintedApp, self._app).entered(self)
-
-    def paint(self, rows: list[str], cursor: tuple[int, int], at_once: bool, ask: bool) -> int:
-        """Sends rows, leaves the cursor there, and asks; how many bytes that are."""
-        x, y = cursor
-        picture = f"{''.join(rows)}\x1b[0m\x1b[{y + 1};{x + 1}H" if rows else f"\x1b[{y + 1};{x + 1}H"
-        data = (SYNC_START + picture + SYNC_END if at_once and rows else picture) + QUESTION * ask
-        self._asked += ask
-        self.write(data)
-        return len(data.encode())
-
-    def process_message(self, message: Message) -> None:
-        """On the thread that reads what is typed."""
-        if not isinstance(message, events.CursorPosition):
-            super().process_message(message)
-            return
-        with self._all_heard:
-            self._heard += 1
-            self._all_heard.notify()
-        with suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(cast(PaintedApp, self._app).answered, time.monotonic())
-
-    def stop_application_mode(self) -> None:
-        """Whatever is answered later is typed into the shell."""
-        self.entered = False
-        if cast(PaintedApp, self._app).asks:
-            with self._all_heard:
-                self._all_heard.wait_for(lambda: self._heard >= self._asked, FAREWELL)
-        super().stop_application_mode()

@@ -42,8 +42,8 @@ EATEN = {
     "a desktop": {"f2", "f4", "f8"},
 }
 """Whose they are by default, or may be. Together, nothing but ctrl+c is left of the keys with ctrl, and no F-key."""
-ALONE = {"repaint"}
-"""Actions that the others need not reach: what they keep repaints as well."""
+ALONE = {"repaint", "suspend_process"}
+"""Actions that no other key needs to reach: a terminal that keeps their key has no use for them."""
 
 
 def test_every_action_has_a_key_that_nobody_eats() -> None:
