@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 from textual.app import App, ScreenStackError
+from textual.await_complete import AwaitComplete
 from textual.widgets import Input
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,10 @@ class GuardedApp(App[int]):
         """Also while a mode's first screen is mounted: from Python 3.12 on its input has the focus before the screen is on the stack."""
         with suppress(ScreenStackError):
             super().clear_selection()
+
+    def pop_screen(self) -> AwaitComplete:
+        """Does nothing where there is but one, as after two quick presses of enter in the command palette."""
+        return super().pop_screen() if len(self.screen_stack) > 1 else AwaitComplete.nothing()
 
     def copy_selection(self) -> bool:
         """Copies what is selected by mouse or in an input, and says whether something was."""

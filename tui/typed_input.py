@@ -93,6 +93,11 @@ class TypedInput:
         """Whether a time-out may be due soon."""
         return bool(self._held) or self._paste is not None or bool(self._decoder.getstate()[0])
 
+    @property
+    def _may_be_keys(self) -> bool:
+        """Escape, or alt with a letter. (Alt with [ is rarer than a sequence that is cut there.)"""
+        return len(self._held) <= 2 and self._held != "\x1b["
+
     def feed(self, data: bytes) -> list[Message]:
         """The messages that these bytes complete."""
         now = self._heard = self._clock()
@@ -113,7 +118,7 @@ class TypedInput:
                 self._skip("a paste without an end")
                 self._held = ""
                 self._end_paste()
-        elif self._held and quiet >= (constants.ESCAPE_DELAY if len(self._held) <= 2 else SEQUENCE_PATIENCE):
+        elif self._held and quiet >= (constants.ESCAPE_DELAY if self._may_be_keys else SEQUENCE_PATIENCE):
             self._give_up()
         return self._taken()
 

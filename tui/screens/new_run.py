@@ -8,7 +8,6 @@ from typing import ClassVar, cast, get_args
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Select, Static
 
 from engine import config, paths, runs
@@ -16,6 +15,7 @@ from engine.config import PRESETS
 from engine.errors import DigittyError, RunError, SettingError
 from engine.jobs import TrainRequest
 from tui.literal import literal
+from tui.screens.dialog import Dialog
 from tui.widgets.form_row import FormRow
 from tui.widgets.line_input import LineInput
 
@@ -36,7 +36,7 @@ class NewRun:
     detached: bool
 
 
-class NewRunDialog(ModalScreen[NewRun | None]):
+class NewRunDialog(Dialog[NewRun | None]):
     """Dismissed with what to train, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel"), Binding("ctrl+s", "start", "Start")]

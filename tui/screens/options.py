@@ -7,12 +7,13 @@ from typing import Any, ClassVar, cast, get_args
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widgets import Button, Input, Select, Static
 
 from engine import config
 from engine.errors import SettingError
 from tui.literal import literal
+from tui.screens.dialog import Dialog
 from tui.settings import Settings
 from tui.widgets.form_row import FormRow
 from tui.widgets.line_input import LineInput
@@ -41,7 +42,7 @@ def follow(form: Screen[Any], was: config.Sampler, now: config.Sampler) -> None:
                 field.value = own
 
 
-class OptionsDialog(ModalScreen[Settings | None]):
+class OptionsDialog(Dialog[Settings | None]):
     """Dismissed with changed settings, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel"), Binding("ctrl+s", "apply", "Apply")]

@@ -11,11 +11,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui.literal import literal
+from tui.screens.dialog import Dialog
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Choice:
     """The first is the one shown."""
 
 
-class Question(ModalScreen[str | None]):
+class Question(Dialog[str | None]):
     """Dismissed with the answer chosen, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,n", "dismiss(None)", "Neither")]

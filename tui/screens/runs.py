@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option, OptionDoesNotExist
 
@@ -20,6 +19,7 @@ from engine.runs import Run
 from tui import run_words
 from tui.aside import aside
 from tui.literal import literal
+from tui.screens.dialog import Dialog
 from tui.screens.question import Choice, Question
 from tui.widgets.line_input import LineInput
 
@@ -30,7 +30,7 @@ KEYS = "[b]Runs[/]   enter shows · r renames · delete deletes · esc leaves it
 NONE = "No runs yet; n on the Train screen starts one. esc closes."
 
 
-class RunsDialog(ModalScreen[str | None]):
+class RunsDialog(Dialog[str | None]):
     """Dismissed with the name of the run to show, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

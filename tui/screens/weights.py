@@ -7,15 +7,15 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine import runs
 from tui.literal import literal
+from tui.screens.dialog import Dialog
 
 
-class WeightsDialog(ModalScreen[str | None]):
+class WeightsDialog(Dialog[str | None]):
     """Dismissed with the weights' name as `DrawRequest.weights` takes it, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss(None)", "Cancel")]
