@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -12,9 +13,20 @@ from typing import Any
 from rich.console import Console
 from textual.app import App, ScreenStackError
 from textual.await_complete import AwaitComplete
+from textual.command import CommandPalette
+from textual.css.query import NoMatches
 from textual.widgets import Input
+from textual.worker import WorkerFailed
 
 log = logging.getLogger(__name__)
+
+
+class Palette(CommandPalette):
+    """Textual's, whose search goes on while its list is being moved in or closed."""
+
+    def _action_command_list(self, action: str) -> None:
+        with suppress(KeyError, IndexError, NoMatches):
+            super()._action_command_list(action)
 
 
 class GuardedApp(App[int]):
@@ -28,11 +40,14 @@ class GuardedApp(App[int]):
 
     def _handle_exception(self, error: Exception) -> None:
         """Of a handler, a timer, a worker or a callback."""
-        if self.report_fault is None:
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        if _is_of_closed_palette(cause):
+            log.warning("a palette that was closed", exc_info=cause)
+        elif self.report_fault is None:
             super()._handle_exception(error)
         else:
             self._return_code = 1
-            self.report_fault(error)
+            self.report_fault(cause)
 
     def _loop_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Of a call or a task that Textual does not watch."""
@@ -53,6 +68,10 @@ class GuardedApp(App[int]):
         self._exit_renderables.clear()
         assert isinstance(said.file, io.StringIO)
         self.report_fault(RuntimeError(said.file.getvalue()))
+
+    def action_command_palette(self) -> None:
+        if self.use_command_palette and not Palette.is_open(self):
+            self.push_screen(Palette(id="--command-palette"))
 
     def clear_selection(self) -> None:
         """Also while a mode's first screen is mounted: from Python 3.12 on its input has the focus before the screen is on the stack."""
@@ -88,3 +107,9 @@ class GuardedApp(App[int]):
                 continue
             found += selected or ()
         return "".join(found).rstrip("\n")
+
+
+def _is_of_closed_palette(error: BaseException) -> bool:
+    """Whether it only concerns a palette that is gone: its search looks for widgets that went before it."""
+    owners = (frame.f_locals.get("self") for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(isinstance(owner, Palette) and not owner.is_active for owner in owners)

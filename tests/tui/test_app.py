@@ -40,7 +40,7 @@ async def test_function_keys_digits_and_tabs_go_to_the_screens() -> None:
 async def test_the_palette_opens_and_goes_to_a_screen() -> None:
     async with opened() as person:
         await person.press("ctrl+p")
-        await person.until(lambda: at(person) == "CommandPalette")
+        await person.until(lambda: at(person) == "Palette")
         person.burst(*"screen grid")
         await person.sees("Screen: Grid")
         await person.pilot.pause(0.3)
