@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from rich.console import Console
+from textual import events
 from textual.app import App, ScreenStackError
 from textual.await_complete import AwaitComplete
 from textual.command import CommandPalette
@@ -48,6 +49,17 @@ class GuardedApp(App[int]):
         else:
             self._return_code = 1
             self.report_fault(cause)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Passes the mouse on to what lies beneath it, which may just have been removed: Textual raises then (where a drag begins, for one)."""
+        if not isinstance(event, events.MouseEvent):
+            await super().on_event(event)
+            return
+        try:
+            await super().on_event(event)
+        except Exception:
+            log.warning("%r", event, exc_info=True)
+            self.clear_selection()
 
     def _loop_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Of a call or a task that Textual does not watch."""
