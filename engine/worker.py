@@ -85,11 +85,15 @@ class Worker:
             self._changed.notify()
 
     def _work(self) -> None:
-        while (job := self._next()) is not None:
-            if job.stopped or self._closing:
-                self._end(job, self._closed(job))
-            else:
-                self._pull(job)
+        try:
+            while (job := self._next()) is not None:
+                if job.stopped or self._closing:
+                    self._end(job, self._closed(job))
+                else:
+                    self._pull(job)
+        finally:
+            for job in self._jobs.values():  # there are some if `tell` raised: what trains still saves
+                self._closed(job)
 
     def _next(self) -> _Job | None:
         """Waits for a job that has something to do; None when all are closed and the worker is to end."""

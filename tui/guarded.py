@@ -82,7 +82,7 @@ class GuardedApp(App[int]):
         self.report_fault(RuntimeError(said.file.getvalue()))
 
     def action_command_palette(self) -> None:
-        if self.use_command_palette and not Palette.is_open(self):
+        if self.use_command_palette and not isinstance(self.screen, Palette):
             self.push_screen(Palette(id="--command-palette"))
 
     def clear_selection(self) -> None:
@@ -92,7 +92,7 @@ class GuardedApp(App[int]):
 
     def pop_screen(self) -> AwaitComplete:
         """Does nothing where there is but one, as after two quick presses of enter in the command palette."""
-        return super().pop_screen() if len(self.screen_stack) > 1 else AwaitComplete.nothing()
+        return super().pop_screen() if len(self.screen_stack) > 1 else AwaitComplete()
 
     def copy_selection(self) -> bool:
         """Copies what is selected by mouse or in an input, and says whether something was."""

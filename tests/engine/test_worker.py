@@ -166,3 +166,22 @@ def test_close_gives_up_after_its_timeout() -> None:
     assert not worker.close(0.05)
     release.set()
     assert worker.close(5)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_listener_that_fails_costs_no_job_its_end() -> None:
+    """The thread ends, but every job is closed, and saves."""
+    closed: list[str] = []
+    asked = threading.Event()
+
+    def tell(job: int, event: Event) -> None:
+        if asked.wait(30):
+            raise RuntimeError("on purpose")
+
+    worker = Worker(tell)
+    worker.submit("train", endless("training", closed))
+    worker.submit("evaluate", endless("judging", closed))
+    asked.set()
+    worker._thread.join(30)
+    assert "training" in closed
+    assert worker.close(5)
