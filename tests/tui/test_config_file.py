@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from fakes import finished_run
 from pilots import opened
 
+from engine import paths
 from engine.config import PRESETS, usual
 from engine.entry import run
 from engine.jobs import DrawRequest, Jobs, TrainRequest
@@ -283,6 +285,18 @@ def test_a_byte_order_mark_is_no_fault(written) -> None:
     assert written("\ufeff[draw]\nsteps = 20\n").values == {"steps": 20}
 
 
-def test_no_folder_for_settings_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.paths.config_dir", lambda: Path("/dev/null/digitty"))
-    assert load() == config_file.Config()
+@pytest.mark.parametrize("folder", ["/dev/null/digitty", "/somewhere/else"])
+def test_a_folder_of_settings_that_can_not_be_one_names_itself_and_the_way_out(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.paths.config_dir", lambda: Path(folder))
+    if folder == "/somewhere/else":
+        monkeypatch.setattr(config_file, "read_small", refuse)
+    found = load()
+    assert found.unreadable
+    (problem,) = found.problems
+    assert problem.startswith(f"can't read {folder}/config.toml: ")
+    assert problem.endswith(paths.WAY_OUT)
+
+
+def refuse(path: Path) -> bytes:
+    """As the home of another user does; root may read all."""
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
