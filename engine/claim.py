@@ -80,7 +80,7 @@ class Claim:
         if not there:
             raise _moved(self.folder, self._root)
         newest = liveness.newest(self.folder)
-        if newest and not newest.legacy and int(newest.folder.name) > int(self.path.name):
+        if newest and newest.number > int(self.path.name):
             raise RunError(f"{newest.who} took over the run {self.folder.name}, since this process gave no sign of life; this one stopped")
 
     # --- taking it ----------------------------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ class Claim:
             raise self._refused(sight, last)
         writers = self.folder / "writers"
         writers.mkdir(exist_ok=True)
-        number = self._newest_number() + 1
+        number = last.number + 1 if last else 1  # above the one that was judged: there may be a newer one by now
         claim, made = writers / f"{number:07d}", writers / f".{number:07d}-{os.urandom(4).hex()}"
         try:
             made.mkdir()
@@ -138,9 +138,10 @@ class Claim:
         return max((int(claim.name) for claim in liveness.claims(self.folder)), default=0)
 
     def _tidy(self, claim: Path) -> None:
-        """Removes the claims of earlier writers."""
+        """Removes the claims of earlier writers, and those that were never made whole."""
         for name in os.listdir(claim.parent):
-            if name != claim.name:
+            number = name.removeprefix(".").partition("-")[0]
+            if name != claim.name and number.isdigit() and int(number) <= int(claim.name):
                 shutil.rmtree(claim.parent / name, ignore_errors=True)
         with suppress(OSError):
             (self.folder / "owner.json").unlink()

@@ -66,6 +66,11 @@ class Owner:
     legacy: bool = False
 
     @property
+    def number(self) -> int:
+        """Of its claim; 0 for an older digitty, which made none."""
+        return 0 if self.legacy else int(self.folder.name)
+
+    @property
     def who(self) -> str:
         """process 4711 on gpubox"""
         return f"process {printable(self.facts.get('pid', '?'), 20)} on {printable(self.facts.get('host', '?'), 64)}"
@@ -91,10 +96,12 @@ def judge(owner: Owner | None, lock_is_free: bool, ended: Callable[[], bool]) ->
 
 def newest(folder: Path) -> Owner | None:
     """The newest claim on the run in `folder`; None where nobody ever wrote it."""
-    for claim in reversed(claims(folder)):
+    while found := claims(folder):
         for name in ("owner.json", "released.json"):
             with suppress(FileNotFoundError, NotADirectoryError):
-                return Owner(claim, _facts(claim / name), name == "released.json")
+                return Owner(found[-1], _facts(found[-1] / name), name == "released.json")
+        if claims(folder)[-1:] == found[-1:]:  # else it made room for a newer one meanwhile
+            return Owner(found[-1], released=True)
     with suppress(FileNotFoundError, NotADirectoryError):
         return Owner(folder, _facts(folder / "owner.json"), legacy=True)
     return None

@@ -1,0 +1,167 @@
+"""The start of a run: odd things in the place of its files, death at any line, and names that several processes want."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from writers import ENGINE, forked, refuses
+
+from engine import manage_runs, runs
+from engine.config import PRESETS
+from engine.errors import RunError, StorageError
+from engine.runs import Run
+from engine.watch import watch
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run() -> Run:
+    return runs.create("one", PRESETS["quick"], ENGINE)
+
+
+# --- what is in the place of its files --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["lock", "owner.json", "metrics.jsonl", "control.json", "writers", "config.json"])
+@pytest.mark.parametrize("kind", ["pipe", "link loop", "folder"])
+def test_nothing_waits_for_what_is_no_file(run: Run, name: str, kind: str, command: Command) -> None:
+    path = run.path / name
+    path.unlink(missing_ok=True)
+    {"pipe": lambda: os.mkfifo(path), "link loop": lambda: path.symlink_to(path), "folder": path.mkdir}[kind]()
+    runs.create("two", PRESETS["quick"], ENGINE)
+    signal.alarm(60)
+    try:
+        assert "two" in command("runs")[1]
+        with suppress(RunError):
+            list(zip(range(1), watch(run, 0.1), strict=False))
+        with suppress(RunError, StorageError), runs.writing(run) as writer:
+            writer.event("started", 0)
+    finally:
+        signal.alarm(0)
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "lock"])
+def test_a_link_is_not_written_through(run: Run, name: str, tmp_path: Path) -> None:
+    target = tmp_path / "theirs"
+    target.write_bytes(b"theirs")
+    (run.path / name).symlink_to(target)
+    with pytest.raises(StorageError, match=name), runs.writing(run) as writer:
+        writer.event("started", 0)
+    assert target.read_bytes() == b"theirs"
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "samples"])
+def test_a_folder_that_can_not_be_written_is_noticed_at_the_start(run: Run, name: str) -> None:
+    (run.path / name).rmdir()
+    (run.path / name).symlink_to(run.path / name)
+    with pytest.raises(StorageError, match=name), runs.writing(run):
+        pytest.fail("it began to train")
+
+
+# --- a writer that dies at any line -----------------------------------------------------------------------------------
+
+START = ("claim.py", "writer.py", "manage_runs.py", "files.py", "metrics.py")
+
+
+def start_and_die(at: int, files: tuple[str, ...] = START) -> None:
+    """Makes a run, begins to write it, ends in order; dies without a word at the `at`th line of that."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal count
+        if not frame.f_code.co_filename.endswith(files):
+            return None
+        if event == "line":
+            count += 1
+            if count == at:
+                os._exit(9)
+        return trace
+
+    sys.settrace(trace)
+    run = runs.create("one", PRESETS["quick"], ENGINE)
+    with runs.writing(run) as writer:
+        writer.event("started", 0)
+        writer.event("stopped", 0)
+
+
+@pytest.mark.parametrize(("code", "files"), [(None, START), (errno.ENOSYS, ("claim.py",))], ids=["flock", "ENOSYS"])
+def test_a_writer_that_dies_at_any_line_of_its_start(home: Path, monkeypatch: pytest.MonkeyPatch, code: int | None, files: tuple[str, ...]) -> None:
+    """Afterwards a reader says what is true, and the run can be resumed, or its name had."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # nothing here loses power
+    if code:
+        monkeypatch.setattr(fcntl, "flock", refuses(code))
+    seen: list[str] = []
+    died, at = 9, 0
+    while died:
+        at += 1
+        pid = forked(lambda at=at: start_and_die(at, files))
+        died = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        assert died in (0, 9)
+        found = runs.all_runs() or [runs.create("one", PRESETS["quick"], ENGINE)]
+        seen.append(found[0].state())
+        ended = found[0].last(lambda record: record.get("event") == "stopped")
+        assert seen[-1] == ("stopped" if ended else "crashed"), at
+        with runs.writing(found[0]) as writer:
+            assert found[0].state() == "running"
+            assert len(os.listdir(found[0].path / "writers")) == 1
+            writer.event("started", 0)
+        shutil.rmtree(found[0].path.parent)
+    assert seen == sorted(seen)
+    assert seen.count("crashed") > 50
+    assert seen.count("stopped") > 5
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_name_is_had_once_whatever_comes_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run is renamed to a name that another is made with: at each step of the making."""
+    other = runs.create("other", PRESETS["seed"], ENGINE)
+    rename = os.rename
+
+    def renamed_first(self: Path, target: Path) -> Path:
+        monkeypatch.setattr(Path, "rename", was)
+        if target.name == "x":
+            runs.rename(other, "x")
+        rename(self, target)
+        return target
+
+    was = Path.rename
+    monkeypatch.setattr(Path, "rename", renamed_first)
+    with pytest.raises(RunError, match="run x exists"):
+        runs.create("x", PRESETS["quick"], ENGINE)
+    assert runs.find("x").config() == PRESETS["seed"]
+    assert [run.name for run in runs.all_runs()] == ["x"]
+    assert os.listdir(runs.find("x").path.parent) == ["x"]
+
+
+def test_a_run_is_not_renamed_onto_one_that_is_made_meanwhile(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    monkeypatch.setattr(manage_runs, "taken", lambda _: False)
+    runs.create("x", PRESETS["seed"], ENGINE)
+    with pytest.raises(RunError, match="run x exists"):
+        runs.rename(run, "x")
+    assert {run.name: run.config().preset for run in runs.all_runs()} == {"one": "quick", "x": "seed"}
+
+
+def test_deleting_a_link_removes_the_link_and_says_so(run: Run, command: Command, tmp_path: Path) -> None:
+    target = tmp_path / "elsewhere"
+    run.path.rename(target)
+    run.path.symlink_to(target)
+    renamed = runs.rename(run, "two")
+    assert renamed.path.is_symlink()
+    code, _, err = command("delete", "two", "--yes")
+    assert (code, err) == (0, f"removed the link two; its data stays in {target}\n")
+    assert (target / "config.json").exists()
+    assert os.listdir(run.path.parent) == []
