@@ -104,11 +104,12 @@ class PaintedDriver(LinuxDriver):
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():
-                ready = selector.select(BUSY if typed.waiting else IDLE)
-                data = self._read() if ready else None
+                wait = BUSY if typed.waiting else IDLE
+                silent_until = time.monotonic() + wait  # on a busy machine it may be much later when this thread has its turn
+                data = self._read() if selector.select(wait) else None
                 if data == b"":
                     self.exit_event.wait(IDLE)  # the terminal is gone; another thread sees to that
-                for message in typed.feed(data) if data else typed.tick():
+                for message in typed.feed(data) if data else typed.tick(silent_until):
                     self.process_message(message)
 
     def _read(self) -> bytes | None:

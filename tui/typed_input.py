@@ -79,6 +79,8 @@ class TypedInput:
         self._decoder = codecs.getincrementaldecoder("utf-8")("digitty_typed")
         self._held = ""
         """The sequence under way, from its escape on."""
+        self._interrupted = ""
+        """In a paste, the beginning of a sequence that another one interrupts."""
         self._heard = 0.0
         """When the last byte came."""
         self._paste: list[str] | None = None
@@ -106,9 +108,9 @@ class TypedInput:
         self._read(self._decoder.decode(data))
         return self._taken()
 
-    def tick(self) -> list[Message]:
-        """The messages that are due because nothing more came. To be called several times a second while `waiting`."""
-        now = self._clock()
+    def tick(self, now: float | None = None) -> list[Message]:
+        """The messages that are due because nothing more had come by then. To be called several times a second while `waiting`."""
+        now = self._clock() if now is None else now
         quiet = now - self._heard
         if quiet >= SEQUENCE_PATIENCE and self._decoder.getstate()[0]:
             self._read(self._decoder.decode(b"", True))
@@ -116,17 +118,10 @@ class TypedInput:
         if self._paste is not None:
             if quiet >= PASTE_PATIENCE or now - self._long_piece >= TYPED_PATIENCE:
                 self._skip("a paste without an end")
-                self._held = ""
                 self._end_paste()
         elif self._held and quiet >= (constants.ESCAPE_DELAY if self._may_be_keys else SEQUENCE_PATIENCE):
             self._give_up()
         return self._taken()
-
-    def reset(self) -> None:
-        """Forgets what is under way."""
-        self._held, self._paste = "", None
-        self._found.clear()
-        self._decoder.reset()
 
     def _taken(self) -> list[Message]:
         found, self._found = self._found, []
@@ -157,6 +152,8 @@ class TypedInput:
         kind = self._held[1:2]
         if kind and kind in _STRINGS:
             self._go_on_with_string(char)
+        elif char == ESC and self._paste is not None:
+            self._held, self._interrupted = ESC, self._held
         elif char == ESC:
             self._give_up()
             self._held = ESC
@@ -172,7 +169,7 @@ class TypedInput:
             if len(self._held) <= LONGEST:
                 self._held += char
             if self._ends(char):
-                sequence, self._held = self._held, ""
+                sequence, self._held, self._interrupted = self._held, self._interrupted, ""
                 self._sequence(sequence)
 
     def _ends(self, char: str) -> bool:
@@ -283,7 +280,7 @@ class TypedInput:
         return sequence in ANSI_SEQUENCES_KEYS or (kitty is not None and kitty[3] == _RELEASE)
 
     def _end_paste(self) -> None:
-        text, self._paste = "".join(self._paste or ()), None
+        text, self._paste, self._held = "".join(self._paste or ()), None, ""
         if text:
             self._found.append(events.Paste(text))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,30 +14,23 @@ from engine import runs
 pytestmark = pytest.mark.slow
 
 FAULTS = {
-    "a handler": "self.call_later(fail)",
     "a timer": "self.set_timer(0.01, fail)",
     "a worker": "self.run_worker(lambda: fail(), thread=True)",
     "a thread": "threading.Thread(target=fail).start()",
     "the loop": "asyncio.get_running_loop().call_soon(fail)",
-    "a task": "asyncio.create_task(failing()); gc.collect()",
     "drawing": "self._mirror.rows = fail; self.action_repaint()",
     "the writer": "self._driver._writer_thread._queue.put(7)",
-    "a dialog that is mounted": "self.push_screen(Broken())",
     "a handler that waits for ever after": "self.screen.call_later(fail); await asyncio.Event().wait()",
 }
 """By where it fails: what F9 does."""
 PATCH = """
-import asyncio, gc, threading
+import asyncio, threading
 import tui.app
 from textual.binding import Binding
-from textual.screen import Screen
 def fail(*_):
     raise KeyError("on [/purpose]\\x1b[31m")
 async def failing():
     fail()
-class Broken(Screen):
-    def on_mount(self):
-        fail()
 async def action_fail(self):
     {fault}
 tui.app.DigittyApp.action_fail = action_fail
@@ -140,60 +132,37 @@ else:
 """A shell with job control, before the command: an empty line is its fg."""
 
 
-@pytest.fixture
-def job(warm_home: Path, tmp_path: Path) -> Iterator[Terminal]:
-    """The screen, started by that shell."""
-    with Terminal([], environment(warm_home), tmp_path, patch=SHELL + faked()) as terminal:
-        terminal.sees("Type a digit", "cpu fp32")
-        yield terminal
-
-
-def test_ctrl_z_stops_as_in_other_programs_and_fg_goes_on(job: Terminal) -> None:
-    job.type("seven\r")
-    job.sees("7 · seven", "200 steps/s")
-    job.type("thr")
-    job.sees(" thr")
-    shown = job.rested(0.5)
-    for _ in range(2):
-        job.type("\x1a")
-        job.sees(f"shell: stopped by {signal.SIGTSTP:d}")
+def test_ctrl_z_stops_as_in_other_programs_and_fg_goes_on(warm_home: Path, tmp_path: Path) -> None:
+    with Terminal([], environment(warm_home), tmp_path, patch=SHELL + faked()) as job:
+        job.sees("Type a digit", "cpu fp32")
+        job.type("seven\r")
+        job.sees("7 · seven", "200 steps/s")
+        job.type("thr")
+        job.sees(" thr")
+        shown = job.rested(0.5)
+        for answer in ("fg", "bg"):
+            job.type("\x1a")
+            job.sees(f"shell: stopped by {signal.SIGTSTP:d}")
+            assert job.restored()
+            if answer == "bg":
+                job.type("bg\n")
+                job.until(lambda: job.text.count("shell: stopped by") == 2)
+                assert job.restored()
+            job.type("\n")
+            job.until(lambda: job.cells() == shown)
+        job.type("ee\r")
+        job.sees("❯ three")
+        job.press("esc", "q")
+        assert job.left() == 0
         assert job.restored()
-        job.type("\n")
-        job.until(lambda: job.cells() == shown)
-    job.type("ee\r")
-    job.sees("❯ three")
-    job.press("esc", "q")
-    assert job.left() == 0
-    assert job.restored()
 
 
-def test_bg_leaves_the_terminal_to_the_shell(job: Terminal) -> None:
-    job.type("\x1a")
-    job.sees("shell: stopped by")
-    job.type("bg\n")
-    job.until(lambda: job.text.count("shell: stopped by") == 2)
-    assert job.restored()
-    job.type("\n")
-    job.sees("Type a digit")
-    job.press("esc", "q")
-    assert job.left() == 0
-    assert job.restored()
-
-
-def test_ctrl_z_where_no_shell_could_continue_it(warm_home: Path, tmp_path: Path) -> None:
-    """As in `ssh -t host digitty`, or a window of its own."""
+def test_where_no_shell_could_continue_it(warm_home: Path, tmp_path: Path) -> None:
+    """As in `ssh -t host digitty`, or a window of its own. SIGCONT out of nowhere, which systemd sends after SIGTERM, starts no second input thread."""
     with Terminal([], environment(warm_home), tmp_path, patch=faked()) as terminal:
         terminal.sees("Type a digit", "cpu fp32")
         terminal.type("\x1a")
         terminal.sees("ctrl+z does nothing")
-        terminal.type("seven\r")
-        terminal.sees("7 · seven")
-
-
-def test_sigcont_out_of_nowhere_changes_nothing(warm_home: Path, tmp_path: Path) -> None:
-    """systemd sends one after SIGTERM; a second input thread would take every other key."""
-    with Terminal([], environment(warm_home), tmp_path, patch=faked()) as terminal:
-        terminal.sees("Type a digit", "cpu fp32")
         for _ in range(3):
             terminal.process.send_signal(signal.SIGCONT)
             terminal.until(lambda: not pending(terminal.process.pid))

@@ -20,7 +20,7 @@ PROBE = "\x1b[24~"
 PATCH = faked("steps_per_epoch=2", f"sys.path.insert(0, {str(Path(__file__).parent)!r})\nimport probed_app")
 EVERY = 50
 """Strings between two looks whether a key still does what it should."""
-LONG = 120.0
+LONG = 300.0
 """Seconds after which it never will, however busy the machine."""
 KNOWN = sorted(sequence.encode() for sequence in ANSI_SEQUENCES_KEYS if len(sequence) > 1 and sequence != PROBE)
 RANGES = [

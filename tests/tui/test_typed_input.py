@@ -199,7 +199,8 @@ def test_a_long_paste_over_a_slow_line_stays_one(typed: Typed) -> None:
 
 def test_answers_in_a_paste_are_answers(typed: Typed) -> None:
     assert typed(b"\x1b[200~se\x1b[23;16Rve\x1b[?1;2cn\x1b[201~") == ["answer", "paste 'seven'"]
-    assert typed(b"\x1b[200~seven\x1b", 0.5, b"\x1b[1;1R", b"\x1b[201~") == ["answer", "paste 'seven'"]
+    assert typed(b"\x1b[200~seven\x1b", 0.5, b"\x1b[1;1R", b"[201~q") == ["answer", "paste 'seven'", "q"]
+    assert typed(b"\x1b[200~seven\x1b[20", 0.5, b"\x1b[1;1R", b"1~q") == ["answer", "paste 'seven'", "q"]
 
 
 def test_a_paste_is_text(typed: Typed) -> None:
