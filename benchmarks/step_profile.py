@@ -27,8 +27,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from engine import data
 from engine.config import PRESETS
-from engine.device import Numerics, choose, measured
+from engine.device import Numerics, choose
 from engine.heap import keep_freed_memory
+from engine.precision import measure
 from engine.trainer import Trainer
 
 
@@ -76,7 +77,7 @@ def main() -> None:
 def show(preset: str, rounds: int, most: int, device: torch.device) -> None:
     keep_freed_memory()
     config = PRESETS[preset]  # type: ignore[index]
-    *_, how = measured(device, config.model, training=True)
+    *_, how = measure(device, config.model, training=True)
     assert isinstance(how, Numerics)
     trainer = Trainer(config, *data.load(True, device), how, device)
     calls = convolutions(trainer)

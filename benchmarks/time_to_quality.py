@@ -25,11 +25,12 @@ from engine import events
 from engine.classifier import load_classifier
 from engine.config import PRESETS, SampleConfig, TrainConfig
 from engine.data import load
-from engine.device import Numerics, choose, measured
+from engine.device import Numerics, choose
 from engine.drawing import BATCH, ImageNoise, denoising
 from engine.evaluate import wilson
 from engine.heap import keep_freed_memory
 from engine.images import to_pixels
+from engine.precision import measure
 from engine.schedule import NoiseSchedule
 from engine.shelf import Artist
 from engine.trainer import Trainer
@@ -45,7 +46,7 @@ Advance = Callable[[float], int]
 
 def ours(config: TrainConfig, device: torch.device, minutes: float, grown: int | None = None) -> tuple[Advance, Callable[[], UNet]]:
     """The product's trainer, its schedule planned for what this machine reaches in so many minutes; in batches of `grown` from half of them on."""
-    *_, how = measured(device, config.model, training=True)
+    *_, how = measure(device, config.model, training=True)
     assert isinstance(how, Numerics)
     images, labels = load(True, device)
     trial = Trainer(config, images, labels, how, device)
@@ -99,7 +100,7 @@ def accuracy(network: UNet, schedule: NoiseSchedule, sample: SampleConfig, count
 
 def drawn(network: UNet, schedule: NoiseSchedule, sample: SampleConfig, count: int, device: torch.device) -> torch.Tensor:
     """(count, 28, 28) uint8 on the device, of label i % 10 from noise i."""
-    *_, how = measured(device, network.config, training=False)
+    *_, how = measure(device, network.config, training=False)
     assert isinstance(how, Numerics)
     copy = UNet(network.config)
     copy.load_state_dict(network.state_dict())

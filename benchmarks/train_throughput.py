@@ -36,8 +36,9 @@ from torchvision.datasets import MNIST
 
 from engine import data
 from engine.config import TrainConfig
-from engine.device import Numerics, choose, measured
+from engine.device import Numerics, choose
 from engine.heap import keep_freed_memory
+from engine.precision import measure
 from engine.schedule import NoiseSchedule
 from engine.session import READ_EVERY
 from engine.trainer import Trainer
@@ -144,7 +145,7 @@ def host(plainly: bool, given: argparse.Namespace, pipe: Connection) -> None:
         loop, said = plain_loop(device, given.workers)[0], f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads"
     else:
         keep_freed_memory()
-        *_, how = measured(device, TrainConfig().model, training=True, precision=given.precision)
+        *_, how = measure(device, TrainConfig().model, training=True, precision=given.precision)
         assert isinstance(how, Numerics)
         loop, said = ours(device, how, given.compile), f"ours in {how.precision}, {how.layout}; images/s"
     loop(given.warm_up)

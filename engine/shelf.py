@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from engine import checkpoint, config, device, events, paths, runs
+from engine import checkpoint, config, device, events, paths, precision, runs
 from engine.checkpoint import Loaded
 from engine.classifier import READER, Classifier, load_classifier
 from engine.errors import RunError, SettingError
@@ -73,11 +73,14 @@ class Shelf:
         """Measures, once, how to hold numbers for this network; `how` then knows."""
         if (model, training) in self._how:
             return
-        for found in device.measured(self.device, model, training, self.precision):
+        said = ""
+        for found in precision.measure(self.device, model, training, self.precision):
             if isinstance(found, device.Numerics):
                 self._how[model, training] = found
+            elif found != said:
+                yield events.Preparing(said := found)
             else:
-                yield events.Preparing(found)
+                yield events.Tick()
 
     def how(self, model: config.ModelConfig, training: bool) -> device.Numerics:
         return self._how[model, training]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from torch import Tensor
 from engine import checkpoint, data, runs
 from engine.config import TrainConfig
 from engine.control import Control
-from engine.device import Numerics, clear_errors, offered
+from engine.device import Numerics, clear_errors
 from engine.distil import Distiller
 from engine.errors import CheckpointError, RunError, SettingError
 from engine.events import Event, Notice, Preparing, Tick
@@ -24,6 +23,8 @@ from engine.group import Group
 from engine.jobs import TrainRequest
 from engine.liveness import Life
 from engine.pairs import kept
+from engine.precision import supports
+from engine.processors import processors
 from engine.runs import Run, Writer
 from engine.session import WAIT, Session
 from engine.shelf import Shelf, find_weights
@@ -40,9 +41,9 @@ def train(shelf: Shelf, request: TrainRequest, control: Control, group: Group) -
             check_resumable(runs.find(request.resume), request.config)
         else:
             request = replace(request, config=_with_network(request.config))
-        how = Numerics(**(yield from group.lead(_numerics(shelf, request))))
         if request.resume and shelf.device.type == "cpu" and group.size == 1:
-            _use_threads(runs.find(request.resume).engine().threads)
+            yield from _use_threads(runs.find(request.resume))
+        how = Numerics(**(yield from group.lead(_numerics(shelf, request))))
         yield Preparing("reading MNIST")
         digits = data.load(True, shelf.device, request.config.limit)
         run = runs.find((yield from group.lead(_run(request, how, shelf))))
@@ -146,7 +147,7 @@ def _numerics(shelf: Shelf, request: TrainRequest) -> Generator[Event, None, dic
     if request.resume:
         told = runs.find(request.resume).engine()
         how = Numerics(told.precision, told.layout == "channels_last")
-        if offered(shelf.device, how):
+        if supports(shelf.device, how):
             return asdict(how)
         lacking = f"{printable(told.precision)}, which {shelf.device} lacks"
         yield Notice(f"{request.resume} was trained in {lacking}; it goes on in another, not bit for bit the same")
@@ -160,10 +161,15 @@ def _run(request: TrainRequest, how: Numerics, shelf: Shelf) -> Generator[Event,
     return request.resume or runs.create(request.run, request.config, how.told(shelf.device)).name
 
 
-def _use_threads(recorded: int) -> None:
-    """As many as the run recorded, where there are so many processors: sums in another order would be other numbers."""
-    if 0 < recorded <= (os.cpu_count() or 1):
+def _use_threads(run: Run) -> Iterator[Event]:
+    """As many threads as the run recorded, if there are that many processors: sums in another order would be other numbers."""
+    recorded, present = run.engine().threads, torch.get_num_threads()
+    if 0 < recorded <= processors():
         torch.set_num_threads(recorded)
+    elif recorded not in (0, present):
+        yield Notice(
+            f"{run.name} was trained with {recorded} threads, more than there are processors; it continues with {present}, not bit for bit the same"
+        )
 
 
 def _newest_whole(run: Run, trainer: Trainer) -> Generator[Event, None, tuple[str | None, float]]:

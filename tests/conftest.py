@@ -85,12 +85,12 @@ def tiny(one_thread: None) -> TrainConfig:
 @pytest.fixture
 def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
     """fp32 without the seconds that measuring precisions takes."""
-    from engine import device
+    from engine import device, precision
 
     def fp32(*_: object) -> Iterator[device.Numerics]:
         yield device.Numerics("fp32", channels_last=False)
 
-    monkeypatch.setattr(device, "measured", fp32)
+    monkeypatch.setattr(precision, "measure", fp32)
 
 
 @pytest.fixture

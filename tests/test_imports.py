@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LIGHT = (
     "errors config events prompt runs worker jobs paths files images cli metrics control group detach watch words foreign telling leaving "
-    "cli_runs cli_options entry streams"
+    "cli_runs cli_options entry streams processors race"
 )
 
 

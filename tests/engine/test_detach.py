@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import cli, device, runs
+from engine import cli, precision, runs
 from engine.checkpoint import load_state
 from engine.config import PRESETS, ModelConfig, ScheduleConfig, TrainConfig
 from engine.detach import Detached, arguments, detached
@@ -202,10 +202,9 @@ def machine(one_thread: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     with monkeypatch.context() as patch:
-        for trial in ("_training_trial", "_sampling_trial"):
-            patch.setattr(device, trial, lambda *_: lambda: torch.ones(()))
+        patch.setattr(precision.Trials, "seconds", lambda *_: 0.01)
         for training in (True, False):
-            list(device.measured(torch.device("cpu"), PRESETS["quick"].model, training, "fp32"))
+            list(precision.measure(torch.device("cpu"), PRESETS["quick"].model, training, "fp32"))
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ def original(tmp_path_factory: pytest.TempPathFactory, first_sixty: tuple[Tensor
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIGITTY_HOME", str(tmp_path_factory.mktemp("original")))
         patch.setattr("engine.data.load", lambda *_: first_sixty)
-        patch.setattr("engine.device.measured", lambda *_: iter([Numerics("fp32", channels_last=False)]))
+        patch.setattr("engine.precision.measure", lambda *_: iter([Numerics("fp32", channels_last=False)]))
         patch.setattr(session, "READ_EVERY", 0.0)
         patch.setattr(session, "SAVE_SHARE", math.inf)
         for _ in Jobs("cpu", "fp32").train(TrainRequest(config, run="r")):

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine import checkpoint, data, runs, session
+from engine import checkpoint, data, precision, runs, session, training
 from engine.config import ModelConfig, Precision, ScheduleConfig, TrainConfig
 from engine.errors import CheckpointError, DivergedError, RunError, StorageError
 from engine.events import EpochDone, Event, Notice, Preparing, Preview, Saved, Tick, TrainDone, TrainStarted, TrainStep
@@ -286,14 +286,47 @@ def test_a_state_of_another_run_is_not_taken_for_ones_own(jobs: Jobs, tiny: Trai
         list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="r")))
 
 
-def test_a_recorded_precision_is_used_again(jobs: Jobs, tiny: TrainConfig) -> None:
+def test_a_recorded_precision_is_used_again(jobs: Jobs, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "cpu_bf16", lambda: "converted")
+    run = trained_in_bf16(jobs, tiny)
+    list(jobs.train(TrainRequest(tiny, resume="r")))
+    assert (run.engine().precision, run.engine().layout) == ("bf16", "channels_last")
+
+
+def test_a_run_in_bf16_goes_on_in_another_precision_where_bf16_is_hopeless(jobs: Jobs, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "cpu_bf16", lambda: "none")
+    run = trained_in_bf16(jobs, tiny)
+    said = [event.message for event in jobs.train(TrainRequest(tiny, resume="r")) if isinstance(event, Notice)]
+    assert said == ["r was trained in bf16, which cpu lacks; it goes on in another, not bit for bit the same"]
+    assert run.engine().precision == "fp32"
+
+
+def trained_in_bf16(jobs: Jobs, tiny: TrainConfig) -> Run:
+    """An epoch of the run r, which claims to have been trained so."""
     config = replace(tiny, epochs=1)
     list(jobs.train(TrainRequest(config, run="r")))
     run = runs.find("r")
     assert run.engine().precision == "fp32"
     runs.describe(run, config, replace(run.engine(), precision="bf16", layout="channels_last"))
-    list(jobs.train(TrainRequest(tiny, resume="r")))
-    assert (run.engine().precision, run.engine().layout) == ("bf16", "channels_last")
+    return run
+
+
+@pytest.mark.parametrize(("recorded", "processors", "used"), [(2, 4, 2), (2, 2, 2), (3, 2, 1), (0, 2, 1)])
+def test_a_recorded_number_of_threads_is_used_if_there_are_as_many_processors(
+    jobs: Jobs, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch, recorded: int, processors: int, used: int
+) -> None:
+    config = replace(tiny, epochs=1)
+    list(jobs.train(TrainRequest(config, run="r")))
+    run = runs.find("r")
+    runs.describe(run, config, replace(run.engine(), threads=recorded))
+    monkeypatch.setattr(training, "processors", lambda: processors)
+    try:
+        said = [event.message for event in jobs.train(TrainRequest(tiny, resume="r")) if isinstance(event, Notice)]
+    finally:
+        torch.set_num_threads(1)
+    assert run.engine().threads == used
+    assert len(said) == (recorded > processors)
+    assert not said or "3 threads, more than there are processors; it continues with 1, not bit for bit" in said[0]
 
 
 # --- a loss that is not finite ----------------------------------------------------------------------------------------

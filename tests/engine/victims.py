@@ -22,7 +22,7 @@ import torch
 import torch._dynamo
 from nursery import Nursery
 
-from engine import checkpoint, data, device, metrics, paths, runs, session, training, writer
+from engine import checkpoint, data, device, metrics, paths, precision, runs, session, training, writer
 from engine.config import ModelConfig, TrainConfig
 from engine.events import Event, TrainStarted
 from engine.jobs import Jobs, TrainRequest
@@ -73,7 +73,7 @@ def _watch() -> None:
         (data, "load", lambda *_: (images, labels)),
         (session, "READ_EVERY", 0.0),
         (session.Session, "_save_due", lambda self, at_epoch_end: self.trainer.step % EVERY == 0),
-        (device, "measured", lambda *_: iter([device.Numerics("fp32", channels_last=False)])),
+        (precision, "measure", lambda *_: iter([device.Numerics("fp32", channels_last=False)])),
         (writer, "_append", lambda file, lines, lasting, append=writer._append: append(cast(BinaryIO, Dribble(file)), lines, lasting)),
     ):
         setattr(owner, name, fake)
