@@ -89,6 +89,7 @@ def train(
     resume: str | None,
     device: c.Device,
     precision: c.Precision,
+    threads: int | None,
     as_json: bool,
     when_full: WhenFull,
     detach: bool,
@@ -104,13 +105,13 @@ def train(
     if group.leader:
         runs.check_writable(runs.find(resume) if resume else None)  # before the seconds that torch takes
     if detach:
-        start_detached(request, device, precision)
+        start_detached(request, device, precision, threads)
         return
     reporter: TrainReporter = HandingOver() if into_log else JsonReporter() if as_json else TrainReporter()
     if not group.leader:
         reporter = Silent()
     control = Control()
-    with stoppable() as leave, closing(Jobs(device, precision, group).train(request, control)) as job:
+    with stoppable() as leave, closing(Jobs(device, precision, threads, group).train(request, control)) as job:
         group.stopping = lambda: leave.number > 0
         for event in job:
             reporter.tell(event)
@@ -126,10 +127,10 @@ def train(
     reporter.close()
 
 
-def start_detached(request: TrainRequest, device: c.Device, precision: c.Precision) -> None:
+def start_detached(request: TrainRequest, device: c.Device, precision: c.Precision, threads: int | None = None) -> None:
     """Waits until the process has begun to train, and says how to reach it. ctrl+c takes it back; closing the terminal does not."""
     bar = ProgressLine()
-    process = Detached(request, device, precision)
+    process = Detached(request, device, precision, threads)
     try:
         for said in process:
             if isinstance(said, str):
@@ -178,14 +179,24 @@ def train_request(run: str | None, resume: str | None, given: dict[str, Any]) ->
 @device_options
 @plain_option
 @click.option("--json", "as_json", is_flag=True, help="The figures as JSON on standard output.")
-def evaluate(count: int, weights: str, out: Path | None, force: bool, device: c.Device, precision: c.Precision, as_json: bool, **given: Any) -> None:
+def evaluate(
+    count: int,
+    weights: str,
+    out: Path | None,
+    force: bool,
+    device: c.Device,
+    precision: c.Precision,
+    threads: int | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
     from engine.images import checked, save_gallery
 
     request = EvaluateRequest(count, sample_config(given, weights), weights)
     if out is not None:
         checked(out, (".png",), force)
     bar = ProgressLine()
-    with stoppable() as leave, closing(Jobs(device, precision).evaluate(request)) as job:
+    with stoppable() as leave, closing(Jobs(device, precision, threads).evaluate(request)) as job:
         for event in job:
             if leave.number:
                 bar.clear()

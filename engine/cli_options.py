@@ -10,6 +10,7 @@ import click
 from engine import config as c
 from engine import runs
 from engine.errors import SettingError
+from engine.processors import check_threads
 from engine.telling import ProgressLine
 
 Command = Callable[..., Any]
@@ -55,12 +56,36 @@ def force_option(command: Command) -> Command:
     return click.option("--force", is_flag=True, help="Replace the file where it exists.")(command)
 
 
+def _checked_device(context: click.Context, option: click.Parameter, device: str) -> str:
+    c.check_device(device)
+    return device
+
+
+def _checked_threads(context: click.Context, option: click.Parameter, threads: int | None) -> int | None:
+    check_threads(threads)
+    return threads
+
+
 def device_options(command: Command) -> Command:
+    """Where to compute, in which precision and with how many threads."""
     return _all(
         [
-            click.option("--device", type=click.Choice(get_args(c.Device)), default="auto", show_default=True),
+            click.option(
+                "--device",
+                metavar="[auto|cpu|cuda|cuda:N|mps]",
+                default="auto",
+                show_default=True,
+                callback=_checked_device,
+                help="cuda:1 is the second of several GPUs.",
+            ),
             click.option(
                 "--precision", type=click.Choice(get_args(c.Precision)), default="auto", show_default=True, help="auto measures what is fastest here."
+            ),
+            click.option(
+                "--threads",
+                type=int,
+                callback=_checked_threads,
+                help="CPU threads, 1 to the number of processors.  [default: OMP_NUM_THREADS, or as many as torch takes and a cgroup allows]",
             ),
         ]
     )(command)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar, get_args
 
 from engine.errors import SettingError
+from engine.words import printable
 
 Sampler = Literal["ddpm", "ddim", "dpmpp", "one-step"]
 Spacing = Literal["arctan", "quadratic", "logsnr", "linear", "leading"]
@@ -19,16 +21,24 @@ Prediction = Literal["eps", "v", "edm"]
 Timesteps = Literal["uniform", "stratified", "lognormal"]
 Weighting = Literal["flat", "min-snr"]
 Optimizer = Literal["adam", "muon"]
-Device = Literal["auto", "cpu", "cuda", "mps"]
+Device = str
+"""One of DEVICES, or cuda:N: see `check_device`."""
 Precision = Literal["auto", "fp32", "tf32", "bf16"]
 Preset = Literal["seed", "quick", "best", "one-step"]
 
+DEVICES = ("auto", "cpu", "cuda", "mps")
 ONE_STEP_MOST = 4
 """Evaluations that a one-step student was trained for."""
 MAX_COUNT = 100_000
 MAX_SEED = 2**63 - 1
 CLASS_NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 TRAIN_IMAGES = 60_000
+
+
+def check_device(name: object) -> None:
+    """Raises SettingError for what names no device. Whether the machine has it is known only once torch is loaded."""
+    if not isinstance(name, str) or not re.fullmatch("auto|cpu|cuda|cuda:[0-9]{1,3}|mps", name):
+        raise SettingError(f"device {printable(repr(name), 80)} is none of {', '.join(DEVICES)} or a numbered one such as cuda:1")
 
 
 def _within(name: str, value: object, low: int, high: int) -> None:

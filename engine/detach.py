@@ -18,21 +18,23 @@ from engine.jobs import TrainRequest
 _ERRORS = {error.exit_code: error for error in (InputError, StorageError, DeviceError)}
 
 
-def detached(request: TrainRequest, device: Device = "auto", precision: Precision = "auto") -> Iterator[Event | str]:
+def detached(request: TrainRequest, device: Device = "auto", precision: Precision = "auto", threads: int | None = None) -> Iterator[Event | str]:
     """Starts the run in a process of its own; Preparing… as that says so, and in the end the run's name.
 
     Closing this early leaves the process to itself. Raises the DigittyError that kept it from starting.
     """
-    yield from Detached(request, device, precision)
+    yield from Detached(request, device, precision, threads)
 
 
 class Detached:
     """A process that is to train: pulled for what it says until it does."""
 
-    def __init__(self, request: TrainRequest, device: Device = "auto", precision: Precision = "auto") -> None:
+    def __init__(self, request: TrainRequest, device: Device = "auto", precision: Precision = "auto", threads: int | None = None) -> None:
         command = [sys.executable, "-P", "-m", "engine.cli", "train", *arguments(request), "--device", device, "--into-log"]
         if not request.resume:
             command += ["--precision", precision]
+        if threads is not None:
+            command += ["--threads", str(threads)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True
         )

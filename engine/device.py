@@ -10,6 +10,7 @@ import torch
 
 from engine import config, events
 from engine.errors import DeviceError
+from engine.processors import threads_for
 from engine.unet import UNet
 
 
@@ -31,6 +32,13 @@ def choose(name: config.Device = "auto", local_rank: int = 0) -> torch.device:
             raise DeviceError("no MPS device here; use --device cpu or auto")
         return torch.device("mps")
     return torch.device("cpu")
+
+
+def limit_threads(asked: int | None) -> None:
+    """Lets torch use as many CPU threads as were asked for; if none were, no more than this process has processors."""
+    present = torch.get_num_threads()
+    if (threads := threads_for(asked, present)) != present:
+        torch.set_num_threads(threads)
 
 
 def cuda_devices() -> list[str]:

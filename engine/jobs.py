@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from engine.config import CLASS_NAMES, MAX_COUNT, MAX_SEED, Device, Precision, SampleConfig, TrainConfig
+from engine.config import CLASS_NAMES, MAX_COUNT, MAX_SEED, Device, Precision, SampleConfig, TrainConfig, check_device
 from engine.control import Control
 from engine.errors import SettingError
 from engine.events import Event, Preparing
@@ -81,10 +81,16 @@ class EvaluateRequest:
 class Jobs:
     """The jobs of one process, which share a device, the weights in memory and the trainers that run. For one thread at a time."""
 
-    def __init__(self, device: Device = "auto", precision: Precision = "auto", group: Group | None = None) -> None:
-        """`group`: the processes that train together; only `train` heeds it."""
-        self._device, self._precision = device, precision
+    def __init__(self, device: Device = "auto", precision: Precision = "auto", threads: int | None = None, group: Group | None = None) -> None:
+        """`threads`: of the CPU; None leaves the number to the environment. `group`: the processes that train together; only `train` uses it.
+
+        Raises SettingError for what names no device, and for one of several GPUs where each process of a group takes its own.
+        """
+        check_device(device)
+        self._device, self._precision, self._threads = device, precision, threads
         self._group = group or Group()
+        if self._group.size > 1 and ":" in device:
+            raise SettingError(f"--device {device} is for one process; under torchrun use --device cuda, which gives each process its own GPU")
         self._shelf: Shelf | None = None
 
     def draw(self, request: DrawRequest) -> Job:
@@ -108,7 +114,7 @@ class Jobs:
         """Trains in a process of its own, on the same device: see `detached`. For any thread."""
         from engine.detach import detached
 
-        return detached(request, self._device, self._precision)
+        return detached(request, self._device, self._precision, self._threads)
 
     def evaluate(self, request: EvaluateRequest) -> Job:
         """EvaluateProgress…, EvaluateDone."""
@@ -134,5 +140,5 @@ class Jobs:
         if self._shelf is None:
             from engine.shelf import Shelf
 
-            self._shelf = Shelf(self._device, self._precision, self._group.local_rank)
+            self._shelf = Shelf(self._device, self._precision, self._threads, self._group.local_rank)
         return self._shelf

@@ -56,8 +56,11 @@ class Artist:
 class Shelf:
     """Raises DeviceError at once where the device is missing."""
 
-    def __init__(self, name: config.Device = "auto", precision: config.Precision = "auto", local_rank: int = 0) -> None:
+    def __init__(self, name: config.Device = "auto", precision: config.Precision = "auto", threads: int | None = None, local_rank: int = 0) -> None:
         self.device = device.choose(name, local_rank)
+        device.limit_threads(threads)
+        self.threads = threads
+        """The most that the CPU may use, if someone said so."""
         self.precision = precision
         self.training: dict[str, Trainer] = {}
         """The trainers of this process, by run."""

@@ -42,7 +42,7 @@ def train(shelf: Shelf, request: TrainRequest, control: Control, group: Group) -
         else:
             request = replace(request, config=_with_network(request.config))
         if request.resume and shelf.device.type == "cpu" and group.size == 1:
-            yield from _use_threads(runs.find(request.resume))
+            yield from _use_threads(runs.find(request.resume), shelf.threads or processors())
         how = Numerics(**(yield from group.lead(_numerics(shelf, request))))
         yield Preparing("reading MNIST")
         digits = data.load(True, shelf.device, request.config.limit)
@@ -161,14 +161,14 @@ def _run(request: TrainRequest, how: Numerics, shelf: Shelf) -> Generator[Event,
     return request.resume or runs.create(request.run, request.config, how.told(shelf.device)).name
 
 
-def _use_threads(run: Run) -> Iterator[Event]:
-    """As many threads as the run recorded, if there are that many processors: sums in another order would be other numbers."""
+def _use_threads(run: Run, most: int) -> Iterator[Event]:
+    """As many threads as the run recorded, if that many are allowed: sums in another order would be other numbers."""
     recorded, present = run.engine().threads, torch.get_num_threads()
-    if 0 < recorded <= processors():
+    if 0 < recorded <= most:
         torch.set_num_threads(recorded)
     elif recorded not in (0, present):
         yield Notice(
-            f"{run.name} was trained with {recorded} threads, more than there are processors; it continues with {present}, not bit for bit the same"
+            f"{run.name} was trained with {recorded} threads, more than it may use here; it continues with {present}, not bit for bit the same"
         )
 
 

@@ -24,6 +24,7 @@ from engine.cli_options import device_options, force_option, plain_option, sampl
 from engine.errors import InputError, SettingError, StorageError
 from engine.jobs import DrawRequest, Jobs
 from engine.leaving import DEADLINE, breakable, stoppable
+from engine.processors import processors
 from engine.prompt import parse
 from engine.telling import ProgressLine, say, show
 from tui import config_file
@@ -62,6 +63,8 @@ def _defaults(config: config_file.Config) -> dict[str, Any]:
     """As click takes them. What a run recorded can't change: where one is resumed, the file has no say in it."""
     values = config.values
     engine = {name: values[name] for name in ("device", "precision") if name in values}
+    if values.get("threads", "auto") != "auto":
+        engine["threads"] = min(values["threads"], processors())  # one file may serve several machines
     speech = {"plain": values["plain"]} if "plain" in values else {}
     recorded = {name: _unless_resumed(values[name], other) for name, other in (("preset", None), ("precision", "auto")) if name in values}
     drawing = {**config.sample, **({"weights": values["weights"]} if "weights" in values else {})}
@@ -87,17 +90,19 @@ def _unless_resumed(value: str, other: str | None) -> Callable[[], str | None]:
     epilog=engine_cli.EXIT_CODES,
     help="Train a diffusion model on MNIST and watch it draw digits, in a terminal.\n\nWithout a command, the screen opens: type seven.",
 )
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True, help="For the screen.")
-@click.option("--precision", type=click.Choice(["auto", "fp32", "tf32", "bf16"]), default="auto", show_default=True, help="For the screen.")
+@device_options
 @color_option
 @click.version_option(engine_cli.VERSION_TEXT, prog_name="digitty")
 @click.pass_context
-def digitty(context: click.Context, device: c.Device, precision: c.Precision, color: str | None) -> None:
+def digitty(context: click.Context, device: c.Device, precision: c.Precision, threads: int | None, color: str | None) -> None:
     context.obj = color
     found: config_file.Config = context.meta[CONFIG]
     if context.invoked_subcommand is None:
         paths.check()
-        sys.exit(open_screen(device, precision, color or "auto", found))  # click would swallow the code of context.exit
+        sys.exit(open_screen(Jobs(device, precision, threads), color or "auto", found))  # click would swallow the code of context.exit
+    for name in ("device", "precision", "threads"):
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE and context.default_map:
+            context.default_map.setdefault(context.invoked_subcommand, {})[name] = context.params[name]
     if context.invoked_subcommand in CONFIGURED and found.problems and not context.meta[entry.HELP]:
         if found.unreadable:
             raise StorageError(found.problems[0])
@@ -111,7 +116,7 @@ for _command in engine_cli.commands.commands.values():
 # --- the screen -------------------------------------------------------------------------------------------------------
 
 
-def open_screen(device: c.Device, precision: c.Precision, color: str, config: config_file.Config) -> int:
+def open_screen(jobs: Jobs, color: str, config: config_file.Config) -> int:
     """Runs the application; afterwards waits for the engine to save. Returns the exit code."""
     in_browser = "TEXTUAL_DRIVER" in os.environ
     if not in_browser and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
@@ -123,7 +128,7 @@ def open_screen(device: c.Device, precision: c.Precision, color: str, config: co
     with _log_instead_of_screen(terminal.unicode) as (display, log_path), Leaving(display, file=log_path) as leaving:
         from tui.app import DigittyApp
 
-        app = DigittyApp(Jobs(device, precision), terminal, config)
+        app = DigittyApp(jobs, terminal, config)
         leaving.work, app.report_fault = app, leaving.fail
         try:
             code = app.run() or app.return_code or 0
@@ -193,6 +198,7 @@ def generate(
     force: bool,
     device: c.Device,
     precision: c.Precision,
+    threads: int | None,
     **given: Any,
 ) -> None:
     sample = sample_config(given, weights)
@@ -204,7 +210,7 @@ def generate(
         if out.suffix.lower() == ".gif" and len(labels) > SHOWN:
             raise SettingError(f"a GIF holds at most {SHOWN} digits, not {len(labels):,}; use .npz")
     indices = tuple(i // 10 for i in range(len(labels))) if shared_noise else None  # each grid has one noise
-    done = _drawn(DrawRequest(labels, sample, indices, weights, fps=10), device, precision)
+    done = _drawn(DrawRequest(labels, sample, indices, weights, fps=10), Jobs(device, precision, threads))
     if out is not None:
         with breakable():
             images.save(out, done.recipe, done.images, done.frames)
@@ -225,11 +231,11 @@ def _labels(prompt: str, count: int, rng: random.Random) -> tuple[tuple[int, ...
     return tuple(label for labels in readings for label in labels), False
 
 
-def _drawn(request: DrawRequest, device: c.Device, precision: c.Precision) -> e.DrawDone:
+def _drawn(request: DrawRequest, jobs: Jobs) -> e.DrawDone:
     """The finished drawing, with progress on standard error."""
     bar = ProgressLine()
     done: e.DrawDone | None = None
-    with stoppable() as leave, closing(Jobs(device, precision).draw(request)) as job:
+    with stoppable() as leave, closing(jobs.draw(request)) as job:
         for event in job:
             if leave.number:
                 bar.clear()

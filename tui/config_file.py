@@ -48,8 +48,9 @@ SECTIONS: Mapping[str, Mapping[str, Setting]] = {
     },
     "train": {"preset": Setting("seed", "", get_args(c.Preset))},
     "engine": {
-        "device": Setting("auto", "", get_args(c.Device)),
+        "device": Setting("auto", "auto cpu cuda cuda:1 mps"),
         "precision": Setting("auto", "auto measures what is fastest", get_args(c.Precision)),
+        "threads": Setting("auto", "CPU threads at most; auto: OMP_NUM_THREADS, or as many as torch takes and a cgroup allows"),
     },
     "screen": {
         "theme": Setting(themes.DEFAULT, "", themes.NAMES),
@@ -162,6 +163,11 @@ def _check(section: str, name: str, value: object) -> None:
     if setting.choices:
         if value not in setting.choices:
             raise SettingError(f"{name} {value!r} is not one of {', '.join(setting.choices)}")
+    elif name == "device":
+        c.check_device(value)
+    elif name == "threads":
+        if value != "auto" and (type(value) is not int or value < 1):
+            raise SettingError(f"threads {value!r} is neither a whole number from 1 on nor auto")
     elif name in c.SampleConfig.__dataclass_fields__:
         c.SampleConfig(**{name: value})  # type: ignore[arg-type]
     elif type(value) is not type(setting.default):

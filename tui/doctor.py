@@ -25,8 +25,10 @@ from engine.errors import DigittyError
 from engine.foreign import explained
 from engine.jobs import DrawRequest, Jobs
 from engine.leaving import Stopped, stoppable
+from engine.processors import LIMITED as THREAD_LIMITS
+from engine.processors import processors
 from engine.telling import ProgressLine, show
-from engine.words import size
+from engine.words import printable, size
 from tui import config_file
 from tui import terminal as term
 
@@ -41,14 +43,14 @@ SEVEN = DrawRequest((7,), weights="shipped", fps=10)
 @click.option("--color", type=click.Choice(term.CHOICES), default=None, help="What the terminal can show.  [default: auto]")
 @plain_option
 @click.pass_obj
-def doctor(shared_color: str | None, /, color: str | None, device: c.Device, precision: c.Precision) -> None:
+def doctor(shared_color: str | None, /, color: str | None, device: c.Device, precision: c.Precision, threads: int | None) -> None:
     color = color or shared_color or "auto"
     wrong = 0
     for title, facts in CHECKS.items():
         wrong = _told(title, facts) or wrong
     wrong = _told("terminal", lambda: _terminal(color)) or wrong
     pictures: list[e.Images] = []
-    wrong = _told("test digit", lambda: _test_digit(device, precision, pictures)) or wrong
+    wrong = _told("test digit", lambda: _test_digit(Jobs(device, precision, threads), pictures)) or wrong
     if pictures and not ProgressLine.plain:
         from tui.stills import draw_in_terminal
 
@@ -81,8 +83,16 @@ def _told(name: str, facts: Callable[[], Iterator[str]]) -> int:
 
 def _versions() -> Iterator[str]:
     yield engine_cli.VERSION_TEXT
-    yield f"Python {platform.python_version()} on {platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} CPUs"
+    yield f"Python {platform.python_version()} on {platform.system()} {platform.release()} {platform.machine()}, {_processors()}"
     yield ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+
+
+def _processors() -> str:
+    """2 processors, or 2 of 8 processors where affinity or a cgroup takes some away; and what else limits threads."""
+    usable, all_of_them = processors(), os.cpu_count() or 1
+    count = f"{usable} of {all_of_them}" if usable < all_of_them else f"{usable}"
+    limits = "".join(f", {name}={printable(os.environ[name], 20)}" for name in THREAD_LIMITS if name in os.environ)
+    return f"{count} processor{'' if all_of_them == 1 else 's'}{limits}"
 
 
 def _version(package: str) -> str:
@@ -142,11 +152,11 @@ def _terminal(color: str) -> Iterator[str]:
     yield "judged by " + " ".join([*told, *(["over SSH"] if found.remote else [])] or ["nothing: the environment says nothing of it"])
 
 
-def _test_digit(device: c.Device, precision: c.Precision, pictures: list[e.Images]) -> Iterator[str]:
+def _test_digit(jobs: Jobs, pictures: list[e.Images]) -> Iterator[str]:
     """The picture is put into `pictures`."""
     bar = ProgressLine()
     done: e.DrawDone | None = None
-    with stoppable() as leave, closing(Jobs(device, precision).draw(SEVEN)) as job:
+    with stoppable() as leave, closing(jobs.draw(SEVEN)) as job:
         for event in job:
             leave.check()
             if isinstance(event, e.Preparing):
@@ -156,9 +166,23 @@ def _test_digit(device: c.Device, precision: c.Precision, pictures: list[e.Image
     bar.clear()
     assert done is not None
     engine = done.recipe.engine
-    yield f"engine: {engine.device} {engine.precision} {engine.layout}"
+    yield f"devices: {', '.join(_devices())}"
+    threads = f", {engine.threads} thread{'' if engine.threads == 1 else 's'}" if engine.threads else ""
+    yield f"engine: {engine.device} {engine.precision} {engine.layout}{threads}"
     yield f"a seven by {done.recipe.weights}: {done.recipe.sample.steps} steps in {done.seconds:.2f} s; the classifier reads {_read(done.images)}"
     pictures.append(done.images)
+
+
+def _devices() -> list[str]:
+    """What --device may name, and what the CPU does fast."""
+    import torch
+
+    from engine.device import cuda_devices
+    from engine.precision import LIMITS, cpu_bf16
+
+    limits = "".join(f", {name}={printable(os.environ[name], 20)}" for name in LIMITS if name in os.environ)
+    mps = ["mps"] if torch.backends.mps.is_available() else []
+    return [f"cpu ({torch.backends.cpu.get_cpu_capability()}, bf16 {cpu_bf16()}{limits})", *cuda_devices(), *mps]
 
 
 def _read(pictures: e.Images) -> str:

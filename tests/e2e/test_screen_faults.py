@@ -158,7 +158,7 @@ def test_ctrl_z_stops_as_in_other_programs_and_fg_goes_on(warm_home: Path, tmp_p
 
 
 def test_where_no_shell_could_continue_it(warm_home: Path, tmp_path: Path) -> None:
-    """As in `ssh -t host digitty`, or a window of its own. SIGCONT out of nowhere, which systemd sends after SIGTERM, starts no second input thread."""
+    """As in `ssh -t host digitty`, or a window of its own. An unexpected SIGCONT, as of systemd after SIGTERM, starts no second thread."""
     with Terminal([], environment(warm_home), tmp_path, patch=faked()) as terminal:
         terminal.sees("Type a digit", "cpu fp32")
         terminal.type("\x1a")

@@ -37,7 +37,7 @@ Command = Callable[..., tuple[int, str, str]]
 def understood(request: TrainRequest) -> TrainRequest:
     """What the new process makes of the arguments."""
     given = cli.train.make_context("train", arguments(request)).params
-    for name in ("device", "precision", "as_json", "detach", "into_log"):
+    for name in ("device", "precision", "threads", "as_json", "detach", "into_log"):
         given.pop(name)
     when_full = given.pop("when_full")
     return replace(cli.train_request(given.pop("run"), given.pop("resume"), given), when_full=when_full)

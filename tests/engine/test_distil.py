@@ -234,7 +234,7 @@ def test_what_can_not_draw_in_one_step_says_so(jobs: Jobs, taught: TrainConfig) 
 
 def test_a_group_trains_no_student(student: TrainConfig) -> None:
     with pytest.raises(SettingError, match="one process"):
-        next(Jobs("cpu", "fp32", Group(0, 2)).train(TrainRequest(student)))
+        next(Jobs("cpu", "fp32", group=Group(0, 2)).train(TrainRequest(student)))
 
 
 @pytest.mark.parametrize("changes", [{"teacher": None}, {"preset": "best"}, {"teacher": ""}, {"pairs": 0}])

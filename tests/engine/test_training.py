@@ -326,7 +326,7 @@ def test_a_recorded_number_of_threads_is_used_if_there_are_as_many_processors(
         torch.set_num_threads(1)
     assert run.engine().threads == used
     assert len(said) == (recorded > processors)
-    assert not said or "3 threads, more than there are processors; it continues with 1, not bit for bit" in said[0]
+    assert not said or "3 threads, more than it may use here; it continues with 1, not bit for bit" in said[0]
 
 
 # --- a loss that is not finite ----------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ def without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(doctor, "Jobs", lambda *_: FakeJobs())
     monkeypatch.setattr(doctor, "_read", lambda _: "7")
+    monkeypatch.setattr(doctor, "_devices", lambda: ["cpu (AVX2, bf16 none)", "cuda:0 (A)", "cuda:1 (B)"])
     monkeypatch.setitem(doctor.CHECKS, "weights", weights)
     monkeypatch.setattr(ProgressLine, "plain", False)
 
@@ -42,9 +43,18 @@ def test_all_that_a_report_needs(capsys: pytest.CaptureFixture[str], monkeypatch
     assert "truecolor colours, unicode" in out
     assert "judged by TERM=xterm-256color COLORTERM=truecolor" in out
     assert "TMUX=yes" in out, "and not where its socket is"
+    assert "devices: cpu (AVX2, bf16 none), cuda:0 (A), cuda:1 (B)" in out
     assert "engine: cpu fp32 contiguous" in out
     assert "the classifier reads 7" in out
     assert len(told(capsys).splitlines()) >= len(out.splitlines()) + 14, "the digit itself"
+
+
+def test_processors_and_what_limits_them(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "processors", lambda: 2)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1\x1b[2J")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    assert ", 2 of 8 processors, OMP_NUM_THREADS=1·[2J\n" in told(capsys, "--plain")
 
 
 def test_home_is_not_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
