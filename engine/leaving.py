@@ -39,6 +39,7 @@ class Leave:
         self._before = {number: signal.getsignal(number) for number in SIGNALS}
         self._handled = [number for number, handler in self._before.items() if handler is not signal.SIG_IGN]  # nohup's wish stands
         self._begun = False
+        self._timer: threading.Timer | None = None
 
     def begin(self, hear: Callable[[], None] = lambda: None, once: bool = True) -> None:
         """From now on there is something to leave in order: a first signal is only noted, and `hear` called.
@@ -73,9 +74,15 @@ class Leave:
         for each in self._handled if self._once else ():  # systemd ends a login by SIGTERM and SIGHUP: that is one wish
             signal.signal(each, signal.SIG_IGN if each == signal.SIGHUP else self._before[each])
         self._hear()
-        timer = threading.Timer(DEADLINE + self.patience(), self._give_up)
-        timer.daemon = True
-        timer.start()
+        self._timer = threading.Timer(DEADLINE + self.patience(), self._give_up)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def end(self) -> None:
+        """The work has ended in order: nothing has to be given up any more."""
+        Leave.hurried = False
+        if self._timer:
+            self._timer.cancel()
 
     def _give_up(self) -> None:
         with suppress(OSError, ValueError):
@@ -101,7 +108,7 @@ def stoppable() -> Iterator[Leave]:
     try:
         yield leave
     finally:
-        Leave.hurried = False
+        leave.end()
         for number, handler in leave._before.items():
             signal.signal(number, handler)
 

@@ -102,7 +102,7 @@ def test_the_doctor_goes_on(nobody: None, monkeypatch: pytest.MonkeyPatch, capsy
     assert run(digitty, ["doctor"]) == 3
     out = capsys.readouterr().out
     for name in ("folders", "config", "runs"):
-        assert f"{name:<10}  PROBLEM: StorageError: the home folder is unknown" in out
+        assert f"{name:<10}  PROBLEM: the home folder is unknown" in out
     assert "a seven" in out
 
 

@@ -148,6 +148,7 @@ def test_who_is_asked_to_leave_does_not_wait_for_a_reader() -> None:
         assert output.write(b"x" * 1_000_000) == 1_000_000
         assert leave.number == signal.SIGTERM
     assert not Leave.hurried
+    assert not any(isinstance(thread, threading.Timer) and not thread.finished.is_set() for thread in threading.enumerate()), "nothing gives up later"
     os.close(reader)
     os.close(end)
 
