@@ -48,9 +48,9 @@ def train(shelf: Shelf, request: TrainRequest, control: Control, group: Group) -
         digits = data.load(True, shelf.device, request.config.limit)
         run = runs.find((yield from group.lead(_run(request, how, shelf))))
         yield from group.lead(_watch_heartbeat(run))
+        if group.leader:
+            control.follow(run.control_path)  # before the claim: a command that sees the claim may ask at once
         with _writing(run, group) as writer:
-            if writer:
-                control.follow(run.control_path)  # from the lock on: who sees it taken may wish
             trainer = yield from _trainer(shelf, request.config, run, digits, how, group)
             state, seconds = yield from group.lead(_newest_whole(run, trainer))
             if state and not group.leader:

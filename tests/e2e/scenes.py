@@ -15,7 +15,7 @@ import PIL.PngImagePlugin
 import torch
 import torch._dynamo
 
-from engine import checkpoint, classifier, data, device, drawing, evaluate, leaving, session
+from engine import checkpoint, classifier, data, drawing, evaluate, leaving, precision, session
 from engine import config as c
 from engine.device import Numerics
 from engine.trainer import Trainer
@@ -62,11 +62,12 @@ def quick() -> None:
         images[i, i : i + 8, i // 2 : i // 2 + 12] = 255
     for owner, name, fake in (
         (data, "load", lambda *_: (images, labels)),
-        (device, "measured", lambda *_: iter([Numerics("fp32", channels_last=False)])),
+        (precision, "measure", lambda *_: iter([Numerics("fp32", channels_last=False)])),
         (session, "READ_EVERY", 0.0),
         (session, "SAVE_SHARE", math.inf),
         (session, "WAIT", 0.01),
     ):
+        assert hasattr(owner, name), f"{owner.__name__} has no {name} to replace"
         setattr(owner, name, fake)
     cast(dict[str, c.TrainConfig], c.PRESETS).update(quick=TINY, seed=TINY)
 
@@ -79,7 +80,7 @@ def _start(here: Here) -> None:
         here()
         yield Numerics("fp32", channels_last=False)
 
-    device.measured = measured
+    precision.measure = measured
 
 
 def _step(here: Here) -> None:

@@ -94,6 +94,7 @@ def test_one_line_says_what_is_wrong(command: Command, arguments: str, told: str
 
 def test_a_run_that_exists_names_resume(command: Command, home: Path) -> None:
     (home / "data" / "runs" / "mine").mkdir(parents=True)
+    (home / "data" / "runs" / "mine" / "config.json").touch()
     assert "--resume mine" in refused(command, "train", "--run", "mine")
 
 

@@ -175,7 +175,7 @@ def scene(nursery: Nursery, home: Path) -> Iterator[Scene]:
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch, one_thread: None) -> None:
     """The same digits and habits here as in the scenes."""
-    names = [("engine.data", "load"), ("engine.device", "measured")]
+    names = [("engine.data", "load"), ("engine.precision", "measure")]
     names += [("engine.session", name) for name in ("READ_EVERY", "SAVE_SHARE", "WAIT")]
     for module, name in names:
         monkeypatch.setattr(f"{module}.{name}", getattr(sys.modules[module], name))
