@@ -67,7 +67,7 @@ def _plain(kitty: re.Match[str]) -> str:
     code, modifiers, _, text, final = kitty.groups(default="")
     if final == "u" and not text and modifiers in ("", "1") and code + final not in FUNCTIONAL_KEYS and chr(int(code or 1)).isprintable():
         text = code
-    return f"\x1b[{code};{modifiers}" + (f";{text}" if text else "") + final if code or modifiers or text else kitty[0]
+    return f"\x1b[{code};{modifiers}" + (f";{text}" if text else "") + final if code or modifiers or text else f"\x1b[{final}"
 
 
 class TypedInput:
@@ -260,9 +260,10 @@ class TypedInput:
     @staticmethod
     def _makes_sense(code: str, text: str, final: str) -> bool:
         """Whether it is a key that exists and text that could be typed. (Textual takes any number for a character's.)"""
-        if len(code) > 7 or any(len(point) > 7 for point in text.split(":")):
+        points = text.split(":") if text else []
+        if len(code) > 7 or not all(1 <= len(point) <= 7 for point in points):
             return False
-        typed = [int(point) for point in text.split(":") if point]
+        typed = [int(point) for point in points]
         if not all(point <= 0x10FFFF and chr(point).isprintable() for point in typed):
             return False
         if final != "u":
