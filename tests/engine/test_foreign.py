@@ -67,7 +67,7 @@ def test_memory_that_does_not_suffice(error: BaseException, loading: bool) -> No
     [
         ModuleNotFoundError("No module named 'engine.nothing'", name="engine.nothing"),
         ImportError("cannot import name 'x' from 'tui.cli'", name="tui.cli"),
-        OSError(errno.EIO, os.strerror(errno.EIO)),
+        OSError(errno.EBADF, os.strerror(errno.EBADF)),
         RuntimeError("shapes do not fit"),
         KeyError("memory"),
     ],
