@@ -234,7 +234,10 @@ class Session:
                 self.write(b"\x1bOQ")
             self.probe()
             time.sleep(0.5)  # until the input has the focus
-            self.write(b"\x0c\x15probing")
+            self.write(b"\x0c\x15")
+            self.probe()
+            time.sleep(0.5)  # Textual sends ctrl+u round by the application: letters typed at once would be deleted, too
+            self.write(b"probing")
             self.probe()
             time.sleep(0.5)
         self.write(b"\x15")
