@@ -16,6 +16,7 @@ from textual.app import App, ScreenStackError
 from textual.await_complete import AwaitComplete
 from textual.command import CommandPalette
 from textual.css.query import NoMatches
+from textual.theme import ThemeProvider
 from textual.widgets import Input
 from textual.worker import WorkerFailed
 
@@ -85,6 +86,9 @@ class GuardedApp(App[int]):
         if self.use_command_palette and not isinstance(self.screen, Palette):
             self.push_screen(Palette(id="--command-palette"))
 
+    def search_themes(self) -> None:
+        self.push_screen(Palette(providers=[ThemeProvider], placeholder="Search for themes…"))
+
     def clear_selection(self) -> None:
         """Also while a mode's first screen is mounted: from Python 3.12 on its input has the focus before the screen is on the stack."""
         with suppress(ScreenStackError):
@@ -124,4 +128,4 @@ class GuardedApp(App[int]):
 def _is_of_closed_palette(error: BaseException) -> bool:
     """Whether it only concerns a palette that is gone: its search looks for widgets that went before it."""
     owners = (frame.f_locals.get("self") for frame, _ in traceback.walk_tb(error.__traceback__))
-    return any(isinstance(owner, Palette) and not owner.is_active for owner in owners)
+    return any(isinstance(owner, CommandPalette) and not owner.is_active for owner in owners)

@@ -82,9 +82,10 @@ async def test_the_mouse_over_what_was_just_removed(monkeypatch: pytest.MonkeyPa
         await person.sees("7 · seven")
 
 
-async def test_a_palette_fails_for_itself_alone() -> None:
+@pytest.mark.parametrize("keys", [("ctrl+p",), ("f3", "T")])
+async def test_a_palette_fails_for_itself_alone(keys: tuple[str, ...]) -> None:
     async with opened() as person:
-        await person.press("ctrl+p")
+        await person.press(*keys)
         await person.until(lambda: isinstance(person.app.screen, Palette))
         palette = person.app.screen
         assert isinstance(palette, Palette)
@@ -95,5 +96,6 @@ async def test_a_palette_fails_for_itself_alone() -> None:
             palette._watch__list_visible()
         except NoMatches as error:
             person.app._handle_exception(error)
+        await person.press("f2")
         await person.enter("seven")
         await person.sees("7 · seven")
