@@ -282,7 +282,7 @@ def test_a_state_of_another_run_is_not_taken_for_ones_own(jobs: Jobs, tiny: Trai
     run = runs.find("r")
     for (_, ours), (_, theirs) in zip(run.states(), runs.find("other").states(), strict=True):
         ours.write_bytes(theirs.read_bytes())
-    with pytest.raises(CheckpointError, match="another network"):
+    with pytest.raises(CheckpointError, match="belongs to another run"):
         list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="r")))
 
 

@@ -45,8 +45,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
 
     def ran(*arguments: str) -> tuple[str, int | None]:
         got.clear()
-        with pytest.raises(SystemExit):
-            run(digitty, list(arguments))
+        assert run(digitty, list(arguments)) == 0
         return got[0]
 
     return ran
