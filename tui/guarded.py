@@ -43,8 +43,8 @@ class GuardedApp(App[int]):
     def _handle_exception(self, error: Exception) -> None:
         """Of a handler, a timer, a worker or a callback."""
         cause = error.error if isinstance(error, WorkerFailed) else error
-        if _is_of_closed_palette(cause):
-            log.warning("a palette that was closed", exc_info=cause)
+        if _is_of_closed_palette(cause) or (self._exit and self.report_fault):
+            log.warning("of what is closed", exc_info=cause)  # keys that were typed after q find widgets that are gone
         elif self.report_fault is None:
             super()._handle_exception(error)
         else:

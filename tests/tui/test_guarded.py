@@ -99,3 +99,15 @@ async def test_a_palette_fails_for_itself_alone(keys: tuple[str, ...]) -> None:
         await person.press("f2")
         await person.enter("seven")
         await person.sees("7 · seven")
+
+
+@pytest.mark.parametrize(("leaving", "reported"), [(False, 1), (True, 0)])
+async def test_what_fails_once_the_app_leaves_is_no_fault(monkeypatch: pytest.MonkeyPatch, leaving: bool, reported: int) -> None:
+    """Keys that were typed after q find widgets that are gone."""
+    faults: list[BaseException] = []
+    async with opened() as person:
+        monkeypatch.setattr(person.app, "report_fault", faults.append)
+        monkeypatch.setattr(person.app, "_exit", leaving)
+        person.app._handle_exception(NoMatches("gone"))
+        monkeypatch.setattr(person.app, "_exit", False)
+    assert len(faults) == reported
