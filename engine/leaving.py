@@ -7,6 +7,7 @@ import select
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -15,6 +16,8 @@ from typing import ClassVar
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 DEADLINE = 20.0
 """Seconds that saving may take beyond the step under way, before the process leaves without: the disk hangs."""
+TOGETHER = 1.0
+"""Seconds within which signals are one request: an impatient ctrl+c ctrl+c, or the SIGTERM and SIGHUP with which systemd ends a login."""
 
 
 class Stopped(BaseException):
@@ -39,12 +42,13 @@ class Leave:
         self._before = {number: signal.getsignal(number) for number in SIGNALS}
         self._handled = [number for number, handler in self._before.items() if handler is not signal.SIG_IGN]  # nohup's wish stands
         self._begun = False
+        self._noted = 0.0
         self._timer: threading.Timer | None = None
 
     def begin(self, hear: Callable[[], None] = lambda: None, once: bool = True) -> None:
         """From now on there is something to leave in order: a first signal is only noted, and `hear` called.
 
-        A second one acts as it always did, unless not `once`: torchrun sends several, and the ranks leave together.
+        A later one than TOGETHER acts as it always did, unless not `once`: torchrun sends several, and the ranks leave together.
         Until then signals end the process at once, even amid the seconds of `import torch` that no Python handler could interrupt.
         """
         if not self._begun:
@@ -69,14 +73,16 @@ class Leave:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.number:
+            if self._once and number != signal.SIGHUP and time.monotonic() - self._noted >= TOGETHER:
+                signal.signal(number, self._before[signal.Signals(number)])
+                os.kill(os.getpid(), number)
             return
-        self.number, Leave.hurried = number, True
-        for each in self._handled if self._once else ():  # systemd ends a login by SIGTERM and SIGHUP: that is one wish
-            signal.signal(each, signal.SIG_IGN if each == signal.SIGHUP else self._before[each])
+        self.number, self._noted, Leave.hurried = number, time.monotonic(), True
         self._hear()
         self._timer = threading.Timer(DEADLINE + self.patience(), self._give_up)
         self._timer.daemon = True
-        self._timer.start()
+        with suppress(RuntimeError):  # no thread can be started: the work is saved all the same, however long that takes
+            self._timer.start()
 
     def end(self) -> None:
         """The work has ended in order: nothing has to be given up any more."""

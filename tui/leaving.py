@@ -11,11 +11,12 @@ import os
 import select
 import signal
 import threading
+import time
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import NoReturn, Protocol
 
-from engine.leaving import DEADLINE, SIGNALS
+from engine.leaving import DEADLINE, SIGNALS, TOGETHER
 from engine.words import printable
 from tui.display import Display
 
@@ -72,7 +73,8 @@ class Leaving:
         self._code = 0
         self._fault = ""
         self._failing = threading.Lock()
-        self._interrupts = 0
+        self._interrupted = 0.0
+        """When the first ctrl+c came."""
         self._before = {number: signal.getsignal(number) for number in SIGNALS}
         self._handled = [number for number, handler in self._before.items() if handler is not signal.SIG_IGN]  # nohup's wish stands
         self._thread = threading.Thread(target=self._watch, name="leaving", daemon=True)
@@ -109,8 +111,8 @@ class Leaving:
     def _note(self, number: int, frame: FrameType | None) -> None:
         """The wake-up pipe has it already; a second ctrl+c won't wait for the save. (A second SIGHUP is common: from shell and kernel.)"""
         if number == signal.SIGINT:
-            self._interrupts += 1
-            if self._code and (self._fault or self._interrupts > 1):
+            first, self._interrupted = self._interrupted, self._interrupted or time.monotonic()
+            if self._code and (self._fault or (first and time.monotonic() - first >= TOGETHER)):
                 os._exit(self._code)
 
     def fail(self, error: BaseException) -> None:

@@ -12,6 +12,7 @@ from terminal import Terminal, environment, faked
 
 from engine import control, runs
 from engine.config import SampleConfig
+from engine.leaving import TOGETHER
 
 pytestmark = pytest.mark.slow
 
@@ -241,6 +242,8 @@ def test_a_second_ctrl_c_does_not_wait_for_the_save(warm_home: Path, tmp_path: P
         terminal.sees("saving seed-1")
         terminal.process.send_signal(signal.SIGHUP)  # the shell and the kernel both hang up when a window is closed: that is not impatience
         terminal.until(lambda: not pending(terminal.process.pid))
+        terminal.process.send_signal(signal.SIGINT)  # nor is a ctrl+c pressed twice at once
+        time.sleep(TOGETHER + 0.3)
         assert terminal.process.poll() is None
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.left(20) == 128 + signal.SIGINT
