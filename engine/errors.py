@@ -6,6 +6,7 @@
     │   ├── SettingError               an option or a field is out of its range
     │   ├── OutputError                a file that was asked for can't be written
     │   ├── CheckpointError            weights or training state that can't be used
+    │   │   └── UnreadableError        or can't be read now
     │   └── RunError                   a run that is missing, already there, or in use
     │       └── MovedError             the folder of a run that is being written was moved or deleted
     ├── StorageError          exit 3   digitty's own folders: no room, not writable, data that can't be repaired
@@ -48,6 +49,10 @@ class OutputError(InputError):
 
 class CheckpointError(InputError):
     """A file of weights or of training state is truncated, foreign, hostile, or for another network."""
+
+
+class UnreadableError(CheckpointError):
+    """A file of weights or of training state can't be read now, which says nothing of what it holds."""
 
 
 class RunError(InputError):

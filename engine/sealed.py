@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as tensor_bytes
 from torch import Tensor
 
-from engine.errors import CheckpointError, DigittyError, OutputError
+from engine.errors import CheckpointError, DigittyError, OutputError, UnreadableError
 from engine.files import read_small, write_whole
 
 VERSION = 1
@@ -56,7 +57,9 @@ def read_file(path: Path) -> bytes:
     except FileNotFoundError:
         raise CheckpointError(f"no file {path}") from None
     except OSError as error:
-        raise CheckpointError(f"can't read {path}: {error.strerror}") from None
+        if error.errno in (errno.EINVAL, errno.EFBIG, errno.ELOOP, errno.EISDIR):  # it is no file of ours
+            raise CheckpointError(f"can't read {path}: {error.strerror}") from None
+        raise UnreadableError(f"can't read {path}: {error.strerror}; make it readable, and try again") from None
 
 
 def short(error: BaseException, length: int = 120) -> str:

@@ -17,7 +17,7 @@ from engine.config import TrainConfig
 from engine.control import Control
 from engine.device import Numerics, clear_errors
 from engine.distil import Distiller
-from engine.errors import CheckpointError, RunError, SettingError
+from engine.errors import CheckpointError, RunError, SettingError, UnreadableError
 from engine.events import Event, Notice, Preparing, Tick
 from engine.group import Group
 from engine.jobs import TrainRequest
@@ -176,12 +176,14 @@ def _newest_whole(run: Run, trainer: Trainer) -> Generator[Event, None, tuple[st
     """The newest whole training state into the trainer; its file, and the seconds already spent on its epoch.
 
     No file where the run never saved: it begins again, exactly. One that is damaged or belongs to another run is set aside, with a notice, and
-    the one before it taken. Raises CheckpointError where none is left.
+    the one before it taken. Raises CheckpointError where none is left, UnreadableError where one can't be read now.
     """
     damaged: list[tuple[Path, CheckpointError]] = []
     for _, path in reversed(run.states()):
         try:
             seconds = _restored(path, trainer)
+        except UnreadableError:
+            raise  # an older state would throw away work that is there
         except CheckpointError as error:
             damaged.append((path, error))
             continue

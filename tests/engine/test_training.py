@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -13,9 +15,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine import checkpoint, data, precision, runs, session, training
+from engine import checkpoint, data, files, precision, runs, session, training
 from engine.config import ModelConfig, Precision, ScheduleConfig, TrainConfig
-from engine.errors import CheckpointError, DivergedError, RunError, StorageError
+from engine.errors import CheckpointError, DivergedError, RunError, StorageError, UnreadableError
 from engine.events import EpochDone, Event, Notice, Preparing, Preview, Saved, Tick, TrainDone, TrainStarted, TrainStep
 from engine.images import load_strip
 from engine.jobs import Jobs, TrainRequest
@@ -245,6 +247,28 @@ def test_more_epochs_take_a_finished_run_further(jobs: Jobs, tiny: TrainConfig) 
 
 def halved(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.EMFILE, errno.ENOMEM, errno.ESTALE])
+def test_a_newest_state_that_can_not_be_read_now_is_not_taken_for_damaged(
+    jobs: Jobs, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """An older one would throw away work that is there."""
+    list(jobs.train(TrainRequest(tiny, run="r")))
+    run = runs.find("r")
+    before = sorted(run.path.rglob("*.pt*"))
+
+    def refused(path: Path, largest: int) -> bytes:
+        if path == runs.latest_state(run):
+            raise OSError(number, os.strerror(number), str(path))
+        return files.read_small(path, largest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("engine.sealed.read_small", refused)
+        with pytest.raises(UnreadableError, match="make it readable, and try again"):
+            list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="r")))
+    assert sorted(run.path.rglob("*.pt*")) == before
+    assert sum(isinstance(event, TrainStep) for event in jobs.train(TrainRequest(replace(tiny, epochs=3), resume="r"))) > 0
 
 
 def test_a_damaged_newest_state_gives_way_to_the_one_before_it(jobs: Jobs, tiny: TrainConfig) -> None:
