@@ -93,6 +93,8 @@ def delete(run: Run) -> Path | None:
     finally:
         claim.release()
     _sweep(hidden.parent)
+    if hidden.exists():
+        raise StorageError(f"run {run.name} is deleted, but not all its files can be removed; remove {hidden} by hand")
     return target
 
 

@@ -165,3 +165,10 @@ def test_deleting_a_link_removes_the_link_and_says_so(run: Run, command: Command
     assert (code, err) == (0, f"removed the link two; its data stays in {target}\n")
     assert (target / "config.json").exists()
     assert os.listdir(run.path.parent) == []
+
+
+def test_a_run_that_can_not_be_removed_whole_says_what_is_left(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+    with pytest.raises(StorageError, match=r"remove .*deleted.* by hand"):
+        runs.delete(run)
+    assert not run.path.exists()
