@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import OutputError
+from engine.errors import OutputError, StorageError
 from engine.files import cannot_write, write_text
 from engine.images import load_strip
 from engine.metrics import Follower
@@ -22,6 +22,7 @@ COLUMNS = ("step", "epoch", "loss", "lr", "steps_per_s", "time", "epoch_average"
 
 def rows(run: Run) -> Iterator[dict[str, Any]]:
     """One table row a logged step, in order; where a run went back to a save, its last line of a step counts."""
+    _check_readable(run.metrics_path)
     steps: dict[int, dict[str, Any]] = {}
     epochs: dict[int, dict[str, Any]] = {}
     for record in Follower(run.metrics_path).new():
@@ -46,6 +47,16 @@ def rows(run: Run) -> Iterator[dict[str, Any]]:
             "epoch_average": ended.get("average"),
             "epoch_seconds": ended.get("seconds"),
         }
+
+
+def _check_readable(path: Path) -> None:
+    """Raises StorageError for metrics that are there and can't be read: an empty table would be taken for theirs."""
+    try:
+        path.open("rb").close()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise StorageError(f"can't read {path}: {error.strerror}; make it readable, and try again") from None
 
 
 def to_csv(run: Run, path: Path) -> int:

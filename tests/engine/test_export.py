@@ -10,7 +10,7 @@ import pytest
 
 from engine import export, runs
 from engine.config import TrainConfig
-from engine.errors import OutputError
+from engine.errors import OutputError, StorageError
 from engine.events import Engine, Images
 from engine.images import save_strip
 from engine.runs import Run
@@ -76,3 +76,11 @@ def test_without_the_package(run: Run, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(OutputError, match=r"digitty\[tensorboard\]"):
         export.to_tensorboard(run, tmp_path)
+
+
+def test_metrics_that_can_not_be_read_are_no_empty_table(run: Run, tmp_path: Path) -> None:
+    run.metrics_path.unlink()
+    run.metrics_path.mkdir()
+    with pytest.raises(StorageError, match="can't read"):
+        export.to_csv(run, tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
