@@ -167,7 +167,7 @@ def train_request(run: str | None, resume: str | None, given: dict[str, Any]) ->
         raise SettingError(f"--{fixed[0].replace('_', '-')} can't change on --resume; only --epochs and --steps can")
     config = runs.find(resume).config()
     if given["epochs"] is not None or given["steps"] is not None:
-        config = c.TrainConfig(**{**vars(config), "epochs": given["epochs"] or config.epochs, "steps": given["steps"]})
+        config = c.TrainConfig(**{**vars(config), "epochs": config.epochs if given["epochs"] is None else given["epochs"], "steps": given["steps"]})
     return TrainRequest(config, resume=resume)
 
 

@@ -12,8 +12,11 @@ import pytest
 from PIL import Image
 from terminal import environment
 
+from engine import runs
+from engine.config import PRESETS
 from engine.entry import run
 from engine.errors import RunError
+from engine.events import Engine
 from engine.jobs import Jobs
 from tui.cli import digitty
 
@@ -96,6 +99,11 @@ def test_a_run_that_exists_names_resume(command: Command, home: Path) -> None:
     (home / "data" / "runs" / "mine").mkdir(parents=True)
     (home / "data" / "runs" / "mine" / "config.json").touch()
     assert "--resume mine" in refused(command, "train", "--run", "mine")
+
+
+def test_no_epochs_at_all_are_refused_on_resume_too(command: Command) -> None:
+    runs.create("mine", PRESETS["quick"], Engine("cpu", "fp32", "contiguous"))
+    assert "epochs 0 is outside" in refused(command, "train", "--resume", "mine", "--epochs", "0")
 
 
 def test_a_folder_that_cannot_be_written_to(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
