@@ -34,7 +34,7 @@ from engine.words import duration
 VERSION_TEXT = "0.1.0"
 EXIT_CODES = """\b
 Exit codes: 0 done · 1 internal error · 2 what was asked for can't be done
-3 no room or a damaged folder · 4 device missing or out of memory · 5 the loss diverged
+3 no room or a damaged folder · 4 device or package missing, out of memory · 5 the loss diverged
 130 interrupted (ctrl+c), 141 the reader closed the pipe, 143 terminated, 129 hung up:
 what was trained is saved"""
 
