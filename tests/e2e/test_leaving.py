@@ -285,7 +285,10 @@ def test_the_interpreter_and_torch_are_still_being_loaded(home: Path, tmp_path: 
             else:
                 terminal.process.send_signal(WAYS[way])
         for way, terminal in terminals.items():
-            assert terminal.left(LONG) in (128 + WAYS[way], -WAYS[way])
+            code = terminal.left(LONG)
+            # Python's own start, before a line of ours, has messages and a code for ctrl+c that nobody can help.
+            in_python = way == "ctrl+c" and code == 1 and re.search(r"Fatal Python error|Could not import runpy", terminal.text)
+            assert in_python or code in (128 + WAYS[way], -WAYS[way]), terminal.text
             assert session_of(terminal.process.pid) == []
     assert all(run.config() for run in runs.all_runs())
 

@@ -139,7 +139,11 @@ def test_the_real_command_of_a_user_without_a_home(tmp_path: Path) -> None:
     code = "import os, sys\nif os.getuid() == 0: os.setgroups([]); os.setuid(54321)\nfrom engine.entry import run\nfrom tui.cli import digitty\n"
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(["/nowhere", *sys.path]), "PYTHONDONTWRITEBYTECODE": "1"}
     env |= {} if os.getuid() == 0 else {"DIGITTY_HOME": "~nosuchuser/x"}
-    readable = "import tui.cli, engine.entry\n"  # before its rights are gone: the checkout may be root's alone
+    # Before its rights are gone: the checkout and the environment may be root's alone, and click imports parts of itself late.
+    readable = "import pkgutil, importlib, click, tui.cli, engine.entry\n"
+    readable += (
+        "for each in pkgutil.iter_modules(click.__path__, 'click.'):\n    each.name.startswith('click._win') or importlib.import_module(each.name)\n"
+    )
     for arguments, expected in ((["--help"], 0), (["runs"], 3)):
         start = [sys.executable, "-c", f"{readable}{code}sys.exit(run(digitty, {arguments}))"]
         ran = subprocess.run(start, env=env, cwd=ROOT, capture_output=True, text=True, timeout=120)
