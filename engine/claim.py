@@ -65,9 +65,11 @@ class Claim:
             self._beats.join(BEAT_ENDS)
         with suppress(OSError):  # else its lock or its process says the same
             os.rename("owner.json", "released.json", src_dir_fd=self._own, dst_dir_fd=self._own)
-        self._lock.close()
-        os.close(self._own)
-        os.close(self._root)
+        with suppress(OSError):  # closing may fail on a file system of the network, and gives the lock back all the same
+            self._lock.close()
+        for handle in (self._own, self._root):
+            with suppress(OSError):
+                os.close(handle)
 
     def check(self) -> None:
         """Raises MovedError where the folder is no longer where it was, RunError where another process took over."""

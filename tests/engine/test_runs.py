@@ -56,7 +56,7 @@ def test_names_of_their_own_count_up() -> None:
 
 
 def test_a_missing_run_names_those_there_are(run: Run) -> None:
-    with pytest.raises(RunError, match=r"no run two; there are: one"):
+    with pytest.raises(RunError, match=r"no run named two; existing runs: one"):
         runs.find("two")
 
 
@@ -338,7 +338,8 @@ def test_a_run_that_can_not_be_removed_whole_is_out_of_sight(run: Run, monkeypat
     """A killed `delete`, or a folder that refuses; what is left of it goes with the next run that is made or deleted."""
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "rmtree", lambda *_, **__: None)
-        runs.delete(run)
+        with pytest.raises(StorageError, match="by hand"):
+            runs.delete(run)
         assert runs.all_runs() == []
         assert not runs.taken("one")
     assert len(os.listdir(paths.runs_dir())) == 1
