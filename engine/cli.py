@@ -11,6 +11,8 @@ if __name__ == "__main__" and _signal.getsignal(_signal.SIGINT) is _signal.defau
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # `entry.run` handles ctrl+c once the imports below are done
 
 import json
+import math
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -18,18 +20,18 @@ from typing import Any, get_args
 
 import click
 
-from engine import cli_runs, entry, runs
+from engine import cli_runs, entry, paths, runs
 from engine import config as c
 from engine import events as e
 from engine.cli_options import device_options, force_option, plain_option, sample_config, sampling_options
 from engine.control import Control
 from engine.detach import Detached
-from engine.errors import RunError, SettingError
+from engine.errors import MovedError, RunError, SettingError
 from engine.group import Group
 from engine.jobs import EvaluateRequest, Jobs, TrainRequest, WhenFull
 from engine.leaving import breakable, stoppable
+from engine.report import evaluation_text
 from engine.telling import HandingOver, JsonReporter, ProgressLine, Silent, TrainReporter, say, show, show_path
-from engine.words import duration
 
 VERSION_TEXT = "0.1.0"
 EXIT_CODES = """\b
@@ -113,18 +115,29 @@ def train(
     control = Control()
     with stoppable() as leave, closing(Jobs(device, precision, threads, group).train(request, control)) as job:
         group.stopping = lambda: leave.number > 0
-        for event in job:
-            reporter.tell(event)
-            if isinstance(event, e.TrainStarted):
-                leave.patience = reporter.patience
-                leave.begin(lambda: control.ask("stop"), once=group.size == 1)
-            if leave.number and group.size == 1:
-                job.close()  # it saves, wherever it was
-                if name := reporter.run:
-                    reporter.tell(e.TrainStopped(name, max((step for step, _ in runs.find(name).states()), default=0)))
-                break
+        try:
+            for event in job:
+                reporter.tell(event)
+                if isinstance(event, e.TrainStarted):
+                    leave.patience = reporter.patience
+                    leave.begin(lambda: control.ask("stop"), once=group.size == 1)
+                if leave.number and group.size == 1:
+                    _save_and_stop(job, reporter)
+                    break
+        except MovedError as error:
+            if not leave.number:
+                raise
+            say(f"digitty: {error}")  # it is saved where its folder is now, and the signal's exit code stands
         leave.check()
     reporter.close()
+
+
+def _save_and_stop(job: Generator[e.Event], reporter: TrainReporter) -> None:
+    """Closes a training that a signal stops, which saves it, and says how far it came."""
+    job.close()
+    if name := reporter.run:
+        states = runs.Run(paths.runs_dir() / name).states()  # its config.json may be gone
+        reporter.tell(e.TrainStopped(name, max((step for step, _ in states), default=0)))
 
 
 def start_detached(request: TrainRequest, device: c.Device, precision: c.Precision, threads: int | None = None) -> None:
@@ -159,7 +172,7 @@ def train_request(run: str | None, resume: str | None, given: dict[str, Any]) ->
             config = c.changed(config, schedule=c.ScheduleConfig(kind=schedule))
         if run is not None and runs.taken(run):
             raise RunError(f"run {run} exists; go on with --resume {run}, or choose another --run")
-        return TrainRequest(c.changed(config, **given), run=run)
+        return TrainRequest(_long_enough(c.changed(config, **given), given["epochs"]), run=run)
     if run is not None:
         raise SettingError("--run names a new run and --resume an old one; use one of them")
     fixed = [name for name, value in {**given, "schedule": schedule}.items() if value is not None and name not in ("epochs", "steps")]
@@ -167,8 +180,16 @@ def train_request(run: str | None, resume: str | None, given: dict[str, Any]) ->
         raise SettingError(f"--{fixed[0].replace('_', '-')} can't change on --resume; only --epochs and --steps can")
     config = runs.find(resume).config()
     if given["epochs"] is not None or given["steps"] is not None:
-        config = c.TrainConfig(**{**vars(config), "epochs": config.epochs if given["epochs"] is None else given["epochs"], "steps": given["steps"]})
+        epochs = config.epochs if given["epochs"] is None else given["epochs"]
+        config = _long_enough(replace(config, epochs=epochs, steps=given["steps"]), given["epochs"])
     return TrainRequest(config, resume=resume)
+
+
+def _long_enough(config: c.TrainConfig, epochs: int | None) -> c.TrainConfig:
+    """With as many epochs as the steps take, where no `epochs` were asked for: else those of the preset would end the run before."""
+    if epochs is not None or config.steps is None:
+        return config
+    return replace(config, epochs=max(config.epochs, math.ceil(config.steps / config.steps_per_epoch)))
 
 
 @commands.command(help="Judge drawn digits: accuracy on the label asked for, Fréchet distance beside its floor, recall and coverage.")
@@ -218,34 +239,6 @@ def evaluate(
                         show(line)
 
 
-def evaluation_text(report: dict[str, Any]) -> str:
-    """The figures of `engine.evaluate.Report`, a line each; a comparison of too few digits is left out."""
-    drawn, judge, engine = report["sample"], report["classifier"], report["engine"]
-    low, high = report["accuracy_interval"]
-    again = f", {report['again']:,} of them again" if report["again"] else ""
-    lines = {
-        "digits": f"{report['count']:,}, drawn by {report['weights']}{again}; {report['evaluations']:.4g} network evaluations each",
-        "sampler": ", ".join(f"{value}" if name == "sampler" else f"{name} {value}" for name, value in drawn.items()),
-        "accuracy": f"{report['accuracy']:.2%}  (95% interval {low:.2%} to {high:.2%})",
-        "each digit": "  ".join(f"{digit}: {share:.1%}" for digit, share in enumerate(report["class_accuracy"]) if share is not None),
-    }
-    if report["frechet"] is not None:
-        sides = f"{report['compared']:,} test images"
-        beside = f"{report['frechet_ratio']:.2f} times the floor" if report["frechet_ratio"] is not None else "the floor"
-        lines["Fréchet"] = f"{report['frechet']:.4g}  ({beside} of {report['frechet_floor']:.4g}, training images against {sides})"
-        lines["precision"] = f"{report['precision']:.1%}  of the digits look like one of {sides}"
-        lines["recall"] = f"{report['recall']:.1%}  of {sides} look like one of the digits"
-        lines["coverage"] = f"{report['coverage']:.1%}  of {sides} have a digit near"
-    lines["copying"] = f"{report['memorisation']:.3f}  nearest training image by nearest test image, in pixels; well below 1 is copying"
-    lines["judge"] = f"classifier with {judge['features']} features, {judge['test_accuracy']:.2%} on the test set"
-    other = report["second"]
-    low, high = other["accuracy_interval"]
-    beside = f", Fréchet {other['frechet_ratio']:.2f} times the floor" if other["frechet_ratio"] is not None else ""
-    lines["another"] = f"classifier ({other['test_accuracy']:.2%} on the test set): {other['accuracy']:.2%} right ({low:.2%} to {high:.2%}){beside}"
-    lines["engine"] = f"{engine['device']} {engine['precision']} {engine['layout']}, {duration(report['seconds'])}"
-    return "\n".join(f"{name:<10}  {text}" for name, text in lines.items())
-
-
 @commands.command(
     help="Write the weights of RUN (or RUN:best, shipped, or a file) as .safetensors, or as .pth like the seed's; or RUN's metrics as .csv."
 )
@@ -261,6 +254,8 @@ def export(source: str, file: Path, tensorboard: bool, force: bool) -> None:
     if tensorboard or file.suffix.lower() == ".csv":
         from engine.export import to_csv, to_tensorboard
 
+        if source.partition(":")[0] == "shipped":
+            raise RunError(f"{source} has no metrics; only a run has")
         run = runs.find(source)
         with breakable():
             count = (to_tensorboard if tensorboard else to_csv)(run, file)

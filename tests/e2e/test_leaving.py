@@ -364,6 +364,22 @@ def test_signals_that_come_together_are_one_wish(scene: Scene, goes_on: Callable
     assert goes_on(runs.find("r"))
 
 
+@pytest.mark.parametrize("lost", ["folder", "config.json"])
+def test_what_became_of_the_folder_changes_no_exit_code(scene: Scene, lost: str) -> None:
+    """It is saved where it is, and says so."""
+    scene.begins("train --preset quick --run r", "step", seconds=2.0)
+    run = runs.find("r")
+    if lost == "folder":
+        run.path.rename(run.path.with_name("moved"))
+        run = runs.find("moved")
+    else:
+        (run.path / lost).unlink()
+    scene.asks("SIGTERM")
+    assert scene.left() == 128 + signal.SIGTERM
+    assert run.states()[-1][0] == 6
+    assert ("moved" if lost == "folder" else "stopped at step 6") in scene.tty.text
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("slow", ["hanging save", "hanging last save"])
 def test_a_disk_that_never_answers_is_waited_for_so_long(scene: Scene, goes_on: Callable[[Run], bool], slow: str, way: str) -> None:

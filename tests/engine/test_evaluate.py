@@ -17,12 +17,12 @@ from sklearn.neighbors import NearestNeighbors
 
 from engine import checkpoint, data, evaluate, redraw
 from engine.classifier import SECOND, WEIGHTS, load_classifier
-from engine.cli import evaluation_text
 from engine.config import ModelConfig, SampleConfig, ScheduleConfig
 from engine.errors import CheckpointError, SettingError
 from engine.evaluate import best_and_worst, frechet, memorisation, neighbourhoods, wilson
 from engine.events import EvaluateDone, EvaluateProgress, Event, Tick
 from engine.jobs import EvaluateRequest, Jobs
+from engine.report import evaluation_text
 from engine.unet import UNet
 
 T = TypeVar("T")
