@@ -145,7 +145,8 @@ def _ask(run: runs.Run, wish: control.Wish, granted: Any) -> None:
     """Writes the wish and waits for its effect."""
     sight = run.sight()
     if sight.life is Life.GONE:
-        raise RunError(f"run {run.name} is not being trained ({run.state()}); digitty train --resume {run.name} goes on with it")
+        more = " --epochs N" if run.state() == "finished" else ""
+        raise RunError(f"run {run.name} is not being trained ({run.state()}); go on with: digitty train --resume {run.name}{more}")
     if sight.life is Life.UNKNOWN:
         say(f"{run.name}  unknown, {sight.heard}: asked, and watching its heartbeat")
     control.ask(run.control_path, wish)

@@ -178,8 +178,8 @@ def find(name: str) -> Run:
     """An existing run. Raises RunError that names those there are."""
     run = Run(paths.runs_dir() / checked(name))
     if not (run.path / "config.json").is_file():
-        known = ", ".join(r.name for r in all_runs()) or "none yet; digitty train makes one"
-        raise RunError(f"no run {name}; there are: {known}")
+        known = ", ".join(r.name for r in all_runs())
+        raise RunError(f"no run named {name}; " + (f"existing runs: {known}" if known else "there is none yet; digitty train makes one"))
     return run
 
 

@@ -159,6 +159,8 @@ def located(weights: str) -> tuple[Path, str, str | None]:
     run = runs.find(name)
     if kind == "live":
         raise RunError(f"run {name} does not train in this process; use {name}:latest or {name}:best")
+    if kind == "best" and not run.best_path.exists():
+        raise RunError(f"run {name} has no best weights yet: it keeps them from its first whole epoch on; use {name}")
     return (run.best_path, name, "best") if kind == "best" else (runs.latest_state(run), name, "average")
 
 

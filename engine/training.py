@@ -136,7 +136,7 @@ def _check_unfinished(run: Run, trainer: Trainer) -> None:
         raise RunError(f"run {run.name} has done {trainer.step} steps, more than the {total} asked for; give more --epochs or --steps")
     last = run.last(lambda record: True) or {}
     if trainer.step == total and last.get("event") == "finished":  # else it died after its last save, and only its end is to be told
-        raise RunError(f"run {run.name} has done all its {total} steps; give more --epochs to go on")
+        raise RunError(f"run {run.name} has done all its {total} steps; give more --epochs, or more --steps, to go on")
 
 
 # --- what rank 0 finds out for all ------------------------------------------------------------------------------------

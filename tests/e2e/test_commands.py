@@ -13,6 +13,7 @@ from PIL import Image
 from terminal import environment
 
 from engine import runs
+from engine.cli import train_request
 from engine.config import PRESETS
 from engine.entry import run
 from engine.errors import RunError
@@ -85,7 +86,7 @@ def refused(command: Command, *arguments: str, code: int = 2) -> str:
         ("train --preset huge", "'huge' is not one of"),
         ("train --run a/b", "no name for a run"),
         ("train --run x --resume y", "use one of them"),
-        ("train --resume nowhere", "no run nowhere"),
+        ("train --resume nowhere", "no run named nowhere"),
         ("evaluate --count 0", "count 0 is outside 1 to"),
         ("evaluate --guidance nan", "guidance nan is not a finite number"),
         ("export nowhere x.txt", "ends in none of .safetensors, .pth"),
@@ -99,6 +100,22 @@ def test_a_run_that_exists_names_resume(command: Command, home: Path) -> None:
     (home / "data" / "runs" / "mine").mkdir(parents=True)
     (home / "data" / "runs" / "mine" / "config.json").touch()
     assert "--resume mine" in refused(command, "train", "--run", "mine")
+
+
+def test_only_a_run_has_best_weights_and_metrics(command: Command) -> None:
+    runs.create("mine", PRESETS["quick"], Engine("cpu", "fp32", "contiguous"))
+    assert "mine has no best weights yet" in refused(command, "export", "mine:best", "x.safetensors")
+    assert "shipped has no metrics; only a run has" in refused(command, "export", "shipped", "x.csv")
+
+
+@pytest.mark.parametrize(
+    ("asked", "steps"), [({"steps": 3000}, 3000), ({"steps": 10}, 10), ({"steps": 3000, "epochs": 1}, 469), ({"epochs": 3}, 1407), ({}, 938)]
+)
+def test_as_many_steps_as_were_asked_for(asked: dict[str, int], steps: int) -> None:
+    """The preset's epochs, of which quick has two, don't end a run whose steps were chosen."""
+    names = ("start_from", "teacher", "epochs", "steps", "batch_size", "lr", "lr_schedule", "timesteps", "seed", "limit", "compile")
+    request = train_request(None, None, {"preset": "quick", **dict.fromkeys(names), **asked})
+    assert request.config.total_steps == steps
 
 
 def test_no_epochs_at_all_are_refused_on_resume_too(command: Command) -> None:
@@ -134,7 +151,7 @@ def test_weights_of_something_else(command: Command, tmp_path: Path) -> None:
         if content is not None:
             path.write_bytes(content)
         assert name in refused(command, "generate", "seven", "--weights", str(path), "--out", "x.png")
-    assert "no run nowhere" in refused(command, "generate", "seven", "--weights", "nowhere")
+    assert "no run named nowhere" in refused(command, "generate", "seven", "--weights", "nowhere")
 
 
 @pytest.mark.parametrize("weights", ["~nosuchuser/x.pth", "~nosuchuser/run"])

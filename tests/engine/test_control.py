@@ -321,9 +321,9 @@ def test_nobody_is_asked_where_nobody_trains(command: Command, name: str) -> Non
     run = made()
     code, out, err = command(name, "r")
     assert (code, out) == (2, "")
-    assert "run r is not being trained (crashed); digitty train --resume r" in err
+    assert "run r is not being trained (crashed); go on with: digitty train --resume r" in err
     assert not run.control_path.exists()
-    assert "no run x; there are: r" in command(name, "x")[2]
+    assert "no run named x; existing runs: r" in command(name, "x")[2]
 
 
 def test_a_run_that_does_not_answer(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
