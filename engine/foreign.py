@@ -23,7 +23,6 @@ NO_MEMORY = (
     "not enough memory",
     "out of memory",
     "bad_alloc",
-    "can't start new thread",
 )
 """How it, the kernel, torch and Python say that memory does not suffice, in lower case."""
 
@@ -38,6 +37,8 @@ def explained(error: BaseException) -> DigittyError | None:
     if isinstance(error, MemoryError) or (isinstance(error, ImportError | OSError | RuntimeError) and _lacks_memory(error)):
         loading = " to load its libraries" if LOADING in str(error) else ""
         return DeviceError(f"not enough memory{loading}; raise the limit on this process (ulimit -v, or the container's), or ask for less")
+    if "can't start new thread" in str(error) or (isinstance(error, OSError) and error.errno == errno.EAGAIN):
+        return DeviceError("no more processes or threads can be started; raise the limit (ulimit -u, or the container's), or end some")
     if isinstance(error, ImportError) and (error.name or "").partition(".")[0] not in OURS:
         return _unusable(error)
     return None
@@ -51,6 +52,8 @@ def _lacks_memory(error: BaseException) -> bool:
 def _unusable(error: ImportError) -> PackageError:
     module = (error.name or "").partition(".")[0]
     package = PACKAGES.get(module, module)
+    if module in sys.stdlib_module_names:
+        return PackageError(f"Python's own module {module} is missing or can't be read ({printable(str(error))}); install Python again")
     install = f"{printable(shlex.quote(sys.executable))} -m pip install"
     if isinstance(error, ModuleNotFoundError) and module == error.name:
         return PackageError(f"{module} is not installed; install it with: {install} {package}")

@@ -52,7 +52,6 @@ def test_a_package_that_is_missing_or_damaged(error: ImportError, words: str) ->
             RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
             False,
         ),
-        (RuntimeError("can't start new thread"), False),
     ],
 )
 def test_memory_that_does_not_suffice(error: BaseException, loading: bool) -> None:
