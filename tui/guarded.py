@@ -17,8 +17,12 @@ from textual.await_complete import AwaitComplete
 from textual.command import CommandPalette
 from textual.css.query import NoMatches
 from textual.theme import ThemeProvider
+from textual.widget import MountError
 from textual.widgets import Input
 from textual.worker import WorkerFailed
+
+GONE = (MountError, NoMatches, ScreenStackError)
+"""What the handlers of keys that were typed after q raise: the widgets that they look for are gone."""
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +47,8 @@ class GuardedApp(App[int]):
     def _handle_exception(self, error: Exception) -> None:
         """Of a handler, a timer, a worker or a callback."""
         cause = error.error if isinstance(error, WorkerFailed) else error
-        if _is_of_closed_palette(cause) or (self._exit and self.report_fault):
-            log.warning("of what is closed", exc_info=cause)  # keys that were typed after q find widgets that are gone
+        if _is_of_closed_palette(cause) or (self._exit and self.report_fault and isinstance(cause, GONE)):
+            log.warning("of what is closed", exc_info=cause)
         elif self.report_fault is None:
             super()._handle_exception(error)
         else:

@@ -166,6 +166,7 @@ def test_where_no_shell_could_continue_it(warm_home: Path, tmp_path: Path) -> No
         for _ in range(3):
             terminal.process.send_signal(signal.SIGCONT)
             terminal.until(lambda: not pending(terminal.process.pid))
+        terminal.rested()  # what is typed while it gives the terminal back and takes it again is the terminal's
         terminal.type("se")
         terminal.sees(" se")
         terminal.type("ven\r")

@@ -121,6 +121,7 @@ async def opened(jobs: FakeJobs | None = None, size: tuple[int, int] = SMALL, co
     """The application on a terminal of this size; afterwards its engine thread must end."""
     jobs = jobs or FakeJobs()
     app = DigittyApp(cast(Jobs, jobs), config=config)
+    app.NOTIFICATION_TIMEOUT = 600.0  # on a busy machine a notice would be gone before it is looked for
     try:
         async with app.run_test(size=size, notifications=True) as pilot:
             yield Person(app, pilot, jobs)

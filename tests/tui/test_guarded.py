@@ -7,6 +7,7 @@ from fakes import finished_run
 from pilots import opened
 from textual import events
 from textual.css.query import NoMatches
+from textual.widget import MountError
 
 from engine.config import PRESETS
 from tui.guarded import Palette
@@ -101,13 +102,18 @@ async def test_a_palette_fails_for_itself_alone(keys: tuple[str, ...]) -> None:
         await person.sees("7 · seven")
 
 
-@pytest.mark.parametrize(("leaving", "reported"), [(False, 1), (True, 0)])
-async def test_what_fails_once_the_app_leaves_is_no_fault(monkeypatch: pytest.MonkeyPatch, leaving: bool, reported: int) -> None:
+@pytest.mark.parametrize(
+    ("leaving", "error", "reported"),
+    [(False, NoMatches("gone"), 1), (True, NoMatches("gone"), 0), (True, MountError("gone"), 0), (True, OSError(), 1)],
+)
+async def test_a_widget_that_is_gone_when_the_app_leaves_is_no_fault(
+    monkeypatch: pytest.MonkeyPatch, leaving: bool, error: Exception, reported: int
+) -> None:
     """Keys that were typed after q find widgets that are gone."""
     faults: list[BaseException] = []
     async with opened() as person:
         monkeypatch.setattr(person.app, "report_fault", faults.append)
         monkeypatch.setattr(person.app, "_exit", leaving)
-        person.app._handle_exception(NoMatches("gone"))
+        person.app._handle_exception(error)
         monkeypatch.setattr(person.app, "_exit", False)
     assert len(faults) == reported

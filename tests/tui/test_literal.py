@@ -49,7 +49,7 @@ async def test_a_drawing_is_saved_in_a_folder_of_any_name(name: str, tmp_path: P
     monkeypatch.chdir(folder)
     async with opened(size=(200, 24)) as person:
         await person.enter("seven")
-        await person.sees("steps/s")
+        await person.sees("0.05 s")  # which is told once it is drawn
         await person.press("ctrl+s")
         await person.is_told(f"{literal(name)}/digitty-7-seed1.png")
         await person.until(lambda: "saved" in person.screen or not person.notices)  # drawn, and nothing fell over
