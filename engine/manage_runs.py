@@ -63,7 +63,10 @@ def _abandoned(path: Path) -> bool:
     """Whether a digitty died while it made this folder: nothing is in it but folders and parts of files."""
     if path.is_symlink() or not path.is_dir():
         return False
-    return all(file.suffix == ".part" if file.is_symlink() or not file.is_dir() else file.parent == path for file in path.rglob("*"))
+    try:
+        return all(file.suffix == ".part" if file.is_symlink() or not file.is_dir() else file.parent == path for file in path.rglob("*"))
+    except OSError:
+        return False  # another process is at work in it
 
 
 def _clear(path: Path) -> None:

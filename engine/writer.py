@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -130,10 +131,11 @@ def _mend(run: Run) -> None:
         metrics.cut_torn_tail(run.metrics_path)
     except OSError as error:
         raise StorageError(f"can't write {run.metrics_path}: {error.strerror or error}; remove what is in its place") from None
-    for part in run.path.rglob(".*.part"):
-        if not part.name.startswith(f".{run.control_path.name}."):  # who asks for something holds no lock
-            with suppress(OSError):
-                part.unlink()
+    for place, _, names in os.walk(run.path):  # which passes over folders that another process removes meanwhile
+        for name in fnmatch.filter(names, ".*.part"):
+            if not name.startswith(f".{run.control_path.name}."):  # a process that asks for something holds no lock
+                with suppress(OSError):
+                    os.unlink(os.path.join(place, name))
     for folder in (run.best_path.parent, run.path / "samples"):
         check_folder(paths.made(folder))
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from writers import ENGINE, forked, refuses
 
-from engine import manage_runs, runs
+from engine import manage_runs, runs, writer
 from engine.config import PRESETS
 from engine.errors import RunError, StorageError
 from engine.runs import Run
@@ -172,3 +172,23 @@ def test_a_run_that_can_not_be_removed_whole_says_what_is_left(run: Run, monkeyp
     with pytest.raises(StorageError, match=r"remove .*deleted.* by hand"):
         runs.delete(run)
     assert not run.path.exists()
+
+
+def test_a_folder_that_goes_while_a_writer_mends_the_run_is_passed_over(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As that of another process whose claim was refused."""
+    part = run.path / "samples" / ".x.part"
+    part.touch()
+    gone = run.path / "writers" / "9999999"
+    scandir = os.scandir
+
+    def after_it_went(path: str) -> Any:
+        if str(path) == str(gone):
+            raise FileNotFoundError(path)
+        return scandir(path)
+
+    gone.mkdir(parents=True)
+    monkeypatch.setattr(os, "scandir", after_it_went)
+    with pytest.raises(FileNotFoundError):
+        os.scandir(str(gone))
+    writer._mend(run)
+    assert not part.exists()
