@@ -223,7 +223,7 @@ def test_on_cuda_a_run_that_was_left_goes_on_within_a_hundredth(tiny: TrainConfi
 def test_what_can_not_be_resumed(jobs: Jobs, tiny: TrainConfig) -> None:
     list(jobs.train(TrainRequest(tiny, run="done")))
     told = records(runs.find("done"))
-    with pytest.raises(RunError, match="no run other"):
+    with pytest.raises(RunError, match="no run named other"):
         list(jobs.train(TrainRequest(tiny, resume="other")))
     with pytest.raises(RunError, match="all its 8 steps"):
         list(jobs.train(TrainRequest(tiny, resume="done")))
