@@ -27,11 +27,12 @@ from typing import Any
 from memory import MB, peak
 from textual.events import Key
 
-from engine import runs
 from engine.config import PRESETS, changed
 from engine.events import Engine, Event
 from engine.jobs import Jobs
+from engine.manage_runs import create_run
 from engine.metrics import line
+from engine.run import Run, find_run
 from tui.app import DigittyApp
 from tui.run_story import RunStory
 from tui.screens.train import TrainScreen
@@ -46,7 +47,7 @@ Numbers = dict[str, float]
 def make(name: str, steps: int) -> int:
     """A run that logged so many steps, and nothing else of a run. Returns the bytes of its metrics."""
     per_epoch = PRESETS["seed"].steps_per_epoch
-    run = runs.create(name, changed(PRESETS["seed"], epochs=2 + steps // per_epoch), Engine("cpu", "fp32", "contiguous"))
+    run = create_run(name, changed(PRESETS["seed"], epochs=2 + steps // per_epoch), Engine("cpu", "fp32", "contiguous"))
     crash, back = steps // 2, steps // 2 - steps // 100
     with run.metrics_path.open("wb") as file:
         file.write(line({"event": "started", "step": 0, "time": 0.0}))
@@ -70,7 +71,7 @@ def record(step: int) -> dict[str, Any]:
 # --- the cases, each in its own process -------------------------------------------------------------------------------
 
 
-def by_story(run: runs.Run, steps: int) -> Numbers:
+def by_story(run: Run, steps: int) -> Numbers:
     start = time.perf_counter()
     story = RunStory(run)
     slices = [timed(story.update)]
@@ -88,7 +89,7 @@ def by_story(run: runs.Run, steps: int) -> Numbers:
     return {"newest": newest, "whole": whole, "held up": max(slices), "drawn": drawn, "appended": max(lags)}
 
 
-def in_app(run: runs.Run, steps: int) -> Numbers:
+def in_app(run: Run, steps: int) -> Numbers:
     class Idle(Jobs):
         def warm_up(self) -> Iterator[Event]:
             yield from ()
@@ -117,7 +118,7 @@ def in_app(run: runs.Run, steps: int) -> Numbers:
     return asyncio.run(opened())
 
 
-def append(run: runs.Run, step: int) -> None:
+def append(run: Run, step: int) -> None:
     with run.metrics_path.open("ab") as file:
         file.write(line(record(step)))
 
@@ -168,7 +169,7 @@ def main() -> None:
     parser.add_argument("--case", choices=["story", "app"], help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.case:
-        run = runs.find("one")
+        run = find_run("one")
         found = (by_story if given.case == "story" else in_app)(run, run.step())
         print(json.dumps({**found, "peak": peak() / MB}))
         return

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from engine import runs
 from engine.events import DrawDone
+from engine.run import find_run
 from tui.app import DigittyApp
 from tui.screens.drawing import DrawScreen
 from tui.screens.train import TrainScreen
@@ -56,7 +56,7 @@ async def main(run: str) -> None:
         await pilot.press("f5")
         await pilot.pause(0.5)
         assert isinstance(app.screen, TrainScreen)
-        app.screen._show(runs.find(run))
+        app.screen._show(find_run(run))
         await pilot.pause(0.5)
         save(app, "train")
     app.worker.close(10)

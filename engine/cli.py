@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # compiled into the interpreter: importing `signal` takes milliseconds, in which ctrl+c would be a traceback
 
+from engine.manage_runs import check_writable, name_taken
+from engine.run import Run, find_run
+
 if __name__ == "__main__" and _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # `entry.run` handles ctrl+c once the imports below are done
 
@@ -20,7 +23,7 @@ from typing import Any, get_args
 
 import click
 
-from engine import cli_runs, entry, paths, runs
+from engine import cli_runs, entry, paths
 from engine import config as c
 from engine import events as e
 from engine.cli_options import device_options, force_option, plain_option, sample_config, sampling_options
@@ -105,7 +108,7 @@ def train(
     if detach and group.size > 1:
         raise SettingError("--detach is for one process; start torchrun itself with nohup or setsid")
     if group.leader:
-        runs.check_writable(runs.find(resume) if resume else None)  # before the seconds that torch takes
+        check_writable(find_run(resume) if resume else None)  # before the seconds that torch takes
     if detach:
         start_detached(request, device, precision, threads)
         return
@@ -136,7 +139,7 @@ def _save_and_stop(job: Generator[e.Event], reporter: TrainReporter) -> None:
     """Closes a training that a signal stops, which saves it, and says how far it came."""
     job.close()
     if name := reporter.run:
-        states = runs.Run(paths.runs_dir() / name).states()  # its config.json may be gone
+        states = Run(paths.runs_dir() / name).states()  # its config.json may be gone
         reporter.tell(e.TrainStopped(name, max((step for step, _ in states), default=0)))
 
 
@@ -170,7 +173,7 @@ def train_request(run: str | None, resume: str | None, given: dict[str, Any]) ->
             raise SettingError("--timesteps can't be chosen with a teacher: its student learns to draw from noise alone")
         if schedule:
             config = c.changed(config, schedule=c.ScheduleConfig(kind=schedule))
-        if run is not None and runs.taken(run):
+        if run is not None and name_taken(run):
             raise RunError(f"run {run} exists; go on with --resume {run}, or choose another --run")
         return TrainRequest(_long_enough(c.changed(config, **given), given["epochs"]), run=run)
     if run is not None:
@@ -178,7 +181,7 @@ def train_request(run: str | None, resume: str | None, given: dict[str, Any]) ->
     fixed = [name for name, value in {**given, "schedule": schedule}.items() if value is not None and name not in ("epochs", "steps")]
     if fixed:
         raise SettingError(f"--{fixed[0].replace('_', '-')} can't change on --resume; only --epochs and --steps can")
-    config = runs.find(resume).config()
+    config = find_run(resume).config()
     if given["epochs"] is not None or given["steps"] is not None:
         epochs = config.epochs if given["epochs"] is None else given["epochs"]
         config = _long_enough(replace(config, epochs=epochs, steps=given["steps"]), given["epochs"])
@@ -256,7 +259,7 @@ def export(source: str, file: Path, tensorboard: bool, force: bool) -> None:
 
         if source.partition(":")[0] == "shipped":
             raise RunError(f"{source} has no metrics; only a run has")
-        run = runs.find(source)
+        run = find_run(source)
         with breakable():
             count = (to_tensorboard if tensorboard else to_csv)(run, file)
         say(f"{count:,} steps of {source}")

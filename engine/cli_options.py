@@ -8,9 +8,9 @@ from typing import Any, get_args
 import click
 
 from engine import config as c
-from engine import runs
 from engine.errors import SettingError
 from engine.processors import check_threads
+from engine.run import is_student
 from engine.telling import ProgressLine
 
 Command = Callable[..., Any]
@@ -119,7 +119,7 @@ def sample_config(given: dict[str, Any], weights: str) -> c.SampleConfig:
     A student's weights bring their sampler along, and that its steps, unless asked otherwise now, and its redrawing, unless ever chosen.
     """
     source, asked = click.get_current_context().get_parameter_source, click.core.ParameterSource
-    if source("sampler") is not asked.COMMANDLINE and runs.is_student(weights):
+    if source("sampler") is not asked.COMMANDLINE and is_student(weights):
         given["sampler"] = "one-step"
     if given["sampler"] == "one-step":
         usual = c.usual("one-step")

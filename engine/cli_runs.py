@@ -10,11 +10,13 @@ from typing import Any
 
 import click
 
-from engine import control, liveness, runs
+from engine import control, liveness
 from engine import watch as watching
 from engine.errors import InputError, RunError
 from engine.liveness import Life
+from engine.manage_runs import delete_run, rename_run
 from engine.metrics import is_step
+from engine.run import Run, all_runs, check_name, find_run
 from engine.telling import say, show
 from engine.words import age, printable, size
 
@@ -25,7 +27,7 @@ ANSWER = 60.0
 @click.command(name="runs", help="List the runs: state, progress, last loss, age, size.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a run.")
 def list_runs(as_json: bool) -> None:
-    found = runs.all_runs()
+    found = all_runs()
     if not found and not as_json:
         say("no runs yet; digitty train makes one")
     for run in found:
@@ -36,7 +38,7 @@ def list_runs(as_json: bool) -> None:
             show(run_line(facts))
 
 
-def run_facts(run: runs.Run) -> dict[str, Any]:
+def run_facts(run: Run) -> dict[str, Any]:
     """What a listing says of a run; of one that can't be read why, whatever is wrong with it: it must not hide the others."""
     try:
         return _facts(run)
@@ -46,7 +48,7 @@ def run_facts(run: runs.Run) -> dict[str, Any]:
         return {"run": run.name, "error": f"can't be read ({type(error).__name__}: {printable(error)})"}
 
 
-def _facts(run: runs.Run) -> dict[str, Any]:
+def _facts(run: Run) -> dict[str, Any]:
     """Raises RunError where its config.json can't be read."""
     config, created = run.config(), run.created()
     last = run.last(is_step, b'"loss"')
@@ -106,11 +108,11 @@ def resume(run: str | None) -> None:
 @click.argument("run", metavar="RUN")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def delete(run: str, yes: bool) -> None:
-    found = runs.find(run)
+    found = find_run(run)
     if not yes:
         _sure(f"delete {run}, {size(found.size())}, for good?")
     _watch_heartbeat(found)
-    target = runs.delete(found)
+    target = delete_run(found)
     say(f"removed the link {run}; its data stays in {target}" if target else f"deleted {run}")
 
 
@@ -119,29 +121,29 @@ def delete(run: str, yes: bool) -> None:
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def rename(run: str, name: str, yes: bool) -> None:
-    found = runs.find(run)
-    runs.checked(name)
+    found = find_run(run)
+    check_name(name)
     if not yes:
         _sure(f"rename {run} to {name}?")
     _watch_heartbeat(found)
-    runs.rename(found, name)
+    rename_run(found, name)
     say(f"{run} is now {name}")
 
 
 COMMANDS = (list_runs, watch, stop, pause, resume, delete, rename)
 
 
-def chosen(name: str | None) -> runs.Run:
+def chosen(name: str | None) -> Run:
     """The run of that name, else one that trains now, else the one written last. Raises RunError."""
     if name is not None:
-        return runs.find(name)
-    found = runs.all_runs()
+        return find_run(name)
+    found = all_runs()
     if not found:
         raise RunError("no runs yet; digitty train makes one")
     return next((run for run in found if run.running()), found[0])
 
 
-def _ask(run: runs.Run, wish: control.Wish, granted: Any) -> None:
+def _ask(run: Run, wish: control.Wish, granted: Any) -> None:
     """Writes the wish and waits for its effect."""
     sight = run.sight()
     if sight.life is Life.GONE:
@@ -159,7 +161,7 @@ def _ask(run: runs.Run, wish: control.Wish, granted: Any) -> None:
     raise RunError(f"run {run.name} did not answer within {ANSWER:.0f} s; it is {run.writer()}")
 
 
-def _watch_heartbeat(run: runs.Run) -> None:
+def _watch_heartbeat(run: Run) -> None:
     """Where only that can tell whether a process on another machine still writes the run."""
     if (sight := run.sight()).life is not Life.UNKNOWN:
         return

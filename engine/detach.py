@@ -9,11 +9,11 @@ import threading
 from collections.abc import Iterator
 from dataclasses import fields
 
-from engine import runs
 from engine.config import PRESETS, Device, Precision, TrainConfig
 from engine.errors import DeviceError, DigittyError, InputError, StorageError
 from engine.events import Event, Preparing
 from engine.jobs import TrainRequest
+from engine.run import all_runs
 
 _ERRORS = {error.exit_code: error for error in (InputError, StorageError, DeviceError)}
 
@@ -64,7 +64,7 @@ class Detached:
         self._process.terminate()
         if self._process.wait() < 0:  # it had nothing to leave in order
             return None
-        return next((run.name for run in runs.all_runs() if run.owner().get("pid") == self._process.pid), None)
+        return next((run.name for run in all_runs() if run.owner().get("pid") == self._process.pid), None)
 
 
 def arguments(request: TrainRequest) -> list[str]:

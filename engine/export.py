@@ -15,7 +15,7 @@ from engine.errors import OutputError, StorageError
 from engine.files import cannot_write, write_text
 from engine.images import load_strip
 from engine.metrics import Follower
-from engine.runs import Run
+from engine.run import Run
 
 COLUMNS = ("step", "epoch", "loss", "lr", "steps_per_s", "time", "epoch_average", "epoch_seconds")
 

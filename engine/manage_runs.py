@@ -14,8 +14,8 @@ from engine.claim import Claim
 from engine.config import TrainConfig
 from engine.errors import RunError, StorageError
 from engine.files import sync_folder
-from engine.run import Run, checked
-from engine.writer import check_folder, describe
+from engine.run import Run, check_name
+from engine.writer import check_folder, write_config
 
 TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 """How a system refuses to rename a folder onto a name that is taken. Onto an empty folder it does not, but no run is one."""
@@ -23,22 +23,22 @@ FORGOTTEN = 86400.0
 """Seconds after which a run that is still being made was left by a process that died."""
 
 
-def create(name: str | None, config: TrainConfig, engine: events.Engine) -> Run:
+def create_run(name: str | None, config: TrainConfig, engine: events.Engine) -> Run:
     """A new run directory; `name` None takes the next free one of its preset. Raises RunError where it exists.
 
     It is made under a hidden name and then renamed, so that there is never half a run, and one process gets a name.
     """
     root = paths.made(paths.runs_dir())
     _sweep(root)
-    names = [checked(name)] if name else (f"{config.preset}-{n}" for n in range(1, 1_000_000))
+    names = [check_name(name)] if name else (f"{config.preset}-{n}" for n in range(1, 1_000_000))
     made = Run(root / f".new-{os.getpid()}-{os.urandom(4).hex()}")
     try:
         for folder in (made.path, made.path / "checkpoints", made.path / "samples"):
             paths.made(folder)
-        describe(made, config, engine)
+        write_config(made, config, engine)
         for candidate in names:
             run = Run(root / candidate)
-            if not taken(candidate) and _placed(made.path, run.path):
+            if not name_taken(candidate) and _placed(made.path, run.path):
                 sync_folder(root)
                 return run
             if name:
@@ -53,9 +53,9 @@ def check_writable(run: Run | None = None) -> None:
     check_folder(run.path if run else paths.made(paths.runs_dir()))
 
 
-def taken(name: str) -> bool:
+def name_taken(name: str) -> bool:
     """Whether a new run can't have this name. Raises RunError for what is no name."""
-    path = paths.runs_dir() / checked(name)
+    path = paths.runs_dir() / check_name(name)
     return os.path.lexists(path) and not _abandoned(path)
 
 
@@ -78,7 +78,7 @@ def _clear(path: Path) -> None:
             folder.rmdir()
 
 
-def delete(run: Run) -> Path | None:
+def delete_run(run: Run) -> Path | None:
     """Removes a run and all it holds; of a run that is a link the link, and returns where its data stays.
 
     Raises RunError where it is being trained, StorageError where it can't go.
@@ -101,11 +101,11 @@ def delete(run: Run) -> Path | None:
     return target
 
 
-def rename(run: Run, name: str) -> Run:
+def rename_run(run: Run, name: str) -> Run:
     """Gives a run another name. Raises RunError where that is taken or no name, or the run is being trained."""
-    renamed = Run(paths.runs_dir() / checked(name))
+    renamed = Run(paths.runs_dir() / check_name(name))
     exists = RunError(f"run {name} exists; choose another name")
-    if taken(name):
+    if name_taken(name):
         raise exists
     claim = Claim(run.path, run.ended)
     try:

@@ -174,9 +174,9 @@ def _engine(table: object) -> events.Engine:
     return engine
 
 
-def find(name: str) -> Run:
+def find_run(name: str) -> Run:
     """An existing run. Raises RunError that names those there are."""
-    run = Run(paths.runs_dir() / checked(name))
+    run = Run(paths.runs_dir() / check_name(name))
     if not (run.path / "config.json").is_file():
         known = ", ".join(r.name for r in all_runs())
         raise RunError(f"no run named {name}; " + (f"existing runs: {known}" if known else "there is none yet; digitty train makes one"))
@@ -189,7 +189,7 @@ def is_student(weights: str) -> bool:
     if name == "shipped":
         return kind == "one-step"
     try:
-        return find(name).config().model.one_step
+        return find_run(name).config().model.one_step
     except DigittyError:
         return False
 
@@ -203,7 +203,7 @@ def all_runs() -> list[Run]:
     return sorted(found, key=Run.written, reverse=True)
 
 
-def checked(name: str) -> str:
+def check_name(name: str) -> str:
     """A name that is safe as a folder's. Raises RunError."""
     if not _NAME.fullmatch(name) or name == "shipped" or name.endswith((".safetensors", ".pth")):  # those name other weights
         raise RunError(

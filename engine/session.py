@@ -32,11 +32,12 @@ from engine.events import (
 )
 from engine.images import save_strip
 from engine.jobs import WhenFull
-from engine.runs import Run, Writer
+from engine.run import Run
 from engine.sealed import short
 from engine.shelf import Shelf
 from engine.trainer import UNREAD, Trainer, lr_at
 from engine.unet import parameters
+from engine.writer import Writer
 
 READ_EVERY = 0.1
 """Seconds between boundaries: the losses are read there, which waits for the device, and all agree on what is next."""

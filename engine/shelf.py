@@ -11,10 +11,11 @@ from pathlib import Path
 
 import torch
 
-from engine import checkpoint, config, device, events, paths, precision, runs
+from engine import checkpoint, config, device, events, paths, precision
 from engine.checkpoint import Loaded
 from engine.classifier import READER, Classifier, load_classifier
 from engine.errors import RunError, SettingError
+from engine.run import find_run, latest_state
 from engine.schedule import NoiseSchedule
 from engine.trainer import Trainer
 from engine.unet import UNet
@@ -156,12 +157,12 @@ def located(weights: str) -> tuple[Path, str, str | None]:
     name, _, kind = weights.partition(":")
     if kind not in ("", "latest", "best", "live"):
         raise RunError(f"weights {weights!r}: after the run's name comes :latest, :best or :live")
-    run = runs.find(name)
+    run = find_run(name)
     if kind == "live":
         raise RunError(f"run {name} does not train in this process; use {name}:latest or {name}:best")
     if kind == "best" and not run.best_path.exists():
         raise RunError(f"run {name} has no best weights yet: it keeps them from its first whole epoch on; use {name}")
-    return (run.best_path, name, "best") if kind == "best" else (runs.latest_state(run), name, "average")
+    return (run.best_path, name, "best") if kind == "best" else (latest_state(run), name, "average")
 
 
 def find_weights(weights: str) -> Loaded:

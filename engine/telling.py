@@ -18,7 +18,7 @@ from engine import log, streams
 from engine.errors import StorageError
 from engine.leaving import Stopped
 from engine.progress import fitted
-from engine.runs import find
+from engine.run import find_run
 from engine.words import duration, printable
 
 PATIENCE = 2.0
@@ -176,7 +176,7 @@ class HandingOver(TrainReporter):
                 sys.stdout.flush()
         if isinstance(event, e.TrainStarted):
             try:
-                handle = log.open_to_append(find(event.run).log_path)
+                handle = log.open_to_append(find_run(event.run).log_path)
             except StorageError:
                 handle = os.open(os.devnull, os.O_WRONLY)
             streams.redirect(handle)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine import checkpoint, data, runs
+from engine import checkpoint, data
 from engine.config import TrainConfig
 from engine.control import Control
 from engine.device import Numerics, clear_errors
@@ -22,14 +22,16 @@ from engine.events import Event, Notice, Preparing, Tick
 from engine.group import Group
 from engine.jobs import TrainRequest
 from engine.liveness import Life
+from engine.manage_runs import create_run
 from engine.pairs import kept
 from engine.precision import supports
 from engine.processors import processors
-from engine.runs import Run, Writer
+from engine.run import Run, find_run, state_step
 from engine.session import WAIT, Session
 from engine.shelf import Shelf, find_weights
 from engine.trainer import Trainer
 from engine.words import printable
+from engine.writer import Writer, open_writer, write_config
 
 
 def train(shelf: Shelf, request: TrainRequest, control: Control, group: Group) -> Iterator[Event]:
@@ -38,15 +40,15 @@ def train(shelf: Shelf, request: TrainRequest, control: Control, group: Group) -
         raise SettingError("the preset one-step trains in one process; start it without torchrun")
     with group.opened(shelf.device), clear_errors(str(shelf.device)):
         if request.resume:
-            check_resumable(runs.find(request.resume), request.config)
+            check_resumable(find_run(request.resume), request.config)
         else:
             request = replace(request, config=_with_network(request.config))
         if request.resume and shelf.device.type == "cpu" and group.size == 1:
-            yield from _use_threads(runs.find(request.resume), shelf.threads or processors())
+            yield from _use_threads(find_run(request.resume), shelf.threads or processors())
         how = Numerics(**(yield from group.lead(_numerics(shelf, request))))
         yield Preparing("reading MNIST")
         digits = data.load(True, shelf.device, request.config.limit)
-        run = runs.find((yield from group.lead(_run(request, how, shelf))))
+        run = find_run((yield from group.lead(_run(request, how, shelf))))
         yield from group.lead(_watch_heartbeat(run))
         if group.leader:
             control.follow(run.control_path)  # before the claim: a command that sees the claim may ask at once
@@ -60,7 +62,7 @@ def train(shelf: Shelf, request: TrainRequest, control: Control, group: Group) -
             if request.resume:
                 _check_unfinished(run, trainer)
             if request.resume and writer:
-                runs.describe(run, request.config, how.told(shelf.device))
+                write_config(run, request.config, how.told(shelf.device))
             if writer:
                 writer.prune()
                 shelf.training[run.name] = trainer
@@ -76,7 +78,7 @@ def _writing(run: Run, group: Group) -> Iterator[Writer | None]:
     if not group.leader:
         yield None
         return
-    with runs.writing(run) as writer:
+    with open_writer(run) as writer:
         yield writer
 
 
@@ -145,7 +147,7 @@ def _check_unfinished(run: Run, trainer: Trainer) -> None:
 def _numerics(shelf: Shelf, request: TrainRequest) -> Generator[Event, None, dict[str, Any]]:
     """Precision and layout: those that the run began in, where this machine has them; else those measured now."""
     if request.resume:
-        told = runs.find(request.resume).engine()
+        told = find_run(request.resume).engine()
         how = Numerics(told.precision, told.layout == "channels_last")
         if supports(shelf.device, how):
             return asdict(how)
@@ -158,7 +160,7 @@ def _numerics(shelf: Shelf, request: TrainRequest) -> Generator[Event, None, dic
 def _run(request: TrainRequest, how: Numerics, shelf: Shelf) -> Generator[Event, None, str]:
     """The run's name; a new one is made."""
     yield from ()
-    return request.resume or runs.create(request.run, request.config, how.told(shelf.device)).name
+    return request.resume or create_run(request.run, request.config, how.told(shelf.device)).name
 
 
 def _use_threads(run: Run, most: int) -> Iterator[Event]:
@@ -203,7 +205,7 @@ def _check_belongs(path: Path, config: TrainConfig, state: Mapping[str, Any], ow
     run = Run(path.parent.parent)
     if state.get("run", run.id()) != run.id():
         raise CheckpointError(f"{path} belongs to another run than the one in whose folder it lies")
-    if runs.state_step(path) != state["step"]:
+    if state_step(path) != state["step"]:
         raise CheckpointError(f"{path} holds step {state['step']}, not the one in its name")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from engine.config import TrainConfig
 from engine.liveness import Life
 from engine.metrics import is_step
-from engine.runs import Run
+from engine.run import Run
 from engine.words import duration
 
 

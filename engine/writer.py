@@ -18,7 +18,7 @@ from engine.errors import RunError, StorageError
 from engine.files import open_regular, sync_folder, write_sealed
 from engine.run import FORMAT, VERSION, Run
 
-KEEP = 2
+STATES_KEPT = 2
 """Training states kept (98 MB each for the seed's network)."""
 UNWRITTEN = 100_000
 """Lines of metrics kept in memory while the disk refuses them."""
@@ -95,12 +95,12 @@ class Writer:
         states = self.run.states()
         newest = states[-1][0] if states else -1
         damaged = [path for step, path in self.run.damaged_states() if step <= newest]
-        for path in [*(path for _, path in states[:-KEEP]), *damaged]:
+        for path in [*(path for _, path in states[:-STATES_KEPT]), *damaged]:
             with suppress(OSError):
                 path.unlink()
 
 
-def describe(run: Run, config: TrainConfig, engine: events.Engine) -> None:
+def write_config(run: Run, config: TrainConfig, engine: events.Engine) -> None:
     """Writes config.json: when the run is made, and when resuming changes how far it goes."""
     try:
         created, own = run.created(), run.id()
@@ -111,7 +111,7 @@ def describe(run: Run, config: TrainConfig, engine: events.Engine) -> None:
 
 
 @contextmanager
-def writing(run: Run) -> Iterator[Writer]:
+def open_writer(run: Run) -> Iterator[Writer]:
     """The claim on the run, for as long as the block lasts; first mends what a killed writer left half done.
 
     Raises RunError where another process has it or may have it, StorageError where the folder can't be written.

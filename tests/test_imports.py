@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LIGHT = (
-    "errors config events prompt runs worker jobs paths files images cli metrics control group detach watch words foreign telling leaving "
+    "errors config events prompt run writer manage_runs claim liveness worker jobs paths files images cli metrics control group detach watch words foreign telling leaving "
     "cli_runs cli_options entry streams processors race"
 )
 

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from engine import cli_runs, config, liveness, runs
+from engine import cli_runs, config, liveness
 from engine.entry import run
 from engine.events import CannotSave, Engine, Notice, TrainStarted
 from engine.files import read_sealed, write_sealed
-from engine.run import FORMAT, VERSION
+from engine.manage_runs import create_run
+from engine.run import FORMAT, VERSION, Run
 from engine.telling import LONGEST, TrainReporter, say, show, show_path
+from engine.writer import open_writer, write_config
 from tui import doctor
 from tui.cli import digitty
 
@@ -32,7 +34,7 @@ def assert_harmless(said: str) -> None:
     assert not re.search(r"^(second|third)", said, re.MULTILINE), said
 
 
-def claim_with_evil_words(run: runs.Run, name: str) -> None:
+def claim_with_evil_words(run: Run, name: str) -> None:
     """Changes who is said to write the run, or to have written it."""
     owner = liveness.newest(run.path)
     assert owner is not None
@@ -40,16 +42,16 @@ def claim_with_evil_words(run: runs.Run, name: str) -> None:
 
 
 @pytest.fixture
-def hostile_run() -> runs.Run:
+def hostile_run() -> Run:
     """A run that hosts, an engine and an end of evil words."""
-    found = runs.create("mine", config.PRESETS["quick"], Engine("cpu", "fp32", "contiguous"))
-    with runs.writing(found) as writer:
+    found = create_run("mine", config.PRESETS["quick"], Engine("cpu", "fp32", "contiguous"))
+    with open_writer(found) as writer:
         writer.event("started", 0)
         writer.log({"step": 1, "loss": 1.0, "lr": 1e-3, "rate": 8.0, "time": 0.0})
         writer.event(f"stopped {HOSTILE}", 1)
     claim_with_evil_words(found, "released.json")
     engine = Engine(f"d{HOSTILE}", f"e{HOSTILE}", f"l{HOSTILE}")  # type: ignore[arg-type]
-    runs.describe(found, config.PRESETS["quick"], engine)
+    write_config(found, config.PRESETS["quick"], engine)
     return found
 
 
@@ -71,9 +73,7 @@ RUNNING = (["runs"], ["stop", "mine"], ["delete", "mine", "--yes"])
 
 
 @pytest.mark.parametrize("arguments", ENDED, ids=" ".join)
-def test_commands_about_a_run_that_ended(
-    arguments: list[str], hostile_run: runs.Run, digitty_command: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_commands_about_a_run_that_ended(arguments: list[str], hostile_run: Run, digitty_command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "CHECKS", {"runs": doctor.CHECKS["runs"]})
     monkeypatch.setattr(doctor, "_test_digit", lambda *_: iter(()))
     _, out, err = digitty_command(*arguments)
@@ -82,11 +82,9 @@ def test_commands_about_a_run_that_ended(
 
 
 @pytest.mark.parametrize("arguments", RUNNING, ids=" ".join)
-def test_commands_about_a_run_that_trains(
-    arguments: list[str], hostile_run: runs.Run, digitty_command: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_commands_about_a_run_that_trains(arguments: list[str], hostile_run: Run, digitty_command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli_runs, "ANSWER", 0.1)
-    with runs.writing(hostile_run):
+    with open_writer(hostile_run):
         claim_with_evil_words(hostile_run, "owner.json")
         _, out, err = digitty_command(*arguments)
     assert "h·[31mred" in out + err
@@ -94,7 +92,7 @@ def test_commands_about_a_run_that_trains(
 
 
 def test_a_config_json_of_odd_keys(digitty_command: Command) -> None:
-    found = runs.create("mine", config.PRESETS["quick"], Engine("cpu", "fp32", "contiguous"))
+    found = create_run("mine", config.PRESETS["quick"], Engine("cpu", "fp32", "contiguous"))
     write_sealed(found.path / "config.json", {"format": FORMAT, "version": VERSION, "engine": {HOSTILE: 1}, "config": {}, "created": 0.0})
     for arguments in (["runs"], ["watch", "mine"], ["train", "--resume", "mine"]):
         _, out, err = digitty_command(*arguments)
@@ -134,7 +132,7 @@ def test_what_a_trainer_says(capsys: pytest.CaptureFixture[str]) -> None:
     assert_harmless(said)
 
 
-def test_json_stays_json(hostile_run: runs.Run, digitty_command: Command) -> None:
+def test_json_stays_json(hostile_run: Run, digitty_command: Command) -> None:
     _, out, _ = digitty_command("runs", "--json")
     assert json.loads(out)["state"] == hostile_run.state()
     assert_harmless(out)

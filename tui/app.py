@@ -15,11 +15,11 @@ from textual.screen import Screen
 from textual.theme import Theme
 
 from engine import events as e
-from engine import runs
 from engine.config import SampleConfig, suited
 from engine.errors import DigittyError
 from engine.events import Event
 from engine.jobs import DrawRequest, Jobs
+from engine.run import is_student
 from engine.words import printable
 from tui import few_colors, keys, themes
 from tui import settings as settings_module
@@ -210,7 +210,7 @@ class DigittyApp(PaintedApp):
 
         def chosen(weights: str | None) -> None:
             if weights is not None:
-                self.change_settings(weights=weights, sample=suited(self.settings.sample, runs.is_student(weights)))
+                self.change_settings(weights=weights, sample=suited(self.settings.sample, is_student(weights)))
 
         if isinstance(self.screen, AppScreen):
             self.push_screen(WeightsDialog(self.settings.weights, self.training_runs()), chosen)

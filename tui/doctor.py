@@ -19,7 +19,7 @@ import click
 from engine import cli as engine_cli
 from engine import config as c
 from engine import events as e
-from engine import paths, runs
+from engine import paths
 from engine.cli_options import device_options, plain_option
 from engine.errors import DigittyError
 from engine.foreign import explained
@@ -27,6 +27,7 @@ from engine.jobs import DrawRequest, Jobs
 from engine.leaving import Stopped, stoppable
 from engine.processors import LIMITED as THREAD_LIMITS
 from engine.processors import processors
+from engine.run import all_runs
 from engine.telling import ProgressLine, show
 from engine.words import printable, size
 from tui import config_file
@@ -118,7 +119,7 @@ def _config() -> Iterator[str]:
 
 
 def _runs() -> Iterator[str]:
-    found = runs.all_runs()
+    found = all_runs()
     yield ", ".join(f"{run.name} {run.state()}" for run in found[:8]) + (f" and {len(found) - 8} more" if len(found) > 8 else "") or "none"
 
 

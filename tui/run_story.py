@@ -13,7 +13,7 @@ from engine.config import TrainConfig
 from engine.errors import RunError
 from engine.events import Engine, Images
 from engine.metrics import Anew, Follower, Steps, backwards, last
-from engine.runs import ENDS, Run
+from engine.run import ENDS, Run
 from tui.widgets.loss_series import LossSeries
 
 BUDGET = 0.02

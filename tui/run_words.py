@@ -8,9 +8,8 @@ from typing import Any
 
 from rich.cells import set_cell_size
 
-from engine import runs
 from engine.cli_runs import run_facts
-from engine.runs import Run
+from engine.run import Run, all_runs
 from engine.words import age, printable, size
 
 COLUMNS = {"run": 18, "state": 15, "progress": 13, "loss": 6, "age": 7, "size": 7}
@@ -35,7 +34,7 @@ def trainer(run: Run) -> str:
 
 def news() -> str:
     """A run that is being trained; else the newest, where it was cut off and can go on; else nothing."""
-    found = runs.all_runs()
+    found = all_runs()
     for run in found:
         if run.running():
             doing = "is paused" if run.state().startswith("paused") else "trains"

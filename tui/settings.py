@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from engine import paths, runs
+from engine import paths
 from engine.config import SampleConfig, Sampler, from_dict, to_dict, with_sampler
 from engine.errors import DigittyError
 from engine.files import parse_json, read_small, write_text
+from engine.run import is_student
 from tui import themes
 from tui.config_file import Config
 from tui.shared_file import locked
@@ -43,7 +44,7 @@ class Settings:
         """What the person's config.toml sets comes before what is remembered."""
         own = {name: config.values[name] for name in ("weights", "theme") if name in config.values}
         sampler: Sampler = config.sample.get("sampler", self.sample.sampler)
-        if runs.is_student(own.get("weights", self.weights)):
+        if is_student(own.get("weights", self.weights)):
             sampler = "one-step"
         sample = with_sampler(self.sample, sampler)
         return replace(self, sample=replace(sample, **{**config.sample, "sampler": sampler}), **own)

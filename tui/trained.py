@@ -6,7 +6,7 @@ import time
 
 from engine.control import Wish
 from engine.liveness import Life, Sight
-from engine.runs import ENDS
+from engine.run import ENDS
 from tui import run_words
 from tui.run_story import RunStory
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine import events as e
-from engine import runs
 from engine.control import Control, Wish
 from engine.errors import DigittyError
 from engine.events import Event
 from engine.jobs import TrainRequest
+from engine.run import find_run
 from tui.screens.question import Choice, Question
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Training:
         if self.run is None or not self.saving() or self.leaving_alone:
             return False
         try:
-            return not runs.find(self.run).ended()
+            return not find_run(self.run).ended()
         except DigittyError:  # deleted under it
             return True
 
@@ -208,7 +208,7 @@ class Training:
         if not due or self.run is None:
             return self._request if due else None
         try:
-            return TrainRequest(runs.find(self.run).config(), resume=self.run)
+            return TrainRequest(find_run(self.run).config(), resume=self.run)
         except DigittyError:
             return None
 

@@ -20,7 +20,8 @@ from chromium import find_chromium
 from PIL import Image
 from terminal import PATIENCE, environment
 
-from engine import runs
+from engine.manage_runs import delete_run
+from engine.run import all_runs, find_run
 from tui.serve import COMMAND
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -152,15 +153,15 @@ def server(chromium: Any, shared_home: Path) -> Iterator[str]:
 def url(server: str, shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The server's address; its runs are this test's, and none is there yet."""
     monkeypatch.setenv("DIGITTY_HOME", str(shared_home))
-    for run in runs.all_runs():
-        runs.delete(run)
+    for run in all_runs():
+        delete_run(run)
     return server
 
 
 def stopped_at(tab: Tab) -> tuple[str, int]:
     """State and step of the run, once it trains no more."""
-    tab.until(lambda: not runs.find("seed-1").running())
-    run = runs.find("seed-1")
+    tab.until(lambda: not find_run("seed-1").running())
+    run = find_run("seed-1")
     return run.state(), run.states()[-1][0]
 
 
@@ -177,7 +178,7 @@ def test_a_wrong_token_opens_nothing(tab: Tab, url: str) -> None:
 def test_a_reload_saves_what_trains_and_begins_anew(tab: Tab, url: str) -> None:
     tab.open(url)
     tab.start_training()
-    assert runs.find("seed-1").state() == "running"
+    assert find_run("seed-1").state() == "running"
     tab.page.reload()
     assert stopped_at(tab) == ("stopped", 6)
     tab.is_open()

@@ -26,12 +26,11 @@ import scenes
 from nursery import Death, Nursery
 from terminal import Terminal, environment
 
-from engine import runs
 from engine.checkpoint import load_state
 from engine.jobs import Jobs, TrainRequest
 from engine.leaving import TOGETHER
 from engine.metrics import Follower
-from engine.runs import Run
+from engine.run import Run, all_runs, find_run
 
 WAYS = {"ctrl+c": signal.SIGINT, "SIGTERM": signal.SIGTERM, "SIGHUP": signal.SIGHUP, "hang-up": signal.SIGHUP}
 """How a command may be asked to leave, and the signal that it then gets. (To the screen ctrl+c is a key.)"""
@@ -202,7 +201,7 @@ def goes_on(in_process: None, unbroken: dict[int, float]) -> Callable[[Run], boo
     def goes_on(run: Run) -> bool:
         if not unbroken:
             list(Jobs("cpu", "fp32").train(TrainRequest(scenes.TINY, run="unbroken")))
-            unbroken.update(losses(runs.find("unbroken")))
+            unbroken.update(losses(find_run("unbroken")))
         list(Jobs("cpu", "fp32").train(TrainRequest(run.config(), resume=run.name)))
         return run.state() == "finished" and losses(run) == unbroken
 
@@ -226,7 +225,7 @@ def test_training_leaves_in_order(scene: Scene, goes_on: Callable[[Run], bool], 
     scene.begins("train --preset quick --run r", slow)
     scene.asks(way)
     assert scene.left() == 128 + WAYS[way]
-    run = runs.find("r")
+    run = find_run("r")
     check_saved(run)
     assert run.step() == step
     if way != "hang-up":
@@ -250,7 +249,7 @@ def test_the_screen_leaves_in_order(scene: Scene, goes_on: Callable[[Run], bool]
     scene.begins("", slow, keys={"Type a digit": b"\x1b[15~", "No run yet": b"n", "Cancel": b"\x13"})
     scene.asks(way)
     assert scene.left() == 128 + SIGNALS[way]
-    (run,) = runs.all_runs()
+    (run,) = all_runs()
     check_saved(run)
     assert run.step() == step
     if way != "hang-up":
@@ -267,7 +266,7 @@ def test_nothing_is_begun_yet(scene: Scene, arguments: str, way: str) -> None:
     assert scene.left() in (128 + WAYS[way], -WAYS[way])
     assert "Traceback" not in scene.tty.text
     assert not list(scene.home.rglob("*.p*")), "no picture, no half of anything"
-    assert all(run.config() for run in runs.all_runs())
+    assert all(run.config() for run in all_runs())
 
 
 @pytest.mark.parametrize("arguments", ["train --preset quick --run r", "generate 7", "evaluate"])
@@ -290,7 +289,7 @@ def test_the_interpreter_and_torch_are_still_being_loaded(home: Path, tmp_path: 
             in_python = way == "ctrl+c" and code == 1 and re.search(r"Fatal Python error|Could not import runpy", terminal.text)
             assert in_python or code in (128 + WAYS[way], -WAYS[way]), terminal.text
             assert session_of(terminal.process.pid) == []
-    assert all(run.config() for run in runs.all_runs())
+    assert all(run.config() for run in all_runs())
 
 
 @pytest.mark.parametrize("imported", ["signal", "click"])
@@ -342,7 +341,7 @@ def test_a_second_wish_is_granted_at_once(scene: Scene, goes_on: Callable[[Run],
     assert session_of(scene.pid) == [scene.pid], "it finishes its step"
     scene.asks(way)
     assert scene.left() in (128 + WAYS[way], -WAYS[way])
-    run = runs.find("r")
+    run = find_run("r")
     assert (run.state(), run.step(), run.states()[-1][0]) == ("crashed", 5, 4)
     assert not list(run.path.rglob("*.part"))
     assert goes_on(run)
@@ -360,18 +359,18 @@ def test_signals_that_come_together_are_one_wish(scene: Scene, goes_on: Callable
     time.sleep(0.2)
     scene.asks(second)
     assert scene.left() == 128 + WAYS[first]
-    check_saved(runs.find("r"))
-    assert goes_on(runs.find("r"))
+    check_saved(find_run("r"))
+    assert goes_on(find_run("r"))
 
 
 @pytest.mark.parametrize("lost", ["folder", "config.json"])
 def test_what_became_of_the_folder_changes_no_exit_code(scene: Scene, lost: str) -> None:
     """It is saved where it is, and says so."""
     scene.begins("train --preset quick --run r", "step", seconds=2.0)
-    run = runs.find("r")
+    run = find_run("r")
     if lost == "folder":
         run.path.rename(run.path.with_name("moved"))
-        run = runs.find("moved")
+        run = find_run("moved")
     else:
         (run.path / lost).unlink()
     scene.asks("SIGTERM")
@@ -386,7 +385,7 @@ def test_a_disk_that_never_answers_is_waited_for_so_long(scene: Scene, goes_on: 
     scene.begins("train --preset quick --run r", slow)
     scene.asks(way)
     assert scene.left() == 128 + WAYS[way]
-    run = runs.find("r")
+    run = find_run("r")
     assert (run.state(), [step for step, _ in run.states()]) == ("crashed", [4])
     if way != "hang-up":
         assert "the disk does not answer; leaving without saving" in scene.tty.text
@@ -399,7 +398,7 @@ def test_nohup_outlives_the_terminal(scene: Scene, goes_on: Callable[[Run], bool
     scene.begins("train --preset quick --run r" + more, slow, ignore=[signal.SIGHUP])
     scene.asks("hang-up")
     assert scene.left() == 0
-    run = runs.find("r")
+    run = find_run("r")
     check_saved(run, "finished")
     assert run.step() == scenes.TINY.total_steps
     assert not (scene.home / "log").exists(), "a fault was logged"
@@ -413,5 +412,5 @@ def test_what_outlives_its_terminal_can_still_be_asked(scene: Scene, goes_on: Ca
     if way == "SIGTERM":
         scene.asks(way)
     assert scene.left() == 128 + WAYS[way]
-    check_saved(runs.find("r"))
-    assert goes_on(runs.find("r"))
+    check_saved(find_run("r"))
+    assert goes_on(find_run("r"))

@@ -14,9 +14,10 @@ import pytest
 from nursery import Nursery
 from terminal import environment
 
-from engine import runs
 from engine.checkpoint import load_state
 from engine.config import PRESETS, changed
+from engine.manage_runs import delete_run
+from engine.run import find_run, latest_state
 from tui.cli import digitty
 
 LIGHT = {
@@ -103,7 +104,7 @@ def test_lost_output_is_an_exit_code(scene: Scene, outlet: str, arguments: str) 
     else:
         assert said.splitlines()[-1].startswith("digitty: can't write standard output: No space left on device")
     if "train" in arguments and outlet == "full":
-        assert runs.find("new").state() == "finished", "no work is lost for want of a log"
+        assert find_run("new").state() == "finished", "no work is lost for want of a log"
 
 
 def test_a_reader_that_has_had_enough_stops_the_training_which_is_saved(scene: Scene) -> None:
@@ -119,9 +120,9 @@ def test_a_reader_that_has_had_enough_stops_the_training_which_is_saved(scene: S
     os.close(reader)
     assert ended() == 141
     assert "digitty:" not in scene.errors.read_text()
-    run = runs.find("new")
+    run = find_run("new")
     assert run.state() == "stopped"
-    assert load_state(runs.latest_state(run))[1]["step"] == run.step()
+    assert load_state(latest_state(run))[1]["step"] == run.step()
 
 
 @pytest.mark.parametrize("arguments", SEVERAL.values(), ids=SEVERAL)
@@ -146,7 +147,7 @@ def test_a_slow_reader_gets_everything(scene: Scene, arguments: str) -> None:
     whole = scene.target.read_bytes()
     scene.target.unlink()
     if "train" in arguments:
-        runs.delete(runs.find("new"))
+        delete_run(find_run("new"))
     os.mkfifo(scene.target)
     reader = os.open(scene.target, os.O_RDONLY | os.O_NONBLOCK)
     writer = os.open(scene.target, os.O_WRONLY | os.O_NONBLOCK)

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from terminal import Terminal, environment, faked
 
-from engine import control, runs
+from engine import control
 from engine.config import SampleConfig
 from engine.leaving import TOGETHER
+from engine.run import find_run
 
 pytestmark = pytest.mark.slow
 
@@ -75,7 +76,7 @@ def test_a_run_is_trained_stopped_and_draws(tiny_home: Path, tmp_path: Path) -> 
         terminal.until(lambda: (step := re.search(r"step (\d+)/400", terminal.text)) and int(step[1]) >= 2)
         terminal.press("x")
         terminal.sees("stopped", "idle")
-        run = runs.find("quick-1")
+        run = find_run("quick-1")
         assert run.state() == "stopped"
         (step, _), *_ = run.states()
 
@@ -98,7 +99,7 @@ def test_a_closed_terminal_while_training_saves_the_run(tiny_home: Path, tmp_pat
         terminal.until(lambda: re.search(r"step [1-9]\d*/400", terminal.text))
         terminal.hang_up()
         assert terminal.left() == 128 + signal.SIGHUP
-    run = runs.find("quick-1")
+    run = find_run("quick-1")
     assert run.state() == "stopped"
     assert run.states()[-1][0] == run.step() > 0
 
@@ -114,7 +115,7 @@ def test_a_run_is_left_to_a_process_of_its_own(tiny_home: Path, tmp_path: Path) 
         assert terminal.left(120) == 0
         assert terminal.restored()
         assert "quick-1 trains on in a process of its own" in terminal.text
-    run = runs.find("quick-1")
+    run = find_run("quick-1")
     try:
         saved = run.states()[-1][0]
         with Terminal(["--precision", "fp32"], environment(tiny_home), tmp_path) as terminal:
@@ -200,7 +201,7 @@ def test_it_leaves_in_order_however_it_is_asked_to(warm_home: Path, tmp_path: Pa
         begin(terminal, phase)
         assert end(terminal, how) == 128 + HOWS[how]
     if phase == "training":
-        run = runs.find("seed-1")
+        run = find_run("seed-1")
         assert (run.state(), run.states()[-1][0]) == ("stopped", 6)
 
 
@@ -262,7 +263,7 @@ def test_a_terminal_that_takes_nothing_does_not_keep_it(warm_home: Path, tmp_pat
         terminal.process.send_signal(signal.SIGTERM)
         assert terminal.left(20) == 128 + signal.SIGTERM
         assert b"\x1b[?1049l" in terminal.look_back()
-    run = runs.find("seed-1")
+    run = find_run("seed-1")
     assert (run.state(), run.states()[-1][0]) == ("stopped", 6)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from terminal import Terminal, environment, faked
 
-from engine import runs
+from engine.run import find_run
 
 pytestmark = pytest.mark.slow
 
@@ -75,7 +75,7 @@ def test_what_trains_is_saved(warm_home: Path, tmp_path: Path) -> None:
         failed, saving = said(terminal)
         assert re.fullmatch(WORDS, failed)
         assert saving == "digitty: finishing the step and saving seed-1…"
-    run = runs.find("seed-1")
+    run = find_run("seed-1")
     assert (run.state(), run.states()[-1][0]) == ("stopped", 6)
 
 
@@ -91,7 +91,7 @@ def test_an_exception_of_the_screens_own_plumbing_saves_too(warm_home: Path, tmp
         terminal.type("\x1b[20~")
         assert terminal.left(60) == 1
         assert terminal.restored()
-    run = runs.find("seed-1")
+    run = find_run("seed-1")
     assert (run.state(), run.states()[-1][0]) == ("stopped", 6)
 
 

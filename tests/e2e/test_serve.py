@@ -8,7 +8,7 @@ import pytest
 from serving import Page, served, until, visitor
 from terminal import ROOT, environment
 
-from engine import runs
+from engine.run import find_run
 
 
 @pytest.fixture
@@ -42,9 +42,9 @@ async def test_seven_and_closing_the_page_saves_what_trains() -> None:
             await page.type("seven\r")
             await page.sees("7 · seven", "0.05 s")
             await start_training(page)
-            assert runs.find("seed-1").state() == "running"
-        await until(lambda: not runs.find("seed-1").running())
-        run = runs.find("seed-1")
+            assert find_run("seed-1").state() == "running"
+        await until(lambda: not find_run("seed-1").running())
+        run = find_run("seed-1")
         assert (run.state(), run.states()[-1][0]) == ("stopped", 6)
 
 
@@ -54,5 +54,5 @@ async def test_ending_the_server_saves_what_trains() -> None:
         page = Page(await guest.open("?width=80&height=24"))
         await page.sees("Type a digit")
         await start_training(page)
-    assert runs.find("seed-1").state() == "stopped"
-    assert runs.find("seed-1").states()[-1][0] == 6
+    assert find_run("seed-1").state() == "stopped"
+    assert find_run("seed-1").states()[-1][0] == 6

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import export, runs
+from engine import export
+from engine.run import all_runs, find_run
 
 RECIPE = ["--preset", "quick", "--limit", "90", "--batch-size", "16", "--device", "cpu", "--precision", "fp32", "--epochs", "4"]
 STEPS = 24
@@ -38,18 +39,18 @@ def workers(parent: int) -> list[int]:
 
 
 def losses(name: str) -> list[float]:
-    return [row["loss"] for row in export.rows(runs.find(name))]
+    return [row["loss"] for row in export.rows(find_run(name))]
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are looked up in /proc")
 def test_one_run_whatever_the_number_of_processes() -> None:
     said, _ = start(*RECIPE, "--name", "alone", ranks=1).communicate(timeout=240)
-    assert runs.find("alone").state() == "finished", said.decode()
+    assert find_run("alone").state() == "finished", said.decode()
 
     process = start(*RECIPE, "--name", "several", ranks=2)
-    until(lambda: any(run.step() >= 3 for run in runs.all_runs() if run.name == "several"), process)
-    run = runs.find("several")
+    until(lambda: any(run.step() >= 3 for run in all_runs() if run.name == "several"), process)
+    run = find_run("several")
     assert run.running()
     process.terminate()  # torchrun passes it on to every rank, at different steps
     said, _ = process.communicate(timeout=240)

@@ -12,13 +12,13 @@ from dataclasses import replace
 
 import pytest
 
-from engine import checkpoint, runs, writer
+from engine import checkpoint, writer
 from engine.config import TrainConfig
 from engine.errors import CheckpointError, RunError
 from engine.events import Event, Notice, TrainDone, TrainStarted, TrainStep
 from engine.files import read_sealed, write_sealed
 from engine.jobs import Jobs, TrainRequest
-from engine.runs import Run
+from engine.run import Run, all_runs, find_run, latest_state
 
 pytestmark = pytest.mark.usefixtures("every_step")
 
@@ -38,9 +38,9 @@ def test_a_state_of_another_run_is_set_aside(jobs: Jobs, tiny: TrainConfig) -> N
     """Though the two have the same settings."""
     for name in ("r", "other"):
         list(jobs.train(TrainRequest(tiny, run=name)))
-    run, other = runs.find("r"), runs.find("other")
+    run, other = find_run("r"), find_run("other")
     foreign = run.path / "checkpoints" / "state-0000012.pt"
-    state = {**checkpoint.load_state(runs.latest_state(other))[1], "step": 12}
+    state = {**checkpoint.load_state(latest_state(other))[1], "step": 12}
     checkpoint.save_state(foreign, other.config(), state)
     events = list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="r")))
     notice = next(event for event in events if isinstance(event, Notice))
@@ -52,18 +52,18 @@ def test_a_state_of_another_run_is_set_aside(jobs: Jobs, tiny: TrainConfig) -> N
 def test_a_state_of_other_settings_is_set_aside_though_it_names_no_run(jobs: Jobs, tiny: TrainConfig) -> None:
     list(jobs.train(TrainRequest(tiny, run="r")))
     list(jobs.train(TrainRequest(replace(tiny, seed=1), run="other")))
-    for _, path in runs.find("r").states():
+    for _, path in find_run("r").states():
         path.unlink()
-    config, state = checkpoint.load_state(runs.latest_state(runs.find("other")))
+    config, state = checkpoint.load_state(latest_state(find_run("other")))
     del state["run"]
-    checkpoint.save_state(runs.find("r").path / "checkpoints" / "state-0000008.pt", config, state)
+    checkpoint.save_state(find_run("r").path / "checkpoints" / "state-0000008.pt", config, state)
     with pytest.raises(CheckpointError, match="belongs to another run: its settings differ"):
         list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="r")))
 
 
 def test_a_state_is_of_the_step_that_its_name_says(jobs: Jobs, tiny: TrainConfig) -> None:
     list(jobs.train(TrainRequest(tiny, run="r")))
-    run = runs.find("r")
+    run = find_run("r")
     older, _ = [path for _, path in run.states()]
     renamed = older.rename(older.with_name("state-9999999.pt"))
     events = list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="r")))
@@ -76,7 +76,7 @@ def test_a_state_is_of_the_step_that_its_name_says(jobs: Jobs, tiny: TrainConfig
 def test_a_run_of_an_older_digitty_goes_on(jobs: Jobs, tiny: TrainConfig) -> None:
     """It names itself nowhere; from now on it does."""
     list(jobs.train(TrainRequest(tiny, run="r")))
-    run = runs.find("r")
+    run = find_run("r")
     whole = {name: value for name, value in read_sealed(run.path / "config.json").items() if name != "id"}
     write_sealed(run.path / "config.json", whole)
     for _, path in run.states():
@@ -89,7 +89,7 @@ def test_a_run_of_an_older_digitty_goes_on(jobs: Jobs, tiny: TrainConfig) -> Non
     events = list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="r")))
     assert next(event for event in events if isinstance(event, TrainStarted)).step == 8
     assert isinstance(events[-1], TrainDone)
-    assert checkpoint.load_state(runs.latest_state(run))[1]["run"] == run.id() is not None
+    assert checkpoint.load_state(latest_state(run))[1]["run"] == run.id() is not None
 
 
 # --- a folder that goes away ------------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def test_a_run_whose_folder_is_moved_is_saved_there_and_says_so(jobs: Jobs, tiny
     monkeypatch.setattr(writer, "CHECK", 0.0)
     events = jobs.train(TrainRequest(tiny, run="r"))
     until(events, TrainStep, 2)
-    moved = runs.find("r").path.rename(runs.find("r").path.with_name("s"))
+    moved = find_run("r").path.rename(find_run("r").path.with_name("s"))
     with pytest.raises(RunError, match=r"folder of run r was moved to .*/s while .* all of its 3 steps are saved there"):
         list(events)
     run = Run(moved)
@@ -110,14 +110,14 @@ def test_a_run_whose_folder_is_moved_is_saved_there_and_says_so(jobs: Jobs, tiny
 def test_a_run_whose_folder_is_moved_just_before_it_is_left_is_saved_there(jobs: Jobs, tiny: TrainConfig) -> None:
     with closing(jobs.train(TrainRequest(tiny, run="r"))) as events:
         until(events, TrainStep, 2)
-        runs.find("r").path.rename(runs.find("r").path.with_name("s"))
-    assert (runs.find("s").state(), runs.find("s").states()[-1][0]) == ("stopped", 2)
+        find_run("r").path.rename(find_run("r").path.with_name("s"))
+    assert (find_run("s").state(), find_run("s").states()[-1][0]) == ("stopped", 2)
 
 
 def test_a_run_whose_folder_is_deleted_says_so(jobs: Jobs, tiny: TrainConfig) -> None:
     events = jobs.train(TrainRequest(tiny, run="r"))
     until(events, TrainStep, 2)
-    shutil.rmtree(runs.find("r").path)
+    shutil.rmtree(find_run("r").path)
     with pytest.raises(RunError, match="folder of run r was moved or deleted while it was written; it stopped"):
         list(events)
-    assert runs.all_runs() == []
+    assert all_runs() == []

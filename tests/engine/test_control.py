@@ -19,16 +19,18 @@ from typing import Any
 
 import pytest
 
-from engine import cli_runs, control, runs, watch
+from engine import cli_runs, control, watch
 from engine.config import PRESETS, TrainConfig
 from engine.control import Control, Wish
 from engine.errors import RunError, StorageError
 from engine.events import Engine, Event, Paused, Resumed, Tick, TrainDone, TrainStep, TrainStopped
 from engine.jobs import Jobs, TrainRequest
 from engine.liveness import Sight
+from engine.manage_runs import create_run
 from engine.metrics import Follower
-from engine.runs import Run
+from engine.run import Run, all_runs, find_run
 from engine.trainer import Trainer
+from engine.writer import open_writer
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -40,7 +42,7 @@ def path(tmp_path: Path) -> Path:
 
 def made(name: str = "r", config: TrainConfig = PRESETS["quick"]) -> Run:
     """A run that nobody trained yet."""
-    return runs.create(name, config, Engine("cpu", "fp32", "contiguous", 1))
+    return create_run(name, config, Engine("cpu", "fp32", "contiguous", 1))
 
 
 # --- the wish itself --------------------------------------------------------------------------------------------------
@@ -108,7 +110,7 @@ def wish(request: pytest.FixtureRequest) -> Callable[[Control, Wish], None]:
 
     def asked(heard: Control, wish: Wish) -> None:
         if request.param == "another":
-            control.ask(runs.find("r").control_path, wish)
+            control.ask(find_run("r").control_path, wish)
         else:
             heard.ask(wish)
 
@@ -124,7 +126,7 @@ def until(events: Iterator[Event], kind: type[Event], step: int | None = None) -
 
 
 def losses(name: str) -> dict[int, float]:
-    return {record["step"]: record["loss"] for record in Follower(runs.find(name).metrics_path).new() if "loss" in record}
+    return {record["step"]: record["loss"] for record in Follower(find_run(name).metrics_path).new() if "loss" in record}
 
 
 def test_paused_resumed_stopped(jobs: Jobs, every_step: None, tiny: TrainConfig, wish: Callable[[Control, Wish], None]) -> None:
@@ -132,7 +134,7 @@ def test_paused_resumed_stopped(jobs: Jobs, every_step: None, tiny: TrainConfig,
     heard = Control()
     with closing(jobs.train(TrainRequest(tiny, run="r"), heard)) as events:
         until(events, TrainStep, 2)
-        run = runs.find("r")
+        run = find_run("r")
         wish(heard, "pause")
         assert until(events, Paused).step == 3
         assert (run.state(), run.running(), run.states()[-1][0]) == ("paused", True, 3)
@@ -159,7 +161,7 @@ def test_stopped_while_it_waits(jobs: Jobs, every_step: None, tiny: TrainConfig,
     until(events, Paused)
     wish(heard, "stop")
     assert until(events, TrainStopped).step == 2
-    told = [record["event"] for record in Follower(runs.find("r").metrics_path).new() if "event" in record]
+    told = [record["event"] for record in Follower(find_run("r").metrics_path).new() if "event" in record]
     assert told == ["started", "saved", "paused", "stopped"]
 
 
@@ -170,7 +172,7 @@ def test_closed_while_it_waits(jobs: Jobs, every_step: None, tiny: TrainConfig) 
         heard.ask("pause")
         until(events, Paused)
         until(events, Tick)
-    assert (runs.find("r").state(), runs.find("r").states()[-1][0]) == ("stopped", 2)
+    assert (find_run("r").state(), find_run("r").states()[-1][0]) == ("stopped", 2)
 
 
 def test_a_pause_that_comes_with_the_last_step_keeps_nobody_waiting(jobs: Jobs, every_step: None, tiny: TrainConfig) -> None:
@@ -179,13 +181,13 @@ def test_a_pause_that_comes_with_the_last_step_keeps_nobody_waiting(jobs: Jobs, 
     until(events, TrainStep, 7)
     heard.ask("pause")
     assert isinstance(list(events)[-1], TrainDone)
-    assert runs.find("r").state() == "finished"
+    assert find_run("r").state() == "finished"
 
 
 def test_what_was_wished_of_the_last_process_is_not_wished_of_this_one(jobs: Jobs, every_step: None, tiny: TrainConfig) -> None:
     with closing(jobs.train(TrainRequest(tiny, run="r"))) as events:
         until(events, TrainStep, 2)
-    control.ask(runs.find("r").control_path, "stop")
+    control.ask(find_run("r").control_path, "stop")
     assert isinstance(list(jobs.train(TrainRequest(tiny, resume="r")))[-1], TrainDone)
 
 
@@ -196,8 +198,8 @@ def test_a_wish_counts_from_the_moment_that_the_run_is_seen_to_train(
     build = Trainer.__init__
 
     def slow(self: Trainer, *arguments: Any, **named: Any) -> None:
-        assert runs.find("r").running()
-        control.ask(runs.find("r").control_path, "stop")
+        assert find_run("r").running()
+        control.ask(find_run("r").control_path, "stop")
         build(self, *arguments, **named)
 
     monkeypatch.setattr(Trainer, "__init__", slow)
@@ -209,23 +211,24 @@ def test_a_wish_counts_from_the_moment_that_the_run_is_seen_to_train(
 def test_two_never_write_one_run(jobs: Jobs, every_step: None, tiny: TrainConfig) -> None:
     with closing(jobs.train(TrainRequest(tiny, run="r"))) as events:
         until(events, TrainStep, 2)
-        before = runs.find("r").metrics_path.read_bytes(), runs.find("r").owner()
+        before = find_run("r").metrics_path.read_bytes(), find_run("r").owner()
         with pytest.raises(RunError, match=rf"being trained by process {os.getpid()} .*digitty stop r"):
             list(jobs.train(TrainRequest(tiny, resume="r")))
-        assert (runs.find("r").metrics_path.read_bytes(), runs.find("r").owner()) == before
+        assert (find_run("r").metrics_path.read_bytes(), find_run("r").owner()) == before
         until(events, TrainStep, 3)
-    assert runs.find("r").state() == "stopped"
+    assert find_run("r").state() == "stopped"
 
 
 CROWD = """
 import os, time
-from engine import runs
+from engine.run import find_run
+from engine.writer import open_writer
 from engine.errors import RunError
 
-run = runs.find("r")
+run = find_run("r")
 for _ in range(40):
     try:
-        with runs.writing(run):
+        with open_writer(run):
             os.close(os.open(run.path / "one", os.O_CREAT | os.O_EXCL))
             time.sleep(0.002)
             os.unlink(run.path / "one")
@@ -246,12 +249,12 @@ def test_of_many_that_try_one_writes_at_a_time(home: Path) -> None:
 def test_a_run_that_ends_while_it_is_looked_at_has_not_crashed(monkeypatch: pytest.MonkeyPatch) -> None:
     run = made()
     sight = Run.sight
-    with runs.writing(run) as writer:
+    with open_writer(run) as writer:
         writer.event("saved", 8)
 
     def ends_meanwhile(self: Run) -> Sight:
         monkeypatch.setattr(Run, "sight", sight)
-        with runs.writing(run) as writer:
+        with open_writer(run) as writer:
             writer.event("finished", 8)
         return sight(self)
 
@@ -280,7 +283,7 @@ def training(jobs: Jobs, config: TrainConfig, name: str = "r") -> Iterator[Run]:
     thread.start()
     try:
         assert begun.wait(60)
-        yield runs.find(name)
+        yield find_run(name)
     finally:
         done.set()
         thread.join(60)
@@ -329,7 +332,7 @@ def test_nobody_is_asked_where_nobody_trains(command: Command, name: str) -> Non
 def test_a_run_that_does_not_answer(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli_runs, "ANSWER", 0.2)
     run = made()
-    with runs.writing(run) as writer:
+    with open_writer(run) as writer:
         writer.event("started", 0)
         code, _, err = command("stop", "r")
         assert code == 2
@@ -371,7 +374,7 @@ def test_runs_lists_what_is_there(jobs: Jobs, every_step: None, tiny: TrainConfi
     assert set(told) == {"done", "broken", "new"}
     assert (told["done"]["state"], told["done"]["step"], told["done"]["total_steps"]) == ("finished", 8, 8)
     assert told["done"]["loss"] == losses("done")[8]
-    assert told["done"]["bytes"] == sum(path.stat().st_size for path in runs.find("done").path.rglob("*") if path.is_file())
+    assert told["done"]["bytes"] == sum(path.stat().st_size for path in find_run("done").path.rglob("*") if path.is_file())
     assert abs(told["done"]["created"] - time.time()) < 600
     assert (told["new"]["step"], told["new"]["loss"]) == (0, None)
     assert "config.json" in told["broken"]["error"]
@@ -394,7 +397,7 @@ CHANGES = (["delete", "r"], ["rename", "r", "other"])
 
 
 def there() -> list[str]:
-    return sorted(run.name for run in runs.all_runs())
+    return sorted(run.name for run in all_runs())
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=" ".join)
@@ -421,7 +424,7 @@ def test_nobody_there_to_be_asked(command: Command, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("change", CHANGES, ids=" ".join)
 def test_not_while_it_trains(command: Command, change: list[str]) -> None:
-    with runs.writing(made()):
+    with open_writer(made()):
         code, _, err = command(*change, "--yes")
     assert (code, there()) == (2, ["r"])
     assert "being trained" in err

@@ -9,18 +9,20 @@ from zlib import crc32
 
 import pytest
 
-from engine import runs, watch
+from engine import watch
 from engine.config import PRESETS
 from engine.events import Engine
 from engine.files import read_sealed, write_sealed
-from engine.runs import Run
+from engine.manage_runs import create_run
+from engine.run import Run, find_run
+from engine.writer import open_writer
 
 Command = Callable[..., tuple[int, str, str]]
 
 
 def made(name: str = "r") -> Run:
     """A run that nobody trained yet."""
-    return runs.create(name, PRESETS["quick"], Engine("cpu", "fp32", "contiguous", 1))
+    return create_run(name, PRESETS["quick"], Engine("cpu", "fp32", "contiguous", 1))
 
 
 @pytest.mark.parametrize(
@@ -30,10 +32,10 @@ def test_one_damaged_run_hides_no_other(command: Command, line: str) -> None:
     """A line with a right CRC, whatever it says."""
     for name in ("before", "odd", "after"):
         run = made(name)
-        with runs.writing(run) as writer:
+        with open_writer(run) as writer:
             writer.log({"step": 4, "loss": 0.5, "lr": 0.1, "rate": 1.0})
             writer.event("stopped", 4)
-    odd = runs.find("odd")
+    odd = find_run("odd")
     body = line.encode()
     with odd.metrics_path.open("ab") as file:
         file.write(body + b',"crc":"%08x"}\n' % crc32(body))

@@ -18,14 +18,15 @@ from pathlib import Path
 
 import pytest
 
-from engine import cli, precision, runs
+from engine import cli, precision
 from engine.checkpoint import load_state
 from engine.config import PRESETS, ModelConfig, ScheduleConfig, TrainConfig
 from engine.detach import Detached, arguments, detached
 from engine.errors import DeviceError, DigittyError, InputError, StorageError
 from engine.events import Engine, Preparing
 from engine.jobs import TrainRequest
-from engine.runs import Run
+from engine.manage_runs import create_run
+from engine.run import Run, all_runs, find_run
 
 LONG = 90.0
 Command = Callable[..., tuple[int, str, str]]
@@ -74,7 +75,7 @@ def test_a_new_run_arrives_as_it_was_asked_for(preset: str) -> None:
 @pytest.mark.parametrize("changes", [{}, {"epochs": 9}, {"steps": 50}, {"epochs": 9, "steps": 50}], ids=str)
 def test_a_run_to_go_on_with_arrives_as_it_was_asked_for(changes: dict[str, int]) -> None:
     recorded = replace(PRESETS["quick"], lr=0.5, seed=9, limit=1000, steps=40)
-    runs.create("r", recorded, Engine("cpu", "fp32", "contiguous", 1))
+    create_run("r", recorded, Engine("cpu", "fp32", "contiguous", 1))
     request = TrainRequest(replace(recorded, **changes), resume="r")  # type: ignore[arg-type]
     assert understood(request) == request
 
@@ -181,7 +182,7 @@ def test_ctrl_c_while_one_waits_for_it_takes_it_back(
     pids = tmp_path / "pids"
     leaves, until_then = ("trap 'exit 143' TERM", "while :; do sleep 0.05; done") if begun else ("", "exec sleep 600")
     instead(f"{leaves}\necho $$ >> {pids}\n{said('Preparing', what='loading torch')}\nsleep 0.5\nkill -INT $PPID\n{until_then}")
-    run = runs.create("mine", TrainConfig(), Engine("cpu", "fp32", "contiguous", 1))
+    run = create_run("mine", TrainConfig(), Engine("cpu", "fp32", "contiguous", 1))
     monkeypatch.setattr(Run, "owner", lambda run: {"pid": int(pids.read_text())})
     code, out, err = command("train", "--detach")
     assert (code, out) == (130, "")
@@ -211,7 +212,7 @@ def machine(one_thread: None, monkeypatch: pytest.MonkeyPatch) -> None:
 def leftover() -> Iterator[None]:
     """Ends what a failed test leaves running."""
     yield
-    for run in runs.all_runs():
+    for run in all_runs():
         pid = run.owner().get("pid")
         if pid != os.getpid() and run.running():
             with suppress(OSError):
@@ -251,7 +252,7 @@ def test_it_outlives_its_terminal_and_answers_to_whoever_comes_later(machine: No
     for end in (ours, theirs):
         os.close(end)
 
-    run = runs.find("r")
+    run = find_run("r")
     pid = run.owner()["pid"]
     assert run.running()
     assert os.getsid(pid) == pid
@@ -289,7 +290,7 @@ def test_it_outlives_its_terminal_and_answers_to_whoever_comes_later(machine: No
 
 def test_a_start_that_fails_over_there_says_so_here(machine: None, leftover: None, command: Command) -> None:
     small = replace(PRESETS["quick"], model=ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16), limit=32)
-    run = runs.create("r", small, Engine("cpu", "fp32", "contiguous", 1))
+    run = create_run("r", small, Engine("cpu", "fp32", "contiguous", 1))
     (run.path / "checkpoints" / "state-0000004.pt").write_bytes(b"no state at all")
     code, out, err = command("train", "--resume", "r", "--device", "cpu", "--detach")
     assert (code, out) == (2, "")

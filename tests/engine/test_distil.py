@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine import checkpoint, data, runs
+from engine import checkpoint, data
 from engine.checkpoint import Loaded
 from engine.config import PRESETS, SampleConfig, ScheduleConfig, TrainConfig, suited, usual, with_sampler
 from engine.device import Numerics
@@ -26,6 +26,7 @@ from engine.events import DrawDone, EvaluateDone, Event, Notice, Preparing, Prev
 from engine.group import Group
 from engine.jobs import DrawRequest, EvaluateRequest, Jobs, TrainRequest
 from engine.pairs import TEACHING, Pairs, drawn, kept, noise_and_labels
+from engine.run import find_run
 from engine.schedule import NoiseSchedule
 from engine.shelf import Artist
 from engine.unet import UNet
@@ -206,7 +207,7 @@ def test_a_student_is_trained_resumed_and_draws_in_one_step(jobs: Jobs, taught: 
         for event in job:
             if isinstance(event, TrainStep) and event.step == 3:
                 break
-    run = runs.find("s")
+    run = find_run("s")
     assert run.config().model.one_step
     assert run.config().schedule.kind == "cosine"
     events = list(jobs.train(TrainRequest(run.config(), resume="s")))

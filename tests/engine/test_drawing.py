@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from engine import checkpoint, data, drawing, images, redraw, runs
+from engine import checkpoint, data, drawing, images, redraw
 from engine.checkpoint import Loaded
 from engine.classifier import READER, load_classifier
 from engine.config import ModelConfig, SampleConfig, Sampler, ScheduleConfig, TrainConfig, from_dict
@@ -24,6 +24,7 @@ from engine.drawing import FRAMES, ImageNoise
 from engine.errors import CheckpointError, InputError, OutputError, RunError, SettingError
 from engine.events import DrawDone, DrawStarted, Event, Frame, Images, Preparing, Ready, Tick, TrainStep
 from engine.jobs import DrawRequest, Jobs, TrainRequest
+from engine.run import find_run
 from engine.unet import UNet
 
 CPU = torch.device("cpu")
@@ -292,7 +293,7 @@ def test_weights_of_a_run_and_live(jobs: Jobs, tiny: TrainConfig) -> None:
     assert kept.images == later.images  # what was saved is what drew
     best = with_weights("r:best")
     assert best.recipe.weights.kind == "best"
-    assert (best.recipe.weights.name, best.recipe.weights.step) == ("r", checkpoint.load_weights(runs.find("r").best_path).step)
+    assert (best.recipe.weights.name, best.recipe.weights.step) == ("r", checkpoint.load_weights(find_run("r").best_path).step)
     with pytest.raises(RunError, match="does not train"):
         with_weights("r:live")
     with pytest.raises(RunError, match=":latest"):

@@ -8,19 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from engine import export, runs
+from engine import export
 from engine.config import TrainConfig
 from engine.errors import OutputError, StorageError
 from engine.events import Engine, Images
 from engine.images import save_strip
-from engine.runs import Run
+from engine.manage_runs import create_run
+from engine.run import Run
+from engine.writer import open_writer
 
 
 @pytest.fixture
 def run(tiny: TrainConfig) -> Run:
     """Seven steps, of which four to six were done twice: killed after step 6, it went on from the save at step 3."""
-    run = runs.create("r", tiny, Engine("cpu", "fp32", "contiguous"))
-    with runs.writing(run) as writer:
+    run = create_run("r", tiny, Engine("cpu", "fp32", "contiguous"))
+    with open_writer(run) as writer:
         writer.event("started", 0)
         for step in range(1, 7):
             writer.log({"step": step, "loss": 10.0 + step, "lr": 0.5, "rate": 2.0, "time": float(step)})

@@ -15,7 +15,7 @@ import victims
 from nursery import Nursery
 from torch import Tensor
 
-from engine import cli_runs, metrics, runs, session, training
+from engine import cli_runs, metrics, session, training
 from engine.checkpoint import load_state, load_weights
 from engine.config import TrainConfig
 from engine.control import Control, ask
@@ -25,10 +25,11 @@ from engine.events import Images
 from engine.images import load_strip
 from engine.jobs import Jobs, TrainRequest
 from engine.metrics import Follower, Steps
-from engine.runs import Run
+from engine.run import Run, all_runs, find_run, latest_state
 from engine.shelf import find_weights
 from engine.trainer import Trainer
 from engine.watch import Teller
+from engine.writer import open_writer
 
 # --- kill -9 ----------------------------------------------------------------------------------------------------------
 
@@ -83,7 +84,7 @@ def test_no_state_is_newer_than_the_metrics_on_disk(
     monkeypatch.setattr(Path, "replace", renamed)
     list(jobs.train(TrainRequest(replace(tiny, save_minutes=every), run="r")))
     assert named == (list(range(1, 9)) if every == 0 else [4, 8])
-    run = runs.find("r")
+    run = find_run("r")
     assert lasting[run.metrics_path.stat().st_ino] == run.metrics_path.stat().st_size, "its end is lasting too"
 
 
@@ -117,7 +118,7 @@ def original(tmp_path_factory: pytest.TempPathFactory, first_sixty: tuple[Tensor
         patch.setattr(session, "SAVE_SHARE", math.inf)
         for _ in Jobs("cpu", "fp32").train(TrainRequest(config, run="r")):
             pass
-        run = runs.find("r")
+        run = find_run("r")
         ask(run.control_path, "pause")
         return run.path
 
@@ -182,8 +183,8 @@ def weights_of(run: Run, name: str) -> tuple[object, ...]:
 
 READINGS: Mapping[str, tuple[Callable[[Run], object], ...]] = {
     "config": (
-        lambda run: runs.find("r"),
-        lambda run: runs.all_runs(),
+        lambda run: find_run("r"),
+        lambda run: all_runs(),
         lambda run: run.config(),
         lambda run: run.engine(),
         lambda run: run.created(),
@@ -196,7 +197,7 @@ READINGS: Mapping[str, tuple[Callable[[Run], object], ...]] = {
     ),
     "older state": (
         lambda run: load_state(run.path / WHAT["older state"]),
-        lambda run: runs.latest_state(run),
+        lambda run: latest_state(run),
     ),
     "best": (
         lambda run: load_weights(run.best_path).tensors,
@@ -254,7 +255,7 @@ def test_damaged_metrics_are_mended_by_the_next_writer(run: Run) -> None:
     for how, damaged in damages(path.read_bytes(), seed=4):
         path.write_bytes(damaged)
         kept = list(Follower(path).new())
-        with runs.writing(run) as writer:
+        with open_writer(run) as writer:
             writer.log(last)
             writer.flush()
         assert list(Follower(path).new()) == [*kept, last], how
@@ -275,7 +276,7 @@ def test_a_damaged_sample_is_no_picture(run: Run) -> None:
 
 def test_a_damaged_owner_is_nobody(run: Run) -> None:
     """Above all not somebody on another machine, who would have to be waited for."""
-    with runs.writing(run) as writer:
+    with open_writer(run) as writer:
         writer.event("started", 8)
     path, right = run.path / "writers" / "0000002" / "owner.json", run.owner()
     path.with_name("released.json").rename(path)  # as if it had died
@@ -284,7 +285,7 @@ def test_a_damaged_owner_is_nobody(run: Run) -> None:
         path.write_bytes(damaged)
         assert run.owner() in ({}, right), how
         assert run.state() == "crashed", how
-    with runs.writing(run):
+    with open_writer(run):
         assert run.owner()["pid"] == os.getpid()
 
 
@@ -300,9 +301,9 @@ def test_a_damaged_wish_is_no_wish(run: Run) -> None:
 def test_what_the_lock_holds_makes_no_difference(run: Run, content: bytes) -> None:
     (run.path / "lock").write_bytes(content)
     assert not run.running()
-    with runs.writing(run):
+    with open_writer(run):
         assert run.running()
-        with pytest.raises(RunError), runs.writing(run):
+        with pytest.raises(RunError), open_writer(run):
             pass
 
 
@@ -350,7 +351,7 @@ def test_a_damaged_run_goes_on_exactly_or_says_why_not(run: Run, jobs: Jobs, eve
     assert not isinstance(got, type)
     losses, expected = (dict(logged(Run(run.path.with_name(name)))) for name in ("r", "whole"))
     assert {step: losses[step] for step in range(9, 13)} == {step: expected[step] for step in range(9, 13)}
-    states = [load_state(runs.latest_state(Run(run.path.with_name(name))))[1] for name in ("r", "whole")]
+    states = [load_state(latest_state(Run(run.path.with_name(name))))[1] for name in ("r", "whole")]
     assert victims.same(*({k: v for k, v in state.items() if k != "epoch_seconds"} for state in states))
 
 

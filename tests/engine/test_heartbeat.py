@@ -14,14 +14,16 @@ from pathlib import Path
 import pytest
 from writers import ENGINE, NO_FLOCK, refuses
 
-from engine import liveness, runs
+from engine import liveness
 from engine.claim import Claim
 from engine.config import PRESETS
 from engine.errors import RunError
 from engine.files import read_sealed, write_sealed
 from engine.liveness import Life
-from engine.runs import Run
+from engine.manage_runs import create_run
+from engine.run import Run, all_runs
 from engine.watch import watch
+from engine.writer import open_writer
 
 Command = Callable[..., tuple[int, str, str]]
 HOUR = 3600.0
@@ -34,7 +36,7 @@ def forgotten() -> None:
 
 @pytest.fixture
 def run() -> Run:
-    return runs.create("one", PRESETS["quick"], ENGINE)
+    return create_run("one", PRESETS["quick"], ENGINE)
 
 
 @pytest.fixture(params=[None, *NO_FLOCK], ids=lambda code: errno.errorcode[code] if code else "flock")
@@ -90,7 +92,7 @@ def test_a_heartbeat_that_rises_while_one_watches_is_a_live_writer(run: Run, flo
         watched.now += liveness.BEAT
         beat(heartbeat, count, ahead)
         assert run.state() == "running on gpubox"
-    with pytest.raises(RunError, match="process 4711 on gpubox"), runs.writing(run):
+    with pytest.raises(RunError, match="process 4711 on gpubox"), open_writer(run):
         pass
 
 
@@ -100,11 +102,11 @@ def test_a_heartbeat_that_stands_still_while_one_watches_is_a_dead_writer(run: R
     watched.now += 1000 * HOUR  # nobody watched
     for _ in range(4):
         assert run.sight().life is Life.UNKNOWN
-        with pytest.raises(RunError, match=r"may still be trained by process 4711 on gpubox \(last heartbeat"), runs.writing(run):
+        with pytest.raises(RunError, match=r"may still be trained by process 4711 on gpubox \(last heartbeat"), open_writer(run):
             pass
         watched.now += liveness.SILENT / 4
     assert run.state() == "crashed"
-    with runs.writing(run):
+    with open_writer(run):
         assert run.owner()["host"] == socket.gethostname()
 
 
@@ -162,7 +164,7 @@ def test_commands_that_change_watch_first(run: Run, command: Command, monkeypatc
     elsewhere(run)
     code, _, err = command("delete", "one", "--yes")
     assert (code, "process 4711 on gpubox may still train one, last heartbeat" in err) == (0, True)
-    assert runs.all_runs() == []
+    assert all_runs() == []
 
 
 def test_watch_decides_by_watching(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +176,7 @@ def test_watch_decides_by_watching(run: Run, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_an_orderly_end_elsewhere_is_believed(run: Run) -> None:
-    with runs.writing(run) as writer:
+    with open_writer(run) as writer:
         writer.event("stopped", 0)
     elsewhere(run)
     assert run.state() == "stopped"
@@ -198,7 +200,7 @@ def test_the_heartbeat_counts_without_the_help_of_training(run: Run, monkeypatch
     def count() -> int:
         return int(json.loads((claim / "heartbeat").read_text())["beat"])
 
-    with runs.writing(run) as writer:
+    with open_writer(run) as writer:
         claim = writer._claim.path
         until = time.monotonic() + 60
         while count() < 3:
@@ -210,7 +212,7 @@ def test_the_heartbeat_counts_without_the_help_of_training(run: Run, monkeypatch
 
 
 def test_a_writer_that_was_taken_over_while_it_slept_stops(run: Run) -> None:
-    with runs.writing(run) as writer:
+    with open_writer(run) as writer:
         writer.event("started", 0)
         before = run.metrics_path.read_bytes()
         claim = run.path / "writers" / "0000002"
@@ -233,6 +235,6 @@ def test_a_run_of_an_older_digitty_is_judged_by_its_owner_file(run: Run, watched
     assert run.state() == "crashed"
     write_sealed(run.path / "owner.json", {"host": socket.gethostname(), "pid": os.getpid(), "started": 1e9})
     assert run.state() == "crashed", "it held no lock"
-    with runs.writing(run):
+    with open_writer(run):
         assert run.running()
     assert not (run.path / "owner.json").exists()

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import victims
 
-from engine import checkpoint, cli, entry, runs, session
+from engine import checkpoint, cli, entry, session
 from engine.checkpoint import load_state
 from engine.config import TrainConfig
 from engine.control import Control, ask
@@ -25,7 +25,7 @@ from engine.errors import DivergedError, StorageError
 from engine.events import CannotSave, Event, Saved, Tick, TrainDone, TrainStep
 from engine.jobs import Jobs, TrainRequest
 from engine.metrics import Follower
-from engine.runs import Run
+from engine.run import Run, find_run, latest_state
 from engine.trainer import Trainer
 
 
@@ -57,7 +57,7 @@ def exactly(jobs: Jobs, config: TrainConfig, at_hand: None, every_step: None, kn
     """Whether a run, resumed to its end if need be, is one that always had room."""
 
     def asked(run: Run) -> tuple[dict[int, float], dict[str, Any]]:
-        state = load_state(runs.latest_state(run))[1]
+        state = load_state(latest_state(run))[1]
         return dict(logged(run)), {name: value for name, value in state.items() if name not in ("config", "epoch_seconds", "run")}
 
     def exact(run: Run) -> bool:
@@ -67,7 +67,7 @@ def exactly(jobs: Jobs, config: TrainConfig, at_hand: None, every_step: None, kn
 
     if not known:
         list(jobs.train(TrainRequest(config, run="roomy")))
-        known.update(zip("ls", asked(runs.find("roomy")), strict=True))
+        known.update(zip("ls", asked(find_run("roomy")), strict=True))
     return exact
 
 
@@ -114,7 +114,7 @@ def test_a_full_disk_refuses_for_real(tmp_path: Path) -> None:
 def test_full_stop(jobs: Jobs, exactly: Exact, config: TrainConfig) -> None:
     events = jobs.train(TrainRequest(config, run="r", when_full="stop"))
     pulled(events, Saved, 4)
-    run = runs.find("r")
+    run = find_run("r")
     before = contents(run)
     with no_file_beyond(ROOM["state"]), pytest.raises(StorageError, match=r"state-0000008\.pt.*free some room"):
         list(events)
@@ -132,7 +132,7 @@ def test_full_and_going_on(jobs: Jobs, exactly: Exact, config: TrainConfig, what
     config = replace(config, save_minutes=minutes)
     events = jobs.train(TrainRequest(config, run="r", when_full="go-on"))
     told = pulled(events, Saved, 4)
-    run = runs.find("r")
+    run = find_run("r")
     before = contents(run)
     with no_file_beyond(ROOM[what]):
         told += pulled(events, TrainStep, 11)
@@ -159,7 +159,7 @@ def test_a_loss_that_is_not_finite_is_told_where_the_disk_is_full_too(
     monkeypatch.setattr(Trainer, "_batch", poisoned)
     events = jobs.train(TrainRequest(config, run="r", when_full=when_full))
     pulled(events, TrainStep, 5)
-    run = runs.find("r")
+    run = find_run("r")
     with no_file_beyond(run.metrics_path.stat().st_size), pytest.raises(DivergedError, match="step 6"):
         list(events)
     assert (run.states()[-1][0], run.running()) == (4, False)
@@ -170,7 +170,7 @@ def test_full_to_the_end_is_an_error(jobs: Jobs, exactly: Exact, config: TrainCo
     pulled(events, Saved, 4)
     with no_file_beyond(ROOM["state"]), pytest.raises(StorageError):
         list(events)
-    run = runs.find("r")
+    run = find_run("r")
     assert (run.state(), run.states()[-1][0], run.step()) == ("failed", 4, 12)
     assert exactly(run)
 
@@ -205,7 +205,7 @@ def test_full_and_asked(jobs: Jobs, exactly: Exact, config: TrainConfig, answer:
     config, control = replace(config, save_minutes=0.0), Control()
     events = jobs.train(TrainRequest(config, run="r", when_full="ask"), control)
     pulled(events, Saved, 4)
-    run = runs.find("r")
+    run = find_run("r")
     with no_file_beyond(ROOM["state"]):
         refused = pulled(events, CannotSave, 5)[-1]
         assert isinstance(refused, CannotSave)
@@ -241,7 +241,7 @@ def test_no_room_for_a_line(jobs: Jobs, exactly: Exact, config: TrainConfig, whe
     control = Control()
     events = jobs.train(TrainRequest(config, run="r", when_full=when_full), control)
     pulled(events, TrainStep, 2)
-    run = runs.find("r")
+    run = find_run("r")
     before = run.metrics_path.read_bytes()
     with no_file_beyond(len(before) + cut):
         if when_full == "stop":
@@ -265,7 +265,7 @@ def test_a_folder_that_can_not_be_written_to(jobs: Jobs, exactly: Exact, config:
     config = replace(config, preview_every=3)
     events = jobs.train(TrainRequest(config, run="r", when_full="go-on"))
     pulled(events, TrainStep, 2)
-    run = runs.find("r")
+    run = find_run("r")
     (run.path / folder).rename(run.path / "aside")
     (run.path / folder).touch()
     told = [event.step for event in pulled(events, TrainStep, 9) if isinstance(event, CannotSave)]
@@ -280,7 +280,7 @@ def test_a_disk_that_refuses_only_when_all_is_to_be_on_it(jobs: Jobs, exactly: E
     """As where the system puts off finding room: ENOSPC comes from fsync."""
     events = jobs.train(TrainRequest(config, run="r"))
     pulled(events, Saved, 4)
-    run = runs.find("r")
+    run = find_run("r")
     before = contents(run)
 
     def full(handle: int) -> None:
@@ -297,7 +297,7 @@ def test_a_disk_that_refuses_only_when_all_is_to_be_on_it(jobs: Jobs, exactly: E
 def test_leaving_where_there_is_no_room_says_so_and_harms_nothing(jobs: Jobs, exactly: Exact, config: TrainConfig) -> None:
     events = jobs.train(TrainRequest(config, run="r", when_full="go-on"))
     pulled(events, TrainStep, 6)
-    run = runs.find("r")
+    run = find_run("r")
     before = contents(run)
     with no_file_beyond(ROOM["state"]), pytest.raises(StorageError, match="state-0000006"):
         events.close()
@@ -317,8 +317,8 @@ def test_the_command_says_so_and_leaves_with_3(
     with no_file_beyond(ROOM["state"]):
         assert entry.run(cli.commands, ["train", "--resume", "r", "--epochs", "3", "--when-full", when_full]) == 3
     *lines, last = capsys.readouterr().err.splitlines()
-    told = f"can't write {runs.find('r').path}/checkpoints/state-00000{{:02}}.pt: File too large; free some room or choose another folder"
+    told = f"can't write {find_run('r').path}/checkpoints/state-00000{{:02}}.pt: File too large; free some room or choose another folder"
     goes_on = f"not saved at step 8: {told.format(8)}; the last save is of step 4, training goes on"
     assert (goes_on in lines) is (when_full == "go-on")
     assert last == "digitty: " + told.format(12 if when_full == "go-on" else 8)
-    assert exactly(runs.find("r"))
+    assert exactly(find_run("r"))

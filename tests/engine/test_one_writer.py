@@ -16,19 +16,21 @@ from typing import Any
 import pytest
 from writers import ENGINE, NO_FLOCK, forked, refuses
 
-from engine import cli_runs, liveness, runs
+from engine import cli_runs, liveness
 from engine.config import PRESETS
 from engine.errors import RunError
 from engine.files import read_sealed, write_sealed
 from engine.liveness import Sight
-from engine.runs import Run
+from engine.manage_runs import create_run, delete_run, rename_run
+from engine.run import Run
+from engine.writer import open_writer
 
 Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
 def run() -> Run:
-    return runs.create("one", PRESETS["quick"], ENGINE)
+    return create_run("one", PRESETS["quick"], ENGINE)
 
 
 @pytest.fixture(params=[None, *NO_FLOCK], ids=lambda code: errno.errorcode[code] if code else "flock")
@@ -46,17 +48,17 @@ def no_flock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_live_run_is_running_and_no_second_writer_gets_in(run: Run, flock: int | None) -> None:
     assert run.state() == "crashed"
-    with runs.writing(run) as writer:
+    with open_writer(run) as writer:
         writer.event("started", 0)
         assert (run.running(), run.state()) == (True, "running")
-        with pytest.raises(RunError, match=f"being trained by process {os.getpid()} on"), runs.writing(run):
+        with pytest.raises(RunError, match=f"being trained by process {os.getpid()} on"), open_writer(run):
             pass
-        for change in (runs.delete, lambda run: runs.rename(run, "two")):
+        for change in (delete_run, lambda run: rename_run(run, "two")):
             with pytest.raises(RunError, match="being trained"):
                 change(run)
         writer.event("stopped", 0)
     assert (run.running(), run.state()) == (False, "stopped")
-    with runs.writing(run):
+    with open_writer(run):
         assert run.running()
 
 
@@ -64,7 +66,7 @@ def test_another_process_sees_the_same(run: Run, flock: int | None) -> None:
     ready, wait = os.pipe(), os.pipe()
 
     def write() -> None:
-        with runs.writing(run) as writer:
+        with open_writer(run) as writer:
             writer.event("started", 0)
             os.write(ready[1], b"x")
             os.read(wait[0], 1)
@@ -72,12 +74,12 @@ def test_another_process_sees_the_same(run: Run, flock: int | None) -> None:
     pid = forked(write)
     os.read(ready[0], 1)
     assert (run.running(), run.state(), run.owner()["pid"]) == (True, "running", pid)
-    with pytest.raises(RunError, match=f"process {pid}"), runs.writing(run):
+    with pytest.raises(RunError, match=f"process {pid}"), open_writer(run):
         pass
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     assert (run.running(), run.state()) == (False, "crashed")
-    with runs.writing(run):  # taken over at once
+    with open_writer(run):  # taken over at once
         assert run.owner()["pid"] == os.getpid()
     assert len(list((run.path / "writers").iterdir())) == 1
     for end in (*ready, *wait):
@@ -86,7 +88,7 @@ def test_another_process_sees_the_same(run: Run, flock: int | None) -> None:
 
 def test_stop_and_pause_work_without_flock(run: Run, flock: int | None, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli_runs, "ANSWER", 0.3)
-    with runs.writing(run) as writer:
+    with open_writer(run) as writer:
         writer.event("started", 0)
         for name in ("stop", "pause"):
             assert "did not answer" in command(name, "one")[2], "it was asked"
@@ -98,7 +100,7 @@ def test_stop_and_pause_work_without_flock(run: Run, flock: int | None, command:
 
 def test_a_zombie_writes_no_more(run: Run, no_flock: None) -> None:
     def write() -> None:
-        with runs.writing(run):
+        with open_writer(run):
             os._exit(9)
 
     pid = forked(write)
@@ -109,32 +111,33 @@ def test_a_zombie_writes_no_more(run: Run, no_flock: None) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the start of a process is read from /proc")
 def test_a_number_that_another_process_has_now_is_not_the_writer(run: Run, no_flock: None) -> None:
-    with runs.writing(run) as writer:
+    with open_writer(run) as writer:
         owner = writer._claim.path / "owner.json"
         write_sealed(owner, {**read_sealed(owner), "start": "1"})
         assert not run.running()
 
 
 def test_an_orderly_end_shows_though_its_process_lives_on(run: Run, no_flock: None) -> None:
-    with runs.writing(run) as writer:
+    with open_writer(run) as writer:
         writer.event("paused", 0)
     assert run.state() == "crashed"
 
 
 CROWD = """
 import errno, fcntl, os, sys, time
-from engine import runs
+from engine.run import find_run
+from engine.writer import open_writer
 from engine.errors import RunError
 
 def refuses(*_):
     raise OSError(errno.ENOSYS, "no flock here")
 
 fcntl.flock = refuses
-run = runs.find("one")
+run = find_run("one")
 count = 0
 for _ in range(60):
     try:
-        with runs.writing(run):
+        with open_writer(run):
             os.close(os.open(run.path / "inside", os.O_CREAT | os.O_EXCL))
             time.sleep(0.001)
             os.unlink(run.path / "inside")
@@ -159,20 +162,20 @@ def test_a_writer_that_was_judged_before_another_took_over_stays_out(run: Run, n
     def judge_slowly(*arguments: Any) -> Sight:
         monkeypatch.setattr(liveness, "judge", judge)
         sight = judge(*arguments)
-        others.enter_context(runs.writing(run))
+        others.enter_context(open_writer(run))
         return sight
 
     with others:
         monkeypatch.setattr(liveness, "judge", judge_slowly)
-        with pytest.raises(RunError, match="being trained"), runs.writing(run):
+        with pytest.raises(RunError, match="being trained"), open_writer(run):
             pytest.fail("both are in")
         assert run.running()
-    with runs.writing(run):
+    with open_writer(run):
         assert run.running()
 
 
 def test_an_empty_claim_is_nobody(run: Run, flock: int | None) -> None:
     (run.path / "writers" / "0000007").mkdir(parents=True)
     assert run.state() == "crashed"
-    with runs.writing(run):
+    with open_writer(run):
         assert os.listdir(run.path / "writers") == ["0000008"]

@@ -17,18 +17,20 @@ from typing import Any
 import pytest
 from writers import ENGINE, forked, refuses
 
-from engine import manage_runs, runs, writer
+from engine import manage_runs, writer
 from engine.config import PRESETS
 from engine.errors import RunError, StorageError
-from engine.runs import Run
+from engine.manage_runs import create_run, delete_run, rename_run
+from engine.run import Run, all_runs, find_run
 from engine.watch import watch
+from engine.writer import open_writer
 
 Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
 def run() -> Run:
-    return runs.create("one", PRESETS["quick"], ENGINE)
+    return create_run("one", PRESETS["quick"], ENGINE)
 
 
 # --- what is in the place of its files --------------------------------------------------------------------------------
@@ -40,13 +42,13 @@ def test_nothing_waits_for_what_is_no_file(run: Run, name: str, kind: str, comma
     path = run.path / name
     path.unlink(missing_ok=True)
     {"pipe": lambda: os.mkfifo(path), "link loop": lambda: path.symlink_to(path), "folder": path.mkdir}[kind]()
-    runs.create("two", PRESETS["quick"], ENGINE)
+    create_run("two", PRESETS["quick"], ENGINE)
     signal.alarm(60)
     try:
         assert "two" in command("runs")[1]
         with suppress(RunError):
             list(zip(range(1), watch(run, 0.1), strict=False))
-        with suppress(RunError, StorageError), runs.writing(run) as writer:
+        with suppress(RunError, StorageError), open_writer(run) as writer:
             writer.event("started", 0)
     finally:
         signal.alarm(0)
@@ -57,7 +59,7 @@ def test_a_link_is_not_written_through(run: Run, name: str, tmp_path: Path) -> N
     target = tmp_path / "theirs"
     target.write_bytes(b"theirs")
     (run.path / name).symlink_to(target)
-    with pytest.raises(StorageError, match=name), runs.writing(run) as writer:
+    with pytest.raises(StorageError, match=name), open_writer(run) as writer:
         writer.event("started", 0)
     assert target.read_bytes() == b"theirs"
 
@@ -66,7 +68,7 @@ def test_a_link_is_not_written_through(run: Run, name: str, tmp_path: Path) -> N
 def test_a_folder_that_can_not_be_written_is_noticed_at_the_start(run: Run, name: str) -> None:
     (run.path / name).rmdir()
     (run.path / name).symlink_to(run.path / name)
-    with pytest.raises(StorageError, match=name), runs.writing(run):
+    with pytest.raises(StorageError, match=name), open_writer(run):
         pytest.fail("it began to train")
 
 
@@ -90,8 +92,8 @@ def start_and_die(at: int, files: tuple[str, ...] = START) -> None:
         return trace
 
     sys.settrace(trace)
-    run = runs.create("one", PRESETS["quick"], ENGINE)
-    with runs.writing(run) as writer:
+    run = create_run("one", PRESETS["quick"], ENGINE)
+    with open_writer(run) as writer:
         writer.event("started", 0)
         writer.event("stopped", 0)
 
@@ -109,11 +111,11 @@ def test_a_writer_that_dies_at_any_line_of_its_start(home: Path, monkeypatch: py
         pid = forked(lambda at=at: start_and_die(at, files))
         died = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         assert died in (0, 9)
-        found = runs.all_runs() or [runs.create("one", PRESETS["quick"], ENGINE)]
+        found = all_runs() or [create_run("one", PRESETS["quick"], ENGINE)]
         seen.append(found[0].state())
         ended = found[0].last(lambda record: record.get("event") == "stopped")
         assert seen[-1] == ("stopped" if ended else "crashed"), at
-        with runs.writing(found[0]) as writer:
+        with open_writer(found[0]) as writer:
             assert found[0].state() == "running"
             assert len(os.listdir(found[0].path / "writers")) == 1
             writer.event("started", 0)
@@ -128,38 +130,38 @@ def test_a_writer_that_dies_at_any_line_of_its_start(home: Path, monkeypatch: py
 
 def test_a_name_is_had_once_whatever_comes_between(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run is renamed to a name that another is made with: at each step of the making."""
-    other = runs.create("other", PRESETS["seed"], ENGINE)
+    other = create_run("other", PRESETS["seed"], ENGINE)
     rename = os.rename
 
     def renamed_first(self: Path, target: Path) -> Path:
         monkeypatch.setattr(Path, "rename", was)
         if target.name == "x":
-            runs.rename(other, "x")
+            rename_run(other, "x")
         rename(self, target)
         return target
 
     was = Path.rename
     monkeypatch.setattr(Path, "rename", renamed_first)
     with pytest.raises(RunError, match="run x exists"):
-        runs.create("x", PRESETS["quick"], ENGINE)
-    assert runs.find("x").config() == PRESETS["seed"]
-    assert [run.name for run in runs.all_runs()] == ["x"]
-    assert os.listdir(runs.find("x").path.parent) == ["x"]
+        create_run("x", PRESETS["quick"], ENGINE)
+    assert find_run("x").config() == PRESETS["seed"]
+    assert [run.name for run in all_runs()] == ["x"]
+    assert os.listdir(find_run("x").path.parent) == ["x"]
 
 
 def test_a_run_is_not_renamed_onto_one_that_is_made_meanwhile(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
-    monkeypatch.setattr(manage_runs, "taken", lambda _: False)
-    runs.create("x", PRESETS["seed"], ENGINE)
+    monkeypatch.setattr(manage_runs, "name_taken", lambda _: False)
+    create_run("x", PRESETS["seed"], ENGINE)
     with pytest.raises(RunError, match="run x exists"):
-        runs.rename(run, "x")
-    assert {run.name: run.config().preset for run in runs.all_runs()} == {"one": "quick", "x": "seed"}
+        rename_run(run, "x")
+    assert {run.name: run.config().preset for run in all_runs()} == {"one": "quick", "x": "seed"}
 
 
 def test_deleting_a_link_removes_the_link_and_says_so(run: Run, command: Command, tmp_path: Path) -> None:
     target = tmp_path / "elsewhere"
     run.path.rename(target)
     run.path.symlink_to(target)
-    renamed = runs.rename(run, "two")
+    renamed = rename_run(run, "two")
     assert renamed.path.is_symlink()
     code, _, err = command("delete", "two", "--yes")
     assert (code, err) == (0, f"removed the link two; its data stays in {target}\n")
@@ -170,7 +172,7 @@ def test_deleting_a_link_removes_the_link_and_says_so(run: Run, command: Command
 def test_a_run_that_can_not_be_removed_whole_says_what_is_left(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
     with pytest.raises(StorageError, match=r"remove .*deleted.* by hand"):
-        runs.delete(run)
+        delete_run(run)
     assert not run.path.exists()
 
 

@@ -14,13 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import engine.writer
-from engine import paths, runs
+from engine import paths
 from engine.config import PRESETS, TrainConfig
 from engine.errors import CheckpointError, RunError, StorageError
 from engine.events import Engine
 from engine.files import read_sealed, write_sealed
+from engine.manage_runs import check_writable, create_run, delete_run, name_taken, rename_run
 from engine.metrics import Follower, line
-from engine.runs import Run
+from engine.run import ENDS, Run, all_runs, check_name, find_run, latest_state
+from engine.writer import open_writer, write_config
 
 ROOT = Path(__file__).parents[2]
 ENGINE = Engine("cpu", "bf16", "channels_last")
@@ -28,18 +30,18 @@ ENGINE = Engine("cpu", "bf16", "channels_last")
 
 @pytest.fixture
 def run() -> Run:
-    return runs.create("one", PRESETS["quick"], ENGINE)
+    return create_run("one", PRESETS["quick"], ENGINE)
 
 
 def other_process(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", f"from engine import runs\n{code}"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run([sys.executable, "-c", f"from engine.run import find_run\nfrom engine.writer import open_writer\n{code}"], cwd=ROOT, capture_output=True, text=True, timeout=60)
 
 
 # --- making and finding -----------------------------------------------------------------------------------------------
 
 
 def test_what_is_made_is_found(run: Run) -> None:
-    assert runs.find("one") == run
+    assert find_run("one") == run
     assert run.config() == PRESETS["quick"]
     assert run.engine() == ENGINE
     assert run.path == paths.runs_dir() / "one"
@@ -47,23 +49,23 @@ def test_what_is_made_is_found(run: Run) -> None:
 
 def test_a_name_is_taken_once(run: Run) -> None:
     with pytest.raises(RunError, match="--resume one"):
-        runs.create("one", TrainConfig(), ENGINE)
+        create_run("one", TrainConfig(), ENGINE)
     assert run.config() == PRESETS["quick"]
 
 
 def test_names_of_their_own_count_up() -> None:
-    assert [runs.create(None, PRESETS[p], ENGINE).name for p in ("seed", "seed", "quick", "seed")] == ["seed-1", "seed-2", "quick-1", "seed-3"]
+    assert [create_run(None, PRESETS[p], ENGINE).name for p in ("seed", "seed", "quick", "seed")] == ["seed-1", "seed-2", "quick-1", "seed-3"]
 
 
 def test_a_missing_run_names_those_there_are(run: Run) -> None:
     with pytest.raises(RunError, match=r"no run named two; existing runs: one"):
-        runs.find("two")
+        find_run("two")
 
 
 def test_no_runs_at_all() -> None:
-    assert runs.all_runs() == []
+    assert all_runs() == []
     with pytest.raises(RunError, match="digitty train"):
-        runs.find("one")
+        find_run("one")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ def test_no_runs_at_all() -> None:
     ids=repr,
 )
 def test_names_that_would_be_elsewhere_or_something_else(name: str) -> None:
-    for ask in (runs.find, lambda name: runs.create(name, TrainConfig(), ENGINE) if name else runs.find(name)):
+    for ask in (find_run, lambda name: create_run(name, TrainConfig(), ENGINE) if name else find_run(name)):
         with pytest.raises(RunError):
             ask(name)
     assert not list(paths.data_dir().rglob("*.json"))
@@ -101,7 +103,7 @@ def test_names_that_would_be_elsewhere_or_something_else(name: str) -> None:
 @given(st.text(max_size=70))
 def test_a_name_that_passes_is_one_folder(name: str) -> None:
     try:
-        runs.checked(name)
+        check_name(name)
     except RunError:
         return
     assert (Path("/runs") / name).resolve().parent == Path("/runs")
@@ -109,9 +111,9 @@ def test_a_name_that_passes_is_one_folder(name: str) -> None:
 
 def test_the_one_written_last_comes_first() -> None:
     for age, name in ((30, "old"), (10, "new"), (20, "middle")):
-        path = runs.create(name, TrainConfig(), ENGINE).path / "config.json"
+        path = create_run(name, TrainConfig(), ENGINE).path / "config.json"
         os.utime(path, (1e9 - age, 1e9 - age))
-    assert [run.name for run in runs.all_runs()] == ["new", "middle", "old"]
+    assert [run.name for run in all_runs()] == ["new", "middle", "old"]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", "[" * 100_000, '{"format": "digitty-run", "version": 2}', '{"sha256": "00"}'])
@@ -119,7 +121,7 @@ def test_a_config_that_can_not_be_read(run: Run, text: str) -> None:
     (run.path / "config.json").write_text(text)
     with pytest.raises(RunError, match=r"config\.json"):
         run.config()
-    assert runs.all_runs() == [run]  # still listed
+    assert all_runs() == [run]  # still listed
 
 
 @pytest.mark.parametrize("change", [{"format": "other"}, {"version": 99}, {"engine": {"device": 1}}, {"config": {"epochs": 0}}, {"created": None}])
@@ -140,14 +142,14 @@ def test_a_config_changed_by_hand_says_so(run: Run) -> None:
 def test_a_run_that_is_described_again_stays_as_old(run: Run) -> None:
     created = run.created()
     longer = replace(PRESETS["quick"], epochs=7)
-    runs.describe(run, longer, ENGINE)
+    write_config(run, longer, ENGINE)
     assert (run.config(), run.created()) == (longer, created)
 
 
 def test_no_folder_for_runs(home: Path) -> None:
     home.write_text("a file where the folder should be")
     with pytest.raises(StorageError, match="DIGITTY_HOME"):
-        runs.create("one", TrainConfig(), ENGINE)
+        create_run("one", TrainConfig(), ENGINE)
 
 
 def test_a_run_that_could_not_be_made_leaves_its_name_free(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,23 +159,23 @@ def test_a_run_that_could_not_be_made_leaves_its_name_free(monkeypatch: pytest.M
     with monkeypatch.context() as patch:
         patch.setattr(engine.writer, "write_sealed", no_room)
         with pytest.raises(StorageError):
-            runs.create("one", TrainConfig(), ENGINE)
-    runs.create("one", TrainConfig(), ENGINE)
+            create_run("one", TrainConfig(), ENGINE)
+    create_run("one", TrainConfig(), ENGINE)
 
 
 def test_a_run_whose_maker_died_leaves_its_name_free(run: Run) -> None:
     """As an older digitty did, which made runs in place."""
     (run.path / "config.json").rename(run.path / ".config.json.0123.part")
-    assert not runs.taken("one")
-    assert runs.create("one", TrainConfig(), ENGINE).config() == TrainConfig()
-    assert runs.taken("one")
+    assert not name_taken("one")
+    assert create_run("one", TrainConfig(), ENGINE).config() == TrainConfig()
+    assert name_taken("one")
 
 
 def test_a_folder_with_files_in_it_is_not_taken_for_an_unfinished_run(run: Run) -> None:
     (run.path / "config.json").rename(run.path / "notes.txt")
-    assert runs.taken("one")
+    assert name_taken("one")
     with pytest.raises(RunError, match="exists"):
-        runs.create("one", TrainConfig(), ENGINE)
+        create_run("one", TrainConfig(), ENGINE)
     assert (run.path / "notes.txt").exists()
 
 
@@ -182,50 +184,50 @@ def test_a_folder_with_files_in_it_is_not_taken_for_an_unfinished_run(run: Run) 
 
 def test_one_writer_in_this_process_or_another(run: Run) -> None:
     assert not run.running()
-    with runs.writing(run):
+    with open_writer(run):
         assert run.running()
-        with pytest.raises(RunError, match="being trained by process"), runs.writing(run):
+        with pytest.raises(RunError, match="being trained by process"), open_writer(run):
             pass
-        seen = other_process("run = runs.find('one')\nprint(run.running(), run.state())\nwith runs.writing(run): print('WROTE')")
+        seen = other_process("run = find_run('one')\nprint(run.running(), run.state())\nwith open_writer(run): print('WROTE')")
         assert seen.stdout.split() == ["True", "running"]
         assert "RunError" in seen.stderr
         assert str(run.owner()["pid"]) in seen.stderr.splitlines()[-1]
     assert not run.running()
-    assert other_process("with runs.writing(runs.find('one')): print('WROTE')").stdout == "WROTE\n"
+    assert other_process("with open_writer(find_run('one')): print('WROTE')").stdout == "WROTE\n"
 
 
 def test_looking_does_not_lock_a_writer_out(run: Run) -> None:
     for _ in range(20):
         assert not run.running()
-        with runs.writing(run):
+        with open_writer(run):
             assert run.running()
 
 
 def test_a_killed_writer_holds_no_lock(run: Run) -> None:
-    died = other_process("import os\nwith runs.writing(runs.find('one')) as w:\n    w.event('started', 0)\n    os._exit(9)")
+    died = other_process("import os\nwith open_writer(find_run('one')) as w:\n    w.event('started', 0)\n    os._exit(9)")
     assert died.returncode == 9
     assert not run.running()
     assert run.state() == "crashed"
-    with runs.writing(run) as writer:
+    with open_writer(run) as writer:
         writer.event("finished", 1)
     assert run.state() == "finished"
 
 
-@pytest.mark.parametrize("event", runs.ENDS)
+@pytest.mark.parametrize("event", ENDS)
 def test_a_run_says_how_it_ended(run: Run, event: str) -> None:
-    with runs.writing(run) as writer:
+    with open_writer(run) as writer:
         writer.event("started", 0)
         writer.log({"step": 1, "loss": 0.5})
         writer.event(event, 1)
         assert run.state() == "running"
     assert run.state() == event
-    with runs.writing(run) as writer:
+    with open_writer(run) as writer:
         writer.event("started", 1)
     assert run.state() == "crashed"
 
 
 def test_a_run_that_waits_says_so(run: Run) -> None:
-    with runs.writing(run) as writer:
+    with open_writer(run) as writer:
         writer.event("paused", 3)
         assert run.state() == "paused"
         writer.event("resumed", 3)
@@ -239,7 +241,7 @@ def test_a_run_that_waits_says_so(run: Run) -> None:
 
 def test_a_torn_tail_is_cut_before_more_is_written(run: Run) -> None:
     run.metrics_path.write_bytes(line({"step": 1, "loss": 0.5}) + line({"step": 2, "loss": 0.75})[:-9])
-    with runs.writing(run) as writer:
+    with open_writer(run) as writer:
         writer.log({"step": 2, "loss": 0.25})
         writer.flush()
     assert [record["loss"] for record in Follower(run.metrics_path).new()] == [0.5, 0.25]
@@ -248,7 +250,7 @@ def test_a_torn_tail_is_cut_before_more_is_written(run: Run) -> None:
 def test_the_last_record_of_a_kind(run: Run) -> None:
     assert run.last(lambda record: True) is None
     assert run.step() == 0
-    with runs.writing(run) as writer:
+    with open_writer(run) as writer:
         for step in range(1, 3000):
             writer.log({"step": step, "loss": 1 / step})
         writer.event("saved", 2999)
@@ -259,7 +261,7 @@ def test_the_last_record_of_a_kind(run: Run) -> None:
 
 
 def test_a_line_waits_for_room_and_an_event_is_said_again(run: Run) -> None:
-    with runs.writing(run) as writer:
+    with open_writer(run) as writer:
         writer.log({"step": 1, "loss": 0.5})
         run.metrics_path.mkdir()
         with pytest.raises(StorageError):
@@ -273,7 +275,7 @@ def test_a_line_waits_for_room_and_an_event_is_said_again(run: Run) -> None:
 
 def test_lines_that_wait_are_not_kept_without_end(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine.writer, "UNWRITTEN", 3)
-    with runs.writing(run) as writer:
+    with open_writer(run) as writer:
         run.metrics_path.mkdir()
         for step in range(1, 10):
             writer.log({"step": step, "loss": 0.5})
@@ -289,15 +291,15 @@ def test_lines_that_wait_are_not_kept_without_end(run: Run, monkeypatch: pytest.
 
 def test_states_are_numbered_not_sorted_by_name_and_pruned(run: Run) -> None:
     with pytest.raises(CheckpointError, match="no checkpoint"):
-        runs.latest_state(run)
-    with runs.writing(run) as writer:
+        latest_state(run)
+    with open_writer(run) as writer:
         for step in (469, 10_000_000, 9_999_999):
             writer.state_path(step).touch()
         for stray in ("best.safetensors", "state-x.pt", "notes.txt"):
             (run.path / "checkpoints" / stray).touch()
         assert [step for step, _ in run.states()] == [469, 9_999_999, 10_000_000]
         writer.prune()
-    assert runs.latest_state(run) == run.path / "checkpoints" / "state-10000000.pt"
+    assert latest_state(run) == run.path / "checkpoints" / "state-10000000.pt"
     left = {path.name for path in (run.path / "checkpoints").iterdir()}
     assert left == {"state-9999999.pt", "state-10000000.pt", "best.safetensors", "state-x.pt", "notes.txt"}
 
@@ -307,14 +309,14 @@ def test_what_a_killed_writer_left_half_done_is_removed_by_the_next(run: Run) ->
         (run.path / part).touch()
     wish = run.path / ".control.json.abc.part"
     wish.touch()  # somebody may be about to ask for something
-    with runs.writing(run):
+    with open_writer(run):
         assert list(run.path.rglob("*.part")) == [wish]
 
 
 def test_a_damaged_state_goes_when_training_has_come_as_far_again(run: Run) -> None:
     damaged = run.path / "checkpoints" / "state-0000008.pt.damaged"
     damaged.touch()
-    with runs.writing(run) as writer:
+    with open_writer(run) as writer:
         for step, kept in ((4, True), (7, True), (8, False)):
             writer.state_path(step).touch()
             writer.prune()
@@ -325,13 +327,13 @@ def test_a_damaged_state_goes_when_training_has_come_as_far_again(run: Run) -> N
 
 
 def test_a_deleted_run_is_gone_and_its_name_free(run: Run) -> None:
-    runs.create("two", TrainConfig(), ENGINE)
-    with runs.writing(run) as writer:
+    create_run("two", TrainConfig(), ENGINE)
+    with open_writer(run) as writer:
         writer.state_path(1).write_bytes(b"state")
-    runs.delete(run)
-    assert [other.name for other in runs.all_runs()] == ["two"]
+    delete_run(run)
+    assert [other.name for other in all_runs()] == ["two"]
     assert os.listdir(paths.runs_dir()) == ["two"]
-    assert not runs.taken("one")
+    assert not name_taken("one")
 
 
 def test_a_run_that_can_not_be_removed_whole_is_out_of_sight(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -339,49 +341,49 @@ def test_a_run_that_can_not_be_removed_whole_is_out_of_sight(run: Run, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "rmtree", lambda *_, **__: None)
         with pytest.raises(StorageError, match="by hand"):
-            runs.delete(run)
-        assert runs.all_runs() == []
-        assert not runs.taken("one")
+            delete_run(run)
+        assert all_runs() == []
+        assert not name_taken("one")
     assert len(os.listdir(paths.runs_dir())) == 1
-    two = runs.create("two", TrainConfig(), ENGINE)
+    two = create_run("two", TrainConfig(), ENGINE)
     assert os.listdir(paths.runs_dir()) == ["two"]
     (paths.runs_dir() / ".three.deleted-1-2").mkdir()
-    runs.delete(two)
+    delete_run(two)
     assert os.listdir(paths.runs_dir()) == []
 
 
 def test_whether_it_could_be_written_is_found_out_without_a_trace(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for asked in (None, run):
-        runs.check_writable(asked)
+        check_writable(asked)
     assert list(paths.runs_dir().glob(".*")) == list(run.path.glob(".*")) == []
     for place in ("/proc/nowhere", "/proc/self"):
         with pytest.raises(StorageError, match="set DIGITTY_HOME to a folder you can write to"):
-            runs.check_writable(Run(Path(place)))
+            check_writable(Run(Path(place)))
 
 
 def test_a_renamed_run_is_the_same_run(run: Run) -> None:
-    with runs.writing(run) as writer:
+    with open_writer(run) as writer:
         writer.event("stopped", 3)
-    renamed = runs.rename(run, "two")
-    assert runs.all_runs() == [renamed]
+    renamed = rename_run(run, "two")
+    assert all_runs() == [renamed]
     assert (renamed.name, renamed.config(), renamed.state()) == ("two", PRESETS["quick"], "stopped")
 
 
 @pytest.mark.parametrize("name", ["two", "one", "../x", ""])
 def test_a_name_that_is_taken_or_none_changes_nothing(run: Run, name: str) -> None:
-    two = runs.create("two", TrainConfig(), ENGINE)
+    two = create_run("two", TrainConfig(), ENGINE)
     with pytest.raises(RunError):
-        runs.rename(run, name)
-    assert {r.name: r.config() for r in runs.all_runs()} == {"one": PRESETS["quick"], "two": TrainConfig()}
+        rename_run(run, name)
+    assert {r.name: r.config() for r in all_runs()} == {"one": PRESETS["quick"], "two": TrainConfig()}
     assert two.created()
 
 
 def test_a_run_that_trains_can_be_neither_deleted_nor_renamed(run: Run) -> None:
-    with runs.writing(run):
-        for change in (runs.delete, lambda run: runs.rename(run, "two")):
+    with open_writer(run):
+        for change in (delete_run, lambda run: rename_run(run, "two")):
             with pytest.raises(RunError, match="being trained"):
                 change(run)
-        assert runs.all_runs() == [run]
+        assert all_runs() == [run]
 
 
 def test_what_a_run_weighs(run: Run) -> None:

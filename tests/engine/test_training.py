@@ -15,15 +15,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine import checkpoint, data, files, precision, runs, session, training
+from engine import checkpoint, data, files, precision, session, training
 from engine.config import ModelConfig, Precision, ScheduleConfig, TrainConfig
 from engine.errors import CheckpointError, DivergedError, RunError, StorageError, UnreadableError
 from engine.events import EpochDone, Event, Notice, Preparing, Preview, Saved, Tick, TrainDone, TrainStarted, TrainStep
 from engine.images import load_strip
 from engine.jobs import Jobs, TrainRequest
 from engine.metrics import Follower
-from engine.runs import Run
+from engine.run import Run, all_runs, find_run, latest_state
 from engine.trainer import Trainer
+from engine.writer import open_writer, write_config
 
 LOAD = data.load
 pytestmark = pytest.mark.usefixtures("every_step")
@@ -48,7 +49,7 @@ def logged(run: Run, *wanted: str) -> list[tuple[Any, ...]]:
 
 def final_state(run: Run) -> dict[str, Any]:
     """But for what names the run."""
-    return {name: value for name, value in checkpoint.load_state(runs.latest_state(run))[1].items() if name != "run"}
+    return {name: value for name, value in checkpoint.load_state(latest_state(run))[1].items() if name != "run"}
 
 
 def same(a: object, b: object) -> bool:
@@ -68,7 +69,7 @@ def test_events_in_order_and_files_in_place(jobs: Jobs, tiny: TrainConfig) -> No
     assert (started.run, started.step, started.config.epochs) == ("r", 0, 2)
     assert [event.epoch for event in events if isinstance(event, TrainStep)] == [1] * 4 + [2] * 4
 
-    run = runs.find("r")
+    run = find_run("r")
     assert run.state() == "finished"
     assert run.step() == 8
     assert logged(run, "step", "loss", "lr") == [(e.step, e.loss, e.lr) for e in events if isinstance(e, TrainStep)]
@@ -94,7 +95,7 @@ def test_epochs_too_short_to_be_worth_a_save(jobs: Jobs, tiny: TrainConfig, monk
     """The run's end is saved in any case, and so is the first epoch's, as nobody knows yet what saving costs."""
     monkeypatch.setattr(session, "SAVE_SHARE", share)
     list(jobs.train(TrainRequest(replace(tiny, epochs=4), run="r")))
-    saved = [step for step, event in logged(runs.find("r"), "step", "event") if event == "saved"]
+    saved = [step for step, event in logged(find_run("r"), "step", "event") if event == "saved"]
     assert saved == ([4, 8, 12, 16] if share == math.inf else [4, 16])
 
 
@@ -103,9 +104,9 @@ def test_leaving_at_the_end_of_the_best_epoch_keeps_its_weights(jobs: Jobs, tiny
     list(jobs.train(TrainRequest(replace(tiny, epochs=1, lr_schedule="constant"), run="whole")))
     with closing(jobs.train(TrainRequest(replace(tiny, lr_schedule="constant"), run="left"))) as events:
         until(events, kind, 4)
-    assert logged(runs.find("left"), "epoch", "best") == [(1, True)]
-    best = checkpoint.load_weights(runs.find("left").best_path)
-    assert same(best.tensors, checkpoint.load_weights(runs.find("whole").best_path).tensors)
+    assert logged(find_run("left"), "epoch", "best") == [(1, True)]
+    best = checkpoint.load_weights(find_run("left").best_path)
+    assert same(best.tensors, checkpoint.load_weights(find_run("whole").best_path).tensors)
 
 
 @pytest.mark.parametrize("kind", [Saved, TrainDone])
@@ -114,8 +115,8 @@ def test_leaving_a_run_that_has_just_ended_leaves_it_finished(
 ) -> None:
     monkeypatch.setattr(session, "SAVE_SHARE", 1e-9)  # so that the last save comes with the end
     with closing(jobs.train(TrainRequest(tiny, run="r"))) as events:
-        told = next(event for event in events if isinstance(event, kind) and runs.find("r").ended())
-    assert logged(runs.find("r"), "step", "event")[-1] == (getattr(told, "step", None), "finished")
+        told = next(event for event in events if isinstance(event, kind) and find_run("r").ended())
+    assert logged(find_run("r"), "step", "event")[-1] == (getattr(told, "step", None), "finished")
 
 
 @pytest.mark.parametrize("times", [[3], [4], [1, 2, 6]], ids=["mid-epoch", "epoch's end", "again and again"])
@@ -125,9 +126,9 @@ def test_a_run_that_was_left_goes_on_as_if_it_had_not(jobs: Jobs, tiny: TrainCon
         request = TrainRequest(tiny, run="left") if at == times[0] else TrainRequest(tiny, resume="left")
         with closing(jobs.train(request)) as events:
             until(events, TrainStep, at)
-        left = runs.find("left")
+        left = find_run("left")
         assert (left.state(), left.step(), left.states()[-1][0]) == ("stopped", at, at)
-    whole = runs.find("whole")
+    whole = find_run("whole")
     events = jobs.train(TrainRequest(left.config(), resume="left"))
     assert [event.step for event in events if isinstance(event, TrainStarted)] == [times[-1]]
     assert left.state() == "finished"
@@ -142,11 +143,11 @@ def test_closing_during_a_preview_saves_too(jobs: Jobs, tiny: TrainConfig) -> No
         for event in events:
             if isinstance(event, Tick):
                 break
-    run = runs.find("r")
+    run = find_run("r")
     assert (run.state(), [step for step, _ in run.states()], run.samples()) == ("stopped", [3], [])
     list(jobs.train(TrainRequest(replace(tiny, preview_every=3), run="whole")))
     list(jobs.train(TrainRequest(run.config(), resume="r")))
-    previews, whole = ([(step, path.read_bytes()) for step, path in runs.find(name).samples()] for name in ("r", "whole"))
+    previews, whole = ([(step, path.read_bytes()) for step, path in find_run(name).samples()] for name in ("r", "whole"))
     assert previews == whole
     assert [step for step, _ in whole] == [3, 6, 8]
 
@@ -154,7 +155,7 @@ def test_closing_during_a_preview_saves_too(jobs: Jobs, tiny: TrainConfig) -> No
 @pytest.mark.parametrize("lost", ["its end", "its end and the last preview"])
 def test_a_run_that_was_killed_when_all_was_done_is_brought_to_its_end(jobs: Jobs, tiny: TrainConfig, lost: str) -> None:
     list(jobs.train(TrainRequest(tiny, run="r")))
-    run = runs.find("r")
+    run = find_run("r")
     lines = run.metrics_path.read_bytes().splitlines(keepends=True)
     run.metrics_path.write_bytes(b"".join(lines[:-1]))
     if "preview" in lost:
@@ -172,7 +173,7 @@ def test_a_run_that_was_killed_when_all_was_done_is_brought_to_its_end(jobs: Job
 def test_closing_before_the_first_step_leaves_a_run_that_begins_again(jobs: Jobs, tiny: TrainConfig) -> None:
     with closing(jobs.train(TrainRequest(tiny, run="r"))) as events:
         assert any(isinstance(event, TrainStarted) for event in events)
-    run = runs.find("r")
+    run = find_run("r")
     assert (run.state(), run.states(), run.running()) == ("stopped", [], False)
     again = next(event for event in jobs.train(TrainRequest(tiny, resume="r")) if isinstance(event, TrainStarted))
     assert again.step == 0, "nothing was saved, so the same run begins again"
@@ -190,7 +191,7 @@ def test_a_fault_saves_nothing(jobs: Jobs, tiny: TrainConfig, monkeypatch: pytes
     monkeypatch.setattr(Trainer, "train_step", faulty)
     with pytest.raises(ValueError, match="a fault"):
         list(jobs.train(TrainRequest(tiny, run="r")))
-    run = runs.find("r")
+    run = find_run("r")
     assert (run.state(), [step for step, _ in run.states()], run.running()) == ("failed", [4], False)
 
 
@@ -198,7 +199,7 @@ def test_steps_end_a_run_within_an_epoch(jobs: Jobs, tiny: TrainConfig) -> None:
     events = list(jobs.train(TrainRequest(replace(tiny, steps=6), run="r")))
     assert isinstance(events[-1], TrainDone)
     assert events[-1].step == 6
-    assert [step for step, _ in runs.find("r").states()] == [4, 6]
+    assert [step for step, _ in find_run("r").states()] == [4, 6]
 
 
 @pytest.mark.gpu
@@ -213,7 +214,7 @@ def test_on_cuda_a_run_that_was_left_goes_on_within_a_hundredth(tiny: TrainConfi
     with closing(jobs.train(TrainRequest(config, run="left"))) as events:
         next(event for event in events if isinstance(event, TrainStep) and event.step >= 60)
     list(jobs.train(TrainRequest(config, resume="left")))
-    left, whole = (dict(logged(runs.find(name), "step", "loss")) for name in ("left", "whole"))
+    left, whole = (dict(logged(find_run(name), "step", "loss")) for name in ("left", "whole"))
     assert left == pytest.approx(whole, rel=0.01)
 
 
@@ -222,7 +223,7 @@ def test_on_cuda_a_run_that_was_left_goes_on_within_a_hundredth(tiny: TrainConfi
 
 def test_what_can_not_be_resumed(jobs: Jobs, tiny: TrainConfig) -> None:
     list(jobs.train(TrainRequest(tiny, run="done")))
-    told = records(runs.find("done"))
+    told = records(find_run("done"))
     with pytest.raises(RunError, match="no run named other"):
         list(jobs.train(TrainRequest(tiny, resume="other")))
     with pytest.raises(RunError, match="all its 8 steps"):
@@ -232,16 +233,16 @@ def test_what_can_not_be_resumed(jobs: Jobs, tiny: TrainConfig) -> None:
             list(jobs.train(TrainRequest(replace(tiny, **{name: value}), resume="done")))
     with pytest.raises(RunError, match="--resume done"):
         list(jobs.train(TrainRequest(tiny, run="done")))
-    with runs.writing(runs.find("done")), pytest.raises(RunError, match="being trained"):
+    with open_writer(find_run("done")), pytest.raises(RunError, match="being trained"):
         list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="done")))
     assert told
-    assert records(runs.find("done")) == told  # none of it wrote a line
+    assert records(find_run("done")) == told  # none of it wrote a line
 
 
 def test_more_epochs_take_a_finished_run_further(jobs: Jobs, tiny: TrainConfig) -> None:
     list(jobs.train(TrainRequest(tiny, run="r")))
     list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="r")))
-    run = runs.find("r")
+    run = find_run("r")
     assert (run.step(), run.config().epochs, run.state()) == (12, 3, "finished")
 
 
@@ -255,11 +256,11 @@ def test_a_newest_state_that_can_not_be_read_now_is_not_taken_for_damaged(
 ) -> None:
     """An older one would throw away work that is there."""
     list(jobs.train(TrainRequest(tiny, run="r")))
-    run = runs.find("r")
+    run = find_run("r")
     before = sorted(run.path.rglob("*.pt*"))
 
     def refused(path: Path, largest: int) -> bytes:
-        if path == runs.latest_state(run):
+        if path == latest_state(run):
             raise OSError(number, os.strerror(number), str(path))
         return files.read_small(path, largest)
 
@@ -274,7 +275,7 @@ def test_a_newest_state_that_can_not_be_read_now_is_not_taken_for_damaged(
 def test_a_damaged_newest_state_gives_way_to_the_one_before_it(jobs: Jobs, tiny: TrainConfig) -> None:
     list(jobs.train(TrainRequest(replace(tiny, epochs=3), run="whole")))
     list(jobs.train(TrainRequest(replace(tiny, epochs=3), run="r")))
-    run, whole = runs.find("r"), runs.find("whole")
+    run, whole = find_run("r"), find_run("whole")
     older, newest = [path for _, path in run.states()]
     halved(newest)
     events = []
@@ -291,11 +292,11 @@ def test_a_damaged_newest_state_gives_way_to_the_one_before_it(jobs: Jobs, tiny:
 
 def test_no_whole_state_is_an_error_that_touches_nothing(jobs: Jobs, tiny: TrainConfig) -> None:
     list(jobs.train(TrainRequest(tiny, run="r")))
-    run = runs.find("r")
+    run = find_run("r")
     for _, path in run.states():
         halved(path)
     before = {path: path.read_bytes() for _, path in run.states()}
-    with pytest.raises(CheckpointError, match=runs.latest_state(run).name):
+    with pytest.raises(CheckpointError, match=latest_state(run).name):
         list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="r")))
     assert {path: path.read_bytes() for path in (run.path / "checkpoints").glob("state*")} == before
 
@@ -303,8 +304,8 @@ def test_no_whole_state_is_an_error_that_touches_nothing(jobs: Jobs, tiny: Train
 def test_a_state_of_another_run_is_not_taken_for_ones_own(jobs: Jobs, tiny: TrainConfig) -> None:
     list(jobs.train(TrainRequest(tiny, run="r")))
     list(jobs.train(TrainRequest(replace(tiny, model=replace(tiny.model, channels=(16, 8, 8))), run="other")))
-    run = runs.find("r")
-    for (_, ours), (_, theirs) in zip(run.states(), runs.find("other").states(), strict=True):
+    run = find_run("r")
+    for (_, ours), (_, theirs) in zip(run.states(), find_run("other").states(), strict=True):
         ours.write_bytes(theirs.read_bytes())
     with pytest.raises(CheckpointError, match="belongs to another run"):
         list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="r")))
@@ -329,9 +330,9 @@ def trained_in_bf16(jobs: Jobs, tiny: TrainConfig) -> Run:
     """An epoch of the run r, which claims to have been trained so."""
     config = replace(tiny, epochs=1)
     list(jobs.train(TrainRequest(config, run="r")))
-    run = runs.find("r")
+    run = find_run("r")
     assert run.engine().precision == "fp32"
-    runs.describe(run, config, replace(run.engine(), precision="bf16", layout="channels_last"))
+    write_config(run, config, replace(run.engine(), precision="bf16", layout="channels_last"))
     return run
 
 
@@ -341,8 +342,8 @@ def test_a_recorded_number_of_threads_is_used_if_there_are_as_many_processors(
 ) -> None:
     config = replace(tiny, epochs=1)
     list(jobs.train(TrainRequest(config, run="r")))
-    run = runs.find("r")
-    runs.describe(run, config, replace(run.engine(), threads=recorded))
+    run = find_run("r")
+    write_config(run, config, replace(run.engine(), threads=recorded))
     monkeypatch.setattr(training, "processors", lambda: processors)
     try:
         said = [event.message for event in jobs.train(TrainRequest(tiny, resume="r")) if isinstance(event, Notice)]
@@ -367,7 +368,7 @@ def test_a_diverged_run_keeps_its_last_good_checkpoint(jobs: Jobs, tiny: TrainCo
     with pytest.raises(DivergedError, match="step 6") as told:
         list(jobs.train(TrainRequest(tiny, run="r")))
     assert told.value.step == 6
-    run = runs.find("r")
+    run = find_run("r")
     assert run.state() == "diverged"
     assert [step for step, _ in run.states()] == [4]
     assert logged(run, "step", "loss")[-1][0] == 5
@@ -388,8 +389,8 @@ def test_no_room_for_a_checkpoint_ends_the_run_and_keeps_the_last(jobs: Jobs, ti
     monkeypatch.setattr(checkpoint, "save_state", full)
     with pytest.raises(StorageError, match="no room"):
         list(jobs.train(TrainRequest(tiny, run="r")))
-    assert [step for step, _ in runs.find("r").states()] == [4]
-    assert not runs.find("r").running()
+    assert [step for step, _ in find_run("r").states()] == [4]
+    assert not find_run("r").running()
 
 
 # --- from other weights -----------------------------------------------------------------------------------------------
@@ -400,12 +401,12 @@ def trained(jobs: Jobs, tiny: TrainConfig) -> Run:
     """A finished run of a network and a schedule that are no preset's."""
     model = replace(tiny.model, channels=(12, 8, 8), prediction="v")
     list(jobs.train(TrainRequest(replace(tiny, model=model, schedule=ScheduleConfig("cosine")), run="first")))
-    return runs.find("first")
+    return find_run("first")
 
 
 def test_a_run_starts_from_the_average_of_another(jobs: Jobs, trained: Run, tiny: TrainConfig) -> None:
     list(jobs.train(TrainRequest(replace(tiny, start_from="first", lr=1e-9, steps=1), run="second")))
-    second = runs.find("second")
+    second = find_run("second")
     assert (second.config().model, second.config().schedule) == (trained.config().model, trained.config().schedule)
     given, then = final_state(trained)["ema"], final_state(second)
     for name, tensor in given.items():
@@ -418,14 +419,14 @@ def test_one_that_never_saved_starts_from_the_same_weights_again(jobs: Jobs, tra
     list(jobs.train(TrainRequest(config, run="unbroken")))
     for _ in jobs.train(TrainRequest(config, run="broken")):
         pass
-    broken = runs.find("broken")
+    broken = find_run("broken")
     for _, state in broken.states():
         state.unlink()
     list(jobs.train(TrainRequest(broken.config(), resume="broken")))
-    assert same(final_state(broken)["model"], final_state(runs.find("unbroken"))["model"])
+    assert same(final_state(broken)["model"], final_state(find_run("unbroken"))["model"])
 
 
 def test_weights_that_are_not_there_start_nothing(jobs: Jobs, tiny: TrainConfig) -> None:
     with pytest.raises(RunError, match="nothing"):
         list(jobs.train(TrainRequest(replace(tiny, start_from="nothing"), run="second")))
-    assert runs.all_runs() == []
+    assert all_runs() == []

@@ -22,12 +22,13 @@ import torch
 import torch._dynamo
 from nursery import Nursery
 
-from engine import checkpoint, data, device, metrics, paths, precision, runs, session, training, writer
+from engine import checkpoint, data, device, metrics, paths, precision, session, training, writer
 from engine.config import ModelConfig, TrainConfig
 from engine.events import Event, TrainStarted
 from engine.jobs import Jobs, TrainRequest
-from engine.runs import Run, Writer
+from engine.run import Run, all_runs, find_run, latest_state
 from engine.trainer import Trainer
+from engine.writer import STATES_KEPT, Writer
 
 PHASES = ("starting", "creating", "restoring", "stepping", "appending", "best", "saving", "pruning", "drawing", "preview", "between", "done")
 AIMS = ("appending", "saving", "pruning", "best", "preview", "creating", "restoring")
@@ -78,9 +79,9 @@ def _watch() -> None:
     ):
         setattr(owner, name, fake)
     for owner, name, phase in (
-        (runs, "create", "creating"),
+        (training, "create_run", "creating"),
         (writer, "_append", "appending"),
-        (runs, "describe", "creating"),
+        (training, "write_config", "creating"),
         (training, "_restored", "restoring"),
         (Trainer, "train_step", "stepping"),
         (checkpoint, "save_weights", "best"),
@@ -176,7 +177,7 @@ class Unbroken:
         lines = records(run)
         self.steps = {record["step"]: (record["loss"], record["lr"]) for record in lines if "loss" in record}
         self.epochs = {record["epoch"]: (record["step"], record["average"], record["best"]) for record in lines if "epoch" in record}
-        self.state = state(runs.latest_state(run))
+        self.state = state(latest_state(run))
         self.best = checkpoint.load_weights(run.best_path)
         self.samples = samples(run)
         assert list(self.steps) == list(range(1, CONFIG.total_steps + 1))
@@ -205,8 +206,8 @@ def state(path: Path) -> dict[str, Any]:
 
 def check(run: Run, unbroken: Unbroken, reached: int) -> int:
     """What must hold after a death. `reached` is the step of the newest state before it; returns that of the newest now."""
-    assert runs.find(run.name) == run
-    assert run in runs.all_runs()
+    assert find_run(run.name) == run
+    assert run in all_runs()
     assert run.config() == CONFIG
     assert run.engine().precision == "fp32"
     assert not run.running()
@@ -232,13 +233,13 @@ def check_finished(run: Run, unbroken: Unbroken) -> None:
     """The run is the unbroken one: what its last lines of each step say, weights, average, optimiser, the best weights and the previews."""
     last = {line["step"]: (line["loss"], line["lr"]) for line in records(run) if "loss" in line}
     assert dict(sorted(last.items())) == unbroken.steps
-    assert same(state(runs.latest_state(run)), unbroken.state)
+    assert same(state(latest_state(run)), unbroken.state)
     best = checkpoint.load_weights(run.best_path)
     assert best.step == unbroken.best.step
     assert same(best.tensors, unbroken.best.tensors)
     assert samples(run) == unbroken.samples
     assert not list(run.path.rglob("*.part"))
-    assert len(run.states()) <= runs.KEEP
+    assert len(run.states()) <= STATES_KEPT
 
 
 def same(a: object, b: object) -> bool:
@@ -257,7 +258,7 @@ def kill_nine(nursery: Nursery, home: Path, kills: int, seed: int) -> Iterator[C
     killer = Killer(nursery, home, random.Random(seed))
     with at_home(home):
         assert killer.life("unbroken", kill=False) == "done"
-        unbroken = Unbroken(runs.find("unbroken"))
+        unbroken = Unbroken(find_run("unbroken"))
         number, reached = 1, 0
         while True:
             run = Run(paths.runs_dir() / f"run-{number}")

@@ -13,7 +13,7 @@ from functools import lru_cache
 from threading import Event as Flag
 from threading import Thread
 
-from engine import paths, runs
+from engine import paths
 from engine.config import TrainConfig, changed
 from engine.control import Control
 from engine.errors import DigittyError, StorageError
@@ -43,7 +43,9 @@ from engine.events import (
 )
 from engine.images import save_strip
 from engine.jobs import DrawRequest, EvaluateRequest, TrainRequest
-from engine.runs import Run, Writer
+from engine.manage_runs import create_run
+from engine.run import Run, find_run
+from engine.writer import Writer, open_writer, write_config
 
 ENGINE = Engine("cpu", "fp32", "contiguous")
 
@@ -172,10 +174,10 @@ class FakeJobs:
         yield Preparing("reading MNIST")
         yield from self._held(self.go_on_starting)
         config = changed(request.config, limit=self.steps_per_epoch * request.config.batch_size)
-        run = runs.find(request.resume) if request.resume else runs.create(request.run, config, ENGINE)
+        run = find_run(request.resume) if request.resume else create_run(request.run, config, ENGINE)
         if request.resume:
-            runs.describe(run, config, ENGINE)
-        with runs.writing(run) as writer:
+            write_config(run, config, ENGINE)
+        with open_writer(run) as writer:
             step = run.states()[-1][0] if run.states() else 0
             control.follow(run.control_path)
             self._unsaved = False
@@ -312,4 +314,4 @@ def finished_run(name: str, config: TrainConfig, steps: int = 8) -> Run:
     jobs = FakeJobs(steps_per_epoch=max(1, steps // 2))
     for _ in jobs.train(TrainRequest(changed(config, epochs=2), run=name), Control()):
         pass
-    return runs.find(name)
+    return find_run(name)

@@ -13,11 +13,13 @@ from textual.color import Color
 from textual.geometry import Region
 from textual.strip import Strip
 
-from engine import liveness, paths, runs
+from engine import liveness, paths
 from engine.config import PRESETS, changed
 from engine.events import Engine
 from engine.files import read_sealed, write_sealed
+from engine.manage_runs import create_run
 from engine.run import FORMAT, VERSION
+from engine.writer import open_writer, write_config
 from tui import config_file
 from tui.literal import Harmless, harmless
 from tui.mirror import Mirror
@@ -41,13 +43,13 @@ def assert_harmless(person: Person) -> None:
 
 async def test_what_a_run_says_of_its_trainer_its_engine_and_its_saves() -> None:
     config = changed(PRESETS["quick"], epochs=1)
-    run = runs.create("mine", config, ENGINE)
-    with runs.writing(run) as writer:
+    run = create_run("mine", config, ENGINE)
+    with open_writer(run) as writer:
         claim = liveness.newest(run.path)
         assert claim is not None
         owner = claim.folder / "owner.json"
         write_sealed(owner, {**read_sealed(owner), "host": f"h{ALL}", "pid": f"p{ALL}"})
-        runs.describe(run, config, Engine(device=f"d{ALL}", precision=f"e{ALL}", layout=f"l{ALL}"))  # type: ignore[arg-type]
+        write_config(run, config, Engine(device=f"d{ALL}", precision=f"e{ALL}", layout=f"l{ALL}"))  # type: ignore[arg-type]
         writer.event("started", 0)
         log_step(writer, 1)
         writer.flush()
@@ -65,7 +67,7 @@ async def test_what_a_run_says_of_its_trainer_its_engine_and_its_saves() -> None
 
 
 async def test_a_config_json_of_odd_keys() -> None:
-    run = runs.create("mine", PRESETS["quick"], ENGINE)
+    run = create_run("mine", PRESETS["quick"], ENGINE)
     write_sealed(run.path / "config.json", {"format": FORMAT, "version": VERSION, "engine": {f"k{ALL}": 1}, "config": {}, "created": 0.0})
     async with opened(size=(250, 40)) as person:
         await person.press("f5")

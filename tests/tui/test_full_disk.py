@@ -7,7 +7,8 @@ from fakes import FakeJobs
 from pilots import SIZES, Person, opened
 from test_train_screen import start
 
-from engine import control, runs
+from engine import control
+from engine.run import find_run
 from tui.screens.question import Question
 from tui.screens.train import TrainScreen
 
@@ -39,7 +40,7 @@ async def test_trying_again_once_there_is_room(size: tuple[int, int]) -> None:
         await person.press("enter")  # the first answer
         await person.sees("mine", "finished", "step 12/12")
         assert not isinstance(person.app.screen, Question)
-    assert [step for step, _ in runs.find("mine").states()][-1] == 12
+    assert [step for step, _ in find_run("mine").states()][-1] == 12
 
 
 async def test_going_on_without_saving_until_it_can_be_saved() -> None:
@@ -62,7 +63,7 @@ async def test_stopping_leaves_the_last_save() -> None:
         await person.press("x")
         await person.is_told("No space left on device")
         await person.sees("mine", "idle", "c continue")
-    assert [step for step, _ in runs.find("mine").states()] == [4]
+    assert [step for step, _ in find_run("mine").states()] == [4]
 
 
 async def test_it_comes_up_on_any_screen_and_waits_when_one_decides_later() -> None:
@@ -91,7 +92,7 @@ async def test_the_question_goes_when_another_process_answers_it() -> None:
     async with opened(fake) as person:
         await refused(person)
         fake.full.clear()
-        control.ask(runs.find("mine").control_path, "run")
+        control.ask(find_run("mine").control_path, "run")
         await person.sees("mine", "finished", "step 12/12")
         assert isinstance(person.app.screen, TrainScreen)
 
@@ -106,4 +107,4 @@ async def test_leaving_is_still_possible_and_says_what_was_not_saved() -> None:
         await person.until(lambda: not person.app.is_running)
         assert person.app.finish(10)
         assert person.app.last_words == ["can't write state.pt: No space left on device; free some room"]
-    assert [step for step, _ in runs.find("mine").states()] == [4]
+    assert [step for step, _ in find_run("mine").states()] == [4]

@@ -10,10 +10,10 @@ from pilots import SIZES, Person, opened
 from test_train_screen import start
 from textual.widgets import Select
 
-from engine import runs
 from engine.config import PRESETS
 from engine.errors import DeviceError
 from engine.jobs import TrainRequest
+from engine.run import find_run
 
 
 async def training(person: Person, name: str = "mine") -> None:
@@ -29,7 +29,7 @@ async def test_a_key_hands_the_run_over_and_shows_it_from_its_files(size: tuple[
         await training(person)
         await person.press("d")
         await person.sees("mine  handing over: starting a process…", "handing over")
-        assert (runs.find("mine").state(), runs.find("mine").states()[-1][0]) == ("stopped", 2)
+        assert (find_run("mine").state(), find_run("mine").states()[-1][0]) == ("stopped", 2)
         for key, told in (("d", "being handed over already"), ("x", "x stops it once it trains again"), ("n", "mine trains here already")):
             await person.press(key)
             await person.is_told(told)
@@ -40,7 +40,7 @@ async def test_a_key_hands_the_run_over_and_shows_it_from_its_files(size: tuple[
         assert person.app.training_runs() == []
         await person.press("q")
         await person.until(lambda: not person.app.is_running)  # nothing to ask
-    run = runs.find("mine")
+    run = find_run("mine")
     assert jobs.detachments == [TrainRequest(run.config(), resume="mine")]
     assert run.state() == "finished"
 
@@ -53,7 +53,7 @@ async def test_where_it_cannot_begin_it_is_stopped_and_saved() -> None:
         await person.press("d")
         await person.is_told("not handed over: cuda is not here; mine is stopped and saved: c goes on with it here")
         await person.sees("mine  stopped", "idle", "c continue")
-        assert runs.find("mine").states()[-1][0] == 2
+        assert find_run("mine").states()[-1][0] == 2
         jobs.go_on_training.set()
         await person.press("c")
         await person.sees("mine  finished", "step 40/40")
@@ -135,7 +135,7 @@ async def test_a_second_time_means_stop_and_save(again: str, keys: tuple[str, ..
         await person.press("q", *keys, again)
         await person.until(lambda: not person.app.is_running)
         assert person.app.return_value == 0
-    assert (runs.find("mine").state(), runs.find("mine").states()[-1][0]) == ("stopped", 2)
+    assert (find_run("mine").state(), find_run("mine").states()[-1][0]) == ("stopped", 2)
     assert not jobs.detachments
 
 
@@ -154,7 +154,7 @@ async def test_leaving_the_run_to_a_process_of_its_own() -> None:
         jobs.go_on_detaching.set()
         await person.until(lambda: not person.app.is_running)
         assert person.app.last_words == ["mine trains on in a process of its own; digitty shows it, digitty watch mine follows it"]
-        assert runs.find("mine").state() == "running"
+        assert find_run("mine").state() == "running"
 
 
 async def test_where_that_fails_one_stays_and_is_told() -> None:
@@ -189,8 +189,8 @@ async def test_what_was_to_be_handed_over_is_though_the_application_ends_before(
         await person.until(lambda: not person.app.is_running)
         assert not jobs.detachments
         assert await asyncio.to_thread(person.app.finish, 10)  # as the command does, or a signal
-        assert jobs.detachments == [TrainRequest(runs.find("mine").config(), resume="mine")]
-        assert runs.find("mine").states()[-1][0] == 2
+        assert jobs.detachments == [TrainRequest(find_run("mine").config(), resume="mine")]
+        assert find_run("mine").states()[-1][0] == 2
 
 
 async def test_weights_that_were_chosen_follow_a_run_that_is_renamed() -> None:

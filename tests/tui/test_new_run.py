@@ -7,8 +7,10 @@ from fakes import ENGINE, finished_run, log_step, save
 from pilots import opened
 from textual.widgets import Select
 
-from engine import runs
 from engine.config import PRESETS, changed
+from engine.manage_runs import create_run
+from engine.run import find_run
+from engine.writer import open_writer
 from tui.screens.new_run import ABOUT, NewRunDialog
 
 
@@ -17,14 +19,14 @@ async def test_whatever_can_go_on_is_offered() -> None:
     config = changed(PRESETS["quick"], limit=128 * 4, epochs=1)
     finished_run("finished", config)
     for name, last in (("ended", 4), ("begun", 0), ("trained", 2)):
-        runs.create(name, config, ENGINE)
-        with runs.writing(runs.find(name)) as writer:
+        create_run(name, config, ENGINE)
+        with open_writer(find_run(name)) as writer:
             writer.event("started", 0)
             for step in range(1, last + 1):
                 log_step(writer, step)
                 save(writer, step)
-    assert runs.find("ended").state() == runs.find("begun").state() == "crashed"
-    with runs.writing(runs.find("trained")):
+    assert find_run("ended").state() == find_run("begun").state() == "crashed"
+    with open_writer(find_run("trained")):
         async with opened() as person:
             await person.press("f5", "n")
             await person.until(lambda: isinstance(person.app.screen, NewRunDialog) and person.app.screen.query(Select))
@@ -37,7 +39,7 @@ async def test_whatever_can_go_on_is_offered() -> None:
             await person.until(lambda: person.jobs.trainings)
             assert (person.jobs.trainings[0].resume, person.jobs.trainings[0].config) == ("ended", config)
             await person.sees("finished")
-    assert runs.find("ended").state() == "finished"
+    assert find_run("ended").state() == "finished"
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -12,10 +12,11 @@ from fakes import ENGINE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine import runs
 from engine.config import PRESETS, TrainConfig, changed
+from engine.manage_runs import create_run
 from engine.metrics import line
-from engine.runs import Run
+from engine.run import Run
+from engine.writer import write_config
 from tui.run_story import EpochRow, RunStory
 
 PER_EPOCH = 10
@@ -30,7 +31,7 @@ def config() -> TrainConfig:
 
 @pytest.fixture
 def run(config: TrainConfig) -> Run:
-    return runs.create("one", config, ENGINE)
+    return create_run("one", config, ENGINE)
 
 
 def step(number: int, loss: float | None = None, rate: float = 8.0) -> dict[str, Any]:
@@ -182,7 +183,7 @@ def test_a_longer_run_is_told_when_it_goes_on(run: Run, config: TrainConfig) -> 
     story = RunStory(run)
     write(run.metrics_path, [event("started", 0), step(1)])
     story.update()
-    runs.describe(run, changed(config, epochs=99), ENGINE)
+    write_config(run, changed(config, epochs=99), ENGINE)
     write(run.metrics_path, [event("started", 1)])
     story.update()
     assert story.config.epochs == 99

@@ -6,8 +6,8 @@ import pytest
 from fakes import ENGINE, finished_run
 from textual.app import App, ComposeResult
 
-from engine import runs
 from engine.config import PRESETS
+from engine.manage_runs import create_run
 from tui.run_story import EpochRow, RunStory
 from tui.widgets.fact_line import Fact, FactLine, fitting
 from tui.widgets.run_view import EPOCHS, Status, losses_of, numbers_of, table_of
@@ -84,7 +84,7 @@ def test_a_warning_takes_the_place_of_what_matters_less() -> None:
 
 
 def test_a_run_of_no_step_yet_has_no_losses() -> None:
-    story = RunStory(runs.create("bare", PRESETS["quick"], ENGINE))
+    story = RunStory(create_run("bare", PRESETS["quick"], ENGINE))
     story.update()
     assert [fact.text for fact in losses_of(story, Status())] == ["quick · batch 128 · muon 0.005 cosine", "cpu fp32 contiguous"]
 

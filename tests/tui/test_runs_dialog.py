@@ -10,9 +10,11 @@ from pilots import LARGE, SIZES, Person, opened
 from test_train_screen import cut_off, start
 from textual.widgets import Input, OptionList
 
-from engine import runs
 from engine.config import PRESETS
 from engine.errors import StorageError
+from engine.manage_runs import create_run
+from engine.run import Run, all_runs
+from engine.writer import open_writer
 from tui import run_words
 from tui.screens.question import Question
 from tui.screens.runs import RunsDialog
@@ -36,8 +38,8 @@ def names(person: Person) -> list[str | None]:
 async def test_state_progress_loss_age_and_size(size: tuple[int, int]) -> None:
     finished_run("done", PRESETS["quick"])
     cut_off("dead")
-    runs.create("bare", PRESETS["quick"], ENGINE)
-    (runs.create("broken", PRESETS["quick"], ENGINE).path / "config.json").write_text("{}")
+    create_run("bare", PRESETS["quick"], ENGINE)
+    (create_run("broken", PRESETS["quick"], ENGINE).path / "config.json").write_text("{}")
     async with opened(size=size) as person:
         await listed(person)
         await person.until(lambda: row(person, "done")[1:5] == ["finished", "8/8", "0.1111", "now"])
@@ -51,13 +53,13 @@ async def test_state_progress_loss_age_and_size(size: tuple[int, int]) -> None:
 async def test_the_list_is_there_before_the_folders_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     finished_run("mine", PRESETS["quick"])
     reading = threading.Event()
-    size = runs.Run.size
+    size = Run.size
 
-    def slow(run: runs.Run) -> int:
+    def slow(run: Run) -> int:
         assert reading.wait(10)
         return size(run)
 
-    monkeypatch.setattr(runs.Run, "size", slow)
+    monkeypatch.setattr(Run, "size", slow)
     async with opened() as person:
         await listed(person)
         await person.sees("mine")
@@ -81,7 +83,7 @@ async def test_a_run_is_deleted_once_one_is_sure() -> None:
         await person.until(lambda: isinstance(person.app.screen, Question))
         await person.press("y")
         await person.until(lambda: names(person) == ["older"])
-        assert [run.name for run in runs.all_runs()] == ["older"]
+        assert [run.name for run in all_runs()] == ["older"]
         await person.press("escape")
         await person.sees("older  finished")  # it was the one shown
         await person.press("v", "delete")
@@ -90,16 +92,16 @@ async def test_a_run_is_deleted_once_one_is_sure() -> None:
         await person.sees("No runs yet")
         await person.press("escape")
         await person.sees("No run yet: n starts one")
-        assert not runs.all_runs()
+        assert not all_runs()
 
 
 async def test_what_cannot_be_deleted_stays_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     finished_run("mine", PRESETS["quick"])
 
-    def refuse(run: runs.Run) -> None:
+    def refuse(run: Run) -> None:
         raise StorageError(f"can't move {run.name}: Read-only file system")
 
-    monkeypatch.setattr(runs, "delete", refuse)
+    monkeypatch.setattr("tui.screens.runs.delete_run", refuse)
     async with opened() as person:
         await listed(person)
         await person.press("delete")
@@ -123,12 +125,12 @@ async def test_a_run_is_renamed_and_a_bad_name_is_refused_in_place() -> None:
             field.value = name
             await person.press("enter")
             await person.sees(told)
-            assert {run.name for run in runs.all_runs()} == {"mine", "other"}
+            assert {run.name for run in all_runs()} == {"mine", "other"}
         field.value = "better"
         await person.press("enter")
         await person.until(lambda: row(person, "better")[1:3] == ["finished", "8/8"])
         assert names(person) == ["better", "other"]
-        assert {run.name for run in runs.all_runs()} == {"better", "other"}
+        assert {run.name for run in all_runs()} == {"better", "other"}
         assert person.app.settings.weights == "better"
         await person.press("r", "x", "escape")  # a letter is text; escape leaves the name, not the dialog
         assert isinstance(person.app.screen, RunsDialog)
@@ -153,8 +155,8 @@ async def test_a_run_that_is_trained_is_left_alone() -> None:
 
 def test_who_asks_is_not_taken_for_a_trainer() -> None:
     """Asking takes the lock for a moment: two who ask at the same time must not see each other."""
-    run = runs.create("mine", PRESETS["quick"], ENGINE)
-    with runs.writing(run):
+    run = create_run("mine", PRESETS["quick"], ENGINE)
+    with open_writer(run):
         pass  # the lock is there from now on
     seen: list[bool] = []
 
@@ -167,13 +169,13 @@ def test_who_asks_is_not_taken_for_a_trainer() -> None:
     for thread in threads:
         thread.join()
     assert seen == [False] * 800
-    with runs.writing(run) as writer:
+    with open_writer(run) as writer:
         log_step(writer, 1)
         assert run.running()
 
 
 def test_long_names_keep_the_columns() -> None:
     finished_run("a-name-that-is-as-long-as-names-may-well-be-in-this-world", PRESETS["quick"])
-    line = run_words.line(runs.all_runs()[0])
+    line = run_words.line(all_runs()[0])
     assert line.startswith("a-name-that-is-as… finished")
     assert len(line) == len(run_words.heading())

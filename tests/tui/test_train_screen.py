@@ -9,10 +9,12 @@ from fakes import ENGINE, FakeJobs, finished_run, log_step, loss_at, preview, sa
 from pilots import LARGE, SIZES, Person, opened
 from textual.widgets import Input, Select
 
-from engine import runs
 from engine.config import PRESETS, changed
 from engine.events import Images
 from engine.jobs import TrainRequest
+from engine.manage_runs import create_run, delete_run, name_taken
+from engine.run import Run, find_run
+from engine.writer import open_writer
 from tui.run_story import RunStory
 from tui.screens.new_run import NewRunDialog
 from tui.screens.train import RECENT
@@ -49,7 +51,7 @@ async def test_a_run_is_started_watched_and_finishes(size: tuple[int, int]) -> N
         await person.is_told("mine is trained; w chooses it to draw with")
         assert "100%" in person.screen
         assert previews(person) is not None
-    assert runs.find("mine").state() == "finished"
+    assert find_run("mine").state() == "finished"
 
 
 async def test_numbers_while_it_trains() -> None:
@@ -66,7 +68,7 @@ async def test_pause_and_go_on() -> None:
         await person.sees("step 2/4")
         await person.press("space")
         await person.sees("paused", "space go on")
-        assert runs.find("seed-1").state() == "paused"
+        assert find_run("seed-1").state() == "paused"
         person.jobs.go_on_training.set()
         await person.pilot.pause(0.1)
         assert "step 2/4" in person.screen
@@ -104,7 +106,7 @@ async def test_stop_saves_and_the_dialog_continues_it() -> None:
         await person.is_told("mine trains here already; x stops it, d hands it to a process of its own")
         await person.press("x")
         await person.sees("stopped", "idle")
-        run = runs.find("mine")
+        run = find_run("mine")
         assert (run.state(), run.states()[-1][0]) == ("stopped", 6)
 
         await person.press("n")
@@ -127,8 +129,8 @@ async def test_stop_saves_and_the_dialog_continues_it() -> None:
 
 async def test_a_run_of_another_process_is_followed_live() -> None:
     config = changed(PRESETS["quick"], limit=128 * 4)
-    run = runs.create("theirs", config, ENGINE)
-    with runs.writing(run) as writer:
+    run = create_run("theirs", config, ENGINE)
+    with open_writer(run) as writer:
         writer.event("started", 0)
         log_step(writer, 1)
         writer.flush()
@@ -158,7 +160,7 @@ async def test_a_run_of_another_process_is_paused_and_stopped_through_its_folder
             await person.press("space")
             await person.is_told("trains, to pause")
             await person.sees("theirs  paused on", "space go on")
-            assert runs.find("theirs").state() == "paused"
+            assert find_run("theirs").state() == "paused"
             await person.press("space")
             await person.is_told("trains, to go on")
             await person.sees("theirs  training on", "space pause")
@@ -171,15 +173,15 @@ async def test_a_run_of_another_process_is_paused_and_stopped_through_its_folder
             await person.sees("theirs  stopped", "c continue")
             await person.press("x")
             await person.is_told("theirs is not being trained; c goes on with it")
-        assert runs.find("theirs").state() == "stopped"
+        assert find_run("theirs").state() == "stopped"
     finally:
         theirs.end()
         theirs.processes[0].join(10)
 
 
 async def test_a_run_that_does_not_answer_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = runs.create("deaf", PRESETS["quick"], ENGINE)
-    with runs.writing(run) as writer:
+    run = create_run("deaf", PRESETS["quick"], ENGINE)
+    with open_writer(run) as writer:
         writer.event("started", 0)
         log_step(writer, 1)
         writer.flush()
@@ -193,10 +195,10 @@ async def test_a_run_that_does_not_answer_is_told_of(monkeypatch: pytest.MonkeyP
             await person.sees_no_more("asked to stop")
 
 
-def cut_off(name: str, saved: int = 4, logged: int = 6) -> runs.Run:
+def cut_off(name: str, saved: int = 4, logged: int = 6) -> Run:
     """A run whose trainer was killed."""
-    run = runs.create(name, changed(PRESETS["quick"], limit=128 * 4), ENGINE)
-    with runs.writing(run) as writer:
+    run = create_run(name, changed(PRESETS["quick"], limit=128 * 4), ENGINE)
+    with open_writer(run) as writer:
         writer.event("started", 0)
         for step in range(1, logged + 1):
             log_step(writer, step)
@@ -233,7 +235,7 @@ async def test_a_run_that_somebody_deletes_is_shown_no_more() -> None:
     async with opened() as person:
         await person.press("f5")
         await person.sees("mine  finished")
-        runs.delete(run)
+        delete_run(run)
         await person.is_told("mine is gone: somebody renamed or deleted it")
         await person.sees("older  finished")
         assert not run.path.exists()
@@ -273,7 +275,7 @@ async def test_one_run_at_a_time_trains_here() -> None:
         await person.press("space")
         await person.is_told("dead is not being trained")
         assert len(jobs.trainings) == 1
-        assert runs.find("mine").state() == "running", "keys are for the run that is shown"
+        assert find_run("mine").state() == "running", "keys are for the run that is shown"
 
 
 async def test_a_run_can_be_stopped_before_it_has_begun() -> None:
@@ -287,7 +289,7 @@ async def test_a_run_can_be_stopped_before_it_has_begun() -> None:
         await person.is_told("it has not begun yet")
         await person.press("x")
         await person.sees("older  finished", "idle")
-    assert not runs.taken("mine")
+    assert not name_taken("mine")
 
 
 async def test_what_a_trainer_has_to_say_is_a_notice() -> None:
@@ -300,8 +302,8 @@ async def test_what_a_trainer_has_to_say_is_a_notice() -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_that_nothing_is_saved_is_shown_plainly(size: tuple[int, int]) -> None:
-    run = runs.create("theirs", changed(PRESETS["quick"], limit=128 * 4), ENGINE)
-    with runs.writing(run) as writer:
+    run = create_run("theirs", changed(PRESETS["quick"], limit=128 * 4), ENGINE)
+    with open_writer(run) as writer:
         writer.event("started", 0)
         log_step(writer, 1)
         save(writer, 1)
@@ -320,8 +322,8 @@ async def test_a_long_run_shows_its_numbers_at_once_and_hears_keys_while_it_is_r
     monkeypatch.setattr("tui.screens.run_screen.SOON", 1000.0)
     monkeypatch.setattr("tui.screens.run_screen.LOOK_EVERY", 1000.0)
     monkeypatch.setattr(RunStory.update, "__defaults__", (0.0,))
-    run = runs.create("long", changed(PRESETS["quick"], limit=128 * 10, epochs=1000), ENGINE)
-    with runs.writing(run) as writer:
+    run = create_run("long", changed(PRESETS["quick"], limit=128 * 10, epochs=1000), ENGINE)
+    with open_writer(run) as writer:
         writer.event("started", 0)
         for step in range(1, 10_001):
             log_step(writer, step)

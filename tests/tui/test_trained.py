@@ -8,12 +8,13 @@ import time
 
 import pytest
 
-from engine import liveness, runs
+from engine import liveness
 from engine.claim import Claim
 from engine.config import PRESETS
 from engine.events import Engine
 from engine.files import read_sealed, write_sealed
-from engine.runs import Run
+from engine.manage_runs import create_run
+from engine.run import Run
 from tui import run_words
 from tui.run_story import RunStory
 from tui.trained import Trained
@@ -23,7 +24,7 @@ from tui.trained import Trained
 def elsewhere() -> Run:
     """A run that a process on gpubox writes, or wrote, by its files."""
     liveness._watched.clear()
-    run = runs.create("one", PRESETS["quick"], Engine("cpu", "fp32", "contiguous"))
+    run = create_run("one", PRESETS["quick"], Engine("cpu", "fp32", "contiguous"))
     claim = Claim(run.path, run.ended)
     owner = claim.path / "owner.json"
     facts = {**read_sealed(owner), "host": "gpubox\033[1m", "boot": "another", "machine": "another", "pid": 4711}

@@ -10,10 +10,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Select, Static
 
-from engine import config, paths, runs
+from engine import config, paths
 from engine.config import PRESETS
 from engine.errors import DigittyError, RunError, SettingError
 from engine.jobs import TrainRequest
+from engine.manage_runs import name_taken
+from engine.run import Run, all_runs
 from tui.literal import literal
 from tui.screens.dialog import Dialog
 from tui.widgets.form_row import FormRow
@@ -71,7 +73,7 @@ class NewRunDialog(Dialog[NewRun | None]):
 
     def _resumable(self) -> list[str]:
         """What `--resume` takes, the one written last first; one that never saved begins again."""
-        return [run.name for run in runs.all_runs() if not run.running()]
+        return [run.name for run in all_runs() if not run.running()]
 
     def on_select_changed(self, event: Select.Changed) -> None:
         if event.select.id == "preset":
@@ -86,7 +88,7 @@ class NewRunDialog(Dialog[NewRun | None]):
             if run is not None:
                 self._show_run(run)
 
-    def _show_run(self, run: runs.Run) -> None:
+    def _show_run(self, run: Run) -> None:
         try:
             recorded = run.config()
         except RunError as error:
@@ -95,9 +97,9 @@ class NewRunDialog(Dialog[NewRun | None]):
         self.query_one("#epochs", Input).value = str(recorded.epochs)
         self.query_one("#steps", Input).value = str(recorded.steps or "")
 
-    def _chosen_run(self) -> runs.Run | None:
+    def _chosen_run(self) -> Run | None:
         name = str(self.query_one("#resume", Select).value)
-        return None if name == NEW else runs.Run(paths.runs_dir() / name)
+        return None if name == NEW else Run(paths.runs_dir() / name)
 
     def on_input_submitted(self) -> None:
         self.action_start()
@@ -122,7 +124,7 @@ class NewRunDialog(Dialog[NewRun | None]):
             return TrainRequest(config.TrainConfig(**{**vars(recorded), "epochs": epochs or recorded.epochs, "steps": steps}), resume=run.name)
         preset = PRESETS[cast(config.Preset, self.query_one("#preset", Select).value)]
         name = self.query_one("#name", Input).value.strip() or None
-        if name and runs.taken(name):
+        if name and name_taken(name):
             raise RunError(f"run {name} exists; choose it above to continue it")
         return TrainRequest(config.changed(preset, epochs=epochs, steps=steps), run=name)
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from textual.widget import Widget
 
-from engine import runs
 from engine.errors import RunError
+from engine.run import Run, all_runs, find_run
 from tui import run_words
 from tui.run_story import RunStory
 from tui.screens.base import AppScreen
@@ -52,7 +52,7 @@ class RunScreen(AppScreen):
 
     def _show_first(self) -> None:
         """One that is being trained, else the newest."""
-        found = runs.all_runs()
+        found = all_runs()
         if found:
             self._show(next((run for run in found if run.running()), found[0]))
         else:
@@ -60,11 +60,11 @@ class RunScreen(AppScreen):
 
     def show_named(self, name: str) -> None:
         try:
-            self._show(runs.find(name))
+            self._show(find_run(name))
         except RunError as error:
             self.digitty.notify_error(error)
 
-    def _show(self, run: runs.Run | None) -> None:
+    def _show(self, run: Run | None) -> None:
         try:
             self.story = RunStory(run) if run else None
         except RunError as error:

@@ -12,10 +12,11 @@ from textual.containers import Vertical
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option, OptionDoesNotExist
 
-from engine import liveness, runs, words
+from engine import liveness, words
 from engine.errors import DigittyError
 from engine.liveness import Life
-from engine.runs import Run
+from engine.manage_runs import delete_run, rename_run
+from engine.run import Run, all_runs, check_name
 from tui import run_words
 from tui.aside import aside
 from tui.literal import literal
@@ -50,7 +51,7 @@ class RunsDialog(Dialog[str | None]):
         return cast("DigittyApp", self.app)
 
     def compose(self) -> ComposeResult:
-        self._runs = {run.name: run for run in runs.all_runs()}
+        self._runs = {run.name: run for run in all_runs()}
         with Vertical(classes="dialog"):
             yield Static(KEYS if self._runs else NONE, id="keys")
             yield Static(literal(run_words.heading()) if self._runs else "", classes="heading")
@@ -133,7 +134,7 @@ class RunsDialog(Dialog[str | None]):
 
     def _check(self, name: str) -> bool:
         try:
-            runs.checked(name)
+            check_name(name)
         except DigittyError as error:
             self._complain(error)
             return False
@@ -146,7 +147,7 @@ class RunsDialog(Dialog[str | None]):
             return
         if name != run.name:
             try:
-                renamed = runs.rename(run, name)
+                renamed = rename_run(run, name)
             except DigittyError as error:
                 self._complain(error)
                 return
@@ -178,7 +179,7 @@ class RunsDialog(Dialog[str | None]):
 
     def _delete(self, run: Run) -> None:
         self._complain(f"deleting {run.name}…")
-        aside(self.app, lambda: runs.delete(run), lambda result: self._deleted(run, result))
+        aside(self.app, lambda: delete_run(run), lambda result: self._deleted(run, result))
 
     def _deleted(self, run: Run, result: Path | DigittyError | None) -> None:
         error = result if isinstance(result, DigittyError) else None

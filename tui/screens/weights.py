@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from engine import runs
+from engine.run import all_runs
 from tui.literal import literal
 from tui.screens.dialog import Dialog
 
@@ -43,7 +43,7 @@ class WeightsDialog(Dialog[str | None]):
         for name in self._training:
             choices.append((name, f"{name:<16} trains now: the average weights of the moment"))
             choices.append((f"{name}:live", f"{name}:live    trains now: the raw weights of the moment"))
-        for run in runs.all_runs():
+        for run in all_runs():
             states = run.states()
             if states and run.name not in self._training:
                 choices.append((run.name, f"{run.name:<16} latest, step {states[-1][0]}"))
