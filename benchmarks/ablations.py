@@ -19,13 +19,13 @@ from typing import Any
 import torch
 from time_to_quality import JUDGED, drawn, ours
 
-from engine.classifier import load_classifier
-from engine.config import PRESETS, ModelConfig, ScheduleConfig, TrainConfig
-from engine.data import load
-from engine.device import choose
-from engine.evaluate import frechet, neighbourhoods
-from engine.heap import keep_freed_memory
-from engine.schedule import NoiseSchedule
+from engine.compute.device import choose
+from engine.config.training import PRESETS, ModelConfig, ScheduleConfig, TrainConfig
+from engine.data.mnist import load
+from engine.diffusion.schedule import NoiseSchedule
+from engine.evaluation.job import frechet, neighbourhoods
+from engine.models.classifier import load_classifier
+from engine.process.malloc import keep_freed_memory
 
 BASE = PRESETS["quick"]
 

@@ -17,13 +17,13 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from engine.classifier import accuracy, fresh, train_classifier
-from engine.config import MAX_COUNT, SampleConfig, Sampler, usual
-from engine.data import load
-from engine.device import choose
-from engine.evaluate import wilson
-from engine.events import DrawDone
-from engine.jobs import DrawRequest, Jobs
+from engine.compute.device import choose
+from engine.config.training import MAX_COUNT, SampleConfig, Sampler, usual
+from engine.data.mnist import load
+from engine.evaluation.job import wilson
+from engine.jobs.jobs import DrawRequest, Jobs
+from engine.models.classifier import accuracy, fresh, train_classifier
+from engine.protocol.events import DrawDone
 
 
 def drawn(jobs: Jobs, labels: Tensor, sample: SampleConfig, weights: str) -> Tensor:

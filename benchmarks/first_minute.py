@@ -24,8 +24,8 @@ ROOT = Path(__file__).parents[1]
 LIMITS: dict[str, dict[str, str]] = {"as it is": {}, "AVX2 only": {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}}
 EVENTS = """
 import json, sys
-from engine.config import PRESETS, changed
-from engine.jobs import DrawRequest, Jobs, TrainRequest
+from engine.config.training import PRESETS, changed
+from engine.jobs.jobs import DrawRequest, Jobs, TrainRequest
 train = len(sys.argv) > 1
 jobs = Jobs("cpu")
 for event in jobs.train(TrainRequest(changed(PRESETS[sys.argv[1]], steps=2))) if train else jobs.draw(DrawRequest((7,), fps=0)):

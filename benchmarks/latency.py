@@ -37,7 +37,7 @@ def rates(home: Path) -> dict[int, float]:
 
 
 def trained_alone(home: Path, steps: int) -> float:
-    command = [sys.executable, "-m", "tui.cli", "train", "--preset", "quick", "--steps", str(steps)]
+    command = [sys.executable, "-m", "tui", "train", "--preset", "quick", "--steps", str(steps)]
     env = environment(home, OMP_NUM_THREADS=THREADS)
     subprocess.run(command, env=env, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return median(rates(home).values())

@@ -57,7 +57,7 @@ def torch_alone() -> list[tuple[int, int]]:
 
 
 def draw(count: int) -> list[tuple[int, int]]:
-    from engine.jobs import DrawRequest, Jobs
+    from engine.jobs.jobs import DrawRequest, Jobs
 
     for _ in Jobs("cpu").draw(DrawRequest(tuple(i % 10 for i in range(count)))):
         pass
@@ -66,9 +66,9 @@ def draw(count: int) -> list[tuple[int, int]]:
 
 def train(steps: int, every: int) -> list[tuple[int, int]]:
     """(step, bytes resident) every few steps."""
-    from engine.config import TrainConfig
-    from engine.events import TrainStep
-    from engine.jobs import Jobs, TrainRequest
+    from engine.config.training import TrainConfig
+    from engine.jobs.jobs import Jobs, TrainRequest
+    from engine.protocol.events import TrainStep
 
     seen: list[tuple[int, int]] = []
     for event in Jobs("cpu").train(TrainRequest(TrainConfig(steps=steps))):

@@ -27,17 +27,17 @@ from typing import Any
 from memory import MB, peak
 from textual.events import Key
 
-from engine.config import PRESETS, changed
-from engine.events import Engine, Event
-from engine.jobs import Jobs
-from engine.manage_runs import create_run
-from engine.metrics import line
-from engine.run import Run, find_run
+from engine.config.training import PRESETS, changed
+from engine.jobs.jobs import Jobs
+from engine.protocol.events import Engine, Event
+from engine.runs.manage import create_run
+from engine.runs.metrics_log import line
+from engine.runs.run import Run, find_run
 from tui.app import DigittyApp
-from tui.run_story import RunStory
+from tui.render.loss_plot import View, chart
+from tui.runs.history import RunStory
 from tui.screens.train import TrainScreen
 from tui.widgets.loss_chart import LossChart
-from tui.widgets.loss_plot import View, chart
 
 SIZE = (120, 40)
 APPENDED = 5

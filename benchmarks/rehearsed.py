@@ -13,15 +13,15 @@ sys.path[:0] = [str(ROOT / "tests" / "tui"), str(ROOT / "tests" / "e2e")]
 
 from fakes import ENGINE, FakeJobs, digits  # noqa: E402
 
-from engine.events import DrawDone, DrawStarted, Event, Frame, Images, Preparing, Ready, Recipe, Weights  # noqa: E402
-from engine.jobs import DrawRequest  # noqa: E402
+from engine.jobs.jobs import DrawRequest  # noqa: E402
+from engine.protocol.events import DrawDone, DrawStarted, Event, Frame, Images, Preparing, Ready, Recipe, Weights  # noqa: E402
 
 PATCH = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-import tui.cli
+import tui.cli.main
 from rehearsed import Rehearsed
-tui.cli.Jobs = lambda *_: Rehearsed()
+tui.cli.main.Jobs = lambda *_: Rehearsed()
 """
 """For tests/e2e/terminal.py: the command with these jobs."""
 FRAMES, FPS = 40, 10

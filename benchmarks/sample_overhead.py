@@ -22,11 +22,11 @@ from statistics import median
 
 import torch
 
-from engine.config import SampleConfig
-from engine.drawing import ImageNoise, denoising
-from engine.events import DrawDone
-from engine.jobs import DrawRequest, Jobs
-from engine.shelf import Artist, Shelf
+from engine.config.training import SampleConfig
+from engine.jobs.jobs import DrawRequest, Jobs
+from engine.protocol.events import DrawDone
+from engine.sampling.draw import ImageNoise, denoising
+from engine.sampling.runtime import Artist, Shelf
 
 DOUBTS_NONE = 1e-9
 """As `redraw_below`: the reader reads, and steps and batches are those of one drawing."""

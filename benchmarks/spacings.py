@@ -17,10 +17,10 @@ from typing import get_args
 import torch
 from sample_overhead import batches_of, ready
 
-from engine.config import SampleConfig, Spacing
-from engine.drawing import BATCH, ImageNoise, denoising
-from engine.heap import keep_freed_memory
-from engine.shelf import Artist, Shelf
+from engine.config.training import SampleConfig, Spacing
+from engine.process.malloc import keep_freed_memory
+from engine.sampling.draw import BATCH, ImageNoise, denoising
+from engine.sampling.runtime import Artist, Shelf
 
 
 def drawn(artist: Artist, sample: SampleConfig, count: int) -> torch.Tensor:

@@ -25,12 +25,12 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from engine import data
-from engine.config import PRESETS
-from engine.device import Numerics, choose
-from engine.heap import keep_freed_memory
-from engine.precision import measure
-from engine.trainer import Trainer
+from engine.compute.autotune import measure
+from engine.compute.device import Numerics, choose
+from engine.config.training import PRESETS
+from engine.data import mnist as data
+from engine.process.malloc import keep_freed_memory
+from engine.training.trainer import Trainer
 
 
 def convolutions(trainer: Trainer) -> list[Callable[[], object]]:

@@ -21,20 +21,20 @@ from dataclasses import replace
 import torch
 from train_throughput import plain_loop
 
-from engine import events
-from engine.classifier import load_classifier
-from engine.config import PRESETS, SampleConfig, TrainConfig
-from engine.data import load
-from engine.device import Numerics, choose
-from engine.drawing import BATCH, ImageNoise, denoising
-from engine.evaluate import wilson
-from engine.heap import keep_freed_memory
-from engine.images import to_pixels
-from engine.precision import measure
-from engine.schedule import NoiseSchedule
-from engine.shelf import Artist
-from engine.trainer import Trainer
-from engine.unet import UNet
+from engine.compute.autotune import measure
+from engine.compute.device import Numerics, choose
+from engine.config.training import PRESETS, SampleConfig, TrainConfig
+from engine.data.mnist import load
+from engine.diffusion.schedule import NoiseSchedule
+from engine.evaluation.job import wilson
+from engine.models.classifier import load_classifier
+from engine.models.unet import UNet
+from engine.process.malloc import keep_freed_memory
+from engine.protocol import events
+from engine.sampling.draw import BATCH, ImageNoise, denoising
+from engine.sampling.runtime import Artist
+from engine.storage.images import to_pixels
+from engine.training.trainer import Trainer
 
 WHAT = ["seed", "quick", "best", "plain"]
 MARKS = (0.9, 0.97, 0.99, 0.995)

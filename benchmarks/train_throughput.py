@@ -6,7 +6,7 @@
 
 The plain loop is fp32 and eager, with torchvision's MNIST, ToTensor and Normalize in a DataLoader, Adam, and `loss.item()` at every
 step. Ours is `Trainer.train_step` in the precision and layout that the engine measures and chooses here, with label dropout,
-gradient clipping and the average weights, and its losses read as the training job reads them. Both take batches of 128 to engine.unet.UNet.
+gradient clipping and the average weights, and its losses read as the training job reads them. Both take batches of 128 to engine.models.unet.UNet.
 
 Each has a process of its own, started as a user would: ours holds freed memory and lets idle threads sleep, as digitty does. The
 rounds alternate, plain, ours, plain, ours, …, so that a machine that slows down slows both; the ratio is the median of the
@@ -34,15 +34,15 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import MNIST
 
-from engine import data
-from engine.config import TrainConfig
-from engine.device import Numerics, choose
-from engine.heap import keep_freed_memory
-from engine.precision import measure
-from engine.schedule import NoiseSchedule
-from engine.session import READ_EVERY
-from engine.trainer import Trainer
-from engine.unet import UNet
+from engine.compute.autotune import measure
+from engine.compute.device import Numerics, choose
+from engine.config.training import TrainConfig
+from engine.data import mnist as data
+from engine.diffusion.schedule import NoiseSchedule
+from engine.models.unet import UNet
+from engine.process.malloc import keep_freed_memory
+from engine.training.loop import READ_EVERY
+from engine.training.trainer import Trainer
 
 BATCH = 128
 
@@ -93,7 +93,7 @@ def torch_defaults() -> Iterator[None]:
 
 
 def ours(device: torch.device, how: Numerics, compiled: bool) -> Callable[[int], None]:
-    """A function that trains so many steps, as engine.training does."""
+    """A function that trains so many steps, as engine.training.job does."""
     config = TrainConfig(batch_size=BATCH, compile=compiled)
     trainer = Trainer(config, *data.load(True, device), how, device)
 

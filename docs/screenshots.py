@@ -12,8 +12,8 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from engine.events import DrawDone
-from engine.run import find_run
+from engine.protocol.events import DrawDone
+from engine.runs.run import find_run
 from tui.app import DigittyApp
 from tui.screens.drawing import DrawScreen
 from tui.screens.train import TrainScreen

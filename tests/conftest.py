@@ -17,11 +17,11 @@ from skips import pytest_sessionfinish  # noqa: F401
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from engine.config import TrainConfig
-    from engine.denoiser import Denoise
-    from engine.events import Event
-    from engine.jobs import Jobs
-    from engine.schedule import NoiseSchedule
+    from engine.config.training import TrainConfig
+    from engine.diffusion.denoiser import Denoise
+    from engine.diffusion.schedule import NoiseSchedule
+    from engine.jobs.jobs import Jobs
+    from engine.protocol.events import Event
 
 
 def pytest_configure() -> None:
@@ -41,7 +41,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def first_sixty() -> tuple[Tensor, Tensor]:
     """What `tiny` trains on: images and labels."""
-    from engine import data
+    from engine.data import mnist as data
 
     return data.load(True, limit=60)
 
@@ -49,7 +49,7 @@ def first_sixty() -> tuple[Tensor, Tensor]:
 @pytest.fixture
 def at_hand(first_sixty: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
     """MNIST without the third of a second that unpacking it takes."""
-    from engine import data
+    from engine.data import mnist as data
 
     monkeypatch.setattr(data, "load", lambda *_: first_sixty)
 
@@ -57,7 +57,7 @@ def at_hand(first_sixty: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch)
 @pytest.fixture
 def every_step(at_hand: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every step is read, every epoch saved, however short, and a run that waits looks often."""
-    from engine import session
+    from engine.training import loop as session
 
     monkeypatch.setattr(session, "READ_EVERY", 0.0)
     monkeypatch.setattr(session, "SAVE_SHARE", math.inf)
@@ -75,7 +75,7 @@ def one_thread() -> None:
 @pytest.fixture
 def tiny(one_thread: None) -> TrainConfig:
     """Four steps an epoch of the smallest network."""
-    from engine.config import ModelConfig, TrainConfig
+    from engine.config.training import ModelConfig, TrainConfig
 
     # two channels a group: a norm over one channel alone would wipe out time and label
     model = ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16, groups=4)
@@ -85,7 +85,8 @@ def tiny(one_thread: None) -> TrainConfig:
 @pytest.fixture
 def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
     """fp32 without the seconds that measuring precisions takes."""
-    from engine import device, precision
+    from engine.compute import autotune as precision
+    from engine.compute import device
 
     def fp32(*_: object) -> Iterator[device.Numerics]:
         yield device.Numerics("fp32", channels_last=False)
@@ -96,7 +97,7 @@ def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def jobs(unmeasured: None, one_thread: None) -> Jobs:
     """The front door, on the CPU in fp32."""
-    from engine.jobs import Jobs
+    from engine.jobs.jobs import Jobs
 
     return Jobs("cpu", "fp32")
 
@@ -119,7 +120,7 @@ def exact() -> Callable[[NoiseSchedule, float, float], Denoise]:
 @pytest.fixture
 def endless() -> Callable[[], Iterator[Event]]:
     """A job that never ends by itself."""
-    from engine.events import Tick
+    from engine.protocol.events import Tick
 
     def job() -> Iterator[Event]:
         while True:
@@ -132,7 +133,8 @@ def endless() -> Callable[[], Iterator[Event]]:
 def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Runs a command in this process: exit code, standard output, standard error."""
 
-    from engine import cli, entry
+    from engine.cli import entry
+    from engine.cli import main as cli
 
     def ran(*arguments: str) -> tuple[int, str, str]:
         code = entry.run(cli.commands, list(arguments))

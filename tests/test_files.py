@@ -10,11 +10,12 @@ from typing import BinaryIO
 
 import pytest
 
-from engine import entry, images
-from engine.cli import commands
+from engine.cli import entry
+from engine.cli.main import commands
 from engine.errors import DigittyError, OutputError, StorageError
-from engine.files import parse_json, read_sealed, read_small, write_text, write_whole
-from engine.words import printable
+from engine.formatting import printable
+from engine.storage import images
+from engine.storage.atomic import parse_json, read_sealed, read_small, write_text, write_whole
 
 
 def test_a_small_file_is_read_whole_and_a_large_one_refused(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 HELP = """
 import json
-from engine.cli import commands
-from tui.cli import digitty
+from engine.cli.main import commands
+from tui.cli.main import digitty
 groups = {"commands": commands, "digitty": digitty}
 print(json.dumps({f"{name} {command.name}": command.help for name, group in groups.items() for command in (group, *group.commands.values())}))
 """

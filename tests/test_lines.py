@@ -11,16 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from engine import cli_runs, config, liveness
-from engine.entry import run
-from engine.events import CannotSave, Engine, Notice, TrainStarted
-from engine.files import read_sealed, write_sealed
-from engine.manage_runs import create_run
-from engine.run import FORMAT, VERSION, Run
-from engine.telling import LONGEST, TrainReporter, say, show, show_path
-from engine.writer import open_writer, write_config
-from tui import doctor
-from tui.cli import digitty
+from engine.cli import runs as cli_runs
+from engine.cli.entry import run
+from engine.cli.reporters import LONGEST, TrainReporter, say, show, show_path
+from engine.config import training as config
+from engine.protocol.events import CannotSave, Engine, Notice, TrainStarted
+from engine.runs import liveness
+from engine.runs.manage import create_run
+from engine.runs.run import FORMAT, VERSION, Run
+from engine.runs.writer import open_writer, write_config
+from engine.storage.atomic import read_sealed, write_sealed
+from tui.cli import doctor
+from tui.cli.main import digitty
 
 HOSTILE = "\x1b[31mred\x1b]0;title\x07\x9b31m\x90q\x9c\u202eleft\u2066x\u2069\u2028y\x7f\x00z\nsecond\r\x1b[2Kthird"
 ROOT = Path(__file__).parents[1]

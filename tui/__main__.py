@@ -8,7 +8,7 @@ if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
 
 def main() -> None:
     """The command, which handles ctrl+c itself once it runs."""
-    from tui.cli import main as digitty
+    from tui.cli.main import main as digitty
 
     digitty()
 

@@ -14,32 +14,34 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import Theme
 
-from engine import events as e
-from engine.config import SampleConfig, suited
+from engine.config.training import SampleConfig, suited
 from engine.errors import DigittyError
-from engine.events import Event
-from engine.jobs import DrawRequest, Jobs
-from engine.run import is_student
-from engine.words import printable
-from tui import few_colors, keys, themes
-from tui import settings as settings_module
-from tui.aside import aside
-from tui.config_file import Config
-from tui.literal import LONGEST, Harmless
-from tui.messages import FromEngine
-from tui.painted import PaintedApp
-from tui.run_words import host, news
-from tui.screens import leave
+from engine.formatting import printable
+from engine.jobs.jobs import DrawRequest, Jobs
+from engine.protocol import events as e
+from engine.protocol.events import Event
+from engine.runs.run import is_student
+from tui.dialogs import quit as leave
+from tui.dialogs.choice import Question
+from tui.runs.text import host, news
 from tui.screens.base import AppScreen
 from tui.screens.generate import GenerateScreen
 from tui.screens.grid import GridScreen
 from tui.screens.prompt import PromptScreen
-from tui.screens.question import Question
 from tui.screens.train import TrainScreen
-from tui.settings import Settings
-from tui.switchboard import Listener, Switchboard
-from tui.terminal import Terminal, frame_rate
-from tui.training import Training
+from tui.settings import ansi_themes as few_colors
+from tui.settings import keymap as keys
+from tui.settings import remembered as settings_module
+from tui.settings import themes
+from tui.settings.config_file import Config
+from tui.settings.remembered import Settings
+from tui.studio.background import aside
+from tui.studio.job_router import Listener, Switchboard
+from tui.studio.local_training import Training
+from tui.studio.messages import FromEngine
+from tui.terminal.capabilities import Terminal, frame_rate
+from tui.terminal.literal import LONGEST, Harmless
+from tui.terminal.paced_app import PaintedApp
 
 
 class DigittyApp(PaintedApp):
@@ -200,13 +202,13 @@ class DigittyApp(PaintedApp):
             self.screen.arrive()
 
     def action_help(self) -> None:
-        from tui.screens.help import HelpScreen
+        from tui.dialogs.help import HelpScreen
 
         if isinstance(self.screen, AppScreen):
             self.push_screen(HelpScreen(self.screen))
 
     def action_choose_weights(self) -> None:
-        from tui.screens.weights import WeightsDialog
+        from tui.dialogs.weights import WeightsDialog
 
         def chosen(weights: str | None) -> None:
             if weights is not None:
@@ -216,7 +218,7 @@ class DigittyApp(PaintedApp):
             self.push_screen(WeightsDialog(self.settings.weights, self.training_runs()), chosen)
 
     def action_options(self) -> None:
-        from tui.screens.options import OptionsDialog
+        from tui.dialogs.options import OptionsDialog
 
         def chosen(settings: Settings | None) -> None:
             if settings is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.config import ModelConfig, ScheduleConfig
+from engine.config.training import ModelConfig, ScheduleConfig
 
 
 @pytest.fixture(scope="session")
@@ -30,8 +30,8 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The smallest network, untrained."""
     import torch
 
-    from engine.checkpoint import Loaded, save_weights
-    from engine.unet import UNet
+    from engine.checkpoints.weights import Loaded, save_weights
+    from engine.models.unet import UNet
 
     torch.manual_seed(0)
     model = ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16)

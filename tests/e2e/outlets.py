@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tui import cli
+from tui.cli import main as cli
 
 
 def light(arguments: list[str], outlet: str, target: str, errors: str) -> None:
@@ -23,9 +23,9 @@ def heavy(arguments: list[str], outlet: str, target: str, errors: str) -> None:
     """The same with the tiny engine of the scenes."""
     import scenes
 
-    from engine.config import SampleConfig
-    from engine.jobs import DrawRequest
-    from tui import doctor
+    from engine.config.training import SampleConfig
+    from engine.jobs.jobs import DrawRequest
+    from tui.cli import doctor
 
     _open(outlet, target, errors)
     doctor.SEVEN = DrawRequest((7,), SampleConfig(steps=1, redraw_below=0), fps=10)

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input, Static
 
 import tui.app
-from tui.painted import PaintedApp
+from tui.terminal.paced_app import PaintedApp
 
 
 class Probed:

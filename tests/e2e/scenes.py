@@ -15,11 +15,18 @@ import PIL.PngImagePlugin
 import torch
 import torch._dynamo
 
-from engine import checkpoint, classifier, data, drawing, evaluate, leaving, precision, session
-from engine import config as c
-from engine.device import Numerics
-from engine.trainer import Trainer
-from tui import cli
+from engine.checkpoints import weights as checkpoint
+from engine.compute import autotune as precision
+from engine.compute.device import Numerics
+from engine.config import training as c
+from engine.data import mnist as data
+from engine.evaluation import job as evaluate
+from engine.models import classifier
+from engine.process import signals as leaving
+from engine.sampling import draw as drawing
+from engine.training import loop as session
+from engine.training.trainer import Trainer
+from tui.cli import main as cli
 
 LATE = (PIL, torch._dynamo, classifier)
 """What is imported late, and would be most of such a process's life."""

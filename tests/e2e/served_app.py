@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tui"))
 
 from fakes import FakeJobs
 
-from tui import cli
+from tui.cli import main as cli
 
 jobs = FakeJobs(train_holds_at=6)
 

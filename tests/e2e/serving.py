@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import pyte
 
-from tui.served import Served, listening
+from tui.web.server import Served, listening
 
 TOKEN = "a token of 27 characters ok"
 FAKE = f"exec {shlex.quote(sys.executable)} {shlex.quote(str(Path(__file__).with_name('served_app.py')))}"

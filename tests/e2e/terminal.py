@@ -84,7 +84,7 @@ class Terminal:
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.settings_before = termios.tcgetattr(self._slave)
         ends = {"stdin": self._slave, "stdout": self._slave, "stderr": self._slave}
-        start = ["-m", "tui.cli"] if patch is None else ["-c", f"{patch}\nfrom tui.cli import main\nmain()"]
+        start = ["-m", "tui"] if patch is None else ["-c", f"{patch}\nfrom tui.cli.main import main\nmain()"]
         command = [python, *start, *arguments]
         self.process = subprocess.Popen(command, env=env, cwd=cwd, start_new_session=True, preexec_fn=_take_terminal, **ends)
         self._enough, self._say_enough = os.pipe()
@@ -284,9 +284,9 @@ def faked(jobs: str = "", more: str = "") -> str:
     return "\n".join(
         [
             f"import sys; sys.path.insert(0, {fakes!r})",
-            "import tui.cli",
+            "import tui.cli.main",
             "from fakes import FakeJobs",
-            f"tui.cli.Jobs = lambda *_: FakeJobs({jobs})",
+            f"tui.cli.main.Jobs = lambda *_: FakeJobs({jobs})",
             more,
         ]
     )

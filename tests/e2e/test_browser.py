@@ -20,15 +20,15 @@ from chromium import find_chromium
 from PIL import Image
 from terminal import PATIENCE, environment
 
-from engine.manage_runs import delete_run
-from engine.run import all_runs, find_run
-from tui.serve import COMMAND
+from engine.runs.manage import delete_run
+from engine.runs.run import all_runs, find_run
+from tui.cli.serve import COMMAND
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 FAKE = f"exec {shlex.quote(sys.executable)} {shlex.quote(str(Path(__file__).with_name('served_app.py')))}"
 """A session over jobs without torch, whose training holds at step 6."""
-SERVE = "import sys, tui.serve; tui.serve.COMMAND = sys.argv.pop(1); from tui.cli import main; main()"
+SERVE = "import sys, tui.cli.serve; tui.cli.serve.COMMAND = sys.argv.pop(1); from tui.cli.main import main; main()"
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update"]
 """Root has no sandbox; containers have a small /dev/shm; and nothing is to be fetched from elsewhere."""
 
@@ -233,7 +233,7 @@ def read(digit: Image.Image) -> int:
     """As the project's classifier does."""
     import torch
 
-    from engine.classifier import load_classifier
+    from engine.models.classifier import load_classifier
 
     picture = torch.frombuffer(bytearray(digit.tobytes()), dtype=torch.uint8).view(1, 28, 28)
     return int(load_classifier().features_and_logits(picture)[1].argmax())

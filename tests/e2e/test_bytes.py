@@ -12,10 +12,10 @@ from relay import Relay
 from terminal import Terminal, environment
 from test_screen import answer_row, faked
 
-from engine import paths
-from tui.cells import half_block_rows
-from tui.link import SAVED_UP
-from tui.terminal import ColorDepth
+from engine.storage import paths
+from tui.render.cells import half_block_rows
+from tui.terminal.capabilities import ColorDepth
+from tui.terminal.flow_control import SAVED_UP
 
 pytestmark = pytest.mark.slow
 

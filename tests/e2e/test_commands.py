@@ -12,14 +12,14 @@ import pytest
 from PIL import Image
 from terminal import environment
 
-from engine.cli import train_request
-from engine.config import PRESETS
-from engine.entry import run
+from engine.cli.entry import run
+from engine.cli.main import train_request
+from engine.config.training import PRESETS
 from engine.errors import RunError
-from engine.events import Engine
-from engine.jobs import Jobs
-from engine.manage_runs import create_run
-from tui.cli import digitty
+from engine.jobs.jobs import Jobs
+from engine.protocol.events import Engine
+from engine.runs.manage import create_run
+from tui.cli.main import digitty
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -124,7 +124,7 @@ def test_no_epochs_at_all_are_refused_on_resume_too(command: Command) -> None:
 
 
 def test_a_folder_that_cannot_be_written_to(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.images.os.access", lambda *_: False)
+    monkeypatch.setattr("engine.storage.images.os.access", lambda *_: False)
     assert "is not writable" in refused(command, "generate", "seven", "--out", "x.png")
 
 
@@ -136,7 +136,7 @@ def test_no_room_for_digittys_own_folders(command: Command, unmeasured: None, mo
 
 def test_that_is_noticed_before_torch_is_loaded(tmp_path: Path) -> None:
     code = (
-        "import sys\nfrom engine.cli import commands\nfrom engine.entry import run\n"
+        "import sys\nfrom engine.cli.main import commands\nfrom engine.cli.entry import run\n"
         "code = run(commands, ['train'])\nassert 'torch' not in sys.modules\nsys.exit(code)"
     )
     env = environment(Path("/proc/nowhere"))
@@ -181,7 +181,7 @@ def test_a_file_that_exists_is_replaced_with_force_alone(command: Command, argum
 
 
 def test_the_screen_needs_a_terminal(home: Path, tmp_path: Path) -> None:
-    ran = subprocess.run([sys.executable, "-m", "tui.cli"], env=environment(home), cwd=tmp_path, capture_output=True, text=True, timeout=60, input="")
+    ran = subprocess.run([sys.executable, "-m", "tui"], env=environment(home), cwd=tmp_path, capture_output=True, text=True, timeout=60, input="")
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr.count("\n") == 1
     assert "use: digitty generate seven" in ran.stderr
@@ -193,7 +193,7 @@ def test_the_screen_needs_a_terminal(home: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["generate", "--help"], ["runs"], ["generate", "sevn"]])
 def test_neither_torch_nor_textual_is_imported_for_words(home: Path, tmp_path: Path, arguments: list[str]) -> None:
     code = (
-        "import sys\nfrom engine.entry import run\nfrom tui.cli import digitty\n"
+        "import sys\nfrom engine.cli.entry import run\nfrom tui.cli.main import digitty\n"
         f"code = run(digitty, {arguments!r})\n"
         "heavy = {'torch', 'textual', 'numpy', 'rich'} & set(sys.modules)\nassert not heavy, heavy\nsys.exit(code)"
     )

@@ -26,11 +26,11 @@ import scenes
 from nursery import Death, Nursery
 from terminal import Terminal, environment
 
-from engine.checkpoint import load_state
-from engine.jobs import Jobs, TrainRequest
-from engine.leaving import TOGETHER
-from engine.metrics import Follower
-from engine.run import Run, all_runs, find_run
+from engine.checkpoints.weights import load_state
+from engine.jobs.jobs import Jobs, TrainRequest
+from engine.process.signals import TOGETHER
+from engine.runs.metrics_log import Follower
+from engine.runs.run import Run, all_runs, find_run
 
 WAYS = {"ctrl+c": signal.SIGINT, "SIGTERM": signal.SIGTERM, "SIGHUP": signal.SIGHUP, "hang-up": signal.SIGHUP}
 """How a command may be asked to leave, and the signal that it then gets. (To the screen ctrl+c is a key.)"""
@@ -176,8 +176,8 @@ def scene(nursery: Nursery, home: Path) -> Iterator[Scene]:
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch, one_thread: None) -> None:
     """The same digits and habits here as in the scenes."""
-    names = [("engine.data", "load"), ("engine.precision", "measure")]
-    names += [("engine.session", name) for name in ("READ_EVERY", "SAVE_SHARE", "WAIT")]
+    names = [("engine.data.mnist", "load"), ("engine.compute.autotune", "measure")]
+    names += [("engine.training.loop", name) for name in ("READ_EVERY", "SAVE_SHARE", "WAIT")]
     for module, name in names:
         monkeypatch.setattr(f"{module}.{name}", getattr(sys.modules[module], name))
     for preset, config in scenes.c.PRESETS.items():

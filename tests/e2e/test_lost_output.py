@@ -14,11 +14,11 @@ import pytest
 from nursery import Nursery
 from terminal import environment
 
-from engine.checkpoint import load_state
-from engine.config import PRESETS, changed
-from engine.manage_runs import delete_run
-from engine.run import find_run, latest_state
-from tui.cli import digitty
+from engine.checkpoints.weights import load_state
+from engine.config.training import PRESETS, changed
+from engine.runs.manage import delete_run
+from engine.runs.run import find_run, latest_state
+from tui.cli.main import digitty
 
 LIGHT = {
     "runs": "runs",

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from engine import paths
-from engine.entry import run
+from engine.cli.entry import run
 from engine.errors import StorageError
-from tui import doctor
-from tui.cli import digitty
+from engine.storage import paths
+from tui.cli import doctor
+from tui.cli.main import digitty
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
@@ -136,11 +136,12 @@ def test_settings_that_can_not_be_read(nobody: None, monkeypatch: pytest.MonkeyP
 
 def test_the_real_command_of_a_user_without_a_home(tmp_path: Path) -> None:
     """A process that takes another user's number, where the tests may do that."""
-    code = "import os, sys\nif os.getuid() == 0: os.setgroups([]); os.setuid(54321)\nfrom engine.entry import run\nfrom tui.cli import digitty\n"
+    code = "import os, sys\nif os.getuid() == 0: os.setgroups([]); os.setuid(54321)\n"
+    code += "from engine.cli.entry import run\nfrom tui.cli.main import digitty\n"
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(["/nowhere", *sys.path]), "PYTHONDONTWRITEBYTECODE": "1"}
     env |= {} if os.getuid() == 0 else {"DIGITTY_HOME": "~nosuchuser/x"}
     # Before its rights are gone: the checkout and the environment may be root's alone, and click imports parts of itself late.
-    readable = "import pkgutil, importlib, click, tui.cli, engine.entry\n"
+    readable = "import pkgutil, importlib, click, tui.cli.main, engine.cli.entry\n"
     readable += (
         "for each in pkgutil.iter_modules(click.__path__, 'click.'):\n    each.name.startswith('click._win') or importlib.import_module(each.name)\n"
     )

@@ -12,7 +12,7 @@ from subprocess import CompletedProcess
 import pytest
 from terminal import INK, Terminal, environment, faked
 
-from engine.config import PRESETS, changed
+from engine.config.training import PRESETS, changed
 
 ASCII_LOCALES: list[dict[str, str]] = [
     {"LANG": "C"},
@@ -20,8 +20,8 @@ ASCII_LOCALES: list[dict[str, str]] = [
     {"LANG": "C.UTF-8", "PYTHONIOENCODING": "ascii"},
 ]
 SEVERAL = """
-from engine.entry import run
-sys.exit(max([run(tui.cli.digitty, line.split()) for line in sys.argv[1:]]))
+from engine.cli.entry import run
+sys.exit(max([run(tui.cli.main.digitty, line.split()) for line in sys.argv[1:]]))
 """
 """Commands one after the other in one process, which is most of what each would take."""
 
@@ -72,7 +72,7 @@ def pixels(art: bytes) -> bytes:
 def test_a_pipe_gets_a_seven_in_ascii(home: Path, env: dict[str, str]) -> None:
     import torch
 
-    from engine.classifier import load_classifier
+    from engine.models.classifier import load_classifier
 
     got = ran(home, "generate", "seven", env=env)
     assert got.returncode == 0, got.stderr

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from terminal import Terminal, environment, faked
 
-from engine import control
-from engine.config import SampleConfig
-from engine.leaving import TOGETHER
-from engine.run import find_run
+from engine.config.training import SampleConfig
+from engine.process.signals import TOGETHER
+from engine.runs import control
+from engine.runs.run import find_run
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +44,7 @@ def train(terminal: Terminal, steps: str) -> None:
 def test_seven_with_the_weights_that_ship(warm_home: Path, tmp_path: Path) -> None:
     import torch
 
-    from engine.classifier import load_classifier
+    from engine.models.classifier import load_classifier
 
     with Terminal(["--precision", "fp32"], environment(warm_home), tmp_path) as terminal:
         terminal.sees("digitty", "Prompt", "Generate", "Grid", "Train", "Type a digit", seconds=30)
@@ -150,10 +150,10 @@ LinuxDriver.start_application_mode = lambda driver: (start(driver), time.sleep(6
 """
 """The terminal is Textual's already, and nothing of the application is mounted yet."""
 HANGING = """
-import fakes, time, tui.leaving
-from tui.training import Training
+import fakes, time, tui.terminal.shutdown
+from tui.studio.local_training import Training
 fakes.save = lambda writer, step: time.sleep(3600)
-tui.leaving.DEADLINE, Training.patience = 0.5, lambda training: 0.0
+tui.terminal.shutdown.DEADLINE, Training.patience = 0.5, lambda training: 0.0
 """
 
 

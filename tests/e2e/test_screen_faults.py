@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from terminal import Terminal, environment, faked
 
-from engine.run import find_run
+from engine.runs.run import find_run
 
 pytestmark = pytest.mark.slow
 

@@ -22,7 +22,7 @@ def send(terminal: Terminal, *pieces: bytes | float) -> None:
 
 
 def test_odd_input_costs_itself(warm_home: Path, tmp_path: Path) -> None:
-    patch = faked(more="import tui.typed_input; tui.typed_input.PASTE_PATIENCE = 600.0")
+    patch = faked(more="import tui.terminal.typed_input; tui.terminal.typed_input.PASTE_PATIENCE = 600.0")
     with Terminal([], environment(warm_home), tmp_path, patch=patch) as terminal:
         terminal.sees("Type a digit", "cpu fp32")
 

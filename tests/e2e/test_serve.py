@@ -8,7 +8,7 @@ import pytest
 from serving import Page, served, until, visitor
 from terminal import ROOT, environment
 
-from engine.run import find_run
+from engine.runs.run import find_run
 
 
 @pytest.fixture

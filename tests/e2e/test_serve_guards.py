@@ -11,11 +11,11 @@ import aiohttp
 import pytest
 from serving import TOKEN, served, visitor
 
-from engine.entry import run
-from tui import served_connections
-from tui.cli import digitty
-from tui.serve import is_loopback
-from tui.served_log import RareLines, rare_lines
+from engine.cli.entry import run
+from tui.cli.main import digitty
+from tui.cli.serve import is_loopback
+from tui.web import connections as served_connections
+from tui.web.log import RareLines, rare_lines
 
 HEAD = "\r\nHost: 127.0.0.1\r\n"
 

@@ -14,11 +14,11 @@ import pytest
 from serving import closed, packets, served, until, visitor
 from terminal import ROOT, environment
 
-import tui.served
-from tui import served_session
-from tui.serve import COMMAND
-from tui.served import SESSIONS
-from tui.served_session import LARGEST_MESSAGE, MOST_COLUMNS, MOST_LINES
+import tui.web.server
+from tui.cli.serve import COMMAND
+from tui.web import session as served_session
+from tui.web.server import SESSIONS
+from tui.web.session import LARGEST_MESSAGE, MOST_COLUMNS, MOST_LINES
 
 
 async def pid(socket: aiohttp.ClientWebSocketResponse) -> int:
@@ -196,7 +196,7 @@ async def test_ending_the_server_ends_every_session_and_says_so(notes: Path) -> 
 
 
 async def test_there_is_an_end_to_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tui.served, "ROOM", 0.1)
+    monkeypatch.setattr(tui.web.server, "ROOM", 0.1)
     async with served("head -c 1") as url, visitor(url) as guest:
         sockets = [await guest.open() for _ in range(SESSIONS)]
         code, reason = await closed(await guest.open())
@@ -264,7 +264,7 @@ async def test_a_session_runs_no_file_of_the_working_folder(home: Path, tmp_path
     monkeypatch.chdir(folder)
     async with served(f"{COMMAND} --help") as url, visitor(url) as guest, await guest.open() as socket:
         assert "ended with code" in (await closed(socket, 120))[1]
-    unsafe = await asyncio.create_subprocess_exec(sys.executable, "-m", "tui.cli", "--help", stdout=asyncio.subprocess.DEVNULL)
+    unsafe = await asyncio.create_subprocess_exec(sys.executable, "-m", "tui", "--help", stdout=asyncio.subprocess.DEVNULL)
     assert not ran.exists(), ran.read_text()
     assert await unsafe.wait() == 77, "without -P they do run"
     assert ran.exists()

@@ -26,8 +26,8 @@ PYTHONS = HANDED or [pytest.param("", marks=pytest.mark.skipif(not os.environ.ge
 FACTS = "import importlib.util, json, sys; print(json.dumps([sys.version_info[:2], importlib.util.find_spec('torch') is not None]))"
 COMMANDS = """
 import sys
-from engine.entry import run
-from tui.cli import digitty
+from engine.cli.entry import run
+from tui.cli.main import digitty
 for line in sys.argv[1:]:
     print(f"=== {line} === {run(digitty, line.split())}", flush=True)
 """

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import export
-from engine.run import all_runs, find_run
+from engine.runs import export
+from engine.runs.run import all_runs, find_run
 
 RECIPE = ["--preset", "quick", "--limit", "90", "--batch-size", "16", "--device", "cpu", "--precision", "fp32", "--epochs", "4"]
 STEPS = 24

@@ -12,13 +12,14 @@ from dataclasses import replace
 
 import pytest
 
-from engine import checkpoint, writer
-from engine.config import TrainConfig
+from engine.checkpoints import weights as checkpoint
+from engine.config.training import TrainConfig
 from engine.errors import CheckpointError, RunError
-from engine.events import Event, Notice, TrainDone, TrainStarted, TrainStep
-from engine.files import read_sealed, write_sealed
-from engine.jobs import Jobs, TrainRequest
-from engine.run import Run, all_runs, find_run, latest_state
+from engine.jobs.jobs import Jobs, TrainRequest
+from engine.protocol.events import Event, Notice, TrainDone, TrainStarted, TrainStep
+from engine.runs import writer
+from engine.runs.run import Run, all_runs, find_run, latest_state
+from engine.storage.atomic import read_sealed, write_sealed
 
 pytestmark = pytest.mark.usefixtures("every_step")
 

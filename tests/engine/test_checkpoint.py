@@ -19,12 +19,13 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from engine import checkpoint, sealed
-from engine.checkpoint import Loaded, load_state, load_weights, save_pth, save_state, save_weights
-from engine.config import ModelConfig, ScheduleConfig, TrainConfig
+from engine.checkpoints import tensor_file as sealed
+from engine.checkpoints import weights as checkpoint
+from engine.checkpoints.weights import Loaded, load_state, load_weights, save_pth, save_state, save_weights
+from engine.config.training import ModelConfig, ScheduleConfig, TrainConfig
 from engine.errors import CheckpointError, OutputError, StorageError
-from engine.files import write_text, write_whole
-from engine.unet import UNet
+from engine.models.unet import UNet
+from engine.storage.atomic import write_text, write_whole
 
 MODEL = ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16)
 KINDS = ("safetensors", "pth", "pt")

@@ -9,9 +9,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from engine import data
-from engine.classifier import FEATURES, WEIGHTS, accuracy, distorted, fresh, load_classifier, save_classifier, to_unit, train_classifier
+from engine.data import mnist as data
 from engine.errors import CheckpointError, OutputError
+from engine.models.classifier import FEATURES, WEIGHTS, accuracy, distorted, fresh, load_classifier, save_classifier, to_unit, train_classifier
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.config import PRESETS, ModelConfig, SampleConfig, ScheduleConfig, TrainConfig, changed, from_dict, to_dict
+from engine.config.training import PRESETS, ModelConfig, SampleConfig, ScheduleConfig, TrainConfig, changed, from_dict, to_dict
 from engine.errors import SettingError
 
 CONFIGS = (ModelConfig, ScheduleConfig, SampleConfig, TrainConfig)

@@ -19,18 +19,20 @@ from typing import Any
 
 import pytest
 
-from engine import cli_runs, control, watch
-from engine.config import PRESETS, TrainConfig
-from engine.control import Control, Wish
+from engine.cli import runs as cli_runs
+from engine.cli import watch
+from engine.config.training import PRESETS, TrainConfig
 from engine.errors import RunError, StorageError
-from engine.events import Engine, Event, Paused, Resumed, Tick, TrainDone, TrainStep, TrainStopped
-from engine.jobs import Jobs, TrainRequest
-from engine.liveness import Sight
-from engine.manage_runs import create_run
-from engine.metrics import Follower
-from engine.run import Run, all_runs, find_run
-from engine.trainer import Trainer
-from engine.writer import open_writer
+from engine.jobs.jobs import Jobs, TrainRequest
+from engine.protocol.events import Engine, Event, Paused, Resumed, Tick, TrainDone, TrainStep, TrainStopped
+from engine.runs import control
+from engine.runs.control import Control, Wish
+from engine.runs.liveness import Sight
+from engine.runs.manage import create_run
+from engine.runs.metrics_log import Follower
+from engine.runs.run import Run, all_runs, find_run
+from engine.runs.writer import open_writer
+from engine.training.trainer import Trainer
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -221,8 +223,8 @@ def test_two_never_write_one_run(jobs: Jobs, every_step: None, tiny: TrainConfig
 
 CROWD = """
 import os, time
-from engine.run import find_run
-from engine.writer import open_writer
+from engine.runs.run import find_run
+from engine.runs.writer import open_writer
 from engine.errors import RunError
 
 run = find_run("r")

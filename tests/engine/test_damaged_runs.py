@@ -9,13 +9,13 @@ from zlib import crc32
 
 import pytest
 
-from engine import watch
-from engine.config import PRESETS
-from engine.events import Engine
-from engine.files import read_sealed, write_sealed
-from engine.manage_runs import create_run
-from engine.run import Run, find_run
-from engine.writer import open_writer
+from engine.cli import watch
+from engine.config.training import PRESETS
+from engine.protocol.events import Engine
+from engine.runs.manage import create_run
+from engine.runs.run import Run, find_run
+from engine.runs.writer import open_writer
+from engine.storage.atomic import read_sealed, write_sealed
 
 Command = Callable[..., tuple[int, str, str]]
 

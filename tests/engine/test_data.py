@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine import data
+from engine.data import mnist as data
 from engine.errors import StorageError
 
 

@@ -18,15 +18,16 @@ from pathlib import Path
 
 import pytest
 
-from engine import cli, precision
-from engine.checkpoint import load_state
-from engine.config import PRESETS, ModelConfig, ScheduleConfig, TrainConfig
-from engine.detach import Detached, arguments, detached
+from engine.checkpoints.weights import load_state
+from engine.cli import main as cli
+from engine.compute import autotune as precision
+from engine.config.training import PRESETS, ModelConfig, ScheduleConfig, TrainConfig
 from engine.errors import DeviceError, DigittyError, InputError, StorageError
-from engine.events import Engine, Preparing
-from engine.jobs import TrainRequest
-from engine.manage_runs import create_run
-from engine.run import Run, all_runs, find_run
+from engine.jobs.detach import Detached, arguments, detached
+from engine.jobs.jobs import TrainRequest
+from engine.protocol.events import Engine, Preparing
+from engine.runs.manage import create_run
+from engine.runs.run import Run, all_runs, find_run
 
 LONG = 90.0
 Command = Callable[..., tuple[int, str, str]]

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine import device
-from engine import processors as processors_module
+from engine.compute import device
 from engine.errors import DeviceError
-from engine.shelf import Shelf
+from engine.process import processors as processors_module
+from engine.sampling.runtime import Shelf
 
 
 @pytest.fixture

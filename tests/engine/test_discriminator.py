@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from engine.discriminator import GAMMA, LAZY, READING, Discriminator, discriminator_loss, generator_loss
+from engine.training.discriminator import GAMMA, LAZY, READING, Discriminator, discriminator_loss, generator_loss
 
 LABEL = torch.tensor([3, 1, 4])
 KIND = torch.tensor([0, 0, 0])

@@ -15,21 +15,22 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine import checkpoint, data
-from engine.checkpoint import Loaded
-from engine.config import PRESETS, SampleConfig, ScheduleConfig, TrainConfig, suited, usual, with_sampler
-from engine.device import Numerics
-from engine.distil import Distiller
-from engine.drawing import ImageNoise, denoising
+from engine.checkpoints import weights as checkpoint
+from engine.checkpoints.weights import Loaded
+from engine.compute.device import Numerics
+from engine.config.training import PRESETS, SampleConfig, ScheduleConfig, TrainConfig, suited, usual, with_sampler
+from engine.data import mnist as data
+from engine.diffusion.schedule import NoiseSchedule
 from engine.errors import DivergedError, RunError, SettingError
-from engine.events import DrawDone, EvaluateDone, Event, Notice, Preparing, Preview, Saved, TrainDone, TrainStep, Weights
-from engine.group import Group
-from engine.jobs import DrawRequest, EvaluateRequest, Jobs, TrainRequest
-from engine.pairs import TEACHING, Pairs, drawn, kept, noise_and_labels
-from engine.run import find_run
-from engine.schedule import NoiseSchedule
-from engine.shelf import Artist
-from engine.unet import UNet
+from engine.jobs.jobs import DrawRequest, EvaluateRequest, Jobs, TrainRequest
+from engine.models.unet import UNet
+from engine.process.distributed import Group
+from engine.protocol.events import DrawDone, EvaluateDone, Event, Notice, Preparing, Preview, Saved, TrainDone, TrainStep, Weights
+from engine.runs.run import find_run
+from engine.sampling.draw import ImageNoise, denoising
+from engine.sampling.runtime import Artist
+from engine.training.distill import Distiller
+from engine.training.teacher_pairs import TEACHING, Pairs, drawn, kept, noise_and_labels
 
 CPU = torch.device("cpu")
 FP32 = Numerics("fp32", channels_last=False)
@@ -106,7 +107,7 @@ def test_students_begin_at_noise_or_where_several_steps_begin_again(make: Make) 
 
 def test_it_learns_what_the_teacher_draws(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """This teacher's digits are flat greys, which the discriminator tells from real ones: what it asks for is another thing."""
-    monkeypatch.setattr("engine.distil.ADVERSARIAL", 0.0)
+    monkeypatch.setattr("engine.training.distill.ADVERSARIAL", 0.0)
     losses = run(make(epochs=15, lr=1e-2), 60)
     assert sum(losses[-4:]) < 0.5 * sum(losses[:4])
 

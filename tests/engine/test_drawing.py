@@ -16,16 +16,20 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from engine import checkpoint, data, drawing, images, redraw
-from engine.checkpoint import Loaded
-from engine.classifier import READER, load_classifier
-from engine.config import ModelConfig, SampleConfig, Sampler, ScheduleConfig, TrainConfig, from_dict
-from engine.drawing import FRAMES, ImageNoise
+from engine.checkpoints import weights as checkpoint
+from engine.checkpoints.weights import Loaded
+from engine.config.training import ModelConfig, SampleConfig, Sampler, ScheduleConfig, TrainConfig, from_dict
+from engine.data import mnist as data
 from engine.errors import CheckpointError, InputError, OutputError, RunError, SettingError
-from engine.events import DrawDone, DrawStarted, Event, Frame, Images, Preparing, Ready, Tick, TrainStep
-from engine.jobs import DrawRequest, Jobs, TrainRequest
-from engine.run import find_run
-from engine.unet import UNet
+from engine.jobs.jobs import DrawRequest, Jobs, TrainRequest
+from engine.models.classifier import READER, load_classifier
+from engine.models.unet import UNet
+from engine.protocol.events import DrawDone, DrawStarted, Event, Frame, Images, Preparing, Ready, Tick, TrainStep
+from engine.runs.run import find_run
+from engine.sampling import draw as drawing
+from engine.sampling import rejection as redraw
+from engine.sampling.draw import FRAMES, ImageNoise
+from engine.storage import images
 
 CPU = torch.device("cpu")
 MODEL = ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16, groups=4)

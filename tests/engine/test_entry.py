@@ -13,11 +13,11 @@ from pathlib import Path
 import click
 import pytest
 
-from engine import log
-from engine.entry import run
+from engine.cli.entry import run
 from engine.errors import StorageError
-from engine.foreign import explained
-from engine.leaving import Stopped, quiet_races
+from engine.process.foreign_errors import explained
+from engine.process.signals import Stopped, quiet_races
+from engine.storage import log
 
 ROOT = Path(__file__).parents[2]
 Ran = Callable[[BaseException], tuple[int, str]]
@@ -153,7 +153,7 @@ def test_a_full_disk_for_the_log(raised: Ran, monkeypatch: pytest.MonkeyPatch, t
 def test_signals_that_arrive_together_are_no_traceback() -> None:
     """systemd ends a login by SIGTERM and SIGHUP."""
     code = (
-        "import os, signal\nfrom engine.leaving import quiet_races, stoppable\n"
+        "import os, signal\nfrom engine.process.signals import quiet_races, stoppable\n"
         "with quiet_races(), stoppable() as leave:\n"
         "    leave.begin()\n"
         "    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGHUP])\n"
@@ -167,7 +167,9 @@ def test_signals_that_arrive_together_are_no_traceback() -> None:
 
 
 def test_other_unraisable_exceptions_are_still_said() -> None:
-    code = "from engine.leaving import quiet_races\nclass Bad:\n    def __del__(self): raise OSError('broken')\nwith quiet_races():\n    Bad()"
+    code = (
+        "from engine.process.signals import quiet_races\nclass Bad:\n    def __del__(self): raise OSError('broken')\nwith quiet_races():\n    Bad()"
+    )
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert "OSError: broken" in ran.stderr
 

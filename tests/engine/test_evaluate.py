@@ -15,15 +15,18 @@ import torch
 from scipy.stats import binomtest
 from sklearn.neighbors import NearestNeighbors
 
-from engine import checkpoint, data, evaluate, redraw
-from engine.classifier import SECOND, WEIGHTS, load_classifier
-from engine.config import ModelConfig, SampleConfig, ScheduleConfig
+from engine.checkpoints import weights as checkpoint
+from engine.cli.evaluation_text import evaluation_text
+from engine.config.training import ModelConfig, SampleConfig, ScheduleConfig
+from engine.data import mnist as data
 from engine.errors import CheckpointError, SettingError
-from engine.evaluate import best_and_worst, frechet, memorisation, neighbourhoods, wilson
-from engine.events import EvaluateDone, EvaluateProgress, Event, Tick
-from engine.jobs import EvaluateRequest, Jobs
-from engine.report import evaluation_text
-from engine.unet import UNet
+from engine.evaluation import job as evaluate
+from engine.evaluation.job import best_and_worst, frechet, memorisation, neighbourhoods, wilson
+from engine.jobs.jobs import EvaluateRequest, Jobs
+from engine.models.classifier import SECOND, WEIGHTS, load_classifier
+from engine.models.unet import UNet
+from engine.protocol.events import EvaluateDone, EvaluateProgress, Event, Tick
+from engine.sampling import rejection as redraw
 
 T = TypeVar("T")
 

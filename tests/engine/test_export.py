@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from engine import export
-from engine.config import TrainConfig
+from engine.config.training import TrainConfig
 from engine.errors import OutputError, StorageError
-from engine.events import Engine, Images
-from engine.images import save_strip
-from engine.manage_runs import create_run
-from engine.run import Run
-from engine.writer import open_writer
+from engine.protocol.events import Engine, Images
+from engine.runs import export
+from engine.runs.manage import create_run
+from engine.runs.run import Run
+from engine.runs.writer import open_writer
+from engine.storage.images import save_strip
 
 
 @pytest.fixture

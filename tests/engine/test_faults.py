@@ -15,21 +15,24 @@ import victims
 from nursery import Nursery
 from torch import Tensor
 
-from engine import cli_runs, metrics, session, training
-from engine.checkpoint import load_state, load_weights
-from engine.config import TrainConfig
-from engine.control import Control, ask
-from engine.device import Numerics
+from engine.checkpoints.weights import load_state, load_weights
+from engine.cli import runs as cli_runs
+from engine.cli.watch import Teller
+from engine.compute.device import Numerics
+from engine.config.training import TrainConfig
 from engine.errors import CheckpointError, DigittyError, RunError
-from engine.events import Images
-from engine.images import load_strip
-from engine.jobs import Jobs, TrainRequest
-from engine.metrics import Follower, Steps
-from engine.run import Run, all_runs, find_run, latest_state
-from engine.shelf import find_weights
-from engine.trainer import Trainer
-from engine.watch import Teller
-from engine.writer import open_writer
+from engine.jobs.jobs import Jobs, TrainRequest
+from engine.protocol.events import Images
+from engine.runs import metrics_log as metrics
+from engine.runs.control import Control, ask
+from engine.runs.metrics_log import Follower, Steps
+from engine.runs.run import Run, all_runs, find_run, latest_state
+from engine.runs.writer import open_writer
+from engine.sampling.runtime import find_weights
+from engine.storage.images import load_strip
+from engine.training import job as training
+from engine.training import loop as session
+from engine.training.trainer import Trainer
 
 # --- kill -9 ----------------------------------------------------------------------------------------------------------
 
@@ -106,14 +109,14 @@ WHAT = {
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory, first_sixty: tuple[Tensor, Tensor], one_thread: None) -> Path:
     """A finished run of two epochs, with all the files that a run may have."""
-    from engine.config import ModelConfig
+    from engine.config.training import ModelConfig
 
     model = ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16, groups=4)
     config = TrainConfig(model=model, limit=60, batch_size=16, epochs=2, lr_schedule="constant", preview_every=4)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIGITTY_HOME", str(tmp_path_factory.mktemp("original")))
-        patch.setattr("engine.data.load", lambda *_: first_sixty)
-        patch.setattr("engine.precision.measure", lambda *_: iter([Numerics("fp32", channels_last=False)]))
+        patch.setattr("engine.data.mnist.load", lambda *_: first_sixty)
+        patch.setattr("engine.compute.autotune.measure", lambda *_: iter([Numerics("fp32", channels_last=False)]))
         patch.setattr(session, "READ_EVERY", 0.0)
         patch.setattr(session, "SAVE_SHARE", math.inf)
         for _ in Jobs("cpu", "fp32").train(TrainRequest(config, run="r")):

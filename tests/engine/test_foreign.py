@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from engine.errors import DeviceError, PackageError
-from engine.events import Ended, Event
-from engine.foreign import explained
-from engine.worker import Worker
+from engine.jobs.worker import Worker
+from engine.process.foreign_errors import explained
+from engine.protocol.events import Ended, Event
 
 ROOT = Path(__file__).parents[2]
 UNDEFINED = "/lib/libtorch.so: undefined symbol: \x1b[31mx"
@@ -65,7 +65,7 @@ def test_memory_that_does_not_suffice(error: BaseException, loading: bool) -> No
     "error",
     [
         ModuleNotFoundError("No module named 'engine.nothing'", name="engine.nothing"),
-        ImportError("cannot import name 'x' from 'tui.cli'", name="tui.cli"),
+        ImportError("cannot import name 'x' from 'tui.cli.main'", name="tui.cli.main"),
         OSError(errno.EBADF, os.strerror(errno.EBADF)),
         RuntimeError("shapes do not fit"),
         KeyError("memory"),
@@ -97,7 +97,7 @@ def test_too_little_address_space_for_torch(home: Path) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (300_000_000, 300_000_000))
 
-    command = [sys.executable, "-m", "tui.cli", "generate", "seven"]
+    command = [sys.executable, "-m", "tui", "generate", "seven"]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=home.parent, env=env, capture_output=True, text=True, preexec_fn=limit, timeout=120)
     assert done.returncode == 4, done.stderr

@@ -25,12 +25,12 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.testing import assert_close
 
-from engine.config import ModelConfig, ScheduleConfig, TrainConfig
-from engine.device import Numerics
+from engine.compute.device import Numerics
+from engine.config.training import ModelConfig, ScheduleConfig, TrainConfig
 from engine.errors import DivergedError, GroupError, RunError, SettingError
-from engine.events import Event, Preparing
-from engine.group import Group
-from engine.trainer import Trainer
+from engine.process.distributed import Group
+from engine.protocol.events import Event, Preparing
+from engine.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 WAIT = 60.0
@@ -40,7 +40,7 @@ WAIT = 60.0
 def ranks(size: int, work: Callable[..., Any], *args: object, lost: int | None = None) -> list[Any]:
     """What `work(group, *args)` returns or raises in each of `size` processes; None for the one that is lost, which is not waited for."""
     start = multiprocessing.get_context("forkserver")
-    start.set_forkserver_preload(["torch._dynamo", "torch.distributed", "pytest", "engine.trainer"])
+    start.set_forkserver_preload(["torch._dynamo", "torch.distributed", "pytest", "engine.training.trainer"])
     store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # as torchrun does, so that no rank holds it
     pipes = [start.Pipe(duplex=False) for _ in range(size)]
     processes = [start.Process(target=_rank, args=(rank, size, store.port, say, work, args)) for rank, (_, say) in enumerate(pipes)]
@@ -352,6 +352,6 @@ def test_no_rank_leaves_while_another_still_works() -> None:
 )
 def test_a_rank_ends_without_taking_python_down(rank: dict[str, str], words: str) -> None:
     """gloo's threads outlive their group, and one of 33 runs ended with SIGABRT under them."""
-    code = "import atexit\nfrom engine.entry import leave\natexit.register(print, 'taken down')\nprint('said')\nleave(3)"
+    code = "import atexit\nfrom engine.cli.entry import leave\natexit.register(print, 'taken down')\nprint('said')\nleave(3)"
     ended = subprocess.run([sys.executable, "-c", code], env={**os.environ, **rank}, capture_output=True, text=True, timeout=120)
     assert (ended.returncode, ended.stdout) == (3, words)

@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 from writers import ENGINE, NO_FLOCK, refuses
 
-from engine import liveness
-from engine.claim import Claim
-from engine.config import PRESETS
+from engine.cli.watch import watch
+from engine.config.training import PRESETS
 from engine.errors import RunError
-from engine.files import read_sealed, write_sealed
-from engine.liveness import Life
-from engine.manage_runs import create_run
-from engine.run import Run, all_runs
-from engine.watch import watch
-from engine.writer import open_writer
+from engine.runs import liveness
+from engine.runs.claim import Claim
+from engine.runs.liveness import Life
+from engine.runs.manage import create_run
+from engine.runs.run import Run, all_runs
+from engine.runs.writer import open_writer
+from engine.storage.atomic import read_sealed, write_sealed
 
 Command = Callable[..., tuple[int, str, str]]
 HOUR = 3600.0

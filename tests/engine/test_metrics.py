@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from engine import metrics
-from engine.metrics import BLOCK, Anew, Follower, Steps, line, parse
+from engine.runs import metrics_log as metrics
+from engine.runs.metrics_log import BLOCK, Anew, Follower, Steps, line, parse
 
 STEP = {"step": 12, "loss": 0.0712, "lr": 0.001, "rate": 8.25, "time": 1760000000.5}
 EPOCH = {"epoch": 1, "step": 12, "average": 0.0231, "seconds": 61.5, "best": True}

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from engine.config import ModelConfig
-from engine.muon import Muon, matrices, orthogonal
-from engine.unet import UNet
+from engine.config.training import ModelConfig
+from engine.models.unet import UNet
+from engine.training.muon import Muon, matrices, orthogonal
 
 YES, NO = torch.tensor(1.0), torch.tensor(0.0)
 

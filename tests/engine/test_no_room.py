@@ -17,16 +17,19 @@ from typing import Any
 import pytest
 import victims
 
-from engine import checkpoint, cli, entry, session
-from engine.checkpoint import load_state
-from engine.config import TrainConfig
-from engine.control import Control, ask
+from engine.checkpoints import weights as checkpoint
+from engine.checkpoints.weights import load_state
+from engine.cli import entry
+from engine.cli import main as cli
+from engine.config.training import TrainConfig
 from engine.errors import DivergedError, StorageError
-from engine.events import CannotSave, Event, Saved, Tick, TrainDone, TrainStep
-from engine.jobs import Jobs, TrainRequest
-from engine.metrics import Follower
-from engine.run import Run, find_run, latest_state
-from engine.trainer import Trainer
+from engine.jobs.jobs import Jobs, TrainRequest
+from engine.protocol.events import CannotSave, Event, Saved, Tick, TrainDone, TrainStep
+from engine.runs.control import Control, ask
+from engine.runs.metrics_log import Follower
+from engine.runs.run import Run, find_run, latest_state
+from engine.training import loop as session
+from engine.training.trainer import Trainer
 
 
 @contextmanager

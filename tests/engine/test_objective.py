@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from engine.config import Prediction, ScheduleConfig, Timesteps
-from engine.denoiser import SIGMA_DATA, from_answer
-from engine.objective import GAMMA, LOG_SIGMA, Objective
-from engine.schedule import NoiseSchedule
+from engine.config.training import Prediction, ScheduleConfig, Timesteps
+from engine.diffusion.denoiser import SIGMA_DATA, from_answer
+from engine.diffusion.loss import GAMMA, LOG_SIGMA, Objective
+from engine.diffusion.schedule import NoiseSchedule
 
 CPU = torch.device("cpu")
 SCHEDULE = NoiseSchedule(ScheduleConfig("cosine"))

@@ -16,14 +16,15 @@ from typing import Any
 import pytest
 from writers import ENGINE, NO_FLOCK, forked, refuses
 
-from engine import cli_runs, liveness
-from engine.config import PRESETS
+from engine.cli import runs as cli_runs
+from engine.config.training import PRESETS
 from engine.errors import RunError
-from engine.files import read_sealed, write_sealed
-from engine.liveness import Sight
-from engine.manage_runs import create_run, delete_run, rename_run
-from engine.run import Run
-from engine.writer import open_writer
+from engine.runs import liveness
+from engine.runs.liveness import Sight
+from engine.runs.manage import create_run, delete_run, rename_run
+from engine.runs.run import Run
+from engine.runs.writer import open_writer
+from engine.storage.atomic import read_sealed, write_sealed
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -125,8 +126,8 @@ def test_an_orderly_end_shows_though_its_process_lives_on(run: Run, no_flock: No
 
 CROWD = """
 import errno, fcntl, os, sys, time
-from engine.run import find_run
-from engine.writer import open_writer
+from engine.runs.run import find_run
+from engine.runs.writer import open_writer
 from engine.errors import RunError
 
 def refuses(*_):

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine import paths, precision
-from engine.config import ModelConfig
-from engine.device import Numerics
+from engine.compute import autotune as precision
+from engine.compute.autotune import Purpose, Trials, candidates, cpu_bf16, measure, supports
+from engine.compute.device import Numerics
+from engine.config.training import ModelConfig
 from engine.errors import DeviceError, SettingError
-from engine.events import Event, Preparing, Tick
-from engine.precision import Purpose, Trials, candidates, cpu_bf16, measure, supports
-from engine.shelf import Shelf
+from engine.protocol.events import Event, Preparing, Tick
+from engine.sampling.runtime import Shelf
+from engine.storage import paths
 
 CPU = torch.device("cpu")
 MODEL = ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16, groups=4)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from engine import processors as module
 from engine.errors import SettingError
-from engine.processors import cgroup_quota, check_threads, processors, threads_for
+from engine.process import processors as module
+from engine.process.processors import cgroup_quota, check_threads, processors, threads_for
 
 V2_MOUNT = "31 23 0:28 / /sys/fs/cgroup rw,relatime shared:9 - cgroup2 cgroup2 rw\n"
 V1_MOUNT = "32 31 0:29 {part} /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"

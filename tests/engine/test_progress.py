@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from engine import telling
-from engine.config import PRESETS
-from engine.events import Engine, TrainStarted, TrainStep
-from engine.progress import BAR, fitted
-from engine.telling import ProgressLine, TrainReporter
+from engine.cli import reporters as telling
+from engine.cli.progress import BAR, fitted
+from engine.cli.reporters import ProgressLine, TrainReporter
+from engine.config.training import PRESETS
+from engine.protocol.events import Engine, TrainStarted, TrainStep
 
 TEXT = "epoch 3/10  step 1100/4690  loss 0.0231  0.67 steps/s  86 img/s  left 1:29:17"
 Line = Callable[[int], str]

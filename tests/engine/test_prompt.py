@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import PromptError
-from engine.prompt import MAX_CHARACTERS, MAX_DIGITS, Prompt, parse
+from engine.prompt.parser import MAX_CHARACTERS, MAX_DIGITS, Prompt, parse
 
 fuzz = settings(derandomize=True, deadline=None, max_examples=300)
 
@@ -372,6 +372,6 @@ def test_counts_add_up_to_64_at_most(groups: list[tuple[int, int]], gap: str) ->
 
 
 def test_reading_needs_neither_tensors_nor_a_screen() -> None:
-    code = "import sys, engine.prompt; print(*{'torch', 'numpy', 'textual', 'rich', 'tui'} & set(sys.modules))"
+    code = "import sys, engine.prompt.parser; print(*{'torch', 'numpy', 'textual', 'rich', 'tui'} & set(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert loaded == [], f"engine.prompt loads {loaded}"
+    assert loaded == [], f"engine.prompt.parser loads {loaded}"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from engine.race import NEAR, Result, race
+from engine.compute.race import NEAR, Result, race
 
 SIZES = (2, 8, 32)
 

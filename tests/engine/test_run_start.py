@@ -17,13 +17,14 @@ from typing import Any
 import pytest
 from writers import ENGINE, forked, refuses
 
-from engine import manage_runs, writer
-from engine.config import PRESETS
+from engine.cli.watch import watch
+from engine.config.training import PRESETS
 from engine.errors import RunError, StorageError
-from engine.manage_runs import create_run, delete_run, rename_run
-from engine.run import Run, all_runs, find_run
-from engine.watch import watch
-from engine.writer import open_writer
+from engine.runs import manage as manage_runs
+from engine.runs import writer
+from engine.runs.manage import create_run, delete_run, rename_run
+from engine.runs.run import Run, all_runs, find_run
+from engine.runs.writer import open_writer
 
 Command = Callable[..., tuple[int, str, str]]
 

@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import engine.writer
-from engine import paths
-from engine.config import PRESETS, TrainConfig
+import engine.runs.writer
+from engine.config.training import PRESETS, TrainConfig
 from engine.errors import CheckpointError, RunError, StorageError
-from engine.events import Engine
-from engine.files import read_sealed, write_sealed
-from engine.manage_runs import check_writable, create_run, delete_run, name_taken, rename_run
-from engine.metrics import Follower, line
-from engine.run import ENDS, Run, all_runs, check_name, find_run, latest_state
-from engine.writer import open_writer, write_config
+from engine.protocol.events import Engine
+from engine.runs.manage import check_writable, create_run, delete_run, name_taken, rename_run
+from engine.runs.metrics_log import Follower, line
+from engine.runs.run import ENDS, Run, all_runs, check_name, find_run, latest_state
+from engine.runs.writer import open_writer, write_config
+from engine.storage import paths
+from engine.storage.atomic import read_sealed, write_sealed
 
 ROOT = Path(__file__).parents[2]
 ENGINE = Engine("cpu", "bf16", "channels_last")
@@ -34,7 +34,13 @@ def run() -> Run:
 
 
 def other_process(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", f"from engine.run import find_run\nfrom engine.writer import open_writer\n{code}"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [sys.executable, "-c", f"from engine.runs.run import find_run\nfrom engine.runs.writer import open_writer\n{code}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
 
 
 # --- making and finding -----------------------------------------------------------------------------------------------
@@ -157,7 +163,7 @@ def test_a_run_that_could_not_be_made_leaves_its_name_free(monkeypatch: pytest.M
         raise StorageError("no room")
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine.writer, "write_sealed", no_room)
+        patch.setattr(engine.runs.writer, "write_sealed", no_room)
         with pytest.raises(StorageError):
             create_run("one", TrainConfig(), ENGINE)
     create_run("one", TrainConfig(), ENGINE)
@@ -274,7 +280,7 @@ def test_a_line_waits_for_room_and_an_event_is_said_again(run: Run) -> None:
 
 
 def test_lines_that_wait_are_not_kept_without_end(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine.writer, "UNWRITTEN", 3)
+    monkeypatch.setattr(engine.runs.writer, "UNWRITTEN", 3)
     with open_writer(run) as writer:
         run.metrics_path.mkdir()
         for step in range(1, 10):

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from engine.config import SampleConfig, Sampler, Spacing
-from engine.denoiser import Denoise, clipped, from_answer
-from engine.samplers import Step, ddim, ddpm, dpmpp_2m, walk
-from engine.schedule import NoiseSchedule
+from engine.config.training import SampleConfig, Sampler, Spacing
+from engine.diffusion.denoiser import Denoise, clipped, from_answer
+from engine.diffusion.samplers import Step, ddim, ddpm, dpmpp_2m, walk
+from engine.diffusion.schedule import NoiseSchedule
 
 SCHEDULE = NoiseSchedule()
 SEEDS_BETAS = {"beta_start": 1e-4, "beta_end": 0.02, "beta_schedule": "linear", "prediction_type": "epsilon"}

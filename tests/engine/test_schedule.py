@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from engine.config import ScheduleConfig, ScheduleKind, Spacing
+from engine.config.training import ScheduleConfig, ScheduleKind, Spacing
+from engine.diffusion.schedule import ARCTAN, ENDS, NoiseSchedule
 from engine.errors import SettingError
-from engine.schedule import ARCTAN, ENDS, NoiseSchedule
 
 LINEAR = NoiseSchedule()
 COSINE = NoiseSchedule(ScheduleConfig(kind="cosine"))

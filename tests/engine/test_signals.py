@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from engine import leaving
-from engine.leaving import Stopped, stoppable
+from engine.process import signals as leaving
+from engine.process.signals import Stopped, stoppable
 
 
 def test_where_no_thread_can_be_started_the_work_is_saved_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

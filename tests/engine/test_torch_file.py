@@ -18,11 +18,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engine import checkpoint, torch_file
-from engine.checkpoint import load_state, load_weights
-from engine.config import ModelConfig
+from engine.checkpoints import torch_file
+from engine.checkpoints import weights as checkpoint
+from engine.checkpoints.weights import load_state, load_weights
+from engine.config.training import ModelConfig
 from engine.errors import CheckpointError
-from engine.unet import UNet
+from engine.models.unet import UNet
 
 MODEL = ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16)
 GIGABYTES = 8_000_000_000

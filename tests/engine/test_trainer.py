@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from engine import data
-from engine.config import PRESETS, ModelConfig, ScheduleConfig, TrainConfig
-from engine.device import Numerics
+from engine.compute.device import Numerics
+from engine.config.training import PRESETS, ModelConfig, ScheduleConfig, TrainConfig
+from engine.data import mnist as data
+from engine.diffusion.schedule import NoiseSchedule
 from engine.errors import DivergedError
-from engine.schedule import NoiseSchedule
-from engine.trainer import UNREAD, Trainer, lr_at
-from engine.unet import NO_LABEL, UNet
+from engine.models.unet import NO_LABEL, UNet
+from engine.training.trainer import UNREAD, Trainer, lr_at
 
 CPU = torch.device("cpu")
 FP32 = Numerics("fp32", channels_last=False)

@@ -15,16 +15,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine import checkpoint, data, files, precision, session, training
-from engine.config import ModelConfig, Precision, ScheduleConfig, TrainConfig
+from engine.checkpoints import weights as checkpoint
+from engine.compute import autotune as precision
+from engine.config.training import ModelConfig, Precision, ScheduleConfig, TrainConfig
+from engine.data import mnist as data
 from engine.errors import CheckpointError, DivergedError, RunError, StorageError, UnreadableError
-from engine.events import EpochDone, Event, Notice, Preparing, Preview, Saved, Tick, TrainDone, TrainStarted, TrainStep
-from engine.images import load_strip
-from engine.jobs import Jobs, TrainRequest
-from engine.metrics import Follower
-from engine.run import Run, all_runs, find_run, latest_state
-from engine.trainer import Trainer
-from engine.writer import open_writer, write_config
+from engine.jobs.jobs import Jobs, TrainRequest
+from engine.protocol.events import EpochDone, Event, Notice, Preparing, Preview, Saved, Tick, TrainDone, TrainStarted, TrainStep
+from engine.runs.metrics_log import Follower
+from engine.runs.run import Run, all_runs, find_run, latest_state
+from engine.runs.writer import open_writer, write_config
+from engine.storage import atomic as files
+from engine.storage.images import load_strip
+from engine.training import job as training
+from engine.training import loop as session
+from engine.training.trainer import Trainer
 
 LOAD = data.load
 pytestmark = pytest.mark.usefixtures("every_step")
@@ -265,7 +270,7 @@ def test_a_newest_state_that_can_not_be_read_now_is_not_taken_for_damaged(
         return files.read_small(path, largest)
 
     with monkeypatch.context() as patch:
-        patch.setattr("engine.sealed.read_small", refused)
+        patch.setattr("engine.checkpoints.tensor_file.read_small", refused)
         with pytest.raises(UnreadableError, match="make it readable, and try again"):
             list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="r")))
     assert sorted(run.path.rglob("*.pt*")) == before

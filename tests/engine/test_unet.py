@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from engine.config import ModelConfig
-from engine.unet import NO_LABEL, Attention, UNet, parameters, sinusoidal
+from engine.config.training import ModelConfig
+from engine.models.unet import NO_LABEL, Attention, UNet, parameters, sinusoidal
 
 
 @pytest.fixture(scope="module", params=[(8, 16, 24), (16, 24)], ids=["pixels", "patches"])

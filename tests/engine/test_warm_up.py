@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 DRAW = """
 import sys
-from engine.jobs import DrawRequest, Jobs
+from engine.jobs.jobs import DrawRequest, Jobs
 for _ in Jobs("cpu", "fp32").draw(DrawRequest((7,), fps=0)):
     pass
 slow = {"torch._dynamo", "torch._inductor", "sympy", "torchvision", "PIL"} & set(sys.modules)

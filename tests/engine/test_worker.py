@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from engine.errors import PromptError
-from engine.events import Ended, Event, Preparing, Tick
-from engine.worker import Worker
+from engine.jobs.worker import Worker
+from engine.protocol.events import Ended, Event, Preparing, Tick
 
 Told = queue.Queue[tuple[int, Event]]
 

@@ -22,13 +22,21 @@ import torch
 import torch._dynamo
 from nursery import Nursery
 
-from engine import checkpoint, data, device, metrics, paths, precision, session, training, writer
-from engine.config import ModelConfig, TrainConfig
-from engine.events import Event, TrainStarted
-from engine.jobs import Jobs, TrainRequest
-from engine.run import Run, all_runs, find_run, latest_state
-from engine.trainer import Trainer
-from engine.writer import STATES_KEPT, Writer
+from engine.checkpoints import weights as checkpoint
+from engine.compute import autotune as precision
+from engine.compute import device
+from engine.config.training import ModelConfig, TrainConfig
+from engine.data import mnist as data
+from engine.jobs.jobs import Jobs, TrainRequest
+from engine.protocol.events import Event, TrainStarted
+from engine.runs import metrics_log as metrics
+from engine.runs import writer
+from engine.runs.run import Run, all_runs, find_run, latest_state
+from engine.runs.writer import STATES_KEPT, Writer
+from engine.storage import paths
+from engine.training import job as training
+from engine.training import loop as session
+from engine.training.trainer import Trainer
 
 PHASES = ("starting", "creating", "restoring", "stepping", "appending", "best", "saving", "pruning", "drawing", "preview", "between", "done")
 AIMS = ("appending", "saving", "pruning", "best", "preview", "creating", "restoring")

@@ -1,6 +1,6 @@
 """Jobs without torch: real digits that come out of seeded noise, and runs of made-up losses in real run directories.
 
-They sit at the one seam, `engine.jobs.Jobs`, and are told when to wait and how to fail, so that a pilot's test is quick and always the same.
+They sit at the one seam, `engine.jobs.jobs.Jobs`, and are told when to wait and how to fail, so that a pilot's test is quick and always the same.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from functools import lru_cache
 from threading import Event as Flag
 from threading import Thread
 
-from engine import paths
-from engine.config import TrainConfig, changed
-from engine.control import Control
+from engine.config.training import TrainConfig, changed
 from engine.errors import DigittyError, StorageError
-from engine.events import (
+from engine.jobs.jobs import DrawRequest, EvaluateRequest, TrainRequest
+from engine.protocol.events import (
     CannotSave,
     DrawDone,
     DrawStarted,
@@ -41,11 +40,12 @@ from engine.events import (
     TrainStopped,
     Weights,
 )
-from engine.images import save_strip
-from engine.jobs import DrawRequest, EvaluateRequest, TrainRequest
-from engine.manage_runs import create_run
-from engine.run import Run, find_run
-from engine.writer import Writer, open_writer, write_config
+from engine.runs.control import Control
+from engine.runs.manage import create_run
+from engine.runs.run import Run, find_run
+from engine.runs.writer import Writer, open_writer, write_config
+from engine.storage import paths
+from engine.storage.images import save_strip
 
 ENGINE = Engine("cpu", "fp32", "contiguous")
 
@@ -74,7 +74,7 @@ def ready() -> Flag:
 
 
 class FakeJobs:
-    """`engine.jobs.Jobs` to the screen.
+    """`engine.jobs.jobs.Jobs` to the screen.
 
     Drawing, training, its start and end, and detaching hold, idling, until their flag is set; warm-up until `warm` is. `again` digits
     of a drawing are drawn twice; it holds the second time. What is in `failures` is raised, one a drawing, after its first frame. An

@@ -16,11 +16,11 @@ from textual.keys import _character_to_key
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 
-from engine.config import SampleConfig
-from engine.jobs import Jobs
+from engine.config.training import SampleConfig
+from engine.jobs.jobs import Jobs
 from tui.app import DigittyApp
-from tui.config_file import Config
-from tui.widgets.digit_view import DigitView
+from tui.settings.config_file import Config
+from tui.widgets.image_view import DigitView
 
 SMALL, LARGE = (80, 24), (120, 40)
 SIZES = (SMALL, LARGE)

@@ -9,10 +9,10 @@ from fakes import FakeJobs, finished_run
 from pilots import SIZES, STEPS, Person, opened
 from textual.actions import parse
 
-from engine.config import PRESETS
+from engine.config.training import PRESETS
 from engine.errors import StorageError
+from tui.dialogs.choice import Question
 from tui.screens.base import AppScreen
-from tui.screens.question import Question
 
 SCREENS = {"f2": "prompt", "f3": "generate", "f4": "grid", "f5": "train"}
 

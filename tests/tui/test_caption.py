@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from engine.config import SampleConfig
-from tui.widgets.caption import how
+from engine.config.training import SampleConfig
+from tui.render.captions import how
 
 
 @pytest.mark.parametrize(

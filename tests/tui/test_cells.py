@@ -13,8 +13,8 @@ from rich.color import Color, ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 
-import engine.config
-from tui.cells import (
+import engine
+from tui.render.cells import (
     BLACK,
     PALETTE_GREYS,
     RGB,
@@ -29,9 +29,9 @@ from tui.cells import (
     shade_rows,
     tile_rows,
 )
-from tui.terminal import ColorDepth
+from tui.terminal.capabilities import ColorDepth
 
-MNIST = Path(engine.config.__file__).parent / "assets" / "mnist"
+MNIST = Path(engine.__file__).parent / "assets" / "mnist"
 GRADIENT = bytes((31 * i * i + 7 * i) % 256 for i in range(784))  # every grey, in no order
 
 

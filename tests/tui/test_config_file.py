@@ -14,14 +14,16 @@ import pytest
 from fakes import finished_run
 from pilots import opened
 
-from engine import paths
-from engine.config import PRESETS, usual
-from engine.entry import run
-from engine.jobs import DrawRequest, Jobs, TrainRequest
-from engine.telling import ProgressLine
-from tui import config_file, keys, settings
-from tui.cli import digitty
-from tui.config_file import SECTIONS, load, make, path, template
+from engine.cli.entry import run
+from engine.cli.reporters import ProgressLine
+from engine.config.training import PRESETS, usual
+from engine.jobs.jobs import DrawRequest, Jobs, TrainRequest
+from engine.storage import paths
+from tui.cli.main import digitty
+from tui.settings import config_file
+from tui.settings import keymap as keys
+from tui.settings import remembered as settings
+from tui.settings.config_file import SECTIONS, load, make, path, template
 
 
 @pytest.fixture
@@ -217,7 +219,7 @@ def test_config_shows_what_is_in_force(written, capsys: pytest.CaptureFixture[st
 
 def test_reading_it_loads_neither_torch_nor_textual() -> None:
     probe = "print(*{m.split('.')[0] for m in sys.modules} & {'torch', 'textual', 'aiohttp'})"
-    code = f"import sys, tui.cli\nfrom tui import config_file\nconfig_file.load()\n{probe}"
+    code = f"import sys, tui.cli.main\nfrom tui import config_file\nconfig_file.load()\n{probe}"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120, cwd=Path(__file__).parents[2])
     assert told.stdout.split() == []
 
@@ -287,7 +289,7 @@ def test_a_byte_order_mark_is_no_fault(written) -> None:
 
 @pytest.mark.parametrize("folder", ["/dev/null/digitty", "/somewhere/else"])
 def test_a_folder_of_settings_that_can_not_be_one_names_itself_and_the_way_out(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.paths.config_dir", lambda: Path(folder))
+    monkeypatch.setattr("engine.storage.paths.config_dir", lambda: Path(folder))
     if folder == "/somewhere/else":
         monkeypatch.setattr(config_file, "read_small", refuse)
     found = load()

@@ -9,17 +9,18 @@ from typing import Any
 
 import pytest
 
-from engine import cli as engine_cli
-from engine import config as c
-from engine import detach, paths
-from engine import processors as processors_module
-from engine.detach import Detached
-from engine.entry import run
+from engine.cli import main as engine_cli
+from engine.cli.entry import run
+from engine.config import training as c
 from engine.errors import SettingError
-from engine.group import Group
-from engine.jobs import Jobs, TrainRequest
-from tui import cli
-from tui.cli import digitty
+from engine.jobs import detach
+from engine.jobs.detach import Detached
+from engine.jobs.jobs import Jobs, TrainRequest
+from engine.process import processors as processors_module
+from engine.process.distributed import Group
+from engine.storage import paths
+from tui.cli import main as cli
+from tui.cli.main import digitty
 
 Asked = Callable[..., tuple[str, int | None]]
 

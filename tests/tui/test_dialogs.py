@@ -6,8 +6,8 @@ from fakes import FakeJobs, finished_run
 from pilots import SMALL, STEPS, Person, opened
 from textual.widgets import Input, OptionList, Select
 
-from engine.config import PRESETS, SampleConfig, usual
-from engine.jobs import TrainRequest
+from engine.config.training import PRESETS, SampleConfig, usual
+from engine.jobs.jobs import TrainRequest
 from tui.screens.base import AppScreen
 
 

@@ -13,10 +13,10 @@ from textual.containers import VerticalScroll
 from textual.geometry import Region
 from textual.strip import Strip
 
-from engine.events import Images
-from tui.terminal import ColorDepth, Terminal
-from tui.tiles import SIZES, Tiles, fit
-from tui.widgets.digit_view import DigitView
+from engine.protocol.events import Images
+from tui.render.tiles import SIZES, Tiles, fit
+from tui.terminal.capabilities import ColorDepth, Terminal
+from tui.widgets.image_view import DigitView
 
 
 def pictures(count: int, seed: int = 0) -> Images:

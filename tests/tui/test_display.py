@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 from textual.drivers.linux_driver import LinuxDriver
 
-from tui.display import ENTERED, LEFT, RESET, Display
+from tui.terminal.tty import ENTERED, LEFT, RESET, Display
 
 
 class Pair:

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from fakes import FakeJobs
 
-from engine import paths
-from engine.entry import run
-from engine.telling import ProgressLine
-from tui import doctor
-from tui.cli import digitty
+from engine.cli.entry import run
+from engine.cli.reporters import ProgressLine
+from engine.storage import paths
+from tui.cli import doctor
+from tui.cli.main import digitty
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +69,7 @@ def test_home_is_not_named(capsys: pytest.CaptureFixture[str], monkeypatch: pyte
 def test_what_fails_is_said_and_the_rest_goes_on(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in os.listdir(paths.ASSETS / "mnist"):
         (tmp_path / name).write_bytes((paths.ASSETS / "mnist" / name).read_bytes()[: 100 if name.startswith("t10k-images") else None])
-    monkeypatch.setattr("engine.data.ARCHIVES", tmp_path)
+    monkeypatch.setattr("engine.data.mnist.ARCHIVES", tmp_path)
     paths.config_dir().mkdir(parents=True)
     (paths.config_dir() / "config.toml").write_text("[draw]\nsteps = 0\n")
     out = told(capsys, "--plain", code=3)

@@ -13,16 +13,17 @@ from textual.color import Color
 from textual.geometry import Region
 from textual.strip import Strip
 
-from engine import liveness, paths
-from engine.config import PRESETS, changed
-from engine.events import Engine
-from engine.files import read_sealed, write_sealed
-from engine.manage_runs import create_run
-from engine.run import FORMAT, VERSION
-from engine.writer import open_writer, write_config
-from tui import config_file
-from tui.literal import Harmless, harmless
-from tui.mirror import Mirror
+from engine.config.training import PRESETS, changed
+from engine.protocol.events import Engine
+from engine.runs import liveness
+from engine.runs.manage import create_run
+from engine.runs.run import FORMAT, VERSION
+from engine.runs.writer import open_writer, write_config
+from engine.storage import paths
+from engine.storage.atomic import read_sealed, write_sealed
+from tui.settings import config_file
+from tui.terminal.literal import Harmless, harmless
+from tui.terminal.screen_diff import Mirror
 
 HOSTILE = ("\x1b[31mred", "\x1b]0;title\x07", "\x9b31m", "\x90q\x9c", "a\nb\rc", "\u202eright to left", "\u2066x\u2069", "a\u2028b", "\x00\x7f")
 ALL = "".join(HOSTILE)

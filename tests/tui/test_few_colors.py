@@ -8,10 +8,10 @@ import pytest
 from fakes import FakeJobs
 from rich.style import Style
 
-from engine.jobs import Jobs
+from engine.jobs.jobs import Jobs
 from tui.app import DigittyApp
-from tui.few_colors import NAMES
-from tui.terminal import ColorDepth, Terminal
+from tui.settings.ansi_themes import NAMES
+from tui.terminal.capabilities import ColorDepth, Terminal
 
 
 @pytest.mark.parametrize("light", [False, True])

@@ -6,7 +6,7 @@ from fakes import finished_run
 from pilots import Person, opened
 from textual.widgets import Input
 
-from engine.config import PRESETS
+from engine.config.training import PRESETS
 
 TOO_SMALL = ((1, 1), (30, 8))
 PLACES = {

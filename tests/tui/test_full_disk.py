@@ -7,9 +7,9 @@ from fakes import FakeJobs
 from pilots import SIZES, Person, opened
 from test_train_screen import start
 
-from engine import control
-from engine.run import find_run
-from tui.screens.question import Question
+from engine.runs import control
+from engine.runs.run import find_run
+from tui.dialogs.choice import Question
 from tui.screens.train import TrainScreen
 
 WORDS = ("can't be saved at step 8", "No space left on device", "its last save is of step 4")

@@ -9,11 +9,11 @@ from textual import events
 from textual.css.query import NoMatches
 from textual.widget import MountError
 
-from engine.config import PRESETS
-from tui.guarded import Palette
-from tui.screens.runs import RunsDialog
+from engine.config.training import PRESETS
+from tui.dialogs.runs import RunsDialog
+from tui.dialogs.weights import WeightsDialog
 from tui.screens.train import TrainScreen
-from tui.screens.weights import WeightsDialog
+from tui.terminal.guarded_app import Palette
 
 
 async def test_a_selection_below_the_last_line_of_a_text_is_copied_as_far_as_it_goes() -> None:

@@ -10,10 +10,10 @@ from pilots import SIZES, Person, opened
 from test_train_screen import start
 from textual.widgets import Select
 
-from engine.config import PRESETS
+from engine.config.training import PRESETS
 from engine.errors import DeviceError
-from engine.jobs import TrainRequest
-from engine.run import find_run
+from engine.jobs.jobs import TrainRequest
+from engine.runs.run import find_run
 
 
 async def training(person: Person, name: str = "mine") -> None:

@@ -10,11 +10,11 @@ from fakes import finished_run
 from pilots import opened
 from textual.screen import Screen
 
-from engine.config import PRESETS
-from tui import keys
-from tui.config_file import Config
-from tui.keys import actions, checked, declared, keys_of, screens
+from engine.config.training import PRESETS
 from tui.screens.base import AppScreen
+from tui.settings import keymap as keys
+from tui.settings.config_file import Config
+from tui.settings.keymap import actions, checked, declared, keys_of, screens
 
 EATEN = {
     "tmux": {"ctrl+b"},

@@ -14,8 +14,8 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.geometry import Region
 from textual.strip import Strip
 
-from tui.link import LATE, LEAST, PATIENCE, RATE, SAVED_UP, SILENCE, Link
-from tui.mirror import Mirror, heavy
+from tui.terminal.flow_control import LATE, LEAST, PATIENCE, RATE, SAVED_UP, SILENCE, Link
+from tui.terminal.screen_diff import Mirror, heavy
 
 WIDTH, HEIGHT = 40, 12
 TEXTS = ("seven", "▀▄ ", "   ", " " * 20, "❯ ", "三", "e\N{COMBINING ACUTE ACCENT}", "⣀⣤", "0123456789")

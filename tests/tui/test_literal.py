@@ -11,8 +11,8 @@ from fakes import FakeJobs
 from pilots import opened
 
 from engine.errors import StorageError
-from tui.literal import literal
-from tui.screens.question import Choice, Question
+from tui.dialogs.choice import Choice, Question
+from tui.terminal.literal import literal
 
 MARKUP = ("[/]", "[/b]", "[red]x", "[@click=app.quit()]x[/]", "[link='x']", "[$nonsense]", "[", "\\[b]", "[b")
 CONTROLS = ("\x1b[31m", "\x1b]0;title\x07", "\x9b31m", "\x90q\x9c", "a\nb", "a\r\x1b[2Kb", "\u202eabc", "\u2066abc\u2069", "\u2028", "\x00", "\ud8ff")

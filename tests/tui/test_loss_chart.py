@@ -15,11 +15,11 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.strip import Strip
 
-from tui.braille import Canvas, Scale, axis, count_label, labels, nice_step
-from tui.terminal import Terminal
+from tui.render.braille import Canvas, Scale, axis, count_label, labels, nice_step
+from tui.render.loss_plot import View, chart
+from tui.runs.loss_series import BLOCK, Bucket, LossSeries, smooth
+from tui.terminal.capabilities import Terminal
 from tui.widgets.loss_chart import LossChart
-from tui.widgets.loss_plot import View, chart
-from tui.widgets.loss_series import BLOCK, Bucket, LossSeries, smooth
 
 # --- dots and axes ----------------------------------------------------------------------------------------------------
 

@@ -7,11 +7,11 @@ from fakes import ENGINE, finished_run, log_step, save
 from pilots import opened
 from textual.widgets import Select
 
-from engine.config import PRESETS, changed
-from engine.manage_runs import create_run
-from engine.run import find_run
-from engine.writer import open_writer
-from tui.screens.new_run import ABOUT, NewRunDialog
+from engine.config.training import PRESETS, changed
+from engine.runs.manage import create_run
+from engine.runs.run import find_run
+from engine.runs.writer import open_writer
+from tui.dialogs.new_run import ABOUT, NewRunDialog
 
 
 async def test_whatever_can_go_on_is_offered() -> None:

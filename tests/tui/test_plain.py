@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 from fakes import FakeJobs
 
-from engine.entry import run
-from engine.telling import ProgressLine
-from tui import cli
+from engine.cli.entry import run
+from engine.cli.reporters import ProgressLine
+from tui.cli import main as cli
 
 Told = Callable[..., tuple[str, str]]
 

@@ -12,9 +12,9 @@ from pilots import LARGE, SIZES, STEPS, Person, opened
 from textual.widgets import Input
 
 from engine.errors import CheckpointError, DeviceError
-from tui.config_file import Config
-from tui.screens.help import HelpScreen
-from tui.widgets.digit_view import DigitView
+from tui.dialogs.help import HelpScreen
+from tui.settings.config_file import Config
+from tui.widgets.image_view import DigitView
 
 
 def typed(person: Person) -> str:
@@ -137,7 +137,7 @@ async def test_saving_writes_a_png_that_holds_its_recipe(tmp_path: Path, monkeyp
 
 async def test_a_folder_that_cannot_be_written_is_a_notice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("engine.images.os.access", lambda *_: False)
+    monkeypatch.setattr("engine.storage.images.os.access", lambda *_: False)
     async with opened() as person:
         await person.enter("seven")
         await person.sees("0.05 s")

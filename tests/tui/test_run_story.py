@@ -12,12 +12,12 @@ from fakes import ENGINE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.config import PRESETS, TrainConfig, changed
-from engine.manage_runs import create_run
-from engine.metrics import line
-from engine.run import Run
-from engine.writer import write_config
-from tui.run_story import EpochRow, RunStory
+from engine.config.training import PRESETS, TrainConfig, changed
+from engine.runs.manage import create_run
+from engine.runs.metrics_log import line
+from engine.runs.run import Run
+from engine.runs.writer import write_config
+from tui.runs.history import EpochRow, RunStory
 
 PER_EPOCH = 10
 LONG = 3000

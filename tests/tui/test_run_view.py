@@ -6,9 +6,9 @@ import pytest
 from fakes import ENGINE, finished_run
 from textual.app import App, ComposeResult
 
-from engine.config import PRESETS
-from engine.manage_runs import create_run
-from tui.run_story import EpochRow, RunStory
+from engine.config.training import PRESETS
+from engine.runs.manage import create_run
+from tui.runs.history import EpochRow, RunStory
 from tui.widgets.fact_line import Fact, FactLine, fitting
 from tui.widgets.run_view import EPOCHS, Status, losses_of, numbers_of, table_of
 

@@ -10,14 +10,14 @@ from pilots import LARGE, SIZES, Person, opened
 from test_train_screen import cut_off, start
 from textual.widgets import Input, OptionList
 
-from engine.config import PRESETS
+from engine.config.training import PRESETS
 from engine.errors import StorageError
-from engine.manage_runs import create_run
-from engine.run import Run, all_runs
-from engine.writer import open_writer
-from tui import run_words
-from tui.screens.question import Question
-from tui.screens.runs import RunsDialog
+from engine.runs.manage import create_run
+from engine.runs.run import Run, all_runs
+from engine.runs.writer import open_writer
+from tui.dialogs.choice import Question
+from tui.dialogs.runs import RunsDialog
+from tui.runs import text as run_words
 
 
 async def listed(person: Person) -> None:
@@ -101,7 +101,7 @@ async def test_what_cannot_be_deleted_stays_and_says_why(monkeypatch: pytest.Mon
     def refuse(run: Run) -> None:
         raise StorageError(f"can't move {run.name}: Read-only file system")
 
-    monkeypatch.setattr("tui.screens.runs.delete_run", refuse)
+    monkeypatch.setattr("tui.dialogs.runs.delete_run", refuse)
     async with opened() as person:
         await listed(person)
         await person.press("delete")

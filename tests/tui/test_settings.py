@@ -14,10 +14,13 @@ from pathlib import Path
 import pytest
 from pilots import opened
 
-from engine import files, paths
-from tui import prompts, settings, shared_file
-from tui.prompts import REMEMBERED
-from tui.settings import Settings
+from engine.storage import atomic as files
+from engine.storage import paths
+from tui.settings import prompt_history as prompts
+from tui.settings import remembered as settings
+from tui.settings import shared_file
+from tui.settings.prompt_history import REMEMBERED
+from tui.settings.remembered import Settings
 
 
 @pytest.fixture

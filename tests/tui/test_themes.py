@@ -6,8 +6,8 @@ import pytest
 from pilots import Person, opened
 from textual.color import Color
 
-from tui import themes
-from tui.cells import BLACK, WHITE
+from tui.render.cells import BLACK, WHITE
+from tui.settings import themes
 
 
 def unreadable(person: Person, wanted: float) -> dict[str, float]:

@@ -9,16 +9,16 @@ from fakes import ENGINE, FakeJobs, finished_run, log_step, loss_at, preview, sa
 from pilots import LARGE, SIZES, Person, opened
 from textual.widgets import Input, Select
 
-from engine.config import PRESETS, changed
-from engine.events import Images
-from engine.jobs import TrainRequest
-from engine.manage_runs import create_run, delete_run, name_taken
-from engine.run import Run, find_run
-from engine.writer import open_writer
-from tui.run_story import RunStory
-from tui.screens.new_run import NewRunDialog
+from engine.config.training import PRESETS, changed
+from engine.jobs.jobs import TrainRequest
+from engine.protocol.events import Images
+from engine.runs.manage import create_run, delete_run, name_taken
+from engine.runs.run import Run, find_run
+from engine.runs.writer import open_writer
+from tui.dialogs.new_run import NewRunDialog
+from tui.runs.history import RunStory
 from tui.screens.train import RECENT
-from tui.widgets.digit_view import DigitView
+from tui.widgets.image_view import DigitView
 from tui.widgets.loss_chart import LossChart
 
 
@@ -190,7 +190,7 @@ async def test_a_run_that_does_not_answer_is_told_of(monkeypatch: pytest.MonkeyP
             await person.sees("deaf", "training on")
             await person.press("x")
             await person.sees("asked to stop")
-            monkeypatch.setattr("tui.trained.ANSWER", 0.0)
+            monkeypatch.setattr("tui.runs.trainer_status.ANSWER", 0.0)
             await person.is_told("deaf does not answer; it is trained by")
             await person.sees_no_more("asked to stop")
 

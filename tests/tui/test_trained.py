@@ -8,16 +8,16 @@ import time
 
 import pytest
 
-from engine import liveness
-from engine.claim import Claim
-from engine.config import PRESETS
-from engine.events import Engine
-from engine.files import read_sealed, write_sealed
-from engine.manage_runs import create_run
-from engine.run import Run
-from tui import run_words
-from tui.run_story import RunStory
-from tui.trained import Trained
+from engine.config.training import PRESETS
+from engine.protocol.events import Engine
+from engine.runs import liveness
+from engine.runs.claim import Claim
+from engine.runs.manage import create_run
+from engine.runs.run import Run
+from engine.storage.atomic import read_sealed, write_sealed
+from tui.runs import text as run_words
+from tui.runs.history import RunStory
+from tui.runs.trainer_status import Trained
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def elsewhere() -> Run:
 
 
 def trained(run: Run, monkeypatch: pytest.MonkeyPatch) -> Trained:
-    monkeypatch.setattr("tui.trained.ASK_EVERY", -1.0)
+    monkeypatch.setattr("tui.runs.trainer_status.ASK_EVERY", -1.0)
     return Trained(RunStory(run))
 
 

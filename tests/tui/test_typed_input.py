@@ -11,7 +11,7 @@ from textual._keyboard_protocol import FUNCTIONAL_KEYS
 from textual._xterm_parser import XTermParser
 from textual.message import Message
 
-from tui.typed_input import LOG_EVERY, PASTE_PATIENCE, SEQUENCE_PATIENCE, TYPED_PATIENCE, TypedInput
+from tui.terminal.typed_input import LOG_EVERY, PASTE_PATIENCE, SEQUENCE_PATIENCE, TYPED_PATIENCE, TypedInput
 
 
 class Typed:

@@ -15,10 +15,10 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from engine import images
 from engine.errors import DigittyError
-from engine.events import DrawDone
-from tui.literal import literal
+from engine.protocol.events import DrawDone
+from engine.storage import images
+from tui.terminal.literal import literal
 from tui.widgets.key_footer import KeyFooter
 from tui.widgets.top_line import TopLine
 

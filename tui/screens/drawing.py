@@ -8,11 +8,11 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.timer import Timer
 
-from engine import events as e
-from engine.events import Event
+from engine.protocol import events as e
+from engine.protocol.events import Event
+from tui.render import captions as caption
 from tui.screens.base import AppScreen
-from tui.widgets import caption
-from tui.widgets.digit_view import DigitView
+from tui.widgets.image_view import DigitView
 from tui.widgets.job_bar import JobBar
 
 REPLAY_FPS = 10.0

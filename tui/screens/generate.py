@@ -12,13 +12,13 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input, Label, Select
 
-from engine import config
+from engine.config import training as config
 from engine.errors import DigittyError, SettingError
-from engine.prompt import parse
-from tui.literal import literal
+from engine.prompt.parser import parse
+from tui.dialogs.options import follow
 from tui.screens.drawing import DrawScreen
-from tui.screens.options import follow
-from tui.widgets.digit_view import DigitView
+from tui.terminal.literal import literal
+from tui.widgets.image_view import DigitView
 from tui.widgets.job_bar import JobBar
 from tui.widgets.line_input import LineInput
 

@@ -11,15 +11,15 @@ from textual.containers import VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from engine import events as e
 from engine.errors import PromptError
-from engine.events import Event
-from engine.prompt import Prompt, parse
-from tui import prompts
-from tui.literal import literal
+from engine.prompt.parser import Prompt, parse
+from engine.protocol import events as e
+from engine.protocol.events import Event
 from tui.screens.base import AppScreen
+from tui.settings import prompt_history as prompts
+from tui.terminal.literal import literal
 from tui.widgets.answer import Answer
-from tui.widgets.digit_view import DigitView
+from tui.widgets.image_view import DigitView
 from tui.widgets.prompt_input import EARLIER, SCROLL, PromptInput
 
 ANSWERS = 40

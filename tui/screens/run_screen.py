@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from textual.widget import Widget
 
 from engine.errors import RunError
-from engine.run import Run, all_runs, find_run
-from tui import run_words
-from tui.run_story import RunStory
+from engine.runs.run import Run, all_runs, find_run
+from tui.runs import text as run_words
+from tui.runs.history import RunStory
+from tui.runs.trainer_status import Trained
 from tui.screens.base import AppScreen
-from tui.trained import Trained
 from tui.widgets.fact_line import Fact
 from tui.widgets.run_view import RunView, Status
 

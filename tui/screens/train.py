@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from engine import control
-from engine.control import Wish
 from engine.errors import DigittyError
-from engine.jobs import TrainRequest
-from engine.liveness import Life
-from tui import run_words
+from engine.jobs.jobs import TrainRequest
+from engine.runs import control
+from engine.runs.control import Wish
+from engine.runs.liveness import Life
+from tui.runs import text as run_words
 from tui.screens.run_screen import RunScreen
 
 RECENT = 300
@@ -133,7 +133,7 @@ class TrainScreen(RunScreen):
         return False
 
     def action_new(self) -> None:
-        from tui.screens.new_run import NewRun, NewRunDialog
+        from tui.dialogs.new_run import NewRun, NewRunDialog
 
         def chosen(new: NewRun | None) -> None:
             if new and self._may_start():
@@ -145,7 +145,7 @@ class TrainScreen(RunScreen):
             self.app.push_screen(NewRunDialog(self.digitty.config.values.get("preset", "seed")), chosen)
 
     def action_choose(self) -> None:
-        from tui.screens.runs import RunsDialog
+        from tui.dialogs.runs import RunsDialog
 
         def chosen(name: str | None) -> None:
             if name:

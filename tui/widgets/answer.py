@@ -7,12 +7,12 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Static
 
-from engine import events as e
-from engine.events import Event, Images
-from engine.prompt import Prompt
-from tui.literal import literal, literal_lines
-from tui.widgets import caption
-from tui.widgets.digit_view import DigitView
+from engine.prompt.parser import Prompt
+from engine.protocol import events as e
+from engine.protocol.events import Event, Images
+from tui.render import captions as caption
+from tui.terminal.literal import literal, literal_lines
+from tui.widgets.image_view import DigitView
 
 
 class Answer(Widget):

@@ -11,8 +11,8 @@ from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from engine.words import printable
-from tui.literal import LONGEST
+from engine.formatting import printable
+from tui.terminal.literal import LONGEST
 
 BETWEEN = "  "
 

@@ -7,7 +7,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Label, Static
 
-from tui.literal import literal
+from tui.terminal.literal import literal
 
 
 class FormRow(Horizontal):

@@ -11,9 +11,9 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.terminal import Terminal
-from tui.widgets.loss_plot import Line, View, chart
-from tui.widgets.loss_series import LossSeries
+from tui.render.loss_plot import Line, View, chart
+from tui.runs.loss_series import LossSeries
+from tui.terminal.capabilities import Terminal
 
 
 class LossChart(Widget):

@@ -13,11 +13,11 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Static
 
-from engine.words import duration
-from tui.run_story import EpochRow, RunStory, load_sample
-from tui.terminal import Terminal
-from tui.widgets.digit_view import DigitView
+from engine.formatting import duration
+from tui.runs.history import EpochRow, RunStory, load_sample
+from tui.terminal.capabilities import Terminal
 from tui.widgets.fact_line import Fact, FactLine
+from tui.widgets.image_view import DigitView
 from tui.widgets.job_bar import JobBar
 from tui.widgets.loss_chart import LossChart
 

@@ -10,7 +10,7 @@ from textual.events import Resize
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from tui.literal import literal
+from tui.terminal.literal import literal
 
 ROOMY = 60
 """Columns from which on there is room for the program's name beside its tabs."""

@@ -1,0 +1,88 @@
+"""safetensors files with a format, a version and a digest, which safetensors has none of its own; and reading files that may be anything."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors
+import torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as tensor_bytes
+from torch import Tensor
+
+from engine.errors import CheckpointError, DigittyError, OutputError, UnreadableError
+from engine.storage.atomic import read_small, write_whole
+
+VERSION = 1
+LARGEST = 1 << 30
+"""Bytes; a training state of the largest preset has a tenth."""
+LARGEST_HEADER = 1 << 20
+"""Bytes of a safetensors header, which is parsed into objects many times its size."""
+
+
+def save_sealed(path: Path, form: str, tensors: Mapping[str, Tensor], facts: Mapping[str, str], error: type[DigittyError] = OutputError) -> None:
+    """Tensors and facts (its metadata) as a .safetensors file of the format `form`. Raises `error`."""
+    placed = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    metadata = {"format": form, "version": str(VERSION), **facts}
+    metadata["sha256"] = _digest(placed, metadata)
+    write_whole(path, lambda file: file.write(tensor_bytes(placed, metadata)), error)
+
+
+def load_sealed(path: Path, form: str, remedy: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The reverse of `save_sealed`. Raises CheckpointError, which ends with the `remedy`; runs nothing that the file holds."""
+    raw = read_file(path)
+    if int.from_bytes(raw[:8], "little") > LARGEST_HEADER:
+        raise CheckpointError(f"{path} is not a safetensors file, or it describes more tensors than any weights have; {remedy}")
+    try:
+        tensors, metadata = load_tensors(raw), _metadata(raw)
+    except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError, RecursionError) as error:
+        raise CheckpointError(f"{path} is not a safetensors file, or it is truncated ({short(error)}); {remedy}") from None
+    if metadata.get("format") != form:
+        raise CheckpointError(f"{path} holds no {form.replace('-', ' ')}; {remedy}")
+    if metadata.get("version") != str(VERSION):
+        raise CheckpointError(f"{path} has format version {metadata.get('version')!r}; this digitty reads {VERSION}")
+    if metadata.pop("sha256", None) != _digest(tensors, metadata):
+        raise CheckpointError(f"{path} is damaged: it does not match its digest; {remedy}")
+    return tensors, metadata
+
+
+def read_file(path: Path) -> bytes:
+    """The whole file. Raises CheckpointError."""
+    try:
+        return read_small(path, LARGEST)
+    except FileNotFoundError:
+        raise CheckpointError(f"no file {path}") from None
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.EFBIG, errno.ELOOP, errno.EISDIR):  # it is no file of ours
+            raise CheckpointError(f"can't read {path}: {error.strerror}") from None
+        raise UnreadableError(f"can't read {path}: {error.strerror}; make it readable, and try again") from None
+
+
+def short(error: BaseException, length: int = 120) -> str:
+    """What an error says, on one line of at most so many characters."""
+    text = "".join(c if c.isprintable() else " " for c in str(error))  # a file's own words may hold escape sequences
+    text = " ".join(text.split()) or type(error).__name__
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _metadata(raw: bytes) -> dict[str, str]:
+    """The header's __metadata__ (safetensors: 8 bytes of length, then JSON)."""
+    length = int.from_bytes(raw[:8], "little")
+    metadata = json.loads(raw[8 : 8 + length]).get("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise ValueError("metadata is no table of strings")
+    return metadata
+
+
+def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """SHA-256 over every tensor and over the metadata."""
+    sha = hashlib.sha256(json.dumps(dict(metadata), sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        sha.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        sha.update(tensor.flatten().view(torch.uint8).numpy().tobytes() if tensor.numel() else b"")
+    return sha.hexdigest()

@@ -1,0 +1,194 @@
+"""Weights and training state on disk: saved whole or not at all, loaded without running code."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from torch import Tensor
+
+from engine.checkpoints import torch_file
+from engine.checkpoints.tensor_file import load_sealed, read_file, save_sealed, short
+from engine.config.training import ModelConfig, ScheduleConfig, TrainConfig, from_dict, to_dict
+from engine.errors import CheckpointError, DigittyError, OutputError, SettingError, StorageError
+from engine.formatting import printable
+from engine.models.unet import UNet
+from engine.storage.atomic import Hashing, write_whole
+
+WEIGHTS_FORMAT = "digitty-weights"
+STATE_FORMAT = "digitty-state"
+STATE_VERSION = 1
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+WRAPPERS = ("module.", "_orig_mod.")
+LARGEST_WEIGHT = 1e6
+"""Of any network that was trained; sums of much larger numbers overflow, and the digits are black."""
+KINDS = ("average", "live", "best", "imported")
+SEAL = b"digitty sha256 "
+"""What the last line of a training state begins with; its SHA-256 in hex follows."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A network's weights in float32 and what is known of them."""
+
+    tensors: dict[str, Tensor]
+    model: ModelConfig
+    schedule: ScheduleConfig
+    step: int | None
+    run: str
+    kind: str
+
+
+# --- shared weights ---------------------------------------------------------------------------------------------------
+
+
+def save_weights(path: Path, weights: Loaded, dtype: torch.dtype = torch.float16, error: type[DigittyError] = OutputError) -> None:
+    """A .safetensors file with the configuration and a digest of the tensors in its metadata."""
+    tensors = {name: tensor.detach().to("cpu", dtype) for name, tensor in weights.tensors.items()}
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise error(
+                f"can't write {path}: {name} has values that {str(dtype).removeprefix('torch.')} can't hold; export a .pth, which keeps float32"
+            )
+    facts = {
+        "model": json.dumps(to_dict(weights.model)),
+        "schedule": json.dumps(to_dict(weights.schedule)),
+        "run": printable(weights.run),
+        "kind": weights.kind,
+        "step": "" if weights.step is None else str(weights.step),
+    }
+    save_sealed(path, WEIGHTS_FORMAT, tensors, facts, error)
+
+
+def load_weights(path: Path) -> Loaded:
+    """Weights from a .safetensors or a .pth file. Raises CheckpointError; runs nothing that the file holds."""
+    return _load_pth(path) if path.suffix.lower() == ".pth" else _load_safetensors(path)
+
+
+def _load_safetensors(path: Path) -> Loaded:
+    tensors, metadata = load_sealed(path, WEIGHTS_FORMAT, "digitty export makes such a file")
+    try:
+        model = from_dict(ModelConfig, json.loads(metadata["model"]))
+        schedule = from_dict(ScheduleConfig, json.loads(metadata["schedule"]))
+        step = int(metadata["step"]) if metadata.get("step") else None
+        kind = metadata.get("kind", "average")
+        if kind not in KINDS:
+            raise ValueError(f"kind {kind[:40]!r} is none of {', '.join(KINDS)}")
+    except (KeyError, ValueError, RecursionError, SettingError) as error:
+        raise CheckpointError(f"{path} has metadata that can't be read ({short(error)})") from None
+    return Loaded(_fitting(tensors, model, path), model, schedule, step, metadata.get("run", path.stem), kind)
+
+
+def save_pth(path: Path, weights: Loaded) -> None:
+    """The seed's format: a bare state dict in float32, as `simple_diffusion_mnist.pth`."""
+    buffer = io.BytesIO()
+    torch.save({name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in weights.tensors.items()}, buffer)
+    write_whole(path, lambda file: file.write(buffer.getbuffer()), OutputError)
+
+
+def _load_pth(path: Path) -> Loaded:
+    """A bare state dict of the seed's network, or of another that its shapes tell; the schedule is the seed's."""
+    tensors = torch_file.read(path, read_file(path))
+    if not isinstance(tensors, dict) or not tensors or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in tensors.items()):
+        raise CheckpointError(f"{path} holds no state dict; digitty export RUN {path.name} makes one")
+    tensors = _unwrapped(tensors)
+    try:
+        channels = tuple(int(tensors[f"{name}.conv2.weight"].shape[0]) for name in ("enc28", "enc14", "enc7"))
+        emb_dim, time_dim = (int(n) for n in tensors["time.0.weight"].shape)
+        model = ModelConfig(channels=channels, emb_dim=emb_dim, time_dim=time_dim)
+    except (KeyError, ValueError, IndexError, SettingError) as error:
+        raise CheckpointError(f"{path} holds the weights of another network ({short(error)}); digitty draws with its own U-Net") from None
+    return Loaded(_fitting(tensors, model, path), model, ScheduleConfig(), None, path.stem, "imported")
+
+
+def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The names without what DataParallel, DistributedDataParallel and torch.compile put before all of them."""
+    while prefix := next((prefix for prefix in WRAPPERS if all(name.startswith(prefix) for name in tensors)), None):
+        tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+    return tensors
+
+
+def _fitting(tensors: dict[str, Tensor], model: ModelConfig, path: Path) -> dict[str, Tensor]:
+    """The tensors in float32, if they are exactly this network's and its values what training may give."""
+    with torch.device("meta"):
+        expected = {name: tensor.shape for name, tensor in UNet(model).state_dict().items()}
+    for name in sorted(set(expected) ^ set(tensors)):
+        raise CheckpointError(f"{path} holds the weights of another network: {name[:80]!r} is {'missing' if name in expected else 'unknown'}")
+    for name, tensor in tensors.items():
+        if tensor.shape != expected[name]:
+            raise CheckpointError(f"{path} holds the weights of another network: {name} is {tuple(tensor.shape)}, not {tuple(expected[name])}")
+        if tensor.dtype not in FLOATS:
+            raise CheckpointError(f"{path} has {str(tensor.dtype).removeprefix('torch.')} in {name}; weights are floats of 16, 32 or 64 bits")
+        if not float(tensor.abs().max()) <= LARGEST_WEIGHT:  # NaN is not either
+            raise CheckpointError(f"{path} has values in {name} that are not finite numbers, or larger than any trained network's")
+    return {name: tensor.float() for name, tensor in tensors.items()}
+
+
+# --- training state ---------------------------------------------------------------------------------------------------
+
+
+def save_state(path: Path, config: TrainConfig, state: Mapping[str, Any]) -> None:
+    """All that a resumed run needs: weights, average, optimiser, step, and the configuration it belongs to. Sealed with a digest."""
+    whole = {"format": STATE_FORMAT, "version": STATE_VERSION, "config": to_dict(config), **state}
+
+    def write(file: BinaryIO) -> None:
+        hashing = Hashing(file)
+        _save(whole, hashing.as_file())
+        file.write(SEAL + hashing.sha.hexdigest().encode())
+
+    write_whole(path, write, StorageError)
+
+
+def load_state(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
+    """The configuration and the state, on the CPU. Raises CheckpointError; runs nothing that the file holds."""
+    state = torch_file.read(path, _unsealed(path, read_file(path)))
+    if not isinstance(state, dict) or state.get("format") != STATE_FORMAT:
+        raise CheckpointError(f"{path} holds no training state of digitty")
+    if state.get("version") != STATE_VERSION:
+        raise CheckpointError(f"{path} has format version {state.get('version')!r}; this digitty reads {STATE_VERSION}")
+    try:
+        config = from_dict(TrainConfig, state["config"])
+        model, ema, optimizer = state["model"], state["ema"], state["optimizer"]
+        if not isinstance(optimizer, dict) or type(state["step"]) is not int or not 0 <= state["step"] < 1 << 40:
+            raise ValueError("its optimizer or step is malformed")
+        float(state["best"]), float(state["epoch_sum"])
+        for tensors in (model, ema):
+            if not isinstance(tensors, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in tensors.items()):
+                raise ValueError("its weights are malformed")
+            _fitting(dict(tensors), config.model, path)
+    except (KeyError, ValueError, TypeError, OverflowError, RuntimeError, SettingError) as error:
+        raise CheckpointError(f"{path} is malformed ({short(error)})") from None
+    return config, state
+
+
+def _unsealed(path: Path, raw: bytes) -> bytes:
+    """What stands before the digest, if it matches."""
+    at = len(raw) - len(SEAL) - 64
+    if at < 0 or raw[at : at + len(SEAL)] != SEAL:
+        raise CheckpointError(f"{path} is truncated, or no training state of digitty")
+    if hashlib.sha256(memoryview(raw)[:at]).hexdigest().encode() != raw[-64:]:
+        raise CheckpointError(f"{path} is damaged: it does not match its digest")
+    return raw[:at]
+
+
+def average_of(config: TrainConfig, state: Mapping[str, Any], run: str) -> Loaded:
+    """The average weights within a training state."""
+    tensors = {name: tensor.float() for name, tensor in state["ema"].items()}
+    return Loaded(tensors, config.model, config.schedule, int(state["step"]), run, "average")
+
+
+def _save(whole: object, file: BinaryIO) -> None:
+    """torch.save; its archive writer makes a RuntimeError of a full disk's OSError."""
+    try:
+        torch.save(whole, file)
+    except RuntimeError as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, OSError):
+            cause = cause.__context__
+        raise cause or OSError(short(error)) from None

@@ -1,0 +1,108 @@
+"""How a command begins and ends: whatever goes wrong becomes one line on standard error, and an exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from contextlib import suppress
+from typing import NoReturn
+
+import click
+
+from engine.cli.reporters import say
+from engine.errors import DigittyError
+from engine.process.distributed import is_rank
+from engine.process.foreign_errors import explained
+from engine.process.signals import Leave, Stopped, quiet_races
+from engine.process.streams import make_writable
+from engine.storage import log, paths
+
+HELP = "digitty.help"
+"""Where the context records that only help was asked for."""
+
+
+class Commands(click.Group):
+    """Looks for digitty's folders before a command begins, unless only help was asked for."""
+
+    unchecked: tuple[str, ...] = ()
+    """Commands that find out for themselves what is wrong with the folders."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        ctx.meta[HELP] = "--help" in rest
+        if not ctx.meta[HELP] and name not in self.unchecked:
+            paths.check()
+        return name, command, rest
+
+
+def run(group: click.Group, arguments: list[str] | None = None) -> int:
+    """Runs a command and returns its exit code. Main thread only."""
+    make_writable()
+    before = signal.getsignal(signal.SIGINT)
+    with quiet_races():
+        try:
+            if before is signal.SIG_DFL:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+            code = _invoke(group, arguments)
+            sys.stdout.flush()
+            return code
+        except BaseException as error:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            return _report(error)
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+def _invoke(group: click.Group, arguments: list[str] | None) -> int:
+    """Without click's own `main`, which turns a broken pipe anywhere into exit code 1 without a word."""
+    if "_DIGITTY_COMPLETE" in os.environ:  # a shell asks for completions
+        group.main(prog_name="digitty")
+    with group.make_context("digitty", sys.argv[1:] if arguments is None else list(arguments)) as context:
+        group.invoke(context)
+    return 0
+
+
+def _report(error: BaseException) -> int:
+    """Says what is to be said of `error`, and returns the exit code."""
+    match error:
+        case Stopped() | click.exceptions.Exit():
+            return error.exit_code
+        case KeyboardInterrupt() | click.Abort():
+            return 128 + signal.SIGINT
+        case SystemExit():
+            return error.code if isinstance(error.code, int) else int(error.code is not None)
+        case click.ClickException():
+            text, code = error.format_message(), 2
+        case DigittyError():
+            text, code = str(error), error.exit_code
+        case _:
+            reason = explained(error)
+            text, code = (str(reason), reason.exit_code) if reason else (internal_error(error), 1)
+    say(f"digitty: {' '.join(text.split())}")
+    return code
+
+
+def internal_error(error: BaseException) -> str:
+    """Logs the traceback, and says where it is; the last line of it where there is no writing to the log."""
+    what = traceback.format_exception_only(error)[-1].strip()
+    try:
+        return f"internal error: {what}; details are in {log.write_traceback(error)}, please report"
+    except (DigittyError, OSError) as unwritten:
+        frames = traceback.extract_tb(error.__traceback__)
+        at = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+        return f"internal error: {what}{at}; the log can't be written ({unwritten}), please report this line"
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process; at once after a signal, since what is half imported can't be taken down in order."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if code > 128:
+        Leave.hurried = True  # what a reader has not taken by now is dropped
+    if code > 128 or is_rank():  # gloo's threads outlive their group, and some abort the process when Python is taken down under them
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -1,0 +1,123 @@
+"""The device, and how numbers are held there. autotune.py measures which way is the fastest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+
+import torch
+
+from engine.config import training as config
+from engine.errors import DeviceError
+from engine.models.unet import UNet
+from engine.process.processors import threads_for
+from engine.protocol import events
+
+
+def choose(name: config.Device = "auto", local_rank: int = 0) -> torch.device:
+    """The torch device: cuda:N by its number; cuda, and auto where there is CUDA, by `local_rank`. Raises DeviceError if it is missing."""
+    kind, _, number = name.partition(":")
+    if kind == "cuda" or (kind == "auto" and torch.cuda.is_available()):
+        if not torch.cuda.is_available():
+            raise DeviceError("no CUDA device here; use --device cpu or auto")
+        count, index = torch.cuda.device_count(), int(number) if number else local_rank
+        if index >= count and number:
+            raise DeviceError(f"no {name} here; there {'is' if count == 1 else 'are'} {', '.join(cuda_devices())}")
+        if index >= count:
+            raise DeviceError(f"{count} CUDA devices here are too few; start as many processes, or use --device cpu")
+        torch.cuda.set_device(index)
+        return torch.device("cuda", index)
+    if kind == "mps" or (kind == "auto" and torch.backends.mps.is_available()):
+        if not torch.backends.mps.is_available():
+            raise DeviceError("no MPS device here; use --device cpu or auto")
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def limit_threads(asked: int | None) -> None:
+    """Lets torch use as many CPU threads as were asked for; if none were, no more than this process has processors."""
+    present = torch.get_num_threads()
+    if (threads := threads_for(asked, present)) != present:
+        torch.set_num_threads(threads)
+
+
+def cuda_devices() -> list[str]:
+    """cuda:0 (its name), cuda:1 (its name) …; none where there is no CUDA."""
+    if not torch.cuda.is_available():
+        return []
+    return [f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count())]
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """How numbers are held on the device."""
+
+    precision: str
+    """fp32, tf32 or bf16"""
+    channels_last: bool
+
+    @property
+    def layout(self) -> str:
+        return "channels_last" if self.channels_last else "contiguous"
+
+    @property
+    def format(self) -> torch.memory_format:
+        return torch.channels_last if self.channels_last else torch.contiguous_format
+
+    def place(self, model: UNet, device: torch.device) -> UNet:
+        """For training: float32 weights in this layout; `autocast` does the rest."""
+        _allow_tf32(self.precision != "fp32")
+        return model.to(device).to(memory_format=self.format)
+
+    def cast(self, model: UNet, device: torch.device) -> UNet:
+        """For sampling: the weights themselves in this precision, so that no step casts them again."""
+        _allow_tf32(self.precision != "fp32")
+        return model.to(device, self.dtype).to(memory_format=self.format)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return torch.bfloat16 if self.precision == "bf16" else torch.float32
+
+    def autocast(self, device: torch.device) -> AbstractContextManager[object]:
+        return torch.autocast(device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
+
+    def told(self, device: torch.device) -> events.Engine:
+        return events.Engine(str(device), self.precision, self.layout, torch.get_num_threads() if device.type == "cpu" else 0)
+
+
+@contextmanager
+def clear_errors(device: str = "the device") -> Iterator[None]:
+    """Running out of memory as a DeviceError with the way out."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise DeviceError(f"{device} ran out of memory; use a smaller --batch-size or --count, or --device cpu") from error
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise DeviceError(f"{device} ran out of memory; use a smaller --batch-size or --count") from error
+        raise
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch means that memory ran out: on the CPU it says so in a plain RuntimeError."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error) or "out of memory" in str(error)
+
+
+def memory_in_use(device: torch.device) -> int:
+    """Bytes: what torch holds on a CUDA device, else what is resident of this process."""
+    if device.type == "cuda":
+        return torch.cuda.memory_allocated(device)
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * 4096
+    except OSError:
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _allow_tf32(allowed: bool) -> None:
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    torch.backends.cudnn.allow_tf32 = allowed
+    torch.backends.cudnn.benchmark = True

@@ -1,0 +1,1 @@
+"""Training images and the order in which they are used. Knows no network."""

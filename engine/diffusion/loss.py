@@ -1,0 +1,58 @@
+"""What training minimises: which t are drawn, what the network is to answer at x_t, and how much it counts."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from engine.config.training import Prediction, Timesteps, Weighting
+from engine.diffusion.denoiser import coefficients
+from engine.diffusion.schedule import NoiseSchedule, per_image
+
+GAMMA = 5.0
+"""min-SNR's bound (Hang et al. 2023)."""
+LOG_SIGMA = (-0.6, 1.2)
+"""Mean and deviation of log(sigma / alpha) under `lognormal` (Karras et al. 2022, table 1, moved to data of deviation 0.6162 and 28 pixels)."""
+
+
+class Objective:
+    """E weight(t) |F_theta(x_t, t, c) - F(x_0, eps, t)|², for F as `coefficients` defines it. All tables are (T,) in float32 on the device."""
+
+    def __init__(self, schedule: NoiseSchedule, prediction: Prediction, timesteps: Timesteps, weighting: Weighting, device: torch.device) -> None:
+        self._a, self._s = schedule.on(device)
+        self._eps = prediction == "eps"
+        skip, out = torch.tensor([coefficients(prediction, a) for a in schedule.alpha_bar.tolist()], dtype=torch.float64).T
+        self._skip, self._out = (v.to(device, torch.float32) for v in (skip, out))
+        share = _lognormal(schedule) if timesteps == "lognormal" else torch.full((schedule.T,), 1 / schedule.T, dtype=torch.float64)
+        self._cumulative = None if timesteps == "uniform" else share.cumsum(0).to(device, torch.float32)
+        # min(SNR, gamma) of the error in x0, which is c_out times the error in F
+        self._weight = None if weighting == "flat" else (schedule.snr.clamp(max=GAMMA) * out.square()).to(device, torch.float32)
+
+    def timesteps(self, n: int, rng: torch.Generator) -> Tensor:
+        """(n,) int64. All but `uniform` are stratified, one in each n-th of their distribution: batches differ less (as in Kingma et al. 2021)."""
+        if self._cumulative is None:
+            return torch.randint(len(self._a), (n,), device=self._a.device, generator=rng)
+        u = (torch.arange(n, device=self._a.device) + torch.rand(n, device=self._a.device, generator=rng)) / n
+        return torch.searchsorted(self._cumulative, u).clamp(max=len(self._a) - 1)
+
+    def noised(self, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+        """x_t for x0 and eps (N, 1, H, W), t (N,) (Ho et al. 2020, eq. 4)."""
+        return per_image(self._a[t]) * x0 + per_image(self._s[t]) * eps
+
+    def guess(self, answer: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
+        """The network's guess at x0, like x_t, in float32 (the `coefficients` of each t)."""
+        return per_image(self._skip[t]) * x_t + per_image(self._out[t]) * answer.float()
+
+    def loss(self, answer: Tensor, x0: Tensor, x_t: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+        """The batch's mean, a scalar. With eps, uniform t and flat weights it is Ho et al.'s L_simple (eq. 14)."""
+        target = eps if self._eps else (x0 - per_image(self._skip[t]) * x_t) / per_image(self._out[t])
+        error = (answer.float() - target).square()
+        return error.mean() if self._weight is None else (per_image(self._weight[t]) * error).mean()
+
+
+def _lognormal(schedule: NoiseSchedule) -> Tensor:
+    """The probability of each t where log(sigma / alpha) is normal: its density there times the width of t's cell."""
+    mean, deviation = LOG_SIGMA
+    log_sigma = -0.5 * schedule.snr.log()
+    density = torch.exp(-0.5 * ((log_sigma - mean) / deviation) ** 2) * torch.gradient(log_sigma)[0]
+    return density / density.sum()

@@ -1,0 +1,138 @@
+"""The noise schedule: how much of x_0 is left at each t, and which t a sampler walks. Knows no network."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from engine.config.training import ScheduleConfig, Spacing
+from engine.errors import SettingError
+
+RESTARTS = ((4,), (4, 2), (4, 2, 1), (4, 3, 2, 1))
+"""Where a student of 1, 2, 3 and 4 steps starts and starts again, in quarters of T."""
+ARCTAN = 0.4
+"""The power that `arctan` takes: 0 would be `logsnr`; 1, on the cosine schedule, `linear`."""
+ENDS = (80.0, 0.04)
+"""sigma / alpha where `arctan` begins and ends: more noise than that leaves nothing to see, less changes nothing."""
+
+
+class NoiseSchedule:
+    """q(x_t | x_0) = N(sqrt(alpha_bar_t) x_0, (1 - alpha_bar_t) I), t = 0 … T-1 (Ho et al. 2020, eq. 4).
+
+    Built in float64; `on(device)` gives what training gathers from, in float32. Samplers read Python floats, which
+    cost no transfer. Every tensor has shape (T,).
+    """
+
+    def __init__(self, config: ScheduleConfig | None = None) -> None:
+        self.config = config = config or ScheduleConfig()
+        self.T = config.T
+        beta = _linear(config) if config.kind == "linear" else _cosine(config)
+        self.beta = beta if config.shift == 1 else _shifted(beta, config.shift)
+        self.alpha = 1 - self.beta
+        self.alpha_bar = self.alpha.cumprod(0)
+        if not 1e-30 < float(self.alpha_bar[-1]) <= float(self.alpha_bar[0]) < 1:
+            raise SettingError(f"betas {config.beta_start} … {config.beta_end} over {config.T} steps leave no noise or no image")
+        before = torch.cat([torch.ones(1, dtype=torch.float64), self.alpha_bar[:-1]])
+        self.posterior_variance = self.beta * (1 - before) / (1 - self.alpha_bar)  # Ho et al. 2020, eq. 7
+        self.snr = self.alpha_bar / (1 - self.alpha_bar)  # Hang et al. 2023, eq. 4
+        self._posterior_x0 = self.beta * before.sqrt() / (1 - self.alpha_bar)  # eq. 7, the coefficient of x_0 …
+        self._posterior_x_t = (1 - before) * self.alpha.sqrt() / (1 - self.alpha_bar)  # … and of x_t
+        self._alpha_bar: list[float] = [*self.alpha_bar.tolist(), 1.0]  # so that index -1 is the clean image
+
+    def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """sqrt(alpha_bar) and sqrt(1 - alpha_bar), each (T,) in float32 on the device."""
+        return (
+            self.alpha_bar.sqrt().to(device, torch.float32),
+            (1 - self.alpha_bar).sqrt().to(device, torch.float32),
+        )
+
+    def alpha_bar_at(self, t: int) -> float:
+        """alpha_bar_t; 1 at t = -1, the clean image."""
+        if not -1 <= t < self.T:
+            raise IndexError(f"t {t} is outside -1 to {self.T - 1}")
+        return self._alpha_bar[t]
+
+    def q_sample(self, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+        """x_t for x0 (N, C, H, W), t (N,) and eps like x0 (Ho et al. 2020, eq. 4)."""
+        a, s = self.on(x0.device)
+        return per_image(a[t]) * x0 + per_image(s[t]) * eps
+
+    def posterior(self, x0: Tensor, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean (N, C, H, W) and variance (N, 1, 1, 1) of q(x_{t-1} | x_t, x_0) (Ho et al. 2020, eq. 6 and 7)."""
+        a, b, variance = (v.to(x0.device, torch.float32)[t] for v in (self._posterior_x0, self._posterior_x_t, self.posterior_variance))
+        return per_image(a) * x0 + per_image(b) * x_t, per_image(variance)
+
+    def timesteps(self, steps: int, spacing: Spacing) -> list[int]:
+        """`steps` distinct timesteps to walk, falling; `leading` is diffusers' word for k * (T // steps).
+
+        The others are even in arctan((sigma / alpha)^ARCTAN), between ENDS, or from T-1 to 0 in t (`linear`), its root (`quadratic`) or log SNR.
+        """
+        if not 1 <= steps <= self.T:
+            raise SettingError(f"steps {steps} is outside 1 to {self.T}")
+        if spacing == "leading":
+            return [k * (self.T // steps) for k in reversed(range(steps))]
+        if steps == 1:
+            return [self.T - 1]
+        u = torch.linspace(0, 1, steps, dtype=torch.float64)  # 0 at t = 0
+        top = self.T - 1
+        if spacing == "linear":
+            t = u * top
+        elif spacing == "quadratic":
+            t = (u * math.sqrt(top)) ** 2
+        elif spacing == "arctan":
+            first, last = (math.atan(ratio**ARCTAN) for ratio in ENDS)
+            t = self._nearest(-2 / ARCTAN * (last + (first - last) * u).tan().log())
+        else:  # evenly in lambda = log(sqrt(alpha_bar) / sqrt(1 - alpha_bar)), Lu et al. 2022
+            clean, noisy = self.snr[0].log(), self.snr[-1].log()
+            t = self._nearest(clean + (noisy - clean) * u)
+        return _distinct([round(v) for v in t.tolist()], top)[::-1]
+
+    def _nearest(self, log_snr: Tensor) -> Tensor:
+        """The timesteps whose log SNR are nearest to these (N,)."""
+        top = self.T - 1
+        rising = self.snr.log().flip(0)  # it falls with t
+        target = log_snr.clamp(rising[0], rising[-1])
+        right = torch.searchsorted(rising, target).clamp(1, top) if top else torch.zeros(len(target), dtype=torch.long)
+        left = right - 1
+        nearest = torch.where((target - rising[left]).abs() <= (rising[right] - target).abs(), left, right)
+        return (top - nearest).double()
+
+    def restarts(self, steps: int) -> list[int]:
+        """The timesteps that a one-step student starts from in 1 to 4 steps: T-1, then some of those it was trained at. Raises SettingError."""
+        if not 1 <= steps <= len(RESTARTS):
+            raise SettingError(f"steps {steps} is outside 1 to {len(RESTARTS)}")
+        return [self.T * quarters // 4 - 1 for quarters in RESTARTS[steps - 1]]
+
+
+def _linear(config: ScheduleConfig) -> Tensor:
+    return torch.linspace(config.beta_start, config.beta_end, config.T, dtype=torch.float64)
+
+
+def _cosine(config: ScheduleConfig) -> Tensor:
+    """Nichol & Dhariwal 2021, eq. 17, with s = 0.008 and beta at most 0.999."""
+    t = torch.arange(config.T + 1, dtype=torch.float64) / config.T
+    f = torch.cos((t + 0.008) / 1.008 * math.pi / 2) ** 2
+    return (1 - f[1:] / f[:-1]).clamp(max=0.999)
+
+
+def _shifted(beta: Tensor, shift: float) -> Tensor:
+    """The betas that give `shift` times the sigma / alpha of these (T,), at every t."""
+    alpha_bar = (1 - beta).cumprod(0)
+    alpha_bar = alpha_bar / (alpha_bar + shift**2 * (1 - alpha_bar))
+    return 1 - alpha_bar / torch.cat([torch.ones(1, dtype=torch.float64), alpha_bar[:-1]])
+
+
+def _distinct(rising: list[int], top: int) -> list[int]:
+    """The nearest strictly rising timesteps: rounding makes twins at the low end when nearly all T are walked."""
+    for i in range(1, len(rising)):
+        rising[i] = max(rising[i], rising[i - 1] + 1)
+    for back, i in enumerate(reversed(range(len(rising)))):
+        rising[i] = min(rising[i], top - back)
+    return rising
+
+
+def per_image(v: Tensor) -> Tensor:
+    """(N,) -> (N, 1, 1, 1)."""
+    return v.view(-1, 1, 1, 1)

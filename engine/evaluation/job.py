@@ -1,0 +1,272 @@
+"""The job that judges drawn digits, and the figures it reports. The figures are functions of tensors and know no network.
+
+Those that take long are generators: they yield a Tick after each bounded piece of work and return their value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.compute.device import clear_errors
+from engine.config.training import to_dict
+from engine.data import mnist as data
+from engine.jobs.jobs import EvaluateRequest
+from engine.models.classifier import SECOND, Classifier, load_classifier
+from engine.protocol.events import EvaluateDone, EvaluateProgress, Event, Images, Preparing, Tick
+from engine.sampling.draw import Stopwatch, draw_into
+from engine.sampling.runtime import Artist, Shelf
+
+K = 5
+"""Neighbours that make the balls of precision, recall and coverage (Naeem et al. 2020 advise 5)."""
+MOST = 10_000
+"""Pictures a side in comparisons: as many as MNIST has test images."""
+LEAST = 100
+"""Below this a Fréchet distance on 64 features, or a neighbourhood, says nothing."""
+ROWS = 256
+"""Rows of a distance matrix at once: 0.1 s on one CPU core against 10,000 pictures in pixels."""
+Z = 1.959964
+"""The normal quantile of a two-sided 95% interval."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The figures of one evaluation. A comparison of too few pictures is None."""
+
+    count: int
+    accuracy: float
+    """The share that the classifier reads as the label asked for."""
+    accuracy_interval: tuple[float, float]
+    """Wilson's, 95%."""
+    class_accuracy: tuple[float | None, ...]
+    """For each digit asked for."""
+    compared: int
+    """Pictures on each side of what follows: drawn, test and training images, equally many."""
+    frechet: float | None
+    """Fréchet distance on the classifier's features, drawn against test images."""
+    frechet_floor: float | None
+    """The same, training against test images: what perfect drawings would score."""
+    frechet_ratio: float | None
+    precision: float | None
+    """The share of drawn digits that look like a test image."""
+    recall: float | None
+    """The share of test images that look like something drawn."""
+    coverage: float | None
+    """The share of test images that have something drawn near."""
+    memorisation: float
+    """Mean distance in pixels to the nearest training image by that to the nearest test image, of 10,000 each; well below 1 is copying."""
+    classifier: dict[str, Any]
+    """Which features and judgement: their width, and the accuracy on the test images."""
+    second: dict[str, Any]
+    """What a classifier built and trained differently says: accuracy, accuracy_interval, frechet_ratio, test_accuracy."""
+    weights: str
+    sample: dict[str, Any]
+    evaluations: float
+    """Network evaluations a digit: guided ones count twice, and what was drawn again counts too."""
+    again: int
+    """How many digits were drawn again: see `redraw`."""
+    engine: dict[str, Any]
+    seconds: float
+    """Spent on the evaluation itself."""
+
+
+# --- the job ----------------------------------------------------------------------------------------------------------
+
+
+def evaluate(shelf: Shelf, request: EvaluateRequest) -> Iterator[Event]:
+    """See `Jobs.evaluate`. Labels come as often as in the test set: the i-th is drawn from noise i, so the first n of a larger one are the same."""
+    watch = Stopwatch()
+    for event in _told(shelf, request, watch):
+        with watch.away():
+            yield event
+
+
+def _told(shelf: Shelf, request: EvaluateRequest, watch: Stopwatch) -> Iterator[Event]:
+    """What may fail goes first: nobody waits minutes to hear of a damaged file."""
+    yield Preparing("reading the weights and MNIST")
+    judges = load_classifier(shelf.device), load_classifier(shelf.device, SECOND)
+    (test, frequencies), (train, _) = (_subset(*data.load(split, shelf.device)) for split in (False, True))
+    wanted = frequencies.cpu()[torch.arange(request.count) % len(frequencies)]
+    artist = yield from shelf.artist_for(request.weights, request.sample.sampler)
+    with clear_errors(str(artist.device)):
+        drawn, evaluations, again = yield from _drawn(artist, shelf.reader, request, wanted.tolist(), watch)
+        report, gallery = yield from _judged(judges, drawn, wanted, test, train)
+    told: dict[str, Any] = {
+        "weights": str(artist.weights),
+        "sample": to_dict(request.sample),
+        "evaluations": evaluations,
+        "again": again,
+        "engine": asdict(artist.told),
+        "seconds": round(watch.spent(), 2),
+    }
+    yield EvaluateDone(asdict(Report(**report, **told)), gallery)
+
+
+def _subset(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """MOST of the images (N, 28, 28) and their labels in a fixed random order, so that its first n are a fair sample too."""
+    chosen = data.order(0, 0, len(images))[:MOST].to(images.device)
+    return images[chosen], labels[chosen]
+
+
+def _drawn(
+    artist: Artist, reader: Classifier, request: EvaluateRequest, wanted: list[int], watch: Stopwatch
+) -> Generator[Event, None, tuple[Tensor, float, int]]:
+    """The digits, (count, 28, 28) uint8 on the device; how many network evaluations each took; how many were drawn again."""
+    told, evaluations, again = -math.inf, 0, 0
+
+    def count(_: object, given: tuple[Tensor, ...]) -> None:
+        nonlocal evaluations
+        evaluations += len(given[0])
+
+    images = torch.empty(request.count, 28, 28, dtype=torch.uint8)
+    with artist.network.register_forward_pre_hook(count):
+        for part in draw_into(images, artist, reader, wanted, range(request.count), request.sample):
+            due = watch.wall() - told >= 0.2 or part.again > again
+            again = max(again, part.again)
+            told = watch.wall() if due else told
+            what, digits = ("drawing again", part.again) if part.again else ("drawing", request.count)
+            yield EvaluateProgress(what, part.step * digits // part.steps, digits) if due else Tick()
+    return images.to(artist.device), evaluations / request.count, again
+
+
+def _judged(
+    judges: tuple[Classifier, Classifier], drawn: Tensor, wanted: Tensor, test: Tensor, train: Tensor
+) -> Generator[Event, None, tuple[dict[str, Any], Images]]:
+    """The figures that depend on the pictures alone, by their names in Report, and the gallery. All depend on the count: it is equal on all sides."""
+    n = min(len(drawn), MOST)
+    first, features, real, logits = yield from _opinion(judges[0], drawn, wanted, test[:n], train[:n])
+    second, *_ = yield from _opinion(judges[1], drawn, wanted, test[:n], train[:n])
+    right = logits.argmax(1) == wanted
+    report: dict[str, Any] = {
+        "count": len(drawn),
+        "class_accuracy": tuple(float(right[wanted == digit].double().mean()) if bool((wanted == digit).any()) else None for digit in range(10)),
+        "compared": n,
+        "classifier": {"features": features.shape[1], "test_accuracy": first.pop("test_accuracy")},
+        "second": {name: second[name] for name in ("accuracy", "accuracy_interval", "frechet_ratio", "test_accuracy")},
+        **dict.fromkeys(("precision", "recall", "coverage")),
+        **first,
+    }
+    yield EvaluateProgress("comparing", 0, 1)
+    if n >= LEAST:
+        report |= yield from neighbourhoods(real, features[:n])
+    yield EvaluateProgress("looking for copies", 0, 1)
+    report["memorisation"] = yield from memorisation(drawn[:n].cpu(), train.cpu(), test.cpu())
+    return report, best_and_worst(drawn, logits, wanted)
+
+
+def _opinion(
+    judge: Classifier, drawn: Tensor, wanted: Tensor, test: Tensor, train: Tensor
+) -> Generator[Event, None, tuple[dict[str, Any], Tensor, Tensor, Tensor]]:
+    """One judge's accuracy and Fréchet distances; the features of the drawn and of the test images, and the logits of the drawn."""
+    features, logits = yield from _read(judge, drawn, "judging")
+    right = logits.argmax(1) == wanted
+    opinion: dict[str, Any] = {
+        "accuracy": float(right.double().mean()),
+        "accuracy_interval": wilson(int(right.sum()), len(drawn)),
+        "test_accuracy": judge.test_accuracy,
+        **dict.fromkeys(("frechet", "frechet_floor", "frechet_ratio")),
+    }
+    real = torch.empty(0)
+    if len(test) >= LEAST:
+        real, _ = yield from _read(judge, test, "reading test images")
+        other, _ = yield from _read(judge, train, "reading training images")
+        distance, floor = frechet(features[: len(test)], real), frechet(other, real)
+        opinion |= {"frechet": distance, "frechet_floor": floor, "frechet_ratio": distance / floor if floor > 0 else None}
+    return opinion, features, real, logits
+
+
+def best_and_worst(drawn: Tensor, logits: Tensor, wanted: Tensor, each: int = 5) -> Images:
+    """Rows of 2 * `each` pictures, one for each digit asked for: those read most surely as it, then those least, the worst last.
+
+    drawn (N, 28, 28) uint8, logits (N, 10), wanted (N,). A digit asked for less often than that has no row.
+    """
+    sure = logits.double().log_softmax(1).gather(1, wanted[:, None])[:, 0]
+    rows = []
+    for digit in range(10):
+        own = torch.nonzero(wanted == digit)[:, 0]
+        if len(own) >= 2 * each:
+            ranked = own[sure[own].argsort(descending=True, stable=True)]
+            rows.append(drawn[torch.cat([ranked[:each], ranked[-each:]]).to(drawn.device)])
+    pixels = torch.cat(rows).cpu() if rows else torch.empty(0, 28, 28, dtype=torch.uint8)
+    return Images(pixels.numpy().tobytes(), len(pixels))
+
+
+def _read(judge: Classifier, images: Tensor, what: str) -> Generator[Event, None, tuple[Tensor, Tensor]]:
+    """Features (N, 64) and logits (N, 10) on the CPU, the features in float64."""
+    read = []
+    for rows in torch.split(images, ROWS):
+        features, logits = judge.features_and_logits(rows)
+        read.append((features.cpu().double(), logits.cpu()))
+        yield EvaluateProgress(what, sum(len(f) for f, _ in read), len(images))
+    return torch.cat([f for f, _ in read]), torch.cat([g for _, g in read])
+
+
+# --- the figures ------------------------------------------------------------------------------------------------------
+
+
+def wilson(right: int, n: int) -> tuple[float, float]:
+    """The 95% score interval of a share (Wilson 1927): unlike p ± z sqrt(p (1 - p) / n), no point at 100%."""
+    p, z2 = right / n, Z * Z
+    centre, half = p + z2 / (2 * n), Z * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
+    return max(0.0, (centre - half) / (1 + z2 / n)), min(1.0, (centre + half) / (1 + z2 / n))
+
+
+def frechet(a: Tensor, b: Tensor) -> float:
+    """Between Gaussians fitted to a (N, d) and b (M, d), squared (Dowson & Landau 1982; Heusel et al. 2017, eq. 6):
+
+    |mu_a - mu_b|² + tr(A + B - 2 (A B)^(1/2)). The trace of (A B)^(1/2) is that of (A^(1/2) B A^(1/2))^(1/2), whose
+    argument is symmetric; so singular covariances do no harm.
+    """
+    a, b = a.double(), b.double()
+    A, B = torch.cov(a.T), torch.cov(b.T)
+    values, vectors = torch.linalg.eigh(A)
+    root = vectors * values.clamp(min=0).sqrt() @ vectors.T
+    both = torch.linalg.eigvalsh(root @ B @ root).clamp(min=0).sqrt().sum()
+    return max(0.0, float((a.mean(0) - b.mean(0)).square().sum() + A.trace() + B.trace() - 2 * both))
+
+
+def neighbourhoods(real: Tensor, fake: Tensor, k: int = K) -> Generator[Event, None, dict[str, float]]:
+    """precision and recall (Kynkäänniemi et al. 2019, eq. 1 and 2) and coverage (Naeem et al. 2020); real (N, d), fake (M, d).
+
+    A picture's ball reaches to its k-th nearest neighbour of its own kind, itself not counted. Precision: fakes within
+    any real ball. Recall: reals within any fake ball. Coverage: real balls with a fake inside.
+    """
+    real_radii = yield from by_rows(real, lambda rows: _nearest(rows, real, k + 1))  # k + 1: each is its own nearest
+    fake_radii = yield from by_rows(fake, lambda rows: _nearest(rows, fake, k + 1))
+    precision = yield from by_rows(fake, lambda rows: (torch.cdist(rows, real) <= real_radii).any(1))
+    recall = yield from by_rows(real, lambda rows: (torch.cdist(rows, fake) <= fake_radii).any(1))
+    nearest_fake = yield from by_rows(real, lambda rows: _nearest(rows, fake, 1))
+    shares = {"precision": precision, "recall": recall, "coverage": nearest_fake <= real_radii}
+    return {name: float(share.double().mean()) for name, share in shares.items()}
+
+
+def memorisation(drawn: Tensor, train: Tensor, test: Tensor) -> Generator[Event, None, float]:
+    """Mean distance from the drawn (N, 28, 28) uint8 to the nearest of train by that to the nearest of test, as many, in pixels.
+
+    Near 1 where training images are no nearer than unseen ones, as for new digits; 0 for copies (after Meehan et al. 2020, who test ranks of these).
+    """
+    distances = []
+    for images in (train, test):
+        others = images.flatten(1).float()
+        nearest = yield from by_rows(drawn.flatten(1).float(), lambda rows, others=others: _nearest(rows, others, 1))  # type: ignore[misc]
+        distances.append(float(nearest.double().mean()))
+    return distances[0] / distances[1] if distances[1] > 0 else 1.0
+
+
+def by_rows(x: Tensor, function: Callable[[Tensor], Tensor]) -> Generator[Event, None, Tensor]:
+    """function of ROWS rows of x (N, d) at a time, put together: (N,)."""
+    parts = []
+    for rows in torch.split(x, ROWS):
+        parts.append(function(rows))
+        yield Tick()
+    return torch.cat(parts)
+
+
+def _nearest(rows: Tensor, others: Tensor, k: int) -> Tensor:
+    """The distance from each row (R, d) to its k-th nearest of the others (N, d), or to the farthest where there are fewer; (R,)."""
+    return torch.cdist(rows, others).topk(min(k, len(others)), largest=False).values[:, -1]

@@ -1,0 +1,144 @@
+"""The front door: what can be asked of the engine, and the jobs that answer as generators of events. torch is imported inside them.
+
+To cancel a job is to stop pulling and close it; to pause it is not to pull. Each pull does a bounded piece of work.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from engine.config.training import CLASS_NAMES, MAX_COUNT, MAX_SEED, Device, Precision, SampleConfig, TrainConfig, check_device
+from engine.errors import SettingError
+from engine.process.distributed import Group
+from engine.process.malloc import keep_freed_memory
+from engine.protocol.events import Event, Preparing
+from engine.runs.control import Control
+
+if TYPE_CHECKING:
+    from engine.sampling.runtime import Shelf
+
+
+WhenFull = Literal["stop", "go-on", "ask"]
+Job = Generator[Event, None, None]
+"""Pull it for events; close it to cancel."""
+
+
+@dataclass(frozen=True)
+class DrawRequest:
+    """Which pictures to draw, how, and with which weights."""
+
+    labels: tuple[int | None, ...]
+    """None draws without a label."""
+    sample: SampleConfig = field(default_factory=SampleConfig)
+    indices: tuple[int, ...] | None = None
+    """Image i takes its noise from (seed, indices[i]); by default its own place. Equal indices share their noise."""
+    weights: str = "shipped"
+    """shipped, RUN, RUN:best, RUN:live, or a file"""
+    fps: float = 10.0
+    """Frames a second at most; 0 for the finished pictures alone."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.labels) <= MAX_COUNT:
+            raise SettingError(f"{len(self.labels)} digits is outside 1 to {MAX_COUNT:,}")
+        if any(label is not None and (type(label) is not int or not 0 <= label < len(CLASS_NAMES)) for label in self.labels):
+            raise SettingError(f"labels are digits from 0 to {len(CLASS_NAMES) - 1}, or None for no label")
+        if self.indices is not None and any(type(i) is not int or not 0 <= i <= MAX_SEED for i in self.indices):
+            raise SettingError(f"noise indices are whole numbers from 0 to {MAX_SEED}")
+        if self.indices is not None and len(self.indices) != len(self.labels):
+            raise SettingError(f"{len(self.indices)} noise indices do not fit {len(self.labels)} digits")
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """A new run, or one to go on with."""
+
+    config: TrainConfig = field(default_factory=TrainConfig)
+    run: str | None = None
+    """The new run's name; by default the next free one of its preset."""
+    resume: str | None = None
+    """An existing run to go on with; `config` is then its own, but for epochs and steps."""
+    when_full: WhenFull = "stop"
+    """What to do where the disk refuses to save; ask: wait until the Control says run (try again), unsaved or stop."""
+
+
+@dataclass(frozen=True)
+class EvaluateRequest:
+    """How many digits to draw and judge, and how they are drawn."""
+
+    count: int = 1000
+    sample: SampleConfig = field(default_factory=SampleConfig)
+    weights: str = "shipped"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.count <= MAX_COUNT:
+            raise SettingError(f"count {self.count} is outside 1 to {MAX_COUNT:,}")
+
+
+class Jobs:
+    """The jobs of one process, which share a device, the weights in memory and the trainers that run. For one thread at a time."""
+
+    def __init__(self, device: Device = "auto", precision: Precision = "auto", threads: int | None = None, group: Group | None = None) -> None:
+        """`threads`: of the CPU; None leaves the number to the environment. `group`: the processes that train together; only `train` uses it.
+
+        Raises SettingError for what names no device, and for one of several GPUs where each process of a group takes its own.
+        """
+        check_device(device)
+        self._device, self._precision, self._threads = device, precision, threads
+        self._group = group or Group()
+        if self._group.size > 1 and ":" in device:
+            raise SettingError(f"--device {device} is for one process; under torchrun use --device cuda, which gives each process its own GPU")
+        self._shelf: Shelf | None = None
+
+    def draw(self, request: DrawRequest) -> Job:
+        """Preparing…, DrawStarted, Frame…, DrawDone."""
+        yield from self._loading()
+        from engine.sampling.draw import draw
+
+        yield from draw(self._open(), request)
+
+    def train(self, request: TrainRequest, control: Control | None = None) -> Job:
+        """Preparing…, TrainStarted, then TrainStep, Preview, EpochDone and Saved as they come, TrainDone or TrainStopped.
+
+        Closing it saves; `control` pauses it and stops it in order, as other processes can through the run's folder.
+        """
+        yield from self._loading()
+        from engine.training.job import train
+
+        yield from train(self._open(), request, control or Control(), self._group)
+
+    def detach(self, request: TrainRequest) -> Iterator[Event | str]:
+        """Trains in a process of its own, on the same device: see `detached`. For any thread."""
+        from engine.jobs.detach import detached
+
+        return detached(request, self._device, self._precision, self._threads)
+
+    def evaluate(self, request: EvaluateRequest) -> Job:
+        """EvaluateProgress…, EvaluateDone."""
+        yield from self._loading()
+        from engine.evaluation.job import evaluate
+
+        yield from evaluate(self._open(), request)
+
+    def warm_up(self) -> Job:
+        """Everything a first drawing waits for: torch, the shipped weights, the choice of precision."""
+        yield from self._loading()
+        shelf = self._open()
+        yield from shelf.prepare("shipped")
+
+    def _loading(self) -> Iterator[Event]:
+        if "torch" not in sys.modules:
+            # OpenMP's threads sleep while they wait for one another; spinning, they would take processors from whatever else runs
+            os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+            keep_freed_memory()
+            yield Preparing("loading torch")
+
+    def _open(self) -> Shelf:
+        if self._shelf is None:
+            from engine.sampling.runtime import Shelf
+
+            self._shelf = Shelf(self._device, self._precision, self._threads, self._group.local_rank)
+        return self._shelf

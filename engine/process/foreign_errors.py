@@ -1,0 +1,61 @@
+"""Exceptions of other packages that are no fault of digitty's: a package that is missing, and too little room or memory. Loads nothing."""
+
+from __future__ import annotations
+
+import errno
+import shlex
+import sys
+
+from engine.errors import DeviceError, DigittyError, PackageError, StorageError
+from engine.formatting import printable
+
+OURS = ("engine", "tui")
+PACKAGES = {"PIL": "pillow", "torch": "torch torchvision", "rich_pixels": "rich-pixels", "textual_serve": "textual-serve"}
+"""What pip calls a module, where the names differ; torch is of no use without torchvision's matching version."""
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+LOADING = "failed to map segment"
+"""Says the loader of shared libraries."""
+NO_MEMORY = (
+    LOADING,
+    "cannot allocate memory",
+    "can't allocate memory",
+    "unable to mmap",
+    "not enough memory",
+    "out of memory",
+    "bad_alloc",
+)
+"""How it, the kernel, torch and Python say that memory does not suffice, in lower case."""
+
+
+def explained(error: BaseException) -> DigittyError | None:
+    """The error to report in place of `error`; None where digitty itself is to blame."""
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        where = f"can't write {error.filename}: " if error.filename else ""
+        return StorageError(f"{where}{error.strerror}; free some room, or set DIGITTY_HOME to a folder you can write to")
+    if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):
+        return StorageError("no folder for temporary files can be written to; free some room, or set TMPDIR to a folder you can write to")
+    if isinstance(error, MemoryError) or (isinstance(error, ImportError | OSError | RuntimeError) and _lacks_memory(error)):
+        loading = " to load its libraries" if LOADING in str(error) else ""
+        return DeviceError(f"not enough memory{loading}; raise the limit on this process (ulimit -v, or the container's), or ask for less")
+    if "can't start new thread" in str(error) or (isinstance(error, OSError) and error.errno == errno.EAGAIN):
+        return DeviceError("no more processes or threads can be started; raise the limit (ulimit -u, or the container's), or end some")
+    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] not in OURS:
+        return _unusable(error)
+    return None
+
+
+def _lacks_memory(error: BaseException) -> bool:
+    no_memory = isinstance(error, OSError) and error.errno == errno.ENOMEM
+    return no_memory or any(sign in str(error).lower() for sign in NO_MEMORY)
+
+
+def _unusable(error: ImportError) -> PackageError:
+    module = (error.name or "").partition(".")[0]
+    package = PACKAGES.get(module, module)
+    if module in sys.stdlib_module_names:
+        return PackageError(f"Python's own module {module} is missing or can't be read ({printable(str(error))}); install Python again")
+    install = f"{printable(shlex.quote(sys.executable))} -m pip install"
+    if isinstance(error, ModuleNotFoundError) and module == error.name:
+        return PackageError(f"{module} is not installed; install it with: {install} {package}")
+    reinstall = f"install it again with: {install} --force-reinstall {package}" if package else "install digitty's packages again"
+    return PackageError(f"{module or 'a package'} can't be loaded ({printable(str(error))}); {reinstall}")

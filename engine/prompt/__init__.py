@@ -1,0 +1,1 @@
+"""A prompt turned into labels. Plain Python: no tensors, no screen."""

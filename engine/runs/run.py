@@ -1,0 +1,237 @@
+"""A run as a reader sees it: everything is read from the files of its folder. No torch."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.config.training import TrainConfig, from_dict
+from engine.errors import CheckpointError, DigittyError, RunError, SettingError
+from engine.formatting import printable
+from engine.protocol import events
+from engine.runs import liveness
+from engine.runs import metrics_log as metrics
+from engine.runs.liveness import Life, Sight
+from engine.storage import paths
+from engine.storage.atomic import read_sealed
+
+FORMAT = "digitty-run"
+VERSION = 2
+ENDS = ("finished", "stopped", "diverged", "failed")
+"""Events that a writer ends with."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_STATE = re.compile(r"state-(\d{7,})\.pt")
+_DAMAGED = re.compile(_STATE.pattern + r"\.damaged")
+_SAMPLE = re.compile(r"step-(\d{7,})\.png")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as a reader sees it; everything is read from its files."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def metrics_path(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def best_path(self) -> Path:
+        return self.path / "checkpoints" / "best.safetensors"
+
+    @property
+    def control_path(self) -> Path:
+        return self.path / "control.json"
+
+    @property
+    def log_path(self) -> Path:
+        return self.path / "train.log"
+
+    def config(self) -> TrainConfig:
+        """Raises RunError where config.json can't be read."""
+        return self._config()[0]
+
+    def engine(self) -> events.Engine:
+        """The device, precision, layout and threads it trains with."""
+        return self._config()[1]
+
+    def created(self) -> float:
+        """Seconds since 1970."""
+        return self._config()[2]
+
+    def id(self) -> str | None:
+        """What its training states carry too; None for a run that an older digitty began."""
+        return self._config()[3]
+
+    def _config(self) -> tuple[TrainConfig, events.Engine, float, str | None]:
+        path = self.path / "config.json"
+        try:
+            whole = read_sealed(path)
+            if whole.get("format") != FORMAT or whole.get("version") != VERSION:
+                raise RunError(f"{printable(path)} has a format that this digitty does not read")
+            created, own = whole["created"], whole.get("id")
+            if type(created) not in (int, float) or not math.isfinite(created):
+                raise ValueError("created is not a time")
+            if own is not None and not isinstance(own, str):
+                raise ValueError("id is not a text")
+            return from_dict(TrainConfig, whole["config"]), _engine(whole["engine"]), float(created), own
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, SettingError) as error:
+            raise RunError(f"run {printable(self.name)} has a config.json that can't be read ({printable(error)})") from None
+
+    def states(self) -> list[tuple[int, Path]]:
+        """(step, file) of every training state, the latest last."""
+        return _numbered(self.path / "checkpoints", _STATE)
+
+    def damaged_states(self) -> list[tuple[int, Path]]:
+        """The same of those that were set aside."""
+        return _numbered(self.path / "checkpoints", _DAMAGED)
+
+    def samples(self) -> list[tuple[int, Path]]:
+        """(step, file) of every preview, the latest last."""
+        return _numbered(self.path / "samples", _SAMPLE)
+
+    def sight(self) -> Sight:
+        """Whether a process writes it now, on this machine or on another. Asking changes nothing."""
+        return liveness.look(self.path, self.ended)
+
+    def running(self) -> bool:
+        """Whether a process is known to write it now."""
+        return self.sight().life is Life.ALIVE
+
+    def owner(self) -> dict[str, Any]:
+        """host, pid and start time of the process that writes or wrote it last; empty where that can't be read."""
+        owner = liveness.newest(self.path)
+        return dict(owner.facts) if owner else {}
+
+    def writer(self) -> str:
+        """process 4711 on gpubox: the one that writes or wrote it last."""
+        owner = liveness.newest(self.path)
+        return owner.who if owner else "another process"
+
+    def state(self) -> str:
+        """running, paused (either with "on HOST" where it is another), one of ENDS, crashed, or "unknown, last heartbeat 3 minutes ago"."""
+        sight, event = self.sight(), self._last_event()  # in this order: a writer's last line is there before its lock is gone
+        if sight.life is Life.UNKNOWN:
+            return f"unknown, {sight.heard}"
+        if sight.life is Life.ALIVE:
+            host = self.owner().get("host", socket.gethostname())
+            return ("paused" if event == "paused" else "running") + ("" if host == socket.gethostname() else f" on {printable(host, 64)}")
+        return event if event in ENDS else "crashed"
+
+    def ended(self) -> bool:
+        """Whether the last line tells an end: its writer may not be gone yet, but has no more to save."""
+        return self._last_event() in ENDS
+
+    def _last_event(self) -> str:
+        """The event that the last line tells: a writer that leaves in order says so last of all."""
+        last = self.last(lambda record: True)
+        return str(last.get("event", "")) if last else ""
+
+    def last(self, wanted: Callable[[dict[str, Any]], bool], holding: bytes = b"") -> dict[str, Any] | None:
+        """The last metrics record that `wanted` accepts, looked for from the end among lines that hold these bytes."""
+        return metrics.last(self.metrics_path, wanted, holding)
+
+    def step(self) -> int:
+        """The last step that was logged."""
+        last = self.last(metrics.is_step, b'"loss"')
+        return int(last["step"]) if last else 0
+
+    def written(self) -> float:
+        """When something was last written, in seconds since 1970."""
+        for path in (self.metrics_path, self.path / "config.json"):
+            with suppress(OSError):
+                return path.stat().st_mtime
+        return 0.0
+
+    def size(self) -> int:
+        """Bytes on disk."""
+        total = 0
+        for folder, _, names in os.walk(self.path):
+            for name in names:
+                with suppress(OSError):
+                    total += os.lstat(os.path.join(folder, name)).st_size
+        return total
+
+
+def _engine(table: object) -> events.Engine:
+    """The engine table of a config.json. Raises ValueError and TypeError."""
+    if not isinstance(table, dict):
+        raise ValueError("engine is no table")
+    engine = events.Engine(**table)
+    for name in ("device", "precision", "layout"):
+        if not isinstance(getattr(engine, name), str):
+            raise ValueError(f"engine.{name} is not a text")
+    if type(engine.threads) is not int or not 0 <= engine.threads < 1 << 16:
+        raise ValueError("engine.threads is not a number of threads")
+    return engine
+
+
+def find_run(name: str) -> Run:
+    """An existing run. Raises RunError that names those there are."""
+    run = Run(paths.runs_dir() / check_name(name))
+    if not (run.path / "config.json").is_file():
+        known = ", ".join(r.name for r in all_runs())
+        raise RunError(f"no run named {name}; " + (f"existing runs: {known}" if known else "there is none yet; digitty train makes one"))
+    return run
+
+
+def is_student(weights: str) -> bool:
+    """Whether weights, by the name that drawing takes, draw in one step, as far as their run's config tells; of a file it says no."""
+    name, _, kind = weights.partition(":")
+    if name == "shipped":
+        return kind == "one-step"
+    try:
+        return find_run(name).config().model.one_step
+    except DigittyError:
+        return False
+
+
+def all_runs() -> list[Run]:
+    """Every run, the one written last first."""
+    try:
+        found = [Run(p) for p in paths.runs_dir().iterdir() if _NAME.fullmatch(p.name) and (p / "config.json").is_file()]
+    except OSError:
+        return []
+    return sorted(found, key=Run.written, reverse=True)
+
+
+def check_name(name: str) -> str:
+    """A name that is safe as a folder's. Raises RunError."""
+    if not _NAME.fullmatch(name) or name == "shipped" or name.endswith((".safetensors", ".pth")):  # those name other weights
+        raise RunError(
+            f"{printable(name[:80])!r} is no name for a run; use letters, digits, '.', '_' and '-', at most 64, but not what names other weights"
+        )
+    return name
+
+
+def latest_state(run: Run) -> Path:
+    """The newest training state. Raises CheckpointError where there is none yet."""
+    states = run.states()
+    if not states:
+        raise CheckpointError(f"run {run.name} has no checkpoint yet")
+    return states[-1][1]
+
+
+def state_step(path: Path) -> int | None:
+    """The step that a training state's name says."""
+    match = _STATE.fullmatch(path.name)
+    return int(match[1]) if match else None
+
+
+def _numbered(folder: Path, pattern: re.Pattern[str]) -> list[tuple[int, Path]]:
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    return sorted((int(m[1]), folder / m[0]) for name in names if (m := pattern.fullmatch(name)))

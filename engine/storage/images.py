@@ -1,0 +1,178 @@
+"""Pictures: tensors -> uint8, strips and grids, PNG with the recipe in its metadata, GIF, NPZ. Knows no network."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import OutputError
+from engine.protocol.events import Images, Recipe
+from engine.storage.atomic import cannot_write, read_small, write_whole
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor
+
+SCALE = 8
+"""Nearest-neighbour enlargement of saved pictures …"""
+LARGEST = 16_384
+"""… as far as the sheet's side stays within so many pixels."""
+ENDINGS = (".png", ".npz", ".gif")
+
+
+def to_pixels(x: Tensor) -> Tensor:
+    """(N, 1, H, W) in [-1, 1], clipped -> (N, H, W) uint8 on the CPU."""
+    import torch
+
+    return ((x.float().clamp(-1, 1) + 1) * 127.5).round().to("cpu", torch.uint8).squeeze(1)
+
+
+def to_uint8(x: Tensor) -> Images:
+    """(N, 1, H, W) in [-1, 1], clipped -> Images on the CPU."""
+    return to_images(to_pixels(x))
+
+
+def to_images(pixels: Tensor) -> Images:
+    """(N, H, W) uint8 on the CPU -> Images."""
+    return Images(pixels.numpy().tobytes(), *pixels.shape)
+
+
+def picture(images: Images, columns: int, gap: int = 0) -> Image.Image:
+    """The images side by side, `columns` a row, as a grey Pillow image."""
+    from PIL import Image
+
+    columns = max(1, min(columns, len(images)))
+    rows = -(-len(images) // columns)
+    w, h = images.width + gap, images.height + gap
+    sheet = Image.new("L", (columns * w - gap, rows * h - gap))
+    for i, data in enumerate(images):
+        sheet.paste(Image.frombytes("L", (images.width, images.height), data), (i % columns * w, i // columns * h))
+    return sheet
+
+
+def columns_for(count: int) -> int:
+    """A pleasant number of columns: few in one row, ten as 2×5, sixteen as 4×4; else nearly square."""
+    if count <= 5:
+        return max(1, count)
+    square = math.ceil(math.sqrt(count))
+    return next((c for c in range(square, 2 * math.isqrt(count) + 1) if count % c == 0), square)
+
+
+def recipe_json(recipe: Recipe) -> dict[str, Any]:
+    """All that decides the pictures, as JSON values."""
+    return {"format": "digitty-recipe", "version": 1, **asdict(recipe)}
+
+
+def save(path: Path, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
+    """By its ending: a PNG (8×), a GIF of the denoising, or an NPZ with `images` and `labels`. Raises OutputError."""
+    {".png": _save_png, ".gif": _save_gif, ".npz": _save_npz}[checked(path, replace=True).suffix.lower()](path, recipe, images, frames)
+
+
+def checked(path: Path, endings: Sequence[str] = ENDINGS, replace: bool = False) -> Path:
+    """The path, if a file with one of these endings can be written there. Raises OutputError that says what would be right.
+
+    A file that exists may be written to where `replace` says so.
+    """
+    try:
+        return _checked(path, endings, replace)
+    except OSError as error:
+        raise cannot_write(path, error, OutputError) from None
+
+
+def _checked(path: Path, endings: Sequence[str], replace: bool) -> Path:
+    if path.suffix.lower() not in endings:
+        raise OutputError(f"{path} ends in none of {', '.join(endings)}")
+    if not path.parent.is_dir():
+        raise OutputError(f"no folder {path.parent}; make it first or choose another")
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name a file")
+    if os.path.lexists(path) and not replace:
+        raise OutputError(f"{path} exists; choose another name, or replace it with --force")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} is not an ordinary file; choose another name")
+    probe = path if path.exists() else path.parent
+    if not os.access(probe, os.W_OK) or not os.access(path.parent, os.W_OK):
+        raise OutputError(f"{probe} is not writable; choose another place")
+    return path
+
+
+def _save_png(path: Path, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
+    write_whole(path, lambda file: file.write(png_bytes(images, recipe)), OutputError)
+
+
+def png_bytes(images: Images, recipe: Recipe) -> bytes:
+    """An 8× PNG whose text chunk `digitty` holds the recipe."""
+    from PIL import Image, PngImagePlugin
+
+    sheet = picture(images, columns_for(len(images)), gap=1)
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Software", "digitty")
+    text.add_text("digitty", json.dumps(recipe_json(recipe)))
+    buffer = io.BytesIO()
+    scale = max(1, min(SCALE, LARGEST // max(sheet.size)))
+    sheet.resize((sheet.width * scale, sheet.height * scale), Image.Resampling.NEAREST).save(buffer, "PNG", pnginfo=text, optimize=True)
+    return buffer.getvalue()
+
+
+def _save_gif(path: Path, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
+    from PIL import Image
+
+    columns, scale = columns_for(len(images)), SCALE if len(images) <= 16 else 4
+    pictures = [picture(frame, columns, gap=1) for frame in frames]
+    pictures = [p.resize((p.width * scale, p.height * scale), Image.Resampling.NEAREST) for p in pictures]
+    each = max(40, min(200, 3000 // len(pictures)))  # milliseconds: about three seconds of denoising, then a rest
+    comment = json.dumps(recipe_json(recipe)).encode()[:65000]
+
+    def write(file: Any) -> None:
+        durations = [each] * (len(pictures) - 1) + [2000]
+        pictures[0].save(file, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0, comment=comment)
+
+    write_whole(path, write, OutputError)
+
+
+def _save_npz(path: Path, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
+    import numpy as np
+
+    pixels = np.frombuffer(images.data, np.uint8).reshape(len(images), images.height, images.width)
+    labels = np.array([-1 if label is None else label for label in recipe.labels], np.int64)
+    text = np.array(json.dumps(recipe_json(recipe)))
+    write_whole(path, lambda file: np.savez_compressed(file, images=pixels, labels=labels, recipe=text), OutputError)
+
+
+def save_gallery(path: Path, images: Images) -> None:
+    """The best and the worst of an evaluation as a PNG: ten a row, four pixels each. Raises OutputError."""
+    from PIL import Image
+
+    sheet = picture(images, 10, gap=1) if len(images) else Image.new("L", (1, 1))
+    large = sheet.resize((sheet.width * 4, sheet.height * 4), Image.Resampling.NEAREST)
+    write_whole(path, lambda file: large.save(file, "PNG", optimize=True), OutputError)
+
+
+def save_strip(path: Path, images: Images) -> None:
+    """The images in one row, not enlarged: a run's preview."""
+    write_whole(path, lambda file: picture(images, len(images)).save(file, "PNG"))
+
+
+def load_strip(path: Path) -> Images | None:
+    """The reverse of `save_strip`; None where the file is not one, or damaged."""
+    from PIL import Image
+
+    try:
+        raw = read_small(path)
+        with Image.open(io.BytesIO(raw), formats=["PNG"]) as image:
+            image.verify()  # the checksums, which decoding passes over
+        with Image.open(io.BytesIO(raw), formats=["PNG"]) as image:
+            if image.mode != "L" or image.height != 28 or not 28 <= image.width <= 28 * 64 or image.width % 28:
+                return None
+            count = image.width // 28
+            return Images(b"".join(image.crop((i * 28, 0, i * 28 + 28, 28)).tobytes() for i in range(count)), count)
+    except (OSError, EOFError, ValueError, SyntaxError, struct.error, zlib.error, Image.DecompressionBombError):
+        return None

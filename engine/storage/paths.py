@@ -1,0 +1,72 @@
+"""Where digitty keeps things: platformdirs' folders, or everything under DIGITTY_HOME where that is set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import platformdirs
+
+from engine.errors import StorageError
+
+ASSETS = Path(__file__).parents[1] / "assets"
+WAY_OUT = "set DIGITTY_HOME to a folder you can write to"
+
+
+def data_dir() -> Path:
+    """Runs and what the person would miss. Like all of these, it raises StorageError where the home folder is unknown."""
+    return _folder("data", platformdirs.user_data_dir)
+
+
+def cache_dir() -> Path:
+    """What can be made again: measured precisions."""
+    return _folder("cache", platformdirs.user_cache_dir)
+
+
+def config_dir() -> Path:
+    """Last choices and the prompt's history."""
+    return _folder("config", platformdirs.user_config_dir)
+
+
+def log_dir() -> Path:
+    return _folder("log", platformdirs.user_log_dir)
+
+
+def runs_dir() -> Path:
+    return data_dir() / "runs"
+
+
+def made(folder: Path) -> Path:
+    """The folder, made if need be. Raises StorageError with the way out where that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"can't make the folder {folder}: {error.strerror}; {WAY_OUT}") from None
+    return folder
+
+
+def check() -> None:
+    """Raises StorageError where a folder is unknown, or the runs can't be listed. Makes nothing: a folder may be missing."""
+    for folder in (cache_dir, config_dir, log_dir):
+        folder()
+    try:
+        os.scandir(runs_dir()).close()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise StorageError(f"can't read {runs_dir()}: {error.strerror}; {WAY_OUT}") from None
+
+
+def _folder(part: str, usual: Callable[..., str]) -> Path:
+    home = os.environ.get("DIGITTY_HOME")
+    try:
+        if home:
+            return Path(home).expanduser().absolute() / part
+        folder = Path(usual("digitty", appauthor=False))
+    except (RuntimeError, OSError) as error:  # an unknown user, or a working folder that was deleted
+        what = f"DIGITTY_HOME={home} is no folder ({error})" if home else f"the home folder is unknown ({error})"
+        raise StorageError(f"{what}; {WAY_OUT}") from None
+    if not folder.is_absolute():  # it would be another one in each working folder
+        raise StorageError(f"the home folder is unknown ({folder} is not a full path); {WAY_OUT}")
+    return folder

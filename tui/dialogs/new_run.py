@@ -1,0 +1,142 @@
+"""Starting a run: preset, epochs, name, where it lives; or the run to continue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, cast, get_args
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Button, Input, Select, Static
+
+from engine.config import training as config
+from engine.config.training import PRESETS
+from engine.errors import DigittyError, RunError, SettingError
+from engine.jobs.jobs import TrainRequest
+from engine.runs.manage import name_taken
+from engine.runs.run import Run, all_runs
+from engine.storage import paths
+from tui.dialogs.dialog import Dialog
+from tui.terminal.literal import literal
+from tui.widgets.form_row import FormRow
+from tui.widgets.line_input import LineInput
+
+NEW = "a new run"
+ABOUT = {
+    "seed": "6.1 M parameters, the guide's recipe",
+    "quick": "1.7 M: digits within minutes on a CPU",
+    "best": "3.5 M: as those that ship, 90 min on a CPU",
+    "one-step": "a student of those that ship: draws at once",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """What to train, and whether in a process of its own."""
+
+    request: TrainRequest
+    detached: bool
+
+
+class NewRunDialog(Dialog[NewRun | None]):
+    """Dismissed with what to train, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel"), Binding("ctrl+s", "start", "Start")]
+
+    def __init__(self, preset: config.Preset = "seed") -> None:
+        """`preset` is the one that is offered first."""
+        super().__init__()
+        self._preset: config.Preset = preset
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static("[b]Train[/]   tab moves, enter or ctrl+s starts, esc leaves it")
+            yield Static()
+            names = [(literal(n), n) for n in (NEW, *self._resumable())]
+            resume = Select(names, value=NEW, allow_blank=False, compact=True, id="resume")
+            yield FormRow("run", resume, "new, or one to continue")
+            presets = [(literal(n), n) for n in get_args(config.Preset)]
+            yield FormRow("preset", Select(presets, value=self._preset, allow_blank=False, compact=True, id="preset"), ABOUT[self._preset], "about")
+            yield FormRow("epochs", LineInput(str(PRESETS[self._preset].epochs), compact=True, id="epochs"), "passes over the 60,000 images")
+            yield FormRow("steps", LineInput(placeholder="all", compact=True, id="steps"), "stop after so many, or empty")
+            yield FormRow("name", LineInput(placeholder="the next free", compact=True, id="name"), "letters, digits, . _ -")
+            answers = [(literal(n), n) for n in ("no", "yes")]
+            detach = Select(answers, value="no", allow_blank=False, compact=True, id="detach")
+            yield FormRow("detach", detach, "keep training after I leave")
+            yield Static(id="problem")
+            with Horizontal(classes="buttons"):
+                yield Button("Start", id="start", variant="primary", compact=True)
+                yield Button("Cancel", id="cancel", compact=True)
+
+    def on_mount(self) -> None:
+        self.query_one("#epochs", Input).focus()
+
+    def _resumable(self) -> list[str]:
+        """What `--resume` takes, the one written last first; one that never saved begins again."""
+        return [run.name for run in all_runs() if not run.running()]
+
+    def on_select_changed(self, event: Select.Changed) -> None:
+        if event.select.id == "preset":
+            preset = cast(config.Preset, event.value)
+            self.query_one("#about", Static).update(ABOUT[preset])
+            if self._chosen_run() is None:
+                self.query_one("#epochs", Input).value = str(PRESETS[preset].epochs)
+        elif event.select.id == "resume":
+            run = self._chosen_run()
+            for name in ("#preset", "#name"):
+                self.query_one(name).disabled = run is not None
+            if run is not None:
+                self._show_run(run)
+
+    def _show_run(self, run: Run) -> None:
+        try:
+            recorded = run.config()
+        except RunError as error:
+            self._complain(error)
+            return
+        self.query_one("#epochs", Input).value = str(recorded.epochs)
+        self.query_one("#steps", Input).value = str(recorded.steps or "")
+
+    def _chosen_run(self) -> Run | None:
+        name = str(self.query_one("#resume", Select).value)
+        return None if name == NEW else Run(paths.runs_dir() / name)
+
+    def on_input_submitted(self) -> None:
+        self.action_start()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        if event.button.id == "start":
+            self.action_start()
+        else:
+            self.dismiss(None)
+
+    def action_start(self) -> None:
+        try:
+            self.dismiss(NewRun(self._request(), self.query_one("#detach", Select).value == "yes"))
+        except DigittyError as error:
+            self._complain(error)
+
+    def _request(self) -> TrainRequest:
+        epochs, steps = self._whole("epochs"), self._whole("steps")
+        run = self._chosen_run()
+        if run is not None:
+            recorded = run.config()
+            return TrainRequest(config.TrainConfig(**{**vars(recorded), "epochs": epochs or recorded.epochs, "steps": steps}), resume=run.name)
+        preset = PRESETS[cast(config.Preset, self.query_one("#preset", Select).value)]
+        name = self.query_one("#name", Input).value.strip() or None
+        if name and name_taken(name):
+            raise RunError(f"run {name} exists; choose it above to continue it")
+        return TrainRequest(config.changed(preset, epochs=epochs, steps=steps), run=name)
+
+    def _whole(self, name: str) -> int | None:
+        text = self.query_one(f"#{name}", Input).value.strip()
+        if not text:
+            return None
+        try:
+            return int(text)
+        except ValueError:
+            raise SettingError(f"{name} {text!r} is not a whole number") from None
+
+    def _complain(self, error: DigittyError) -> None:
+        self.query_one("#problem", Static).update(literal(str(error)))

@@ -1,0 +1,104 @@
+"""Sampler, spacing, steps, guidance, redrawing, eta and seed, shared by the screens that draw."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, cast, get_args
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import Button, Input, Select, Static
+
+from engine.config import training as config
+from engine.errors import SettingError
+from tui.dialogs.dialog import Dialog
+from tui.settings.remembered import Settings
+from tui.terminal.literal import literal
+from tui.widgets.form_row import FormRow
+from tui.widgets.line_input import LineInput
+
+CHOICES = {"sampler": config.Sampler, "spacing": config.Spacing, "variance": config.Variance}
+NUMBERS = {"steps": int, "guidance": float, "redraw_below": float, "eta": float, "seed": int}
+HINTS = {
+    "steps": "1 to 1000; 14 do for dpmpp, 1000 are the seed's ddpm",
+    "guidance": "1 none; 1.4 good; above 2 all look alike",
+    "redraw_below": "again where the reader is less sure; 0 never",
+    "eta": "noise on the way, 0 to 1: dpmpp, ddim",
+    "seed": "the same seed draws the same pictures",
+    "sampler": "dpmpp fast, ddpm the seed's, one-step at once",
+    "spacing": "which timesteps are walked",
+    "variance": "ddpm's sigma²",
+}
+
+
+def follow(form: Screen[Any], was: config.Sampler, now: config.Sampler) -> None:
+    """Another sampler was chosen: the fields of the form go where `with_sampler` would take them."""
+    before, after = config.usual(was), config.usual(now)
+    for name in ("steps", "redraw_below"):
+        usual, own = f"{getattr(before, name):g}", f"{getattr(after, name):g}"
+        for field in form.query(f"#{name}").results(Input):
+            if usual != own and (name == "steps" or field.value.strip() == usual):
+                field.value = own
+
+
+class OptionsDialog(Dialog[Settings | None]):
+    """Dismissed with changed settings, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel"), Binding("ctrl+s", "apply", "Apply")]
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._settings = settings
+        self._sampler = settings.sample.sampler
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static("[b]How to draw[/]   tab moves, enter or ctrl+s applies, esc leaves it")
+            yield Static()
+            for name in ("sampler", "steps", "spacing", "guidance", "redraw_below", "seed", "eta", "variance"):
+                yield FormRow(name.partition("_")[0], self._field(name), HINTS[name])
+            yield Static(id="problem")
+            with Horizontal(classes="buttons"):
+                yield Button("Apply", id="apply", variant="primary", compact=True)
+                yield Button("Cancel", id="cancel", compact=True)
+
+    def _field(self, name: str) -> Input | Select[str]:
+        value = getattr(self._settings.sample, name)
+        if name in CHOICES:
+            choices = [(literal(choice), choice) for choice in get_args(CHOICES[name])]
+            return Select(choices, value=value, allow_blank=False, compact=True, id=name)
+        return LineInput(f"{value:g}" if isinstance(value, float) else str(value), compact=True, id=name)
+
+    def on_mount(self) -> None:
+        self.query_one("#steps", Input).focus()
+
+    def on_select_changed(self, event: Select.Changed) -> None:
+        if event.select.id == "sampler":
+            sampler = cast(config.Sampler, event.value)
+            follow(self, self._sampler, sampler)
+            self._sampler = sampler
+
+    def on_input_submitted(self) -> None:
+        self.action_apply()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        if event.button.id == "apply":
+            self.action_apply()
+        else:
+            self.dismiss(None)
+
+    def action_apply(self) -> None:
+        values: dict[str, object] = {name: self.query_one(f"#{name}", Select).value for name in CHOICES}
+        try:
+            for name, kind in NUMBERS.items():
+                text = self.query_one(f"#{name}", Input).value.strip()
+                try:
+                    values[name] = kind(text)
+                except ValueError:
+                    raise SettingError(f"{name} {text!r} is not a {'whole ' if kind is int else ''}number") from None
+            changed = self._settings.with_sample(**values)
+        except SettingError as error:
+            self.query_one("#problem", Static).update(literal(str(error)))
+        else:
+            self.dismiss(changed)

@@ -1,0 +1,199 @@
+"""The runs: choosing the one that the Train screen shows, renaming and deleting."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option, OptionDoesNotExist
+
+from engine import formatting as words
+from engine.errors import DigittyError
+from engine.runs import liveness
+from engine.runs.liveness import Life
+from engine.runs.manage import delete_run, rename_run
+from engine.runs.run import Run, all_runs, check_name
+from tui.dialogs.choice import Choice, Question
+from tui.dialogs.dialog import Dialog
+from tui.runs import text as run_words
+from tui.studio.background import aside
+from tui.terminal.literal import literal
+from tui.widgets.line_input import LineInput
+
+if TYPE_CHECKING:
+    from tui.app import DigittyApp
+
+KEYS = "[b]Runs[/]   enter shows · r renames · delete deletes · esc leaves it"
+NONE = "No runs yet; n on the Train screen starts one. esc closes."
+
+
+class RunsDialog(Dialog[str | None]):
+    """Dismissed with the name of the run to show, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Cancel"),
+        Binding("q", "dismiss(None)", "Cancel"),
+        Binding("r", "rename", "Rename"),
+        Binding("delete,backspace", "delete", "Delete"),
+    ]
+
+    def __init__(self, current: str | None = None) -> None:
+        super().__init__()
+        self._current = current
+        self._renaming: Run | None = None
+
+    @property
+    def digitty(self) -> DigittyApp:
+        return cast("DigittyApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        self._runs = {run.name: run for run in all_runs()}
+        with Vertical(classes="dialog"):
+            yield Static(KEYS if self._runs else NONE, id="keys")
+            yield Static(literal(run_words.heading()) if self._runs else "", classes="heading")
+            yield OptionList(*(Option(literal(name), id=name) for name in self._runs), compact=True, id="runs")
+            yield LineInput(compact=True, id="name")
+            yield Static(id="problem")
+
+    def on_mount(self) -> None:
+        self._input.display = False
+        if self._current in self._runs:
+            self._list.highlighted = self._list.get_option_index(self._current)
+        self._list.focus()
+        aside(self.app, self._read, lambda _: None)
+
+    @property
+    def _list(self) -> OptionList:
+        return self.query_one(OptionList)
+
+    @property
+    def _input(self) -> Input:
+        return self.query_one("#name", Input)
+
+    def _read(self) -> None:
+        """State, progress and size of one run after the other: on a thread of its own, since their folders may be large."""
+        for run in list(self._runs.values()):
+            if self.is_attached:
+                self.call_later(self._tell, run.name, run_words.line(run))
+
+    def _tell(self, name: str, line: str) -> None:
+        with suppress(OptionDoesNotExist):  # deleted meanwhile
+            self._list.replace_option_prompt(name, literal(line))
+
+    def _complain(self, problem: str | DigittyError = "") -> None:
+        self.query_one("#problem", Static).update(literal(str(problem)))
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option_id)
+
+    def action_leave(self) -> None:
+        if self._renaming:
+            self._end_renaming()
+        else:
+            self.dismiss(None)
+
+    def _chosen(self) -> Run | None:
+        """The run under the cursor, unless it is being trained."""
+        option = self._list.highlighted_option
+        run = self._runs.get(option.id or "") if option else None
+        sight = run.sight() if run else None
+        if run and sight and sight.life is Life.UNKNOWN:
+            self._complain(f"{run_words.trainer(run)} may still train {run.name}, {sight.heard}; try again in {liveness.SILENT:.0f} s")
+            return None
+        if run and sight and sight.life is Life.ALIVE:
+            self._complain(f"{run.name} is being trained by {run_words.trainer(run)}; enter shows it, x stops it there")
+            return None
+        self._complain()
+        return run
+
+    # --- renaming -----------------------------------------------------------------------------------------------------
+
+    def action_rename(self) -> None:
+        if run := self._chosen():
+            self._renaming = run
+            self._input.display = True
+            self._input.value = run.name
+            self._input.focus()
+            self.query_one("#keys", Static).update(literal(f"A new name for {run.name}   enter renames it, esc leaves it"))
+
+    def _end_renaming(self) -> None:
+        self._renaming = None
+        self._input.display = False
+        self._complain()
+        self.query_one("#keys", Static).update(KEYS)
+        self._list.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Says at once what is no name."""
+        if self._renaming and event.value:
+            self._check(event.value)
+
+    def _check(self, name: str) -> bool:
+        try:
+            check_name(name)
+        except DigittyError as error:
+            self._complain(error)
+            return False
+        self._complain()
+        return True
+
+    def on_input_submitted(self) -> None:
+        run, name = self._renaming, self._input.value.strip()
+        if run is None or not self._check(name):
+            return
+        if name != run.name:
+            try:
+                renamed = rename_run(run, name)
+            except DigittyError as error:
+                self._complain(error)
+                return
+            self._replace(run.name, renamed)
+            self.digitty.run_moved(run.name, name)
+        self._end_renaming()
+
+    def _replace(self, old: str, new: Run) -> None:
+        at = self._list.get_option_index(old)
+        lines = [(option.id or "", option.prompt) for option in self._list.options]
+        lines[at] = new.name, literal(new.name)
+        self._runs = {name: new if name == new.name else self._runs[name] for name, _ in lines}
+        self._list.clear_options()
+        self._list.add_options(Option(line, id=name) for name, line in lines)
+        self._list.highlighted = at
+        aside(self.app, lambda: run_words.line(new), lambda line: self._tell(new.name, str(line)) if self.is_attached else None)
+
+    # --- deleting -----------------------------------------------------------------------------------------------------
+
+    def action_delete(self) -> None:
+        if run := self._chosen():
+            aside(self.app, run.size, lambda size: self._ask(run, size))
+
+    def _ask(self, run: Run, size: int) -> None:
+        if self.app.screen is self:
+            delete = Choice("delete", "delete it, for good", ("y",))
+            question = Question(f"Delete {run.name}, {words.size(size)}?", [delete], escape="keep it", safe=-1)
+            self.app.push_screen(question, lambda answer: self._delete(run) if answer == "delete" else None)
+
+    def _delete(self, run: Run) -> None:
+        self._complain(f"deleting {run.name}…")
+        aside(self.app, lambda: delete_run(run), lambda result: self._deleted(run, result))
+
+    def _deleted(self, run: Run, result: Path | DigittyError | None) -> None:
+        error = result if isinstance(result, DigittyError) else None
+        if isinstance(result, Path):
+            self.notify(f"{run.name} was a link, and only that is removed; its data stays in {words.printable(result)}", markup=False)
+        if error is None:
+            self.digitty.run_moved(run.name, None)
+        if not self.is_attached:
+            return
+        self._complain(error or "")
+        if error is None:
+            del self._runs[run.name]
+            self._list.remove_option(run.name)
+            if not self._runs:
+                self.query_one("#keys", Static).update(NONE)
+                self.query_one(".heading", Static).update("")

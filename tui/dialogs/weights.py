@@ -1,0 +1,53 @@
+"""Choosing the weights to draw with: those that ship, a run's latest or best, or the run that trains now."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from engine.runs.run import all_runs
+from tui.dialogs.dialog import Dialog
+from tui.terminal.literal import literal
+
+
+class WeightsDialog(Dialog[str | None]):
+    """Dismissed with the weights' name as `DrawRequest.weights` takes it, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss(None)", "Cancel")]
+
+    def __init__(self, current: str, training: list[str]) -> None:
+        super().__init__()
+        self._current, self._training = current, training
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static("[b]Draw with[/]   enter chooses, esc leaves it")
+            yield OptionList(*(Option(literal(text), id=name) for name, text in self._choices()), compact=True)
+
+    def on_mount(self) -> None:
+        options = self.query_one(OptionList)
+        ids = [option.id for option in options.options]
+        options.highlighted = ids.index(self._current) if self._current in ids else 0
+        options.focus()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option_id)
+
+    def _choices(self) -> list[tuple[str, str]]:
+        choices = [("shipped", "shipped          the weights that came with digitty")]
+        for name in self._training:
+            choices.append((name, f"{name:<16} trains now: the average weights of the moment"))
+            choices.append((f"{name}:live", f"{name}:live    trains now: the raw weights of the moment"))
+        for run in all_runs():
+            states = run.states()
+            if states and run.name not in self._training:
+                choices.append((run.name, f"{run.name:<16} latest, step {states[-1][0]}"))
+            if run.best_path.exists():
+                choices.append((f"{run.name}:best", f"{run.name + ':best':<16} after its best epoch"))
+        choices.append(("shipped:one-step", "shipped:one-step their student, which draws in one step"))
+        return [*choices, ("shipped:seed", "shipped:seed     the guide's network, as `train --preset seed` leaves it")]

@@ -1,0 +1,54 @@
+"""The words beside a drawing."""
+
+from __future__ import annotations
+
+from engine.config.training import CLASS_NAMES, SampleConfig
+from engine.protocol.events import DrawDone, Frame, Recipe
+
+SPOKEN = 64
+"""Digits that are named one by one."""
+
+
+def name_of(label: int | None) -> str:
+    """7 · seven"""
+    return "no label" if label is None else f"{label} · {CLASS_NAMES[label]}"
+
+
+def how(sample: SampleConfig) -> str:
+    """seed 41 · dpmpp · 14 steps · guidance 1.4"""
+    parts = [f"seed {sample.seed}", sample.sampler, f"{sample.steps} steps" if sample.steps != 1 else "1 step"]
+    if sample.sampler != "one-step":
+        parts.append(f"guidance {sample.guidance:g}")
+        if sample.eta and sample.sampler != "ddpm":
+            parts.append(f"eta {sample.eta:g}")
+        if sample.spacing != SampleConfig().spacing:
+            parts.append(sample.spacing)
+    return " · ".join(parts)
+
+
+def labels_of(recipe: Recipe) -> str:
+    """The digits in a row, shortened."""
+    digits = " ".join("·" if label is None else str(label) for label in recipe.labels)
+    return digits if len(digits) <= 40 else digits[:39] + "…"
+
+
+def pace(done: DrawDone) -> str:
+    """0.11 s · 178 steps/s · 1 drawn again"""
+    again = f" · {done.again:,} drawn again" if done.again else ""
+    return f"{done.seconds:.2f} s · {done.steps_per_s:.0f} steps/s{again}"
+
+
+def progress(frame: Frame) -> str:
+    """1 again · step 3/14 · 178 steps/s"""
+    again = f"{frame.again:,} again · " if frame.again else ""
+    return f"{again}step {frame.step}/{frame.steps}" + (f" · {frame.steps_per_s:.0f} steps/s" if frame.step else "")
+
+
+def spoken(done: DrawDone) -> str:
+    """seven, seed 41, dpmpp, 14 steps, guidance 1.4, shipped, 0.11 s, 1 drawn again: in words alone, as a screen reader says it"""
+    labels = done.recipe.labels
+    names = ["no label" if label is None else CLASS_NAMES[label] for label in labels[:SPOKEN]]
+    more = [f"and {len(labels) - SPOKEN:,} more"] if len(labels) > SPOKEN else []
+    facts = [*how(done.recipe.sample).split(" · "), str(done.recipe.weights).replace(" · ", ", "), f"{done.seconds:.2f} s"]
+    facts += [f"{done.again:,} drawn again"] if done.again else []
+    return ", ".join([*names, *more, *facts])

@@ -1,0 +1,1 @@
+"""What the screens show of a run, read from its folder or from events. Knows no widget."""

@@ -1,0 +1,213 @@
+"""What the person has set in config.toml. The command line comes before it, it before what the screen remembers, that before the defaults.
+
+What is wrong in it is said with its line. Neither torch nor textual is loaded: keys are checked where there is a screen.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_args
+
+from engine.config import training as c
+from engine.errors import SettingError, StorageError
+from engine.formatting import printable
+from engine.storage import paths
+from engine.storage.atomic import read_small, write_text
+from tui.settings import themes
+from tui.terminal.capabilities import CHOICES as COLORS
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What may stand in a section."""
+
+    default: str | int | float | bool
+    about: str
+    choices: tuple[str, ...] = ()
+    """All of them; where there are none, a value is checked as its kind is."""
+
+
+_SAMPLE = c.SampleConfig()
+SECTIONS: Mapping[str, Mapping[str, Setting]] = {
+    "draw": {
+        "sampler": Setting(_SAMPLE.sampler, "", get_args(c.Sampler)),
+        "steps": Setting(_SAMPLE.steps, "1 to 1000"),
+        "spacing": Setting(_SAMPLE.spacing, "", get_args(c.Spacing)),
+        "guidance": Setting(_SAMPLE.guidance, "1 is none; above 2 diversity suffers"),
+        "eta": Setting(_SAMPLE.eta, "noise on the way, 0 to 1, of dpmpp and ddim"),
+        "variance": Setting(_SAMPLE.variance, "ddpm's", get_args(c.Variance)),
+        "redraw_below": Setting(_SAMPLE.redraw_below, "probability below which the reader has a digit drawn again; 0 keeps whatever comes"),
+        "seed": Setting(_SAMPLE.seed, "of the first drawing"),
+        "weights": Setting("shipped", "shipped, shipped:one-step, shipped:seed, RUN, RUN:best, or a file"),
+    },
+    "train": {"preset": Setting("seed", "", get_args(c.Preset))},
+    "engine": {
+        "device": Setting("auto", "auto cpu cuda cuda:1 mps"),
+        "precision": Setting("auto", "auto measures what is fastest", get_args(c.Precision)),
+        "threads": Setting("auto", "CPU threads at most; auto: OMP_NUM_THREADS, or as many as torch takes and a cgroup allows"),
+    },
+    "screen": {
+        "theme": Setting(themes.DEFAULT, "", themes.NAMES),
+        "color": Setting("auto", "what the terminal can show", COLORS),
+        "sketch": Setting(True, "digits in one step while a prompt is typed"),
+        "plain": Setting(False, "lines instead of bars and pictures, for screen readers"),
+    },
+}
+WIDTH = 100
+"""Characters of a comment in the template."""
+LONGEST = 500
+"""Characters of a problem."""
+KEYS = "keys"
+"""The section that is a key map."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What is in force of the file."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """By name, which no two sections share."""
+    keys: Mapping[str, Any] = field(default_factory=dict)
+    """The key map, as it was written."""
+    problems: tuple[str, ...] = ()
+    """What is wrong with the rest."""
+    text: str = ""
+    unreadable: bool = False
+    """Whether the only problem is that the file can't be read at all."""
+
+    @property
+    def sample(self) -> dict[str, Any]:
+        """Of `values`, SampleConfig's own."""
+        return {name: value for name, value in self.values.items() if name in c.SampleConfig.__dataclass_fields__}
+
+    def where(self, section: str, name: str) -> str:
+        """config.toml, line 7"""
+        at = ""
+        for number, line in enumerate(self.text.splitlines(), 1):
+            if heading := re.match(r"\s*\[\s*[\"']?([\w-]+)", line):
+                at = heading[1]
+            elif at == section and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=", line):
+                return f"{path().name}, line {number}"
+        return path().name
+
+
+def path() -> Path:
+    return paths.config_dir() / "config.toml"
+
+
+def load() -> Config:
+    """What the file says. Whatever is wrong with it is among the problems, and the rest counts."""
+    try:
+        text = read_small(path()).decode("utf-8-sig")
+        return _checked(tomllib.loads(text), text)
+    except StorageError as error:
+        return Config(problems=(str(error),), unreadable=True)
+    except FileNotFoundError:
+        return Config()
+    except UnicodeDecodeError:
+        problem = "can't be read: it is not UTF-8"
+    except tomllib.TOMLDecodeError as error:
+        return Config(problems=(printable(f"{path().name} is not TOML: {error}", LONGEST),))
+    except ValueError:
+        problem = "can't be read: it holds a number of too many digits"
+    except RecursionError:
+        problem = "can't be read: it is nested too deep"
+    except (PermissionError, NotADirectoryError) as error:
+        return Config(problems=(printable(f"can't read {path()}: {error.strerror}; {paths.WAY_OUT}", LONGEST),), unreadable=True)
+    except OSError as error:
+        problem = f"can't be read: {error.strerror or error}"
+    return Config(problems=(printable(f"{path()} {problem}; correct or delete it", LONGEST),))
+
+
+def _checked(document: Mapping[str, Any], text: str) -> Config:
+    found = Config(text=text)
+    values: dict[str, Any] = {}
+    keys: dict[str, Any] = {}
+    problems: list[str] = []
+    for section, table in document.items():
+        if section not in (*SECTIONS, KEYS):
+            problems.append(f"{path().name}: there is no section [{section}]; there are {', '.join(f'[{s}]' for s in (*SECTIONS, KEYS))}")
+        elif not isinstance(table, dict):
+            problems.append(f"{path().name}: {section} is a section: [{section}] on a line of its own, its settings below")
+        elif section == KEYS:
+            keys = table
+        else:
+            for name, value in table.items():
+                try:
+                    _check(section, name, value)
+                    values[name] = value
+                except SettingError as error:
+                    problems.append(f"{found.where(section, name)}: {error}")
+    return Config(values, keys, tuple(printable(problem, LONGEST) for problem in problems), text)
+
+
+def _check(section: str, name: str, value: object) -> None:
+    """Raises SettingError."""
+    known = SECTIONS[section]
+    if name not in known:
+        near = get_close_matches(name, known, 1)
+        raise SettingError(f"[{section}] has no {name!r}; " + (f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"))
+    setting = known[name]
+    if not isinstance(value, str | int | float):
+        raise SettingError(f"{name} takes one value, neither a list nor a table nor a date")
+    if isinstance(value, int) and value.bit_length() > 64:
+        raise SettingError(f"{name} is too large a number")
+    if isinstance(value, str) and "\0" in value:
+        raise SettingError(f"{name} holds a NUL character")
+    if setting.choices:
+        if value not in setting.choices:
+            raise SettingError(f"{name} {value!r} is not one of {', '.join(setting.choices)}")
+    elif name == "device":
+        c.check_device(value)
+    elif name == "threads":
+        if value != "auto" and (type(value) is not int or value < 1):
+            raise SettingError(f"threads {value!r} is neither a whole number from 1 on nor auto")
+    elif name in c.SampleConfig.__dataclass_fields__:
+        c.SampleConfig(**{name: value})  # type: ignore[arg-type]
+    elif type(value) is not type(setting.default):
+        raise SettingError(f"{name} {value!r} is not " + ("true or false" if isinstance(setting.default, bool) else "a text in quotes"))
+
+
+def make() -> Path:
+    """A commented file to start from. Raises SettingError where there is one already, StorageError where it can't be written."""
+    target = path()
+    if target.exists():
+        raise SettingError(f"{target} exists; edit it, or delete it first")
+    paths.made(target.parent)
+    write_text(target, template())
+    return target
+
+
+def template() -> str:
+    """Every setting at its default, commented out."""
+    from tui.settings.keymap import actions, written
+
+    lines = ["# digitty's settings. Take a # away to set one. The command line comes first, then this file, then what the screen remembers.", ""]
+    for section, settings in SECTIONS.items():
+        lines.append(f"[{section}]")
+        for name, setting in settings.items():
+            about = "; ".join(part for part in (setting.about, " ".join(setting.choices)) if part)
+            lines += _commented(f"{name} = {shown(setting.default)}", about)
+        lines.append("")
+    lines += [f"[{KEYS}]", '# x, X, ?, f6, ctrl+x, space …; several: ["x", "ctrl+x"]. Letters act outside inputs.']
+    for name, binding in actions().items():
+        keys = ", ".join(shown(written(key)) for key in binding.key.split(","))
+        lines += _commented(f"{name} = [{keys}]" if "," in keys else f"{name} = {keys}", binding.tooltip)
+    return "\n".join(lines) + "\n"
+
+
+def _commented(line: str, about: str) -> list[str]:
+    if len(about) < WIDTH:
+        return [f"# {line:<26} # {about}"]
+    return [f"## {part}" for part in textwrap.wrap(about, WIDTH)] + [f"# {line}"]
+
+
+def shown(value: object) -> str:
+    """As TOML writes it."""
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()

@@ -1,0 +1,164 @@
+"""What this terminal can do, judged by its environment. Plain Python: it runs before textual is imported, which reads what `apply` sets."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.process.streams import locale_has_unicode
+
+
+class ColorDepth(StrEnum):
+    """How many colours there are; the values are those of `--color`."""
+
+    TRUECOLOR = "truecolor"
+    COLORS_256 = "256"
+    COLORS_16 = "16"
+    NONE = "none"
+
+
+AUTO = "auto"
+CHOICES = (AUTO, *(depth.value for depth in ColorDepth))
+"""What `--color` may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """What drawing needs to know."""
+
+    color: ColorDepth = ColorDepth.TRUECOLOR
+    unicode: bool = True
+    """Half blocks and shades can be drawn; ASCII else."""
+    remote: bool = False
+    """The other end of an SSH connection: bytes are dear."""
+    braille: bool = True
+    """The font has braille (the Linux console's has not)."""
+    light: bool = False
+    """Its own background is light. Matters only where the terminal's own colours are used: with 16 or none."""
+
+    @property
+    def greys(self) -> bool:
+        """There are enough of them that a small picture still reads."""
+        return self.unicode and self.color in (ColorDepth.TRUECOLOR, ColorDepth.COLORS_256)
+
+
+# OpenSSH forwards TERM but not COLORTERM, so the name alone has to do. Each of these draws 24 bits in every version still about.
+_TRUECOLOR_TERMS = ("alacritty", "contour", "foot", "ghostty", "iterm2", "mintty", "rio", "st", "wezterm", "xterm-ghostty", "xterm-kitty")
+# Plain names that stand for 256 colours in every version still about, whatever the terminfo entry says.
+_256_TERMS = ("gnome", "konsole", "putty", "screen", "tmux", "vte", "xterm")
+_ASCII_TERMS = ("dumb", "unknown", "vt52", "vt100", "vt102", "vt220", "vt320")
+_COLORLESS_TERMS = ("", *_ASCII_TERMS, "xterm-mono")
+# Textual's own names, for TEXTUAL_COLOR_SYSTEM. It knows no colourless system: NO_COLOR is added for that.
+_TEXTUAL_NAMES = {
+    ColorDepth.TRUECOLOR: "truecolor",
+    ColorDepth.COLORS_256: "256",
+    ColorDepth.COLORS_16: "standard",
+    ColorDepth.NONE: "standard",
+}
+_FROM_TEXTUAL = {"truecolor": ColorDepth.TRUECOLOR, "256": ColorDepth.COLORS_256, "standard": ColorDepth.COLORS_16}
+
+
+def detect(env: Mapping[str, str], choice: str = AUTO) -> Terminal:
+    """The terminal that `env` describes; `choice` is one of CHOICES. Raises ValueError for any other choice."""
+    if choice not in CHOICES:
+        raise ValueError(f"color {choice!r} is not one of {', '.join(CHOICES)}")
+    term = env.get("TERM", "").strip().lower()
+    unicode = _unicode(env, term)
+    return Terminal(
+        color=_color(env, term) if choice == AUTO else ColorDepth(choice),
+        unicode=unicode,
+        remote=any(env.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")),
+        braille=unicode and term != "linux",
+        light=env.get("COLORFGBG", "").rpartition(";")[2] in ("7", "9", "10", "11", "12", "13", "14", "15"),
+    )
+
+
+def unable(env: Mapping[str, str]) -> str:
+    """Why the terminal that `env` describes can't show a screen; empty where it can."""
+    term = env.get("TERM", "").strip().lower()
+    if term in ("dumb", "unknown"):
+        return f"TERM={term} can't show the screen"
+    return "" if term else "TERM is not set, so what the terminal can show is not known (most know TERM=xterm-256color)"
+
+
+def wants_color(env: Mapping[str, str]) -> bool:
+    """Whether colours are wished for where output is no terminal (force-color.org, bixense.com/clicolors)."""
+    wished = any(env.get(name, "0").lower() not in ("", "0", "false") for name in ("FORCE_COLOR", "CLICOLOR_FORCE"))
+    return wished and not env.get("NO_COLOR")
+
+
+def apply(terminal: Terminal, env: MutableMapping[str, str]) -> None:
+    """Set what Textual reads when it is imported, so that it sends what `terminal` can show."""
+    env["TEXTUAL_COLOR_SYSTEM"] = _TEXTUAL_NAMES[terminal.color]
+    if terminal.color is ColorDepth.NONE:
+        env["NO_COLOR"] = "1"
+    else:
+        env.pop("NO_COLOR", None)  # Textual obeys an empty one too, and `--color` overrides any
+    if terminal.remote:
+        env.setdefault("TEXTUAL_ANIMATIONS", "none")
+
+
+def frame_rate(terminal: Terminal) -> float:
+    """Frames a second that a live view may send: noise costs up to 16 KB a frame for one full-size digit, 36 KB for sixteen small ones."""
+    return 6.0 if terminal.remote else 10.0
+
+
+def _color(env: Mapping[str, str], term: str) -> ColorDepth:
+    """The most that can be relied on: too few colours look coarse, too many look broken."""
+    if env.get("NO_COLOR"):
+        return ColorDepth.NONE
+    if forced := _FROM_TEXTUAL.get(env.get("TEXTUAL_COLOR_SYSTEM", "").lower()):
+        return forced
+    if term in _COLORLESS_TERMS:
+        return ColorDepth.NONE
+    host = _color_of_tmux_client() if env.get("TMUX") else None
+    if host is not None and host is not ColorDepth.COLORS_256:
+        return host
+    if env.get("STY") and not env.get("TMUX") and not term.startswith("tmux"):
+        return ColorDepth.COLORS_256  # GNU screen before 5 garbles 24 bits, even where COLORTERM was inherited
+    if env.get("COLORTERM", "").strip().lower() in ("truecolor", "24bit") or _truecolor_host(env):
+        return ColorDepth.TRUECOLOR
+    return _color_of_name(term)
+
+
+def _truecolor_host(env: Mapping[str, str]) -> bool:
+    """Terminals that name themselves elsewhere: Windows Terminal, and iTerm2, whose LC_TERMINAL passes through SSH."""
+    return bool(env.get("WT_SESSION")) or env.get("LC_TERMINAL") == "iTerm2"
+
+
+def _color_of_name(term: str) -> ColorDepth:
+    base, _, suffix = term.rpartition("-")
+    if suffix == "direct" or term in _TRUECOLOR_TERMS or base in _TRUECOLOR_TERMS:
+        return ColorDepth.TRUECOLOR
+    if suffix == "256color" or term in _256_TERMS or term.startswith(("screen.", "tmux-", "screen-bce")):
+        return ColorDepth.COLORS_256
+    return ColorDepth.COLORS_16
+
+
+def _color_of_tmux_client() -> ColorDepth | None:
+    """What the terminal around tmux can show: inside, TERM is tmux's own, and COLORTERM that of whoever started it. None where it won't say.
+
+    tmux makes of 24 bits what its client has; of greys on a Linux console that is too little.
+    """
+    ask = ["tmux", "display-message", "-p", "#{client_termfeatures} #{client_termname}"]
+    try:
+        answer = subprocess.run(ask, capture_output=True, text=True, timeout=0.3, stdin=subprocess.DEVNULL).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    features, _, name = answer.strip().lower().rpartition(" ")
+    if not name:
+        return None
+    if "rgb" in features.split(","):
+        return ColorDepth.TRUECOLOR
+    if "256" in features.split(",") or name.endswith("-256color"):
+        return ColorDepth.COLORS_256
+    if name in _COLORLESS_TERMS:
+        return ColorDepth.NONE
+    return ColorDepth.COLORS_256 if _color_of_name(name) is ColorDepth.TRUECOLOR else ColorDepth.COLORS_16
+
+
+def _unicode(env: Mapping[str, str], term: str) -> bool:
+    """Half blocks and shades: not on a terminal from before, nor where the locale says so."""
+    return term not in _ASCII_TERMS and locale_has_unicode(env)
