@@ -13,7 +13,7 @@ from functools import lru_cache
 from threading import Event as Flag
 from threading import Thread
 
-from engine.config.training import TrainConfig, changed
+from engine.config.training import PRESETS, TrainConfig, changed
 from engine.errors import DigittyError, StorageError
 from engine.jobs.jobs import DrawRequest, EvaluateRequest, TrainRequest
 from engine.protocol.events import (
@@ -315,3 +315,16 @@ def finished_run(name: str, config: TrainConfig, steps: int = 8) -> Run:
     for _ in jobs.train(TrainRequest(changed(config, epochs=2), run=name), Control()):
         pass
     return find_run(name)
+
+
+def cut_off(name: str, saved: int = 4, logged: int = 6) -> Run:
+    """A run whose trainer was killed."""
+    run = create_run(name, changed(PRESETS["quick"], limit=128 * 4), ENGINE)
+    with open_writer(run) as writer:
+        writer.event("started", 0)
+        for step in range(1, logged + 1):
+            log_step(writer, step)
+            if step == saved:
+                save(writer, step)
+        writer.flush()
+    return run

@@ -15,6 +15,7 @@ from textual.css.query import NoMatches
 from textual.keys import _character_to_key
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from engine.config.training import SampleConfig
 from engine.jobs.jobs import Jobs
@@ -135,3 +136,17 @@ async def opened(jobs: FakeJobs | None = None, size: tuple[int, int] = SMALL, co
         for process in jobs.processes:
             process.join(10)
             assert not process.is_alive()
+
+
+async def start(person: Person, **fields: str) -> None:
+    """Starts a run in the dialog: F5, n, the fields, enter."""
+    await person.press("f5", "n")
+    await person.sees("preset", "epochs", "Start")
+    for name, text in fields.items():
+        field = person.app.screen.query_one(f"#{name}", Input)
+        field.focus()
+        field.select_all()
+        person.burst(*text)
+        await person.settle()
+    person.app.screen.query_one("#steps", Input).focus()
+    await person.press("enter")

@@ -309,7 +309,7 @@ def test_it_runs_no_file_of_the_working_folder(tmp_path: Path, monkeypatch: pyte
     for module in ("random", "torch", "logging", "click"):
         (folder / f"{module}.py").write_text(f"open({str(ran)!r}, 'a').write({module!r})\nraise SystemExit(77)\n")
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
     unsafe = subprocess.Popen([sys.executable, "-m", "engine.cli", "--help"], stdout=subprocess.DEVNULL)
     assert unsafe.wait() == 77, "without -P they do run"
     ran.unlink()

@@ -6,8 +6,7 @@ import asyncio
 
 import pytest
 from fakes import FakeJobs, finished_run
-from pilots import SIZES, Person, opened
-from test_train_screen import start
+from pilots import SIZES, Person, opened, start
 from textual.widgets import Select
 
 from engine.config.training import PRESETS

@@ -220,7 +220,7 @@ def test_config_shows_what_is_in_force(written, capsys: pytest.CaptureFixture[st
 def test_reading_it_loads_neither_torch_nor_textual() -> None:
     probe = "print(*{m.split('.')[0] for m in sys.modules} & {'torch', 'textual', 'aiohttp'})"
     code = f"import sys, tui.cli.main\nfrom tui import config_file\nconfig_file.load()\n{probe}"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120, cwd=Path(__file__).parents[2])
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120, cwd=Path(__file__).parents[3])
     assert told.stdout.split() == []
 
 

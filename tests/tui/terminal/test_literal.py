@@ -16,7 +16,7 @@ from tui.terminal.literal import literal
 
 MARKUP = ("[/]", "[/b]", "[red]x", "[@click=app.quit()]x[/]", "[link='x']", "[$nonsense]", "[", "\\[b]", "[b")
 CONTROLS = ("\x1b[31m", "\x1b]0;title\x07", "\x9b31m", "\x90q\x9c", "a\nb", "a\r\x1b[2Kb", "\u202eabc", "\u2066abc\u2069", "\u2028", "\x00", "\ud8ff")
-TUI = Path(__file__).parents[2] / "tui"
+TUI = Path(__file__).parents[3] / "tui"
 
 
 def control_characters(text: str) -> list[str]:

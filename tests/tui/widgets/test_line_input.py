@@ -9,7 +9,7 @@ from pilots import Person, opened
 from textual import events
 from textual.widgets import Input
 
-TUI = Path(__file__).parents[2] / "tui"
+TUI = Path(__file__).parents[3] / "tui"
 
 
 PASTED = {"seven\nthree\r\n\r\n 4 ": "seven three 4", "\n\nseven": "seven", "\n": "", "a\tb\x1b[31m": "a b [31m", " 7": " 7"}

@@ -5,35 +5,21 @@ from __future__ import annotations
 import os
 
 import pytest
-from fakes import ENGINE, FakeJobs, finished_run, log_step, loss_at, preview, save
-from pilots import LARGE, SIZES, Person, opened
+from fakes import ENGINE, FakeJobs, cut_off, finished_run, log_step, loss_at, preview, save
+from pilots import LARGE, SIZES, Person, opened, start
 from textual.widgets import Input, Select
 
 from engine.config.training import PRESETS, changed
 from engine.jobs.jobs import TrainRequest
 from engine.protocol.events import Images
 from engine.runs.manage import create_run, delete_run, name_taken
-from engine.runs.run import Run, find_run
+from engine.runs.run import find_run
 from engine.runs.writer import open_writer
 from tui.dialogs.new_run import NewRunDialog
 from tui.runs.history import RunStory
 from tui.screens.train import RECENT
 from tui.widgets.image_view import DigitView
 from tui.widgets.loss_chart import LossChart
-
-
-async def start(person: Person, **fields: str) -> None:
-    """F5, n, the fields, enter."""
-    await person.press("f5", "n")
-    await person.sees("preset", "epochs", "Start")
-    for name, text in fields.items():
-        field = person.app.screen.query_one(f"#{name}", Input)
-        field.focus()
-        field.select_all()
-        person.burst(*text)
-        await person.settle()
-    person.app.screen.query_one("#steps", Input).focus()
-    await person.press("enter")
 
 
 def previews(person: Person) -> Images | None:
@@ -193,19 +179,6 @@ async def test_a_run_that_does_not_answer_is_told_of(monkeypatch: pytest.MonkeyP
             monkeypatch.setattr("tui.runs.trainer_status.ANSWER", 0.0)
             await person.is_told("deaf does not answer; it is trained by")
             await person.sees_no_more("asked to stop")
-
-
-def cut_off(name: str, saved: int = 4, logged: int = 6) -> Run:
-    """A run whose trainer was killed."""
-    run = create_run(name, changed(PRESETS["quick"], limit=128 * 4), ENGINE)
-    with open_writer(run) as writer:
-        writer.event("started", 0)
-        for step in range(1, logged + 1):
-            log_step(writer, step)
-            if step == saved:
-                save(writer, step)
-        writer.flush()
-    return run
 
 
 async def test_a_run_that_was_cut_off_is_offered_and_goes_on_with_one_key() -> None:

@@ -18,7 +18,7 @@ from engine.process import streams
 from engine.process.signals import Leave, Stopped, stoppable
 from engine.process.streams import STAND_IN, locale_has_unicode
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_one_character_for_one() -> None:

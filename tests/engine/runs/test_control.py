@@ -241,7 +241,7 @@ for _ in range(40):
 
 def test_of_many_that_try_one_writes_at_a_time(home: Path) -> None:
     run = made()
-    crowd = [subprocess.Popen([sys.executable, "-c", CROWD], cwd=Path(__file__).parents[2], stderr=subprocess.PIPE) for _ in range(3)]
+    crowd = [subprocess.Popen([sys.executable, "-c", CROWD], cwd=Path(__file__).parents[3], stderr=subprocess.PIPE) for _ in range(3)]
     for process in crowd:
         assert process.communicate(timeout=60)[1] == b""
         assert process.returncode == 0

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fakes import FakeJobs
-from pilots import SIZES, Person, opened
-from test_train_screen import start
+from pilots import SIZES, Person, opened, start
 
 from engine.runs import control
 from engine.runs.run import find_run

@@ -150,7 +150,7 @@ print(count)
 
 
 def test_of_many_that_try_one_writes_at_a_time_without_flock(run: Run) -> None:
-    crowd = [subprocess.Popen([sys.executable, "-c", CROWD], cwd=Path(__file__).parents[2], stdout=-1, stderr=-1) for _ in range(3)]
+    crowd = [subprocess.Popen([sys.executable, "-c", CROWD], cwd=Path(__file__).parents[3], stdout=-1, stderr=-1) for _ in range(3)]
     said = [process.communicate(timeout=120) for process in crowd]
     assert [error for _, error in said] == [b"", b"", b""]
     assert sum(int(count) for count, _ in said) >= 3

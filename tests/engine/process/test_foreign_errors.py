@@ -17,7 +17,7 @@ from engine.jobs.worker import Worker
 from engine.process.foreign_errors import explained
 from engine.protocol.events import Ended, Event
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 UNDEFINED = "/lib/libtorch.so: undefined symbol: \x1b[31mx"
 
 

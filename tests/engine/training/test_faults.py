@@ -40,7 +40,7 @@ from engine.training.trainer import Trainer
 @pytest.mark.slow
 def test_fifty_deaths_at_any_moment_change_nothing(tmp_path: Path, one_thread: None) -> None:
     """Each time the run opens, its lines parse, its states load, and what it goes on with is the unbroken run, to the bit."""
-    with Nursery(Path(__file__).parent, "victims") as nursery:
+    with Nursery(Path(__file__).parents[1], "victims") as nursery:
         *_, deaths = victims.kill_nine(nursery, tmp_path / "home", kills=50, seed=0)
     hit = {phase: count for phase, count in deaths.items() if phase != "done" and count}
     assert sum(hit.values()) >= 50

@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
-from fakes import ENGINE, FakeJobs, finished_run, log_step
-from pilots import LARGE, SIZES, Person, opened
-from test_train_screen import cut_off, start
+from fakes import ENGINE, FakeJobs, cut_off, finished_run, log_step
+from pilots import LARGE, SIZES, Person, opened, start
 from textual.widgets import Input, OptionList
 
 from engine.config.training import PRESETS

@@ -25,7 +25,7 @@ from tui.cli import doctor
 from tui.cli.main import digitty
 
 HOSTILE = "\x1b[31mred\x1b]0;title\x07\x9b31m\x90q\x9c\u202eleft\u2066x\u2069\u2028y\x7f\x00z\nsecond\r\x1b[2Kthird"
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 Command = Callable[..., tuple[int, str, str]]
 
 

@@ -19,7 +19,7 @@ from engine.process.foreign_errors import explained
 from engine.process.signals import Stopped, quiet_races
 from engine.storage import log
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 Ran = Callable[[BaseException], tuple[int, str]]
 
 

@@ -24,7 +24,7 @@ from engine.runs.writer import open_writer, write_config
 from engine.storage import paths
 from engine.storage.atomic import read_sealed, write_sealed
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ENGINE = Engine("cpu", "bf16", "channels_last")
 
 
