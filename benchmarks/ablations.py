@@ -19,12 +19,13 @@ from typing import Any
 import torch
 from time_to_quality import JUDGED, drawn, ours
 
+from engine.checkpoints.classifier import load_classifier
 from engine.compute.device import choose
-from engine.config.training import PRESETS, ModelConfig, ScheduleConfig, TrainConfig
+from engine.config.model import ModelConfig, ScheduleConfig
+from engine.config.training import PRESETS, TrainConfig
 from engine.data.mnist import load
 from engine.diffusion.schedule import NoiseSchedule
-from engine.evaluation.job import frechet, neighbourhoods
-from engine.models.classifier import load_classifier
+from engine.evaluation.metrics import frechet, neighbourhoods
 from engine.process.malloc import keep_freed_memory
 
 BASE = PRESETS["quick"]

@@ -18,12 +18,14 @@ import torch
 from torch import Tensor
 
 from engine.compute.device import choose
-from engine.config.training import MAX_COUNT, SampleConfig, Sampler, usual
+from engine.config.fields import MAX_COUNT
+from engine.config.sampling import SampleConfig, Sampler, usual
 from engine.data.mnist import load
-from engine.evaluation.job import wilson
-from engine.jobs.jobs import DrawRequest, Jobs
-from engine.models.classifier import accuracy, fresh, train_classifier
+from engine.evaluation.metrics import wilson
+from engine.evaluation.train_classifier import accuracy, fresh, train_classifier
+from engine.jobs.jobs import Jobs
 from engine.protocol.events import DrawDone
+from engine.protocol.requests import DrawRequest
 
 
 def drawn(jobs: Jobs, labels: Tensor, sample: SampleConfig, weights: str) -> Tensor:

@@ -57,7 +57,8 @@ def torch_alone() -> list[tuple[int, int]]:
 
 
 def draw(count: int) -> list[tuple[int, int]]:
-    from engine.jobs.jobs import DrawRequest, Jobs
+    from engine.jobs.jobs import Jobs
+    from engine.protocol.requests import DrawRequest
 
     for _ in Jobs("cpu").draw(DrawRequest(tuple(i % 10 for i in range(count)))):
         pass
@@ -67,8 +68,9 @@ def draw(count: int) -> list[tuple[int, int]]:
 def train(steps: int, every: int) -> list[tuple[int, int]]:
     """(step, bytes resident) every few steps."""
     from engine.config.training import TrainConfig
-    from engine.jobs.jobs import Jobs, TrainRequest
+    from engine.jobs.jobs import Jobs
     from engine.protocol.events import TrainStep
+    from engine.protocol.requests import TrainRequest
 
     seen: list[tuple[int, int]] = []
     for event in Jobs("cpu").train(TrainRequest(TrainConfig(steps=steps))):

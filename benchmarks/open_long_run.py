@@ -27,9 +27,11 @@ from typing import Any
 from memory import MB, peak
 from textual.events import Key
 
-from engine.config.training import PRESETS, changed
+from engine.config.compute import Engine
+from engine.config.serialize import changed
+from engine.config.training import PRESETS
 from engine.jobs.jobs import Jobs
-from engine.protocol.events import Engine, Event
+from engine.protocol.events import Event
 from engine.runs.manage import create_run
 from engine.runs.metrics_log import line
 from engine.runs.run import Run, find_run

@@ -13,15 +13,16 @@ sys.path[:0] = [str(ROOT / "tests" / "tui"), str(ROOT / "tests" / "e2e")]
 
 from fakes import ENGINE, FakeJobs, digits  # noqa: E402
 
-from engine.jobs.jobs import DrawRequest  # noqa: E402
-from engine.protocol.events import DrawDone, DrawStarted, Event, Frame, Images, Preparing, Ready, Recipe, Weights  # noqa: E402
+from engine.protocol.events import DrawDone, DrawStarted, Event, Frame, Preparing, Ready  # noqa: E402
+from engine.protocol.recipe import Images, Recipe, Weights  # noqa: E402
+from engine.protocol.requests import DrawRequest  # noqa: E402
 
 PATCH = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-import tui.cli.main
+import tui.cli.generate, tui.cli.main
 from rehearsed import Rehearsed
-tui.cli.main.Jobs = lambda *_: Rehearsed()
+tui.cli.main.Jobs = tui.cli.generate.Jobs = lambda *_: Rehearsed()
 """
 """For tests/e2e/terminal.py: the command with these jobs."""
 FRAMES, FPS = 40, 10

@@ -22,11 +22,14 @@ from statistics import median
 
 import torch
 
-from engine.config.training import SampleConfig
-from engine.jobs.jobs import DrawRequest, Jobs
+from engine.config.sampling import SampleConfig
+from engine.diffusion.noise import ImageNoise
+from engine.jobs.jobs import Jobs
 from engine.protocol.events import DrawDone
-from engine.sampling.draw import ImageNoise, denoising
-from engine.sampling.runtime import Artist, Shelf
+from engine.protocol.requests import DrawRequest
+from engine.sampling.batch import denoising
+from engine.sampling.pipeline import Artist
+from engine.sampling.runtime import Shelf
 
 DOUBTS_NONE = 1e-9
 """As `redraw_below`: the reader reads, and steps and batches are those of one drawing."""

@@ -17,10 +17,12 @@ from typing import get_args
 import torch
 from sample_overhead import batches_of, ready
 
-from engine.config.training import SampleConfig, Spacing
+from engine.config.sampling import SampleConfig, Spacing
+from engine.diffusion.noise import ImageNoise
 from engine.process.malloc import keep_freed_memory
-from engine.sampling.draw import BATCH, ImageNoise, denoising
-from engine.sampling.runtime import Artist, Shelf
+from engine.sampling.batch import BATCH, denoising
+from engine.sampling.pipeline import Artist
+from engine.sampling.runtime import Shelf
 
 
 def drawn(artist: Artist, sample: SampleConfig, count: int) -> torch.Tensor:

@@ -26,7 +26,8 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from engine.compute.autotune import measure
-from engine.compute.device import Numerics, choose
+from engine.compute.device import choose
+from engine.compute.precision import Numerics
 from engine.config.training import PRESETS
 from engine.data import mnist as data
 from engine.process.malloc import keep_freed_memory

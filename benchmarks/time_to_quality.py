@@ -21,19 +21,22 @@ from dataclasses import replace
 import torch
 from train_throughput import plain_loop
 
+from engine.checkpoints.classifier import load_classifier
 from engine.compute.autotune import measure
-from engine.compute.device import Numerics, choose
-from engine.config.training import PRESETS, SampleConfig, TrainConfig
+from engine.compute.device import choose
+from engine.compute.precision import Numerics
+from engine.config.sampling import SampleConfig
+from engine.config.training import PRESETS, TrainConfig
 from engine.data.mnist import load
+from engine.diffusion.noise import ImageNoise
 from engine.diffusion.schedule import NoiseSchedule
-from engine.evaluation.job import wilson
-from engine.models.classifier import load_classifier
+from engine.evaluation.metrics import wilson
 from engine.models.unet import UNet
 from engine.process.malloc import keep_freed_memory
-from engine.protocol import events
-from engine.sampling.draw import BATCH, ImageNoise, denoising
-from engine.sampling.runtime import Artist
-from engine.storage.images import to_pixels
+from engine.protocol.recipe import Weights
+from engine.sampling.batch import BATCH, denoising
+from engine.sampling.pipeline import Artist
+from engine.sampling.pixels import to_pixels
 from engine.training.trainer import Trainer
 
 WHAT = ["seed", "quick", "best", "plain"]
@@ -104,7 +107,7 @@ def drawn(network: UNet, schedule: NoiseSchedule, sample: SampleConfig, count: i
     assert isinstance(how, Numerics)
     copy = UNet(network.config)
     copy.load_state_dict(network.state_dict())
-    artist = Artist(how.cast(copy.eval().requires_grad_(False), device), schedule, events.Weights("", None, "live"), how, device)
+    artist = Artist(how.cast(copy.eval().requires_grad_(False), device), schedule, Weights("", None, "live"), how, device)
     parts = []
     for first in range(0, count, BATCH[device.type]):
         indices = range(first, min(first + BATCH[device.type], count))

@@ -35,7 +35,8 @@ from torchvision import transforms
 from torchvision.datasets import MNIST
 
 from engine.compute.autotune import measure
-from engine.compute.device import Numerics, choose
+from engine.compute.device import choose
+from engine.compute.precision import Numerics
 from engine.config.training import TrainConfig
 from engine.data import mnist as data
 from engine.diffusion.schedule import NoiseSchedule

@@ -41,3 +41,10 @@ def printable(text: object, longest: int = 200) -> str:
     """
     line = "".join(char if char.isprintable() else "·" for char in str(text)[: longest + 1])
     return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def short(error: BaseException, length: int = 120) -> str:
+    """What an error says, on one line of at most so many characters."""
+    text = "".join(c if c.isprintable() else " " for c in str(error))  # a file's own words may hold escape sequences
+    text = " ".join(text.split()) or type(error).__name__
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 from skips import pytest_sessionfinish  # noqa: F401
 
+from engine.compute.precision import Numerics
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -75,7 +77,8 @@ def one_thread() -> None:
 @pytest.fixture
 def tiny(one_thread: None) -> TrainConfig:
     """Four steps an epoch of the smallest network."""
-    from engine.config.training import ModelConfig, TrainConfig
+    from engine.config.model import ModelConfig
+    from engine.config.training import TrainConfig
 
     # two channels a group: a norm over one channel alone would wipe out time and label
     model = ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16, groups=4)
@@ -86,10 +89,9 @@ def tiny(one_thread: None) -> TrainConfig:
 def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
     """fp32 without the seconds that measuring precisions takes."""
     from engine.compute import autotune as precision
-    from engine.compute import device
 
-    def fp32(*_: object) -> Iterator[device.Numerics]:
-        yield device.Numerics("fp32", channels_last=False)
+    def fp32(*_: object) -> Iterator[Numerics]:
+        yield Numerics("fp32", channels_last=False)
 
     monkeypatch.setattr(precision, "measure", fp32)
 

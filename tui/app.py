@@ -14,13 +14,15 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import Theme
 
-from engine.config.training import SampleConfig, suited
+from engine.config.compute import Engine
+from engine.config.sampling import SampleConfig, suited
 from engine.errors import DigittyError
 from engine.formatting import printable
-from engine.jobs.jobs import DrawRequest, Jobs
+from engine.jobs.jobs import Jobs
 from engine.protocol import events as e
 from engine.protocol.events import Event
-from engine.runs.run import is_student
+from engine.protocol.requests import DrawRequest
+from engine.runs.weights_names import is_student
 from tui.dialogs import quit as leave
 from tui.dialogs.choice import Question
 from tui.runs.text import host, news
@@ -172,7 +174,7 @@ class DigittyApp(PaintedApp):
             self.notify(event.message + where, severity="error", timeout=15)
         self.switchboard.hear(message.job, event)
 
-    def heard_engine(self, engine: e.Engine) -> None:
+    def heard_engine(self, engine: Engine) -> None:
         text = f"{engine.device} {engine.precision}"
         if text != self._engine_text:
             self._engine_text = text

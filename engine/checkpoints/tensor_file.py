@@ -15,6 +15,7 @@ from safetensors.torch import save as tensor_bytes
 from torch import Tensor
 
 from engine.errors import CheckpointError, DigittyError, OutputError, UnreadableError
+from engine.formatting import short
 from engine.storage.atomic import read_small, write_whole
 
 VERSION = 1
@@ -60,13 +61,6 @@ def read_file(path: Path) -> bytes:
         if error.errno in (errno.EINVAL, errno.EFBIG, errno.ELOOP, errno.EISDIR):  # it is no file of ours
             raise CheckpointError(f"can't read {path}: {error.strerror}") from None
         raise UnreadableError(f"can't read {path}: {error.strerror}; make it readable, and try again") from None
-
-
-def short(error: BaseException, length: int = 120) -> str:
-    """What an error says, on one line of at most so many characters."""
-    text = "".join(c if c.isprintable() else " " for c in str(error))  # a file's own words may hold escape sequences
-    text = " ".join(text.split()) or type(error).__name__
-    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def _metadata(raw: bytes) -> dict[str, str]:

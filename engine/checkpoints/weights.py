@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
 
 from engine.checkpoints import torch_file
-from engine.checkpoints.tensor_file import load_sealed, read_file, save_sealed, short
-from engine.config.training import ModelConfig, ScheduleConfig, TrainConfig, from_dict, to_dict
-from engine.errors import CheckpointError, DigittyError, OutputError, SettingError, StorageError
-from engine.formatting import printable
+from engine.checkpoints.tensor_file import load_sealed, read_file, save_sealed
+from engine.config.model import ModelConfig, ScheduleConfig
+from engine.config.serialize import from_dict, to_dict
+from engine.errors import CheckpointError, DigittyError, OutputError, SettingError
+from engine.formatting import printable, short
 from engine.models.unet import UNet
-from engine.storage.atomic import Hashing, write_whole
+from engine.storage.atomic import write_whole
 
 WEIGHTS_FORMAT = "digitty-weights"
-STATE_FORMAT = "digitty-state"
-STATE_VERSION = 1
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 WRAPPERS = ("module.", "_orig_mod.")
 LARGEST_WEIGHT = 1e6
 """Of any network that was trained; sums of much larger numbers overflow, and the digits are black."""
 KINDS = ("average", "live", "best", "imported")
-SEAL = b"digitty sha256 "
-"""What the last line of a training state begins with; its SHA-256 in hex follows."""
 
 
 @dataclass(frozen=True)
@@ -131,64 +125,3 @@ def _fitting(tensors: dict[str, Tensor], model: ModelConfig, path: Path) -> dict
 
 
 # --- training state ---------------------------------------------------------------------------------------------------
-
-
-def save_state(path: Path, config: TrainConfig, state: Mapping[str, Any]) -> None:
-    """All that a resumed run needs: weights, average, optimiser, step, and the configuration it belongs to. Sealed with a digest."""
-    whole = {"format": STATE_FORMAT, "version": STATE_VERSION, "config": to_dict(config), **state}
-
-    def write(file: BinaryIO) -> None:
-        hashing = Hashing(file)
-        _save(whole, hashing.as_file())
-        file.write(SEAL + hashing.sha.hexdigest().encode())
-
-    write_whole(path, write, StorageError)
-
-
-def load_state(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
-    """The configuration and the state, on the CPU. Raises CheckpointError; runs nothing that the file holds."""
-    state = torch_file.read(path, _unsealed(path, read_file(path)))
-    if not isinstance(state, dict) or state.get("format") != STATE_FORMAT:
-        raise CheckpointError(f"{path} holds no training state of digitty")
-    if state.get("version") != STATE_VERSION:
-        raise CheckpointError(f"{path} has format version {state.get('version')!r}; this digitty reads {STATE_VERSION}")
-    try:
-        config = from_dict(TrainConfig, state["config"])
-        model, ema, optimizer = state["model"], state["ema"], state["optimizer"]
-        if not isinstance(optimizer, dict) or type(state["step"]) is not int or not 0 <= state["step"] < 1 << 40:
-            raise ValueError("its optimizer or step is malformed")
-        float(state["best"]), float(state["epoch_sum"])
-        for tensors in (model, ema):
-            if not isinstance(tensors, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in tensors.items()):
-                raise ValueError("its weights are malformed")
-            _fitting(dict(tensors), config.model, path)
-    except (KeyError, ValueError, TypeError, OverflowError, RuntimeError, SettingError) as error:
-        raise CheckpointError(f"{path} is malformed ({short(error)})") from None
-    return config, state
-
-
-def _unsealed(path: Path, raw: bytes) -> bytes:
-    """What stands before the digest, if it matches."""
-    at = len(raw) - len(SEAL) - 64
-    if at < 0 or raw[at : at + len(SEAL)] != SEAL:
-        raise CheckpointError(f"{path} is truncated, or no training state of digitty")
-    if hashlib.sha256(memoryview(raw)[:at]).hexdigest().encode() != raw[-64:]:
-        raise CheckpointError(f"{path} is damaged: it does not match its digest")
-    return raw[:at]
-
-
-def average_of(config: TrainConfig, state: Mapping[str, Any], run: str) -> Loaded:
-    """The average weights within a training state."""
-    tensors = {name: tensor.float() for name, tensor in state["ema"].items()}
-    return Loaded(tensors, config.model, config.schedule, int(state["step"]), run, "average")
-
-
-def _save(whole: object, file: BinaryIO) -> None:
-    """torch.save; its archive writer makes a RuntimeError of a full disk's OSError."""
-    try:
-        torch.save(whole, file)
-    except RuntimeError as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, OSError):
-            cause = cause.__context__
-        raise cause or OSError(short(error)) from None

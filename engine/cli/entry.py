@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from engine.cli.reporters import say
+from engine.cli.output import say
 from engine.errors import DigittyError
 from engine.process.distributed import is_rank
 from engine.process.foreign_errors import explained

@@ -7,31 +7,33 @@ from typing import Any, get_args
 
 import click
 
-from engine.cli.reporters import ProgressLine
-from engine.config import training as c
+from engine.cli.progress import ProgressLine
+from engine.config.compute import Precision, check_device
+from engine.config.sampling import ONE_STEP_MOST, SampleConfig, Sampler, Spacing, Variance
+from engine.config.sampling import usual as usual_
 from engine.errors import SettingError
 from engine.process.processors import check_threads
-from engine.runs.run import is_student
+from engine.runs.weights_names import is_student
 
 Command = Callable[..., Any]
 
 
 def sampling_options() -> Callable[[Command], Command]:
     """SampleConfig as options."""
-    default, student = c.SampleConfig(), c.usual("one-step")
+    default, student = SampleConfig(), usual_("one-step")
     options = [
-        click.option("--sampler", type=click.Choice(get_args(c.Sampler)), default=default.sampler, show_default=True),
+        click.option("--sampler", type=click.Choice(get_args(Sampler)), default=default.sampler, show_default=True),
         click.option(
             "--steps",
             type=int,
             default=default.steps,
-            help=f"Denoising steps, 1 to 1000, {default.steps} by default; one-step: 1 to {c.ONE_STEP_MOST}, and {student.steps}.",
+            help=f"Denoising steps, 1 to 1000, {default.steps} by default; one-step: 1 to {ONE_STEP_MOST}, and {student.steps}.",
         ),
         click.option(
-            "--spacing", type=click.Choice(get_args(c.Spacing)), default=default.spacing, show_default=True, help="Which timesteps are walked."
+            "--spacing", type=click.Choice(get_args(Spacing)), default=default.spacing, show_default=True, help="Which timesteps are walked."
         ),
         click.option("--eta", type=float, default=default.eta, show_default=True, help="Noise on the way, of dpmpp and ddim: 0 none, 1 as DDPM."),
-        click.option("--variance", type=click.Choice(get_args(c.Variance)), default=default.variance, show_default=True, help="DDPM's sigma²."),
+        click.option("--variance", type=click.Choice(get_args(Variance)), default=default.variance, show_default=True, help="DDPM's sigma²."),
         click.option("--guidance", type=float, default=default.guidance, show_default=True, help="1 is none; above 2 diversity suffers."),
         click.option(
             "--guided-from", type=float, default=default.guided_from, show_default=True, help="Guide above 1 where noise by signal is at least this."
@@ -57,7 +59,7 @@ def force_option(command: Command) -> Command:
 
 
 def _checked_device(context: click.Context, option: click.Parameter, device: str) -> str:
-    c.check_device(device)
+    check_device(device)
     return device
 
 
@@ -79,7 +81,7 @@ def device_options(command: Command) -> Command:
                 help="cuda:1 is the second of several GPUs.",
             ),
             click.option(
-                "--precision", type=click.Choice(get_args(c.Precision)), default="auto", show_default=True, help="auto measures what is fastest here."
+                "--precision", type=click.Choice(get_args(Precision)), default="auto", show_default=True, help="auto measures what is fastest here."
             ),
             click.option(
                 "--threads",
@@ -113,7 +115,7 @@ def _all(options: Sequence[Callable[[Command], Command]]) -> Callable[[Command],
     return add
 
 
-def sample_config(given: dict[str, Any], weights: str) -> c.SampleConfig:
+def sample_config(given: dict[str, Any], weights: str) -> SampleConfig:
     """Takes SampleConfig's own options out of a command's.
 
     A student's weights bring their sampler along, and that its steps, unless asked otherwise now, and its redrawing, unless ever chosen.
@@ -122,11 +124,11 @@ def sample_config(given: dict[str, Any], weights: str) -> c.SampleConfig:
     if source("sampler") is not asked.COMMANDLINE and is_student(weights):
         given["sampler"] = "one-step"
     if given["sampler"] == "one-step":
-        usual = c.usual("one-step")
+        usual = usual_("one-step")
         if source("redraw_below") is asked.DEFAULT:
             given["redraw_below"] = usual.redraw_below
         if source("steps") is not asked.COMMANDLINE:
             given["steps"] = usual.steps
-        elif not 1 <= given["steps"] <= c.ONE_STEP_MOST:
-            raise SettingError(f"steps {given['steps']} is outside 1 to {c.ONE_STEP_MOST}, which is what a one-step student was trained for")
-    return c.SampleConfig(**{name: given.pop(name) for name in c.SampleConfig.__dataclass_fields__})
+        elif not 1 <= given["steps"] <= ONE_STEP_MOST:
+            raise SettingError(f"steps {given['steps']} is outside 1 to {ONE_STEP_MOST}, which is what a one-step student was trained for")
+    return SampleConfig(**{name: given.pop(name) for name in SampleConfig.__dataclass_fields__})

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import time
+
+from engine.cli.output import LONGEST, _write, say
+from engine.formatting import printable
+
 BETWEEN = "  "
 BAR, SHORTEST_BAR = 24, 10
 
@@ -25,3 +32,42 @@ def fitted(text: str, fraction: float | None, width: int, bar: str = "━─") -
         full = round(fraction * room)
         return f"{bar[0] * full}{bar[1] * (room - full)} {done}{words}"
     return (done + words if len(done) + len(words) <= width else words)[:width]
+
+
+UNKNOWN_WIDTH = 80
+
+
+class ProgressLine:
+    """One line on standard error that is written over; on what is not a terminal, and for who wants it plain, a line every ten seconds."""
+
+    plain = False
+    """Of all of them: nothing is written over, as a screen reader needs it."""
+
+    def __init__(self) -> None:
+        self._tty = sys.stderr.isatty() and not self.plain and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+        self._last = -10.0
+
+    def show(self, text: str, fraction: float | None = None) -> None:
+        now = time.monotonic()
+        if now - self._last < (0.1 if self._tty else 10):
+            return
+        self._last = now
+        if not self._tty:
+            say(text)
+            return
+        _write("\r\x1b[K" + fitted(printable(text, LONGEST), fraction, max(10, _columns() - 1), "━─" if _unicode() else ""))
+
+    def clear(self) -> None:
+        if self._tty:
+            _write("\r\x1b[K")
+
+
+def _unicode() -> bool:
+    return (sys.stderr.encoding or "").lower().replace("-", "").startswith("utf")
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or UNKNOWN_WIDTH
+    except OSError:
+        return UNKNOWN_WIDTH

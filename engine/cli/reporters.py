@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
-from engine.cli.progress import fitted
+from engine.cli.output import say
+from engine.cli.progress import ProgressLine
 from engine.config import training as c
 from engine.errors import StorageError
-from engine.formatting import duration, printable
+from engine.formatting import duration
 from engine.process import streams
 from engine.process.signals import Stopped
 from engine.protocol import events as e
@@ -24,59 +23,6 @@ from engine.storage import log
 
 PATIENCE = 2.0
 """Steps that leaving in order may take."""
-
-
-LONGEST = 2000
-"""Characters of a line."""
-UNKNOWN_WIDTH = 80
-
-
-def show(text: object) -> None:
-    """A line for people on standard output. Foreign text in it never controls the terminal, and never makes it two lines."""
-    click.echo(printable(text, LONGEST))
-
-
-def show_path(path: Path) -> None:
-    """A path on standard output: to the letter for a program that reads it, else as a line."""
-    if sys.stdout.isatty():
-        show(path)
-    else:
-        click.echo(str(path), color=True)  # which leaves it as it is
-
-
-def say(text: object) -> None:
-    """A line for people on standard error, as safe. A terminal that is gone is no reason to stop the work."""
-    _write(printable(text, LONGEST) + "\n")
-
-
-def _write(text: str) -> None:
-    with suppress(OSError):
-        click.echo(text, nl=False, err=True)
-
-
-class ProgressLine:
-    """One line on standard error that is written over; on what is not a terminal, and for who wants it plain, a line every ten seconds."""
-
-    plain = False
-    """Of all of them: nothing is written over, as a screen reader needs it."""
-
-    def __init__(self) -> None:
-        self._tty = sys.stderr.isatty() and not self.plain and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
-        self._last = -10.0
-
-    def show(self, text: str, fraction: float | None = None) -> None:
-        now = time.monotonic()
-        if now - self._last < (0.1 if self._tty else 10):
-            return
-        self._last = now
-        if not self._tty:
-            say(text)
-            return
-        _write("\r\x1b[K" + fitted(printable(text, LONGEST), fraction, max(10, _columns() - 1), "━─" if _unicode() else ""))
-
-    def clear(self) -> None:
-        if self._tty:
-            _write("\r\x1b[K")
 
 
 class TrainReporter:
@@ -184,14 +130,3 @@ class HandingOver(TrainReporter):
             os.close(handle)
         if self.run is not None or isinstance(event, e.TrainStarted):
             super().tell(event)
-
-
-def _unicode() -> bool:
-    return (sys.stderr.encoding or "").lower().replace("-", "").startswith("utf")
-
-
-def _columns() -> int:
-    try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns or UNKNOWN_WIDTH
-    except OSError:
-        return UNKNOWN_WIDTH

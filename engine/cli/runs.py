@@ -11,14 +11,14 @@ from typing import Any
 import click
 
 from engine.cli import watch as watching
-from engine.cli.reporters import say, show
-from engine.errors import InputError, RunError
+from engine.cli.output import say, show
+from engine.errors import RunError
 from engine.formatting import age, printable, size
 from engine.runs import control, liveness
 from engine.runs.liveness import Life
 from engine.runs.manage import delete_run, rename_run
-from engine.runs.metrics_log import is_step
 from engine.runs.run import Run, all_runs, check_name, find_run
+from engine.runs.summary import run_facts
 
 ANSWER = 60.0
 """Seconds that a run is given to do what it was asked: a step, and a save."""
@@ -36,35 +36,6 @@ def list_runs(as_json: bool) -> None:
             click.echo(json.dumps(facts))
         else:
             show(run_line(facts))
-
-
-def run_facts(run: Run) -> dict[str, Any]:
-    """What a listing says of a run; of one that can't be read why, whatever is wrong with it: it must not hide the others."""
-    try:
-        return _facts(run)
-    except InputError as error:
-        return {"run": run.name, "error": str(error)}
-    except Exception as error:
-        return {"run": run.name, "error": f"can't be read ({type(error).__name__}: {printable(error)})"}
-
-
-def _facts(run: Run) -> dict[str, Any]:
-    """Raises RunError where its config.json can't be read."""
-    config, created = run.config(), run.created()
-    last = run.last(is_step, b'"loss"')
-    step, loss = (last["step"], last["loss"]) if last else (0, None)
-    return {
-        "run": run.name,
-        "state": run.state(),
-        "preset": config.preset,
-        "step": step,
-        "total_steps": config.total_steps,
-        "loss": loss,
-        "created": created,
-        "written": run.written(),
-        "bytes": run.size(),
-        "path": str(run.path),
-    }
 
 
 def run_line(facts: dict[str, Any]) -> str:

@@ -15,11 +15,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from engine.checkpoints.tensor_file import short
-from engine.compute.device import Numerics, is_out_of_memory
+from engine.compute.device import is_out_of_memory
+from engine.compute.precision import Numerics
 from engine.compute.race import Result, race
-from engine.config import training as config
+from engine.config.compute import Precision
+from engine.config.model import ModelConfig
 from engine.errors import DeviceError, SettingError, StorageError
+from engine.formatting import short
 from engine.models.unet import UNet
 from engine.storage import paths
 from engine.storage.atomic import parse_json, read_small, write_text
@@ -45,9 +47,7 @@ REMEMBERED = 100
 """Measurements in the cache at most; the newest stay."""
 
 
-def measure(
-    device: torch.device, model: config.ModelConfig, training: bool, precision: config.Precision = "auto"
-) -> Generator[str | Numerics, None, None]:
+def measure(device: torch.device, model: ModelConfig, training: bool, precision: Precision = "auto") -> Generator[str | Numerics, None, None]:
     """What is being measured, before each trial, and at last the fastest Numerics that give finite numbers; a cached answer at once.
 
     Raises SettingError for a precision that the device lacks, DeviceError if none works. Closing it between trials ends it.
@@ -77,7 +77,7 @@ def measure(
 # --- what a device has ------------------------------------------------------------------------------------------------
 
 
-def candidates(device: torch.device, precision: config.Precision) -> list[Numerics]:
+def candidates(device: torch.device, precision: Precision) -> list[Numerics]:
     """What is worth measuring on a device, likeliest first. Raises SettingError for a precision it lacks."""
     names = list(NAMES.get(device.type, ("bf16", "fp32") if cpu_bf16() == "native" else ("fp32", "bf16")))
     if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
@@ -127,7 +127,7 @@ def _cpu_has(feature: str) -> bool:
 class Trials:
     """Timed training steps or drawings of one network, a copy of it for each candidate."""
 
-    def __init__(self, device: torch.device, model: config.ModelConfig, purpose: Purpose) -> None:
+    def __init__(self, device: torch.device, model: ModelConfig, purpose: Purpose) -> None:
         self._device, self._model = device, model
         self._work = self._training if purpose == "train" else self._sampling
         self._networks: dict[Numerics, UNet] = {}
@@ -186,7 +186,7 @@ class Trials:
 # --- the cache --------------------------------------------------------------------------------------------------------
 
 
-def _key(device: torch.device, model: config.ModelConfig, purpose: str, precision: str) -> str:
+def _key(device: torch.device, model: ModelConfig, purpose: str, precision: str) -> str:
     """All that the answer depends on: another CPU, environment, torch or number of threads is measured anew."""
     if device.type == "cuda":
         machine = [torch.cuda.get_device_name(device)]

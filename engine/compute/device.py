@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import contextmanager
 
 import torch
 
-from engine.config import training as config
+from engine.config.compute import Device
 from engine.errors import DeviceError
-from engine.models.unet import UNet
 from engine.process.processors import threads_for
-from engine.protocol import events
 
 
-def choose(name: config.Device = "auto", local_rank: int = 0) -> torch.device:
+def choose(name: Device = "auto", local_rank: int = 0) -> torch.device:
     """The torch device: cuda:N by its number; cuda, and auto where there is CUDA, by `local_rank`. Raises DeviceError if it is missing."""
     kind, _, number = name.partition(":")
     if kind == "cuda" or (kind == "auto" and torch.cuda.is_available()):
@@ -49,43 +46,6 @@ def cuda_devices() -> list[str]:
     return [f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count())]
 
 
-@dataclass(frozen=True)
-class Numerics:
-    """How numbers are held on the device."""
-
-    precision: str
-    """fp32, tf32 or bf16"""
-    channels_last: bool
-
-    @property
-    def layout(self) -> str:
-        return "channels_last" if self.channels_last else "contiguous"
-
-    @property
-    def format(self) -> torch.memory_format:
-        return torch.channels_last if self.channels_last else torch.contiguous_format
-
-    def place(self, model: UNet, device: torch.device) -> UNet:
-        """For training: float32 weights in this layout; `autocast` does the rest."""
-        _allow_tf32(self.precision != "fp32")
-        return model.to(device).to(memory_format=self.format)
-
-    def cast(self, model: UNet, device: torch.device) -> UNet:
-        """For sampling: the weights themselves in this precision, so that no step casts them again."""
-        _allow_tf32(self.precision != "fp32")
-        return model.to(device, self.dtype).to(memory_format=self.format)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return torch.bfloat16 if self.precision == "bf16" else torch.float32
-
-    def autocast(self, device: torch.device) -> AbstractContextManager[object]:
-        return torch.autocast(device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
-
-    def told(self, device: torch.device) -> events.Engine:
-        return events.Engine(str(device), self.precision, self.layout, torch.get_num_threads() if device.type == "cpu" else 0)
-
-
 @contextmanager
 def clear_errors(device: str = "the device") -> Iterator[None]:
     """Running out of memory as a DeviceError with the way out."""
@@ -115,9 +75,3 @@ def memory_in_use(device: torch.device) -> int:
         import resource
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-def _allow_tf32(allowed: bool) -> None:
-    torch.backends.cuda.matmul.allow_tf32 = allowed
-    torch.backends.cudnn.allow_tf32 = allowed
-    torch.backends.cudnn.benchmark = True

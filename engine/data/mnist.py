@@ -52,24 +52,3 @@ def unpack(name: str) -> bytes:
 def _tensor(name: str, header: int) -> Tensor:
     """The bytes behind the header; a bytearray, since torch warns of memory that it may not write."""
     return torch.frombuffer(bytearray(unpack(name)), dtype=torch.uint8, offset=header)
-
-
-def order(seed: int, epoch: int, images: int) -> Tensor:
-    """The order of an epoch, (images,) int64: a pure function of (seed, epoch), so that a run can go on in its middle."""
-    return torch.randperm(images, generator=torch.Generator().manual_seed(mix(seed, epoch, 1)))
-
-
-def to_x0(images: Tensor) -> Tensor:
-    """uint8 (N, 28, 28) -> float32 (N, 1, 28, 28) in [-1, 1]."""
-    return images.unsqueeze(1).float() / 127.5 - 1
-
-
-def mix(*keys: int) -> int:
-    """Several numbers into one 63-bit seed (splitmix64, Steele et al. 2014), so that neighbours have nothing in common."""
-    state = 0
-    for key in keys:
-        state = (state ^ key) + 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
-        state = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 & 0xFFFFFFFFFFFFFFFF
-        state = (state ^ state >> 27) * 0x94D049BB133111EB & 0xFFFFFFFFFFFFFFFF
-        state ^= state >> 31
-    return state >> 1

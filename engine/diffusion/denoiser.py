@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
-from engine.config.training import Prediction
+from engine.config.model import Prediction
 from engine.diffusion.schedule import NoiseSchedule
-from engine.models.unet import NO_LABEL
 
 SIGMA_DATA = 0.6162
 """The standard deviation of MNIST in [-1, 1]."""
@@ -19,48 +17,6 @@ Denoise = Callable[[Tensor, int], tuple[Tensor, Tensor]]
 """x_t (N, 1, H, W) and t for all of it -> the guesses at x0 and eps, like x_t."""
 Answer = Callable[[Tensor, int], Tensor]
 """x_t and t -> what the network answers, eps or another (`coefficients`)."""
-Network = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(x_t, t (N,), label (N,)) -> the prediction like x_t, in whatever precision its weights have."""
-
-
-def conditional(network: Network, labels: Tensor, dtype: torch.dtype, layout: torch.memory_format) -> Answer:
-    """The network's answers for fixed labels (N,), called in its own precision and layout, given in x_t's."""
-
-    def answer(x_t: Tensor, t: int) -> Tensor:
-        times = torch.full_like(labels, t)
-        return network(x_t.to(dtype).contiguous(memory_format=layout), times, labels).to(x_t.dtype)
-
-    return answer
-
-
-def guided(network: Network, labels: Tensor, scale: float, dtype: torch.dtype, layout: torch.memory_format) -> Answer:
-    """Classifier-free guidance, F_none + scale (F_label - F_none) (Ho & Salimans 2022, eq. 6, with scale = 1 + w).
-
-    Every prediction is linear in the noise, so this is the same of all of them. Both halves go through the network in one
-    batch; scale 1 needs no second half, scale 0 no first.
-    """
-    none = torch.full_like(labels, NO_LABEL)
-    if scale == 1:
-        return conditional(network, labels, dtype, layout)
-    if scale == 0:
-        return conditional(network, none, dtype, layout)
-    both = conditional(network, torch.cat([labels, none]), dtype, layout)
-
-    def answer(x_t: Tensor, t: int) -> Tensor:
-        with_label, without = both(torch.cat([x_t, x_t]), t).chunk(2)
-        return torch.lerp(without, with_label, scale)
-
-    return answer
-
-
-def between(inside: Answer, outside: Answer, schedule: NoiseSchedule, low: float, high: float) -> Answer:
-    """`inside` where low <= sigma / alpha < high, `outside` elsewhere: guidance within an interval of noise levels (Kynkäänniemi et al. 2024)."""
-
-    def answer(x_t: Tensor, t: int) -> Tensor:
-        alpha_bar = schedule.alpha_bar_at(t)
-        return (inside if low <= math.sqrt((1 - alpha_bar) / alpha_bar) < high else outside)(x_t, t)
-
-    return answer
 
 
 def coefficients(prediction: Prediction, alpha_bar: float) -> tuple[float, float]:

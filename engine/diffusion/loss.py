@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.config.training import Prediction, Timesteps, Weighting
+from engine.config.model import Prediction
+from engine.config.training import Timesteps, Weighting
 from engine.diffusion.denoiser import coefficients
 from engine.diffusion.schedule import NoiseSchedule, per_image
 

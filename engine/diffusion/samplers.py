@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from engine.config.training import SampleConfig
+from engine.config.sampling import SampleConfig
 from engine.diffusion.denoiser import Denoise
 from engine.diffusion.schedule import NoiseSchedule
 

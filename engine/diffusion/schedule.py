@@ -7,7 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from engine.config.training import ScheduleConfig, Spacing
+from engine.config.model import ScheduleConfig
+from engine.config.sampling import Spacing
 from engine.errors import SettingError
 
 RESTARTS = ((4,), (4, 2), (4, 2, 1), (4, 3, 2, 1))

@@ -6,32 +6,32 @@ Those that take long are generators: they yield a Tick after each bounded piece 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from engine.checkpoints.classifier import SECOND, load_classifier
 from engine.compute.device import clear_errors
-from engine.config.training import to_dict
+from engine.compute.stopwatch import Stopwatch
+from engine.config.serialize import to_dict
 from engine.data import mnist as data
-from engine.jobs.jobs import EvaluateRequest
-from engine.models.classifier import SECOND, Classifier, load_classifier
-from engine.protocol.events import EvaluateDone, EvaluateProgress, Event, Images, Preparing, Tick
-from engine.sampling.draw import Stopwatch, draw_into
-from engine.sampling.runtime import Artist, Shelf
+from engine.data.batches import order
+from engine.evaluation.metrics import ROWS, frechet, memorisation, neighbourhoods, wilson
+from engine.models.classifier import Classifier
+from engine.protocol.events import EvaluateDone, EvaluateProgress, Event, Preparing, Tick
+from engine.protocol.recipe import Images
+from engine.protocol.requests import EvaluateRequest
+from engine.sampling.batch import draw_into
+from engine.sampling.pipeline import Artist
+from engine.sampling.runtime import Shelf
 
-K = 5
-"""Neighbours that make the balls of precision, recall and coverage (Naeem et al. 2020 advise 5)."""
 MOST = 10_000
 """Pictures a side in comparisons: as many as MNIST has test images."""
 LEAST = 100
 """Below this a Fréchet distance on 64 features, or a neighbourhood, says nothing."""
-ROWS = 256
-"""Rows of a distance matrix at once: 0.1 s on one CPU core against 10,000 pictures in pixels."""
-Z = 1.959964
-"""The normal quantile of a two-sided 95% interval."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _told(shelf: Shelf, request: EvaluateRequest, watch: Stopwatch) -> Iterator[
 
 def _subset(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """MOST of the images (N, 28, 28) and their labels in a fixed random order, so that its first n are a fair sample too."""
-    chosen = data.order(0, 0, len(images))[:MOST].to(images.device)
+    chosen = order(0, 0, len(images))[:MOST].to(images.device)
     return images[chosen], labels[chosen]
 
 
@@ -207,66 +207,3 @@ def _read(judge: Classifier, images: Tensor, what: str) -> Generator[Event, None
 
 
 # --- the figures ------------------------------------------------------------------------------------------------------
-
-
-def wilson(right: int, n: int) -> tuple[float, float]:
-    """The 95% score interval of a share (Wilson 1927): unlike p ± z sqrt(p (1 - p) / n), no point at 100%."""
-    p, z2 = right / n, Z * Z
-    centre, half = p + z2 / (2 * n), Z * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
-    return max(0.0, (centre - half) / (1 + z2 / n)), min(1.0, (centre + half) / (1 + z2 / n))
-
-
-def frechet(a: Tensor, b: Tensor) -> float:
-    """Between Gaussians fitted to a (N, d) and b (M, d), squared (Dowson & Landau 1982; Heusel et al. 2017, eq. 6):
-
-    |mu_a - mu_b|² + tr(A + B - 2 (A B)^(1/2)). The trace of (A B)^(1/2) is that of (A^(1/2) B A^(1/2))^(1/2), whose
-    argument is symmetric; so singular covariances do no harm.
-    """
-    a, b = a.double(), b.double()
-    A, B = torch.cov(a.T), torch.cov(b.T)
-    values, vectors = torch.linalg.eigh(A)
-    root = vectors * values.clamp(min=0).sqrt() @ vectors.T
-    both = torch.linalg.eigvalsh(root @ B @ root).clamp(min=0).sqrt().sum()
-    return max(0.0, float((a.mean(0) - b.mean(0)).square().sum() + A.trace() + B.trace() - 2 * both))
-
-
-def neighbourhoods(real: Tensor, fake: Tensor, k: int = K) -> Generator[Event, None, dict[str, float]]:
-    """precision and recall (Kynkäänniemi et al. 2019, eq. 1 and 2) and coverage (Naeem et al. 2020); real (N, d), fake (M, d).
-
-    A picture's ball reaches to its k-th nearest neighbour of its own kind, itself not counted. Precision: fakes within
-    any real ball. Recall: reals within any fake ball. Coverage: real balls with a fake inside.
-    """
-    real_radii = yield from by_rows(real, lambda rows: _nearest(rows, real, k + 1))  # k + 1: each is its own nearest
-    fake_radii = yield from by_rows(fake, lambda rows: _nearest(rows, fake, k + 1))
-    precision = yield from by_rows(fake, lambda rows: (torch.cdist(rows, real) <= real_radii).any(1))
-    recall = yield from by_rows(real, lambda rows: (torch.cdist(rows, fake) <= fake_radii).any(1))
-    nearest_fake = yield from by_rows(real, lambda rows: _nearest(rows, fake, 1))
-    shares = {"precision": precision, "recall": recall, "coverage": nearest_fake <= real_radii}
-    return {name: float(share.double().mean()) for name, share in shares.items()}
-
-
-def memorisation(drawn: Tensor, train: Tensor, test: Tensor) -> Generator[Event, None, float]:
-    """Mean distance from the drawn (N, 28, 28) uint8 to the nearest of train by that to the nearest of test, as many, in pixels.
-
-    Near 1 where training images are no nearer than unseen ones, as for new digits; 0 for copies (after Meehan et al. 2020, who test ranks of these).
-    """
-    distances = []
-    for images in (train, test):
-        others = images.flatten(1).float()
-        nearest = yield from by_rows(drawn.flatten(1).float(), lambda rows, others=others: _nearest(rows, others, 1))  # type: ignore[misc]
-        distances.append(float(nearest.double().mean()))
-    return distances[0] / distances[1] if distances[1] > 0 else 1.0
-
-
-def by_rows(x: Tensor, function: Callable[[Tensor], Tensor]) -> Generator[Event, None, Tensor]:
-    """function of ROWS rows of x (N, d) at a time, put together: (N,)."""
-    parts = []
-    for rows in torch.split(x, ROWS):
-        parts.append(function(rows))
-        yield Tick()
-    return torch.cat(parts)
-
-
-def _nearest(rows: Tensor, others: Tensor, k: int) -> Tensor:
-    """The distance from each row (R, d) to its k-th nearest of the others (N, d), or to the farthest where there are fewer; (R,)."""
-    return torch.cdist(rows, others).topk(min(k, len(others)), largest=False).values[:, -1]

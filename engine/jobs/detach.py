@@ -9,10 +9,11 @@ import threading
 from collections.abc import Iterator
 from dataclasses import fields
 
-from engine.config.training import PRESETS, Device, Precision, TrainConfig
+from engine.config.compute import Device, Precision
+from engine.config.training import PRESETS, TrainConfig
 from engine.errors import DeviceError, DigittyError, InputError, StorageError
-from engine.jobs.jobs import TrainRequest
 from engine.protocol.events import Event, Preparing
+from engine.protocol.requests import TrainRequest
 from engine.runs.run import all_runs
 
 _ERRORS = {error.exit_code: error for error in (InputError, StorageError, DeviceError)}

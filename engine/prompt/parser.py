@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from engine.config.training import CLASS_NAMES
+from engine.config.data import CLASS_NAMES
 from engine.errors import PromptError
 
 MAX_DIGITS = 64

@@ -2,78 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from engine.config.training import SampleConfig, TrainConfig
-
-
-@dataclass(frozen=True, slots=True)
-class Images:
-    """`count` grey pictures: white (255) on black (0) as in MNIST, rows from the top, in one immutable buffer."""
-
-    data: bytes
-    count: int
-    height: int = 28
-    width: int = 28
-
-    def __post_init__(self) -> None:
-        if len(self.data) != self.count * self.height * self.width:
-            raise ValueError(f"{len(self.data)} bytes are not {self.count} images of {self.height}x{self.width}")
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, i: int) -> bytes:
-        """Image i: height * width grey values."""
-        if not 0 <= i < self.count:
-            raise IndexError(i)
-        size = self.height * self.width
-        return self.data[i * size : (i + 1) * size]
-
-    def __iter__(self) -> Iterator[bytes]:
-        return (self[i] for i in range(self.count))
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """Where the work happens."""
-
-    device: str
-    """cpu, cuda:0, mps"""
-    precision: str
-    """fp32, tf32 or bf16"""
-    layout: str
-    """contiguous or channels_last"""
-    threads: int = 0
-    """of the CPU; 0 on other devices"""
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """Which weights draw."""
-
-    name: str
-    """shipped, a run's name, or a file's name"""
-    step: int | None
-    kind: str
-    """average, live, or best"""
-
-    def __str__(self) -> str:
-        return f"{self.name} · step {self.step} · {self.kind}" if self.step is not None else f"{self.name} · {self.kind}"
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """All that decides a drawing: the same recipe draws the same pictures."""
-
-    labels: tuple[int | None, ...]
-    """None draws without a label."""
-    indices: tuple[int, ...]
-    """Image i takes its noise from (sample.seed, indices[i])."""
-    sample: SampleConfig
-    weights: Weights
-    engine: Engine
+from engine.config.compute import Engine
+from engine.config.training import TrainConfig
+from engine.protocol.recipe import Images, Recipe, Weights
 
 
 class Event:

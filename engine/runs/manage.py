@@ -9,9 +9,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from engine.config.compute import Engine
 from engine.config.training import TrainConfig
 from engine.errors import RunError, StorageError
-from engine.protocol import events
 from engine.runs.claim import Claim
 from engine.runs.run import Run, check_name
 from engine.runs.writer import check_folder, write_config
@@ -24,7 +24,7 @@ FORGOTTEN = 86400.0
 """Seconds after which a run that is still being made was left by a process that died."""
 
 
-def create_run(name: str | None, config: TrainConfig, engine: events.Engine) -> Run:
+def create_run(name: str | None, config: TrainConfig, engine: Engine) -> Run:
     """A new run directory; `name` None takes the next free one of its preset. Raises RunError where it exists.
 
     It is made under a hidden name and then renamed, so that there is never half a run, and one process gets a name.

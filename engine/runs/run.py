@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.config.training import TrainConfig, from_dict
-from engine.errors import CheckpointError, DigittyError, RunError, SettingError
+from engine.config.compute import Engine
+from engine.config.serialize import from_dict
+from engine.config.training import TrainConfig
+from engine.errors import CheckpointError, RunError, SettingError
 from engine.formatting import printable
-from engine.protocol import events
 from engine.runs import liveness
 from engine.runs import metrics_log as metrics
 from engine.runs.liveness import Life, Sight
@@ -62,7 +63,7 @@ class Run:
         """Raises RunError where config.json can't be read."""
         return self._config()[0]
 
-    def engine(self) -> events.Engine:
+    def engine(self) -> Engine:
         """The device, precision, layout and threads it trains with."""
         return self._config()[1]
 
@@ -74,7 +75,7 @@ class Run:
         """What its training states carry too; None for a run that an older digitty began."""
         return self._config()[3]
 
-    def _config(self) -> tuple[TrainConfig, events.Engine, float, str | None]:
+    def _config(self) -> tuple[TrainConfig, Engine, float, str | None]:
         path = self.path / "config.json"
         try:
             whole = read_sealed(path)
@@ -164,11 +165,11 @@ class Run:
         return total
 
 
-def _engine(table: object) -> events.Engine:
+def _engine(table: object) -> Engine:
     """The engine table of a config.json. Raises ValueError and TypeError."""
     if not isinstance(table, dict):
         raise ValueError("engine is no table")
-    engine = events.Engine(**table)
+    engine = Engine(**table)
     for name in ("device", "precision", "layout"):
         if not isinstance(getattr(engine, name), str):
             raise ValueError(f"engine.{name} is not a text")
@@ -184,17 +185,6 @@ def find_run(name: str) -> Run:
         known = ", ".join(r.name for r in all_runs())
         raise RunError(f"no run named {name}; " + (f"existing runs: {known}" if known else "there is none yet; digitty train makes one"))
     return run
-
-
-def is_student(weights: str) -> bool:
-    """Whether weights, by the name that drawing takes, draw in one step, as far as their run's config tells; of a file it says no."""
-    name, _, kind = weights.partition(":")
-    if name == "shipped":
-        return kind == "one-step"
-    try:
-        return find_run(name).config().model.one_step
-    except DigittyError:
-        return False
 
 
 def all_runs() -> list[Run]:

@@ -11,9 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from engine.config.training import TrainConfig, to_dict
+from engine.config.compute import Engine
+from engine.config.serialize import to_dict
+from engine.config.training import TrainConfig
 from engine.errors import RunError, StorageError
-from engine.protocol import events
 from engine.runs import metrics_log as metrics
 from engine.runs.claim import Claim
 from engine.runs.run import FORMAT, VERSION, Run
@@ -102,7 +103,7 @@ class Writer:
                 path.unlink()
 
 
-def write_config(run: Run, config: TrainConfig, engine: events.Engine) -> None:
+def write_config(run: Run, config: TrainConfig, engine: Engine) -> None:
     """Writes config.json: when the run is made, and when resuming changes how far it goes."""
     try:
         created, own = run.created(), run.id()

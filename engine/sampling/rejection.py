@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from engine.config.training import SampleConfig
+from engine.config.sampling import SampleConfig
 from engine.models.classifier import Classifier
 
 ATTEMPTS = 4

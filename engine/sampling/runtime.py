@@ -5,64 +5,38 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import torch
 
-from engine.checkpoints import weights as checkpoint
+from engine.checkpoints.classifier import READER, load_classifier
+from engine.checkpoints.lookup import find_weights
 from engine.checkpoints.weights import Loaded
 from engine.compute import autotune as precision
 from engine.compute import device
-from engine.config import training as config
+from engine.compute.precision import Numerics
+from engine.config.compute import Device, Precision
+from engine.config.model import ModelConfig
+from engine.config.sampling import Sampler
 from engine.diffusion.schedule import NoiseSchedule
-from engine.errors import RunError, SettingError
-from engine.formatting import printable
-from engine.models.classifier import READER, Classifier, load_classifier
+from engine.errors import SettingError
+from engine.models.classifier import Classifier
 from engine.models.unet import UNet
 from engine.protocol import events
-from engine.runs.run import find_run, latest_state
-from engine.storage import paths
+from engine.protocol.recipe import Weights
+from engine.runs.weights_names import located
+from engine.sampling.pipeline import Artist
 from engine.training.trainer import Trainer
 
-SHIPPED = {
-    "shipped": paths.ASSETS / "weights" / "digitty.safetensors",
-    "shipped:one-step": paths.ASSETS / "weights" / "one-step.safetensors",
-    "shipped:seed": paths.ASSETS / "weights" / "seed.safetensors",
-}
-"""The weights that come with digitty: the best, a one-step student, and those of the preset `seed`."""
 KEEP = 3
 """Networks kept ready."""
-
-
-@dataclass(frozen=True)
-class Artist:
-    """A network ready to draw: cast, placed, and named."""
-
-    network: UNet
-    schedule: NoiseSchedule
-    weights: events.Weights
-    how: device.Numerics
-    device: torch.device
-
-    @property
-    def told(self) -> events.Engine:
-        return self.how.told(self.device)
-
-    @torch.inference_mode()
-    def warm_up(self) -> Iterator[events.Event]:
-        """One guided digit through the network: the first forward of a shape also builds its kernels."""
-        x = torch.zeros(2, 1, 28, 28, device=self.device, dtype=self.how.dtype).contiguous(memory_format=self.how.format)
-        t = torch.zeros(2, device=self.device, dtype=torch.long)
-        self.network(x, t, t)
-        yield events.Tick()
 
 
 class Shelf:
     """Raises DeviceError at once where the device is missing."""
 
-    def __init__(self, name: config.Device = "auto", precision: config.Precision = "auto", threads: int | None = None, local_rank: int = 0) -> None:
+    def __init__(self, name: Device = "auto", precision: Precision = "auto", threads: int | None = None, local_rank: int = 0) -> None:
         self.device = device.choose(name, local_rank)
         device.limit_threads(threads)
         self.threads = threads
@@ -70,7 +44,7 @@ class Shelf:
         self.precision = precision
         self.training: dict[str, Trainer] = {}
         """The trainers of this process, by run."""
-        self._how: dict[tuple[config.ModelConfig, bool], device.Numerics] = {}
+        self._how: dict[tuple[ModelConfig, bool], Numerics] = {}
         self._ready: OrderedDict[tuple[object, ...], Artist] = OrderedDict()
 
     @cached_property
@@ -78,20 +52,20 @@ class Shelf:
         """Which digits are to be drawn again it says. Raises CheckpointError where its file is damaged."""
         return load_classifier(self.device, READER)
 
-    def numerics(self, model: config.ModelConfig, training: bool) -> Iterator[events.Event]:
+    def numerics(self, model: ModelConfig, training: bool) -> Iterator[events.Event]:
         """Measures, once, how to hold numbers for this network; `how` then knows."""
         if (model, training) in self._how:
             return
         said = ""
         for found in precision.measure(self.device, model, training, self.precision):
-            if isinstance(found, device.Numerics):
+            if isinstance(found, Numerics):
                 self._how[model, training] = found
             elif found != said:
                 yield events.Preparing(said := found)
             else:
                 yield events.Tick()
 
-    def how(self, model: config.ModelConfig, training: bool) -> device.Numerics:
+    def how(self, model: ModelConfig, training: bool) -> Numerics:
         return self._how[model, training]
 
     def prepare(self, weights: str) -> Iterator[events.Event]:
@@ -111,7 +85,7 @@ class Shelf:
         self._ready.move_to_end(key)
         return self._ready[key]
 
-    def artist_for(self, weights: str, sampler: config.Sampler) -> Generator[events.Event, None, Artist]:
+    def artist_for(self, weights: str, sampler: Sampler) -> Generator[events.Event, None, Artist]:
         """The Artist that can draw so; the shipped student for a sampler that needs one. Raises SettingError where these weights can't."""
         one_step = sampler == "one-step"
         found = yield from self.artist("shipped:one-step" if one_step and weights == "shipped" else weights)
@@ -141,41 +115,10 @@ class Shelf:
             network = UNet(loaded.model)
         network.load_state_dict(loaded.tensors, assign=True)
         network = how.cast(copy.deepcopy(network) if key[0] == "training" else network, self.device).eval().requires_grad_(False)
-        weights = events.Weights(loaded.run, loaded.step, loaded.kind)
+        weights = Weights(loaded.run, loaded.step, loaded.kind)
         self._ready[key] = Artist(network, NoiseSchedule(loaded.schedule), weights, how, self.device)
         while len(self._ready) > KEEP:
             self._ready.popitem(last=False)
-
-
-def located(weights: str) -> tuple[Path, str, str | None]:
-    """The file that holds the weights, their name and kind, for one of SHIPPED, RUN, RUN:latest, RUN:best or a file. Raises RunError."""
-    if weights in SHIPPED:
-        return SHIPPED[weights], weights, None
-    if "\0" in weights:
-        raise RunError(f"weights {printable(weights)} hold a NUL character; name a run or a file")
-    try:
-        path = Path(weights).expanduser()
-    except RuntimeError:
-        raise RunError(f"weights {printable(weights)}: no home folder is known for {weights.partition('/')[0]}; write the path out") from None
-    if path.suffix in (".safetensors", ".pth") or "/" in weights:
-        return path, path.name, None
-    name, _, kind = weights.partition(":")
-    if kind not in ("", "latest", "best", "live"):
-        raise RunError(f"weights {weights!r}: after the run's name comes :latest, :best or :live")
-    run = find_run(name)
-    if kind == "live":
-        raise RunError(f"run {name} does not train in this process; use {name}:latest or {name}:best")
-    if kind == "best" and not run.best_path.exists():
-        raise RunError(f"run {name} has no best weights yet: it keeps them from its first whole epoch on; use {name}")
-    return (run.best_path, name, "best") if kind == "best" else (latest_state(run), name, "average")
-
-
-def find_weights(weights: str) -> Loaded:
-    """Weights from wherever `located` finds them. Raises RunError or CheckpointError."""
-    path, name, kind = located(weights)
-    if path.suffix == ".pt":
-        return checkpoint.average_of(*checkpoint.load_state(path), name)
-    return replace(loaded := checkpoint.load_weights(path), run=name, kind=kind or loaded.kind)
 
 
 def _stamp(path: Path) -> tuple[object, ...]:

@@ -14,35 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import OutputError
-from engine.protocol.events import Images, Recipe
+from engine.protocol.recipe import Images, Recipe
 from engine.storage.atomic import cannot_write, read_small, write_whole
 
 if TYPE_CHECKING:
     from PIL import Image
-    from torch import Tensor
 
 SCALE = 8
 """Nearest-neighbour enlargement of saved pictures …"""
 LARGEST = 16_384
 """… as far as the sheet's side stays within so many pixels."""
 ENDINGS = (".png", ".npz", ".gif")
-
-
-def to_pixels(x: Tensor) -> Tensor:
-    """(N, 1, H, W) in [-1, 1], clipped -> (N, H, W) uint8 on the CPU."""
-    import torch
-
-    return ((x.float().clamp(-1, 1) + 1) * 127.5).round().to("cpu", torch.uint8).squeeze(1)
-
-
-def to_uint8(x: Tensor) -> Images:
-    """(N, 1, H, W) in [-1, 1], clipped -> Images on the CPU."""
-    return to_images(to_pixels(x))
-
-
-def to_images(pixels: Tensor) -> Images:
-    """(N, H, W) uint8 on the CPU -> Images."""
-    return Images(pixels.numpy().tobytes(), *pixels.shape)
 
 
 def picture(images: Images, columns: int, gap: int = 0) -> Image.Image:

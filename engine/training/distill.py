@@ -7,9 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.compute.device import Numerics
-from engine.config.training import ONE_STEP_MOST, TrainConfig
-from engine.data import mnist as data
+from engine.compute.precision import Numerics
+from engine.compute.seeds import mix
+from engine.config.sampling import ONE_STEP_MOST
+from engine.config.training import TrainConfig
+from engine.data.batches import to_x0
 from engine.diffusion.schedule import NoiseSchedule, per_image
 from engine.training.discriminator import LAZY, NOISE, Discriminator, discriminator_loss, generator_loss
 from engine.training.teacher_pairs import Pairs
@@ -34,7 +36,7 @@ class Distiller(Trainer):
         super().__init__(config, images, labels, how, device)
         self.pairs = pairs
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(data.mix(config.seed, 0, 8))
+            torch.manual_seed(mix(config.seed, 0, 8))
             self.judge = Discriminator(config.model.classes, ONE_STEP_MOST).to(device)
         self.judging = torch.optim.Adam(self.judge.parameters(), JUDGE_LR, betas=(0.0, 0.99), fused=True)
         self._restarts = torch.tensor(NoiseSchedule(config.schedule).restarts(ONE_STEP_MOST), device=device)
@@ -48,14 +50,14 @@ class Distiller(Trainer):
         restore_moments(self.judging, state["judging"]["state"] if state["step"] else {})
 
     def _forward(self) -> tuple[Tensor, Tensor]:
-        rng = self._generator.manual_seed(data.mix(self.config.seed, self.step, 7))
+        rng = self._generator.manual_seed(mix(self.config.seed, self.step, 7))
         real, label = self._digits(slice(0, batch_length(self.config, self.step)))
         x_t, kind = self._starts(real, rng)
         chosen = torch.randint(len(self.pairs), (len(real),), device=self.device, generator=rng)
         noise, of_noise = self.pairs.noise[chosen], self.pairs.labels[chosen]
         t = self._restarts[torch.cat([torch.zeros_like(chosen), kind])]
         x0 = self._guess(torch.cat([noise, x_t]), t, torch.cat([of_noise, label]))
-        distance = (x0[: len(noise)] - data.to_x0(self.pairs.pictures[chosen])).square().mean()
+        distance = (x0[: len(noise)] - to_x0(self.pairs.pictures[chosen])).square().mean()
         x0 = x0[len(noise) :]
         real, drawn = self._blurred(real, rng), self._blurred(x0.clamp(-1, 1), rng)
         self._train_judge(real, drawn, label, kind)

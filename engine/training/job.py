@@ -12,23 +12,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.checkpoints import weights as checkpoint
+from engine.checkpoints.lookup import find_weights
+from engine.checkpoints.training_state import load_state
 from engine.compute.autotune import supports
-from engine.compute.device import Numerics, clear_errors
+from engine.compute.device import clear_errors
+from engine.compute.precision import Numerics
 from engine.config.training import TrainConfig
 from engine.data import mnist as data
 from engine.errors import CheckpointError, RunError, SettingError, UnreadableError
 from engine.formatting import printable
-from engine.jobs.jobs import TrainRequest
 from engine.process.distributed import Group
 from engine.process.processors import processors
 from engine.protocol.events import Event, Notice, Preparing, Tick
+from engine.protocol.requests import TrainRequest
 from engine.runs.control import Control
 from engine.runs.liveness import Life
 from engine.runs.manage import create_run
 from engine.runs.run import Run, find_run, state_step
 from engine.runs.writer import Writer, open_writer, write_config
-from engine.sampling.runtime import Shelf, find_weights
+from engine.sampling.runtime import Shelf
 from engine.training.distill import Distiller
 from engine.training.loop import WAIT, Session
 from engine.training.teacher_pairs import kept
@@ -212,7 +214,7 @@ def _check_belongs(path: Path, config: TrainConfig, state: Mapping[str, Any], ow
 
 def _restored(path: Path, trainer: Trainer) -> float:
     """The state into the trainer; returns the seconds already spent on its epoch. Raises CheckpointError."""
-    config, state = checkpoint.load_state(path)
+    config, state = load_state(path)
     _check_belongs(path, config, state, trainer.config)
     try:
         trainer.restore(state)

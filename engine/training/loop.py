@@ -11,12 +11,12 @@ from enum import IntEnum
 from typing import Any
 
 from engine.checkpoints import weights as checkpoint
-from engine.checkpoints.tensor_file import short
+from engine.checkpoints.training_state import save_state
 from engine.checkpoints.weights import Loaded
 from engine.compute.device import memory_in_use
 from engine.errors import DivergedError, MovedError, RunError, StorageError
-from engine.jobs.jobs import WhenFull
-from engine.models.unet import parameters
+from engine.formatting import short
+from engine.models.layers import parameters
 from engine.protocol.events import (
     CannotSave,
     EpochDone,
@@ -31,10 +31,11 @@ from engine.protocol.events import (
     TrainStep,
     TrainStopped,
 )
+from engine.protocol.requests import WhenFull
 from engine.runs.control import Control
 from engine.runs.run import Run
 from engine.runs.writer import Writer
-from engine.sampling.draw import preview
+from engine.sampling.batch import preview
 from engine.sampling.runtime import Shelf
 from engine.storage.images import save_strip
 from engine.training.trainer import UNREAD, Trainer, lr_at
@@ -260,7 +261,7 @@ class Session:
         path = writer.state_path(trainer.step)
         writer.flush(lasting=True)  # first: after a power cut, no state may be newer than its metrics
         state = {**trainer.state(), "epoch_seconds": self.epoch_seconds}
-        checkpoint.save_state(path, self.config, state if self.id is None else {**state, "run": self.id})
+        save_state(path, self.config, state if self.id is None else {**state, "run": self.id})
         writer.prune()
         self.saved_step, self.tried_at, self.save_seconds = trainer.step, time.monotonic(), time.perf_counter() - start
         self._event("saved", seconds=round(self.save_seconds, 3))

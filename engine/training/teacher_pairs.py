@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints.tensor_file import load_sealed, save_sealed
-from engine.config.training import SampleConfig
-from engine.data import mnist as data
+from engine.compute.seeds import mix
+from engine.config.sampling import SampleConfig
 from engine.errors import CheckpointError, StorageError
 from engine.protocol.events import Event, Notice, Preparing, Tick
-from engine.sampling.draw import BATCH, denoising
-from engine.sampling.runtime import Artist
-from engine.storage.images import to_pixels
+from engine.sampling.batch import BATCH, denoising
+from engine.sampling.pipeline import Artist
+from engine.sampling.pixels import to_pixels
 
 FORMAT = "digitty-pairs"
 TEACHING = SampleConfig(steps=14, guidance=1.2)
@@ -37,7 +37,7 @@ class Pairs:
 
 def noise_and_labels(n: int, seed: int) -> tuple[Tensor, Tensor]:
     """A pure function of both: (n, 1, 28, 28) and (n,), each label as often."""
-    return torch.randn((n, 1, 28, 28), generator=torch.Generator().manual_seed(data.mix(seed, 0, 6))), torch.arange(n) % 10
+    return torch.randn((n, 1, 28, 28), generator=torch.Generator().manual_seed(mix(seed, 0, 6))), torch.arange(n) % 10
 
 
 def drawn(teacher: Artist, n: int, seed: int, sample: SampleConfig = TEACHING) -> Generator[Event, None, Tensor]:

@@ -9,13 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.compute.device import Numerics
+from engine.compute.precision import Numerics
+from engine.compute.seeds import mix
+from engine.config.model import NO_LABEL
 from engine.config.training import TrainConfig
-from engine.data import mnist as data
+from engine.data.batches import order, to_x0
 from engine.diffusion.loss import Objective
 from engine.diffusion.schedule import NoiseSchedule
 from engine.errors import DivergedError
-from engine.models.unet import NO_LABEL, UNet
+from engine.models.unet import UNet
 from engine.process.distributed import Group
 from engine.training.ema import EMA
 from engine.training.muon import Muon, matrices
@@ -40,7 +42,7 @@ class Trainer:
         self.group = group or Group()
         self.images, self.labels = images, labels
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(data.mix(config.seed, 0, 2))
+            torch.manual_seed(mix(config.seed, 0, 2))
             self.model = how.place(UNet(config.model), device).train()
         self.ema = EMA(self.model, config.ema)
         orthogonal = matrices(self.model) if config.optimizer == "muon" else []
@@ -158,7 +160,7 @@ class Trainer:
         """
         config = self.config
         n = batch_length(config, self.step)
-        rng = self._generator.manual_seed(data.mix(config.seed, self.step, 3))
+        rng = self._generator.manual_seed(mix(config.seed, self.step, 3))
         eps = torch.randn((n, 1, 28, 28), device=self.device, generator=rng)
         t = self._objective.timesteps(n, rng)
         dropped = torch.rand(n, device=self.device, generator=rng) < config.label_dropout
@@ -173,9 +175,9 @@ class Trainer:
         """x0 (N, 1, 28, 28) and labels (N,) of a part of the coming step's batch, in the order of the epoch."""
         epoch, k = divmod(self.step, self.config.steps_per_epoch)
         if self._order is None or self._order[0] != epoch:
-            self._order = epoch, data.order(self.config.seed, epoch, self.config.images).to(self.device)
+            self._order = epoch, order(self.config.seed, epoch, self.config.images).to(self.device)
         chosen = self._order[1][k * self.config.batch_size :][mine]
-        return data.to_x0(self.images[chosen]), self.labels[chosen]
+        return to_x0(self.images[chosen]), self.labels[chosen]
 
     def _part(self, loss: Tensor) -> Tensor:
         """This share's part of the whole batch's mean: they add up to it, and so do their gradients.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.config.training import ModelConfig, ScheduleConfig
+from engine.config.model import ModelConfig, ScheduleConfig
 
 
 @pytest.fixture(scope="session")

@@ -23,8 +23,8 @@ def heavy(arguments: list[str], outlet: str, target: str, errors: str) -> None:
     """The same with the tiny engine of the scenes."""
     import scenes
 
-    from engine.config.training import SampleConfig
-    from engine.jobs.jobs import DrawRequest
+    from engine.config.sampling import SampleConfig
+    from engine.protocol.requests import DrawRequest
     from tui.cli import doctor
 
     _open(outlet, target, errors)

@@ -15,15 +15,15 @@ import PIL.PngImagePlugin
 import torch
 import torch._dynamo
 
-from engine.checkpoints import weights as checkpoint
+from engine.checkpoints import training_state
 from engine.compute import autotune as precision
-from engine.compute.device import Numerics
+from engine.compute.precision import Numerics
 from engine.config import training as c
+from engine.config.model import ModelConfig
 from engine.data import mnist as data
-from engine.evaluation import job as evaluate
 from engine.models import classifier
 from engine.process import signals as leaving
-from engine.sampling import draw as drawing
+from engine.sampling import batch, draw
 from engine.training import loop as session
 from engine.training.trainer import Trainer
 from tui.cli import main as cli
@@ -32,7 +32,7 @@ LATE = (PIL, torch._dynamo, classifier)
 """What is imported late, and would be most of such a process's life."""
 TINY = c.TrainConfig(
     preset="quick",
-    model=c.ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16, groups=4),
+    model=ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16, groups=4),
     limit=16,
     batch_size=4,
     epochs=3,
@@ -103,7 +103,7 @@ def _step(here: Here) -> None:
 
 def _save(here: Here) -> None:
     """The first save, when half of it is written."""
-    save = checkpoint._save
+    save = training_state._save
 
     def slow(whole: object, file: BinaryIO) -> None:
         buffer = io.BytesIO()
@@ -114,12 +114,12 @@ def _save(here: Here) -> None:
         here()
         file.write(raw[len(raw) // 2 :])
 
-    checkpoint._save = slow
+    training_state._save = slow
 
 
 def _hanging_save(here: Here) -> None:
     """The second save waits for a disk that never answers."""
-    save = checkpoint.save_state
+    save = session.save_state
 
     def hung(path: Path, config: c.TrainConfig, state: Any) -> None:
         if state["step"] > 4:
@@ -128,7 +128,7 @@ def _hanging_save(here: Here) -> None:
                 time.sleep(3600)
         save(path, config, state)
 
-    checkpoint.save_state = hung
+    session.save_state = hung
     leaving.DEADLINE = 0.5
 
 
@@ -139,14 +139,14 @@ def _hanging_save_after_a_step(here: Here) -> None:
 
 def _drawing(here: Here) -> None:
     """Whatever draws: a preview, `generate`, `evaluate`."""
-    denoising = drawing.denoising
+    denoising = batch.denoising
 
     def slow(*arguments: Any) -> Iterator[Any]:
         for step in denoising(*arguments):
             yield step
             here()
 
-    drawing.denoising = evaluate.denoising = slow  # type: ignore[assignment, attr-defined]
+    batch.denoising = draw.denoising = slow  # type: ignore[assignment, attr-defined]
 
 
 def _writing(here: Here) -> None:

@@ -284,9 +284,9 @@ def faked(jobs: str = "", more: str = "") -> str:
     return "\n".join(
         [
             f"import sys; sys.path.insert(0, {fakes!r})",
-            "import tui.cli.main",
+            "import tui.cli.generate, tui.cli.main",
             "from fakes import FakeJobs",
-            f"tui.cli.main.Jobs = lambda *_: FakeJobs({jobs})",
+            f"tui.cli.main.Jobs = tui.cli.generate.Jobs = lambda *_: FakeJobs({jobs})",
             more,
         ]
     )

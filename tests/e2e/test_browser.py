@@ -233,7 +233,7 @@ def read(digit: Image.Image) -> int:
     """As the project's classifier does."""
     import torch
 
-    from engine.models.classifier import load_classifier
+    from engine.checkpoints.classifier import load_classifier
 
     picture = torch.frombuffer(bytearray(digit.tobytes()), dtype=torch.uint8).view(1, 28, 28)
     return int(load_classifier().features_and_logits(picture)[1].argmax())

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from terminal import SPOILT, Terminal, environment, faked
 
-from engine.config.training import CLASS_NAMES
+from engine.config.data import CLASS_NAMES
 
 TEN = list(range(10))
 SIZES = {28: (160, 40), 22: (120, 40), 18: (100, 30), 14: (80, 24), 10: (60, 20)}
@@ -31,7 +31,7 @@ def judge() -> Callable[[Sequence[bytes]], list[int]]:
     """Pictures of any size -> the digits that the classifier sees in them."""
     import torch
 
-    from engine.models.classifier import load_classifier
+    from engine.checkpoints.classifier import load_classifier
 
     classifier = load_classifier()
 
@@ -55,8 +55,9 @@ def _at_28(picture: bytes) -> bytes:
 @pytest.fixture(scope="module")
 def patch(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The command with fake jobs that draw what the weights that ship have drawn."""
-    from engine.jobs.jobs import DrawRequest, Jobs
+    from engine.jobs.jobs import Jobs
     from engine.protocol.events import DrawDone
+    from engine.protocol.requests import DrawRequest
 
     folder = tmp_path_factory.mktemp("drawn")
     with pytest.MonkeyPatch.context() as home:

@@ -13,11 +13,11 @@ from PIL import Image
 from terminal import environment
 
 from engine.cli.entry import run
-from engine.cli.main import train_request
+from engine.cli.train import train_request
+from engine.config.compute import Engine
 from engine.config.training import PRESETS
 from engine.errors import RunError
 from engine.jobs.jobs import Jobs
-from engine.protocol.events import Engine
 from engine.runs.manage import create_run
 from tui.cli.main import digitty
 

@@ -26,9 +26,10 @@ import scenes
 from nursery import Death, Nursery
 from terminal import Terminal, environment
 
-from engine.checkpoints.weights import load_state
-from engine.jobs.jobs import Jobs, TrainRequest
+from engine.checkpoints.training_state import load_state
+from engine.jobs.jobs import Jobs
 from engine.process.signals import TOGETHER
+from engine.protocol.requests import TrainRequest
 from engine.runs.metrics_log import Follower
 from engine.runs.run import Run, all_runs, find_run
 

@@ -14,8 +14,9 @@ import pytest
 from nursery import Nursery
 from terminal import environment
 
-from engine.checkpoints.weights import load_state
-from engine.config.training import PRESETS, changed
+from engine.checkpoints.training_state import load_state
+from engine.config.serialize import changed
+from engine.config.training import PRESETS
 from engine.runs.manage import delete_run
 from engine.runs.run import find_run, latest_state
 from tui.cli.main import digitty

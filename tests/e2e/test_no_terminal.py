@@ -12,7 +12,8 @@ from subprocess import CompletedProcess
 import pytest
 from terminal import INK, Terminal, environment, faked
 
-from engine.config.training import PRESETS, changed
+from engine.config.serialize import changed
+from engine.config.training import PRESETS
 
 ASCII_LOCALES: list[dict[str, str]] = [
     {"LANG": "C"},
@@ -26,7 +27,9 @@ sys.exit(max([run(tui.cli.main.digitty, line.split()) for line in sys.argv[1:]])
 """Commands one after the other in one process, which is most of what each would take."""
 
 
-def ran(home: Path, *arguments: str, env: Mapping[str, str] | None = None, closed: str = "", end: str = "tui.cli.main()") -> CompletedProcess[bytes]:
+def ran(
+    home: Path, *arguments: str, env: Mapping[str, str] | None = None, closed: str = "", end: str = "tui.cli.main.main()"
+) -> CompletedProcess[bytes]:
     """`digitty` in pipes, fake jobs behind it; `closed` is how a shell closes streams."""
     command = ["bash", "-c", f'exec "$0" -c "$1" "${{@:2}}" {closed}', sys.executable, f"{faked()}\n{end}", *arguments]
     return subprocess.run(command, env=environment(home, **(env or {})), stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
@@ -72,7 +75,7 @@ def pixels(art: bytes) -> bytes:
 def test_a_pipe_gets_a_seven_in_ascii(home: Path, env: dict[str, str]) -> None:
     import torch
 
-    from engine.models.classifier import load_classifier
+    from engine.checkpoints.classifier import load_classifier
 
     got = ran(home, "generate", "seven", env=env)
     assert got.returncode == 0, got.stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from terminal import Terminal, environment, faked
 
-from engine.config.training import SampleConfig
+from engine.config.sampling import SampleConfig
 from engine.process.signals import TOGETHER
 from engine.runs import control
 from engine.runs.run import find_run
@@ -44,7 +44,7 @@ def train(terminal: Terminal, steps: str) -> None:
 def test_seven_with_the_weights_that_ship(warm_home: Path, tmp_path: Path) -> None:
     import torch
 
-    from engine.models.classifier import load_classifier
+    from engine.checkpoints.classifier import load_classifier
 
     with Terminal(["--precision", "fp32"], environment(warm_home), tmp_path) as terminal:
         terminal.sees("digitty", "Prompt", "Generate", "Grid", "Train", "Type a digit", seconds=30)

@@ -13,8 +13,8 @@ from serving import TOKEN, served, visitor
 
 from engine.cli.entry import run
 from tui.cli.main import digitty
-from tui.cli.serve import is_loopback
 from tui.web import connections as served_connections
+from tui.web.access import is_loopback
 from tui.web.log import RareLines, rare_lines
 
 HEAD = "\r\nHost: 127.0.0.1\r\n"

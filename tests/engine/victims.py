@@ -23,12 +23,15 @@ import torch._dynamo
 from nursery import Nursery
 
 from engine.checkpoints import weights as checkpoint
+from engine.checkpoints.training_state import load_state
 from engine.compute import autotune as precision
-from engine.compute import device
-from engine.config.training import ModelConfig, TrainConfig
+from engine.compute.precision import Numerics
+from engine.config.model import ModelConfig
+from engine.config.training import TrainConfig
 from engine.data import mnist as data
-from engine.jobs.jobs import Jobs, TrainRequest
+from engine.jobs.jobs import Jobs
 from engine.protocol.events import Event, TrainStarted
+from engine.protocol.requests import TrainRequest
 from engine.runs import metrics_log as metrics
 from engine.runs import writer
 from engine.runs.run import Run, all_runs, find_run, latest_state
@@ -82,7 +85,7 @@ def _watch() -> None:
         (data, "load", lambda *_: (images, labels)),
         (session, "READ_EVERY", 0.0),
         (session.Session, "_save_due", lambda self, at_epoch_end: self.trainer.step % EVERY == 0),
-        (precision, "measure", lambda *_: iter([device.Numerics("fp32", channels_last=False)])),
+        (precision, "measure", lambda *_: iter([Numerics("fp32", channels_last=False)])),
         (writer, "_append", lambda file, lines, lasting, append=writer._append: append(cast(BinaryIO, Dribble(file)), lines, lasting)),
     ):
         setattr(owner, name, fake)
@@ -93,7 +96,7 @@ def _watch() -> None:
         (training, "_restored", "restoring"),
         (Trainer, "train_step", "stepping"),
         (checkpoint, "save_weights", "best"),
-        (checkpoint, "save_state", "saving"),
+        (session, "save_state", "saving"),
         (Writer, "prune", "pruning"),
         (session, "save_strip", "preview"),
     ):
@@ -207,7 +210,7 @@ def samples(run: Run) -> dict[int, bytes]:
 
 def state(path: Path) -> dict[str, Any]:
     """What must be the same, however the run came there."""
-    config, whole = checkpoint.load_state(path)
+    config, whole = load_state(path)
     assert config == CONFIG
     return {name: value for name, value in whole.items() if name not in ("epoch_seconds", "run")}
 

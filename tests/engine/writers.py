@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 
-from engine.protocol.events import Engine
+from engine.config.compute import Engine
 
 ENGINE = Engine("cpu", "bf16", "channels_last")
 NO_FLOCK = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)

@@ -13,24 +13,22 @@ from functools import lru_cache
 from threading import Event as Flag
 from threading import Thread
 
-from engine.config.training import PRESETS, TrainConfig, changed
+from engine.config.compute import Engine
+from engine.config.serialize import changed
+from engine.config.training import PRESETS, TrainConfig
 from engine.errors import DigittyError, StorageError
-from engine.jobs.jobs import DrawRequest, EvaluateRequest, TrainRequest
 from engine.protocol.events import (
     CannotSave,
     DrawDone,
     DrawStarted,
-    Engine,
     EpochDone,
     Event,
     Frame,
-    Images,
     Notice,
     Paused,
     Preparing,
     Preview,
     Ready,
-    Recipe,
     Resumed,
     Saved,
     Tick,
@@ -38,8 +36,9 @@ from engine.protocol.events import (
     TrainStarted,
     TrainStep,
     TrainStopped,
-    Weights,
 )
+from engine.protocol.recipe import Images, Recipe, Weights
+from engine.protocol.requests import DrawRequest, EvaluateRequest, TrainRequest
 from engine.runs.control import Control
 from engine.runs.manage import create_run
 from engine.runs.run import Run, find_run

@@ -17,7 +17,7 @@ from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from engine.config.training import SampleConfig
+from engine.config.sampling import SampleConfig
 from engine.jobs.jobs import Jobs
 from tui.app import DigittyApp
 from tui.settings.config_file import Config

@@ -13,7 +13,8 @@ from pilots import Person, opened
 from textual import events
 from textual.geometry import Size
 
-from engine.config.training import PRESETS, changed
+from engine.config.serialize import changed
+from engine.config.training import PRESETS
 
 FOLDER = Path(__file__).parent / "layouts"
 SIZES = ((80, 24), (120, 40), (200, 60))

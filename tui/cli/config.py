@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
-from engine.cli.reporters import show, show_path
+from engine.cli.output import show, show_path
+from engine.errors import SettingError
+from engine.storage import paths
+from engine.storage.atomic import write_text
 from tui.settings import config_file
 from tui.settings import remembered as settings
+from tui.settings.config_file import KEYS, SECTIONS, path, shown
 
 ORDER = "The command line comes first, then config.toml, then what the screen remembers, then the defaults."
 
@@ -17,7 +23,7 @@ ORDER = "The command line comes first, then config.toml, then what the screen re
 @click.option("--init", is_flag=True, help="Write a commented config.toml to start from; never over one that exists.")
 def config(init: bool) -> None:
     if init:
-        show_path(config_file.make())
+        show_path(make())
         return
     from tui.settings import keymap as keys
 
@@ -50,3 +56,41 @@ def _in_force(found: config_file.Config, name: str, default: object) -> tuple[ob
     if name in known and known[name] != default:
         return known[name], "remembered, on the screen"
     return default, ""
+
+
+WIDTH = 100
+"""Characters of a comment in the template."""
+
+
+def make() -> Path:
+    """A commented file to start from. Raises SettingError where there is one already, StorageError where it can't be written."""
+    target = path()
+    if target.exists():
+        raise SettingError(f"{target} exists; edit it, or delete it first")
+    paths.made(target.parent)
+    write_text(target, template())
+    return target
+
+
+def template() -> str:
+    """Every setting at its default, commented out."""
+    from tui.settings.keymap import actions, written
+
+    lines = ["# digitty's settings. Take a # away to set one. The command line comes first, then this file, then what the screen remembers.", ""]
+    for section, known in SECTIONS.items():
+        lines.append(f"[{section}]")
+        for name, setting in known.items():
+            about = "; ".join(part for part in (setting.about, " ".join(setting.choices)) if part)
+            lines += _commented(f"{name} = {shown(setting.default)}", about)
+        lines.append("")
+    lines += [f"[{KEYS}]", '# x, X, ?, f6, ctrl+x, space …; several: ["x", "ctrl+x"]. Letters act outside inputs.']
+    for name, binding in actions().items():
+        keys = ", ".join(shown(written(key)) for key in binding.key.split(","))
+        lines += _commented(f"{name} = [{keys}]" if "," in keys else f"{name} = {keys}", binding.tooltip)
+    return "\n".join(lines) + "\n"
+
+
+def _commented(line: str, about: str) -> list[str]:
+    if len(about) < WIDTH:
+        return [f"# {line:<26} # {about}"]
+    return [f"## {part}" for part in textwrap.wrap(about, WIDTH)] + [f"# {line}"]

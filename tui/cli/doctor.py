@@ -18,16 +18,19 @@ import click
 
 from engine.cli import main as engine_cli
 from engine.cli.options import device_options, plain_option
-from engine.cli.reporters import ProgressLine, show
-from engine.config import training as c
+from engine.cli.output import show
+from engine.cli.progress import ProgressLine
+from engine.config.compute import Device, Precision
 from engine.errors import DigittyError
 from engine.formatting import printable, size
-from engine.jobs.jobs import DrawRequest, Jobs
+from engine.jobs.jobs import Jobs
 from engine.process.foreign_errors import explained
 from engine.process.processors import LIMITED as THREAD_LIMITS
 from engine.process.processors import processors
 from engine.process.signals import Stopped, stoppable
 from engine.protocol import events as e
+from engine.protocol.recipe import Images
+from engine.protocol.requests import DrawRequest
 from engine.runs.run import all_runs
 from engine.storage import paths
 from tui.settings import config_file
@@ -44,13 +47,13 @@ SEVEN = DrawRequest((7,), weights="shipped", fps=10)
 @click.option("--color", type=click.Choice(term.CHOICES), default=None, help="What the terminal can show.  [default: auto]")
 @plain_option
 @click.pass_obj
-def doctor(shared_color: str | None, /, color: str | None, device: c.Device, precision: c.Precision, threads: int | None) -> None:
+def doctor(shared_color: str | None, /, color: str | None, device: Device, precision: Precision, threads: int | None) -> None:
     color = color or shared_color or "auto"
     wrong = 0
     for title, facts in CHECKS.items():
         wrong = _told(title, facts) or wrong
     wrong = _told("terminal", lambda: _terminal(color)) or wrong
-    pictures: list[e.Images] = []
+    pictures: list[Images] = []
     wrong = _told("test digit", lambda: _test_digit(Jobs(device, precision, threads), pictures)) or wrong
     if pictures and not ProgressLine.plain:
         from tui.render.stdout import draw_in_terminal
@@ -137,7 +140,7 @@ def _data() -> Iterator[str]:
 
 
 def _weights() -> Iterator[str]:
-    from engine.sampling.runtime import find_weights
+    from engine.checkpoints.lookup import find_weights
 
     loaded = find_weights("shipped")
     yield f"shipped: step {loaded.step}, {sum(tensor.numel() for tensor in loaded.tensors.values()):,} parameters, digest right"
@@ -153,7 +156,7 @@ def _terminal(color: str) -> Iterator[str]:
     yield "judged by " + " ".join([*told, *(["over SSH"] if found.remote else [])] or ["nothing: the environment says nothing of it"])
 
 
-def _test_digit(jobs: Jobs, pictures: list[e.Images]) -> Iterator[str]:
+def _test_digit(jobs: Jobs, pictures: list[Images]) -> Iterator[str]:
     """The picture is put into `pictures`."""
     bar = ProgressLine()
     done: e.DrawDone | None = None
@@ -186,10 +189,10 @@ def _devices() -> list[str]:
     return [f"cpu ({torch.backends.cpu.get_cpu_capability()}, bf16 {cpu_bf16()}{limits})", *cuda_devices(), *mps]
 
 
-def _read(pictures: e.Images) -> str:
+def _read(pictures: Images) -> str:
     import torch
 
-    from engine.models.classifier import load_classifier
+    from engine.checkpoints.classifier import load_classifier
 
     picture = torch.frombuffer(bytearray(pictures[0]), dtype=torch.uint8).view(1, 28, 28)
     _, logits = load_classifier().features_and_logits(picture)

@@ -11,9 +11,10 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Select, Static
 
 from engine.config import training as config
+from engine.config.serialize import changed
 from engine.config.training import PRESETS
 from engine.errors import DigittyError, RunError, SettingError
-from engine.jobs.jobs import TrainRequest
+from engine.protocol.requests import TrainRequest
 from engine.runs.manage import name_taken
 from engine.runs.run import Run, all_runs
 from engine.storage import paths
@@ -127,7 +128,7 @@ class NewRunDialog(Dialog[NewRun | None]):
         name = self.query_one("#name", Input).value.strip() or None
         if name and name_taken(name):
             raise RunError(f"run {name} exists; choose it above to continue it")
-        return TrainRequest(config.changed(preset, epochs=epochs, steps=steps), run=name)
+        return TrainRequest(changed(preset, epochs=epochs, steps=steps), run=name)
 
     def _whole(self, name: str) -> int | None:
         text = self.query_one(f"#{name}", Input).value.strip()

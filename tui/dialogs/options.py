@@ -10,7 +10,8 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Button, Input, Select, Static
 
-from engine.config import training as config
+from engine.config.sampling import Sampler, Spacing, Variance
+from engine.config.sampling import usual as usual_
 from engine.errors import SettingError
 from tui.dialogs.dialog import Dialog
 from tui.settings.remembered import Settings
@@ -18,7 +19,7 @@ from tui.terminal.literal import literal
 from tui.widgets.form_row import FormRow
 from tui.widgets.line_input import LineInput
 
-CHOICES = {"sampler": config.Sampler, "spacing": config.Spacing, "variance": config.Variance}
+CHOICES = {"sampler": Sampler, "spacing": Spacing, "variance": Variance}
 NUMBERS = {"steps": int, "guidance": float, "redraw_below": float, "eta": float, "seed": int}
 HINTS = {
     "steps": "1 to 1000; 14 do for dpmpp, 1000 are the seed's ddpm",
@@ -32,9 +33,9 @@ HINTS = {
 }
 
 
-def follow(form: Screen[Any], was: config.Sampler, now: config.Sampler) -> None:
+def follow(form: Screen[Any], was: Sampler, now: Sampler) -> None:
     """Another sampler was chosen: the fields of the form go where `with_sampler` would take them."""
-    before, after = config.usual(was), config.usual(now)
+    before, after = usual_(was), usual_(now)
     for name in ("steps", "redraw_below"):
         usual, own = f"{getattr(before, name):g}", f"{getattr(after, name):g}"
         for field in form.query(f"#{name}").results(Input):
@@ -75,7 +76,7 @@ class OptionsDialog(Dialog[Settings | None]):
 
     def on_select_changed(self, event: Select.Changed) -> None:
         if event.select.id == "sampler":
-            sampler = cast(config.Sampler, event.value)
+            sampler = cast(Sampler, event.value)
             follow(self, self._sampler, sampler)
             self._sampler = sampler
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from engine.config.training import CLASS_NAMES, SampleConfig
-from engine.protocol.events import DrawDone, Frame, Recipe
+from engine.config.data import CLASS_NAMES
+from engine.config.sampling import SampleConfig
+from engine.protocol.events import DrawDone, Frame
+from engine.protocol.recipe import Recipe
 
 SPOKEN = 64
 """Digits that are named one by one."""

@@ -11,7 +11,7 @@ from typing import Literal
 import click
 from PIL import Image
 
-from engine.protocol.events import Images
+from engine.protocol.recipe import Images
 from tui.render.tiles import Tiles, fit
 from tui.terminal import capabilities as term
 from tui.terminal.capabilities import ColorDepth, Terminal

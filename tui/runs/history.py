@@ -8,9 +8,10 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from engine.config.compute import Engine
 from engine.config.training import TrainConfig
 from engine.errors import RunError
-from engine.protocol.events import Engine, Images
+from engine.protocol.recipe import Images
 from engine.runs.metrics_log import Anew, Follower, Steps, backwards, last
 from engine.runs.run import ENDS, Run
 from engine.storage import images

@@ -8,9 +8,9 @@ from typing import Any
 
 from rich.cells import set_cell_size
 
-from engine.cli.runs import run_facts
 from engine.formatting import age, printable, size
 from engine.runs.run import Run, all_runs
+from engine.runs.summary import run_facts
 
 COLUMNS = {"run": 18, "state": 15, "progress": 13, "loss": 6, "age": 7, "size": 7}
 """Their widths; with a space between any two, 71 in all."""

@@ -12,7 +12,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input, Label, Select
 
-from engine.config import training as config
+from engine.config.sampling import Sampler, with_sampler
 from engine.errors import DigittyError, SettingError
 from engine.prompt.parser import parse
 from tui.dialogs.options import follow
@@ -44,7 +44,7 @@ class GenerateScreen(DrawScreen):
             yield LineInput(str(settings.count), id="count", compact=True)
             yield Label("of")
             yield LineInput(settings.classes, id="classes", compact=True)
-            samplers = [(literal(name), name) for name in get_args(config.Sampler)]
+            samplers = [(literal(name), name) for name in get_args(Sampler)]
             yield Select(samplers, value=sample.sampler, allow_blank=False, compact=True, id="sampler")
             yield Label("steps")
             yield LineInput(str(sample.steps), id="steps", compact=True)
@@ -72,7 +72,7 @@ class GenerateScreen(DrawScreen):
             select.value = sample.sampler
 
     def on_select_changed(self, event: Select.Changed) -> None:
-        sampler = cast(config.Sampler, event.value)
+        sampler = cast(Sampler, event.value)
         if event.select.has_focus:
             follow(self, self._sampler, sampler)
         self._sampler = sampler
@@ -116,7 +116,7 @@ class GenerateScreen(DrawScreen):
 
     def _apply(self) -> None:
         now = self.digitty.settings
-        settings = replace(now, sample=config.with_sampler(now.sample, self._sampler)).with_sample(
+        settings = replace(now, sample=with_sampler(now.sample, self._sampler)).with_sample(
             steps=self._number("steps", int), guidance=self._number("guidance", float), seed=self._number("seed", int)
         )
         count = self._number("count", int)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from engine.config.training import CLASS_NAMES
+from engine.config.data import CLASS_NAMES
 from tui.screens.drawing import DrawScreen
 from tui.widgets.image_view import DigitView
 from tui.widgets.job_bar import JobBar

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from engine.errors import DigittyError
-from engine.jobs.jobs import TrainRequest
+from engine.protocol.requests import TrainRequest
 from engine.runs import control
 from engine.runs.control import Wish
 from engine.runs.liveness import Life

@@ -6,7 +6,6 @@ What is wrong in it is said with its line. Neither torch nor textual is loaded: 
 from __future__ import annotations
 
 import re
-import textwrap
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,10 +14,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 from engine.config import training as c
+from engine.config.compute import Precision, check_device
+from engine.config.sampling import SampleConfig, Sampler, Spacing, Variance
 from engine.errors import SettingError, StorageError
 from engine.formatting import printable
 from engine.storage import paths
-from engine.storage.atomic import read_small, write_text
+from engine.storage.atomic import read_small
 from tui.settings import themes
 from tui.terminal.capabilities import CHOICES as COLORS
 
@@ -33,15 +34,15 @@ class Setting:
     """All of them; where there are none, a value is checked as its kind is."""
 
 
-_SAMPLE = c.SampleConfig()
+_SAMPLE = SampleConfig()
 SECTIONS: Mapping[str, Mapping[str, Setting]] = {
     "draw": {
-        "sampler": Setting(_SAMPLE.sampler, "", get_args(c.Sampler)),
+        "sampler": Setting(_SAMPLE.sampler, "", get_args(Sampler)),
         "steps": Setting(_SAMPLE.steps, "1 to 1000"),
-        "spacing": Setting(_SAMPLE.spacing, "", get_args(c.Spacing)),
+        "spacing": Setting(_SAMPLE.spacing, "", get_args(Spacing)),
         "guidance": Setting(_SAMPLE.guidance, "1 is none; above 2 diversity suffers"),
         "eta": Setting(_SAMPLE.eta, "noise on the way, 0 to 1, of dpmpp and ddim"),
-        "variance": Setting(_SAMPLE.variance, "ddpm's", get_args(c.Variance)),
+        "variance": Setting(_SAMPLE.variance, "ddpm's", get_args(Variance)),
         "redraw_below": Setting(_SAMPLE.redraw_below, "probability below which the reader has a digit drawn again; 0 keeps whatever comes"),
         "seed": Setting(_SAMPLE.seed, "of the first drawing"),
         "weights": Setting("shipped", "shipped, shipped:one-step, shipped:seed, RUN, RUN:best, or a file"),
@@ -49,7 +50,7 @@ SECTIONS: Mapping[str, Mapping[str, Setting]] = {
     "train": {"preset": Setting("seed", "", get_args(c.Preset))},
     "engine": {
         "device": Setting("auto", "auto cpu cuda cuda:1 mps"),
-        "precision": Setting("auto", "auto measures what is fastest", get_args(c.Precision)),
+        "precision": Setting("auto", "auto measures what is fastest", get_args(Precision)),
         "threads": Setting("auto", "CPU threads at most; auto: OMP_NUM_THREADS, or as many as torch takes and a cgroup allows"),
     },
     "screen": {
@@ -59,8 +60,6 @@ SECTIONS: Mapping[str, Mapping[str, Setting]] = {
         "plain": Setting(False, "lines instead of bars and pictures, for screen readers"),
     },
 }
-WIDTH = 100
-"""Characters of a comment in the template."""
 LONGEST = 500
 """Characters of a problem."""
 KEYS = "keys"
@@ -84,7 +83,7 @@ class Config:
     @property
     def sample(self) -> dict[str, Any]:
         """Of `values`, SampleConfig's own."""
-        return {name: value for name, value in self.values.items() if name in c.SampleConfig.__dataclass_fields__}
+        return {name: value for name, value in self.values.items() if name in SampleConfig.__dataclass_fields__}
 
     def where(self, section: str, name: str) -> str:
         """config.toml, line 7"""
@@ -164,48 +163,14 @@ def _check(section: str, name: str, value: object) -> None:
         if value not in setting.choices:
             raise SettingError(f"{name} {value!r} is not one of {', '.join(setting.choices)}")
     elif name == "device":
-        c.check_device(value)
+        check_device(value)
     elif name == "threads":
         if value != "auto" and (type(value) is not int or value < 1):
             raise SettingError(f"threads {value!r} is neither a whole number from 1 on nor auto")
-    elif name in c.SampleConfig.__dataclass_fields__:
-        c.SampleConfig(**{name: value})  # type: ignore[arg-type]
+    elif name in SampleConfig.__dataclass_fields__:
+        SampleConfig(**{name: value})  # type: ignore[arg-type]
     elif type(value) is not type(setting.default):
         raise SettingError(f"{name} {value!r} is not " + ("true or false" if isinstance(setting.default, bool) else "a text in quotes"))
-
-
-def make() -> Path:
-    """A commented file to start from. Raises SettingError where there is one already, StorageError where it can't be written."""
-    target = path()
-    if target.exists():
-        raise SettingError(f"{target} exists; edit it, or delete it first")
-    paths.made(target.parent)
-    write_text(target, template())
-    return target
-
-
-def template() -> str:
-    """Every setting at its default, commented out."""
-    from tui.settings.keymap import actions, written
-
-    lines = ["# digitty's settings. Take a # away to set one. The command line comes first, then this file, then what the screen remembers.", ""]
-    for section, settings in SECTIONS.items():
-        lines.append(f"[{section}]")
-        for name, setting in settings.items():
-            about = "; ".join(part for part in (setting.about, " ".join(setting.choices)) if part)
-            lines += _commented(f"{name} = {shown(setting.default)}", about)
-        lines.append("")
-    lines += [f"[{KEYS}]", '# x, X, ?, f6, ctrl+x, space …; several: ["x", "ctrl+x"]. Letters act outside inputs.']
-    for name, binding in actions().items():
-        keys = ", ".join(shown(written(key)) for key in binding.key.split(","))
-        lines += _commented(f"{name} = [{keys}]" if "," in keys else f"{name} = {keys}", binding.tooltip)
-    return "\n".join(lines) + "\n"
-
-
-def _commented(line: str, about: str) -> list[str]:
-    if len(about) < WIDTH:
-        return [f"# {line:<26} # {about}"]
-    return [f"## {part}" for part in textwrap.wrap(about, WIDTH)] + [f"# {line}"]
 
 
 def shown(value: object) -> str:

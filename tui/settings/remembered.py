@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from engine.config.training import SampleConfig, Sampler, from_dict, to_dict, with_sampler
+from engine.config.sampling import SampleConfig, Sampler, with_sampler
+from engine.config.serialize import from_dict, to_dict
 from engine.errors import DigittyError
-from engine.runs.run import is_student
+from engine.runs.weights_names import is_student
 from engine.storage import paths
 from engine.storage.atomic import parse_json, read_small, write_text
 from tui.settings import themes

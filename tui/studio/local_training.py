@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.errors import DigittyError
-from engine.jobs.jobs import TrainRequest
 from engine.protocol import events as e
 from engine.protocol.events import Event
+from engine.protocol.requests import TrainRequest
 from engine.runs.control import Control, Wish
 from engine.runs.run import find_run
 from tui.dialogs.choice import Choice, Question

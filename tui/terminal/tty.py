@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from engine.cli.reporters import LONGEST
+from engine.cli.output import LONGEST
 from engine.formatting import printable
 from engine.process.streams import STAND_IN
 from tui.terminal.flow_control import QUESTION

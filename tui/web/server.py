@@ -24,7 +24,7 @@ from aiohttp import WSCloseCode, hdrs, web
 from textual_serve.server import Server, to_int
 
 from engine.errors import InputError
-from tui.cli.serve import is_loopback
+from tui.web.access import is_loopback
 from tui.web.connections import SILENCE, Connections
 from tui.web.log import rare_lines
 from tui.web.page import PROTOCOL, STATIC, entered, security_headers, with_script

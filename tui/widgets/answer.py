@@ -9,7 +9,8 @@ from textual.widgets import Static
 
 from engine.prompt.parser import Prompt
 from engine.protocol import events as e
-from engine.protocol.events import Event, Images
+from engine.protocol.events import Event
+from engine.protocol.recipe import Images
 from tui.render import captions as caption
 from tui.terminal.literal import literal, literal_lines
 from tui.widgets.image_view import DigitView

@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from engine.protocol.events import Images
+from engine.protocol.recipe import Images
 from tui.render.cells import BLACK, RGB, WHITE, tile_rows
 from tui.render.tile import Face, Look
 from tui.render.tiles import SIZES, Tiles, fit

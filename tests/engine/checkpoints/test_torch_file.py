@@ -20,8 +20,9 @@ from torch import Tensor, nn
 
 from engine.checkpoints import torch_file
 from engine.checkpoints import weights as checkpoint
-from engine.checkpoints.weights import load_state, load_weights
-from engine.config.training import ModelConfig
+from engine.checkpoints.training_state import SEAL, load_state
+from engine.checkpoints.weights import load_weights
+from engine.config.model import ModelConfig
 from engine.errors import CheckpointError
 from engine.models.unet import UNet
 
@@ -291,7 +292,7 @@ def test_a_state_is_read_with_the_same_care(tmp_path: Path) -> None:
 
     path = tmp_path / "s.pt"
     for raw in (HOSTILE["bytearray"](), HOSTILE["module"](), HOSTILE["expanded"](), HOSTILE["laughs"]()):
-        path.write_bytes(raw + checkpoint.SEAL + hashlib.sha256(raw).hexdigest().encode())
+        path.write_bytes(raw + SEAL + hashlib.sha256(raw).hexdigest().encode())
         with pytest.raises(CheckpointError, match=r"s\.pt holds"):
             load_state(path)
 

@@ -20,9 +20,10 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints import tensor_file as sealed
-from engine.checkpoints import weights as checkpoint
-from engine.checkpoints.weights import Loaded, load_state, load_weights, save_pth, save_state, save_weights
-from engine.config.training import ModelConfig, ScheduleConfig, TrainConfig
+from engine.checkpoints.training_state import average_of, load_state, save_state
+from engine.checkpoints.weights import Loaded, load_weights, save_pth, save_weights
+from engine.config.model import ModelConfig, ScheduleConfig
+from engine.config.training import TrainConfig
 from engine.errors import CheckpointError, OutputError, StorageError
 from engine.models.unet import UNet
 from engine.storage.atomic import write_text, write_whole
@@ -106,7 +107,7 @@ def test_state_round_trip(tmp_path: Path, weights: Loaded) -> None:
     got_config, got = load_state(tmp_path / "s.pt")
     assert got_config == config
     assert same(flat({k: got[k] for k in state}), flat(state))
-    average = checkpoint.average_of(got_config, got, "r")
+    average = average_of(got_config, got, "r")
     assert same(average.tensors, state["ema"])
     assert (average.step, average.kind) == (7, "average")
 

@@ -13,9 +13,11 @@ import pytest
 
 from engine.cli import runs as cli_runs
 from engine.cli.entry import run
-from engine.cli.reporters import LONGEST, TrainReporter, say, show, show_path
+from engine.cli.output import LONGEST, say, show, show_path
+from engine.cli.reporters import TrainReporter
 from engine.config import training as config
-from engine.protocol.events import CannotSave, Engine, Notice, TrainStarted
+from engine.config.compute import Engine
+from engine.protocol.events import CannotSave, Notice, TrainStarted
 from engine.runs import liveness
 from engine.runs.manage import create_run
 from engine.runs.run import FORMAT, VERSION, Run
@@ -160,7 +162,7 @@ def test_a_path_is_to_the_letter_for_a_program_alone(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == "a·[31mb\n"
 
 
-PRINT = {"telling.py": "what is tested above", "stills.py": "pixels, which are ours", "served.py": "its own address"}
+PRINT = {"output.py": "what is tested above", "stdout.py": "pixels, which are ours", "server.py": "its own address"}
 
 
 def test_nothing_else_prints_but_json() -> None:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.cli import reporters as telling
-from engine.cli.progress import BAR, fitted
-from engine.cli.reporters import ProgressLine, TrainReporter
+from engine.cli.progress import BAR, ProgressLine, fitted
+from engine.cli.reporters import TrainReporter
+from engine.config.compute import Engine
 from engine.config.training import PRESETS
-from engine.protocol.events import Engine, TrainStarted, TrainStep
+from engine.protocol.events import TrainStarted, TrainStep
 
 TEXT = "epoch 3/10  step 1100/4690  loss 0.0231  0.67 steps/s  86 img/s  left 1:29:17"
 Line = Callable[[int], str]
@@ -49,7 +49,7 @@ def line(monkeypatch: pytest.MonkeyPatch) -> Line:
     def shown(columns: int) -> str:
         said: list[str] = []
         monkeypatch.setattr(os, "get_terminal_size", lambda *_: os.terminal_size((columns, 24)))
-        monkeypatch.setattr(telling, "_write", said.append)
+        monkeypatch.setattr("engine.cli.progress._write", said.append)
         reporter = TrainReporter()
         reporter.tell(TrainStarted("mine", PRESETS["seed"], Engine("cpu", "fp32", "contiguous"), 0, 1))
         reporter._bar._tty = True
@@ -72,7 +72,7 @@ def test_no_columns_means_that_nobody_knows(line: Line) -> None:
 
 def test_foreign_text_does_not_leave_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    monkeypatch.setattr(telling, "_write", said.append)
+    monkeypatch.setattr("engine.cli.progress._write", said.append)
     bar = ProgressLine()
     bar._tty = True
     bar.show("reading \x1b[31m\nmore")

@@ -13,8 +13,8 @@ import torch
 
 from engine.compute import autotune as precision
 from engine.compute.autotune import Purpose, Trials, candidates, cpu_bf16, measure, supports
-from engine.compute.device import Numerics
-from engine.config.training import ModelConfig
+from engine.compute.precision import Numerics
+from engine.config.model import ModelConfig
 from engine.errors import DeviceError, SettingError
 from engine.protocol.events import Event, Preparing, Tick
 from engine.sampling.runtime import Shelf

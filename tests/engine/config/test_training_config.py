@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.config.training import PRESETS, ModelConfig, SampleConfig, ScheduleConfig, TrainConfig, changed, from_dict, to_dict
+from engine.config.model import ModelConfig, ScheduleConfig
+from engine.config.sampling import SampleConfig
+from engine.config.serialize import changed, from_dict, to_dict
+from engine.config.training import PRESETS, TrainConfig
 from engine.errors import SettingError
 
 CONFIGS = (ModelConfig, ScheduleConfig, SampleConfig, TrainConfig)

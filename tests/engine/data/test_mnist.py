@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.compute.seeds import mix
 from engine.data import mnist as data
+from engine.data.batches import to_x0
 from engine.errors import StorageError
 
 
@@ -22,7 +24,7 @@ def test_shapes_counts_mean_and_deviation() -> None:
     grey = images.float() / 255
     assert float(grey.mean()) == pytest.approx(0.1307, abs=5e-5)
     assert float(grey.std()) == pytest.approx(0.3081, abs=5e-5)
-    x0 = data.to_x0(images[:6000])
+    x0 = to_x0(images[:6000])
     assert (x0.shape, float(x0.min()), float(x0.max())) == ((6000, 1, 28, 28), -1.0, 1.0)
 
 
@@ -103,8 +105,8 @@ def test_a_damaged_archive_says_install_again(damage: str, tmp_path: Path, monke
 
 def test_mix_tells_neighbours_apart() -> None:
     keys = [(seed, step, use) for seed in range(20) for step in range(20) for use in (1, 2, 3)]
-    mixed = {data.mix(*key) for key in keys}
+    mixed = {mix(*key) for key in keys}
     assert len(mixed) == len(keys)
     assert all(0 <= value < 2**63 for value in mixed)
-    assert data.mix(1, 2) != data.mix(2, 1)
-    assert data.mix(2**63 - 1, 0) != data.mix(2**63 - 2, 0)
+    assert mix(1, 2) != mix(2, 1)
+    assert mix(2**63 - 1, 0) != mix(2**63 - 2, 0)

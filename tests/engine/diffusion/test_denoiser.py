@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from engine.diffusion.denoiser import between, clipped, conditional, from_answer, guided
+from engine.config.model import NO_LABEL
+from engine.diffusion.denoiser import clipped, from_answer
+from engine.diffusion.guidance import between, conditional, guided
 from engine.diffusion.schedule import NoiseSchedule
-from engine.models.unet import NO_LABEL
 
 SCHEDULE = NoiseSchedule()
 LABELS = torch.tensor([3, NO_LABEL, 9])

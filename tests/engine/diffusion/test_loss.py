@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from engine.config.training import Prediction, ScheduleConfig, Timesteps
+from engine.config.model import Prediction, ScheduleConfig
+from engine.config.training import Timesteps
 from engine.diffusion.denoiser import SIGMA_DATA, from_answer
 from engine.diffusion.loss import GAMMA, LOG_SIGMA, Objective
 from engine.diffusion.schedule import NoiseSchedule

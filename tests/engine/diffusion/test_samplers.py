@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from engine.config.training import SampleConfig, Sampler, Spacing
+from engine.config.sampling import SampleConfig, Sampler, Spacing
 from engine.diffusion.denoiser import Denoise, clipped, from_answer
 from engine.diffusion.samplers import Step, ddim, ddpm, dpmpp_2m, walk
 from engine.diffusion.schedule import NoiseSchedule

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from engine.config.training import ScheduleConfig, ScheduleKind, Spacing
+from engine.config.model import ScheduleConfig, ScheduleKind
+from engine.config.sampling import Spacing
 from engine.diffusion.schedule import ARCTAN, ENDS, NoiseSchedule
 from engine.errors import SettingError
 

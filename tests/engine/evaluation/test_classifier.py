@@ -9,9 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from engine.checkpoints.classifier import WEIGHTS, load_classifier, save_classifier
 from engine.data import mnist as data
 from engine.errors import CheckpointError, OutputError
-from engine.models.classifier import FEATURES, WEIGHTS, accuracy, distorted, fresh, load_classifier, save_classifier, to_unit, train_classifier
+from engine.evaluation.train_classifier import accuracy, distorted, fresh, train_classifier
+from engine.models.classifier import FEATURES, to_unit
 
 
 @pytest.fixture

@@ -16,16 +16,20 @@ from scipy.stats import binomtest
 from sklearn.neighbors import NearestNeighbors
 
 from engine.checkpoints import weights as checkpoint
-from engine.cli.evaluation_text import evaluation_text
-from engine.config.training import ModelConfig, SampleConfig, ScheduleConfig
+from engine.checkpoints.classifier import SECOND, WEIGHTS, load_classifier
+from engine.cli.evaluate import evaluation_text
+from engine.config.model import ModelConfig, ScheduleConfig
+from engine.config.sampling import SampleConfig
 from engine.data import mnist as data
+from engine.data.batches import order
 from engine.errors import CheckpointError, SettingError
 from engine.evaluation import job as evaluate
-from engine.evaluation.job import best_and_worst, frechet, memorisation, neighbourhoods, wilson
-from engine.jobs.jobs import EvaluateRequest, Jobs
-from engine.models.classifier import SECOND, WEIGHTS, load_classifier
+from engine.evaluation.job import best_and_worst
+from engine.evaluation.metrics import frechet, memorisation, neighbourhoods, wilson
+from engine.jobs.jobs import Jobs
 from engine.models.unet import UNet
 from engine.protocol.events import EvaluateDone, EvaluateProgress, Event, Tick
+from engine.protocol.requests import EvaluateRequest
 from engine.sampling import rejection as redraw
 
 T = TypeVar("T")
@@ -186,7 +190,7 @@ def test_the_job_reports_what_it_did(jobs: Jobs, weights: str) -> None:
     low, high = report["accuracy_interval"]
     assert low <= report["accuracy"] <= high
     assert len(report["class_accuracy"]) == 10
-    asked = torch.bincount(data.load(False)[1][data.order(0, 0, 10_000)[:20]], minlength=10).tolist()  # the test set's first in a fixed order
+    asked = torch.bincount(data.load(False)[1][order(0, 0, 10_000)[:20]], minlength=10).tolist()  # the test set's first in a fixed order
     assert [share is None for share in report["class_accuracy"]] == [n == 0 for n in asked]
     right = sum(n * (share or 0) for n, share in zip(asked, report["class_accuracy"], strict=True))
     assert right / 20 == pytest.approx(report["accuracy"])

@@ -18,14 +18,16 @@ from pathlib import Path
 
 import pytest
 
-from engine.checkpoints.weights import load_state
-from engine.cli import main as cli
+from engine.checkpoints.training_state import load_state
+from engine.cli.train import train, train_request
 from engine.compute import autotune as precision
-from engine.config.training import PRESETS, ModelConfig, ScheduleConfig, TrainConfig
+from engine.config.compute import Engine
+from engine.config.model import ModelConfig, ScheduleConfig
+from engine.config.training import PRESETS, TrainConfig
 from engine.errors import DeviceError, DigittyError, InputError, StorageError
 from engine.jobs.detach import Detached, arguments, detached
-from engine.jobs.jobs import TrainRequest
-from engine.protocol.events import Engine, Preparing
+from engine.protocol.events import Preparing
+from engine.protocol.requests import TrainRequest
 from engine.runs.manage import create_run
 from engine.runs.run import Run, all_runs, find_run
 
@@ -38,11 +40,11 @@ Command = Callable[..., tuple[int, str, str]]
 
 def understood(request: TrainRequest) -> TrainRequest:
     """What the new process makes of the arguments."""
-    given = cli.train.make_context("train", arguments(request)).params
+    given = train.make_context("train", arguments(request)).params
     for name in ("device", "precision", "threads", "as_json", "detach", "into_log"):
         given.pop(name)
     when_full = given.pop("when_full")
-    return replace(cli.train_request(given.pop("run"), given.pop("resume"), given), when_full=when_full)
+    return replace(train_request(given.pop("run"), given.pop("resume"), given), when_full=when_full)
 
 
 OPTIONS: dict[str, object] = {
@@ -87,7 +89,7 @@ def test_who_can_not_be_asked_stops_where_the_disk_is_full() -> None:
 
 def test_every_field_is_an_option_or_comes_with_the_preset() -> None:
     """One that can be asked for somewhere, but not here, would be lost on the way."""
-    options = {parameter.name for parameter in cli.train.params}
+    options = {parameter.name for parameter in train.params}
     fixed = {"model", "warmup", "label_dropout", "ema", "clip", "preview_every", "save_minutes", "optimizer", "weighting", "pairs"}
     assert {field.name for field in fields(TrainConfig)} - options == fixed
     assert set(OPTIONS) | {"preset", "start_from", "teacher"} == {field.name for field in fields(TrainConfig)} - fixed

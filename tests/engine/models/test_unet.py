@@ -9,8 +9,9 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from engine.config.training import ModelConfig
-from engine.models.unet import NO_LABEL, Attention, UNet, parameters, sinusoidal
+from engine.config.model import NO_LABEL, ModelConfig
+from engine.models.layers import Attention, parameters, sinusoidal
+from engine.models.unet import UNet
 
 
 @pytest.fixture(scope="module", params=[(8, 16, 24), (16, 24)], ids=["pixels", "patches"])

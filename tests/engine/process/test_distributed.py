@@ -25,8 +25,9 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.testing import assert_close
 
-from engine.compute.device import Numerics
-from engine.config.training import ModelConfig, ScheduleConfig, TrainConfig
+from engine.compute.precision import Numerics
+from engine.config.model import ModelConfig, ScheduleConfig
+from engine.config.training import TrainConfig
 from engine.errors import DivergedError, GroupError, RunError, SettingError
 from engine.process.distributed import Group
 from engine.protocol.events import Event, Preparing

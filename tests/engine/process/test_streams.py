@@ -157,7 +157,8 @@ def test_a_disk_that_hangs_is_said_although_the_words_are_stuck(tmp_path: Path) 
     """Standard error is locked by the thread that waits for its reader."""
     reader, end = os.pipe()
     code = (
-        "import signal, sys, threading\nfrom engine import leaving\nfrom engine.process.streams import make_writable\nmake_writable()\n"
+        "import signal, sys, threading\nfrom engine.process import signals as leaving\n"
+        "from engine.process.streams import make_writable\nmake_writable()\n"
         "leaving.DEADLINE = 0.3\n"
         "with leaving.stoppable() as leave:\n"
         "    leave.begin()\n"

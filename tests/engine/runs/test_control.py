@@ -21,10 +21,12 @@ import pytest
 
 from engine.cli import runs as cli_runs
 from engine.cli import watch
+from engine.config.compute import Engine
 from engine.config.training import PRESETS, TrainConfig
 from engine.errors import RunError, StorageError
-from engine.jobs.jobs import Jobs, TrainRequest
-from engine.protocol.events import Engine, Event, Paused, Resumed, Tick, TrainDone, TrainStep, TrainStopped
+from engine.jobs.jobs import Jobs
+from engine.protocol.events import Event, Paused, Resumed, Tick, TrainDone, TrainStep, TrainStopped
+from engine.protocol.requests import TrainRequest
 from engine.runs import control
 from engine.runs.control import Control, Wish
 from engine.runs.liveness import Sight

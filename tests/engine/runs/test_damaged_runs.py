@@ -10,8 +10,8 @@ from zlib import crc32
 import pytest
 
 from engine.cli import watch
+from engine.config.compute import Engine
 from engine.config.training import PRESETS
-from engine.protocol.events import Engine
 from engine.runs.manage import create_run
 from engine.runs.run import Run, find_run
 from engine.runs.writer import open_writer

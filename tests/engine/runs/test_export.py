@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.config.compute import Engine
 from engine.config.training import TrainConfig
 from engine.errors import OutputError, StorageError
-from engine.protocol.events import Engine, Images
+from engine.protocol.recipe import Images
 from engine.runs import export
 from engine.runs.manage import create_run
 from engine.runs.run import Run

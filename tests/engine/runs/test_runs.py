@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import engine.runs.writer
+from engine.config.compute import Engine
 from engine.config.training import PRESETS, TrainConfig
 from engine.errors import CheckpointError, RunError, StorageError
-from engine.protocol.events import Engine
 from engine.runs.manage import check_writable, create_run, delete_run, name_taken, rename_run
 from engine.runs.metrics_log import Follower, line
 from engine.runs.run import ENDS, Run, all_runs, check_name, find_run, latest_state

@@ -17,18 +17,25 @@ from PIL import Image
 from torch import Tensor, nn
 
 from engine.checkpoints import weights as checkpoint
+from engine.checkpoints.classifier import READER, load_classifier
 from engine.checkpoints.weights import Loaded
-from engine.config.training import ModelConfig, SampleConfig, Sampler, ScheduleConfig, TrainConfig, from_dict
+from engine.config.model import ModelConfig, ScheduleConfig
+from engine.config.sampling import SampleConfig, Sampler
+from engine.config.serialize import from_dict
+from engine.config.training import TrainConfig
 from engine.data import mnist as data
+from engine.diffusion.noise import ImageNoise
 from engine.errors import CheckpointError, InputError, OutputError, RunError, SettingError
-from engine.jobs.jobs import DrawRequest, Jobs, TrainRequest
-from engine.models.classifier import READER, load_classifier
+from engine.jobs.jobs import Jobs
 from engine.models.unet import UNet
-from engine.protocol.events import DrawDone, DrawStarted, Event, Frame, Images, Preparing, Ready, Tick, TrainStep
+from engine.protocol.events import DrawDone, DrawStarted, Event, Frame, Preparing, Ready, Tick, TrainStep
+from engine.protocol.recipe import Images
+from engine.protocol.requests import DrawRequest, TrainRequest
 from engine.runs.run import find_run
 from engine.sampling import draw as drawing
 from engine.sampling import rejection as redraw
-from engine.sampling.draw import FRAMES, ImageNoise
+from engine.sampling.draw import FRAMES
+from engine.sampling.pixels import to_uint8
 from engine.storage import images
 
 CPU = torch.device("cpu")
@@ -145,7 +152,7 @@ def test_guidance_zero_ignores_the_label(jobs: Jobs, weights: str) -> None:
 def test_frames_lead_from_noise_to_the_picture(jobs: Jobs, weights: str, steps: int, sampler: Sampler) -> None:
     done = drawn(jobs, DrawRequest((5,), SampleConfig(sampler, steps, redraw_below=0.0, seed=2), weights=weights, fps=0))
     assert len(done.frames) == len(done.frame_steps) == min(steps + 1, FRAMES)
-    assert done.frames[0] == images.to_uint8(ImageNoise(2, [0], CPU)())
+    assert done.frames[0] == to_uint8(ImageNoise(2, [0], CPU)())
     assert done.frames[-1] == done.images
     assert (done.frame_steps[0], done.frame_steps[-1]) == (0, steps)
     gaps = np.diff(done.frame_steps)
@@ -393,7 +400,7 @@ def test_columns(count: int, columns: int) -> None:
 
 def test_grey_rounds_and_clips() -> None:
     x = torch.tensor([-9.0, -1.0, 0.0, 1.0, 9.0]).view(1, 1, 1, 5)
-    assert list(images.to_uint8(x).data) == [0, 0, 128, 255, 255]
+    assert list(to_uint8(x).data) == [0, 0, 128, 255, 255]
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -17,18 +17,23 @@ from torch import Tensor
 
 from engine.checkpoints import weights as checkpoint
 from engine.checkpoints.weights import Loaded
-from engine.compute.device import Numerics
-from engine.config.training import PRESETS, SampleConfig, ScheduleConfig, TrainConfig, suited, usual, with_sampler
-from engine.data import mnist as data
+from engine.compute.precision import Numerics
+from engine.compute.seeds import mix
+from engine.config.model import ScheduleConfig
+from engine.config.sampling import SampleConfig, suited, usual, with_sampler
+from engine.config.training import PRESETS, TrainConfig
+from engine.diffusion.noise import ImageNoise
 from engine.diffusion.schedule import NoiseSchedule
 from engine.errors import DivergedError, RunError, SettingError
-from engine.jobs.jobs import DrawRequest, EvaluateRequest, Jobs, TrainRequest
+from engine.jobs.jobs import Jobs
 from engine.models.unet import UNet
 from engine.process.distributed import Group
-from engine.protocol.events import DrawDone, EvaluateDone, Event, Notice, Preparing, Preview, Saved, TrainDone, TrainStep, Weights
+from engine.protocol.events import DrawDone, EvaluateDone, Event, Notice, Preparing, Preview, Saved, TrainDone, TrainStep
+from engine.protocol.recipe import Weights
+from engine.protocol.requests import DrawRequest, EvaluateRequest, TrainRequest
 from engine.runs.run import find_run
-from engine.sampling.draw import ImageNoise, denoising
-from engine.sampling.runtime import Artist
+from engine.sampling.batch import denoising
+from engine.sampling.pipeline import Artist
 from engine.training.distill import Distiller
 from engine.training.teacher_pairs import TEACHING, Pairs, drawn, kept, noise_and_labels
 
@@ -80,7 +85,7 @@ def weights_of(trainer: Distiller) -> list[Tensor]:
 
 def test_the_loss_told_is_the_distance_to_the_teachers_pictures(make: Make) -> None:
     trainer = make()
-    rng = torch.Generator().manual_seed(data.mix(0, 0, 7))
+    rng = torch.Generator().manual_seed(mix(0, 0, 7))
     starts, _ = trainer._starts(trainer._digits(slice(0, 16))[0], rng)
     chosen = torch.randint(20, (16,), generator=rng)
     alpha_bar = NoiseSchedule(ScheduleConfig("cosine")).alpha_bar_at(999)

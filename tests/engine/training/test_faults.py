@@ -15,20 +15,23 @@ import victims
 from nursery import Nursery
 from torch import Tensor
 
-from engine.checkpoints.weights import load_state, load_weights
+from engine.checkpoints.lookup import find_weights
+from engine.checkpoints.training_state import load_state
+from engine.checkpoints.weights import load_weights
 from engine.cli import runs as cli_runs
 from engine.cli.watch import Teller
-from engine.compute.device import Numerics
+from engine.compute.precision import Numerics
 from engine.config.training import TrainConfig
 from engine.errors import CheckpointError, DigittyError, RunError
-from engine.jobs.jobs import Jobs, TrainRequest
-from engine.protocol.events import Images
+from engine.jobs.jobs import Jobs
+from engine.protocol.recipe import Images
+from engine.protocol.requests import TrainRequest
 from engine.runs import metrics_log as metrics
 from engine.runs.control import Control, ask
 from engine.runs.metrics_log import Follower, Steps
 from engine.runs.run import Run, all_runs, find_run, latest_state
+from engine.runs.summary import run_facts
 from engine.runs.writer import open_writer
-from engine.sampling.runtime import find_weights
 from engine.storage.images import load_strip
 from engine.training import job as training
 from engine.training import loop as session
@@ -109,7 +112,7 @@ WHAT = {
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory, first_sixty: tuple[Tensor, Tensor], one_thread: None) -> Path:
     """A finished run of two epochs, with all the files that a run may have."""
-    from engine.config.training import ModelConfig
+    from engine.config.model import ModelConfig
 
     model = ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16, groups=4)
     config = TrainConfig(model=model, limit=60, batch_size=16, epochs=2, lr_schedule="constant", preview_every=4)
@@ -226,10 +229,10 @@ def test_damage_is_an_error_or_makes_no_difference(run: Run, what: str) -> None:
 
 def test_a_damaged_config_is_told_in_the_listing(run: Run) -> None:
     path = run.path / WHAT["config"]
-    whole, right = path.read_bytes(), cli_runs.run_facts(run)
+    whole, right = path.read_bytes(), run_facts(run)
     for how, damaged in damages(whole, seed=2):
         path.write_bytes(damaged)
-        facts = cli_runs.run_facts(run)
+        facts = run_facts(run)
         assert facts == {**right, "bytes": facts.get("bytes"), "written": facts.get("written")} or "config.json" in facts["error"], how
         assert "\n" not in cli_runs.run_line(facts)
 
@@ -250,7 +253,7 @@ def test_damaged_metrics_lose_the_damaged_lines_alone(run: Run) -> None:
         finished = bool(kept) and kept[-1] == right[-1]
         assert run.state() == ("finished" if finished else "crashed"), how
         assert Teller(run).line() == line or len(kept) < len(right)
-        assert cli_runs.run_facts(run)["step"] == run.step()
+        assert run_facts(run)["step"] == run.step()
 
 
 def test_damaged_metrics_are_mended_by_the_next_writer(run: Run) -> None:
@@ -318,7 +321,7 @@ def test_a_folder_where_a_file_should_be(run: Run, name: str) -> None:
     for readings in READINGS.values():
         for reading in readings:
             read(lambda reading=reading: reading(run))
-    read(lambda: (run.state(), run.step(), run.owner(), wished(run), cli_runs.run_facts(run), batched(run)))
+    read(lambda: (run.state(), run.step(), run.owner(), wished(run), run_facts(run), batched(run)))
     assert load_strip(run.path / WHAT["sample"]) is None or name != WHAT["sample"]
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from engine.config.training import ModelConfig
+from engine.config.model import ModelConfig
 from engine.models.unet import UNet
 from engine.training.muon import Muon, matrices, orthogonal
 

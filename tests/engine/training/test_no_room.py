@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 import victims
 
-from engine.checkpoints import weights as checkpoint
-from engine.checkpoints.weights import load_state
+from engine.checkpoints.training_state import load_state
 from engine.cli import entry
 from engine.cli import main as cli
-from engine.config.training import TrainConfig
+from engine.config.training import PRESETS, TrainConfig
 from engine.errors import DivergedError, StorageError
-from engine.jobs.jobs import Jobs, TrainRequest
+from engine.jobs.jobs import Jobs
 from engine.protocol.events import CannotSave, Event, Saved, Tick, TrainDone, TrainStep
+from engine.protocol.requests import TrainRequest
 from engine.runs.control import Control, ask
 from engine.runs.metrics_log import Follower
 from engine.runs.run import Run, find_run, latest_state
@@ -196,7 +196,7 @@ def test_while_full_saving_is_tried_once_an_interval(jobs: Jobs, exactly: Exact,
         raise StorageError("no room")
 
     monkeypatch.setattr(session, "time", MinutesAStep)
-    monkeypatch.setattr(checkpoint, "save_state", full)
+    monkeypatch.setattr(session, "save_state", full)
     with pytest.raises(StorageError):
         list(jobs.train(TrainRequest(replace(config, batch_size=5, epochs=1, save_minutes=4.0), run="r", when_full="go-on")))
     assert tried == [4, 8, 12, 12]  # the last is the run's end
@@ -313,8 +313,8 @@ def test_leaving_where_there_is_no_room_says_so_and_harms_nothing(jobs: Jobs, ex
 def test_the_command_says_so_and_leaves_with_3(
     jobs: Jobs, exactly: Exact, config: TrainConfig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], when_full: str
 ) -> None:
-    monkeypatch.setitem(cli.c.PRESETS, "quick", config)  # type: ignore[arg-type]
-    monkeypatch.setattr(cli, "Jobs", lambda *_: jobs)
+    monkeypatch.setitem(PRESETS, "quick", config)  # type: ignore[arg-type]
+    monkeypatch.setattr("engine.cli.train.Jobs", lambda *_: jobs)
     assert entry.run(cli.commands, ["train", "--preset", "quick", "--run", "r", "--steps", "4"]) == 0
     capsys.readouterr()
     with no_file_beyond(ROOM["state"]):

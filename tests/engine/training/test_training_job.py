@@ -16,12 +16,16 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints import weights as checkpoint
+from engine.checkpoints.training_state import load_state, save_state
 from engine.compute import autotune as precision
-from engine.config.training import ModelConfig, Precision, ScheduleConfig, TrainConfig
+from engine.config.compute import Precision
+from engine.config.model import ModelConfig, ScheduleConfig
+from engine.config.training import TrainConfig
 from engine.data import mnist as data
 from engine.errors import CheckpointError, DivergedError, RunError, StorageError, UnreadableError
-from engine.jobs.jobs import Jobs, TrainRequest
+from engine.jobs.jobs import Jobs
 from engine.protocol.events import EpochDone, Event, Notice, Preparing, Preview, Saved, Tick, TrainDone, TrainStarted, TrainStep
+from engine.protocol.requests import TrainRequest
 from engine.runs.metrics_log import Follower
 from engine.runs.run import Run, all_runs, find_run, latest_state
 from engine.runs.writer import open_writer, write_config
@@ -54,7 +58,7 @@ def logged(run: Run, *wanted: str) -> list[tuple[Any, ...]]:
 
 def final_state(run: Run) -> dict[str, Any]:
     """But for what names the run."""
-    return {name: value for name, value in checkpoint.load_state(latest_state(run))[1].items() if name != "run"}
+    return {name: value for name, value in load_state(latest_state(run))[1].items() if name != "run"}
 
 
 def same(a: object, b: object) -> bool:
@@ -384,14 +388,14 @@ def test_a_diverged_run_keeps_its_last_good_checkpoint(jobs: Jobs, tiny: TrainCo
 
 
 def test_no_room_for_a_checkpoint_ends_the_run_and_keeps_the_last(jobs: Jobs, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    save = checkpoint.save_state
+    save = save_state
 
     def full(path: Any, config: TrainConfig, state: Any) -> None:
         if state["step"] > 4:
             raise StorageError("no room")
         save(path, config, state)
 
-    monkeypatch.setattr(checkpoint, "save_state", full)
+    monkeypatch.setattr(session, "save_state", full)
     with pytest.raises(StorageError, match="no room"):
         list(jobs.train(TrainRequest(tiny, run="r")))
     assert [step for step, _ in find_run("r").states()] == [4]

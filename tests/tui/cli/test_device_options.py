@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 
-from engine.cli import main as engine_cli
 from engine.cli.entry import run
+from engine.cli.train import train
 from engine.config import training as c
 from engine.errors import SettingError
 from engine.jobs import detach
 from engine.jobs.detach import Detached
-from engine.jobs.jobs import Jobs, TrainRequest
+from engine.jobs.jobs import Jobs
 from engine.process import processors as processors_module
 from engine.process.distributed import Group
+from engine.protocol.requests import TrainRequest
 from engine.storage import paths
 from tui.cli import main as cli
 from tui.cli.main import digitty
@@ -132,7 +133,7 @@ def test_a_detached_run_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(Jobs("cuda:1", "fp32", 3).detach(TrainRequest(c.PRESETS["quick"])))[-1] == "r"
     Detached(TrainRequest(c.PRESETS["quick"]))
     (with_them, without) = (command[command.index("engine.cli") + 2 :] for command in started)
-    given = engine_cli.train.make_context("train", with_them).params
+    given = train.make_context("train", with_them).params
     assert (given["device"], given["precision"], given["threads"]) == ("cuda:1", "fp32", 3)
-    given = engine_cli.train.make_context("train", without).params
+    given = train.make_context("train", without).params
     assert (given["device"], given["precision"], given["threads"]) == ("auto", "auto", None)

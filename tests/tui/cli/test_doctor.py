@@ -11,7 +11,7 @@ import pytest
 from fakes import FakeJobs
 
 from engine.cli.entry import run
-from engine.cli.reporters import ProgressLine
+from engine.cli.progress import ProgressLine
 from engine.storage import paths
 from tui.cli import doctor
 from tui.cli.main import digitty

@@ -9,7 +9,7 @@ import pytest
 from fakes import FakeJobs
 
 from engine.cli.entry import run
-from engine.cli.reporters import ProgressLine
+from engine.cli.progress import ProgressLine
 from tui.cli import main as cli
 
 Told = Callable[..., tuple[str, str]]
@@ -18,7 +18,7 @@ Told = Callable[..., tuple[str, str]]
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Told:
     """Runs `digitty generate` with standard error at a terminal."""
-    monkeypatch.setattr(cli, "Jobs", lambda *_: FakeJobs())
+    monkeypatch.setattr("tui.cli.generate.Jobs", lambda *_: FakeJobs())
     monkeypatch.setattr(ProgressLine, "plain", False)
 
     def ran(*arguments: str) -> tuple[str, str]:
@@ -36,7 +36,7 @@ def test_digits_are_said_and_nothing_is_written_over(told: Told) -> None:
 
 
 def test_what_was_drawn_again_is_said_too(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "Jobs", lambda *_: FakeJobs(again=1))
+    monkeypatch.setattr("tui.cli.generate.Jobs", lambda *_: FakeJobs(again=1))
     out, _ = told("three", "--plain")
     assert out.endswith("0.05 s, 1 drawn again\n")
 

@@ -6,8 +6,9 @@ from fakes import FakeJobs, finished_run
 from pilots import SMALL, STEPS, Person, opened
 from textual.widgets import Input, OptionList, Select
 
-from engine.config.training import PRESETS, SampleConfig, usual
-from engine.jobs.jobs import TrainRequest
+from engine.config.sampling import SampleConfig, usual
+from engine.config.training import PRESETS
+from engine.protocol.requests import TrainRequest
 from tui.screens.base import AppScreen
 
 

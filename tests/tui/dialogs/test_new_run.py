@@ -7,7 +7,8 @@ from fakes import ENGINE, finished_run, log_step, save
 from pilots import opened
 from textual.widgets import Select
 
-from engine.config.training import PRESETS, changed
+from engine.config.serialize import changed
+from engine.config.training import PRESETS
 from engine.runs.manage import create_run
 from engine.runs.run import find_run
 from engine.runs.writer import open_writer

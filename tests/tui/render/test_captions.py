@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.config.training import SampleConfig
+from engine.config.sampling import SampleConfig
 from tui.render.captions import how
 
 

@@ -12,7 +12,8 @@ from fakes import ENGINE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.config.training import PRESETS, TrainConfig, changed
+from engine.config.serialize import changed
+from engine.config.training import PRESETS, TrainConfig
 from engine.runs.manage import create_run
 from engine.runs.metrics_log import line
 from engine.runs.run import Run

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
+from engine.config.compute import Engine
 from engine.config.training import PRESETS
-from engine.protocol.events import Engine
 from engine.runs import liveness
 from engine.runs.claim import Claim
 from engine.runs.manage import create_run

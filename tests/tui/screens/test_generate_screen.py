@@ -11,7 +11,7 @@ from PIL import Image
 from pilots import LARGE, SIZES, SMALL, STEPS, Person, opened
 from textual.widgets import Input, Select
 
-from engine.config.training import usual
+from engine.config.sampling import usual
 
 
 async def generate(person: Person) -> None:

@@ -8,7 +8,7 @@ import pytest
 from fakes import FakeJobs, digits
 from pilots import SIZES, STEPS, opened
 
-from engine.config.training import CLASS_NAMES
+from engine.config.data import CLASS_NAMES
 
 
 @pytest.mark.parametrize("size", SIZES)

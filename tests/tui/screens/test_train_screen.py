@@ -9,9 +9,10 @@ from fakes import ENGINE, FakeJobs, cut_off, finished_run, log_step, loss_at, pr
 from pilots import LARGE, SIZES, Person, opened, start
 from textual.widgets import Input, Select
 
-from engine.config.training import PRESETS, changed
-from engine.jobs.jobs import TrainRequest
-from engine.protocol.events import Images
+from engine.config.serialize import changed
+from engine.config.training import PRESETS
+from engine.protocol.recipe import Images
+from engine.protocol.requests import TrainRequest
 from engine.runs.manage import create_run, delete_run, name_taken
 from engine.runs.run import find_run
 from engine.runs.writer import open_writer

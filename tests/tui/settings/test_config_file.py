@@ -15,15 +15,18 @@ from fakes import finished_run
 from pilots import opened
 
 from engine.cli.entry import run
-from engine.cli.reporters import ProgressLine
-from engine.config.training import PRESETS, usual
-from engine.jobs.jobs import DrawRequest, Jobs, TrainRequest
+from engine.cli.progress import ProgressLine
+from engine.config.sampling import usual
+from engine.config.training import PRESETS
+from engine.jobs.jobs import Jobs
+from engine.protocol.requests import DrawRequest, TrainRequest
 from engine.storage import paths
+from tui.cli.config import make, template
 from tui.cli.main import digitty
 from tui.settings import config_file
 from tui.settings import keymap as keys
 from tui.settings import remembered as settings
-from tui.settings.config_file import SECTIONS, load, make, path, template
+from tui.settings.config_file import SECTIONS, load, path
 
 
 @pytest.fixture
@@ -219,7 +222,7 @@ def test_config_shows_what_is_in_force(written, capsys: pytest.CaptureFixture[st
 
 def test_reading_it_loads_neither_torch_nor_textual() -> None:
     probe = "print(*{m.split('.')[0] for m in sys.modules} & {'torch', 'textual', 'aiohttp'})"
-    code = f"import sys, tui.cli.main\nfrom tui import config_file\nconfig_file.load()\n{probe}"
+    code = f"import sys, tui.cli.main\nfrom tui.settings import config_file\nconfig_file.load()\n{probe}"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120, cwd=Path(__file__).parents[3])
     assert told.stdout.split() == []
 

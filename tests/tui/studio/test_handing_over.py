@@ -11,7 +11,7 @@ from textual.widgets import Select
 
 from engine.config.training import PRESETS
 from engine.errors import DeviceError
-from engine.jobs.jobs import TrainRequest
+from engine.protocol.requests import TrainRequest
 from engine.runs.run import find_run
 
 

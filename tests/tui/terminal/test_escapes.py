@@ -13,8 +13,9 @@ from textual.color import Color
 from textual.geometry import Region
 from textual.strip import Strip
 
-from engine.config.training import PRESETS, changed
-from engine.protocol.events import Engine
+from engine.config.compute import Engine
+from engine.config.serialize import changed
+from engine.config.training import PRESETS
 from engine.runs import liveness
 from engine.runs.manage import create_run
 from engine.runs.run import FORMAT, VERSION

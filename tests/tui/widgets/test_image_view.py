@@ -13,7 +13,7 @@ from textual.containers import VerticalScroll
 from textual.geometry import Region
 from textual.strip import Strip
 
-from engine.protocol.events import Images
+from engine.protocol.recipe import Images
 from tui.render.tiles import SIZES, Tiles, fit
 from tui.terminal.capabilities import ColorDepth, Terminal
 from tui.widgets.image_view import DigitView

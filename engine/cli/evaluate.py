@@ -1,0 +1,95 @@
+"""`digitty evaluate`: draw digits, judge them, print the figures."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.cli.options import device_options, force_option, plain_option, sample_config, sampling_options
+from engine.cli.output import show
+from engine.cli.progress import ProgressLine
+from engine.config.compute import Device, Precision
+from engine.formatting import duration
+from engine.jobs.jobs import Jobs
+from engine.process.signals import stoppable
+from engine.protocol import events as e
+from engine.protocol.requests import EvaluateRequest
+
+
+def evaluation_text(report: dict[str, Any]) -> str:
+    """The figures of `engine.evaluation.job.Report`, a line each; a comparison of too few digits is left out."""
+    drawn, judge, engine = report["sample"], report["classifier"], report["engine"]
+    low, high = report["accuracy_interval"]
+    again = f", {report['again']:,} of them again" if report["again"] else ""
+    lines = {
+        "digits": f"{report['count']:,}, drawn by {report['weights']}{again}; {report['evaluations']:.4g} network evaluations each",
+        "sampler": ", ".join(f"{value}" if name == "sampler" else f"{name} {value}" for name, value in drawn.items()),
+        "accuracy": f"{report['accuracy']:.2%}  (95% interval {low:.2%} to {high:.2%})",
+        "each digit": "  ".join(f"{digit}: {share:.1%}" for digit, share in enumerate(report["class_accuracy"]) if share is not None),
+    }
+    if report["frechet"] is not None:
+        sides = f"{report['compared']:,} test images"
+        beside = f"{report['frechet_ratio']:.2f} times the floor" if report["frechet_ratio"] is not None else "the floor"
+        lines["Fréchet"] = f"{report['frechet']:.4g}  ({beside} of {report['frechet_floor']:.4g}, training images against {sides})"
+        lines["precision"] = f"{report['precision']:.1%}  of the digits look like one of {sides}"
+        lines["recall"] = f"{report['recall']:.1%}  of {sides} look like one of the digits"
+        lines["coverage"] = f"{report['coverage']:.1%}  of {sides} have a digit near"
+    lines["copying"] = f"{report['memorisation']:.3f}  nearest training image by nearest test image, in pixels; well below 1 is copying"
+    lines["judge"] = f"classifier with {judge['features']} features, {judge['test_accuracy']:.2%} on the test set"
+    other = report["second"]
+    low, high = other["accuracy_interval"]
+    beside = f", Fréchet {other['frechet_ratio']:.2f} times the floor" if other["frechet_ratio"] is not None else ""
+    lines["another"] = f"classifier ({other['test_accuracy']:.2%} on the test set): {other['accuracy']:.2%} right ({low:.2%} to {high:.2%}){beside}"
+    lines["engine"] = f"{engine['device']} {engine['precision']} {engine['layout']}, {duration(report['seconds'])}"
+    return "\n".join(f"{name:<10}  {text}" for name, text in lines.items())
+
+
+@click.command(help="Judge drawn digits: accuracy on the label asked for, Fréchet distance beside its floor, recall and coverage.")
+@click.option("--count", type=int, default=1000, show_default=True, help="Digits to draw and judge.")
+@sampling_options()
+@click.option("--out", type=click.Path(path_type=Path), help="Also write a .png of the best and the worst five of each digit.")
+@force_option
+@device_options
+@plain_option
+@click.option("--json", "as_json", is_flag=True, help="The figures as JSON on standard output.")
+def evaluate(
+    count: int,
+    weights: str,
+    out: Path | None,
+    force: bool,
+    device: Device,
+    precision: Precision,
+    threads: int | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    from engine.storage.images import checked, save_gallery
+
+    request = EvaluateRequest(count, sample_config(given, weights), weights)
+    if out is not None:
+        checked(out, (".png",), force)
+    bar = ProgressLine()
+    with stoppable() as leave, closing(Jobs(device, precision, threads).evaluate(request)) as job:
+        for event in job:
+            if leave.number:
+                bar.clear()
+            leave.check()
+            if isinstance(event, e.Preparing):
+                bar.show(event.what)
+                continue
+            leave.begin()
+            if isinstance(event, e.EvaluateProgress):
+                bar.show(f"{event.what}  {event.done}/{event.total}", event.done / max(1, event.total))
+            elif isinstance(event, e.EvaluateDone):
+                bar.clear()
+                if out is not None:
+                    save_gallery(out, event.gallery)
+                if as_json:
+                    click.echo(json.dumps(event.report))
+                else:
+                    for line in evaluation_text(event.report).splitlines():
+                        show(line)

@@ -1,0 +1,48 @@
+"""`digitty export`: weights, a CSV file of metrics, or TensorBoard files of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from engine.cli.options import force_option
+from engine.cli.output import say, show_path
+from engine.errors import RunError
+from engine.process.signals import breakable
+from engine.runs.run import find_run
+
+
+@click.command(
+    help="Write the weights of RUN (or RUN:best, shipped, or a file) as .safetensors, or as .pth like the seed's; or RUN's metrics as .csv."
+)
+@click.argument("source", metavar="RUN")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--tensorboard", is_flag=True, help="FILE is a folder for TensorBoard's event files of RUN.")
+@force_option
+def export(source: str, file: Path, tensorboard: bool, force: bool) -> None:
+    from engine.storage.images import checked
+
+    if not tensorboard:
+        checked(file, (".safetensors", ".pth", ".csv"), force)
+    if tensorboard or file.suffix.lower() == ".csv":
+        from engine.runs.export import to_csv, to_tensorboard
+
+        if source.partition(":")[0] == "shipped":
+            raise RunError(f"{source} has no metrics; only a run has")
+        run = find_run(source)
+        with breakable():
+            count = (to_tensorboard if tensorboard else to_csv)(run, file)
+        say(f"{count:,} steps of {source}")
+    else:
+        _export_weights(source, file)
+    show_path(file)
+
+
+def _export_weights(source: str, file: Path) -> None:
+    from engine.checkpoints import weights as checkpoint
+    from engine.checkpoints.lookup import find_weights
+
+    loaded = find_weights(source)
+    with breakable():
+        (checkpoint.save_pth if file.suffix.lower() == ".pth" else checkpoint.save_weights)(file, loaded)

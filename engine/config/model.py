@@ -1,0 +1,92 @@
+"""The network's and the noise schedule's settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.config.fields import _finite, _one_of, _within
+from engine.errors import SettingError
+
+ScheduleKind = Literal["linear", "cosine"]
+
+
+Prediction = Literal["eps", "v", "edm"]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The U-Net. The defaults are the seed's network: 6,141,313 trainable parameters."""
+
+    channels: tuple[int, ...] = (64, 128, 256)
+    """At 28, 14 and 7 pixels; two of them work on patches of 2x2 pixels, at 14 and 7."""
+    time_dim: int = 128
+    """Width of the sinusoidal embedding."""
+    emb_dim: int = 256
+    """Width of the embedding of time and class."""
+    groups: int = 8
+    """Groups of each GroupNorm."""
+    attention: bool = False
+    """Self-attention at 7 pixels, after the middle block."""
+    attention_at_14: bool = False
+    """Self-attention at 14 pixels, after the encoder's block."""
+    prediction: Prediction = "eps"
+    """What the network answers; `denoiser.coefficients` makes x0 of it."""
+    one_step: bool = False
+    """A distilled student, which draws with the sampler one-step alone."""
+    image_size: int = 28
+    classes: int = 10
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "channels", tuple(self.channels))  # JSON gives a list
+        _within("groups", self.groups, 1, 4096)
+        for width in self.channels:
+            _within("channels", width, 1, 4096)
+        if len(self.channels) not in (2, 3) or any(width % self.groups for width in self.channels):
+            raise SettingError(f"channels {self.channels} are not two or three multiples of {self.groups}")
+        _one_of("prediction", self.prediction, Prediction)
+        for name in ("attention", "attention_at_14", "one_step"):
+            if not isinstance(getattr(self, name), bool):
+                raise SettingError(f"{name} {getattr(self, name)!r} is neither true nor false")
+        _within("emb_dim", self.emb_dim, 1, 8192)
+        _within("time_dim", self.time_dim, 4, 8192)
+        if self.time_dim % 2:
+            raise SettingError(f"time_dim {self.time_dim} is odd; the sinusoidal embedding needs pairs")
+        if self.image_size != 28 or self.classes != 10:
+            raise SettingError("this version draws 28x28 images of 10 classes")
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """Pixels a side at each width, falling to 7."""
+        return tuple(7 << i for i in reversed(range(len(self.channels))))
+
+    @property
+    def patch(self) -> int:
+        """Pixels a side that the first layer takes for one."""
+        return self.image_size // self.sides[0]
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """The forward process q(x_t | x_0), Ho et al. 2020."""
+
+    kind: ScheduleKind = "linear"
+    """linear: the seed's; cosine: Nichol & Dhariwal 2021."""
+    T: int = 1000
+    beta_start: float = 1e-4
+    beta_end: float = 0.02
+    shift: float = 1.0
+    """Multiplies sigma / alpha at every t: log SNR is moved by -2 log(shift) (Hoogeboom et al. 2023, section 3.1)."""
+
+    def __post_init__(self) -> None:
+        _one_of("schedule", self.kind, ScheduleKind)
+        _within("T", self.T, 1, 1000)
+        _finite("beta_start", self.beta_start)
+        _finite("beta_end", self.beta_end)
+        _finite("shift", self.shift, 1e-3, 1e3)
+        if not 0 < self.beta_start <= self.beta_end < 1:
+            raise SettingError(f"betas {self.beta_start} … {self.beta_end} are not 0 < start ≤ end < 1")
+
+
+NO_LABEL = -1
+"""A label that stands for none; it has no weights: its class embedding is zero."""

@@ -1,0 +1,44 @@
+"""Configurations to and from plain dictionaries, as JSON and TOML hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
+from typing import Any, TypeVar
+
+from engine.config.model import ModelConfig, ScheduleConfig
+from engine.config.sampling import SampleConfig
+from engine.config.training import TrainConfig
+from engine.errors import SettingError
+
+C = TypeVar("C", ModelConfig, ScheduleConfig, SampleConfig, TrainConfig)
+
+
+def to_dict(config: ModelConfig | ScheduleConfig | SampleConfig | TrainConfig) -> dict[str, Any]:
+    """The configuration as JSON values."""
+    return asdict(config)
+
+
+def from_dict(cls: type[C], values: object) -> C:
+    """The reverse of `to_dict`. Raises SettingError for anything that is not one: unknown or ill-typed fields, bad values."""
+    if not isinstance(values, Mapping):
+        raise SettingError(f"{cls.__name__} is not a table of settings")
+    unknown = set(values) - {f.name for f in fields(cls)}
+    if unknown:
+        raise SettingError(f"{cls.__name__} has no field {sorted(map(str, unknown))[0]!r}; it may come from a newer digitty")
+    given: dict[str, Any] = dict(values)
+    if "model" in given:
+        given["model"] = from_dict(ModelConfig, given["model"])
+    if "schedule" in given:
+        given["schedule"] = from_dict(ScheduleConfig, given["schedule"])
+    try:
+        config = cls(**given)
+        hash(config)  # a list where a number belongs
+    except (TypeError, AttributeError) as error:
+        raise SettingError(f"{cls.__name__} has a field of the wrong type: {error}") from None
+    return config
+
+
+def changed(config: C, **changes: Any) -> C:
+    """`config` with every change that is not None. Raises SettingError as the constructor does."""
+    return replace(config, **{k: v for k, v in changes.items() if v is not None})

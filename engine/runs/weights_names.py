@@ -1,0 +1,51 @@
+"""The names of weights: shipped, RUN, RUN:best, or a file. No torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.errors import DigittyError, RunError
+from engine.formatting import printable
+from engine.runs.run import find_run, latest_state
+from engine.storage import paths
+
+SHIPPED = {
+    "shipped": paths.ASSETS / "weights" / "digitty.safetensors",
+    "shipped:one-step": paths.ASSETS / "weights" / "one-step.safetensors",
+    "shipped:seed": paths.ASSETS / "weights" / "seed.safetensors",
+}
+"""The weights that come with digitty: the best, a one-step student, and those of the preset `seed`."""
+
+
+def located(weights: str) -> tuple[Path, str, str | None]:
+    """The file that holds the weights, their name and kind, for one of SHIPPED, RUN, RUN:latest, RUN:best or a file. Raises RunError."""
+    if weights in SHIPPED:
+        return SHIPPED[weights], weights, None
+    if "\0" in weights:
+        raise RunError(f"weights {printable(weights)} hold a NUL character; name a run or a file")
+    try:
+        path = Path(weights).expanduser()
+    except RuntimeError:
+        raise RunError(f"weights {printable(weights)}: no home folder is known for {weights.partition('/')[0]}; write the path out") from None
+    if path.suffix in (".safetensors", ".pth") or "/" in weights:
+        return path, path.name, None
+    name, _, kind = weights.partition(":")
+    if kind not in ("", "latest", "best", "live"):
+        raise RunError(f"weights {weights!r}: after the run's name comes :latest, :best or :live")
+    run = find_run(name)
+    if kind == "live":
+        raise RunError(f"run {name} does not train in this process; use {name}:latest or {name}:best")
+    if kind == "best" and not run.best_path.exists():
+        raise RunError(f"run {name} has no best weights yet: it keeps them from its first whole epoch on; use {name}")
+    return (run.best_path, name, "best") if kind == "best" else (latest_state(run), name, "average")
+
+
+def is_student(weights: str) -> bool:
+    """Whether weights, by the name that drawing takes, draw in one step, as far as their run's config tells; of a file it says no."""
+    name, _, kind = weights.partition(":")
+    if name == "shipped":
+        return kind == "one-step"
+    try:
+        return find_run(name).config().model.one_step
+    except DigittyError:
+        return False

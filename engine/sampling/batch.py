@@ -1,0 +1,77 @@
+"""One batch of images from noise, as a generator of its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from engine.config.model import NO_LABEL
+from engine.config.sampling import SampleConfig, suited
+from engine.diffusion.denoiser import clipped, from_answer
+from engine.diffusion.guidance import between, conditional, guided
+from engine.diffusion.noise import ImageNoise
+from engine.diffusion.samplers import Noise, Step, walk
+from engine.models.classifier import Classifier
+from engine.protocol.events import Event, Tick
+from engine.protocol.recipe import Images
+from engine.sampling.pipeline import Artist
+from engine.sampling.pixels import to_pixels, to_uint8
+from engine.sampling.rejection import Attempts
+
+BATCH = {"cpu": 32, "cuda": 512, "mps": 64}
+"""Pictures through the network at once (twice as many with guidance)."""
+
+
+class Part(NamedTuple):
+    """How far `draw_into` is: steps of all batches together; of those that are drawn again, where there are any."""
+
+    step: int
+    steps: int
+    again: int
+
+
+def draw_into(
+    images: Tensor, artist: Artist, reader: Classifier, labels: Sequence[int | None], indices: Sequence[int], sample: SampleConfig
+) -> Iterator[Part]:
+    """Fills images (N, 28, 28) uint8 on the CPU, batch by batch; yields after each step of one."""
+    size = BATCH[artist.device.type]
+    attempts = Attempts(reader, labels, indices, sample)
+    for attempt, places in attempts:
+        batches = [places[first : first + size] for first in range(0, len(places), size)]
+        for i, batch in enumerate(batches):
+            noise = ImageNoise(sample.seed, [indices[place] for place in batch], artist.device, attempt)
+            for step in denoising(artist, [labels[place] for place in batch], sample, noise(), noise):
+                if step.i == step.n:
+                    images[batch] = to_pixels(step.x)
+                    attempts.read(images[batch], batch)
+                yield Part(i * step.n + step.i, len(batches) * step.n, attempt and len(places))
+
+
+def denoising(artist: Artist, labels: Sequence[int | None], sample: SampleConfig, x: Tensor, noise: Noise) -> Iterator[Step]:
+    """The steps of one batch from x at the first timestep. Fast samplers clip x0; DDPM does not, as in the seed."""
+    wanted = torch.tensor([NO_LABEL if label is None else label for label in labels], device=artist.device)
+    numerics = artist.how.dtype, artist.how.format
+    answer = alone = conditional(artist.network, wanted, *numerics)
+    if sample.sampler != "one-step":  # whose student has guidance folded in
+        answer = guided(artist.network, wanted, sample.guidance, *numerics)
+        if sample.guidance > 1:
+            answer = between(answer, alone, artist.schedule, sample.guided_from, sample.guided_to)
+    denoise = from_answer(answer, artist.schedule, artist.network.config.prediction)
+    if sample.sampler != "ddpm":
+        denoise = clipped(denoise, artist.schedule)
+    return walk(denoise, x, artist.schedule, sample, noise)
+
+
+def preview(artist: Artist, seed: int) -> Generator[Event, None, Images]:
+    """The ten digits from the fixed noise of a run: yields Ticks, returns the pictures."""
+    noise = ImageNoise(seed, range(10), artist.device)
+    last: Step | None = None
+    sample = suited(SampleConfig(), artist.network.config.one_step)
+    for step in denoising(artist, tuple(range(10)), sample, noise(), noise):
+        last = step
+        yield Tick()
+    assert last is not None
+    return to_uint8(last.x)

@@ -1,0 +1,116 @@
+"""`digitty generate`: draw a prompt without the screen."""
+
+from __future__ import annotations
+
+import random
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.cli.options import device_options, force_option, plain_option, sample_config, sampling_options
+from engine.cli.output import say, show
+from engine.cli.progress import ProgressLine
+from engine.config.compute import Device, Precision
+from engine.config.fields import MAX_COUNT
+from engine.errors import SettingError
+from engine.jobs.jobs import Jobs
+from engine.process.signals import breakable, stoppable
+from engine.prompt.parser import parse
+from engine.protocol import events as e
+from engine.protocol.requests import DrawRequest
+from engine.storage import images
+from tui.cli.options import color_option
+from tui.render import captions as caption
+from tui.render.stdout import draw_in_terminal
+
+SHOWN = 64
+"""Digits that `generate` draws in the terminal; more are only written."""
+
+
+@click.command(help='Draw PROMPT in the terminal: seven · "3 1 4" · "three sevens" · 0-9 · random · grid.')
+@click.argument("prompt")
+@click.option("--count", type=int, default=1, show_default=True, help="Draw the whole prompt so many times.")
+@sampling_options()
+@click.option("--out", type=click.Path(path_type=Path), help="Also write a .png, a .gif of the denoising, or an .npz.")
+@force_option
+@device_options
+@color_option
+@plain_option
+@click.pass_obj
+def generate(
+    shared_color: str | None,
+    /,
+    color: str | None,
+    prompt: str,
+    count: int,
+    weights: str,
+    out: Path | None,
+    force: bool,
+    device: Device,
+    precision: Precision,
+    threads: int | None,
+    **given: Any,
+) -> None:
+    sample = sample_config(given, weights)
+    if not 1 <= count <= MAX_COUNT:
+        raise SettingError(f"count {count} is outside 1 to {MAX_COUNT:,}")
+    labels, shared_noise = _labels(prompt, count, random.Random(sample.seed))
+    if out is not None:
+        images.checked(out, replace=force)
+        if out.suffix.lower() == ".gif" and len(labels) > SHOWN:
+            raise SettingError(f"a GIF holds at most {SHOWN} digits, not {len(labels):,}; use .npz")
+    indices = tuple(i // 10 for i in range(len(labels))) if shared_noise else None  # each grid has one noise
+    done = _drawn(DrawRequest(labels, sample, indices, weights, fps=10), Jobs(device, precision, threads))
+    if out is not None:
+        with breakable():
+            images.save(out, done.recipe, done.images, done.frames)
+    _show(done, color or shared_color or "auto")
+    if out is not None:
+        say(f"saved {out}")
+
+
+def _labels(prompt: str, count: int, rng: random.Random) -> tuple[tuple[int, ...], bool]:
+    """The labels of `count` readings of the prompt, and whether it is a grid. What is random is drawn anew each time."""
+    before = rng.getstate()
+    asked = parse(prompt, rng)
+    if len(asked.labels) * count > MAX_COUNT:
+        raise SettingError(f"{len(asked.labels) * count:,} digits are more than {MAX_COUNT:,}; use a smaller --count")
+    if rng.getstate() == before:
+        return asked.labels * count, asked.shared_noise
+    readings = [asked.labels, *(parse(prompt, rng).labels for _ in range(count - 1))]
+    return tuple(label for labels in readings for label in labels), False
+
+
+def _drawn(request: DrawRequest, jobs: Jobs) -> e.DrawDone:
+    """The finished drawing, with progress on standard error."""
+    bar = ProgressLine()
+    done: e.DrawDone | None = None
+    with stoppable() as leave, closing(jobs.draw(request)) as job:
+        for event in job:
+            if leave.number:
+                bar.clear()
+            leave.check()
+            if isinstance(event, e.Preparing):
+                bar.show(event.what)
+                continue
+            leave.begin()
+            if isinstance(event, e.Frame):
+                bar.show(caption.progress(event), event.step / event.steps)
+            elif isinstance(event, e.DrawDone):
+                done = event
+    bar.clear()
+    assert done is not None
+    return done
+
+
+def _show(done: e.DrawDone, color: str) -> None:
+    """The digits as terminal pixels on standard output, and a line about them on standard error; one line of words for who wants it plain."""
+    if ProgressLine.plain:
+        show(caption.spoken(done))
+        return
+    if len(done.images) <= SHOWN:
+        draw_in_terminal(done.images, color)
+    digits = "digit" if len(done.images) == 1 else "digits"
+    say(f"{len(done.images):,} {digits} · {caption.how(done.recipe.sample)} · {done.recipe.weights} · {caption.pace(done)}")

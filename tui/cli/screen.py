@@ -1,0 +1,77 @@
+"""`digitty` alone: open the screen, and close it in order whatever happens."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine.errors import InputError, StorageError
+from engine.jobs.jobs import Jobs
+from engine.process.signals import DEADLINE
+from engine.storage import log
+from tui.settings import config_file
+from tui.terminal import capabilities as term
+from tui.terminal.shutdown import NOT_SAVED, Leaving
+from tui.terminal.tty import Display
+
+
+def open_screen(jobs: Jobs, color: str, config: config_file.Config) -> int:
+    """Runs the application; afterwards waits for the engine to save. Returns the exit code."""
+    in_browser = "TEXTUAL_DRIVER" in os.environ
+    if not in_browser and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        raise InputError("the screen needs a terminal for input, output and error (ssh -t gives one); without one use: digitty generate seven")
+    if not in_browser and (why := term.unable(os.environ)):
+        raise InputError(f"{why}; use: digitty generate seven")
+    terminal = term.detect(os.environ, color)
+    term.apply(terminal, os.environ)
+    with _log_instead_of_screen(terminal.unicode) as (display, log_path), Leaving(display, file=log_path) as leaving:
+        from tui.app import DigittyApp
+
+        app = DigittyApp(jobs, terminal, config)
+        leaving.work, app.report_fault = app, leaving.fail
+        try:
+            code = app.run() or app.return_code or 0
+        except BaseException as error:
+            leaving.fail(error)
+            leaving.wait()
+        leaving.hear()
+        if not app.finish(0.5):
+            display.say(app.saving())
+            if not app.finish(DEADLINE + app.patience()):
+                display.say(NOT_SAVED)
+                code = 1
+        for word in app.last_words:
+            display.say(word)
+    if not app.worker.close(0):
+        os._exit(code)  # amid an import, or a step that leaves nothing to save: that can't be taken down in order
+    return code
+
+
+@contextmanager
+def _log_instead_of_screen(unicode: bool) -> Iterator[tuple[Display, Path | None]]:
+    """What libraries write to standard error goes to the log; Textual, which draws on it, keeps the terminal. Gives both."""
+    screen = os.dup(2)
+    display = Display(screen, unicode)
+    path = None
+    try:
+        handle, path = log.open_log(), log.log_path()
+    except (OSError, StorageError):
+        handle = os.open(os.devnull, os.O_WRONLY)
+    sys.stderr.flush()
+    os.dup2(handle, 2)
+    os.close(handle)
+    before = sys.__stderr__
+    setattr(sys, "__stderr__", display)  # noqa: B010  (typed as final)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(process)d %(name)s %(message)s")
+    try:
+        yield display, path
+    finally:
+        display.flush()
+        display.close()
+        os.dup2(screen, 2)
+        os.close(screen)
+        setattr(sys, "__stderr__", before)  # noqa: B010
