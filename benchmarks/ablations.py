@@ -20,7 +20,7 @@ import torch
 from time_to_quality import JUDGED, drawn, ours
 
 from engine.checkpoints.classifier import load_classifier
-from engine.compute.device import choose
+from engine.compute.device import select_device
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.training import PRESETS, TrainConfig
 from engine.data.mnist import load
@@ -92,7 +92,7 @@ def main() -> None:
         print("\n".join(CHOICES))
         return
     keep_freed_memory()
-    device = choose(given.device)
+    device = select_device(given.device)
     judge = load_classifier(device)
     some = torch.randperm(10_000, generator=torch.Generator().manual_seed(0))[: given.count]
     test, train = (judge.features_and_logits(load(split, device)[0][some])[0].cpu().double() for split in (False, True))

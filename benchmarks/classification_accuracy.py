@@ -17,12 +17,12 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from engine.compute.device import choose
+from engine.compute.device import select_device
 from engine.config.fields import MAX_COUNT
-from engine.config.sampling import SampleConfig, Sampler, usual
+from engine.config.sampling import SampleConfig, Sampler, default_for
 from engine.data.mnist import load
 from engine.evaluation.metrics import wilson
-from engine.evaluation.train_classifier import accuracy, fresh, train_classifier
+from engine.evaluation.train_classifier import accuracy, train_classifier, untrained
 from engine.jobs.jobs import Jobs
 from engine.protocol.events import DrawDone
 from engine.protocol.requests import DrawRequest
@@ -50,14 +50,14 @@ def main() -> None:
     given = parser.parse_args()
     if not 100 <= given.count <= MAX_COUNT:
         parser.error(f"--count is 100 to {MAX_COUNT:,}")
-    redraw_below = usual(given.sampler).redraw_below if given.redraw_below is None else given.redraw_below
+    redraw_below = default_for(given.sampler).redraw_below if given.redraw_below is None else given.redraw_below
     sample = SampleConfig(given.sampler, given.steps, guidance=given.guidance, eta=given.eta, redraw_below=redraw_below, seed=0)
-    device = choose(given.device)
+    device = select_device(given.device)
     (images, labels), test = load(True, device, given.count), load(False, device)
     labels = labels.repeat(-(-given.count // len(labels)))[: given.count]
     sets = {"drawn": drawn(Jobs(given.device), labels.cpu(), sample, given.weights).to(device), "real": images}
     for name, pictures in sets.items():
-        model = fresh(second=True)
+        model = untrained(second=True)
         for _ in train_classifier(model, pictures, labels[: len(pictures)], given.epochs):
             pass
         right = accuracy(model, *test)

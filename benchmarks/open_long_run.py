@@ -27,17 +27,17 @@ from typing import Any
 from memory import MB, peak
 from textual.events import Key
 
-from engine.config.compute import Engine
-from engine.config.serialize import changed
+from engine.config.compute import ComputeInfo
+from engine.config.serialize import with_changes
 from engine.config.training import PRESETS
 from engine.jobs.jobs import Jobs
 from engine.protocol.events import Event
 from engine.runs.manage import create_run
-from engine.runs.metrics_log import line
+from engine.runs.metrics_log import encode
 from engine.runs.run import Run, find_run
 from tui.app import DigittyApp
 from tui.render.loss_plot import View, chart
-from tui.runs.history import RunStory
+from tui.runs.history import RunHistory
 from tui.screens.train import TrainScreen
 from tui.widgets.loss_chart import LossChart
 
@@ -49,18 +49,18 @@ Numbers = dict[str, float]
 def make(name: str, steps: int) -> int:
     """A run that logged so many steps, and nothing else of a run. Returns the bytes of its metrics."""
     per_epoch = PRESETS["seed"].steps_per_epoch
-    run = create_run(name, changed(PRESETS["seed"], epochs=2 + steps // per_epoch), Engine("cpu", "fp32", "contiguous"))
+    run = create_run(name, with_changes(PRESETS["seed"], epochs=2 + steps // per_epoch), ComputeInfo("cpu", "fp32", "contiguous"))
     crash, back = steps // 2, steps // 2 - steps // 100
     with run.metrics_path.open("wb") as file:
-        file.write(line({"event": "started", "step": 0, "time": 0.0}))
+        file.write(encode({"event": "started", "step": 0, "time": 0.0}))
         for step in [*range(1, crash + 1), *range(back + 1, steps + 1)]:
-            file.write(line(record(step)))
+            file.write(encode(record(step)))
             if step % per_epoch == 0:
-                file.write(line({"epoch": step // per_epoch, "step": step, "average": 0.02 + 1 / step, "seconds": 58.125, "best": True}))
+                file.write(encode({"epoch": step // per_epoch, "step": step, "average": 0.02 + 1 / step, "seconds": 58.125, "best": True}))
             if step % (10 * per_epoch) == 0:
-                file.write(line({"event": "saved", "step": step, "time": step / 8}))
+                file.write(encode({"event": "saved", "step": step, "time": step / 8}))
             if step == crash:
-                file.write(line({"event": "started", "step": back, "time": step / 8}))
+                file.write(encode({"event": "started", "step": back, "time": step / 8}))
                 crash = 0  # once
         return file.tell()
 
@@ -75,7 +75,7 @@ def record(step: int) -> dict[str, Any]:
 
 def by_story(run: Run, steps: int) -> Numbers:
     start = time.perf_counter()
-    story = RunStory(run)
+    story = RunHistory(run)
     slices = [timed(story.update)]
     assert story.step == steps
     newest = time.perf_counter() - start
@@ -122,7 +122,7 @@ def in_app(run: Run, steps: int) -> Numbers:
 
 def append(run: Run, step: int) -> None:
     with run.metrics_path.open("ab") as file:
-        file.write(line(record(step)))
+        file.write(encode(record(step)))
 
 
 def timed(work: Callable[[], object]) -> float:

@@ -14,7 +14,7 @@ sys.path[:0] = [str(ROOT / "tests" / "tui"), str(ROOT / "tests" / "e2e")]
 from fakes import ENGINE, FakeJobs, digits  # noqa: E402
 
 from engine.protocol.events import DrawDone, DrawStarted, Event, Frame, Preparing, Ready  # noqa: E402
-from engine.protocol.recipe import Images, Recipe, Weights  # noqa: E402
+from engine.protocol.recipe import Images, Recipe, WeightsInfo  # noqa: E402
 from engine.protocol.requests import DrawRequest  # noqa: E402
 
 PATCH = f"""
@@ -40,10 +40,10 @@ class Rehearsed(FakeJobs):
         for k in range(FRAMES + 1):
             share, noise = k / FRAMES, rng.randbytes(len(pictures))
             self._frames.append(Images(bytes(int(share * p + (1 - share) * n) for p, n in zip(pictures, noise, strict=True)), 16))
-        yield Ready(ENGINE, Weights("shipped", 4690, "average"))
+        yield Ready(ENGINE, WeightsInfo("shipped", 4690, "average"))
 
     def draw(self, request: DrawRequest) -> Iterator[Event]:
-        yield DrawStarted(Recipe(request.labels, tuple(range(16)), request.sample, Weights("shipped", 4690, "average"), ENGINE))
+        yield DrawStarted(Recipe(request.labels, tuple(range(16)), request.sample, WeightsInfo("shipped", 4690, "average"), ENGINE))
         start = time.monotonic()
         for k, frame in enumerate(self._frames):
             time.sleep(max(0.0, start + k / FPS - time.monotonic()))
@@ -51,7 +51,7 @@ class Rehearsed(FakeJobs):
         took = time.monotonic() - start
         kept = tuple(range(0, FRAMES + 1, 6))
         yield DrawDone(
-            Recipe(request.labels, tuple(range(16)), request.sample, Weights("shipped", 4690, "average"), ENGINE),
+            Recipe(request.labels, tuple(range(16)), request.sample, WeightsInfo("shipped", 4690, "average"), ENGINE),
             self._frames[-1],
             tuple(self._frames[k] for k in kept),
             kept,

@@ -27,9 +27,9 @@ from engine.diffusion.noise import ImageNoise
 from engine.jobs.jobs import Jobs
 from engine.protocol.events import DrawDone
 from engine.protocol.requests import DrawRequest
-from engine.sampling.batch import denoising
-from engine.sampling.pipeline import Artist
-from engine.sampling.runtime import Shelf
+from engine.sampling.batch import sample_batch
+from engine.sampling.pipeline import Pipeline
+from engine.sampling.runtime import Runtime
 
 DOUBTS_NONE = 1e-9
 """As `redraw_below`: the reader reads, and steps and batches are those of one drawing."""
@@ -43,7 +43,7 @@ def drawing(jobs: Jobs, labels: tuple[int, ...], sample: SampleConfig) -> tuple[
 
 
 @torch.inference_mode()
-def bare(artist: Artist, batches: list[int]) -> float:
+def bare(artist: Pipeline, batches: list[int]) -> float:
     """Forwards a second of the network alone."""
     x = torch.randn(max(batches), 1, 28, 28, device=artist.device, dtype=artist.how.dtype).contiguous(memory_format=artist.how.format)
     t = torch.full((max(batches),), 500, device=artist.device)
@@ -55,12 +55,12 @@ def bare(artist: Artist, batches: list[int]) -> float:
     return len(batches) / (time.perf_counter() - start)
 
 
-def batches_of(artist: Artist, labels: tuple[int, ...], sample: SampleConfig) -> list[int]:
+def batches_of(artist: Pipeline, labels: tuple[int, ...], sample: SampleConfig) -> list[int]:
     """How many pictures a drawing sends through the network at each step: twice as many where there is guidance."""
     batches: list[int] = []
     noise = ImageNoise(sample.seed, range(len(labels)), artist.device)
     with artist.network.register_forward_pre_hook(lambda _, given: batches.append(len(given[0]))):
-        for _ in denoising(artist, labels, sample, noise(), noise):
+        for _ in sample_batch(artist, labels, sample, noise(), noise):
             pass
     return batches
 
@@ -79,20 +79,20 @@ def main() -> None:
         compare(given)
 
 
-def ready(shelf: Shelf, weights: str = "shipped") -> Artist:
+def ready(shelf: Runtime, weights: str = "shipped") -> Pipeline:
     """These weights, when all there is to prepare is done."""
     preparing = shelf.artist(weights)
     while True:
         try:
             next(preparing)
         except StopIteration as end:
-            artist: Artist = end.value
+            artist: Pipeline = end.value
             return artist
 
 
 def compare(given: argparse.Namespace) -> None:
     sample = SampleConfig(steps=given.steps, guidance=given.guidance, redraw_below=DOUBTS_NONE)
-    jobs, shelf = Jobs(given.device), Shelf(given.device)
+    jobs, shelf = Jobs(given.device), Runtime(given.device)
     artist = ready(shelf)
     print(f"torch {torch.__version__}, {artist.device}, {artist.how.precision}, {artist.how.layout}; {sample.steps} steps; steps/s")
     print(f"{'images':>6}{'passes':>8}{'told':>9}{'pulled':>9}{'bare':>9}{'told/bare':>11}{'pulled/bare':>13}{'drawing':>11}")

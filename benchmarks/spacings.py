@@ -20,18 +20,18 @@ from sample_overhead import batches_of, ready
 from engine.config.sampling import SampleConfig, Spacing
 from engine.diffusion.noise import ImageNoise
 from engine.process.malloc import keep_freed_memory
-from engine.sampling.batch import BATCH, denoising
-from engine.sampling.pipeline import Artist
-from engine.sampling.runtime import Shelf
+from engine.sampling.batch import BATCH, sample_batch
+from engine.sampling.pipeline import Pipeline
+from engine.sampling.runtime import Runtime
 
 
-def drawn(artist: Artist, sample: SampleConfig, count: int) -> torch.Tensor:
+def drawn(artist: Pipeline, sample: SampleConfig, count: int) -> torch.Tensor:
     """(count, 1, 28, 28) in [-1, 1], of label i % 10 from noise i."""
     size, parts = BATCH[artist.device.type], []
     for first in range(0, count, size):
         indices = range(first, min(first + size, count))
         noise = ImageNoise(sample.seed, indices, artist.device)
-        *_, last = denoising(artist, [i % 10 for i in indices], sample, noise(), noise)
+        *_, last = sample_batch(artist, [i % 10 for i in indices], sample, noise(), noise)
         parts.append(last.x.clamp(-1, 1))
     return torch.cat(parts)
 
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
     given = parser.parse_args()
     keep_freed_memory()
-    artist = ready(Shelf(given.device), given.weights)
+    artist = ready(Runtime(given.device), given.weights)
     base = SampleConfig(guidance=given.guidance, seed=0)
     exact = drawn(artist, replace(base, steps=given.fine, spacing="linear"), given.count)
     nearest = 0.0

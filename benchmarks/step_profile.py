@@ -26,7 +26,7 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from engine.compute.autotune import measure
-from engine.compute.device import choose
+from engine.compute.device import select_device
 from engine.compute.precision import Numerics
 from engine.config.training import PRESETS
 from engine.data import mnist as data
@@ -72,7 +72,7 @@ def main() -> None:
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     with tempfile.TemporaryDirectory() as home:
         os.environ["DIGITTY_HOME"] = home  # so that precisions are measured now, on the machine as it is
-        show(given.preset, given.rounds, given.most, choose(given.device))
+        show(given.preset, given.rounds, given.most, select_device(given.device))
 
 
 def show(preset: str, rounds: int, most: int, device: torch.device) -> None:

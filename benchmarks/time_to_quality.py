@@ -23,7 +23,7 @@ from train_throughput import plain_loop
 
 from engine.checkpoints.classifier import load_classifier
 from engine.compute.autotune import measure
-from engine.compute.device import choose
+from engine.compute.device import select_device
 from engine.compute.precision import Numerics
 from engine.config.sampling import SampleConfig
 from engine.config.training import PRESETS, TrainConfig
@@ -33,9 +33,9 @@ from engine.diffusion.schedule import NoiseSchedule
 from engine.evaluation.metrics import wilson
 from engine.models.unet import UNet
 from engine.process.malloc import keep_freed_memory
-from engine.protocol.recipe import Weights
-from engine.sampling.batch import BATCH, denoising
-from engine.sampling.pipeline import Artist
+from engine.protocol.recipe import WeightsInfo
+from engine.sampling.batch import BATCH, sample_batch
+from engine.sampling.pipeline import Pipeline
 from engine.sampling.pixels import to_pixels
 from engine.training.trainer import Trainer
 
@@ -107,12 +107,12 @@ def drawn(network: UNet, schedule: NoiseSchedule, sample: SampleConfig, count: i
     assert isinstance(how, Numerics)
     copy = UNet(network.config)
     copy.load_state_dict(network.state_dict())
-    artist = Artist(how.cast(copy.eval().requires_grad_(False), device), schedule, Weights("", None, "live"), how, device)
+    artist = Pipeline(how.cast(copy.eval().requires_grad_(False), device), schedule, WeightsInfo("", None, "live"), how, device)
     parts = []
     for first in range(0, count, BATCH[device.type]):
         indices = range(first, min(first + BATCH[device.type], count))
         noise = ImageNoise(sample.seed, indices, device)
-        *_, last = denoising(artist, [i % 10 for i in indices], sample, noise(), noise)
+        *_, last = sample_batch(artist, [i % 10 for i in indices], sample, noise(), noise)
         parts.append(to_pixels(last.x))
     return torch.cat(parts).to(device)
 
@@ -128,7 +128,7 @@ def main() -> None:
     if unknown := [what for what in given.what if what not in WHAT]:
         parser.error(f"{', '.join(unknown)}: none of {', '.join(WHAT)}")
     keep_freed_memory()
-    device = choose(given.device)
+    device = select_device(given.device)
     print(f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads, {given.count} digits a judgement")
     reached: dict[str, dict[float, float]] = {}
     for what in given.what:

@@ -35,7 +35,7 @@ from torchvision import transforms
 from torchvision.datasets import MNIST
 
 from engine.compute.autotune import measure
-from engine.compute.device import choose
+from engine.compute.device import select_device
 from engine.compute.precision import Numerics
 from engine.config.training import TrainConfig
 from engine.data import mnist as data
@@ -141,7 +141,7 @@ def main() -> None:
 
 def host(plainly: bool, given: argparse.Namespace, pipe: Connection) -> None:
     """A process that trains as many steps as it is told, and says the images a second; told 0, it ends."""
-    device = choose(given.device)
+    device = select_device(given.device)
     if plainly:
         loop, said = plain_loop(device, given.workers)[0], f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads"
     else:

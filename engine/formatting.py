@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """1:02:03 or 2:03; 3d 4:05:06 beyond a day."""
     whole = int(seconds + 0.5)
     days, rest = divmod(whole, 86400)
@@ -12,7 +12,7 @@ def duration(seconds: float) -> str:
     return f"{days}d {text}" if days else text
 
 
-def size(count: float) -> str:
+def format_size(count: float) -> str:
     """98 MB, 1.2 GB: decimal units."""
     for unit in ("B", "kB", "MB"):
         if count < 999.5:
@@ -21,7 +21,7 @@ def size(count: float) -> str:
     return f"{count:.1f} GB"
 
 
-def age(seconds: float) -> str:
+def format_age(seconds: float) -> str:
     """now, 5 min, 3 h, 12 days."""
     if seconds < 60:
         return "now"
@@ -43,7 +43,7 @@ def printable(text: object, longest: int = 200) -> str:
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
-def short(error: BaseException, length: int = 120) -> str:
+def one_line(error: BaseException, length: int = 120) -> str:
     """What an error says, on one line of at most so many characters."""
     text = "".join(c if c.isprintable() else " " for c in str(error))  # a file's own words may hold escape sequences
     text = " ".join(text.split()) or type(error).__name__

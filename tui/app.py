@@ -14,8 +14,8 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import Theme
 
-from engine.config.compute import Engine
-from engine.config.sampling import SampleConfig, suited
+from engine.config.compute import ComputeInfo
+from engine.config.sampling import SampleConfig, fit_sampler
 from engine.errors import DigittyError
 from engine.formatting import printable
 from engine.jobs.jobs import Jobs
@@ -24,8 +24,8 @@ from engine.protocol.events import Event
 from engine.protocol.requests import DrawRequest
 from engine.runs.weights_names import is_student
 from tui.dialogs import quit as leave
-from tui.dialogs.choice import Question
-from tui.runs.text import host, news
+from tui.dialogs.choice import ChoiceDialog
+from tui.runs.text import host, startup_notice
 from tui.screens.base import AppScreen
 from tui.screens.generate import GenerateScreen
 from tui.screens.grid import GridScreen
@@ -37,16 +37,16 @@ from tui.settings import remembered as settings_module
 from tui.settings import themes
 from tui.settings.config_file import Config
 from tui.settings.remembered import Settings
-from tui.studio.background import aside
-from tui.studio.job_router import Listener, Switchboard
-from tui.studio.local_training import Training
+from tui.studio.background import run_in_background
+from tui.studio.job_router import JobRouter, Listener
+from tui.studio.local_training import LocalTraining
 from tui.studio.messages import FromEngine
 from tui.terminal.capabilities import Terminal, frame_rate
 from tui.terminal.literal import LONGEST, Harmless
-from tui.terminal.paced_app import PaintedApp
+from tui.terminal.paced_app import PacedApp
 
 
-class DigittyApp(PaintedApp):
+class DigittyApp(PacedApp):
     """Four screens over one worker."""
 
     TITLE = "digitty"
@@ -54,7 +54,7 @@ class DigittyApp(PaintedApp):
     ENABLE_COMMAND_PALETTE = True
     MODES = {"prompt": PromptScreen, "generate": GenerateScreen, "grid": GridScreen, "train": TrainScreen}  # noqa: RUF012
     DEFAULT_MODE = "prompt"
-    BINDINGS: ClassVar[list[BindingType]] = [*keys.EVERYWHERE]
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.GLOBAL_BINDINGS]
 
     def __init__(self, jobs: Jobs | None = None, terminal: Terminal | None = None, config: Config | None = None) -> None:
         """All three are handed in by the command, and by tests."""
@@ -68,14 +68,14 @@ class DigittyApp(PaintedApp):
         self._problems = [*problems, *wrong]
         self.rng = random.Random()
         self.status = ""
-        self.switchboard = Switchboard(self, self._tell_status)
+        self.switchboard = JobRouter(self, self._tell_status)
         self.worker, self.last_words = self.switchboard.worker, self.switchboard.last_words
         self.submit, self.beside = self.switchboard.submit, self.switchboard.beside
         self._engine_text = ""
         self.ready = False
         """The engine is loaded, and a drawing begins at once."""
-        self._leave_question: Question | None = None
-        self.training = Training(self)
+        self._leave_question: ChoiceDialog | None = None
+        self.training = LocalTraining(self)
         if self.terminal.remote:
             self.animation_level = "none"
 
@@ -85,13 +85,13 @@ class DigittyApp(PaintedApp):
         self.set_keymap(self.keymap)
         if self.is_web:
             self._filters.append(Harmless())
-        if not few_colors.install(self, self.terminal):
+        if not few_colors.install_ansi_themes(self, self.terminal):
             themes.install(self, self.settings.theme)
         for problem in self._problems:
             self.notify(problem, severity="warning", timeout=20)
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         self._warming = self.submit("draw", self.jobs.warm_up, self._warmed, "starting…")
-        self.call_after_refresh(aside, self, news, self._tell_news)
+        self.call_after_refresh(run_in_background, self, startup_notice, self._tell_news)
 
     def on_app_blur(self, event: events.AppBlur) -> None:
         """In a browser the input keeps the focus: the page does not always tell when it has it again, and letters would be keys."""
@@ -103,7 +103,7 @@ class DigittyApp(PaintedApp):
             self.change_settings(theme=theme.name)
 
     def get_key_display(self, binding: Binding) -> str:
-        return binding.key_display or keys.shown(binding.key)
+        return binding.key_display or keys.display_name(binding.key)
 
     def get_css_variables(self) -> dict[str, str]:
         self.theme_variables = themes.readable(super().get_css_variables(), self.current_theme)
@@ -174,7 +174,7 @@ class DigittyApp(PaintedApp):
             self.notify(event.message + where, severity="error", timeout=15)
         self.switchboard.hear(message.job, event)
 
-    def heard_engine(self, engine: Engine) -> None:
+    def heard_engine(self, engine: ComputeInfo) -> None:
         text = f"{engine.device} {engine.precision}"
         if text != self._engine_text:
             self._engine_text = text
@@ -214,7 +214,7 @@ class DigittyApp(PaintedApp):
 
         def chosen(weights: str | None) -> None:
             if weights is not None:
-                self.change_settings(weights=weights, sample=suited(self.settings.sample, is_student(weights)))
+                self.change_settings(weights=weights, sample=fit_sampler(self.settings.sample, is_student(weights)))
 
         if isinstance(self.screen, AppScreen):
             self.push_screen(WeightsDialog(self.settings.weights, self.training_runs()), chosen)
@@ -270,7 +270,7 @@ class DigittyApp(PaintedApp):
         if self.screen is self._leave_question or not self.training.at_stake():
             self.exit(0)
             return
-        self._leave_question = leave.ask(self)
+        self._leave_question = leave.ask_to_quit(self)
 
     async def action_quit(self) -> None:
         """The palette's."""

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from engine.checkpoints.tensor_file import load_sealed, save_sealed
+from engine.checkpoints.tensor_file import read_tensor_file, write_tensor_file
 from engine.errors import CheckpointError
-from engine.formatting import short
+from engine.formatting import one_line
 from engine.models.classifier import Classifier
 from engine.storage import paths
 
@@ -27,16 +27,16 @@ FORMAT = "digitty-classifier"
 def save_classifier(path: Path, model: Classifier, test_accuracy: float) -> None:
     """A float16 .safetensors file with the accuracy and a digest in its metadata. Raises OutputError."""
     tensors = {name: t.half() if t.is_floating_point() else t for name, t in model.state_dict().items()}
-    save_sealed(path, FORMAT, tensors, {"test_accuracy": str(test_accuracy), "second": str(model.second)})
+    write_tensor_file(path, FORMAT, tensors, {"test_accuracy": str(test_accuracy), "second": str(model.second)})
 
 
 def load_classifier(device: torch.device | None = None, path: Path = WEIGHTS) -> Classifier:
     """The classifier in float32, ready to judge. Raises CheckpointError; runs nothing that the file holds."""
-    tensors, metadata = load_sealed(path, FORMAT, "python -m engine.evaluation.train_classifier makes one")
+    tensors, metadata = read_tensor_file(path, FORMAT, "python -m engine.evaluation.train_classifier makes one")
     model = Classifier(metadata.get("second") == "True")
     try:
         model.test_accuracy = float(metadata["test_accuracy"])
         model.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in tensors.items()})
     except (KeyError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"{path} holds another network than this digitty's classifier ({short(error)})") from None
+        raise CheckpointError(f"{path} holds another network than this digitty's classifier ({one_line(error)})") from None
     return model.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)

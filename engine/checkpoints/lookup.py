@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.checkpoints import weights as checkpoint
-from engine.checkpoints.training_state import average_of, load_state
-from engine.checkpoints.weights import Loaded
-from engine.runs.weights_names import located
+from engine.checkpoints.training_state import average_weights, load_state
+from engine.checkpoints.weights import ModelWeights
+from engine.runs.weights_names import locate_weights
 
 
-def find_weights(weights: str) -> Loaded:
+def find_weights(weights: str) -> ModelWeights:
     """Weights from wherever `located` finds them. Raises RunError or CheckpointError."""
-    path, name, kind = located(weights)
+    path, name, kind = locate_weights(weights)
     if path.suffix == ".pt":
-        return average_of(*load_state(path), name)
+        return average_weights(*load_state(path), name)
     return replace(loaded := checkpoint.load_weights(path), run=name, kind=kind or loaded.kind)

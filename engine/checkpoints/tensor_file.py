@@ -15,8 +15,8 @@ from safetensors.torch import save as tensor_bytes
 from torch import Tensor
 
 from engine.errors import CheckpointError, DigittyError, OutputError, UnreadableError
-from engine.formatting import short
-from engine.storage.atomic import read_small, write_whole
+from engine.formatting import one_line
+from engine.storage.atomic import read_small, write_atomic
 
 VERSION = 1
 LARGEST = 1 << 30
@@ -25,15 +25,17 @@ LARGEST_HEADER = 1 << 20
 """Bytes of a safetensors header, which is parsed into objects many times its size."""
 
 
-def save_sealed(path: Path, form: str, tensors: Mapping[str, Tensor], facts: Mapping[str, str], error: type[DigittyError] = OutputError) -> None:
+def write_tensor_file(
+    path: Path, form: str, tensors: Mapping[str, Tensor], facts: Mapping[str, str], error: type[DigittyError] = OutputError
+) -> None:
     """Tensors and facts (its metadata) as a .safetensors file of the format `form`. Raises `error`."""
     placed = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {"format": form, "version": str(VERSION), **facts}
     metadata["sha256"] = _digest(placed, metadata)
-    write_whole(path, lambda file: file.write(tensor_bytes(placed, metadata)), error)
+    write_atomic(path, lambda file: file.write(tensor_bytes(placed, metadata)), error)
 
 
-def load_sealed(path: Path, form: str, remedy: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read_tensor_file(path: Path, form: str, remedy: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The reverse of `save_sealed`. Raises CheckpointError, which ends with the `remedy`; runs nothing that the file holds."""
     raw = read_file(path)
     if int.from_bytes(raw[:8], "little") > LARGEST_HEADER:
@@ -41,7 +43,7 @@ def load_sealed(path: Path, form: str, remedy: str) -> tuple[dict[str, Tensor], 
     try:
         tensors, metadata = load_tensors(raw), _metadata(raw)
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError, RecursionError) as error:
-        raise CheckpointError(f"{path} is not a safetensors file, or it is truncated ({short(error)}); {remedy}") from None
+        raise CheckpointError(f"{path} is not a safetensors file, or it is truncated ({one_line(error)}); {remedy}") from None
     if metadata.get("format") != form:
         raise CheckpointError(f"{path} holds no {form.replace('-', ' ')}; {remedy}")
     if metadata.get("version") != str(VERSION):

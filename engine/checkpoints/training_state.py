@@ -12,12 +12,12 @@ from torch import Tensor
 
 from engine.checkpoints import torch_file
 from engine.checkpoints.tensor_file import read_file
-from engine.checkpoints.weights import Loaded, _fitting
+from engine.checkpoints.weights import ModelWeights, check_fit
 from engine.config.serialize import from_dict, to_dict
 from engine.config.training import TrainConfig
 from engine.errors import CheckpointError, SettingError, StorageError
-from engine.formatting import short
-from engine.storage.atomic import Hashing, write_whole
+from engine.formatting import one_line
+from engine.storage.atomic import HashingWriter, write_atomic
 
 STATE_FORMAT = "digitty-state"
 
@@ -25,7 +25,7 @@ STATE_FORMAT = "digitty-state"
 STATE_VERSION = 1
 
 
-SEAL = b"digitty sha256 "
+CHECKSUM_LINE = b"digitty sha256 "
 """What the last line of a training state begins with; its SHA-256 in hex follows."""
 
 
@@ -34,16 +34,16 @@ def save_state(path: Path, config: TrainConfig, state: Mapping[str, Any]) -> Non
     whole = {"format": STATE_FORMAT, "version": STATE_VERSION, "config": to_dict(config), **state}
 
     def write(file: BinaryIO) -> None:
-        hashing = Hashing(file)
+        hashing = HashingWriter(file)
         _save(whole, hashing.as_file())
-        file.write(SEAL + hashing.sha.hexdigest().encode())
+        file.write(CHECKSUM_LINE + hashing.sha.hexdigest().encode())
 
-    write_whole(path, write, StorageError)
+    write_atomic(path, write, StorageError)
 
 
 def load_state(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
     """The configuration and the state, on the CPU. Raises CheckpointError; runs nothing that the file holds."""
-    state = torch_file.read(path, _unsealed(path, read_file(path)))
+    state = torch_file.read(path, _without_checksum(path, read_file(path)))
     if not isinstance(state, dict) or state.get("format") != STATE_FORMAT:
         raise CheckpointError(f"{path} holds no training state of digitty")
     if state.get("version") != STATE_VERSION:
@@ -57,26 +57,26 @@ def load_state(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
         for tensors in (model, ema):
             if not isinstance(tensors, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in tensors.items()):
                 raise ValueError("its weights are malformed")
-            _fitting(dict(tensors), config.model, path)
+            check_fit(dict(tensors), config.model, path)
     except (KeyError, ValueError, TypeError, OverflowError, RuntimeError, SettingError) as error:
-        raise CheckpointError(f"{path} is malformed ({short(error)})") from None
+        raise CheckpointError(f"{path} is malformed ({one_line(error)})") from None
     return config, state
 
 
-def _unsealed(path: Path, raw: bytes) -> bytes:
+def _without_checksum(path: Path, raw: bytes) -> bytes:
     """What stands before the digest, if it matches."""
-    at = len(raw) - len(SEAL) - 64
-    if at < 0 or raw[at : at + len(SEAL)] != SEAL:
+    at = len(raw) - len(CHECKSUM_LINE) - 64
+    if at < 0 or raw[at : at + len(CHECKSUM_LINE)] != CHECKSUM_LINE:
         raise CheckpointError(f"{path} is truncated, or no training state of digitty")
     if hashlib.sha256(memoryview(raw)[:at]).hexdigest().encode() != raw[-64:]:
         raise CheckpointError(f"{path} is damaged: it does not match its digest")
     return raw[:at]
 
 
-def average_of(config: TrainConfig, state: Mapping[str, Any], run: str) -> Loaded:
+def average_weights(config: TrainConfig, state: Mapping[str, Any], run: str) -> ModelWeights:
     """The average weights within a training state."""
     tensors = {name: tensor.float() for name, tensor in state["ema"].items()}
-    return Loaded(tensors, config.model, config.schedule, int(state["step"]), run, "average")
+    return ModelWeights(tensors, config.model, config.schedule, int(state["step"]), run, "average")
 
 
 def _save(whole: object, file: BinaryIO) -> None:
@@ -87,4 +87,4 @@ def _save(whole: object, file: BinaryIO) -> None:
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, OSError):
             cause = cause.__context__
-        raise cause or OSError(short(error)) from None
+        raise cause or OSError(one_line(error)) from None

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints import torch_file
-from engine.checkpoints.tensor_file import load_sealed, read_file, save_sealed
+from engine.checkpoints.tensor_file import read_file, read_tensor_file, write_tensor_file
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.serialize import from_dict, to_dict
 from engine.errors import CheckpointError, DigittyError, OutputError, SettingError
-from engine.formatting import printable, short
+from engine.formatting import one_line, printable
 from engine.models.unet import UNet
-from engine.storage.atomic import write_whole
+from engine.storage.atomic import write_atomic
 
 WEIGHTS_FORMAT = "digitty-weights"
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -28,7 +28,7 @@ KINDS = ("average", "live", "best", "imported")
 
 
 @dataclass(frozen=True)
-class Loaded:
+class ModelWeights:
     """A network's weights in float32 and what is known of them."""
 
     tensors: dict[str, Tensor]
@@ -42,7 +42,7 @@ class Loaded:
 # --- shared weights ---------------------------------------------------------------------------------------------------
 
 
-def save_weights(path: Path, weights: Loaded, dtype: torch.dtype = torch.float16, error: type[DigittyError] = OutputError) -> None:
+def save_weights(path: Path, weights: ModelWeights, dtype: torch.dtype = torch.float16, error: type[DigittyError] = OutputError) -> None:
     """A .safetensors file with the configuration and a digest of the tensors in its metadata."""
     tensors = {name: tensor.detach().to("cpu", dtype) for name, tensor in weights.tensors.items()}
     for name, tensor in tensors.items():
@@ -57,16 +57,16 @@ def save_weights(path: Path, weights: Loaded, dtype: torch.dtype = torch.float16
         "kind": weights.kind,
         "step": "" if weights.step is None else str(weights.step),
     }
-    save_sealed(path, WEIGHTS_FORMAT, tensors, facts, error)
+    write_tensor_file(path, WEIGHTS_FORMAT, tensors, facts, error)
 
 
-def load_weights(path: Path) -> Loaded:
+def load_weights(path: Path) -> ModelWeights:
     """Weights from a .safetensors or a .pth file. Raises CheckpointError; runs nothing that the file holds."""
     return _load_pth(path) if path.suffix.lower() == ".pth" else _load_safetensors(path)
 
 
-def _load_safetensors(path: Path) -> Loaded:
-    tensors, metadata = load_sealed(path, WEIGHTS_FORMAT, "digitty export makes such a file")
+def _load_safetensors(path: Path) -> ModelWeights:
+    tensors, metadata = read_tensor_file(path, WEIGHTS_FORMAT, "digitty export makes such a file")
     try:
         model = from_dict(ModelConfig, json.loads(metadata["model"]))
         schedule = from_dict(ScheduleConfig, json.loads(metadata["schedule"]))
@@ -75,18 +75,18 @@ def _load_safetensors(path: Path) -> Loaded:
         if kind not in KINDS:
             raise ValueError(f"kind {kind[:40]!r} is none of {', '.join(KINDS)}")
     except (KeyError, ValueError, RecursionError, SettingError) as error:
-        raise CheckpointError(f"{path} has metadata that can't be read ({short(error)})") from None
-    return Loaded(_fitting(tensors, model, path), model, schedule, step, metadata.get("run", path.stem), kind)
+        raise CheckpointError(f"{path} has metadata that can't be read ({one_line(error)})") from None
+    return ModelWeights(check_fit(tensors, model, path), model, schedule, step, metadata.get("run", path.stem), kind)
 
 
-def save_pth(path: Path, weights: Loaded) -> None:
+def save_pth(path: Path, weights: ModelWeights) -> None:
     """The seed's format: a bare state dict in float32, as `simple_diffusion_mnist.pth`."""
     buffer = io.BytesIO()
     torch.save({name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in weights.tensors.items()}, buffer)
-    write_whole(path, lambda file: file.write(buffer.getbuffer()), OutputError)
+    write_atomic(path, lambda file: file.write(buffer.getbuffer()), OutputError)
 
 
-def _load_pth(path: Path) -> Loaded:
+def _load_pth(path: Path) -> ModelWeights:
     """A bare state dict of the seed's network, or of another that its shapes tell; the schedule is the seed's."""
     tensors = torch_file.read(path, read_file(path))
     if not isinstance(tensors, dict) or not tensors or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in tensors.items()):
@@ -97,8 +97,8 @@ def _load_pth(path: Path) -> Loaded:
         emb_dim, time_dim = (int(n) for n in tensors["time.0.weight"].shape)
         model = ModelConfig(channels=channels, emb_dim=emb_dim, time_dim=time_dim)
     except (KeyError, ValueError, IndexError, SettingError) as error:
-        raise CheckpointError(f"{path} holds the weights of another network ({short(error)}); digitty draws with its own U-Net") from None
-    return Loaded(_fitting(tensors, model, path), model, ScheduleConfig(), None, path.stem, "imported")
+        raise CheckpointError(f"{path} holds the weights of another network ({one_line(error)}); digitty draws with its own U-Net") from None
+    return ModelWeights(check_fit(tensors, model, path), model, ScheduleConfig(), None, path.stem, "imported")
 
 
 def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -108,7 +108,7 @@ def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return tensors
 
 
-def _fitting(tensors: dict[str, Tensor], model: ModelConfig, path: Path) -> dict[str, Tensor]:
+def check_fit(tensors: dict[str, Tensor], model: ModelConfig, path: Path) -> dict[str, Tensor]:
     """The tensors in float32, if they are exactly this network's and its values what training may give."""
     with torch.device("meta"):
         expected = {name: tensor.shape for name, tensor in UNet(model).state_dict().items()}

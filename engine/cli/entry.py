@@ -14,9 +14,9 @@ import click
 from engine.cli.output import say
 from engine.errors import DigittyError
 from engine.process.distributed import is_rank
-from engine.process.foreign_errors import explained
-from engine.process.signals import Leave, Stopped, quiet_races
-from engine.process.streams import make_writable
+from engine.process.foreign_errors import explain
+from engine.process.signals import SignalGuard, Stopped, quiet_races
+from engine.process.streams import fix_std_streams
 from engine.storage import log, paths
 
 HELP = "digitty.help"
@@ -39,7 +39,7 @@ class Commands(click.Group):
 
 def run(group: click.Group, arguments: list[str] | None = None) -> int:
     """Runs a command and returns its exit code. Main thread only."""
-    make_writable()
+    fix_std_streams()
     before = signal.getsignal(signal.SIGINT)
     with quiet_races():
         try:
@@ -78,7 +78,7 @@ def _report(error: BaseException) -> int:
         case DigittyError():
             text, code = str(error), error.exit_code
         case _:
-            reason = explained(error)
+            reason = explain(error)
             text, code = (str(reason), reason.exit_code) if reason else (internal_error(error), 1)
     say(f"digitty: {' '.join(text.split())}")
     return code
@@ -99,7 +99,7 @@ def leave(code: int) -> NoReturn:
     """Ends the process; at once after a signal, since what is half imported can't be taken down in order."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if code > 128:
-        Leave.hurried = True  # what a reader has not taken by now is dropped
+        SignalGuard.hurried = True  # what a reader has not taken by now is dropped
     if code > 128 or is_rank():  # gloo's threads outlive their group, and some abort the process when Python is taken down under them
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):

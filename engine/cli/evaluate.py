@@ -13,9 +13,9 @@ from engine.cli.options import device_options, force_option, plain_option, sampl
 from engine.cli.output import show
 from engine.cli.progress import ProgressLine
 from engine.config.compute import Device, Precision
-from engine.formatting import duration
+from engine.formatting import format_duration
 from engine.jobs.jobs import Jobs
-from engine.process.signals import stoppable
+from engine.process.signals import graceful
 from engine.protocol import events as e
 from engine.protocol.requests import EvaluateRequest
 
@@ -44,7 +44,7 @@ def evaluation_text(report: dict[str, Any]) -> str:
     low, high = other["accuracy_interval"]
     beside = f", Fréchet {other['frechet_ratio']:.2f} times the floor" if other["frechet_ratio"] is not None else ""
     lines["another"] = f"classifier ({other['test_accuracy']:.2%} on the test set): {other['accuracy']:.2%} right ({low:.2%} to {high:.2%}){beside}"
-    lines["engine"] = f"{engine['device']} {engine['precision']} {engine['layout']}, {duration(report['seconds'])}"
+    lines["engine"] = f"{engine['device']} {engine['precision']} {engine['layout']}, {format_duration(report['seconds'])}"
     return "\n".join(f"{name:<10}  {text}" for name, text in lines.items())
 
 
@@ -67,13 +67,13 @@ def evaluate(
     as_json: bool,
     **given: Any,
 ) -> None:
-    from engine.storage.images import checked, save_gallery
+    from engine.storage.images import check_output_path, save_gallery
 
     request = EvaluateRequest(count, sample_config(given, weights), weights)
     if out is not None:
-        checked(out, (".png",), force)
+        check_output_path(out, (".png",), force)
     bar = ProgressLine()
-    with stoppable() as leave, closing(Jobs(device, precision, threads).evaluate(request)) as job:
+    with graceful() as leave, closing(Jobs(device, precision, threads).evaluate(request)) as job:
         for event in job:
             if leave.number:
                 bar.clear()

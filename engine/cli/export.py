@@ -9,7 +9,7 @@ import click
 from engine.cli.options import force_option
 from engine.cli.output import say, show_path
 from engine.errors import RunError
-from engine.process.signals import breakable
+from engine.process.signals import interruptible
 from engine.runs.run import find_run
 
 
@@ -21,17 +21,17 @@ from engine.runs.run import find_run
 @click.option("--tensorboard", is_flag=True, help="FILE is a folder for TensorBoard's event files of RUN.")
 @force_option
 def export(source: str, file: Path, tensorboard: bool, force: bool) -> None:
-    from engine.storage.images import checked
+    from engine.storage.images import check_output_path
 
     if not tensorboard:
-        checked(file, (".safetensors", ".pth", ".csv"), force)
+        check_output_path(file, (".safetensors", ".pth", ".csv"), force)
     if tensorboard or file.suffix.lower() == ".csv":
         from engine.runs.export import to_csv, to_tensorboard
 
         if source.partition(":")[0] == "shipped":
             raise RunError(f"{source} has no metrics; only a run has")
         run = find_run(source)
-        with breakable():
+        with interruptible():
             count = (to_tensorboard if tensorboard else to_csv)(run, file)
         say(f"{count:,} steps of {source}")
     else:
@@ -44,5 +44,5 @@ def _export_weights(source: str, file: Path) -> None:
     from engine.checkpoints.lookup import find_weights
 
     loaded = find_weights(source)
-    with breakable():
+    with interruptible():
         (checkpoint.save_pth if file.suffix.lower() == ".pth" else checkpoint.save_weights)(file, loaded)

@@ -10,7 +10,7 @@ import click
 from engine.cli.progress import ProgressLine
 from engine.config.compute import Precision, check_device
 from engine.config.sampling import ONE_STEP_MOST, SampleConfig, Sampler, Spacing, Variance
-from engine.config.sampling import usual as usual_
+from engine.config.sampling import default_for as usual_
 from engine.errors import SettingError
 from engine.process.processors import check_threads
 from engine.runs.weights_names import is_student

@@ -14,7 +14,7 @@ from engine.cli.output import say
 from engine.cli.progress import ProgressLine
 from engine.config import training as c
 from engine.errors import StorageError
-from engine.formatting import duration
+from engine.formatting import format_duration
 from engine.process import streams
 from engine.process.signals import Stopped
 from engine.protocol import events as e
@@ -51,13 +51,13 @@ class TrainReporter:
                 left = (self._config.total_steps - event.step) / max(1e-9, event.steps_per_s)
                 text = (
                     f"epoch {event.epoch}/{self._config.epochs}  step {event.step}/{self._config.total_steps}  loss {event.loss:.4f}"
-                    f"  {event.steps_per_s:.2f} steps/s  {event.images_per_s:.0f} img/s  left {duration(left)}"
+                    f"  {event.steps_per_s:.2f} steps/s  {event.images_per_s:.0f} img/s  left {format_duration(left)}"
                 )
                 self._bar.show(text, event.step / self._config.total_steps)
             case e.EpochDone(epoch, step, average, seconds, best):
-                self._say(f"epoch {epoch}  step {step}  average {average:.4f}{' (best)' if best else ''}  {duration(seconds)}")
+                self._say(f"epoch {epoch}  step {step}  average {average:.4f}{' (best)' if best else ''}  {format_duration(seconds)}")
             case e.TrainDone(run, step, seconds):
-                self._say(f"run {run} finished at step {step} in {duration(seconds)}")
+                self._say(f"run {run} finished at step {step} in {format_duration(seconds)}")
             case e.TrainStopped(run, step):
                 self._say(f"run {run} stopped at step {step}, saved; go on with: digitty train --resume {run}")
             case e.Paused(step):
@@ -105,7 +105,7 @@ class JsonReporter(TrainReporter):
             raise self._lost
 
 
-class Silent(TrainReporter):
+class SilentReporter(TrainReporter):
     """What all but rank 0 of a group say."""
 
     def tell(self, event: e.Event) -> None:
@@ -113,7 +113,7 @@ class Silent(TrainReporter):
             self._rate = event.steps_per_s
 
 
-class HandingOver(TrainReporter):
+class HandoverReporter(TrainReporter):
     """What a detached process says: JSON to who started it until training begins, then words into the run's log."""
 
     def tell(self, event: e.Event) -> None:

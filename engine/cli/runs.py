@@ -13,7 +13,7 @@ import click
 from engine.cli import watch as watching
 from engine.cli.output import say, show
 from engine.errors import RunError
-from engine.formatting import age, printable, size
+from engine.formatting import format_age, format_size, printable
 from engine.runs import control, liveness
 from engine.runs.liveness import Life
 from engine.runs.manage import delete_run, rename_run
@@ -45,7 +45,7 @@ def run_line(facts: dict[str, Any]) -> str:
     loss = f"loss {facts['loss']:.4f}" if facts["loss"] is not None else "no step yet"
     state = facts["state"] + (" here" if facts["state"] == "running" else "")
     done = f"step {facts['step']}/{facts['total_steps']}"
-    return f"{facts['run']:<20} {state:<14} {done:<18} {loss:<12} {age(time.time() - facts['written']):>8}  {size(facts['bytes']):>7}"
+    return f"{facts['run']:<20} {state:<14} {done:<18} {loss:<12} {format_age(time.time() - facts['written']):>8}  {format_size(facts['bytes']):>7}"
 
 
 @click.command(help="Follow RUN in plain text, a line a second, until it ends; by default the one that trains now. ctrl+c only stops watching.")
@@ -81,7 +81,7 @@ def resume(run: str | None) -> None:
 def delete(run: str, yes: bool) -> None:
     found = find_run(run)
     if not yes:
-        _sure(f"delete {run}, {size(found.size())}, for good?")
+        _sure(f"delete {run}, {format_size(found.size())}, for good?")
     _watch_heartbeat(found)
     target = delete_run(found)
     say(f"removed the link {run}; its data stays in {target}" if target else f"deleted {run}")
@@ -114,7 +114,7 @@ def chosen(name: str | None) -> Run:
     return next((run for run in found if run.running()), found[0])
 
 
-def _ask(run: Run, wish: control.Wish, granted: Any) -> None:
+def _ask(run: Run, wish: control.Command, granted: Any) -> None:
     """Writes the wish and waits for its effect."""
     sight = run.sight()
     if sight.life is Life.GONE:
@@ -122,7 +122,7 @@ def _ask(run: Run, wish: control.Wish, granted: Any) -> None:
         raise RunError(f"run {run.name} is not being trained ({run.state()}); go on with: digitty train --resume {run.name}{more}")
     if sight.life is Life.UNKNOWN:
         say(f"{run.name}  unknown, {sight.heard}: asked, and watching its heartbeat")
-    control.ask(run.control_path, wish)
+    control.send(run.control_path, wish)
     until = time.monotonic() + ANSWER
     while time.monotonic() < until:
         if granted(state := run.state()):

@@ -13,16 +13,16 @@ import click
 from engine.cli.options import device_options, plain_option
 from engine.cli.output import say, show
 from engine.cli.progress import ProgressLine
-from engine.cli.reporters import HandingOver, JsonReporter, Silent, TrainReporter
+from engine.cli.reporters import HandoverReporter, JsonReporter, SilentReporter, TrainReporter
 from engine.config import training as c
 from engine.config.compute import Device, Precision
 from engine.config.model import ScheduleConfig, ScheduleKind
-from engine.config.serialize import changed
+from engine.config.serialize import with_changes
 from engine.errors import MovedError, RunError, SettingError
-from engine.jobs.detach import Detached
+from engine.jobs.detach import DetachedProcess
 from engine.jobs.jobs import Jobs
-from engine.process.distributed import Group
-from engine.process.signals import stoppable
+from engine.process.distributed import ProcessGroup
+from engine.process.signals import graceful
 from engine.protocol import events as e
 from engine.protocol.requests import TrainRequest, WhenFull
 from engine.runs.control import Control
@@ -83,7 +83,7 @@ def train(
     if resume is not None and precision != "auto":
         raise SettingError("--precision can't change on --resume: the run goes on in the one that it recorded")
     request = replace(train_request(run, resume, given), when_full=when_full)
-    group = Group.from_environment()
+    group = ProcessGroup.from_environment()
     if detach and group.size > 1:
         raise SettingError("--detach is for one process; start torchrun itself with nohup or setsid")
     if group.leader:
@@ -91,11 +91,11 @@ def train(
     if detach:
         start_detached(request, device, precision, threads)
         return
-    reporter: TrainReporter = HandingOver() if into_log else JsonReporter() if as_json else TrainReporter()
+    reporter: TrainReporter = HandoverReporter() if into_log else JsonReporter() if as_json else TrainReporter()
     if not group.leader:
-        reporter = Silent()
+        reporter = SilentReporter()
     control = Control()
-    with stoppable() as leave, closing(Jobs(device, precision, threads, group).train(request, control)) as job:
+    with graceful() as leave, closing(Jobs(device, precision, threads, group).train(request, control)) as job:
         group.stopping = lambda: leave.number > 0
         try:
             for event in job:
@@ -125,7 +125,7 @@ def _save_and_stop(job: Generator[e.Event], reporter: TrainReporter) -> None:
 def start_detached(request: TrainRequest, device: Device, precision: Precision, threads: int | None = None) -> None:
     """Waits until the process has begun to train, and says how to reach it. ctrl+c takes it back; closing the terminal does not."""
     bar = ProgressLine()
-    process = Detached(request, device, precision, threads)
+    process = DetachedProcess(request, device, precision, threads)
     try:
         for said in process:
             if isinstance(said, str):
@@ -151,10 +151,10 @@ def train_request(run: str | None, resume: str | None, given: dict[str, Any]) ->
         if given["timesteps"] and config.teacher:
             raise SettingError("--timesteps can't be chosen with a teacher: its student learns to draw from noise alone")
         if schedule:
-            config = changed(config, schedule=ScheduleConfig(kind=schedule))
+            config = with_changes(config, schedule=ScheduleConfig(kind=schedule))
         if run is not None and name_taken(run):
             raise RunError(f"run {run} exists; go on with --resume {run}, or choose another --run")
-        return TrainRequest(_long_enough(changed(config, **given), given["epochs"]), run=run)
+        return TrainRequest(_long_enough(with_changes(config, **given), given["epochs"]), run=run)
     if run is not None:
         raise SettingError("--run names a new run and --resume an old one; use one of them")
     fixed = [name for name, value in {**given, "schedule": schedule}.items() if value is not None and name not in ("epochs", "steps")]

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine.config.training import TrainConfig
-from engine.formatting import duration
+from engine.formatting import format_duration
 from engine.runs.liveness import Life
 from engine.runs.metrics_log import is_step
 from engine.runs.run import Run
 
 
-class Teller:
+class RunLine:
     """`line` says where a run is now."""
 
     def __init__(self, run: Run) -> None:
@@ -47,7 +47,7 @@ class Teller:
         rate = float(last.get("rate", 0))
         if running and rate > 0:
             yield f"{rate:.2f} steps/s"
-            yield f"left {duration((config.total_steps - step) / rate)}"
+            yield f"left {format_duration((config.total_steps - step) / rate)}"
 
     def _last_epoch(self, step: int) -> dict[str, Any] | None:
         """The last epoch that ended; looked for once an epoch, since it may be far back in the file."""
@@ -59,7 +59,7 @@ class Teller:
 
 def watch(run: Run, every: float = 1.0) -> Iterator[str]:
     """A line now and every so many seconds, with the time of day, until the run's writer is gone."""
-    teller = Teller(run)
+    teller = RunLine(run)
     while True:
         ended = teller.ended()
         yield f"{time.strftime('%H:%M:%S')}  {teller.line()}"

@@ -21,7 +21,7 @@ from engine.compute.race import Result, race
 from engine.config.compute import Precision
 from engine.config.model import ModelConfig
 from engine.errors import DeviceError, SettingError, StorageError
-from engine.formatting import short
+from engine.formatting import one_line
 from engine.models.unet import UNet
 from engine.storage import paths
 from engine.storage.atomic import parse_json, read_small, write_text
@@ -141,7 +141,7 @@ class Trials:
             start = time.perf_counter()
             finite = bool(torch.isfinite(work()))  # reading it waits for the device
         except RuntimeError as error:  # of torch: no memory, or no kernel for this precision
-            self.failure = "out of memory" if is_out_of_memory(error) else short(error, 200)
+            self.failure = "out of memory" if is_out_of_memory(error) else one_line(error, 200)
             return math.inf
         return time.perf_counter() - start if finite else math.inf
 
@@ -221,7 +221,7 @@ def _remember(key: str, best: Numerics) -> None:
     known = {**{other: entry for other, entry in _cache().items() if other != key}, key: asdict(best)}
     newest = dict(list(known.items())[-REMEMBERED:])
     with suppress(StorageError, OSError):
-        folder = paths.made(paths.cache_dir())
+        folder = paths.ensure_folder(paths.cache_dir())
         write_text(folder / "precision.json", json.dumps(newest, indent=1))
 
 

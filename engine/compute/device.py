@@ -12,7 +12,7 @@ from engine.errors import DeviceError
 from engine.process.processors import threads_for
 
 
-def choose(name: Device = "auto", local_rank: int = 0) -> torch.device:
+def select_device(name: Device = "auto", local_rank: int = 0) -> torch.device:
     """The torch device: cuda:N by its number; cuda, and auto where there is CUDA, by `local_rank`. Raises DeviceError if it is missing."""
     kind, _, number = name.partition(":")
     if kind == "cuda" or (kind == "auto" and torch.cuda.is_available()):
@@ -47,7 +47,7 @@ def cuda_devices() -> list[str]:
 
 
 @contextmanager
-def clear_errors(device: str = "the device") -> Iterator[None]:
+def explain_out_of_memory(device: str = "the device") -> Iterator[None]:
     """Running out of memory as a DeviceError with the way out."""
     try:
         yield

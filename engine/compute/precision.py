@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from engine.config.compute import Engine
+from engine.config.compute import ComputeInfo
 from engine.models.unet import UNet
 
 
@@ -44,8 +44,8 @@ class Numerics:
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:
         return torch.autocast(device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
 
-    def told(self, device: torch.device) -> Engine:
-        return Engine(str(device), self.precision, self.layout, torch.get_num_threads() if device.type == "cpu" else 0)
+    def told(self, device: torch.device) -> ComputeInfo:
+        return ComputeInfo(str(device), self.precision, self.layout, torch.get_num_threads() if device.type == "cpu" else 0)
 
 
 def _allow_tf32(allowed: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def mix(*keys: int) -> int:
+def derive_seed(*keys: int) -> int:
     """Several numbers into one 63-bit seed (splitmix64, Steele et al. 2014), so that neighbours have nothing in common."""
     state = 0
     for key in keys:

@@ -11,7 +11,7 @@ from engine.formatting import printable
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
+class ComputeInfo:
     """Where the work happens."""
 
     device: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.config.fields import _finite, _one_of, _within
+from engine.config.fields import check_finite, check_one_of, check_within
 from engine.errors import SettingError
 
 ScheduleKind = Literal["linear", "cosine"]
@@ -39,17 +39,17 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))  # JSON gives a list
-        _within("groups", self.groups, 1, 4096)
+        check_within("groups", self.groups, 1, 4096)
         for width in self.channels:
-            _within("channels", width, 1, 4096)
+            check_within("channels", width, 1, 4096)
         if len(self.channels) not in (2, 3) or any(width % self.groups for width in self.channels):
             raise SettingError(f"channels {self.channels} are not two or three multiples of {self.groups}")
-        _one_of("prediction", self.prediction, Prediction)
+        check_one_of("prediction", self.prediction, Prediction)
         for name in ("attention", "attention_at_14", "one_step"):
             if not isinstance(getattr(self, name), bool):
                 raise SettingError(f"{name} {getattr(self, name)!r} is neither true nor false")
-        _within("emb_dim", self.emb_dim, 1, 8192)
-        _within("time_dim", self.time_dim, 4, 8192)
+        check_within("emb_dim", self.emb_dim, 1, 8192)
+        check_within("time_dim", self.time_dim, 4, 8192)
         if self.time_dim % 2:
             raise SettingError(f"time_dim {self.time_dim} is odd; the sinusoidal embedding needs pairs")
         if self.image_size != 28 or self.classes != 10:
@@ -79,11 +79,11 @@ class ScheduleConfig:
     """Multiplies sigma / alpha at every t: log SNR is moved by -2 log(shift) (Hoogeboom et al. 2023, section 3.1)."""
 
     def __post_init__(self) -> None:
-        _one_of("schedule", self.kind, ScheduleKind)
-        _within("T", self.T, 1, 1000)
-        _finite("beta_start", self.beta_start)
-        _finite("beta_end", self.beta_end)
-        _finite("shift", self.shift, 1e-3, 1e3)
+        check_one_of("schedule", self.kind, ScheduleKind)
+        check_within("T", self.T, 1, 1000)
+        check_finite("beta_start", self.beta_start)
+        check_finite("beta_end", self.beta_end)
+        check_finite("shift", self.shift, 1e-3, 1e3)
         if not 0 < self.beta_start <= self.beta_end < 1:
             raise SettingError(f"betas {self.beta_start} … {self.beta_end} are not 0 < start ≤ end < 1")
 

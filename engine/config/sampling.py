@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from engine.config.fields import MAX_SEED, _finite, _one_of, _within
+from engine.config.fields import MAX_SEED, check_finite, check_one_of, check_within
 
 Sampler = Literal["ddpm", "ddim", "dpmpp", "one-step"]
 
@@ -46,34 +46,34 @@ class SampleConfig:
     """Image i takes its noise from (seed, i). Not 0 by default: the first seven that most people see would be one that is hard to read."""
 
     def __post_init__(self) -> None:
-        _one_of("sampler", self.sampler, Sampler)
-        _one_of("spacing", self.spacing, Spacing)
-        _one_of("variance", self.variance, Variance)
-        _within("steps", self.steps, 1, 1000)
+        check_one_of("sampler", self.sampler, Sampler)
+        check_one_of("spacing", self.spacing, Spacing)
+        check_one_of("variance", self.variance, Variance)
+        check_within("steps", self.steps, 1, 1000)
         if self.sampler == "one-step" and self.steps > ONE_STEP_MOST:
             object.__setattr__(self, "steps", ONE_STEP_MOST)
-        _within("seed", self.seed, 0, MAX_SEED)
-        _finite("guidance", self.guidance, -100, 100)
-        _finite("guided-from", self.guided_from, 0)
-        _finite("guided-to", self.guided_to, 0)
-        _finite("eta", self.eta, 0, 1)
-        _finite("redraw-below", self.redraw_below, 0, 1)
+        check_within("seed", self.seed, 0, MAX_SEED)
+        check_finite("guidance", self.guidance, -100, 100)
+        check_finite("guided-from", self.guided_from, 0)
+        check_finite("guided-to", self.guided_to, 0)
+        check_finite("eta", self.eta, 0, 1)
+        check_finite("redraw-below", self.redraw_below, 0, 1)
 
 
-def usual(sampler: Sampler) -> SampleConfig:
+def default_for(sampler: Sampler) -> SampleConfig:
     """What it draws with where nothing else is asked for. A student is misread less often, and redrawing costs variety."""
     return SampleConfig(sampler, 1, redraw_below=0.5) if sampler == "one-step" else SampleConfig(sampler)
 
 
 def with_sampler(sample: SampleConfig, sampler: Sampler) -> SampleConfig:
     """`sample` by another sampler, which has its usual steps and redrawing as far as the two are apart in them and redrawing was not chosen."""
-    was, now = usual(sample.sampler), usual(sampler)
+    was, now = default_for(sample.sampler), default_for(sampler)
     steps = sample.steps if was.steps == now.steps else now.steps
     redraw_below = now.redraw_below if sample.redraw_below == was.redraw_below else sample.redraw_below
     return replace(sample, sampler=sampler, steps=steps, redraw_below=redraw_below)
 
 
-def suited(sample: SampleConfig, one_step: bool) -> SampleConfig:
+def fit_sampler(sample: SampleConfig, one_step: bool) -> SampleConfig:
     """`sample`, by another sampler where it is not one that such weights can draw with."""
     if one_step == (sample.sampler == "one-step"):
         return sample

@@ -39,6 +39,6 @@ def from_dict(cls: type[C], values: object) -> C:
     return config
 
 
-def changed(config: C, **changes: Any) -> C:
+def with_changes(config: C, **changes: Any) -> C:
     """`config` with every change that is not None. Raises SettingError as the constructor does."""
     return replace(config, **{k: v for k, v in changes.items() if v is not None})

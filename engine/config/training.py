@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from engine.config.data import TRAIN_IMAGES
-from engine.config.fields import MAX_COUNT, MAX_SEED, _finite, _one_of, _within
+from engine.config.fields import MAX_COUNT, MAX_SEED, check_finite, check_one_of, check_within
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.errors import SettingError
 
@@ -64,36 +64,36 @@ class TrainConfig:
     """torch.compile the network (worth it on CUDA)."""
 
     def __post_init__(self) -> None:
-        _one_of("preset", self.preset, Preset)
-        _one_of("lr-schedule", self.lr_schedule, LrSchedule)
-        _one_of("optimizer", self.optimizer, Optimizer)
-        _one_of("timesteps", self.timesteps, Timesteps)
-        _one_of("weighting", self.weighting, Weighting)
+        check_one_of("preset", self.preset, Preset)
+        check_one_of("lr-schedule", self.lr_schedule, LrSchedule)
+        check_one_of("optimizer", self.optimizer, Optimizer)
+        check_one_of("timesteps", self.timesteps, Timesteps)
+        check_one_of("weighting", self.weighting, Weighting)
         for name in ("start_from", "teacher"):
             weights = getattr(self, name)
             if weights is not None and (not isinstance(weights, str) or not weights):
                 raise SettingError(f"{name.replace('_', '-')} {weights!r} names no weights; shipped, a run or a file does")
         if (self.preset == "one-step") != (self.teacher is not None):
             raise SettingError("--teacher goes with --preset one-step, and that with a teacher: shipped, a run or a file")
-        _within("pairs", self.pairs, 10, MAX_COUNT)
-        _within("epochs", self.epochs, 1, 100_000)
+        check_within("pairs", self.pairs, 10, MAX_COUNT)
+        check_within("epochs", self.epochs, 1, 100_000)
         if self.steps is not None:
-            _within("steps", self.steps, 1, 100_000_000)
-        _within("batch-size", self.batch_size, 1, TRAIN_IMAGES)
-        _within("warmup", self.warmup, 0, 1_000_000)
-        _within("seed", self.seed, 0, MAX_SEED)
-        _within("preview_every", self.preview_every, 0, 1_000_000)
-        _finite("lr", self.lr, 0, 10)
+            check_within("steps", self.steps, 1, 100_000_000)
+        check_within("batch-size", self.batch_size, 1, TRAIN_IMAGES)
+        check_within("warmup", self.warmup, 0, 1_000_000)
+        check_within("seed", self.seed, 0, MAX_SEED)
+        check_within("preview_every", self.preview_every, 0, 1_000_000)
+        check_finite("lr", self.lr, 0, 10)
         if self.lr == 0:
             raise SettingError("lr 0 trains nothing; the seed's is 0.001")
-        _finite("label_dropout", self.label_dropout, 0, 1)
-        _finite("ema", self.ema, 0, 1)
-        _finite("clip", self.clip, 0)
-        _finite("save_minutes", self.save_minutes, 0)
+        check_finite("label_dropout", self.label_dropout, 0, 1)
+        check_finite("ema", self.ema, 0, 1)
+        check_finite("clip", self.clip, 0)
+        check_finite("save_minutes", self.save_minutes, 0)
         if not isinstance(self.compile, bool):
             raise SettingError(f"compile {self.compile!r} is neither true nor false")
         if self.limit is not None:
-            _within("limit", self.limit, 1, TRAIN_IMAGES)
+            check_within("limit", self.limit, 1, TRAIN_IMAGES)
 
     @property
     def first_weights(self) -> str | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.compute.seeds import mix
+from engine.compute.seeds import derive_seed
 
 
-def order(seed: int, epoch: int, images: int) -> Tensor:
+def epoch_order(seed: int, epoch: int, images: int) -> Tensor:
     """The order of an epoch, (images,) int64: a pure function of (seed, epoch), so that a run can go on in its middle."""
-    return torch.randperm(images, generator=torch.Generator().manual_seed(mix(seed, epoch, 1)))
+    return torch.randperm(images, generator=torch.Generator().manual_seed(derive_seed(seed, epoch, 1)))
 
 
 def to_x0(images: Tensor) -> Tensor:

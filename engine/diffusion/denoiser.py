@@ -34,7 +34,7 @@ def coefficients(prediction: Prediction, alpha_bar: float) -> tuple[float, float
     return a * SIGMA_DATA**2 / variance, s * SIGMA_DATA / math.sqrt(variance)
 
 
-def from_answer(answer: Answer, schedule: NoiseSchedule, prediction: Prediction = "eps") -> Denoise:
+def to_denoiser(answer: Answer, schedule: NoiseSchedule, prediction: Prediction = "eps") -> Denoise:
     """The guesses at x0 and eps from the network's answer; of eps-prediction, eps is the answer itself."""
 
     def denoise(x_t: Tensor, t: int) -> tuple[Tensor, Tensor]:
@@ -47,7 +47,7 @@ def from_answer(answer: Answer, schedule: NoiseSchedule, prediction: Prediction 
     return denoise
 
 
-def clipped(denoise: Denoise, schedule: NoiseSchedule) -> Denoise:
+def clip_x0(denoise: Denoise, schedule: NoiseSchedule) -> Denoise:
     """x0 held to [-1, 1] and eps made to agree: without it |x0| reaches hundreds near t = T."""
 
     def clip(x_t: Tensor, t: int) -> tuple[Tensor, Tensor]:

@@ -46,7 +46,7 @@ def guided(network: Network, labels: Tensor, scale: float, dtype: torch.dtype, l
     return answer
 
 
-def between(inside: Answer, outside: Answer, schedule: NoiseSchedule, low: float, high: float) -> Answer:
+def guidance_interval(inside: Answer, outside: Answer, schedule: NoiseSchedule, low: float, high: float) -> Answer:
     """`inside` where low <= sigma / alpha < high, `outside` elsewhere: guidance within an interval of noise levels (Kynkäänniemi et al. 2024)."""
 
     def answer(x_t: Tensor, t: int) -> Tensor:

@@ -16,7 +16,7 @@ LOG_SIGMA = (-0.6, 1.2)
 """Mean and deviation of log(sigma / alpha) under `lognormal` (Karras et al. 2022, table 1, moved to data of deviation 0.6162 and 28 pixels)."""
 
 
-class Objective:
+class DenoisingLoss:
     """E weight(t) |F_theta(x_t, t, c) - F(x_0, eps, t)|², for F as `coefficients` defines it. All tables are (T,) in float32 on the device."""
 
     def __init__(self, schedule: NoiseSchedule, prediction: Prediction, timesteps: Timesteps, weighting: Weighting, device: torch.device) -> None:

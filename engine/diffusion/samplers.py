@@ -34,7 +34,7 @@ def ddpm(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, timesteps: Sequen
     sigma² is beta (the seed's) or the posterior variance beta (1 - alpha_bar_before) / (1 - alpha_bar). Where timesteps are
     skipped, alpha = alpha_bar / alpha_bar_before over the gap (Nichol & Dhariwal 2021, eq. 19); over all T it is the seed's loop.
     """
-    for i, t, before in _walk(timesteps):
+    for i, t, before in _steps(timesteps):
         a, a_before = schedule.alpha_bar_at(t), schedule.alpha_bar_at(before)
         alpha = a / a_before
         beta = 1 - alpha
@@ -49,7 +49,7 @@ def ddpm(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, timesteps: Sequen
 @torch.inference_mode()
 def ddim(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, timesteps: Sequence[int], noise: Noise, eta: float = 0.0) -> Iterator[Step]:
     """Song et al. 2021, eq. 12 and 16: deterministic at eta 0, DDPM's posterior form at eta 1."""
-    for i, t, before in _walk(timesteps):
+    for i, t, before in _steps(timesteps):
         a, a_before = schedule.alpha_bar_at(t), schedule.alpha_bar_at(before)
         sigma = eta * math.sqrt((1 - a_before) / (1 - a) * (1 - a / a_before))
         x0, eps = denoise(x, t)
@@ -67,7 +67,7 @@ def dpmpp_2m(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, timesteps: Se
     step adds corrects what earlier ones got wrong.
     """
     before_x0, before_h = x, 0.0
-    for i, t, before in _walk(timesteps):
+    for i, t, before in _steps(timesteps):
         x0, _ = denoise(x, t)
         if before < 0:
             x = x0  # h is infinite: sigma/sigma_t x vanishes, and first order gives x0
@@ -85,14 +85,14 @@ def dpmpp_2m(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, timesteps: Se
 @torch.inference_mode()
 def one_step(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, timesteps: Sequence[int], noise: Noise) -> Iterator[Step]:
     """A distilled student's: the guess at x0 is the picture; with more steps it is noised again and guessed again (Song et al. 2023, algorithm 1)."""
-    for i, t, before in _walk(timesteps):
+    for i, t, before in _steps(timesteps):
         x0, _ = denoise(x, t)
         a = schedule.alpha_bar_at(before)
         x = x0 if before < 0 else math.sqrt(a) * x0 + math.sqrt(1 - a) * noise()
         yield Step(i, len(timesteps), t, x, x0)
 
 
-def walk(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, config: SampleConfig, noise: Noise) -> Iterator[Step]:
+def sample(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, config: SampleConfig, noise: Noise) -> Iterator[Step]:
     """The sampler that `config` names, over the timesteps that it names."""
     if config.sampler == "one-step":
         return one_step(denoise, x, schedule, schedule.restarts(config.steps), noise)
@@ -104,7 +104,7 @@ def walk(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, config: SampleCon
     return dpmpp_2m(denoise, x, schedule, timesteps, noise, config.eta)
 
 
-def _walk(timesteps: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+def _steps(timesteps: Sequence[int]) -> Iterator[tuple[int, int, int]]:
     """(number from 1, t, the timestep it leads to: -1 for the clean image)."""
     return ((i, t, before) for i, (t, before) in enumerate(zip(timesteps, [*timesteps[1:], -1], strict=True), 1))
 

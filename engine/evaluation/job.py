@@ -14,19 +14,19 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints.classifier import SECOND, load_classifier
-from engine.compute.device import clear_errors
+from engine.compute.device import explain_out_of_memory
 from engine.compute.stopwatch import Stopwatch
 from engine.config.serialize import to_dict
 from engine.data import mnist as data
-from engine.data.batches import order
+from engine.data.batches import epoch_order
 from engine.evaluation.metrics import ROWS, frechet, memorisation, neighbourhoods, wilson
 from engine.models.classifier import Classifier
 from engine.protocol.events import EvaluateDone, EvaluateProgress, Event, Preparing, Tick
 from engine.protocol.recipe import Images
 from engine.protocol.requests import EvaluateRequest
 from engine.sampling.batch import draw_into
-from engine.sampling.pipeline import Artist
-from engine.sampling.runtime import Shelf
+from engine.sampling.pipeline import Pipeline
+from engine.sampling.runtime import Runtime
 
 MOST = 10_000
 """Pictures a side in comparisons: as many as MNIST has test images."""
@@ -78,7 +78,7 @@ class Report:
 # --- the job ----------------------------------------------------------------------------------------------------------
 
 
-def evaluate(shelf: Shelf, request: EvaluateRequest) -> Iterator[Event]:
+def evaluate(shelf: Runtime, request: EvaluateRequest) -> Iterator[Event]:
     """See `Jobs.evaluate`. Labels come as often as in the test set: the i-th is drawn from noise i, so the first n of a larger one are the same."""
     watch = Stopwatch()
     for event in _told(shelf, request, watch):
@@ -86,14 +86,14 @@ def evaluate(shelf: Shelf, request: EvaluateRequest) -> Iterator[Event]:
             yield event
 
 
-def _told(shelf: Shelf, request: EvaluateRequest, watch: Stopwatch) -> Iterator[Event]:
+def _told(shelf: Runtime, request: EvaluateRequest, watch: Stopwatch) -> Iterator[Event]:
     """What may fail goes first: nobody waits minutes to hear of a damaged file."""
     yield Preparing("reading the weights and MNIST")
     judges = load_classifier(shelf.device), load_classifier(shelf.device, SECOND)
     (test, frequencies), (train, _) = (_subset(*data.load(split, shelf.device)) for split in (False, True))
     wanted = frequencies.cpu()[torch.arange(request.count) % len(frequencies)]
     artist = yield from shelf.artist_for(request.weights, request.sample.sampler)
-    with clear_errors(str(artist.device)):
+    with explain_out_of_memory(str(artist.device)):
         drawn, evaluations, again = yield from _drawn(artist, shelf.reader, request, wanted.tolist(), watch)
         report, gallery = yield from _judged(judges, drawn, wanted, test, train)
     told: dict[str, Any] = {
@@ -109,12 +109,12 @@ def _told(shelf: Shelf, request: EvaluateRequest, watch: Stopwatch) -> Iterator[
 
 def _subset(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """MOST of the images (N, 28, 28) and their labels in a fixed random order, so that its first n are a fair sample too."""
-    chosen = order(0, 0, len(images))[:MOST].to(images.device)
+    chosen = epoch_order(0, 0, len(images))[:MOST].to(images.device)
     return images[chosen], labels[chosen]
 
 
 def _drawn(
-    artist: Artist, reader: Classifier, request: EvaluateRequest, wanted: list[int], watch: Stopwatch
+    artist: Pipeline, reader: Classifier, request: EvaluateRequest, wanted: list[int], watch: Stopwatch
 ) -> Generator[Event, None, tuple[Tensor, float, int]]:
     """The digits, (count, 28, 28) uint8 on the device; how many network evaluations each took; how many were drawn again."""
     told, evaluations, again = -math.inf, 0, 0

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from engine.checkpoints.classifier import READER, SECOND, WEIGHTS, load_classifier, save_classifier
-from engine.compute.device import choose, clear_errors
+from engine.compute.device import explain_out_of_memory, select_device
 from engine.compute.precision import Numerics
-from engine.compute.seeds import mix
+from engine.compute.seeds import derive_seed
 from engine.data import mnist as data
-from engine.data.batches import order
+from engine.data.batches import epoch_order
 from engine.errors import DigittyError
 from engine.formatting import printable
 from engine.models.classifier import BATCH, Classifier, to_unit
@@ -34,10 +34,10 @@ SECOND_LR = 0.1
 SEED = 0
 
 
-def fresh(seed: int = SEED, second: bool = False) -> Classifier:
+def untrained(seed: int = SEED, second: bool = False) -> Classifier:
     """An untrained classifier; its weights follow from the seed."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(mix(seed, 0, 4))
+        torch.manual_seed(derive_seed(seed, 0, 4))
         return Classifier(second)
 
 
@@ -50,14 +50,14 @@ def train_classifier(model: Classifier, images: Tensor, labels: Tensor, epochs: 
     device, how = images.device, Numerics("bf16", channels_last=True)
     model.to(device).to(memory_format=how.format).train()
     steps = math.ceil(len(images) / BATCH)
-    peak, smoothing, changed = (SECOND_LR, 0.05, moved) if model.second else (PEAK_LR, 0.0, distorted)
+    peak, smoothing, changed = (SECOND_LR, 0.05, shift) if model.second else (PEAK_LR, 0.0, distort)
     optimizer: torch.optim.Optimizer = torch.optim.AdamW(model.parameters(), peak, weight_decay=0.02, fused=True)
     if model.second:
         optimizer = torch.optim.SGD(model.parameters(), peak, momentum=0.9, weight_decay=5e-4, nesterov=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=epochs * steps, pct_start=0.2)
-    rng = torch.Generator(device).manual_seed(mix(seed, 0, 5))
+    rng = torch.Generator(device).manual_seed(derive_seed(seed, 0, 5))
     for epoch in range(epochs):
-        for k, chosen in enumerate(torch.split(order(seed, epoch, len(images)).to(device), BATCH), 1):
+        for k, chosen in enumerate(torch.split(epoch_order(seed, epoch, len(images)).to(device), BATCH), 1):
             x = changed(to_unit(images[chosen]), rng).contiguous(memory_format=how.format)
             with how.autocast(device):
                 _, logits = model(x)
@@ -71,7 +71,7 @@ def train_classifier(model: Classifier, images: Tensor, labels: Tensor, epochs: 
     model.eval()
 
 
-def distorted(x: Tensor, rng: torch.Generator) -> Tensor:
+def distort(x: Tensor, rng: torch.Generator) -> Tensor:
     """Each of x (N, 1, 28, 28) turned by up to 10°, scaled by up to 10% and moved by up to 2 pixels each way; black comes in from outside."""
     u = torch.rand(4, len(x), device=x.device, generator=rng) * 2 - 1
     angle, scale, (dx, dy) = math.radians(10) * u[0], 1 + 0.1 * u[1], u[2:] * 2 / 14  # affine_grid counts from -1 to 1
@@ -80,7 +80,7 @@ def distorted(x: Tensor, rng: torch.Generator) -> Tensor:
     return nn.functional.grid_sample(x, grid, align_corners=False)
 
 
-def moved(x: Tensor, rng: torch.Generator) -> Tensor:
+def shift(x: Tensor, rng: torch.Generator) -> Tensor:
     """Each of x (N, 1, 28, 28) moved by up to 3 whole pixels each way; black comes in from outside."""
     at = torch.randint(7, (2, len(x), 1), device=x.device, generator=rng) + torch.arange(28, device=x.device)
     padded = nn.functional.pad(x, (3, 3, 3, 3))
@@ -102,9 +102,9 @@ def main(which: str, epochs: int, out: Path | None) -> None:
     out = out or {"first": WEIGHTS, "second": SECOND, "reader": READER}[which]
     seed = SEED + (which == "reader")
     try:
-        device = choose()
-        model = fresh(seed, second=which == "second")
-        with clear_errors(str(device)):
+        device = select_device()
+        model = untrained(seed, second=which == "second")
+        with explain_out_of_memory(str(device)):
             for progress in train_classifier(model, *data.load(True, device), epochs, seed):
                 click.echo(printable(f"step {progress.done}/{progress.total}  {progress.what}"), err=True)
         test = data.load(False, device)

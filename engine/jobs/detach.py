@@ -19,15 +19,17 @@ from engine.runs.run import all_runs
 _ERRORS = {error.exit_code: error for error in (InputError, StorageError, DeviceError)}
 
 
-def detached(request: TrainRequest, device: Device = "auto", precision: Precision = "auto", threads: int | None = None) -> Iterator[Event | str]:
+def start_detached_process(
+    request: TrainRequest, device: Device = "auto", precision: Precision = "auto", threads: int | None = None
+) -> Iterator[Event | str]:
     """Starts the run in a process of its own; Preparing… as that says so, and in the end the run's name.
 
     Closing this early leaves the process to itself. Raises the DigittyError that kept it from starting.
     """
-    yield from Detached(request, device, precision, threads)
+    yield from DetachedProcess(request, device, precision, threads)
 
 
-class Detached:
+class DetachedProcess:
     """A process that is to train: pulled for what it says until it does."""
 
     def __init__(self, request: TrainRequest, device: Device = "auto", precision: Precision = "auto", threads: int | None = None) -> None:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from engine.config.compute import Device, Precision, check_device
 from engine.errors import SettingError
-from engine.process.distributed import Group
+from engine.process.distributed import ProcessGroup
 from engine.process.malloc import keep_freed_memory
 from engine.protocol.events import Event, Preparing
 from engine.protocol.requests import DrawRequest, EvaluateRequest, TrainRequest
 from engine.runs.control import Control
 
 if TYPE_CHECKING:
-    from engine.sampling.runtime import Shelf
+    from engine.sampling.runtime import Runtime
 
 
 Job = Generator[Event, None, None]
@@ -29,17 +29,17 @@ Job = Generator[Event, None, None]
 class Jobs:
     """The jobs of one process, which share a device, the weights in memory and the trainers that run. For one thread at a time."""
 
-    def __init__(self, device: Device = "auto", precision: Precision = "auto", threads: int | None = None, group: Group | None = None) -> None:
+    def __init__(self, device: Device = "auto", precision: Precision = "auto", threads: int | None = None, group: ProcessGroup | None = None) -> None:
         """`threads`: of the CPU; None leaves the number to the environment. `group`: the processes that train together; only `train` uses it.
 
         Raises SettingError for what names no device, and for one of several GPUs where each process of a group takes its own.
         """
         check_device(device)
         self._device, self._precision, self._threads = device, precision, threads
-        self._group = group or Group()
+        self._group = group or ProcessGroup()
         if self._group.size > 1 and ":" in device:
             raise SettingError(f"--device {device} is for one process; under torchrun use --device cuda, which gives each process its own GPU")
-        self._shelf: Shelf | None = None
+        self._shelf: Runtime | None = None
 
     def draw(self, request: DrawRequest) -> Job:
         """Preparing…, DrawStarted, Frame…, DrawDone."""
@@ -60,9 +60,9 @@ class Jobs:
 
     def detach(self, request: TrainRequest) -> Iterator[Event | str]:
         """Trains in a process of its own, on the same device: see `detached`. For any thread."""
-        from engine.jobs.detach import detached
+        from engine.jobs.detach import start_detached_process
 
-        return detached(request, self._device, self._precision, self._threads)
+        return start_detached_process(request, self._device, self._precision, self._threads)
 
     def evaluate(self, request: EvaluateRequest) -> Job:
         """EvaluateProgress…, EvaluateDone."""
@@ -84,9 +84,9 @@ class Jobs:
             keep_freed_memory()
             yield Preparing("loading torch")
 
-    def _open(self) -> Shelf:
+    def _open(self) -> Runtime:
         if self._shelf is None:
-            from engine.sampling.runtime import Shelf
+            from engine.sampling.runtime import Runtime
 
-            self._shelf = Shelf(self._device, self._precision, self._threads, self._group.local_rank)
+            self._shelf = Runtime(self._device, self._precision, self._threads, self._group.local_rank)
         return self._shelf

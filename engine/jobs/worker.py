@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.errors import DigittyError
-from engine.process.foreign_errors import explained
+from engine.process.foreign_errors import explain
 from engine.protocol.events import Ended, Event, Tick
 
 Kind = Literal["draw", "train", "evaluate"]
-Tell = Callable[[int, Event], None]
+Listener = Callable[[int, Event], None]
 """Called on the engine's thread with a job's number and what it says; must not wait for anything."""
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class _Job:
 class Worker:
     """Runs jobs on a daemon thread of its own. Every method may be called from any thread and returns at once, but for `close`."""
 
-    def __init__(self, tell: Tell) -> None:
+    def __init__(self, tell: Listener) -> None:
         self._tell = tell
         self._jobs: dict[int, _Job] = {}
         self._numbers = itertools.count(1)
@@ -148,5 +148,5 @@ class Worker:
 
 
 def _failed(error: BaseException) -> Ended:
-    reason = explained(error)
+    reason = explain(error)
     return Ended("failed", str(reason)) if reason else Ended("failed", f"{type(error).__name__}: {error}", unexpected=True)

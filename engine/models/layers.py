@@ -12,7 +12,7 @@ VECTOR = 16
 """Numbers that a CPU's widest vectors hold in float32."""
 
 
-class Labels(nn.Embedding):
+class ClassEmbedding(nn.Embedding):
     """An Embedding that draws no numbers on the meta device, where it has no memory: for that, torch would import its compiler, a second or two."""
 
     def reset_parameters(self) -> None:
@@ -20,7 +20,7 @@ class Labels(nn.Embedding):
             super().reset_parameters()
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """GN SiLU Conv3x3, + Linear(SiLU(emb)), GN SiLU Conv3x3, + the input (through Conv1x1 where the channels change)."""
 
     def __init__(self, i: int, o: int, emb: int, groups: int) -> None:
@@ -87,6 +87,6 @@ def sinusoidal(t: Tensor, dim: int) -> Tensor:
     return torch.cat([angle.sin(), angle.cos()], 1)
 
 
-def parameters(model: nn.Module) -> int:
+def count_parameters(model: nn.Module) -> int:
     """How many numbers training can change."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)

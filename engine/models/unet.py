@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.config.model import ModelConfig
-from engine.models.layers import Attention, Block, Labels, Norm, sinusoidal
+from engine.models.layers import Attention, ClassEmbedding, Norm, ResidualBlock, sinusoidal
 
 
 class UNet(nn.Module):
@@ -24,21 +24,21 @@ class UNet(nn.Module):
         pixels, first, last = config.patch**2, widths[0], widths[-1]
         down = list(zip(config.sides, config.sides[1:], widths, widths[1:], strict=False))  # (side, next side, width, next width)
         self.time = nn.Sequential(nn.Linear(config.time_dim, emb), nn.SiLU(), nn.Linear(emb, emb))
-        self.label = Labels(config.classes, emb)
+        self.label = ClassEmbedding(config.classes, emb)
         self.conv_in = nn.Conv2d(pixels, first, 3, padding=1)
-        self.add_module(f"enc{config.sides[0]}", Block(first, first, emb, groups))
+        self.add_module(f"enc{config.sides[0]}", ResidualBlock(first, first, emb, groups))
         for _, below, width, wider in down:
             self.add_module(f"down{below}", nn.Conv2d(width, width, 3, stride=2, padding=1))
-            self.add_module(f"enc{below}", Block(width, wider, emb, groups))
+            self.add_module(f"enc{below}", ResidualBlock(width, wider, emb, groups))
         if config.attention_at_14:
             self.attention14 = Attention(widths[-2], groups)
-        self.middle = Block(last, last, emb, groups)
+        self.middle = ResidualBlock(last, last, emb, groups)
         if config.attention:
             self.attention = Attention(last, groups)
-        self.add_module(f"dec{config.sides[-1]}", Block(2 * last, last, emb, groups))
+        self.add_module(f"dec{config.sides[-1]}", ResidualBlock(2 * last, last, emb, groups))
         for side, _, width, wider in reversed(down):
             self.add_module(f"up{side}", nn.ConvTranspose2d(wider, width, 4, stride=2, padding=1))
-            self.add_module(f"dec{side}", Block(2 * width, width, emb, groups))
+            self.add_module(f"dec{side}", ResidualBlock(2 * width, width, emb, groups))
         self.norm_out = Norm(groups, first)
         self.conv_out = nn.Conv2d(first, pixels, 1) if config.patch == 1 else nn.Conv2d(first, pixels, 3, padding=1)
 

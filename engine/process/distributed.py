@@ -29,7 +29,7 @@ LOST = ("gloo", "nccl", "connection", "pair closure", "timed out", "timeout")
 """How torch's plain RuntimeErrors tell of a rank that is gone."""
 
 
-class Group:
+class ProcessGroup:
     """One of `size` ranks; `Group()` is alone, and every method is then local and as good as free.
 
     What is called with others (agree, gather, tell, lead, and a step of what `wrap` gives) is called by all ranks, in the
@@ -46,7 +46,7 @@ class Group:
         self._stride = 1
 
     @classmethod
-    def from_environment(cls) -> Group:
+    def from_environment(cls) -> ProcessGroup:
         """As torchrun says (RANK, WORLD_SIZE, LOCAL_RANK); alone where it says nothing. Raises SettingError for nonsense."""
         if not is_rank():
             return cls()

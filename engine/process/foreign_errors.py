@@ -27,7 +27,7 @@ NO_MEMORY = (
 """How it, the kernel, torch and Python say that memory does not suffice, in lower case."""
 
 
-def explained(error: BaseException) -> DigittyError | None:
+def explain(error: BaseException) -> DigittyError | None:
     """The error to report in place of `error`; None where digitty itself is to blame."""
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         where = f"can't write {error.filename}: " if error.filename else ""

@@ -28,7 +28,7 @@ class Stopped(BaseException):
         self.exit_code = 128 + number
 
 
-class Leave:
+class SignalGuard:
     """What the signals asked for so far."""
 
     hurried: ClassVar[bool] = False
@@ -77,7 +77,7 @@ class Leave:
                 signal.signal(number, self._before[signal.Signals(number)])
                 os.kill(os.getpid(), number)
             return
-        self.number, self._noted, Leave.hurried = number, time.monotonic(), True
+        self.number, self._noted, SignalGuard.hurried = number, time.monotonic(), True
         self._hear()
         self._timer = threading.Timer(DEADLINE + self.patience(), self._give_up)
         self._timer.daemon = True
@@ -86,7 +86,7 @@ class Leave:
 
     def end(self) -> None:
         """The work has ended in order: nothing has to be given up any more."""
-        Leave.hurried = False
+        SignalGuard.hurried = False
         if self._timer:
             self._timer.cancel()
 
@@ -98,17 +98,17 @@ class Leave:
 
 
 @contextmanager
-def breakable() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """SIGINT, SIGTERM and SIGHUP break the block off with Stopped, at whatever line: for files that are written whole or not at all."""
-    with stoppable() as leave:
+    with graceful() as leave:
         leave.break_off()
         yield
 
 
 @contextmanager
-def stoppable() -> Iterator[Leave]:
+def graceful() -> Iterator[SignalGuard]:
     """SIGINT, SIGTERM and SIGHUP end the block's work as `Leave` says. Only on the main thread."""
-    leave = Leave()
+    leave = SignalGuard()
     for number in leave._handled:
         signal.signal(number, signal.SIG_DFL)
     try:

@@ -18,9 +18,9 @@ from io import BufferedWriter, FileIO, TextIOWrapper
 from typing import Any
 
 from engine.errors import StorageError
-from engine.process.signals import Leave, Stopped
+from engine.process.signals import SignalGuard, Stopped
 
-STAND_IN = "digitty"
+ASCII_FALLBACK = "digitty"
 """The error handler, as `encode` takes it. One character for one, so that what is laid out in columns stays so."""
 
 _LIKE = {
@@ -70,7 +70,7 @@ def _renamed(name: str) -> codecs.CodecInfo | None:
     return codecs.CodecInfo(*ascii, ascii.incrementalencoder, ascii.incrementaldecoder, name=name)
 
 
-codecs.register_error(STAND_IN, _stand_in)
+codecs.register_error(ASCII_FALLBACK, _stand_in)
 codecs.register(_renamed)
 
 
@@ -124,8 +124,8 @@ class Output(FileIO):
 
     def _ready(self) -> bool:
         """Waits until something can be written; False where the command is to leave and the reader takes nothing."""
-        while not select.select([], [self], [], 0 if Leave.hurried else self.LOOK_EVERY)[1]:
-            if Leave.hurried:
+        while not select.select([], [self], [], 0 if SignalGuard.hurried else self.LOOK_EVERY)[1]:
+            if SignalGuard.hurried:
                 return False
         return True
 
@@ -156,7 +156,7 @@ def redirect(fd: int) -> None:
             os.dup2(fd, stream.fileno())
 
 
-def make_writable() -> None:
+def fix_std_streams() -> None:
     """Called first of all by the commands; again does nothing more."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
@@ -188,6 +188,6 @@ def _mend(stream: TextIOWrapper) -> None:
     charset = codecs.lookup(stream.encoding).name
     said = any(name in os.environ for name in ("PYTHONUTF8", "PYTHONIOENCODING"))
     if charset == "ascii" or (charset == "utf-8" and not said and not locale_has_unicode(os.environ)):  # Python takes a C locale for UTF-8
-        stream.reconfigure(encoding="digitty_ascii", errors=STAND_IN)
+        stream.reconfigure(encoding="digitty_ascii", errors=ASCII_FALLBACK)
     else:
-        stream.reconfigure(errors="surrogateescape" if charset == "utf-8" else STAND_IN)
+        stream.reconfigure(errors="surrogateescape" if charset == "utf-8" else ASCII_FALLBACK)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.config.compute import Engine
+from engine.config.compute import ComputeInfo
 from engine.config.training import TrainConfig
-from engine.protocol.recipe import Images, Recipe, Weights
+from engine.protocol.recipe import Images, Recipe, WeightsInfo
 
 
 class Event:
@@ -33,8 +33,8 @@ class Notice(Event):
 class Ready(Event):
     """The first drawing need not wait for anything now."""
 
-    engine: Engine
-    weights: Weights
+    engine: ComputeInfo
+    weights: WeightsInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class DrawDone(Event):
 class TrainStarted(Event):
     run: str
     config: TrainConfig
-    engine: Engine
+    engine: ComputeInfo
     step: int
     """Steps already done: 0, or where the run is resumed."""
     parameters: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from engine.config.compute import Engine
+from engine.config.compute import ComputeInfo
 from engine.config.sampling import SampleConfig
 
 
@@ -37,7 +37,7 @@ class Images:
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
+class WeightsInfo:
     """Which weights draw."""
 
     name: str
@@ -59,5 +59,5 @@ class Recipe:
     indices: tuple[int, ...]
     """Image i takes its noise from (sample.seed, indices[i])."""
     sample: SampleConfig
-    weights: Weights
-    engine: Engine
+    weights: WeightsInfo
+    engine: ComputeInfo

@@ -17,7 +17,7 @@ from engine.errors import MovedError, RunError, StorageError
 from engine.formatting import printable
 from engine.runs import liveness
 from engine.runs.liveness import Life, Owner, Sight
-from engine.storage.atomic import open_regular, sync_folder, write_sealed
+from engine.storage.atomic import open_regular, sync_folder, write_checksummed
 
 PATIENCE = 1.0
 """Seconds to try for the lock: a reader that asks whether it is held has it for a moment."""
@@ -120,7 +120,7 @@ class Claim:
         claim, made = writers / f"{number:07d}", writers / f".{number:07d}-{os.urandom(4).hex()}"
         try:
             made.mkdir()
-            write_sealed(made / "owner.json", {**liveness.process(), "locked": self._flocked})
+            write_checksummed(made / "owner.json", {**liveness.process(), "locked": self._flocked})
             (made / "heartbeat").write_bytes(self._record())
             made.rename(claim)  # onto a claim, which is never empty, this fails: one process gets a number
         except (OSError, StorageError):

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 from engine.storage.atomic import parse_json, read_small, write_text
 
-Wish = Literal["run", "pause", "stop", "unsaved"]
+Command = Literal["run", "pause", "stop", "unsaved"]
 """unsaved: go on, though nothing can be saved."""
 
 
@@ -19,18 +19,18 @@ class Control:
     """The last wish counts, whichever way it came. `ask` may be called from any thread and from a signal handler."""
 
     def __init__(self) -> None:
-        self._wish: Wish = "run"
+        self._wish: Command = "run"
         self._path: Path | None = None
         self._seen: tuple[int, int] | None = None
 
-    def ask(self, wish: Wish) -> None:
+    def ask(self, wish: Command) -> None:
         self._wish = wish
 
     def follow(self, path: Path) -> None:
         """Heed this file from now on; a wish that is left in it from before does not count."""
         self._path, self._seen = path, _stamp(path)
 
-    def look(self) -> Wish:
+    def look(self) -> Command:
         """Cheap enough for every step: one stat."""
         if self._path is not None and (stamp := _stamp(self._path)) != self._seen:
             self._seen = stamp
@@ -40,7 +40,7 @@ class Control:
         return self._wish
 
 
-def ask(path: Path, wish: Wish) -> None:
+def send(path: Path, wish: Command) -> None:
     """Write a wish for whoever trains the run. Raises StorageError."""
     write_text(path, json.dumps({"wish": wish, "by": f"{socket.gethostname()} {os.getpid()}", "time": round(time.time(), 3)}))
 
@@ -53,9 +53,9 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return stat.st_mtime_ns, stat.st_ino
 
 
-def _read(path: Path) -> Wish | None:
+def _read(path: Path) -> Command | None:
     try:
         wish = parse_json(read_small(path))["wish"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return next((known for known in get_args(Wish) if known == wish), None)
+    return next((known for known in get_args(Command) if known == wish), None)

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.formatting import printable
-from engine.storage.atomic import open_regular, parse_json, read_sealed, read_small
+from engine.storage.atomic import open_regular, parse_json, read_checksummed, read_small
 
 BEAT = 5.0
 """Seconds between two heartbeats."""
@@ -119,7 +119,7 @@ def claims(folder: Path) -> list[Path]:
 def _facts(path: Path) -> dict[str, Any]:
     """Of an owner's file; empty where it is damaged. Raises FileNotFoundError and NotADirectoryError."""
     try:
-        return read_sealed(path)
+        return read_checksummed(path)
     except (FileNotFoundError, NotADirectoryError):
         raise
     except (OSError, ValueError):

@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from engine.config.compute import Engine
+from engine.config.compute import ComputeInfo
 from engine.config.training import TrainConfig
 from engine.errors import RunError, StorageError
 from engine.runs.claim import Claim
@@ -24,18 +24,18 @@ FORGOTTEN = 86400.0
 """Seconds after which a run that is still being made was left by a process that died."""
 
 
-def create_run(name: str | None, config: TrainConfig, engine: Engine) -> Run:
+def create_run(name: str | None, config: TrainConfig, engine: ComputeInfo) -> Run:
     """A new run directory; `name` None takes the next free one of its preset. Raises RunError where it exists.
 
     It is made under a hidden name and then renamed, so that there is never half a run, and one process gets a name.
     """
-    root = paths.made(paths.runs_dir())
+    root = paths.ensure_folder(paths.runs_dir())
     _sweep(root)
     names = [check_name(name)] if name else (f"{config.preset}-{n}" for n in range(1, 1_000_000))
     made = Run(root / f".new-{os.getpid()}-{os.urandom(4).hex()}")
     try:
         for folder in (made.path, made.path / "checkpoints", made.path / "samples"):
-            paths.made(folder)
+            paths.ensure_folder(folder)
         write_config(made, config, engine)
         for candidate in names:
             run = Run(root / candidate)
@@ -51,7 +51,7 @@ def create_run(name: str | None, config: TrainConfig, engine: Engine) -> Run:
 
 def check_writable(run: Run | None = None) -> None:
     """Raises StorageError where no run can be made, or this one not be written: so that it fails now, not minutes later."""
-    check_folder(run.path if run else paths.made(paths.runs_dir()))
+    check_folder(run.path if run else paths.ensure_folder(paths.runs_dir()))
 
 
 def name_taken(name: str) -> bool:

@@ -42,17 +42,17 @@ _GROUPS = 1 + _LINES.groups
 """Cells a line in what `_LINES.split` returns."""
 
 
-def line(record: Mapping[str, Any]) -> bytes:
+def encode(record: Mapping[str, Any]) -> bytes:
     """A record as its line. Raises ValueError for a number that is not finite."""
     body = json.dumps(record, separators=(",", ":"), allow_nan=False)[:-1].encode()
-    return body + _seal(body) + b"\n"
+    return body + _checksum(body) + b"\n"
 
 
-def parse(line: bytes) -> dict[str, Any] | None:
+def decode(line: bytes) -> dict[str, Any] | None:
     """The record of a line, with or without its newline; None where it is damaged, has no `step`, or holds a value of the wrong type."""
     line = line.removesuffix(b"\n")
     body = line[:-_SEAL]
-    if line[-_SEAL:] != _seal(body):
+    if line[-_SEAL:] != _checksum(body):
         return None
     try:
         record = json.loads(body + b"}", parse_constant=_refuse)
@@ -85,7 +85,7 @@ _FIELDS: dict[str, Callable[[object], bool]] = {
 """Fields that readers compute with, and what they may hold."""
 
 
-def _seal(body: bytes) -> bytes:
+def _checksum(body: bytes) -> bytes:
     return b',"crc":"%08x"}' % crc32(body)
 
 
@@ -103,7 +103,7 @@ class Steps:
     """The last of them as a record."""
 
 
-class Anew:
+class Restarted:
     """The file is not the one that was read so far: what it said is void, and it is read from its start."""
 
 
@@ -122,14 +122,14 @@ class Follower:
         """The records written since the last call, for about `budget` seconds at most; to be read to its end."""
         for block in self._blocks(budget):
             for each in block.split(b"\n") if block else ():
-                if (record := parse(each)) is not None:
+                if (record := decode(each)) is not None:
                     yield record
 
-    def batches(self, budget: float | None = None) -> Iterator[Steps | dict[str, Any] | Anew]:
+    def batches(self, budget: float | None = None) -> Iterator[Steps | dict[str, Any] | Restarted]:
         """The same, a million steps in seconds: steps as arrays, other records one by one, in order."""
         for block in self._blocks(budget):
             if block is None:
-                yield Anew()
+                yield Restarted()
             else:
                 yield from _batches(block)
 
@@ -170,7 +170,7 @@ def _batches(block: bytes) -> Iterator[Steps | dict[str, Any]]:
     for end in [*(i for i, body in enumerate(bodies) if body is None), len(bodies)]:
         if at < end:
             yield from _steps(cells[at * _GROUPS : end * _GROUPS])
-        if end < len(bodies) and (record := parse(cells[end * _GROUPS + 5])) is not None:
+        if end < len(bodies) and (record := decode(cells[end * _GROUPS + 5])) is not None:
             yield record
         at = end + 1
 
@@ -200,7 +200,7 @@ def backwards(path: Path, holding: bytes = b"", reach: int | None = None) -> Ite
         for block in _blocks_backwards(path, reach):
             if holding in block:
                 for each in reversed(block.split(b"\n")):
-                    if holding in each and (record := parse(each)) is not None:
+                    if holding in each and (record := decode(each)) is not None:
                         yield record
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.config.compute import Engine
+from engine.config.compute import ComputeInfo
 from engine.config.serialize import from_dict
 from engine.config.training import TrainConfig
 from engine.errors import CheckpointError, RunError, SettingError
@@ -21,7 +21,7 @@ from engine.runs import liveness
 from engine.runs import metrics_log as metrics
 from engine.runs.liveness import Life, Sight
 from engine.storage import paths
-from engine.storage.atomic import read_sealed
+from engine.storage.atomic import read_checksummed
 
 FORMAT = "digitty-run"
 VERSION = 2
@@ -63,7 +63,7 @@ class Run:
         """Raises RunError where config.json can't be read."""
         return self._config()[0]
 
-    def engine(self) -> Engine:
+    def engine(self) -> ComputeInfo:
         """The device, precision, layout and threads it trains with."""
         return self._config()[1]
 
@@ -75,10 +75,10 @@ class Run:
         """What its training states carry too; None for a run that an older digitty began."""
         return self._config()[3]
 
-    def _config(self) -> tuple[TrainConfig, Engine, float, str | None]:
+    def _config(self) -> tuple[TrainConfig, ComputeInfo, float, str | None]:
         path = self.path / "config.json"
         try:
-            whole = read_sealed(path)
+            whole = read_checksummed(path)
             if whole.get("format") != FORMAT or whole.get("version") != VERSION:
                 raise RunError(f"{printable(path)} has a format that this digitty does not read")
             created, own = whole["created"], whole.get("id")
@@ -165,11 +165,11 @@ class Run:
         return total
 
 
-def _engine(table: object) -> Engine:
+def _engine(table: object) -> ComputeInfo:
     """The engine table of a config.json. Raises ValueError and TypeError."""
     if not isinstance(table, dict):
         raise ValueError("engine is no table")
-    engine = Engine(**table)
+    engine = ComputeInfo(**table)
     for name in ("device", "precision", "layout"):
         if not isinstance(getattr(engine, name), str):
             raise ValueError(f"engine.{name} is not a text")

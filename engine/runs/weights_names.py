@@ -17,7 +17,7 @@ SHIPPED = {
 """The weights that come with digitty: the best, a one-step student, and those of the preset `seed`."""
 
 
-def located(weights: str) -> tuple[Path, str, str | None]:
+def locate_weights(weights: str) -> tuple[Path, str, str | None]:
     """The file that holds the weights, their name and kind, for one of SHIPPED, RUN, RUN:latest, RUN:best or a file. Raises RunError."""
     if weights in SHIPPED:
         return SHIPPED[weights], weights, None

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from engine.config.compute import Engine
+from engine.config.compute import ComputeInfo
 from engine.config.serialize import to_dict
 from engine.config.training import TrainConfig
 from engine.errors import RunError, StorageError
@@ -19,7 +19,7 @@ from engine.runs import metrics_log as metrics
 from engine.runs.claim import Claim
 from engine.runs.run import FORMAT, VERSION, Run
 from engine.storage import paths
-from engine.storage.atomic import open_regular, sync_folder, write_sealed
+from engine.storage.atomic import open_regular, sync_folder, write_checksummed
 
 STATES_KEPT = 2
 """Training states kept (98 MB each for the seed's network)."""
@@ -40,7 +40,7 @@ class Writer:
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Keeps a line for the next `flush`."""
-        self._lines.append(metrics.line(record))
+        self._lines.append(metrics.encode(record))
 
     def event(self, event: str, step: int, **more: Any) -> None:
         """A line at once, that lasts. Raises StorageError, and the event is then not kept: who tries again says it again."""
@@ -103,14 +103,14 @@ class Writer:
                 path.unlink()
 
 
-def write_config(run: Run, config: TrainConfig, engine: Engine) -> None:
+def write_config(run: Run, config: TrainConfig, engine: ComputeInfo) -> None:
     """Writes config.json: when the run is made, and when resuming changes how far it goes."""
     try:
         created, own = run.created(), run.id()
     except RunError:
         created, own = round(time.time(), 3), None
     whole = {"format": FORMAT, "version": VERSION, "id": own or os.urandom(8).hex(), "created": created}
-    write_sealed(run.path / "config.json", {**whole, "config": to_dict(config), "engine": asdict(engine)})
+    write_checksummed(run.path / "config.json", {**whole, "config": to_dict(config), "engine": asdict(engine)})
 
 
 @contextmanager
@@ -140,7 +140,7 @@ def _mend(run: Run) -> None:
                 with suppress(OSError):
                     os.unlink(os.path.join(place, name))
     for folder in (run.best_path.parent, run.path / "samples"):
-        check_folder(paths.made(folder))
+        check_folder(paths.ensure_folder(folder))
 
 
 def check_folder(folder: Path) -> None:

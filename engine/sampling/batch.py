@@ -9,15 +9,16 @@ import torch
 from torch import Tensor
 
 from engine.config.model import NO_LABEL
-from engine.config.sampling import SampleConfig, suited
-from engine.diffusion.denoiser import clipped, from_answer
-from engine.diffusion.guidance import between, conditional, guided
+from engine.config.sampling import SampleConfig, fit_sampler
+from engine.diffusion.denoiser import clip_x0, to_denoiser
+from engine.diffusion.guidance import conditional, guidance_interval, guided
 from engine.diffusion.noise import ImageNoise
-from engine.diffusion.samplers import Noise, Step, walk
+from engine.diffusion.samplers import Noise, Step
+from engine.diffusion.samplers import sample as walk
 from engine.models.classifier import Classifier
 from engine.protocol.events import Event, Tick
 from engine.protocol.recipe import Images
-from engine.sampling.pipeline import Artist
+from engine.sampling.pipeline import Pipeline
 from engine.sampling.pixels import to_pixels, to_uint8
 from engine.sampling.rejection import Attempts
 
@@ -25,7 +26,7 @@ BATCH = {"cpu": 32, "cuda": 512, "mps": 64}
 """Pictures through the network at once (twice as many with guidance)."""
 
 
-class Part(NamedTuple):
+class Progress(NamedTuple):
     """How far `draw_into` is: steps of all batches together; of those that are drawn again, where there are any."""
 
     step: int
@@ -34,8 +35,8 @@ class Part(NamedTuple):
 
 
 def draw_into(
-    images: Tensor, artist: Artist, reader: Classifier, labels: Sequence[int | None], indices: Sequence[int], sample: SampleConfig
-) -> Iterator[Part]:
+    images: Tensor, artist: Pipeline, reader: Classifier, labels: Sequence[int | None], indices: Sequence[int], sample: SampleConfig
+) -> Iterator[Progress]:
     """Fills images (N, 28, 28) uint8 on the CPU, batch by batch; yields after each step of one."""
     size = BATCH[artist.device.type]
     attempts = Attempts(reader, labels, indices, sample)
@@ -43,14 +44,14 @@ def draw_into(
         batches = [places[first : first + size] for first in range(0, len(places), size)]
         for i, batch in enumerate(batches):
             noise = ImageNoise(sample.seed, [indices[place] for place in batch], artist.device, attempt)
-            for step in denoising(artist, [labels[place] for place in batch], sample, noise(), noise):
+            for step in sample_batch(artist, [labels[place] for place in batch], sample, noise(), noise):
                 if step.i == step.n:
                     images[batch] = to_pixels(step.x)
                     attempts.read(images[batch], batch)
-                yield Part(i * step.n + step.i, len(batches) * step.n, attempt and len(places))
+                yield Progress(i * step.n + step.i, len(batches) * step.n, attempt and len(places))
 
 
-def denoising(artist: Artist, labels: Sequence[int | None], sample: SampleConfig, x: Tensor, noise: Noise) -> Iterator[Step]:
+def sample_batch(artist: Pipeline, labels: Sequence[int | None], sample: SampleConfig, x: Tensor, noise: Noise) -> Iterator[Step]:
     """The steps of one batch from x at the first timestep. Fast samplers clip x0; DDPM does not, as in the seed."""
     wanted = torch.tensor([NO_LABEL if label is None else label for label in labels], device=artist.device)
     numerics = artist.how.dtype, artist.how.format
@@ -58,19 +59,19 @@ def denoising(artist: Artist, labels: Sequence[int | None], sample: SampleConfig
     if sample.sampler != "one-step":  # whose student has guidance folded in
         answer = guided(artist.network, wanted, sample.guidance, *numerics)
         if sample.guidance > 1:
-            answer = between(answer, alone, artist.schedule, sample.guided_from, sample.guided_to)
-    denoise = from_answer(answer, artist.schedule, artist.network.config.prediction)
+            answer = guidance_interval(answer, alone, artist.schedule, sample.guided_from, sample.guided_to)
+    denoise = to_denoiser(answer, artist.schedule, artist.network.config.prediction)
     if sample.sampler != "ddpm":
-        denoise = clipped(denoise, artist.schedule)
+        denoise = clip_x0(denoise, artist.schedule)
     return walk(denoise, x, artist.schedule, sample, noise)
 
 
-def preview(artist: Artist, seed: int) -> Generator[Event, None, Images]:
+def preview(artist: Pipeline, seed: int) -> Generator[Event, None, Images]:
     """The ten digits from the fixed noise of a run: yields Ticks, returns the pictures."""
     noise = ImageNoise(seed, range(10), artist.device)
     last: Step | None = None
-    sample = suited(SampleConfig(), artist.network.config.one_step)
-    for step in denoising(artist, tuple(range(10)), sample, noise(), noise):
+    sample = fit_sampler(SampleConfig(), artist.network.config.one_step)
+    for step in sample_batch(artist, tuple(range(10)), sample, noise(), noise):
         last = step
         yield Tick()
     assert last is not None

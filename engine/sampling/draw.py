@@ -6,18 +6,18 @@ from collections.abc import Iterator
 
 import torch
 
-from engine.compute.device import clear_errors
+from engine.compute.device import explain_out_of_memory
 from engine.compute.stopwatch import Stopwatch
 from engine.diffusion.noise import ImageNoise
 from engine.models.classifier import Classifier
 from engine.protocol.events import DrawDone, DrawStarted, Event, Frame, Tick
 from engine.protocol.recipe import Images, Recipe
 from engine.protocol.requests import DrawRequest
-from engine.sampling.batch import denoising, draw_into
-from engine.sampling.pipeline import Artist
+from engine.sampling.batch import draw_into, sample_batch
+from engine.sampling.pipeline import Pipeline
 from engine.sampling.pixels import to_images, to_pixels
 from engine.sampling.rejection import Attempts
-from engine.sampling.runtime import Shelf
+from engine.sampling.runtime import Runtime
 
 FRAMES = 64
 """Evenly spaced frames that a finished drawing hands over."""
@@ -25,17 +25,17 @@ SMALL = 64
 """Pictures up to which frames are told and kept; more than a screen shows is drawn without."""
 
 
-def draw(shelf: Shelf, request: DrawRequest) -> Iterator[Event]:
+def draw(shelf: Runtime, request: DrawRequest) -> Iterator[Event]:
     """See `Jobs.draw`."""
     artist = yield from shelf.artist_for(request.weights, request.sample.sampler)
     indices = request.indices or tuple(range(len(request.labels)))
     recipe = Recipe(request.labels, indices, request.sample, artist.weights, artist.told)
     yield DrawStarted(recipe)
-    with clear_errors(str(artist.device)):
+    with explain_out_of_memory(str(artist.device)):
         yield from _draw_small(artist, shelf.reader, recipe, request.fps) if len(indices) <= SMALL else _draw_many(artist, shelf.reader, recipe)
 
 
-def _draw_small(artist: Artist, reader: Classifier, recipe: Recipe, fps: float) -> Iterator[Event]:
+def _draw_small(artist: Pipeline, reader: Classifier, recipe: Recipe, fps: float) -> Iterator[Event]:
     """One batch, with frames to look at. What is drawn again takes its own place in every frame."""
     n, count = recipe.sample.steps, len(recipe.labels)
     kept = sorted({round(k * n / (FRAMES - 1)) for k in range(FRAMES)})
@@ -52,7 +52,7 @@ def _draw_small(artist: Artist, reader: Classifier, recipe: Recipe, fps: float) 
         if fps and not attempt:
             with watch.away():
                 yield Frame(to_images(shown), 0, n, 0.0)
-        for step in denoising(artist, labels, recipe.sample, x, noise):
+        for step in sample_batch(artist, labels, recipe.sample, x, noise):
             done += 1
             due = fps > 0 and step.i < n and watch.wall() - told >= 1 / fps
             if step.i in frames or due:
@@ -68,7 +68,7 @@ def _draw_small(artist: Artist, reader: Classifier, recipe: Recipe, fps: float) 
     yield DrawDone(recipe, pictures[-1], pictures, tuple(kept), watch.spent(), done / watch.spent(), again)
 
 
-def _draw_many(artist: Artist, reader: Classifier, recipe: Recipe) -> Iterator[Event]:
+def _draw_many(artist: Pipeline, reader: Classifier, recipe: Recipe) -> Iterator[Event]:
     """With progress and no pictures on the way."""
     watch, told, done, again = Stopwatch(), 0.0, 0, 0
     nothing, finished = Images(b"", 0), torch.empty(len(recipe.labels), 28, 28, dtype=torch.uint8)

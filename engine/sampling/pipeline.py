@@ -8,25 +8,25 @@ from dataclasses import dataclass
 import torch
 
 from engine.compute.precision import Numerics
-from engine.config.compute import Engine
+from engine.config.compute import ComputeInfo
 from engine.diffusion.schedule import NoiseSchedule
 from engine.models.unet import UNet
 from engine.protocol import events
-from engine.protocol.recipe import Weights
+from engine.protocol.recipe import WeightsInfo
 
 
 @dataclass(frozen=True)
-class Artist:
+class Pipeline:
     """A network ready to draw: cast, placed, and named."""
 
     network: UNet
     schedule: NoiseSchedule
-    weights: Weights
+    weights: WeightsInfo
     how: Numerics
     device: torch.device
 
     @property
-    def told(self) -> Engine:
+    def told(self) -> ComputeInfo:
         return self.how.told(self.device)
 
     @torch.inference_mode()

@@ -44,11 +44,11 @@ class Attempts:
         """The finished images (N, 28, 28) uint8 of these places."""
         if self._last:
             return
-        doubts = doubted(self._reader, images, [self._labels[place] for place in places], self._below)
+        doubts = rejected(self._reader, images, [self._labels[place] for place in places], self._below)
         self._doubted |= {self._indices[places[i]] for i in doubts}
 
 
-def doubted(reader: Classifier, images: Tensor, labels: Sequence[int | None], below: float) -> list[int]:
+def rejected(reader: Classifier, images: Tensor, labels: Sequence[int | None], below: float) -> list[int]:
     """The places in images (N, 28, 28) uint8 whose label the reader gives a probability of less than `below`; never one without a label."""
     asked = [place for place, label in enumerate(labels) if label is not None]
     if below <= 0 or not asked:

@@ -12,7 +12,7 @@ import torch
 
 from engine.checkpoints.classifier import READER, load_classifier
 from engine.checkpoints.lookup import find_weights
-from engine.checkpoints.weights import Loaded
+from engine.checkpoints.weights import ModelWeights
 from engine.compute import autotune as precision
 from engine.compute import device
 from engine.compute.precision import Numerics
@@ -24,20 +24,20 @@ from engine.errors import SettingError
 from engine.models.classifier import Classifier
 from engine.models.unet import UNet
 from engine.protocol import events
-from engine.protocol.recipe import Weights
-from engine.runs.weights_names import located
-from engine.sampling.pipeline import Artist
+from engine.protocol.recipe import WeightsInfo
+from engine.runs.weights_names import locate_weights
+from engine.sampling.pipeline import Pipeline
 from engine.training.trainer import Trainer
 
-KEEP = 3
+CACHE_SIZE = 3
 """Networks kept ready."""
 
 
-class Shelf:
+class Runtime:
     """Raises DeviceError at once where the device is missing."""
 
     def __init__(self, name: Device = "auto", precision: Precision = "auto", threads: int | None = None, local_rank: int = 0) -> None:
-        self.device = device.choose(name, local_rank)
+        self.device = device.select_device(name, local_rank)
         device.limit_threads(threads)
         self.threads = threads
         """The most that the CPU may use, if someone said so."""
@@ -45,7 +45,7 @@ class Shelf:
         self.training: dict[str, Trainer] = {}
         """The trainers of this process, by run."""
         self._how: dict[tuple[ModelConfig, bool], Numerics] = {}
-        self._ready: OrderedDict[tuple[object, ...], Artist] = OrderedDict()
+        self._ready: OrderedDict[tuple[object, ...], Pipeline] = OrderedDict()
 
     @cached_property
     def reader(self) -> Classifier:
@@ -76,7 +76,7 @@ class Shelf:
         self.reader.features_and_logits(torch.zeros(1, 28, 28, dtype=torch.uint8, device=self.device))
         yield events.Ready(ready.told, ready.weights)
 
-    def artist(self, weights: str) -> Generator[events.Event, None, Artist]:
+    def artist(self, weights: str) -> Generator[events.Event, None, Pipeline]:
         """Tells what there is to prepare and returns the Artist. `weights` is one of SHIPPED, RUN, RUN:best, RUN:live or a file."""
         key, loaded = self._find(weights)
         if loaded is not None:
@@ -85,7 +85,7 @@ class Shelf:
         self._ready.move_to_end(key)
         return self._ready[key]
 
-    def artist_for(self, weights: str, sampler: Sampler) -> Generator[events.Event, None, Artist]:
+    def artist_for(self, weights: str, sampler: Sampler) -> Generator[events.Event, None, Pipeline]:
         """The Artist that can draw so; the shipped student for a sampler that needs one. Raises SettingError where these weights can't."""
         one_step = sampler == "one-step"
         found = yield from self.artist("shipped:one-step" if one_step and weights == "shipped" else weights)
@@ -96,7 +96,7 @@ class Shelf:
             raise SettingError(f"{weights} can't draw in one step; {remedy}")
         return found
 
-    def _find(self, weights: str) -> tuple[tuple[object, ...], Loaded | None]:
+    def _find(self, weights: str) -> tuple[tuple[object, ...], ModelWeights | None]:
         """A key that changes with the weights, and the weights themselves where they are not ready yet."""
         name, _, kind = weights.partition(":")
         trainer = self.training.get(name)
@@ -104,20 +104,20 @@ class Shelf:
             kind = "live" if kind == "live" else "average"
             key: tuple[object, ...] = ("training", name, trainer.step, kind)
             tensors = (trainer.model if kind == "live" else trainer.ema.model).state_dict()
-            return key, None if key in self._ready else Loaded(tensors, trainer.config.model, trainer.config.schedule, trainer.step, name, kind)
-        path, _, _ = located(weights)
+            return key, None if key in self._ready else ModelWeights(tensors, trainer.config.model, trainer.config.schedule, trainer.step, name, kind)
+        path, _, _ = locate_weights(weights)
         key = _stamp(path)
         return key, None if key in self._ready else find_weights(weights)
 
-    def _shelve(self, key: tuple[object, ...], loaded: Loaded) -> None:
+    def _shelve(self, key: tuple[object, ...], loaded: ModelWeights) -> None:
         how = self.how(loaded.model, training=False)
         with torch.device("meta"):
             network = UNet(loaded.model)
         network.load_state_dict(loaded.tensors, assign=True)
         network = how.cast(copy.deepcopy(network) if key[0] == "training" else network, self.device).eval().requires_grad_(False)
-        weights = Weights(loaded.run, loaded.step, loaded.kind)
-        self._ready[key] = Artist(network, NoiseSchedule(loaded.schedule), weights, how, self.device)
-        while len(self._ready) > KEEP:
+        weights = WeightsInfo(loaded.run, loaded.step, loaded.kind)
+        self._ready[key] = Pipeline(network, NoiseSchedule(loaded.schedule), weights, how, self.device)
+        while len(self._ready) > CACHE_SIZE:
             self._ready.popitem(last=False)
 
 

@@ -74,7 +74,7 @@ def parse_json(data: bytes) -> Any:
         raise ValueError("it is nested too deep") from None
 
 
-def write_whole(path: Path, write: Callable[[BinaryIO], object], error: type[DigittyError] = StorageError) -> None:
+def write_atomic(path: Path, write: Callable[[BinaryIO], object], error: type[DigittyError] = StorageError) -> None:
     """Write to a temporary file beside `path`, fsync, rename over it. A failure leaves `path` as it was and raises `error`.
 
     An existing file keeps its permissions. OutputError is for files that the person named: there a symbolic link is followed, and a
@@ -116,15 +116,15 @@ def _permissions(path: Path) -> int | None:
 
 
 def write_text(path: Path, text: str, error: type[DigittyError] = StorageError) -> None:
-    write_whole(path, lambda file: file.write(text.encode(errors="replace")), error)
+    write_atomic(path, lambda file: file.write(text.encode(errors="replace")), error)
 
 
-def write_sealed(path: Path, values: Mapping[str, Any]) -> None:
+def write_checksummed(path: Path, values: Mapping[str, Any]) -> None:
     """A JSON object with the SHA-256 of the rest as its last field."""
     write_text(path, json.dumps({**values, "sha256": _digest(values)}, indent=1))
 
 
-def read_sealed(path: Path) -> dict[str, Any]:
+def read_checksummed(path: Path) -> dict[str, Any]:
     """What `write_sealed` wrote, without the digest. Raises OSError, and ValueError where the two do not match."""
     values = parse_json(read_small(path))
     if not isinstance(values, dict) or values.pop("sha256", None) != _digest(values):
@@ -132,7 +132,7 @@ def read_sealed(path: Path) -> dict[str, Any]:
     return values
 
 
-class Hashing:
+class HashingWriter:
     """A file to write to that keeps the SHA-256 of what it was given."""
 
     def __init__(self, file: BinaryIO) -> None:

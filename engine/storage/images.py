@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import OutputError
 from engine.protocol.recipe import Images, Recipe
-from engine.storage.atomic import cannot_write, read_small, write_whole
+from engine.storage.atomic import cannot_write, read_small, write_atomic
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -27,7 +27,7 @@ LARGEST = 16_384
 ENDINGS = (".png", ".npz", ".gif")
 
 
-def picture(images: Images, columns: int, gap: int = 0) -> Image.Image:
+def contact_sheet(images: Images, columns: int, gap: int = 0) -> Image.Image:
     """The images side by side, `columns` a row, as a grey Pillow image."""
     from PIL import Image
 
@@ -53,12 +53,12 @@ def recipe_json(recipe: Recipe) -> dict[str, Any]:
     return {"format": "digitty-recipe", "version": 1, **asdict(recipe)}
 
 
-def save(path: Path, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
+def save_drawing(path: Path, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
     """By its ending: a PNG (8×), a GIF of the denoising, or an NPZ with `images` and `labels`. Raises OutputError."""
-    {".png": _save_png, ".gif": _save_gif, ".npz": _save_npz}[checked(path, replace=True).suffix.lower()](path, recipe, images, frames)
+    {".png": _save_png, ".gif": _save_gif, ".npz": _save_npz}[check_output_path(path, replace=True).suffix.lower()](path, recipe, images, frames)
 
 
-def checked(path: Path, endings: Sequence[str] = ENDINGS, replace: bool = False) -> Path:
+def check_output_path(path: Path, endings: Sequence[str] = ENDINGS, replace: bool = False) -> Path:
     """The path, if a file with one of these endings can be written there. Raises OutputError that says what would be right.
 
     A file that exists may be written to where `replace` says so.
@@ -87,14 +87,14 @@ def _checked(path: Path, endings: Sequence[str], replace: bool) -> Path:
 
 
 def _save_png(path: Path, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
-    write_whole(path, lambda file: file.write(png_bytes(images, recipe)), OutputError)
+    write_atomic(path, lambda file: file.write(png_bytes(images, recipe)), OutputError)
 
 
 def png_bytes(images: Images, recipe: Recipe) -> bytes:
     """An 8× PNG whose text chunk `digitty` holds the recipe."""
     from PIL import Image, PngImagePlugin
 
-    sheet = picture(images, columns_for(len(images)), gap=1)
+    sheet = contact_sheet(images, columns_for(len(images)), gap=1)
     text = PngImagePlugin.PngInfo()
     text.add_text("Software", "digitty")
     text.add_text("digitty", json.dumps(recipe_json(recipe)))
@@ -108,7 +108,7 @@ def _save_gif(path: Path, recipe: Recipe, images: Images, frames: Sequence[Image
     from PIL import Image
 
     columns, scale = columns_for(len(images)), SCALE if len(images) <= 16 else 4
-    pictures = [picture(frame, columns, gap=1) for frame in frames]
+    pictures = [contact_sheet(frame, columns, gap=1) for frame in frames]
     pictures = [p.resize((p.width * scale, p.height * scale), Image.Resampling.NEAREST) for p in pictures]
     each = max(40, min(200, 3000 // len(pictures)))  # milliseconds: about three seconds of denoising, then a rest
     comment = json.dumps(recipe_json(recipe)).encode()[:65000]
@@ -117,7 +117,7 @@ def _save_gif(path: Path, recipe: Recipe, images: Images, frames: Sequence[Image
         durations = [each] * (len(pictures) - 1) + [2000]
         pictures[0].save(file, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0, comment=comment)
 
-    write_whole(path, write, OutputError)
+    write_atomic(path, write, OutputError)
 
 
 def _save_npz(path: Path, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
@@ -126,21 +126,21 @@ def _save_npz(path: Path, recipe: Recipe, images: Images, frames: Sequence[Image
     pixels = np.frombuffer(images.data, np.uint8).reshape(len(images), images.height, images.width)
     labels = np.array([-1 if label is None else label for label in recipe.labels], np.int64)
     text = np.array(json.dumps(recipe_json(recipe)))
-    write_whole(path, lambda file: np.savez_compressed(file, images=pixels, labels=labels, recipe=text), OutputError)
+    write_atomic(path, lambda file: np.savez_compressed(file, images=pixels, labels=labels, recipe=text), OutputError)
 
 
 def save_gallery(path: Path, images: Images) -> None:
     """The best and the worst of an evaluation as a PNG: ten a row, four pixels each. Raises OutputError."""
     from PIL import Image
 
-    sheet = picture(images, 10, gap=1) if len(images) else Image.new("L", (1, 1))
+    sheet = contact_sheet(images, 10, gap=1) if len(images) else Image.new("L", (1, 1))
     large = sheet.resize((sheet.width * 4, sheet.height * 4), Image.Resampling.NEAREST)
-    write_whole(path, lambda file: large.save(file, "PNG", optimize=True), OutputError)
+    write_atomic(path, lambda file: large.save(file, "PNG", optimize=True), OutputError)
 
 
 def save_strip(path: Path, images: Images) -> None:
     """The images in one row, not enlarged: a run's preview."""
-    write_whole(path, lambda file: picture(images, len(images)).save(file, "PNG"))
+    write_atomic(path, lambda file: contact_sheet(images, len(images)).save(file, "PNG"))
 
 
 def load_strip(path: Path) -> Images | None:

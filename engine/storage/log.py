@@ -23,7 +23,7 @@ def log_path() -> Path:
 def open_log() -> int:
     """A descriptor that appends to the log. Raises StorageError."""
     path = log_path()
-    paths.made(path.parent)
+    paths.ensure_folder(path.parent)
     with suppress(OSError):
         if path.stat().st_size > LARGEST:
             path.replace(path.with_name(path.name + ".1"))

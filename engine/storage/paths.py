@@ -37,7 +37,7 @@ def runs_dir() -> Path:
     return data_dir() / "runs"
 
 
-def made(folder: Path) -> Path:
+def ensure_folder(folder: Path) -> Path:
     """The folder, made if need be. Raises StorageError with the way out where that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ NOISE = 0.05
 """Standard deviation of the noise on all that it sees: MNIST's black is exact, and that alone would tell."""
 GAMMA = 1.0
 """How much a steep gradient costs."""
-READING = 0.3
+LABEL_WEIGHT = 0.3
 """How much it counts that drawn digits can be read: more buys accuracy with recall."""
 LAZY = 4
 """The penalty is taken every so many steps, and counts as often (Karras et al. 2020, section 3.1)."""
@@ -68,4 +68,4 @@ def generator_loss(judge: Discriminator, real: Tensor, drawn: Tensor, label: Ten
     with torch.no_grad():
         of_real, _ = judge(real, label, kind)
     of_drawn, logits = judge(drawn, label, kind)
-    return F.softplus(of_real - of_drawn).mean() + READING * F.cross_entropy(logits, label)
+    return F.softplus(of_real - of_drawn).mean() + LABEL_WEIGHT * F.cross_entropy(logits, label)

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from engine.compute.precision import Numerics
-from engine.compute.seeds import mix
+from engine.compute.seeds import derive_seed
 from engine.config.sampling import ONE_STEP_MOST
 from engine.config.training import TrainConfig
 from engine.data.batches import to_x0
 from engine.diffusion.schedule import NoiseSchedule, per_image
 from engine.training.discriminator import LAZY, NOISE, Discriminator, discriminator_loss, generator_loss
-from engine.training.teacher_pairs import Pairs
-from engine.training.trainer import Trainer, batch_length, restore_moments, step_if
+from engine.training.teacher_pairs import TeacherPairs
+from engine.training.trainer import Trainer, batch_length, restore_moments, step_unless_nonfinite
 
 ADVERSARIAL = 0.6
 """How much the discriminator's opinion counts beside the distance to the teacher."""
@@ -32,11 +32,11 @@ class Distiller(Trainer):
     digits noised to where a student of several steps starts again. The loss told is the distance to the teacher. One process only.
     """
 
-    def __init__(self, config: TrainConfig, images: Tensor, labels: Tensor, how: Numerics, device: torch.device, pairs: Pairs) -> None:
+    def __init__(self, config: TrainConfig, images: Tensor, labels: Tensor, how: Numerics, device: torch.device, pairs: TeacherPairs) -> None:
         super().__init__(config, images, labels, how, device)
         self.pairs = pairs
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(mix(config.seed, 0, 8))
+            torch.manual_seed(derive_seed(config.seed, 0, 8))
             self.judge = Discriminator(config.model.classes, ONE_STEP_MOST).to(device)
         self.judging = torch.optim.Adam(self.judge.parameters(), JUDGE_LR, betas=(0.0, 0.99), fused=True)
         self._restarts = torch.tensor(NoiseSchedule(config.schedule).restarts(ONE_STEP_MOST), device=device)
@@ -50,7 +50,7 @@ class Distiller(Trainer):
         restore_moments(self.judging, state["judging"]["state"] if state["step"] else {})
 
     def _forward(self) -> tuple[Tensor, Tensor]:
-        rng = self._generator.manual_seed(mix(self.config.seed, self.step, 7))
+        rng = self._generator.manual_seed(derive_seed(self.config.seed, self.step, 7))
         real, label = self._digits(slice(0, batch_length(self.config, self.step)))
         x_t, kind = self._starts(real, rng)
         chosen = torch.randint(len(self.pairs), (len(real),), device=self.device, generator=rng)
@@ -87,4 +87,4 @@ class Distiller(Trainer):
         self.judge.zero_grad(set_to_none=True)
         loss = discriminator_loss(self.judge, real, drawn, label, kind, penalised=self.step % LAZY == 0)
         loss.backward()  # type: ignore[no-untyped-call]
-        step_if(self.judging, self._watch(loss.detach(), loss.detach()))
+        step_unless_nonfinite(self.judging, self._watch(loss.detach(), loss.detach()))

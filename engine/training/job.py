@@ -15,13 +15,13 @@ from torch import Tensor
 from engine.checkpoints.lookup import find_weights
 from engine.checkpoints.training_state import load_state
 from engine.compute.autotune import supports
-from engine.compute.device import clear_errors
+from engine.compute.device import explain_out_of_memory
 from engine.compute.precision import Numerics
 from engine.config.training import TrainConfig
 from engine.data import mnist as data
 from engine.errors import CheckpointError, RunError, SettingError, UnreadableError
 from engine.formatting import printable
-from engine.process.distributed import Group
+from engine.process.distributed import ProcessGroup
 from engine.process.processors import processors
 from engine.protocol.events import Event, Notice, Preparing, Tick
 from engine.protocol.requests import TrainRequest
@@ -30,18 +30,18 @@ from engine.runs.liveness import Life
 from engine.runs.manage import create_run
 from engine.runs.run import Run, find_run, state_step
 from engine.runs.writer import Writer, open_writer, write_config
-from engine.sampling.runtime import Shelf
+from engine.sampling.runtime import Runtime
 from engine.training.distill import Distiller
-from engine.training.loop import WAIT, Session
-from engine.training.teacher_pairs import kept
+from engine.training.loop import WAIT, TrainingLoop
+from engine.training.teacher_pairs import load_or_draw
 from engine.training.trainer import Trainer
 
 
-def train(shelf: Shelf, request: TrainRequest, control: Control, group: Group) -> Iterator[Event]:
+def train(shelf: Runtime, request: TrainRequest, control: Control, group: ProcessGroup) -> Iterator[Event]:
     """See `Jobs.train`. In a group every rank pulls this; rank 0 decides and writes."""
     if request.config.teacher and group.size > 1:
         raise SettingError("the preset one-step trains in one process; start it without torchrun")
-    with group.opened(shelf.device), clear_errors(str(shelf.device)):
+    with group.opened(shelf.device), explain_out_of_memory(str(shelf.device)):
         if request.resume:
             check_resumable(find_run(request.resume), request.config)
         else:
@@ -70,13 +70,13 @@ def train(shelf: Shelf, request: TrainRequest, control: Control, group: Group) -
                 writer.prune()
                 shelf.training[run.name] = trainer
             try:
-                yield from Session(shelf, trainer, run, writer, control, request.when_full, seconds).events()
+                yield from TrainingLoop(shelf, trainer, run, writer, control, request.when_full, seconds).events()
             finally:
                 shelf.training.pop(run.name, None)
 
 
 @contextmanager
-def _writing(run: Run, group: Group) -> Iterator[Writer | None]:
+def _writing(run: Run, group: ProcessGroup) -> Iterator[Writer | None]:
     """The run's writer, for who leads the group."""
     if not group.leader:
         yield None
@@ -117,12 +117,12 @@ def _first_weights(config: TrainConfig) -> Mapping[str, Tensor] | None:
 
 
 def _trainer(
-    shelf: Shelf, config: TrainConfig, run: Run, digits: tuple[Tensor, Tensor], how: Numerics, group: Group
+    shelf: Runtime, config: TrainConfig, run: Run, digits: tuple[Tensor, Tensor], how: Numerics, group: ProcessGroup
 ) -> Generator[Event, None, Trainer]:
     if config.teacher is None:
         return Trainer(config, *digits, how, shelf.device, group)
     teacher = shelf.artist_for(config.teacher, "dpmpp")
-    pairs = yield from kept(run.path / "pairs.safetensors", teacher, config.pairs, config.seed, shelf.device)
+    pairs = yield from load_or_draw(run.path / "pairs.safetensors", teacher, config.pairs, config.seed, shelf.device)
     return Distiller(config, *digits, how, shelf.device, pairs)
 
 
@@ -147,7 +147,7 @@ def _check_unfinished(run: Run, trainer: Trainer) -> None:
 # --- what rank 0 finds out for all ------------------------------------------------------------------------------------
 
 
-def _numerics(shelf: Shelf, request: TrainRequest) -> Generator[Event, None, dict[str, Any]]:
+def _numerics(shelf: Runtime, request: TrainRequest) -> Generator[Event, None, dict[str, Any]]:
     """Precision and layout: those that the run began in, where this machine has them; else those measured now."""
     if request.resume:
         told = find_run(request.resume).engine()
@@ -160,7 +160,7 @@ def _numerics(shelf: Shelf, request: TrainRequest) -> Generator[Event, None, dic
     return asdict(shelf.how(request.config.model, training=True))
 
 
-def _run(request: TrainRequest, how: Numerics, shelf: Shelf) -> Generator[Event, None, str]:
+def _run(request: TrainRequest, how: Numerics, shelf: Runtime) -> Generator[Event, None, str]:
     """The run's name; a new one is made."""
     yield from ()
     return request.resume or create_run(request.run, request.config, how.told(shelf.device)).name

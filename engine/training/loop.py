@@ -12,11 +12,11 @@ from typing import Any
 
 from engine.checkpoints import weights as checkpoint
 from engine.checkpoints.training_state import save_state
-from engine.checkpoints.weights import Loaded
+from engine.checkpoints.weights import ModelWeights
 from engine.compute.device import memory_in_use
 from engine.errors import DivergedError, MovedError, RunError, StorageError
-from engine.formatting import short
-from engine.models.layers import parameters
+from engine.formatting import one_line
+from engine.models.layers import count_parameters
 from engine.protocol.events import (
     CannotSave,
     EpochDone,
@@ -36,7 +36,7 @@ from engine.runs.control import Control
 from engine.runs.run import Run
 from engine.runs.writer import Writer
 from engine.sampling.batch import preview
-from engine.sampling.runtime import Shelf
+from engine.sampling.runtime import Runtime
 from engine.storage.images import save_strip
 from engine.training.trainer import UNREAD, Trainer, lr_at
 
@@ -49,7 +49,7 @@ WAIT = 0.05
 PREVIEW_SEED = 0
 
 
-class Wish(IntEnum):
+class SharedCommand(IntEnum):
     """What may be wished at a boundary; the greatest counts, and holds what is less."""
 
     RUN = 0
@@ -58,14 +58,14 @@ class Wish(IntEnum):
     STOP = 3
 
 
-class Session:
+class TrainingLoop:
     """Every yield finds run and trainer in a state that can be left; closing `events` saves.
 
     In a group every rank runs it, in step; only rank 0 has a writer.
     """
 
     def __init__(
-        self, shelf: Shelf, trainer: Trainer, run: Run, writer: Writer | None, control: Control, when_full: WhenFull, epoch_seconds: float
+        self, shelf: Runtime, trainer: Trainer, run: Run, writer: Writer | None, control: Control, when_full: WhenFull, epoch_seconds: float
     ) -> None:
         self.shelf, self.trainer, self.run, self.writer, self.control = shelf, trainer, run, writer, control
         self.config, self.group = trainer.config, trainer.group
@@ -84,11 +84,11 @@ class Session:
         self._event("started", **asdict(engine))
         try:
             with self.group.clear_errors():
-                yield TrainStarted(name, self.config, engine, trainer.step, parameters(trainer.model))
+                yield TrainStarted(name, self.config, engine, trainer.step, count_parameters(trainer.model))
                 if self.writer and self._preview_due() and not self.writer.sample_path(trainer.step).exists():
                     yield from self._preview()  # who was stopped or killed just before it was drawn
-                wish = Wish.RUN
-                while trainer.step < total and wish < Wish.STOP:
+                wish = SharedCommand.RUN
+                while trainer.step < total and wish < SharedCommand.STOP:
                     wish = yield from self._stretch()
                 yield from self._kept("state", lambda: self._end("finished" if trainer.step >= total else "stopped"), last=True)
                 yield TrainDone(name, trainer.step, self.seconds) if trainer.step >= total else TrainStopped(name, trainer.step)
@@ -100,14 +100,14 @@ class Session:
             self._end_at(error)
             raise MovedError(f"{error}, and all of its {trainer.step} steps are saved there", error.place) from None
         except Exception as error:
-            ended = {"event": "diverged"} if isinstance(error, DivergedError) else {"event": "failed", "message": short(error, 1000)}
+            ended = {"event": "diverged"} if isinstance(error, DivergedError) else {"event": "failed", "message": one_line(error, 1000)}
             with suppress(StorageError, RunError):  # a disk that is full as well must not hide it
                 self._event(**ended)
             raise
 
     # --- steps --------------------------------------------------------------------------------------------------------
 
-    def _stretch(self) -> Generator[Event, None, Wish]:
+    def _stretch(self) -> Generator[Event, None, SharedCommand]:
         """Steps until the loss is read, and what falls due with it. Nothing is yielded before the books are right."""
         trainer, config = self.trainer, self.config
         first, start = trainer.step, time.perf_counter()
@@ -127,11 +127,11 @@ class Session:
         yield step
         if epoch:
             yield epoch
-        if wish == Wish.SAVE:
+        if wish == SharedCommand.SAVE:
             yield from self._kept("state", self._save)
         if at_preview:
             yield from self._preview()
-        return (yield from self._paused()) if wish == Wish.PAUSE and not ended else wish
+        return (yield from self._paused()) if wish == SharedCommand.PAUSE and not ended else wish
 
     def _read(self, start: float) -> TrainStep:
         """The losses off the device and into the metrics."""
@@ -176,23 +176,25 @@ class Session:
 
     # --- wishes -------------------------------------------------------------------------------------------------------
 
-    def _agreed(self, save: bool = False, stride: float | None = None) -> Wish:
+    def _agreed(self, save: bool = False, stride: float | None = None) -> SharedCommand:
         """The greatest wish of any rank now; after `stride` steps of rank 0 they agree again."""
         asked = self.control.look()
-        wish = Wish.STOP if asked == "stop" else Wish.PAUSE if asked == "pause" else Wish.SAVE if save else Wish.RUN
-        return Wish(self.group.agree(wish, stride))
+        wish = (
+            SharedCommand.STOP if asked == "stop" else SharedCommand.PAUSE if asked == "pause" else SharedCommand.SAVE if save else SharedCommand.RUN
+        )
+        return SharedCommand(self.group.agree(wish, stride))
 
-    def _paused(self) -> Generator[Event, None, Wish]:
+    def _paused(self) -> Generator[Event, None, SharedCommand]:
         """Saves, since who pauses may well switch off, and waits until all wish otherwise."""
         step = self.trainer.step
         if self.saved_step < step:
             yield from self._kept("state", self._save)
         yield from self._kept("lines", lambda: self._event("paused"))
         yield Paused(step)
-        while (wish := self._agreed()) == Wish.PAUSE:
+        while (wish := self._agreed()) == SharedCommand.PAUSE:
             time.sleep(WAIT)
             yield Tick()
-        if wish < Wish.STOP:
+        if wish < SharedCommand.STOP:
             yield from self._kept("lines", lambda: self._event("resumed"))
             yield Resumed(step)
         return wish
@@ -250,7 +252,7 @@ class Session:
 
     def _save_best(self) -> None:
         trainer = self.trainer
-        weights = Loaded(trainer.ema.model.state_dict(), self.config.model, self.config.schedule, trainer.step, self.run.name, "best")
+        weights = ModelWeights(trainer.ema.model.state_dict(), self.config.model, self.config.schedule, trainer.step, self.run.name, "best")
         checkpoint.save_weights(self.run.best_path, weights, error=StorageError)
 
     def _save(self) -> Saved | None:

@@ -60,6 +60,6 @@ def orthogonal(matrix: Tensor, dtype: torch.dtype) -> Tensor:
     return X.T if tall else X
 
 
-def matrices(model: nn.Module) -> list[Tensor]:
+def muon_parameters(model: nn.Module) -> list[Tensor]:
     """The weights of a model that Muon is for."""
     return [p for p in model.parameters() if p.ndim == 4 and min(p.shape[:2]) > NARROW]

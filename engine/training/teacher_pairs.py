@@ -9,13 +9,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.checkpoints.tensor_file import load_sealed, save_sealed
-from engine.compute.seeds import mix
+from engine.checkpoints.tensor_file import read_tensor_file, write_tensor_file
+from engine.compute.seeds import derive_seed
 from engine.config.sampling import SampleConfig
 from engine.errors import CheckpointError, StorageError
 from engine.protocol.events import Event, Notice, Preparing, Tick
-from engine.sampling.batch import BATCH, denoising
-from engine.sampling.pipeline import Artist
+from engine.sampling.batch import BATCH, sample_batch
+from engine.sampling.pipeline import Pipeline
 from engine.sampling.pixels import to_pixels
 
 FORMAT = "digitty-pairs"
@@ -24,7 +24,7 @@ TEACHING = SampleConfig(steps=14, guidance=1.2)
 
 
 @dataclass(frozen=True)
-class Pairs:
+class TeacherPairs:
     """Noise (N, 1, 28, 28), the labels (N,) and the teacher's pictures (N, 28, 28) uint8, on the device."""
 
     noise: Tensor
@@ -37,24 +37,26 @@ class Pairs:
 
 def noise_and_labels(n: int, seed: int) -> tuple[Tensor, Tensor]:
     """A pure function of both: (n, 1, 28, 28) and (n,), each label as often."""
-    return torch.randn((n, 1, 28, 28), generator=torch.Generator().manual_seed(mix(seed, 0, 6))), torch.arange(n) % 10
+    return torch.randn((n, 1, 28, 28), generator=torch.Generator().manual_seed(derive_seed(seed, 0, 6))), torch.arange(n) % 10
 
 
-def drawn(teacher: Artist, n: int, seed: int, sample: SampleConfig = TEACHING) -> Generator[Event, None, Tensor]:
+def draw_pairs(teacher: Pipeline, n: int, seed: int, sample: SampleConfig = TEACHING) -> Generator[Event, None, Tensor]:
     """The teacher's pictures (n, 28, 28) uint8, on the CPU; says how far it is."""
     noise, labels = noise_and_labels(n, seed)
     size, pictures = BATCH[teacher.device.type], []
     for first in range(0, n, size):
         yield Preparing(f"{teacher.weights.name} draws {first:,} of {n:,} digits to learn from")
         x = noise[first : first + size].to(teacher.device)
-        for step in denoising(teacher, labels[first : first + size].tolist(), sample, x, _no_noise):
+        for step in sample_batch(teacher, labels[first : first + size].tolist(), sample, x, _no_noise):
             x = step.x
             yield Tick()
         pictures.append(to_pixels(x))
     return torch.cat(pictures)
 
 
-def kept(path: Path, teacher: Generator[Event, None, Artist], n: int, seed: int, device: torch.device) -> Generator[Event, None, Pairs]:
+def load_or_draw(
+    path: Path, teacher: Generator[Event, None, Pipeline], n: int, seed: int, device: torch.device
+) -> Generator[Event, None, TeacherPairs]:
     """The pairs in the file; where it has none that are whole, the teacher draws them and they are put there. Raises StorageError."""
     try:
         pictures = _read(path, n, seed) if path.exists() else None
@@ -62,14 +64,14 @@ def kept(path: Path, teacher: Generator[Event, None, Artist], n: int, seed: int,
         yield Notice(f"{error}; they are drawn again")
         pictures = None
     if pictures is None:
-        pictures = yield from drawn((yield from teacher), n, seed)
-        save_sealed(path, FORMAT, {"pictures": pictures}, {"seed": str(seed)}, StorageError)
+        pictures = yield from draw_pairs((yield from teacher), n, seed)
+        write_tensor_file(path, FORMAT, {"pictures": pictures}, {"seed": str(seed)}, StorageError)
     noise, labels = noise_and_labels(n, seed)
-    return Pairs(noise.to(device), labels.to(device), pictures.to(device))
+    return TeacherPairs(noise.to(device), labels.to(device), pictures.to(device))
 
 
 def _read(path: Path, n: int, seed: int) -> Tensor:
-    tensors, facts = load_sealed(path, FORMAT, "the teacher draws them")
+    tensors, facts = read_tensor_file(path, FORMAT, "the teacher draws them")
     pictures = tensors.get("pictures", torch.empty(0))
     if pictures.shape != (n, 28, 28) or pictures.dtype != torch.uint8 or facts.get("seed") != str(seed):
         raise CheckpointError(f"{path} holds other pairs than this run's")

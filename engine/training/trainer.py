@@ -10,17 +10,17 @@ import torch
 from torch import Tensor
 
 from engine.compute.precision import Numerics
-from engine.compute.seeds import mix
+from engine.compute.seeds import derive_seed
 from engine.config.model import NO_LABEL
 from engine.config.training import TrainConfig
-from engine.data.batches import order, to_x0
-from engine.diffusion.loss import Objective
+from engine.data.batches import epoch_order, to_x0
+from engine.diffusion.loss import DenoisingLoss
 from engine.diffusion.schedule import NoiseSchedule
 from engine.errors import DivergedError
 from engine.models.unet import UNet
-from engine.process.distributed import Group
+from engine.process.distributed import ProcessGroup
 from engine.training.ema import EMA
-from engine.training.muon import Muon, matrices
+from engine.training.muon import Muon, muon_parameters
 
 UNREAD = 256
 """Losses that may wait on the device before they must be read."""
@@ -36,16 +36,18 @@ class Trainer:
     of them at once, and batch, losses and state are those of one process, whatever their number.
     """
 
-    def __init__(self, config: TrainConfig, images: Tensor, labels: Tensor, how: Numerics, device: torch.device, group: Group | None = None) -> None:
+    def __init__(
+        self, config: TrainConfig, images: Tensor, labels: Tensor, how: Numerics, device: torch.device, group: ProcessGroup | None = None
+    ) -> None:
         """images (N, 28, 28) uint8 and labels (N,) int64 on the device, all of them on every rank of the open group."""
         self.config, self.device, self.how = config, device, how
-        self.group = group or Group()
+        self.group = group or ProcessGroup()
         self.images, self.labels = images, labels
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(mix(config.seed, 0, 2))
+            torch.manual_seed(derive_seed(config.seed, 0, 2))
             self.model = how.place(UNet(config.model), device).train()
         self.ema = EMA(self.model, config.ema)
-        orthogonal = matrices(self.model) if config.optimizer == "muon" else []
+        orthogonal = muon_parameters(self.model) if config.optimizer == "muon" else []
         self.muon = Muon(orthogonal, how.dtype)
         others = [p for p in self.model.parameters() if not any(p is w for w in orthogonal)]
         self.optimizer = torch.optim.Adam(others, config.lr, fused=True)
@@ -55,7 +57,7 @@ class Trainer:
         """Optimiser steps done."""
         self.best = math.inf
         """The lowest epoch average."""
-        self._objective = Objective(NoiseSchedule(config.schedule), config.model.prediction, config.timesteps, config.weighting, device)
+        self._objective = DenoisingLoss(NoiseSchedule(config.schedule), config.model.prediction, config.timesteps, config.weighting, device)
         self._generator = torch.Generator(device)
         self._ranks = torch.full((), float(self.group.size), device=device)
         self._losses = torch.zeros(UNREAD, device=device)
@@ -86,7 +88,7 @@ class Trainer:
         minimised.backward(self._ranks)  # type: ignore[no-untyped-call]  # the wrapped network divides by it
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip or math.inf)
         keep = self._watch(minimised.detach(), norm)
-        step_if(self.optimizer, keep)
+        step_unless_nonfinite(self.optimizer, keep)
         self.muon.step(lr, keep)
         self.ema.update(self.step, keep)
         self._losses[self.step % UNREAD] = loss.detach()
@@ -160,7 +162,7 @@ class Trainer:
         """
         config = self.config
         n = batch_length(config, self.step)
-        rng = self._generator.manual_seed(mix(config.seed, self.step, 3))
+        rng = self._generator.manual_seed(derive_seed(config.seed, self.step, 3))
         eps = torch.randn((n, 1, 28, 28), device=self.device, generator=rng)
         t = self._objective.timesteps(n, rng)
         dropped = torch.rand(n, device=self.device, generator=rng) < config.label_dropout
@@ -175,7 +177,7 @@ class Trainer:
         """x0 (N, 1, 28, 28) and labels (N,) of a part of the coming step's batch, in the order of the epoch."""
         epoch, k = divmod(self.step, self.config.steps_per_epoch)
         if self._order is None or self._order[0] != epoch:
-            self._order = epoch, order(self.config.seed, epoch, self.config.images).to(self.device)
+            self._order = epoch, epoch_order(self.config.seed, epoch, self.config.images).to(self.device)
         chosen = self._order[1][k * self.config.batch_size :][mine]
         return to_x0(self.images[chosen]), self.labels[chosen]
 
@@ -201,7 +203,7 @@ class Trainer:
             raise DivergedError(f"the loss is not finite at step {int(self._bad) + 1}", int(self._bad) + 1)
 
 
-def step_if(optimizer: torch.optim.Adam, keep: Tensor) -> None:
+def step_unless_nonfinite(optimizer: torch.optim.Adam, keep: Tensor) -> None:
     """A step of fused Adam, unless `keep`, a scalar on the device, is 0: nothing changes where found_inf is 1, the hook that GradScaler uses."""
     optimizer.found_inf = 1 - keep  # type: ignore[attr-defined]
     optimizer.grad_scale = None  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input, Static
 
 import tui.app
-from tui.terminal.paced_app import PaintedApp
+from tui.terminal.paced_app import PacedApp
 
 
 class Probed:
@@ -32,7 +32,7 @@ class WholeApp(Probed, tui.app.DigittyApp):
     BINDINGS: ClassVar[list[BindingType]] = [Probed.PROBE]
 
 
-class LightApp(Probed, PaintedApp):
+class LightApp(Probed, PacedApp):
     """The same driver and the same guards under an input and some text to select, which answer ten times as fast."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

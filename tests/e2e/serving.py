@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import pyte
 
-from tui.web.server import Served, listening
+from tui.web.server import GuardedServer, listening
 
 TOKEN = "a token of 27 characters ok"
 FAKE = f"exec {shlex.quote(sys.executable)} {shlex.quote(str(Path(__file__).with_name('served_app.py')))}"
@@ -28,7 +28,7 @@ def packets(notes: Path, habit: str = "") -> str:
 @asynccontextmanager
 async def served(command: str = FAKE, host: str = "127.0.0.1") -> AsyncIterator[str]:
     """A server, and its address."""
-    async with listening(Served(command, host, 0, TOKEN)) as (_, port):
+    async with listening(GuardedServer(command, host, 0, TOKEN)) as (_, port):
         yield f"http://127.0.0.1:{port}"
 
 

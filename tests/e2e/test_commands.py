@@ -14,7 +14,7 @@ from terminal import environment
 
 from engine.cli.entry import run
 from engine.cli.train import train_request
-from engine.config.compute import Engine
+from engine.config.compute import ComputeInfo
 from engine.config.training import PRESETS
 from engine.errors import RunError
 from engine.jobs.jobs import Jobs
@@ -103,7 +103,7 @@ def test_a_run_that_exists_names_resume(command: Command, home: Path) -> None:
 
 
 def test_only_a_run_has_best_weights_and_metrics(command: Command) -> None:
-    create_run("mine", PRESETS["quick"], Engine("cpu", "fp32", "contiguous"))
+    create_run("mine", PRESETS["quick"], ComputeInfo("cpu", "fp32", "contiguous"))
     assert "mine has no best weights yet" in refused(command, "export", "mine:best", "x.safetensors")
     assert "shipped has no metrics; only a run has" in refused(command, "export", "shipped", "x.csv")
 
@@ -119,7 +119,7 @@ def test_as_many_steps_as_were_asked_for(asked: dict[str, int], steps: int) -> N
 
 
 def test_no_epochs_at_all_are_refused_on_resume_too(command: Command) -> None:
-    create_run("mine", PRESETS["quick"], Engine("cpu", "fp32", "contiguous"))
+    create_run("mine", PRESETS["quick"], ComputeInfo("cpu", "fp32", "contiguous"))
     assert "epochs 0 is outside" in refused(command, "train", "--resume", "mine", "--epochs", "0")
 
 

@@ -15,7 +15,7 @@ from nursery import Nursery
 from terminal import environment
 
 from engine.checkpoints.training_state import load_state
-from engine.config.serialize import changed
+from engine.config.serialize import with_changes
 from engine.config.training import PRESETS
 from engine.runs.manage import delete_run
 from engine.runs.run import find_run, latest_state
@@ -85,7 +85,7 @@ def scene(nurseries: dict[str, Nursery], home: Path, tiny_weights: Path, monkeyp
     from fakes import finished_run
 
     home.mkdir()
-    finished_run("old", changed(PRESETS["quick"], limit=64))
+    finished_run("old", with_changes(PRESETS["quick"], limit=64))
     return Scene(nurseries, home, tiny_weights)
 
 

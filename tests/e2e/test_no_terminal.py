@@ -12,7 +12,7 @@ from subprocess import CompletedProcess
 import pytest
 from terminal import INK, Terminal, environment, faked
 
-from engine.config.serialize import changed
+from engine.config.serialize import with_changes
 from engine.config.training import PRESETS
 
 ASCII_LOCALES: list[dict[str, str]] = [
@@ -108,7 +108,7 @@ def run(home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.syspath_prepend(Path(__file__).parents[1] / "tui")
     from fakes import finished_run
 
-    return finished_run("mine", changed(PRESETS["quick"], limit=64)).name
+    return finished_run("mine", with_changes(PRESETS["quick"], limit=64)).name
 
 
 @pytest.mark.parametrize("env", ASCII_LOCALES, ids=str)

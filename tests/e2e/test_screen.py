@@ -130,7 +130,7 @@ def test_a_run_is_left_to_a_process_of_its_own(tiny_home: Path, tmp_path: Path) 
         assert run.state() == "stopped"
         assert run.states()[-1][0] == run.step() > saved
     finally:
-        control.ask(run.control_path, "stop")
+        control.send(run.control_path, "stop")
 
 
 # --- death by signals and hang-ups: the screen is real, the engine is not -----------------------------------------------

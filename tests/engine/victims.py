@@ -84,7 +84,7 @@ def _watch() -> None:
     for owner, name, fake in (
         (data, "load", lambda *_: (images, labels)),
         (session, "READ_EVERY", 0.0),
-        (session.Session, "_save_due", lambda self, at_epoch_end: self.trainer.step % EVERY == 0),
+        (session.TrainingLoop, "_save_due", lambda self, at_epoch_end: self.trainer.step % EVERY == 0),
         (precision, "measure", lambda *_: iter([Numerics("fp32", channels_last=False)])),
         (writer, "_append", lambda file, lines, lasting, append=writer._append: append(cast(BinaryIO, Dribble(file)), lines, lasting)),
     ):
@@ -197,7 +197,7 @@ class Unbroken:
 def records(run: Run) -> list[dict[str, Any]]:
     """Every metrics line; none may be damaged but a torn last one."""
     whole, _, torn = run.metrics_path.read_bytes().rpartition(b"\n") if run.metrics_path.exists() else (b"", b"", b"")
-    lines = [metrics.parse(line) for line in whole.split(b"\n")] if whole else []
+    lines = [metrics.decode(line) for line in whole.split(b"\n")] if whole else []
     assert None not in lines, f"{run.metrics_path} has a damaged line"
     assert b"\n" not in torn
     return [line for line in lines if line is not None]

@@ -8,9 +8,9 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 
-from engine.config.compute import Engine
+from engine.config.compute import ComputeInfo
 
-ENGINE = Engine("cpu", "bf16", "channels_last")
+ENGINE = ComputeInfo("cpu", "bf16", "channels_last")
 NO_FLOCK = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 

@@ -13,8 +13,8 @@ from functools import lru_cache
 from threading import Event as Flag
 from threading import Thread
 
-from engine.config.compute import Engine
-from engine.config.serialize import changed
+from engine.config.compute import ComputeInfo
+from engine.config.serialize import with_changes
 from engine.config.training import PRESETS, TrainConfig
 from engine.errors import DigittyError, StorageError
 from engine.protocol.events import (
@@ -37,7 +37,7 @@ from engine.protocol.events import (
     TrainStep,
     TrainStopped,
 )
-from engine.protocol.recipe import Images, Recipe, Weights
+from engine.protocol.recipe import Images, Recipe, WeightsInfo
 from engine.protocol.requests import DrawRequest, EvaluateRequest, TrainRequest
 from engine.runs.control import Control
 from engine.runs.manage import create_run
@@ -46,7 +46,7 @@ from engine.runs.writer import Writer, open_writer, write_config
 from engine.storage import paths
 from engine.storage.images import save_strip
 
-ENGINE = Engine("cpu", "fp32", "contiguous")
+ENGINE = ComputeInfo("cpu", "fp32", "contiguous")
 
 
 @lru_cache(maxsize=1)
@@ -107,7 +107,7 @@ class FakeJobs:
     def warm_up(self) -> Iterator[Event]:
         yield Preparing("loading torch")
         yield from self._held(self.warm)
-        yield Ready(ENGINE, Weights("shipped", 4690, "average"))
+        yield Ready(ENGINE, WeightsInfo("shipped", 4690, "average"))
 
     def draw(self, request: DrawRequest) -> Iterator[Event]:
         if not request.fps:
@@ -116,7 +116,7 @@ class FakeJobs:
         self.drawings.append(request)
         indices = request.indices or tuple(range(len(request.labels)))
         steps = request.sample.steps
-        recipe = Recipe(request.labels, indices, request.sample, Weights(request.weights, 4690, "average"), ENGINE)
+        recipe = Recipe(request.labels, indices, request.sample, WeightsInfo(request.weights, 4690, "average"), ENGINE)
         yield DrawStarted(recipe)
         kept = sorted({round(k * steps / 63) for k in range(64)})
         for again in (0, self.again) if self.again else (0,):
@@ -139,7 +139,7 @@ class FakeJobs:
         if self.sketch_failure:
             raise self.sketch_failure
         indices = request.indices or tuple(range(len(request.labels)))
-        recipe = Recipe(request.labels, indices, request.sample, Weights(request.weights, 1876, "average"), ENGINE)
+        recipe = Recipe(request.labels, indices, request.sample, WeightsInfo(request.weights, 1876, "average"), ENGINE)
         yield DrawStarted(recipe)
         finished = self._frame(recipe, 0.9)
         yield DrawDone(recipe, finished, (finished,), (1,), 0.01, 100.0)
@@ -172,7 +172,7 @@ class FakeJobs:
     def _trained(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         yield Preparing("reading MNIST")
         yield from self._held(self.go_on_starting)
-        config = changed(request.config, limit=self.steps_per_epoch * request.config.batch_size)
+        config = with_changes(request.config, limit=self.steps_per_epoch * request.config.batch_size)
         run = find_run(request.resume) if request.resume else create_run(request.run, config, ENGINE)
         if request.resume:
             write_config(run, config, ENGINE)
@@ -311,14 +311,14 @@ def preview(writer: Writer, step: int) -> Images:
 def finished_run(name: str, config: TrainConfig, steps: int = 8) -> Run:
     """A run that a trainer has left behind."""
     jobs = FakeJobs(steps_per_epoch=max(1, steps // 2))
-    for _ in jobs.train(TrainRequest(changed(config, epochs=2), run=name), Control()):
+    for _ in jobs.train(TrainRequest(with_changes(config, epochs=2), run=name), Control()):
         pass
     return find_run(name)
 
 
 def cut_off(name: str, saved: int = 4, logged: int = 6) -> Run:
     """A run whose trainer was killed."""
-    run = create_run(name, changed(PRESETS["quick"], limit=128 * 4), ENGINE)
+    run = create_run(name, with_changes(PRESETS["quick"], limit=128 * 4), ENGINE)
     with open_writer(run) as writer:
         writer.event("started", 0)
         for step in range(1, logged + 1):

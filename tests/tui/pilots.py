@@ -21,7 +21,7 @@ from engine.config.sampling import SampleConfig
 from engine.jobs.jobs import Jobs
 from tui.app import DigittyApp
 from tui.settings.config_file import Config
-from tui.widgets.image_view import DigitView
+from tui.widgets.image_view import ImageView
 
 SMALL, LARGE = (80, 24), (120, 40)
 SIZES = (SMALL, LARGE)
@@ -90,8 +90,8 @@ class Person:
         return "\n".join(notice.message for notice in self.app._notifications)
 
     @property
-    def view(self) -> DigitView:
-        return self.app.screen.query_one("#view", DigitView)
+    def view(self) -> ImageView:
+        return self.app.screen.query_one("#view", ImageView)
 
     async def until(self, seen: Callable[[], Any], seconds: float = 30.0) -> None:
         """Waits for something to be true of what is shown."""

@@ -11,7 +11,7 @@ from textual.actions import parse
 
 from engine.config.training import PRESETS
 from engine.errors import StorageError
-from tui.dialogs.choice import Question
+from tui.dialogs.choice import ChoiceDialog
 from tui.screens.base import AppScreen
 
 SCREENS = {"f2": "prompt", "f3": "generate", "f4": "grid", "f5": "train"}
@@ -131,7 +131,7 @@ async def test_a_second_ctrl_q_means_it() -> None:
         await person.press("enter")
         await person.sees("step 2/40")
         await person.press("ctrl+q")
-        assert isinstance(person.app.screen, Question)
+        assert isinstance(person.app.screen, ChoiceDialog)
         await person.press("ctrl+q")
         await person.until(lambda: not person.app.is_running)
 

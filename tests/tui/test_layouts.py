@@ -13,7 +13,7 @@ from pilots import Person, opened
 from textual import events
 from textual.geometry import Size
 
-from engine.config.serialize import changed
+from engine.config.serialize import with_changes
 from engine.config.training import PRESETS
 
 FOLDER = Path(__file__).parent / "layouts"
@@ -50,7 +50,7 @@ SCREENS = (prompt, generate, grid, train)
 def run(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the Train screen has to show, on a host of a known name."""
     monkeypatch.setattr("tui.app.host", lambda: "gpubox")
-    finished_run("seed-2", changed(PRESETS["seed"], limit=128 * 20), steps=40)
+    finished_run("seed-2", with_changes(PRESETS["seed"], limit=128 * 20), steps=40)
 
 
 async def rested(person: Person) -> str:

@@ -14,7 +14,8 @@ from engine.storage import paths
 from engine.storage.atomic import write_text
 from tui.settings import config_file
 from tui.settings import remembered as settings
-from tui.settings.config_file import KEYS, SECTIONS, path, shown
+from tui.settings.config_file import KEYS, SECTIONS, location
+from tui.settings.config_file import to_toml as shown
 
 ORDER = "The command line comes first, then config.toml, then what the screen remembers, then the defaults."
 
@@ -23,14 +24,14 @@ ORDER = "The command line comes first, then config.toml, then what the screen re
 @click.option("--init", is_flag=True, help="Write a commented config.toml to start from; never over one that exists.")
 def config(init: bool) -> None:
     if init:
-        show_path(make())
+        show_path(make_file())
         return
     from tui.settings import keymap as keys
 
     found = config_file.load()
     keymap, problems = keys.in_force(found)
     there = "" if found.text or found.problems else "  (none yet; digitty config --init makes one)"
-    show(f"{config_file.path()}{there}")
+    show(f"{config_file.location()}{there}")
     show(ORDER)
     for problem in problems:
         show(f"PROBLEM: {problem}")
@@ -39,11 +40,11 @@ def config(init: bool) -> None:
         show(f"[{section}]")
         for name, setting in known.items():
             value, origin = _in_force(found, name, setting.default)
-            show(f"{name:<12} {config_file.shown(value):<16} {origin}".rstrip())
+            show(f"{name:<12} {config_file.to_toml(value):<16} {origin}".rstrip())
     show("")
     show(f"[{config_file.KEYS}]")
     for name, binding in keys.actions().items():
-        shown = " ".join(keys.shown(key) for key in keys.keys_of(binding, keymap))
+        shown = " ".join(keys.display_name(key) for key in keys.keys_of(binding, keymap))
         show(f"{name:<12} {shown:<10} {binding.tooltip}" + ("  (config.toml)" if name in keymap else ""))
 
 
@@ -52,7 +53,7 @@ def _in_force(found: config_file.Config, name: str, default: object) -> tuple[ob
     remembered, _ = settings.load()
     known = {**asdict(remembered.sample), "weights": remembered.weights, "theme": remembered.theme}
     if name in found.values:
-        return found.values[name], config_file.path().name
+        return found.values[name], config_file.location().name
     if name in known and known[name] != default:
         return known[name], "remembered, on the screen"
     return default, ""
@@ -62,19 +63,19 @@ WIDTH = 100
 """Characters of a comment in the template."""
 
 
-def make() -> Path:
+def make_file() -> Path:
     """A commented file to start from. Raises SettingError where there is one already, StorageError where it can't be written."""
-    target = path()
+    target = location()
     if target.exists():
         raise SettingError(f"{target} exists; edit it, or delete it first")
-    paths.made(target.parent)
+    paths.ensure_folder(target.parent)
     write_text(target, template())
     return target
 
 
 def template() -> str:
     """Every setting at its default, commented out."""
-    from tui.settings.keymap import actions, written
+    from tui.settings.keymap import actions, config_name
 
     lines = ["# digitty's settings. Take a # away to set one. The command line comes first, then this file, then what the screen remembers.", ""]
     for section, known in SECTIONS.items():
@@ -85,7 +86,7 @@ def template() -> str:
         lines.append("")
     lines += [f"[{KEYS}]", '# x, X, ?, f6, ctrl+x, space …; several: ["x", "ctrl+x"]. Letters act outside inputs.']
     for name, binding in actions().items():
-        keys = ", ".join(shown(written(key)) for key in binding.key.split(","))
+        keys = ", ".join(shown(config_name(key)) for key in binding.key.split(","))
         lines += _commented(f"{name} = [{keys}]" if "," in keys else f"{name} = {keys}", binding.tooltip)
     return "\n".join(lines) + "\n"
 

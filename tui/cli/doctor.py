@@ -22,12 +22,12 @@ from engine.cli.output import show
 from engine.cli.progress import ProgressLine
 from engine.config.compute import Device, Precision
 from engine.errors import DigittyError
-from engine.formatting import printable, size
+from engine.formatting import format_size, printable
 from engine.jobs.jobs import Jobs
-from engine.process.foreign_errors import explained
+from engine.process.foreign_errors import explain
 from engine.process.processors import LIMITED as THREAD_LIMITS
 from engine.process.processors import processors
-from engine.process.signals import Stopped, stoppable
+from engine.process.signals import Stopped, graceful
 from engine.protocol import events as e
 from engine.protocol.recipe import Images
 from engine.protocol.requests import DrawRequest
@@ -56,9 +56,9 @@ def doctor(shared_color: str | None, /, color: str | None, device: Device, preci
     pictures: list[Images] = []
     wrong = _told("test digit", lambda: _test_digit(Jobs(device, precision, threads), pictures)) or wrong
     if pictures and not ProgressLine.plain:
-        from tui.render.stdout import draw_in_terminal
+        from tui.render.stdout import print_images
 
-        draw_in_terminal(pictures[0], color)
+        print_images(pictures[0], color)
     if wrong:
         click.get_current_context().exit(wrong)
 
@@ -72,7 +72,7 @@ def _told(name: str, facts: Callable[[], Iterator[str]]) -> int:
     except Stopped:
         raise
     except Exception as error:  # whatever it is, it is what is to be reported
-        reason = error if isinstance(error, DigittyError) else explained(error)
+        reason = error if isinstance(error, DigittyError) else explain(error)
         said.append(f"PROBLEM: {reason or f'{type(error).__name__}: {error}'}")
         failed = reason.exit_code if reason else 1
     for fact in said:
@@ -112,12 +112,12 @@ def _folders() -> Iterator[str]:
     for name, folder in (("runs", paths.runs_dir()), ("cache", paths.cache_dir()), ("settings", paths.config_dir()), ("log", paths.log_dir())):
         there = next(part for part in (folder, *folder.parents) if part.exists())
         state = "" if folder.exists() else ", not there yet"
-        yield f"{name}: {folder}{state}, {size(shutil.disk_usage(there).free)} free" + ("" if os.access(there, os.W_OK) else ", NOT WRITABLE")
+        yield f"{name}: {folder}{state}, {format_size(shutil.disk_usage(there).free)} free" + ("" if os.access(there, os.W_OK) else ", NOT WRITABLE")
 
 
 def _config() -> Iterator[str]:
     config = config_file.load()
-    yield f"{config_file.path()}" if config.text or config.problems else "none; digitty config --init makes one"
+    yield f"{config_file.location()}" if config.text or config.problems else "none; digitty config --init makes one"
     yield from (f"PROBLEM: {problem}" for problem in config.problems)
 
 
@@ -160,7 +160,7 @@ def _test_digit(jobs: Jobs, pictures: list[Images]) -> Iterator[str]:
     """The picture is put into `pictures`."""
     bar = ProgressLine()
     done: e.DrawDone | None = None
-    with stoppable() as leave, closing(jobs.draw(SEVEN)) as job:
+    with graceful() as leave, closing(jobs.draw(SEVEN)) as job:
         for event in job:
             leave.check()
             if isinstance(event, e.Preparing):

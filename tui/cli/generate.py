@@ -16,14 +16,14 @@ from engine.config.compute import Device, Precision
 from engine.config.fields import MAX_COUNT
 from engine.errors import SettingError
 from engine.jobs.jobs import Jobs
-from engine.process.signals import breakable, stoppable
+from engine.process.signals import graceful, interruptible
 from engine.prompt.parser import parse
 from engine.protocol import events as e
 from engine.protocol.requests import DrawRequest
 from engine.storage import images
 from tui.cli.options import color_option
 from tui.render import captions as caption
-from tui.render.stdout import draw_in_terminal
+from tui.render.stdout import print_images
 
 SHOWN = 64
 """Digits that `generate` draws in the terminal; more are only written."""
@@ -58,14 +58,14 @@ def generate(
         raise SettingError(f"count {count} is outside 1 to {MAX_COUNT:,}")
     labels, shared_noise = _labels(prompt, count, random.Random(sample.seed))
     if out is not None:
-        images.checked(out, replace=force)
+        images.check_output_path(out, replace=force)
         if out.suffix.lower() == ".gif" and len(labels) > SHOWN:
             raise SettingError(f"a GIF holds at most {SHOWN} digits, not {len(labels):,}; use .npz")
     indices = tuple(i // 10 for i in range(len(labels))) if shared_noise else None  # each grid has one noise
     done = _drawn(DrawRequest(labels, sample, indices, weights, fps=10), Jobs(device, precision, threads))
     if out is not None:
-        with breakable():
-            images.save(out, done.recipe, done.images, done.frames)
+        with interruptible():
+            images.save_drawing(out, done.recipe, done.images, done.frames)
     _show(done, color or shared_color or "auto")
     if out is not None:
         say(f"saved {out}")
@@ -87,7 +87,7 @@ def _drawn(request: DrawRequest, jobs: Jobs) -> e.DrawDone:
     """The finished drawing, with progress on standard error."""
     bar = ProgressLine()
     done: e.DrawDone | None = None
-    with stoppable() as leave, closing(jobs.draw(request)) as job:
+    with graceful() as leave, closing(jobs.draw(request)) as job:
         for event in job:
             if leave.number:
                 bar.clear()
@@ -108,9 +108,9 @@ def _drawn(request: DrawRequest, jobs: Jobs) -> e.DrawDone:
 def _show(done: e.DrawDone, color: str) -> None:
     """The digits as terminal pixels on standard output, and a line about them on standard error; one line of words for who wants it plain."""
     if ProgressLine.plain:
-        show(caption.spoken(done))
+        show(caption.screen_reader_text(done))
         return
     if len(done.images) <= SHOWN:
-        draw_in_terminal(done.images, color)
+        print_images(done.images, color)
     digits = "digit" if len(done.images) == 1 else "digits"
-    say(f"{len(done.images):,} {digits} · {caption.how(done.recipe.sample)} · {done.recipe.weights} · {caption.pace(done)}")
+    say(f"{len(done.images):,} {digits} · {caption.describe_sample(done.recipe.sample)} · {done.recipe.weights} · {caption.timing(done)}")

@@ -33,7 +33,7 @@ CONFIGURED = ("generate", "train", "evaluate")
 """Commands that refuse a config.toml with a fault in it: what they do would not be what was meant."""
 
 
-class Digitty(entry.Commands):
+class ConfiguredGroup(entry.Commands):
     """Takes its defaults from the person's config.toml."""
 
     unchecked = ("doctor",)
@@ -71,7 +71,7 @@ def _unless_resumed(value: str, other: str | None) -> Callable[[], str | None]:
 
 
 @click.group(
-    cls=Digitty,
+    cls=ConfiguredGroup,
     invoke_without_command=True,
     epilog=engine_cli.EXIT_CODES,
     help="Train a diffusion model on MNIST and watch it draw digits, in a terminal.\n\nWithout a command, the screen opens: type seven.",

@@ -15,8 +15,8 @@ from engine.process.signals import DEADLINE
 from engine.storage import log
 from tui.settings import config_file
 from tui.terminal import capabilities as term
-from tui.terminal.shutdown import NOT_SAVED, Leaving
-from tui.terminal.tty import Display
+from tui.terminal.shutdown import NOT_SAVED, ShutdownWatcher
+from tui.terminal.tty import RestorableTty
 
 
 def open_screen(jobs: Jobs, color: str, config: config_file.Config) -> int:
@@ -24,11 +24,11 @@ def open_screen(jobs: Jobs, color: str, config: config_file.Config) -> int:
     in_browser = "TEXTUAL_DRIVER" in os.environ
     if not in_browser and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise InputError("the screen needs a terminal for input, output and error (ssh -t gives one); without one use: digitty generate seven")
-    if not in_browser and (why := term.unable(os.environ)):
+    if not in_browser and (why := term.why_unusable(os.environ)):
         raise InputError(f"{why}; use: digitty generate seven")
     terminal = term.detect(os.environ, color)
-    term.apply(terminal, os.environ)
-    with _log_instead_of_screen(terminal.unicode) as (display, log_path), Leaving(display, file=log_path) as leaving:
+    term.apply_to_textual(terminal, os.environ)
+    with redirect_stderr_to_log(terminal.unicode) as (display, log_path), ShutdownWatcher(display, file=log_path) as leaving:
         from tui.app import DigittyApp
 
         app = DigittyApp(jobs, terminal, config)
@@ -52,10 +52,10 @@ def open_screen(jobs: Jobs, color: str, config: config_file.Config) -> int:
 
 
 @contextmanager
-def _log_instead_of_screen(unicode: bool) -> Iterator[tuple[Display, Path | None]]:
+def redirect_stderr_to_log(unicode: bool) -> Iterator[tuple[RestorableTty, Path | None]]:
     """What libraries write to standard error goes to the log; Textual, which draws on it, keeps the terminal. Gives both."""
     screen = os.dup(2)
-    display = Display(screen, unicode)
+    display = RestorableTty(screen, unicode)
     path = None
     try:
         handle, path = log.open_log(), log.log_path()

@@ -9,7 +9,7 @@ import sys
 import click
 
 from engine.errors import InputError
-from tui.web.access import LOOPBACK, checked
+from tui.web.access import LOOPBACK, check_address
 
 COMMAND = f"TERM=xterm-256color COLORTERM=truecolor LC_ALL=C.UTF-8 exec {shlex.quote(sys.executable)} -P -m tui"
 """What a session runs, whatever terminal the server was started from. `-P` keeps it from importing files of the working folder."""
@@ -21,7 +21,7 @@ COMMAND = f"TERM=xterm-256color COLORTERM=truecolor LC_ALL=C.UTF-8 exec {shlex.q
 @click.option("--token", envvar="DIGITTY_TOKEN", help="16 characters or more; better as DIGITTY_TOKEN, since ps shows options.  [default: a new one]")
 @click.option("--public", is_flag=True, help="Let other machines in, over the network as it is; better: ssh -L 8000:127.0.0.1:8000.")
 def serve(host: str, port: int, token: str | None, public: bool) -> None:
-    checked(host, token, public)
+    check_address(host, token, public)
     try:
         from tui.web.server import run
     except ModuleNotFoundError as missing:

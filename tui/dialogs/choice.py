@@ -28,7 +28,7 @@ class Choice:
     """The first is the one shown."""
 
 
-class Question(Dialog[str | None]):
+class ChoiceDialog(Dialog[str | None]):
     """Dismissed with the answer chosen, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,n", "dismiss(None)", "Neither")]

@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Select, Static
 
 from engine.config import training as config
-from engine.config.serialize import changed
+from engine.config.serialize import with_changes
 from engine.config.training import PRESETS
 from engine.errors import DigittyError, RunError, SettingError
 from engine.protocol.requests import TrainRequest
@@ -128,7 +128,7 @@ class NewRunDialog(Dialog[NewRun | None]):
         name = self.query_one("#name", Input).value.strip() or None
         if name and name_taken(name):
             raise RunError(f"run {name} exists; choose it above to continue it")
-        return TrainRequest(changed(preset, epochs=epochs, steps=steps), run=name)
+        return TrainRequest(with_changes(preset, epochs=epochs, steps=steps), run=name)
 
     def _whole(self, name: str) -> int | None:
         text = self.query_one(f"#{name}", Input).value.strip()

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Button, Input, Select, Static
 
 from engine.config.sampling import Sampler, Spacing, Variance
-from engine.config.sampling import usual as usual_
+from engine.config.sampling import default_for as usual_
 from engine.errors import SettingError
 from tui.dialogs.dialog import Dialog
 from tui.settings.remembered import Settings
@@ -33,7 +33,7 @@ HINTS = {
 }
 
 
-def follow(form: Screen[Any], was: Sampler, now: Sampler) -> None:
+def sync_sampler_fields(form: Screen[Any], was: Sampler, now: Sampler) -> None:
     """Another sampler was chosen: the fields of the form go where `with_sampler` would take them."""
     before, after = usual_(was), usual_(now)
     for name in ("steps", "redraw_below"):
@@ -77,7 +77,7 @@ class OptionsDialog(Dialog[Settings | None]):
     def on_select_changed(self, event: Select.Changed) -> None:
         if event.select.id == "sampler":
             sampler = cast(Sampler, event.value)
-            follow(self, self._sampler, sampler)
+            sync_sampler_fields(self, self._sampler, sampler)
             self._sampler = sampler
 
     def on_input_submitted(self) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tui.dialogs.choice import Choice, Question
+from tui.dialogs.choice import Choice, ChoiceDialog
 
 if TYPE_CHECKING:
     from tui.app import DigittyApp
 
 
-def ask(app: DigittyApp) -> Question:
+def ask_to_quit(app: DigittyApp) -> ChoiceDialog:
     """Shows the question, and does what is answered."""
     training = app.training
     choices = [Choice("stop", "save it and leave; c goes on with it another time", ("s", "y", "q"))]
@@ -25,6 +25,6 @@ def ask(app: DigittyApp) -> Question:
             app.notify(f"leaving as soon as {training.run} is handed over; q leaves at once")
             app.training_told()
 
-    question = Question(f"{training.run} is training. Leave?", choices, escape="stay", safe=-1)
+    question = ChoiceDialog(f"{training.run} is training. Leave?", choices, escape="stay", safe=-1)
     app.push_screen(question, answered)
     return question

@@ -18,10 +18,10 @@ from engine.runs import liveness
 from engine.runs.liveness import Life
 from engine.runs.manage import delete_run, rename_run
 from engine.runs.run import Run, all_runs, check_name
-from tui.dialogs.choice import Choice, Question
+from tui.dialogs.choice import Choice, ChoiceDialog
 from tui.dialogs.dialog import Dialog
 from tui.runs import text as run_words
-from tui.studio.background import aside
+from tui.studio.background import run_in_background
 from tui.terminal.literal import literal
 from tui.widgets.line_input import LineInput
 
@@ -65,7 +65,7 @@ class RunsDialog(Dialog[str | None]):
         if self._current in self._runs:
             self._list.highlighted = self._list.get_option_index(self._current)
         self._list.focus()
-        aside(self.app, self._read, lambda _: None)
+        run_in_background(self.app, self._read, lambda _: None)
 
     @property
     def _list(self) -> OptionList:
@@ -103,10 +103,10 @@ class RunsDialog(Dialog[str | None]):
         run = self._runs.get(option.id or "") if option else None
         sight = run.sight() if run else None
         if run and sight and sight.life is Life.UNKNOWN:
-            self._complain(f"{run_words.trainer(run)} may still train {run.name}, {sight.heard}; try again in {liveness.SILENT:.0f} s")
+            self._complain(f"{run_words.trainer_name(run)} may still train {run.name}, {sight.heard}; try again in {liveness.SILENT:.0f} s")
             return None
         if run and sight and sight.life is Life.ALIVE:
-            self._complain(f"{run.name} is being trained by {run_words.trainer(run)}; enter shows it, x stops it there")
+            self._complain(f"{run.name} is being trained by {run_words.trainer_name(run)}; enter shows it, x stops it there")
             return None
         self._complain()
         return run
@@ -164,23 +164,23 @@ class RunsDialog(Dialog[str | None]):
         self._list.clear_options()
         self._list.add_options(Option(line, id=name) for name, line in lines)
         self._list.highlighted = at
-        aside(self.app, lambda: run_words.line(new), lambda line: self._tell(new.name, str(line)) if self.is_attached else None)
+        run_in_background(self.app, lambda: run_words.line(new), lambda line: self._tell(new.name, str(line)) if self.is_attached else None)
 
     # --- deleting -----------------------------------------------------------------------------------------------------
 
     def action_delete(self) -> None:
         if run := self._chosen():
-            aside(self.app, run.size, lambda size: self._ask(run, size))
+            run_in_background(self.app, run.size, lambda size: self._ask(run, size))
 
     def _ask(self, run: Run, size: int) -> None:
         if self.app.screen is self:
             delete = Choice("delete", "delete it, for good", ("y",))
-            question = Question(f"Delete {run.name}, {words.size(size)}?", [delete], escape="keep it", safe=-1)
+            question = ChoiceDialog(f"Delete {run.name}, {words.format_size(size)}?", [delete], escape="keep it", safe=-1)
             self.app.push_screen(question, lambda answer: self._delete(run) if answer == "delete" else None)
 
     def _delete(self, run: Run) -> None:
         self._complain(f"deleting {run.name}…")
-        aside(self.app, lambda: delete_run(run), lambda result: self._deleted(run, result))
+        run_in_background(self.app, lambda: delete_run(run), lambda result: self._deleted(run, result))
 
     def _deleted(self, run: Run, result: Path | DigittyError | None) -> None:
         error = result if isinstance(result, DigittyError) else None

@@ -16,7 +16,7 @@ def name_of(label: int | None) -> str:
     return "no label" if label is None else f"{label} · {CLASS_NAMES[label]}"
 
 
-def how(sample: SampleConfig) -> str:
+def describe_sample(sample: SampleConfig) -> str:
     """seed 41 · dpmpp · 14 steps · guidance 1.4"""
     parts = [f"seed {sample.seed}", sample.sampler, f"{sample.steps} steps" if sample.steps != 1 else "1 step"]
     if sample.sampler != "one-step":
@@ -34,7 +34,7 @@ def labels_of(recipe: Recipe) -> str:
     return digits if len(digits) <= 40 else digits[:39] + "…"
 
 
-def pace(done: DrawDone) -> str:
+def timing(done: DrawDone) -> str:
     """0.11 s · 178 steps/s · 1 drawn again"""
     again = f" · {done.again:,} drawn again" if done.again else ""
     return f"{done.seconds:.2f} s · {done.steps_per_s:.0f} steps/s{again}"
@@ -46,11 +46,11 @@ def progress(frame: Frame) -> str:
     return f"{again}step {frame.step}/{frame.steps}" + (f" · {frame.steps_per_s:.0f} steps/s" if frame.step else "")
 
 
-def spoken(done: DrawDone) -> str:
+def screen_reader_text(done: DrawDone) -> str:
     """seven, seed 41, dpmpp, 14 steps, guidance 1.4, shipped, 0.11 s, 1 drawn again: in words alone, as a screen reader says it"""
     labels = done.recipe.labels
     names = ["no label" if label is None else CLASS_NAMES[label] for label in labels[:SPOKEN]]
     more = [f"and {len(labels) - SPOKEN:,} more"] if len(labels) > SPOKEN else []
-    facts = [*how(done.recipe.sample).split(" · "), str(done.recipe.weights).replace(" · ", ", "), f"{done.seconds:.2f} s"]
+    facts = [*describe_sample(done.recipe.sample).split(" · "), str(done.recipe.weights).replace(" · ", ", "), f"{done.seconds:.2f} s"]
     facts += [f"{done.again:,} drawn again"] if done.again else []
     return ", ".join([*names, *more, *facts])

@@ -35,7 +35,7 @@ TRUECOLOR_GREYS = tuple(min(PALETTE_GREYS, key=lambda grey: abs(grey - level)) f
 """16 levels: neighbouring cells are then often equal and go out as one run, and no eye misses the rest in a 28-pixel digit. All have a number."""
 
 
-class Run(NamedTuple):
+class CellRun(NamedTuple):
     """Neighbouring cells of the same character and greys. A blank one shows its `bg` alone."""
 
     text: str
@@ -43,7 +43,7 @@ class Run(NamedTuple):
     bg: int
 
 
-Row = tuple[Run, ...]
+Row = tuple[CellRun, ...]
 
 
 def _nearest(greys: tuple[int, ...]) -> bytes:
@@ -113,16 +113,16 @@ def _pixel_pairs(pixels: bytes, size: int) -> Iterable[Iterable[tuple[int, int]]
 
 
 def _merge(cells: Iterable[tuple[str, int, int]]) -> Row:
-    return tuple(Run(text * sum(1 for _ in same), fg, bg) for (text, fg, bg), same in groupby(cells))
+    return tuple(CellRun(text * sum(1 for _ in same), fg, bg) for (text, fg, bg), same in groupby(cells))
 
 
 @lru_cache(maxsize=8192)
-def _half_blocks(length: int, top: int, bottom: int) -> Run:
-    return Run((" " if top == bottom else UPPER_HALF) * length, top, bottom)
+def _half_blocks(length: int, top: int, bottom: int) -> CellRun:
+    return CellRun((" " if top == bottom else UPPER_HALF) * length, top, bottom)
 
 
 @lru_cache(maxsize=8192)
-def _segment(run: Run, depth: ColorDepth, ink: RGB, paper: RGB) -> Segment:
+def _segment(run: CellRun, depth: ColorDepth, ink: RGB, paper: RGB) -> Segment:
     return Segment(run.text, _style(run.fg, run.bg, depth, ink, paper))
 
 

@@ -20,7 +20,7 @@ SPARE = 3
 """Lines of the terminal that a picture leaves: the command, what is said of the picture, and the next prompt."""
 
 
-def draw_in_terminal(pictures: Images, color: str = term.AUTO) -> None:
+def print_images(pictures: Images, color: str = term.AUTO) -> None:
     """As large as fits the terminal, however many there are: what is too much scrolls."""
     terminal, (columns, lines) = _terminal(color), shutil.get_terminal_size()
     tiles = fit(len(pictures), columns, max(1, lines - SPARE), largest=pictures.width, shrink=terminal.greys)

@@ -13,7 +13,7 @@ from tui.terminal.capabilities import ColorDepth
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class TileStyle:
     """How tiles are painted."""
 
     depth: ColorDepth
@@ -36,7 +36,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
+class Tile:
     """All that one tile shows; equal faces look the same."""
 
     rows: tuple[Row, ...]
@@ -47,7 +47,7 @@ class Face:
         """Row y of the tile, or its caption below, and whether it is highlighted: equal lines look the same."""
         return self.rows[y] if y < len(self.rows) else self.caption, self.selected
 
-    def segments(self, y: int, size: int, look: Look) -> list[Segment]:
+    def segments(self, y: int, size: int, look: TileStyle) -> list[Segment]:
         """The same as `size` cells."""
         content, selected = self.line(y)
         if isinstance(content, str):

@@ -8,11 +8,11 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from engine.config.compute import Engine
+from engine.config.compute import ComputeInfo
 from engine.config.training import TrainConfig
 from engine.errors import RunError
 from engine.protocol.recipe import Images
-from engine.runs.metrics_log import Anew, Follower, Steps, backwards, last
+from engine.runs.metrics_log import Follower, Restarted, Steps, backwards, last
 from engine.runs.run import ENDS, Run
 from engine.storage import images
 from tui.runs.loss_series import LossSeries
@@ -35,7 +35,7 @@ class EpochRow:
 
 
 @dataclass(slots=True)
-class _Now:
+class Latest:
     """The newest facts, as the records up to some place tell them."""
 
     step: int = 0
@@ -65,14 +65,14 @@ class _Now:
             self.paused = event == "paused"
 
 
-class RunStory:
+class RunHistory:
     """`update` reads what was written since the last time, a slice at a time; while `behind`, the numbers are the newest, and the rest grows."""
 
     def __init__(self, run: Run) -> None:
         """Raises RunError where its config.json can't be read."""
         self.run = run
         self.config: TrainConfig = run.config()
-        self.engine: Engine = run.engine()
+        self.engine: ComputeInfo = run.engine()
         self._follower = Follower(run.metrics_path)
         self.series = LossSeries()
         self._forget()
@@ -80,7 +80,7 @@ class RunStory:
     def _forget(self) -> None:
         self.series.rewind(-1)
         self.epochs: list[EpochRow] = []
-        self._read, self._ahead = _Now(), _Now()
+        self._read, self._ahead = Latest(), Latest()
         self._glanced = 0
 
     def update(self, budget: float | None = BUDGET) -> bool:
@@ -89,7 +89,7 @@ class RunStory:
         for item in self._follower.batches(budget):
             news = True
             match item:
-                case Anew():
+                case Restarted():
                     self._forget()
                 case Steps():
                     self._take_steps(item)
@@ -160,7 +160,7 @@ class RunStory:
     # --- what it comes to ---------------------------------------------------------------------------------------------
 
     @property
-    def _now(self) -> _Now:
+    def _now(self) -> Latest:
         return self._ahead if self.behind else self._read
 
     @property

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.cells import set_cell_size
 
-from engine.formatting import age, printable, size
+from engine.formatting import format_age, format_size, printable
 from engine.runs.run import Run, all_runs
 from engine.runs.summary import run_facts
 
@@ -26,13 +26,13 @@ def exists(run: Run) -> bool:
     return (run.path / "config.json").exists()
 
 
-def trainer(run: Run) -> str:
+def trainer_name(run: Run) -> str:
     """Who trains it: gpubox (pid 4711)"""
     owner = run.owner()
     return f"{host(printable(owner.get('host') or ''))} (pid {printable(owner.get('pid', '?'), 20)})"
 
 
-def news() -> str:
+def startup_notice() -> str:
     """A run that is being trained; else the newest, where it was cut off and can go on; else nothing."""
     found = all_runs()
     for run in found:
@@ -68,8 +68,8 @@ def _cells(facts: dict[str, Any]) -> dict[str, str]:
         "state": state_word(facts["state"]),
         "progress": f"{facts['step']}/{facts['total_steps']}",
         "loss": "-" if facts["loss"] is None else f"{facts['loss']:.4f}",
-        "age": age(time.time() - facts["written"]),
-        "size": size(facts["bytes"]),
+        "age": format_age(time.time() - facts["written"]),
+        "size": format_size(facts["bytes"]),
     }
 
 

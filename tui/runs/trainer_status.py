@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import time
 
-from engine.runs.control import Wish
+from engine.runs.control import Command
 from engine.runs.liveness import Life, Sight
 from engine.runs.run import ENDS
 from tui.runs import text as run_words
-from tui.runs.history import RunStory
+from tui.runs.history import RunHistory
 
 ASK_EVERY = 1.0
 """Seconds between looks whether somebody still trains it: each takes the run's lock for a moment."""
 ANSWER = 60.0
 """Seconds after which a run that was asked something is taken not to answer."""
-ASKED: dict[Wish, str] = {"pause": "asked to pause", "run": "asked to go on", "stop": "asked to stop"}
+ASKED: dict[Command, str] = {"pause": "asked to pause", "run": "asked to go on", "stop": "asked to stop"}
 
 
-class Trained:
+class TrainerStatus:
     """Of one RunStory; `look` now and then."""
 
-    def __init__(self, story: RunStory) -> None:
+    def __init__(self, story: RunHistory) -> None:
         self._story = story
         self._sight, self._looked = Sight(Life.GONE), 0.0
         self._event = ""
         self._asked_at = 0.0
         self.by = ""
         """Who trains it, in words."""
-        self.asked: Wish | None = None
+        self.asked: Command | None = None
         self.look()
 
     @property
@@ -45,7 +45,7 @@ class Trained:
         """Whether it is paused, or asked to be."""
         return self.asked == "pause" or (self._story.paused and self.asked != "run")
 
-    def ask(self, wish: Wish) -> None:
+    def ask(self, wish: Command) -> None:
         """It was asked; from now on one waits for its files to show it."""
         self.asked, self._asked_at = wish, time.monotonic()
 
@@ -55,7 +55,7 @@ class Trained:
         if now - self._looked > ASK_EVERY or story.event != self._event:
             self._looked, self._event = now, story.event
             self._sight = story.run.sight()
-            self.by = "" if self._sight.life is Life.GONE else run_words.trainer(story.run)
+            self.by = "" if self._sight.life is Life.GONE else run_words.trainer_name(story.run)
         if self.asked and self._granted(self.asked):
             self.asked = None
         elif self.asked and now - self._asked_at > ANSWER:
@@ -63,7 +63,7 @@ class Trained:
             return False
         return True
 
-    def _granted(self, wish: Wish) -> bool:
+    def _granted(self, wish: Command) -> bool:
         return (not self.alive and not self.unknown) or (wish == "pause" and self._story.paused) or (wish == "run" and not self._story.paused)
 
     def state(self, own: bool) -> str:

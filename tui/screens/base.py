@@ -121,7 +121,7 @@ class AppScreen(Screen[None]):
             return
         try:
             path = _free_name(Path.cwd(), done, ending)
-            images.save(path, done.recipe, done.images, done.frames)
+            images.save_drawing(path, done.recipe, done.images, done.frames)
         except (DigittyError, OSError) as error:
             self.notify(str(error), severity="error", timeout=10)
         else:

@@ -12,7 +12,7 @@ from engine.protocol import events as e
 from engine.protocol.events import Event
 from tui.render import captions as caption
 from tui.screens.base import AppScreen
-from tui.widgets.image_view import DigitView
+from tui.widgets.image_view import ImageView
 from tui.widgets.job_bar import JobBar
 
 REPLAY_FPS = 10.0
@@ -48,8 +48,8 @@ class DrawScreen(AppScreen):
         self._replay: Timer | None = None
 
     @property
-    def view(self) -> DigitView:
-        return self.query_one("#view", DigitView)
+    def view(self) -> ImageView:
+        return self.query_one("#view", ImageView)
 
     @property
     def bar(self) -> JobBar:
@@ -93,7 +93,7 @@ class DrawScreen(AppScreen):
             case e.Preparing(what):
                 self.bar.words = what + "…"
             case e.DrawStarted(recipe):
-                self.query_one("#how", JobBar).words = f"{caption.how(recipe.sample)} · {recipe.weights}"
+                self.query_one("#how", JobBar).words = f"{caption.describe_sample(recipe.sample)} · {recipe.weights}"
             case e.Frame(images, step, steps):
                 self.view.show(images, self._captions)
                 self.bar.fraction, self.bar.words = step / steps, caption.progress(event)
@@ -102,7 +102,7 @@ class DrawScreen(AppScreen):
                 if self._paused and self.job is not None:
                     self.digitty.worker.resume(self.job)  # paused on its last step: it has its end to tell
                 self.view.show(event.images, self._captions)
-                self.bar.fraction, self.bar.words = 1.0, f"{caption.pace(event)} · ← → scrub, space replays"
+                self.bar.fraction, self.bar.words = 1.0, f"{caption.timing(event)} · ← → scrub, space replays"
                 self.refresh_bindings()
             case e.Ended(outcome, message):
                 self.job = None

@@ -15,10 +15,10 @@ from textual.widgets import Input, Label, Select
 from engine.config.sampling import Sampler, with_sampler
 from engine.errors import DigittyError, SettingError
 from engine.prompt.parser import parse
-from tui.dialogs.options import follow
+from tui.dialogs.options import sync_sampler_fields
 from tui.screens.drawing import DrawScreen
 from tui.terminal.literal import literal
-from tui.widgets.image_view import DigitView
+from tui.widgets.image_view import ImageView
 from tui.widgets.job_bar import JobBar
 from tui.widgets.line_input import LineInput
 
@@ -52,7 +52,7 @@ class GenerateScreen(DrawScreen):
             yield LineInput(f"{sample.guidance:g}", id="guidance", compact=True)
             yield Label("seed")
             yield LineInput(str(sample.seed), id="seed", compact=True)
-        yield DigitView(self.digitty.terminal, id="view")
+        yield ImageView(self.digitty.terminal, id="view")
         yield JobBar(id="how")
         yield JobBar(id="bar", ascii=not self.digitty.terminal.unicode)
 
@@ -74,7 +74,7 @@ class GenerateScreen(DrawScreen):
     def on_select_changed(self, event: Select.Changed) -> None:
         sampler = cast(Sampler, event.value)
         if event.select.has_focus:
-            follow(self, self._sampler, sampler)
+            sync_sampler_fields(self, self._sampler, sampler)
         self._sampler = sampler
 
     def key_words(self, binding: Binding) -> str:

@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from engine.config.data import CLASS_NAMES
 from tui.screens.drawing import DrawScreen
-from tui.widgets.image_view import DigitView
+from tui.widgets.image_view import ImageView
 from tui.widgets.job_bar import JobBar
 
 
@@ -26,7 +26,7 @@ class GridScreen(DrawScreen):
 
     def body(self) -> Iterable[Widget]:
         yield JobBar(id="how")
-        yield DigitView(self.digitty.terminal, columns=5, id="view")
+        yield ImageView(self.digitty.terminal, columns=5, id="view")
         yield JobBar(id="bar", ascii=not self.digitty.terminal.unicode)
 
     def on_mount(self) -> None:

@@ -19,7 +19,7 @@ from tui.screens.base import AppScreen
 from tui.settings import prompt_history as prompts
 from tui.terminal.literal import literal
 from tui.widgets.answer import Answer
-from tui.widgets.image_view import DigitView
+from tui.widgets.image_view import ImageView
 from tui.widgets.prompt_input import EARLIER, SCROLL, PromptInput
 
 ANSWERS = 40
@@ -35,7 +35,7 @@ class Conversation(VerticalScroll):
         return max(5, self.size.height - 5)
 
     def on_resize(self) -> None:
-        for view in self.query(DigitView):
+        for view in self.query(ImageView):
             view.max_rows = self.room
         self.scroll_end(animate=False)
 
@@ -127,7 +127,7 @@ class PromptScreen(AppScreen):
     def _begin_sketch(self, text: str, prompt: Prompt) -> None:
         """The one before stays until this one is there."""
         self._stop_sketch()
-        sketch = Answer(text, prompt, DigitView(self.digitty.terminal, max_rows=self.query_one(Conversation).room))
+        sketch = Answer(text, prompt, ImageView(self.digitty.terminal, max_rows=self.query_one(Conversation).room))
         sketch.add_class("sketch")
 
         def hear(event: Event) -> None:
@@ -174,7 +174,7 @@ class PromptScreen(AppScreen):
         conversation = self.query_one(Conversation)
         self.query("#hello, .unreadable").remove()
         self._end_sketch()
-        answer = Answer(text, prompt, DigitView(self.digitty.terminal, max_rows=conversation.room))
+        answer = Answer(text, prompt, ImageView(self.digitty.terminal, max_rows=conversation.room))
         for old in self._answers()[: 1 - ANSWERS]:
             old.remove()
         conversation.mount(answer)

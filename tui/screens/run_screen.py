@@ -9,8 +9,8 @@ from textual.widget import Widget
 from engine.errors import RunError
 from engine.runs.run import Run, all_runs, find_run
 from tui.runs import text as run_words
-from tui.runs.history import RunStory
-from tui.runs.trainer_status import Trained
+from tui.runs.history import RunHistory
+from tui.runs.trainer_status import TrainerStatus
 from tui.screens.base import AppScreen
 from tui.widgets.fact_line import Fact
 from tui.widgets.run_view import RunView, Status
@@ -26,8 +26,8 @@ class RunScreen(AppScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self.story: RunStory | None = None
-        self._trained: Trained | None = None
+        self.story: RunHistory | None = None
+        self._trained: TrainerStatus | None = None
         self._reading = False
 
     def body(self) -> Iterable[Widget]:
@@ -66,11 +66,11 @@ class RunScreen(AppScreen):
 
     def _show(self, run: Run | None) -> None:
         try:
-            self.story = RunStory(run) if run else None
+            self.story = RunHistory(run) if run else None
         except RunError as error:
             self.digitty.notify_error(error)
             return
-        self._trained = Trained(self.story) if self.story else None
+        self._trained = TrainerStatus(self.story) if self.story else None
         self.view.show(self.story)
         self.look(shown=True)
 
@@ -130,7 +130,7 @@ class RunScreen(AppScreen):
             state = training.doing
         return Status(state, trained.alive, own, training.memory if own else 0, self._warning(story, own))
 
-    def _warning(self, story: RunStory, own: bool) -> str:
+    def _warning(self, story: RunHistory, own: bool) -> str:
         """What keeps it from being saved; a file is named as the run's folder knows it, since room is short."""
         training = self.digitty.training
         full, unsaved = (training.full, training.unsaved) if own else (None, None)

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from engine.errors import DigittyError
 from engine.protocol.requests import TrainRequest
 from engine.runs import control
-from engine.runs.control import Wish
+from engine.runs.control import Command
 from engine.runs.liveness import Life
 from tui.runs import text as run_words
 from tui.screens.run_screen import RunScreen
@@ -59,17 +59,17 @@ class TrainScreen(RunScreen):
             return True
         return False
 
-    def _ask(self, wish: Wish) -> None:
+    def _ask(self, wish: Command) -> None:
         """Of the run that is shown, whoever trains it."""
         if self._own:
             self.digitty.training.ask(wish)
         elif self.story and self._is_trained():
             try:
-                control.ask(self.story.run.control_path, wish)
+                control.send(self.story.run.control_path, wish)
             except DigittyError as error:
                 self.digitty.notify_error(error)
                 return
-            self.notify(f"asked {self.story.run.name}, which {run_words.trainer(self.story.run)} trains, to {wish.replace('run', 'go on')}")
+            self.notify(f"asked {self.story.run.name}, which {run_words.trainer_name(self.story.run)} trains, to {wish.replace('run', 'go on')}")
         else:
             return
         if self._trained:

@@ -20,7 +20,7 @@ _TRACK = dict.fromkeys(("scrollbar-background", "scrollbar-background-hover", "s
 """So that in reverse video the bar itself is seen."""
 
 
-def install(app: App[Any], terminal: Terminal) -> bool:
+def install_ansi_themes(app: App[Any], terminal: Terminal) -> bool:
     """Lets the palette offer the two themes of few colours alone, and shows the fitting one; False where there are enough for any theme."""
     if terminal.color not in (ColorDepth.COLORS_16, ColorDepth.NONE):
         return False

@@ -92,18 +92,18 @@ class Config:
             if heading := re.match(r"\s*\[\s*[\"']?([\w-]+)", line):
                 at = heading[1]
             elif at == section and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=", line):
-                return f"{path().name}, line {number}"
-        return path().name
+                return f"{location().name}, line {number}"
+        return location().name
 
 
-def path() -> Path:
+def location() -> Path:
     return paths.config_dir() / "config.toml"
 
 
 def load() -> Config:
     """What the file says. Whatever is wrong with it is among the problems, and the rest counts."""
     try:
-        text = read_small(path()).decode("utf-8-sig")
+        text = read_small(location()).decode("utf-8-sig")
         return _checked(tomllib.loads(text), text)
     except StorageError as error:
         return Config(problems=(str(error),), unreadable=True)
@@ -112,16 +112,16 @@ def load() -> Config:
     except UnicodeDecodeError:
         problem = "can't be read: it is not UTF-8"
     except tomllib.TOMLDecodeError as error:
-        return Config(problems=(printable(f"{path().name} is not TOML: {error}", LONGEST),))
+        return Config(problems=(printable(f"{location().name} is not TOML: {error}", LONGEST),))
     except ValueError:
         problem = "can't be read: it holds a number of too many digits"
     except RecursionError:
         problem = "can't be read: it is nested too deep"
     except (PermissionError, NotADirectoryError) as error:
-        return Config(problems=(printable(f"can't read {path()}: {error.strerror}; {paths.WAY_OUT}", LONGEST),), unreadable=True)
+        return Config(problems=(printable(f"can't read {location()}: {error.strerror}; {paths.WAY_OUT}", LONGEST),), unreadable=True)
     except OSError as error:
         problem = f"can't be read: {error.strerror or error}"
-    return Config(problems=(printable(f"{path()} {problem}; correct or delete it", LONGEST),))
+    return Config(problems=(printable(f"{location()} {problem}; correct or delete it", LONGEST),))
 
 
 def _checked(document: Mapping[str, Any], text: str) -> Config:
@@ -131,9 +131,9 @@ def _checked(document: Mapping[str, Any], text: str) -> Config:
     problems: list[str] = []
     for section, table in document.items():
         if section not in (*SECTIONS, KEYS):
-            problems.append(f"{path().name}: there is no section [{section}]; there are {', '.join(f'[{s}]' for s in (*SECTIONS, KEYS))}")
+            problems.append(f"{location().name}: there is no section [{section}]; there are {', '.join(f'[{s}]' for s in (*SECTIONS, KEYS))}")
         elif not isinstance(table, dict):
-            problems.append(f"{path().name}: {section} is a section: [{section}] on a line of its own, its settings below")
+            problems.append(f"{location().name}: {section} is a section: [{section}] on a line of its own, its settings below")
         elif section == KEYS:
             keys = table
         else:
@@ -173,6 +173,6 @@ def _check(section: str, name: str, value: object) -> None:
         raise SettingError(f"{name} {value!r} is not " + ("true or false" if isinstance(setting.default, bool) else "a text in quotes"))
 
 
-def shown(value: object) -> str:
+def to_toml(value: object) -> str:
     """As TOML writes it."""
     return f'"{value}"' if isinstance(value, str) else str(value).lower()

@@ -32,7 +32,7 @@ SHOWN = {
 }
 
 TABS = "Prompt, Generate, Grid, Train; or click"
-EVERYWHERE = (
+GLOBAL_BINDINGS = (
     Binding("f2,1", "go('prompt')", "screens", key_display="F2–F5", tooltip=TABS, id="prompt"),
     Binding("f3,2", "go('generate')", show=False, tooltip=TABS, id="generate"),
     Binding("f4,3", "go('grid')", show=False, tooltip=TABS, id="grid"),
@@ -82,18 +82,18 @@ def keys_of(binding: Binding, keymap: Mapping[str, str]) -> list[str]:
     return [_character_to_key(key) if len(key) == 1 else key for key in (key.strip() for key in text.split(","))]
 
 
-def shown(key: str) -> str:
+def display_name(key: str) -> str:
     """^s, F1, ←, ?"""
     *modifiers, last = key.split("+")
     if "ctrl" in modifiers:
         modifiers.remove("ctrl")
-        return "+".join([*modifiers, "^" + shown(last)])
+        return "+".join([*modifiers, "^" + display_name(last)])
     if last[:1] == "f" and last[1:].isdigit():
         last = last.upper()
     return "+".join([*modifiers, SHOWN.get(last) or format_key(last)])
 
 
-def written(key: str) -> str:
+def config_name(key: str) -> str:
     """As one writes it in config.toml: ? rather than question_mark."""
     return character if (character := format_key(key)).isascii() and len(character) == 1 else key
 
@@ -105,7 +105,7 @@ def lines(bindings: Iterable[Binding], keymap: Mapping[str, str]) -> list[tuple[
     """Keys and what they do; bindings with the same words share a line: first keys first."""
     rows: dict[str, list[list[str]]] = {}
     for binding in bindings:
-        rows.setdefault(binding.tooltip or binding.description, []).append([shown(key) for key in keys_of(binding, keymap)])
+        rows.setdefault(binding.tooltip or binding.description, []).append([display_name(key) for key in keys_of(binding, keymap)])
     found = []
     for words, each in rows.items():
         ranks = ([keys[rank] for keys in each if rank < len(keys)] for rank in range(max(map(len, each))))
@@ -163,7 +163,7 @@ def _taken(name: str, keymap: Mapping[str, str]) -> str:
         mine = {key for binding in bindings if binding.id == name for key in keys_of(binding, keymap)}
         for binding in bindings:
             if binding.id != name and (both := mine & set(keys_of(binding, keymap))):
-                return f"{name}: {shown(min(both))} is taken on the {screen.title()} screen: {binding.tooltip or binding.description}"
+                return f"{name}: {display_name(min(both))} is taken on the {screen.title()} screen: {binding.tooltip or binding.description}"
     return ""
 
 

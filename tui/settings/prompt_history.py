@@ -36,7 +36,7 @@ def load() -> tuple[list[str], str]:
 def remember(prompt: str) -> None:
     """Appends a prompt. A disk that refuses costs only the memory of it."""
     with suppress(DigittyError, OSError):
-        target = paths.made(path().parent) / path().name
+        target = paths.ensure_folder(path().parent) / path().name
         with locked(target):
             if _append(target, printable(prompt, LONGEST)) > LARGEST // 2:
                 _cut(target)

@@ -73,7 +73,7 @@ def save(before: Settings, after: Settings) -> None:
     if not plain and not sample:
         return
     with suppress(DigittyError, OSError):
-        target = paths.made(paths.config_dir()) / _path().name
+        target = paths.ensure_folder(paths.config_dir()) / _path().name
         with locked(target):
             known, _ = _read()
             merged = {**known.pop("sample", {}), **sample}

@@ -44,7 +44,7 @@ PAPERS = ("background", "surface", "panel")
 """What they are written on."""
 
 
-def own() -> list[Theme]:
+def digitty_themes() -> list[Theme]:
     """Those that Textual does not bring."""
     from textual.theme import Theme
 
@@ -84,7 +84,7 @@ def own() -> list[Theme]:
 
 def install(app: App[Any], name: str) -> None:
     """Lets the palette offer these themes alone, and shows the one of this name."""
-    for theme in own():
+    for theme in digitty_themes():
         app.register_theme(theme)
     app.theme = name if name in NAMES else DEFAULT
     for other in set(app.available_themes) - set(NAMES):
@@ -104,11 +104,11 @@ def readable(variables: Mapping[str, str], theme: Theme) -> dict[str, str]:
     if theme.ansi:
         return dict(variables)  # the terminal's own colours, which nobody here knows
     papers = [Color.parse(variables[name]) for name in PAPERS]
-    texts = {name: _moved(variables[name], papers, theme.dark, wanted).hex for name in TEXTS}
+    texts = {name: _with_contrast(variables[name], papers, theme.dark, wanted).hex for name in TEXTS}
     return {**variables, **texts, "footer-background": variables["panel"]}  # some themes have a footer on which neither black nor white reads
 
 
-def _moved(color: str, papers: Sequence[Color], dark: bool, wanted: float) -> Color:
+def _with_contrast(color: str, papers: Sequence[Color], dark: bool, wanted: float) -> Color:
     from textual.color import BLACK, WHITE, Color
 
     pole = WHITE if dark else BLACK

@@ -15,7 +15,7 @@ from engine.protocol.events import Ended, Event
 log = logging.getLogger(__name__)
 
 
-def aside(app: App[Any], work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+def run_in_background(app: App[Any], work: Callable[[], Any], then: Callable[[Any], None]) -> None:
     """`then` gets what `work` returns, or the DigittyError that it raises."""
 
     def run() -> None:
@@ -31,7 +31,7 @@ def aside(app: App[Any], work: Callable[[], Any], then: Callable[[Any], None]) -
     threading.Thread(target=run, name="aside", daemon=True).start()
 
 
-def beside(app: App[Any], start: Callable[[], Iterator[Event | str]], listener: Callable[[Event | str], None], name: str) -> None:
+def stream_in_background(app: App[Any], start: Callable[[], Iterator[Event | str]], listener: Callable[[Event | str], None], name: str) -> None:
     """A job that needs no engine; `listener` hears what it says, and last of all Ended."""
 
     def run() -> None:

@@ -11,13 +11,13 @@ from textual.app import App
 from engine.jobs.worker import Kind, Worker
 from engine.protocol import events as e
 from engine.protocol.events import Event
-from tui.studio.background import beside
+from tui.studio.background import stream_in_background as beside
 from tui.studio.messages import FromEngine
 
 Listener = Callable[[Event], None]
 
 
-class Switchboard:
+class JobRouter:
     """For the screen's thread alone, but for `finishing`."""
 
     def __init__(self, app: App[Any], changed: Callable[[], None]) -> None:

@@ -12,9 +12,9 @@ from engine.errors import DigittyError
 from engine.protocol import events as e
 from engine.protocol.events import Event
 from engine.protocol.requests import TrainRequest
-from engine.runs.control import Control, Wish
+from engine.runs.control import Command, Control
 from engine.runs.run import find_run
-from tui.dialogs.choice import Choice, Question
+from tui.dialogs.choice import Choice, ChoiceDialog
 
 if TYPE_CHECKING:
     from tui.app import DigittyApp
@@ -29,7 +29,7 @@ SPAWN = 3.0
 """Seconds in which the process that takes over has surely been made."""
 
 
-class Training:
+class LocalTraining:
     """For the screen's thread alone, but for `saving`, `patience` and `complete`."""
 
     def __init__(self, app: DigittyApp) -> None:
@@ -40,7 +40,7 @@ class Training:
         self._hand_over, self._leave_after = False, False
         self._taking = threading.Lock()
         self._process_made = threading.Event()
-        self._question: Question | None = None
+        self._question: ChoiceDialog | None = None
         self._woken = 0.0
         self.job: int | None = None
         self.run: str | None = None
@@ -109,7 +109,7 @@ class Training:
         self.doing = "starting a process of its own…"
         self._app.beside(lambda: self._process(request), self._hear_process, "handing over")
 
-    def ask(self, wish: Wish) -> None:
+    def ask(self, wish: Command) -> None:
         self._control.ask(wish)
 
     def stop(self) -> None:
@@ -254,7 +254,9 @@ class Training:
             Choice("unsaved", "go on without saving, and try again at the next save", ("g",)),
             Choice("stop", "stop the run; what came after the last save is lost", ("x",)),
         )
-        self._question = Question(_refused(self.run, self.full), choices, escape="decide later: the run waits; space on the Train screen asks again")
+        self._question = ChoiceDialog(
+            _refused(self.run, self.full), choices, escape="decide later: the run waits; space on the Train screen asks again"
+        )
         self._app.push_screen(self._question, self._told_about_disk)
 
     def _told_about_disk(self, answer: str | None) -> None:
@@ -265,7 +267,7 @@ class Training:
             self.unsaved = self.full
         self.full = None
         self.doing = "stopping…" if answer == "stop" else ""
-        wishes: dict[str, Wish] = {"run": "run", "unsaved": "unsaved", "stop": "stop"}
+        wishes: dict[str, Command] = {"run": "run", "unsaved": "unsaved", "stop": "stop"}
         self._control.ask(wishes[answer])
         self._app.training_told()
 

@@ -75,7 +75,7 @@ def detect(env: Mapping[str, str], choice: str = AUTO) -> Terminal:
     )
 
 
-def unable(env: Mapping[str, str]) -> str:
+def why_unusable(env: Mapping[str, str]) -> str:
     """Why the terminal that `env` describes can't show a screen; empty where it can."""
     term = env.get("TERM", "").strip().lower()
     if term in ("dumb", "unknown"):
@@ -89,7 +89,7 @@ def wants_color(env: Mapping[str, str]) -> bool:
     return wished and not env.get("NO_COLOR")
 
 
-def apply(terminal: Terminal, env: MutableMapping[str, str]) -> None:
+def apply_to_textual(terminal: Terminal, env: MutableMapping[str, str]) -> None:
     """Set what Textual reads when it is imported, so that it sends what `terminal` can show."""
     env["TEXTUAL_COLOR_SYSTEM"] = _TEXTUAL_NAMES[terminal.color]
     if terminal.color is ColorDepth.NONE:

@@ -17,15 +17,15 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
 from tui.terminal.flow_control import QUESTION
-from tui.terminal.tty import Display
+from tui.terminal.tty import RestorableTty
 from tui.terminal.typed_input import TypedInput
 
 if TYPE_CHECKING:
-    from tui.terminal.paced_app import PaintedApp
+    from tui.terminal.paced_app import PacedApp
 
 SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 """What comes between is shown at once, where the terminal knows how."""
-FAREWELL = 1.0
+EXIT_WAIT = 1.0
 """Seconds that leaving waits for answers under way: the shell would take them for typed."""
 IDLE, BUSY = 0.1, 0.02
 """Seconds between two looks whether input is overdue, and while some may be."""
@@ -33,10 +33,10 @@ IDLE, BUSY = 0.1, 0.02
 log = logging.getLogger(__name__)
 
 
-class PaintedDriver(LinuxDriver):
+class PacedDriver(LinuxDriver):
     """For a PaintedApp in a terminal. It neither asks for reports of the size, since SIGWINCH tells, nor for mouse positions in pixels."""
 
-    def __init__(self, app: PaintedApp, **how: Any) -> None:
+    def __init__(self, app: PacedApp, **how: Any) -> None:
         super().__init__(app, **how)
         self._asked = self._heard = 0
         self._all_heard = threading.Condition()
@@ -57,14 +57,14 @@ class PaintedDriver(LinuxDriver):
         if self._writer_thread:  # which a process in the background has not
             self.entered = True
             self._asked = self._heard = 0
-            cast("PaintedApp", self._app).entered(self)
+            cast("PacedApp", self._app).entered(self)
 
     def stop_application_mode(self) -> None:
         """Whatever is answered later is typed into the shell."""
         self.entered, self._over = False, not self._stopping
-        if cast("PaintedApp", self._app).asks:
+        if cast("PacedApp", self._app).asks:
             with self._all_heard:
-                self._all_heard.wait_for(lambda: self._heard >= self._asked, FAREWELL)
+                self._all_heard.wait_for(lambda: self._heard >= self._asked, EXIT_WAIT)
         super().stop_application_mode()
 
     def close(self) -> None:
@@ -136,7 +136,7 @@ class PaintedDriver(LinuxDriver):
             self._heard += 1
             self._all_heard.notify()
         with suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(cast("PaintedApp", self._app).answered, time.monotonic())
+            self._loop.call_soon_threadsafe(cast("PacedApp", self._app).answered, time.monotonic())
 
     def _send(self, message: Message) -> None:
         with suppress(RuntimeError):  # the loop has ended
@@ -186,7 +186,7 @@ class PaintedDriver(LinuxDriver):
             stop()
             while self._in_background():
                 self._freeze()
-            if not (isinstance(self._file, Display) and self._file.is_shut):  # systemd continues what it has just asked to leave
+            if not (isinstance(self._file, RestorableTty) and self._file.is_shut):  # systemd continues what it has just asked to leave
                 self.resume_application_mode()
         finally:
             self._stopping = False

@@ -29,7 +29,7 @@ SOON = 0.05
 """Seconds until there may be room for more without any answer."""
 
 
-class Link:
+class FlowControl:
     """For one thread."""
 
     def __init__(self, remote: bool = False, clock: Callable[[], float] = time.monotonic) -> None:

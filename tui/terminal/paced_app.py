@@ -16,16 +16,16 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 from textual.widgets import Input
 
-from tui.terminal.driver import PaintedDriver
-from tui.terminal.flow_control import Link
+from tui.terminal.driver import PacedDriver
+from tui.terminal.flow_control import FlowControl
 from tui.terminal.guarded_app import GuardedApp
-from tui.terminal.screen_diff import Mirror, heavy
+from tui.terminal.screen_diff import ScreenDiff, heavy
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
-class PaintedApp(GuardedApp):
+class PacedApp(GuardedApp):
     """Where there is a terminal; elsewhere, as in a test or a browser, Textual draws as it always does."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -37,8 +37,8 @@ class PaintedApp(GuardedApp):
     def __init__(self, remote: bool = False) -> None:
         """`remote`: over SSH."""
         super().__init__()
-        self._link = Link(remote)
-        self._mirror = Mirror(self.console._color_system or ColorSystem.TRUECOLOR, _erases())
+        self._link = FlowControl(remote)
+        self._mirror = ScreenDiff(self.console._color_system or ColorSystem.TRUECOLOR, _erases())
         self._again: asyncio.TimerHandle | None = None
         self._waiting: dict[Callable[[], None], None] = {}
         self._cursor = (-1, -1)
@@ -46,14 +46,14 @@ class PaintedApp(GuardedApp):
 
     def get_driver_class(self) -> type[Driver]:
         driver = super().get_driver_class()
-        return PaintedDriver if driver is LinuxDriver else driver
+        return PacedDriver if driver is LinuxDriver else driver
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Every picture of every screen comes this way."""
         if screen is self.screen and screen.outer_size != self.size:
             # A screen tells itself the size it took, which replaces the terminal's next one where that waits already: lost, and stuck.
             self.call_later(screen._screen_resized, self.size)
-        if not isinstance(self._driver, PaintedDriver) or not isinstance(renderable, LayoutUpdate | ChopsUpdate):
+        if not isinstance(self._driver, PacedDriver) or not isinstance(renderable, LayoutUpdate | ChopsUpdate):
             super()._display(screen, renderable)
             return
         if not self._batch_count:
@@ -68,7 +68,7 @@ class PaintedApp(GuardedApp):
 
     def action_suspend_process(self) -> None:
         """What trains here stops, too, until the shell continues the process."""
-        if isinstance(self._driver, PaintedDriver):
+        if isinstance(self._driver, PacedDriver):
             if self._driver.has_shell:
                 self._driver.stop_as_shells_do()
             else:
@@ -100,7 +100,7 @@ class PaintedApp(GuardedApp):
         """Whether the terminal answers, as far as is known."""
         return self._link.asks
 
-    def entered(self, driver: PaintedDriver) -> None:
+    def entered(self, driver: PacedDriver) -> None:
         """Asks before there is anything to wait for: that shows how long the way is."""
         self._link.sent(driver.paint([], (0, 0), False, True))
 
@@ -115,7 +115,7 @@ class PaintedApp(GuardedApp):
         if self._again:
             self._again.cancel()
             self._again = None
-        if not isinstance(driver, PaintedDriver) or not driver.entered or not self._mirror.size:
+        if not isinstance(driver, PacedDriver) or not driver.entered or not self._mirror.size:
             return
         rows, cursor = self._mirror.rows(), self._mirror.size.clamp_offset(self.cursor_position)
         due = self._fitting(rows, 0 if driver.backlog else self._link.room())

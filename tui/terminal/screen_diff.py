@@ -39,7 +39,7 @@ STYLES = 10_000
 NO_STYLE = Style()
 
 
-class Pen:
+class CellStyle:
     """How cells are painted, in parameters of SGR. There is one of each kind, so that pens, and cells, can be told apart quickly."""
 
     __slots__ = ("attributes", "bg", "bg_alone", "both", "cells", "fg", "fg_alone", "whole")
@@ -52,14 +52,14 @@ class Pen:
         self.cells = Cells(self)
 
 
-Cell = tuple[str, Pen]
+Cell = tuple[str, CellStyle]
 """The second cell of a wide character is empty."""
 
 
 class Cells(dict[str, Cell]):
     """Those of one pen."""
 
-    def __init__(self, pen: Pen) -> None:
+    def __init__(self, pen: CellStyle) -> None:
         self._pen = pen
 
     def __missing__(self, char: str) -> Cell:
@@ -67,7 +67,7 @@ class Cells(dict[str, Cell]):
         return cell
 
 
-class Mirror:
+class ScreenDiff:
     """`note` what is wanted; `rows` says what is due, `sent` that it went out."""
 
     def __init__(self, system: ColorSystem = ColorSystem.TRUECOLOR, erases: bool = True) -> None:
@@ -78,7 +78,7 @@ class Mirror:
         self._shown: list[Sequence[Cell | None]] = []  # None where nobody knows
         self._due: dict[int, str | None] = {}  # rows that may differ, with what would mend them where that is known
         self._next = 0
-        self._pens: dict[int, tuple[Style | None, Pen, Pen]] = {}
+        self._pens: dict[int, tuple[Style | None, CellStyle, CellStyle]] = {}
 
     def note(self, update: LayoutUpdate | ChopsUpdate) -> None:
         """What should be shown from now on."""
@@ -169,7 +169,7 @@ class Mirror:
                 cells += map(pen.cells.__getitem__, _glyphs(text))
         return cells
 
-    def _chosen(self, style: Style | None) -> tuple[Style | None, Pen, Pen]:
+    def _chosen(self, style: Style | None) -> tuple[Style | None, CellStyle, CellStyle]:
         """The style, kept so that none other has its id, and the pens for its text and its blanks."""
         if len(self._pens) >= STYLES:
             self._pens.clear()
@@ -219,7 +219,7 @@ def _mended(y: int, shown: Sequence[Cell | None], wanted: list[Cell]) -> str:
     return "".join(out)
 
 
-def _pens(style: Style, system: ColorSystem) -> tuple[Pen, Pen]:
+def _pens(style: Style, system: ColorSystem) -> tuple[CellStyle, CellStyle]:
     """For text and for blanks, of which only the background shows, and what is drawn on the letters' height."""
     attributes = Strip.render_ansi(style.without_color, system)
     fg = _parameters(style.color, system, True) if style.color else DEFAULT_FG
@@ -229,8 +229,8 @@ def _pens(style: Style, system: ColorSystem) -> tuple[Pen, Pen]:
 
 
 @cache
-def _only(attributes: str, fg: str, bg: str) -> Pen:
-    return Pen(attributes, fg, bg)
+def _only(attributes: str, fg: str, bg: str) -> CellStyle:
+    return CellStyle(attributes, fg, bg)
 
 
 def _parameters(color: Color, system: ColorSystem, foreground: bool) -> str:

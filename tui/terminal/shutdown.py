@@ -18,7 +18,7 @@ from typing import NoReturn, Protocol
 
 from engine.formatting import printable
 from engine.process.signals import DEADLINE, SIGNALS, TOGETHER
-from tui.terminal.tty import Display
+from tui.terminal.tty import RestorableTty
 
 NOT_SAVED = "the disk does not answer; leaving without saving. The last save is untouched"
 FAULT = 255
@@ -30,7 +30,7 @@ LOOK_EVERY = 1.0
 log = logging.getLogger(__name__)
 
 
-class Work(Protocol):
+class Shutdown(Protocol):
     """What there is to end in order."""
 
     last_words: list[str]
@@ -60,14 +60,14 @@ class _Nothing:
         return ""
 
 
-class Leaving:
+class ShutdownWatcher:
     """A block that SIGINT, SIGTERM, SIGHUP and the end of the terminal `stdin` leave at once, with exit code 128 + number. Main thread only.
 
     So does an exception that no thread handles, with exit code 1. Its traceback goes to the log, of which the block may know the `file`.
     """
 
-    def __init__(self, display: Display, stdin: int = 0, file: Path | None = None) -> None:
-        self.work: Work = _Nothing()
+    def __init__(self, display: RestorableTty, stdin: int = 0, file: Path | None = None) -> None:
+        self.work: Shutdown = _Nothing()
         self._display, self._stdin, self._file = display, stdin, file
         self._is_terminal = os.isatty(stdin)  # in a browser it is a pipe
         self._code = 0
@@ -79,7 +79,7 @@ class Leaving:
         self._handled = [number for number, handler in self._before.items() if handler is not signal.SIG_IGN]  # nohup's wish stands
         self._thread = threading.Thread(target=self._watch, name="leaving", daemon=True)
 
-    def __enter__(self) -> Leaving:
+    def __enter__(self) -> ShutdownWatcher:
         self._wake, written = os.pipe()
         os.set_blocking(written, False)
         self._written, self._woken_before = written, signal.set_wakeup_fd(written, warn_on_full_buffer=False)

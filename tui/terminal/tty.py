@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.cli.output import LONGEST
 from engine.formatting import printable
-from engine.process.streams import STAND_IN
+from engine.process.streams import ASCII_FALLBACK
 from tui.terminal.flow_control import QUESTION
 
 CHUNK = 4096
@@ -39,7 +39,7 @@ RESET = b"".join(
 """Off again with all that Textual's driver switches on."""
 
 
-class Display:
+class RestorableTty:
     """A text file that stands in for `sys.__stderr__`. A terminal that is gone is no error: from then on nothing is drawn."""
 
     def __init__(self, fd: int, unicode: bool = True) -> None:
@@ -62,7 +62,7 @@ class Display:
         return len(text)
 
     def flush(self) -> None:
-        data = "".join(self._pending).encode(self._charset, STAND_IN)
+        data = "".join(self._pending).encode(self._charset, ASCII_FALLBACK)
         self._pending.clear()
         on, off = data.rfind(ENTERED), data.rfind(LEFT)
         if QUESTION.encode() in data:
@@ -109,7 +109,7 @@ class Display:
 
     def say(self, text: str) -> None:
         """A line of its own, once Textual has left."""
-        self._put(f"digitty: {printable(text, LONGEST)}\n".encode(self._charset, STAND_IN))
+        self._put(f"digitty: {printable(text, LONGEST)}\n".encode(self._charset, ASCII_FALLBACK))
 
     def _put(self, data: bytes) -> bool:
         """Writes unless the terminal is gone. What it has not taken for some time is dropped first."""

@@ -9,7 +9,7 @@ from engine.errors import InputError
 LOOPBACK = "127.0.0.1"
 
 
-def checked(host: str, token: str | None, public: bool) -> None:
+def check_address(host: str, token: str | None, public: bool) -> None:
     """Raises InputError for an address that other machines reach, unless that is wanted and guarded."""
     if not is_loopback(host) and not (public and token):
         raise InputError(f"{host} lets other machines in: that needs --public and a token in DIGITTY_TOKEN; better use ssh -L 8000:127.0.0.1:8000")

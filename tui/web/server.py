@@ -38,7 +38,7 @@ HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Served(Server):
+class GuardedServer(Server):
     """`command` is what a session runs."""
 
     def __init__(self, command: str, host: str, port: int, token: str) -> None:
@@ -50,7 +50,7 @@ class Served(Server):
     async def _make_app(self) -> web.Application:
         app = await super()._make_app()
         app.middlewares.append(self._guarded)
-        app.on_response_prepare.append(_at_home)
+        app.on_response_prepare.append(_add_security_headers)
         return app
 
     async def on_startup(self, app: web.Application) -> None:
@@ -76,7 +76,7 @@ class Served(Server):
         if is_loopback(self.host) and not is_loopback(urlsplit(f"//{host}").hostname or ""):
             raise web.HTTPForbidden(text="this server is reached as localhost alone")
         if request.path == "/" and "token" in request.query:
-            if not _equal(request.query["token"], self._token):
+            if not _is_same_secret(request.query["token"], self._token):
                 raise web.HTTPForbidden(text="the token is wrong: open the address that digitty serve printed")
             raise web.HTTPFound(entered(self._key, request.query.get("fontsize", "")), headers={"Cache-Control": "no-store"})
         if request.path.startswith("/static") and not STATIC.fullmatch(request.path):
@@ -88,7 +88,7 @@ class Served(Server):
     def _check_page(self, request: web.Request, host: str) -> None:
         """Browsers always say which page opens a websocket; what is no browser has no page that could deceive it."""
         offered = [each.strip() for each in request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "").split(",")]
-        if offered[0] != PROTOCOL or len(offered) != 2 or not _equal(offered[1], self._key):
+        if offered[0] != PROTOCOL or len(offered) != 2 or not _is_same_secret(offered[1], self._key):
             raise web.HTTPForbidden(text="the key is missing or wrong: open the address that digitty serve printed")
         origin = request.headers.get(hdrs.ORIGIN)
         if origin is not None and origin.partition("://")[2] != host:
@@ -144,11 +144,11 @@ def _host(request: web.Request) -> str | None:
         return None
 
 
-def _equal(given: str, secret: str) -> bool:
+def _is_same_secret(given: str, secret: str) -> bool:
     return hmac.compare_digest(given.encode(errors="surrogatepass"), secret.encode(errors="surrogatepass"))
 
 
-async def _at_home(request: web.Request, response: web.StreamResponse) -> None:
+async def _add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(security_headers(_host(request), is_page=request.path == "/"))
 
 
@@ -156,11 +156,11 @@ def run(host: str, port: int, token: str, command: str) -> None:
     """Until SIGINT, SIGTERM or SIGHUP. Raises InputError where the address can't be had."""
     os.environ.pop("DIGITTY_TOKEN", None)  # no session needs to know it
     with rare_lines():
-        asyncio.run(_run(Served(command, host, port, token), token))
+        asyncio.run(_run(GuardedServer(command, host, port, token), token))
 
 
 @asynccontextmanager
-async def listening(server: Served) -> AsyncIterator[tuple[str, int]]:
+async def listening(server: GuardedServer) -> AsyncIterator[tuple[str, int]]:
     """The server at work, and the address and port that it got. Leaving the block saves and ends every session. Raises InputError."""
     runner = web.AppRunner(await server._make_app(), access_log=None, keepalive_timeout=SILENCE, lingering_time=1.0, shutdown_timeout=1.0)
     await runner.setup()
@@ -179,7 +179,7 @@ async def listening(server: Served) -> AsyncIterator[tuple[str, int]]:
         await runner.cleanup()
 
 
-async def _run(server: Served, token: str) -> None:
+async def _run(server: GuardedServer, token: str) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)

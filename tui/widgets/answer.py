@@ -13,13 +13,13 @@ from engine.protocol.events import Event
 from engine.protocol.recipe import Images
 from tui.render import captions as caption
 from tui.terminal.literal import literal, literal_lines
-from tui.widgets.image_view import DigitView
+from tui.widgets.image_view import ImageView
 
 
 class Answer(Widget):
     """Hears of the drawing that it shows."""
 
-    def __init__(self, text: str, prompt: Prompt, view: DigitView) -> None:
+    def __init__(self, text: str, prompt: Prompt, view: ImageView) -> None:
         super().__init__(classes="answer")
         self.text, self.prompt, self.view = text, prompt, view
         self.job: int | None = None
@@ -59,7 +59,14 @@ class Answer(Widget):
                 self.done, self._recipe = event, event.recipe
                 self.view.show(event.images)
                 between = "\n" if len(self.prompt.labels) == 1 else " · "
-                self.say(self._head("\n") + caption.how(event.recipe.sample) + "\n" + caption.pace(event) + between + str(event.recipe.weights))
+                self.say(
+                    self._head("\n")
+                    + caption.describe_sample(event.recipe.sample)
+                    + "\n"
+                    + caption.timing(event)
+                    + between
+                    + str(event.recipe.weights)
+                )
             case e.Ended(outcome, message):
                 self.job = None
                 if outcome == "stopped":

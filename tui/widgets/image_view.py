@@ -18,13 +18,13 @@ from textual.widget import Widget
 
 from engine.protocol.recipe import Images
 from tui.render.cells import BLACK, RGB, WHITE, tile_rows
-from tui.render.tile import Face, Look
+from tui.render.tile import Tile, TileStyle
 from tui.render.tiles import SIZES, Tiles, fit
 from tui.terminal.capabilities import ColorDepth, Terminal
-from tui.terminal.paced_app import PaintedApp
+from tui.terminal.paced_app import PacedApp
 
 
-class DigitView(Widget):
+class ImageView(Widget):
     """A grid of grey pictures. `content-align` places the grid; with `height: auto` or `width: auto` the widget takes the grid's size."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"digit-view--caption", "digit-view--selected"}
@@ -38,13 +38,13 @@ class DigitView(Widget):
     class Clicked(Message):
         """A tile was clicked."""
 
-        def __init__(self, view: DigitView, index: int) -> None:
+        def __init__(self, view: ImageView, index: int) -> None:
             super().__init__()
             self.view = view
             self.index = index
 
         @property
-        def control(self) -> DigitView:
+        def control(self) -> ImageView:
             return self.view
 
     def __init__(
@@ -73,8 +73,8 @@ class DigitView(Widget):
         self._selected: int | None = None
         self._page = 0
         self._tiles: Tiles | None = None
-        self._faces: list[Face] = []  # what the current page shows
-        self._paint: tuple[Style, Look] | None = None
+        self._faces: list[Tile] = []  # what the current page shows
+        self._paint: tuple[Style, TileStyle] | None = None
         self._arranged = (Size(0, 0), 0, 0)  # the size, page and number of faces that the layout was made for
 
     # --- what is shown ------------------------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ class DigitView(Widget):
             self._selected = None
         if before != (len(images), bool(captions)):
             self._changed(resized=True)
-        elif isinstance(self.app, PaintedApp):
+        elif isinstance(self.app, PacedApp):
             self.app.when_shown(self._changed)  # pictures that nobody would see take time, too
         else:
             self._changed()
@@ -215,7 +215,7 @@ class DigitView(Widget):
         elif self._tiles and (regions := self._differing(self._tiles, faces)):
             self.refresh(*regions)
 
-    def _differing(self, tiles: Tiles, before: list[Face]) -> list[Region]:
+    def _differing(self, tiles: Tiles, before: list[Tile]) -> list[Region]:
         """The lines that changed, from the first tile that did to the last.
 
         One region a line: Textual has no cell diff and sends a line from the widget's left edge to a region's end, so two would cost twice.
@@ -243,11 +243,11 @@ class DigitView(Widget):
             self._faces = [self._face(i, tiles.size) for i in range(first, min(first + tiles.per_page, len(self._images)))]
         self._arranged = (self.size, self._page, len(self._faces))
 
-    def _face(self, i: int, size: int) -> Face:
+    def _face(self, i: int, size: int) -> Tile:
         assert self._images is not None
         caption = self._captions[i] if i < len(self._captions) else ""
         rows = tile_rows(self._images[i], size, self._terminal.color, self._terminal.unicode)
-        return Face(rows, caption, i == self._selected)
+        return Tile(rows, caption, i == self._selected)
 
     def render_line(self, y: int) -> Strip:
         if self._arranged[0] != self.size:
@@ -277,11 +277,11 @@ class DigitView(Widget):
         """No picture names a colour that depends on the terminal's theme: looking through thousands of cells for one takes long."""
         return [line_filter for line_filter in super().get_line_filters() if not isinstance(line_filter, ANSIToTruecolor)]
 
-    def _look(self) -> Look:
+    def _look(self) -> TileStyle:
         caption, highlight = (self.get_component_rich_style(f"digit-view--{part}") for part in ("caption", "selected"))
         if self._terminal.greys and not self.app.current_theme.dark:
-            return Look(self._terminal.color, BLACK, caption, highlight, paper=WHITE)  # as ink on paper
-        return Look(self._terminal.color, self._ink, caption, highlight)
+            return TileStyle(self._terminal.color, BLACK, caption, highlight, paper=WHITE)  # as ink on paper
+        return TileStyle(self._terminal.color, self._ink, caption, highlight)
 
     def _marked(self, strip: Strip, tiles: Tiles, origin: Offset) -> Strip:
         """The line with "page 1/3" at the grid's right end."""

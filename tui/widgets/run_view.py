@@ -13,11 +13,11 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Static
 
-from engine.formatting import duration
-from tui.runs.history import EpochRow, RunStory, load_sample
+from engine.formatting import format_duration
+from tui.runs.history import EpochRow, RunHistory, load_sample
 from tui.terminal.capabilities import Terminal
 from tui.widgets.fact_line import Fact, FactLine
-from tui.widgets.image_view import DigitView
+from tui.widgets.image_view import ImageView
 from tui.widgets.job_bar import JobBar
 from tui.widgets.loss_chart import LossChart
 
@@ -61,7 +61,7 @@ class RunView(Vertical):
     def __init__(self, terminal: Terminal) -> None:
         super().__init__()
         self._terminal = terminal
-        self.story: RunStory | None = None
+        self.story: RunHistory | None = None
         self.status = Status()
         self._drawn = 0.0
         self._samples: list[tuple[int, Path]] = []
@@ -79,7 +79,7 @@ class RunView(Vertical):
         yield FactLine(id="losses")
         yield LossChart(self._terminal, log_scale=True, id="chart")
         with Horizontal(id="below"):
-            yield DigitView(self._terminal, columns=5, id="previews")
+            yield ImageView(self._terminal, columns=5, id="previews")
             with VerticalScroll(id="epochs", can_focus=False):
                 yield Static(id="table")
 
@@ -96,7 +96,7 @@ class RunView(Vertical):
     def chart(self) -> LossChart:
         return self.query_one("#chart", LossChart)
 
-    def show(self, story: RunStory | None) -> None:
+    def show(self, story: RunHistory | None) -> None:
         """Another run, or none."""
         self.story, self._at, self._listed, self._table = story, None, (0, 0), ()
         self._samples = []
@@ -162,7 +162,7 @@ class RunView(Vertical):
 
     def _tell_preview(self) -> None:
         self._look_for_samples()
-        view = self.query_one("#previews", DigitView)
+        view = self.query_one("#previews", ImageView)
         if not self._samples:
             if view.images is not None:
                 view.clear()
@@ -190,7 +190,7 @@ class RunView(Vertical):
 # --- what it comes to -------------------------------------------------------------------------------------------------
 
 
-def numbers_of(story: RunStory, status: Status) -> list[Fact]:
+def numbers_of(story: RunHistory, status: Status) -> list[Fact]:
     """seed-2  training  epoch 4/10  step 1612/4690  8.13 it/s  1037 img/s  lr 9.1e-04  left 6:12  300 MB"""
     config = story.config
     facts = [
@@ -207,13 +207,13 @@ def numbers_of(story: RunStory, status: Status) -> list[Fact]:
             Fact(f"lr {story.lr:.1e}", 4),
         ]
         if story.seconds_left is not None:
-            facts.append(Fact(f"left {duration(story.seconds_left)}", 1))
+            facts.append(Fact(f"left {format_duration(story.seconds_left)}", 1))
         if status.memory:
             facts.append(Fact(f"{status.memory / 2**20:.0f} MB", 6))
     return facts
 
 
-def losses_of(story: RunStory, status: Status) -> list[Fact]:
+def losses_of(story: RunHistory, status: Status) -> list[Fact]:
     """loss 0.0241  epoch 0.0252  best 0.0251  seed · batch 128 · adam 0.001 cosine  cpu bf16 channels_last  saved 1600"""
     named = (("loss", story.loss), ("epoch", story.epoch_average), ("best", story.best))
     facts = [Fact(f"{name} {value:.4f}") for name, value in named if value is not None]
@@ -236,7 +236,7 @@ def table_of(epochs: Sequence[EpochRow], preview: str) -> Text:
     table = Text(f"previews: {preview}\n" if preview else "", "dim")
     table.append("epoch  average  time\n", "bold")
     for row in reversed(epochs[-EPOCHS:]):
-        table.append(f"{row.epoch:5}  {row.average:.4f} {duration(row.seconds):>7}{' *' if row.best else ''}\n")
+        table.append(f"{row.epoch:5}  {row.average:.4f} {format_duration(row.seconds):>7}{' *' if row.best else ''}\n")
     if len(epochs) > EPOCHS:
         table.append(f"and {len(epochs) - EPOCHS} before\n", "dim")
     return table

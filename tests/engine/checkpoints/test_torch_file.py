@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from engine.checkpoints import torch_file
 from engine.checkpoints import weights as checkpoint
-from engine.checkpoints.training_state import SEAL, load_state
+from engine.checkpoints.training_state import CHECKSUM_LINE, load_state
 from engine.checkpoints.weights import load_weights
 from engine.config.model import ModelConfig
 from engine.errors import CheckpointError
@@ -239,7 +239,7 @@ def test_weights_that_no_training_gives(kind: str, value: float, tmp_path: Path)
     if kind == "pth":
         torch.save(tensors, path)
     else:
-        loaded = checkpoint.Loaded(tensors, MODEL, checkpoint.ScheduleConfig(), 1, "r", "average")
+        loaded = checkpoint.ModelWeights(tensors, MODEL, checkpoint.ScheduleConfig(), 1, "r", "average")
         facts = {"model": checkpoint.json.dumps(checkpoint.to_dict(loaded.model)), "schedule": "{}", "run": "r", "step": "1"}
         checkpoint.save_sealed(path, checkpoint.WEIGHTS_FORMAT, tensors, facts)
     with pytest.raises(CheckpointError, match=r"enc28\.conv2\.weight"):
@@ -292,7 +292,7 @@ def test_a_state_is_read_with_the_same_care(tmp_path: Path) -> None:
 
     path = tmp_path / "s.pt"
     for raw in (HOSTILE["bytearray"](), HOSTILE["module"](), HOSTILE["expanded"](), HOSTILE["laughs"]()):
-        path.write_bytes(raw + SEAL + hashlib.sha256(raw).hexdigest().encode())
+        path.write_bytes(raw + CHECKSUM_LINE + hashlib.sha256(raw).hexdigest().encode())
         with pytest.raises(CheckpointError, match=r"s\.pt holds"):
             load_state(path)
 

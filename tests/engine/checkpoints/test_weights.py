@@ -20,25 +20,25 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints import tensor_file as sealed
-from engine.checkpoints.training_state import average_of, load_state, save_state
-from engine.checkpoints.weights import Loaded, load_weights, save_pth, save_weights
+from engine.checkpoints.training_state import average_weights, load_state, save_state
+from engine.checkpoints.weights import ModelWeights, load_weights, save_pth, save_weights
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.training import TrainConfig
 from engine.errors import CheckpointError, OutputError, StorageError
 from engine.models.unet import UNet
-from engine.storage.atomic import write_text, write_whole
+from engine.storage.atomic import write_atomic, write_text
 
 MODEL = ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16)
 KINDS = ("safetensors", "pth", "pt")
 
 
 @pytest.fixture(scope="module")
-def weights(one_thread: None) -> Loaded:
+def weights(one_thread: None) -> ModelWeights:
     torch.manual_seed(0)
-    return Loaded(UNet(MODEL).state_dict(), MODEL, ScheduleConfig(), 469, "first", "best")
+    return ModelWeights(UNet(MODEL).state_dict(), MODEL, ScheduleConfig(), 469, "first", "best")
 
 
-def saved(kind: str, folder: Path, weights: Loaded) -> tuple[Path, Callable[[], dict[str, Tensor]]]:
+def saved(kind: str, folder: Path, weights: ModelWeights) -> tuple[Path, Callable[[], dict[str, Tensor]]]:
     """A file of a kind, and what reads it as flat tensors."""
     path = folder / f"file.{kind}"
     if kind == "safetensors":
@@ -52,7 +52,7 @@ def saved(kind: str, folder: Path, weights: Loaded) -> tuple[Path, Callable[[], 
     return path, lambda: load_weights(path).tensors
 
 
-def state_of(weights: Loaded) -> dict[str, Any]:
+def state_of(weights: ModelWeights) -> dict[str, Any]:
     model = UNet(weights.model)
     model.load_state_dict(weights.tensors)
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
@@ -77,7 +77,7 @@ def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
 # --- round trips ------------------------------------------------------------------------------------------------------
 
 
-def test_safetensors_round_trip(tmp_path: Path, weights: Loaded) -> None:
+def test_safetensors_round_trip(tmp_path: Path, weights: ModelWeights) -> None:
     given = replace(weights, schedule=ScheduleConfig("cosine"))
     save_weights(tmp_path / "w.safetensors", given)
     got = load_weights(tmp_path / "w.safetensors")
@@ -86,14 +86,14 @@ def test_safetensors_round_trip(tmp_path: Path, weights: Loaded) -> None:
     assert same(got.tensors, {name: tensor.half().float() for name, tensor in weights.tensors.items()})
 
 
-def test_safetensors_is_readable_without_digitty(tmp_path: Path, weights: Loaded) -> None:
+def test_safetensors_is_readable_without_digitty(tmp_path: Path, weights: ModelWeights) -> None:
     save_weights(tmp_path / "w.safetensors", weights)
     with safetensors.safe_open(tmp_path / "w.safetensors", "pt") as file:
         assert json.loads(file.metadata()["model"])["channels"] == [8, 8, 8]
         assert file.get_tensor("conv_out.bias").dtype == torch.float16
 
 
-def test_pth_round_trip_is_a_bare_state_dict(tmp_path: Path, weights: Loaded) -> None:
+def test_pth_round_trip_is_a_bare_state_dict(tmp_path: Path, weights: ModelWeights) -> None:
     save_pth(tmp_path / "simple_diffusion_mnist.pth", weights)
     UNet(MODEL).load_state_dict(torch.load(tmp_path / "simple_diffusion_mnist.pth", weights_only=True))
     got = load_weights(tmp_path / "simple_diffusion_mnist.pth")
@@ -101,18 +101,18 @@ def test_pth_round_trip_is_a_bare_state_dict(tmp_path: Path, weights: Loaded) ->
     assert (got.model, got.schedule) == (MODEL, ScheduleConfig())
 
 
-def test_state_round_trip(tmp_path: Path, weights: Loaded) -> None:
+def test_state_round_trip(tmp_path: Path, weights: ModelWeights) -> None:
     config, state = TrainConfig(model=MODEL, epochs=3), state_of(weights)
     save_state(tmp_path / "s.pt", config, state)
     got_config, got = load_state(tmp_path / "s.pt")
     assert got_config == config
     assert same(flat({k: got[k] for k in state}), flat(state))
-    average = average_of(got_config, got, "r")
+    average = average_weights(got_config, got, "r")
     assert same(average.tensors, state["ema"])
     assert (average.step, average.kind) == (7, "average")
 
 
-def test_numbers_too_large_for_float16_are_not_written_as_infinity(tmp_path: Path, weights: Loaded) -> None:
+def test_numbers_too_large_for_float16_are_not_written_as_infinity(tmp_path: Path, weights: ModelWeights) -> None:
     large = {**weights.tensors, "conv_out.bias": torch.tensor([1e6])}
     with pytest.raises(OutputError, match=r"conv_out\.bias"):
         save_weights(tmp_path / "w.safetensors", replace(weights, tensors=large))
@@ -123,7 +123,7 @@ def test_numbers_too_large_for_float16_are_not_written_as_infinity(tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_truncated_file_is_an_error(kind: str, tmp_path: Path, weights: Loaded) -> None:
+def test_a_truncated_file_is_an_error(kind: str, tmp_path: Path, weights: ModelWeights) -> None:
     path, read = saved(kind, tmp_path, weights)
     whole = path.read_bytes()
     for length in {0, 1, 7, 8, 9, 100, len(whole) - 1, len(whole) - 22, *(len(whole) * k // 14 for k in range(1, 14))}:
@@ -133,7 +133,7 @@ def test_a_truncated_file_is_an_error(kind: str, tmp_path: Path, weights: Loaded
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_flipped_bit_is_an_error_or_changes_nothing(kind: str, tmp_path: Path, weights: Loaded) -> None:
+def test_a_flipped_bit_is_an_error_or_changes_nothing(kind: str, tmp_path: Path, weights: ModelWeights) -> None:
     path, read = saved(kind, tmp_path, weights)
     whole, expected, rng = path.read_bytes(), read(), random.Random(0)
     places = [rng.randrange(len(whole)) for _ in range(60)]
@@ -154,7 +154,7 @@ def test_a_flipped_bit_is_an_error_or_changes_nothing(kind: str, tmp_path: Path,
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_trailing_rubbish_changes_nothing(kind: str, tmp_path: Path, weights: Loaded) -> None:
+def test_trailing_rubbish_changes_nothing(kind: str, tmp_path: Path, weights: ModelWeights) -> None:
     path, read = saved(kind, tmp_path, weights)
     expected = read()
     path.write_bytes(path.read_bytes() + b"rubbish")
@@ -189,7 +189,7 @@ def test_foreign_safetensors(tmp_path: Path) -> None:
         load_weights(path)
 
 
-def rewritten(path: Path, weights: Loaded, tensors: dict[str, Tensor] | None = None, **metadata: str) -> Path:
+def rewritten(path: Path, weights: ModelWeights, tensors: dict[str, Tensor] | None = None, **metadata: str) -> Path:
     """A digitty file with other tensors or metadata and a digest that fits: whoever makes a hostile file can count too."""
     save_weights(path, weights)
     with safetensors.safe_open(path, "pt") as file:
@@ -217,7 +217,7 @@ def rewritten(path: Path, weights: Loaded, tensors: dict[str, Tensor] | None = N
     ],
     ids=lambda m: "-".join(f"{k}={v[:12]!r}" for k, v in m.items()),
 )
-def test_metadata_that_make_no_sense(tmp_path: Path, weights: Loaded, metadata: dict[str, str]) -> None:
+def test_metadata_that_make_no_sense(tmp_path: Path, weights: ModelWeights, metadata: dict[str, str]) -> None:
     path = rewritten(tmp_path / "w.safetensors", weights, **metadata)
     with pytest.raises(CheckpointError) as told:
         load_weights(path)
@@ -237,7 +237,7 @@ def test_metadata_that_make_no_sense(tmp_path: Path, weights: Loaded, metadata: 
     ],
     ids=["nan", "inf", "int", "shape", "complex", "extra"],
 )
-def test_tensors_that_are_not_the_networks(tmp_path: Path, weights: Loaded, change: dict[str, Tensor]) -> None:
+def test_tensors_that_are_not_the_networks(tmp_path: Path, weights: ModelWeights, change: dict[str, Tensor]) -> None:
     tensors = {**weights.tensors, **change}
     torch.save(tensors, tmp_path / "w.pth")
     for path in (rewritten(tmp_path / "w.safetensors", weights, tensors), tmp_path / "w.pth"):
@@ -278,7 +278,7 @@ def test_pth_of_another_network(tmp_path: Path, content: object) -> None:
     ],
     ids=lambda change: "-".join(f"{k}={str(v)[:20]}" for k, v in change.items()),
 )
-def test_states_that_make_no_sense(tmp_path: Path, weights: Loaded, change: dict[str, object]) -> None:
+def test_states_that_make_no_sense(tmp_path: Path, weights: ModelWeights, change: dict[str, object]) -> None:
     path = tmp_path / "s.pt"
     save_state(path, TrainConfig(model=MODEL), {**state_of(weights), **change})
     with pytest.raises(CheckpointError, match=r"s\.pt"):
@@ -299,7 +299,7 @@ class Hostile:
 
 
 @pytest.mark.parametrize("bare", [False, True], ids=["torch.save", "pickle"])
-def test_a_hostile_pickle_runs_nothing(tmp_path: Path, weights: Loaded, bare: bool) -> None:
+def test_a_hostile_pickle_runs_nothing(tmp_path: Path, weights: ModelWeights, bare: bool) -> None:
     trap = tmp_path / "owned"
     hostile = {**weights.tensors, "trap": Hostile(trap)}
     for name, read in (("w.pth", load_weights), ("s.pt", load_state)):
@@ -314,7 +314,7 @@ def test_a_hostile_pickle_runs_nothing(tmp_path: Path, weights: Loaded, bare: bo
     assert trap.exists()  # the trap works where pickle is trusted
 
 
-def test_a_compressed_archive_is_refused_before_it_swells(tmp_path: Path, weights: Loaded) -> None:
+def test_a_compressed_archive_is_refused_before_it_swells(tmp_path: Path, weights: ModelWeights) -> None:
     path, _ = saved("pth", tmp_path, weights)
     with zipfile.ZipFile(path) as plain:
         entries = {info.filename: plain.read(info) for info in plain.infolist()}
@@ -338,7 +338,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, rai
         raise raised
 
     with pytest.raises(StorageError if isinstance(raised, OSError) else type(raised), match=r"room|a fault|^$"):
-        write_whole(path, half)
+        write_atomic(path, half)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["kept"]
 
@@ -351,14 +351,14 @@ def test_a_written_file_has_the_rights_of_any_other(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("place", ["missing", "file"])
-def test_no_folder_to_write_to(kind: str, place: str, tmp_path: Path, weights: Loaded) -> None:
+def test_no_folder_to_write_to(kind: str, place: str, tmp_path: Path, weights: ModelWeights) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(StorageError if kind == "pt" else OutputError, match="can't write"):
         saved(kind, tmp_path / place, weights)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_full_disk_keeps_the_old_file(kind: str, tmp_path: Path, weights: Loaded) -> None:
+def test_a_full_disk_keeps_the_old_file(kind: str, tmp_path: Path, weights: ModelWeights) -> None:
     """A real limit on the size of files: the kernel refuses to write more."""
     import resource
 

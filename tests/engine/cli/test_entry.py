@@ -15,7 +15,7 @@ import pytest
 
 from engine.cli.entry import run
 from engine.errors import StorageError
-from engine.process.foreign_errors import explained
+from engine.process.foreign_errors import explain
 from engine.process.signals import Stopped, quiet_races
 from engine.storage import log
 
@@ -85,7 +85,7 @@ def test_one_line_and_an_exit_code(raised: Ran, home: Path, error: BaseException
     "error", [ValueError("wrong"), RuntimeError("shape mismatch"), FileNotFoundError(errno.ENOENT, "No such file"), BrokenPipeError()], ids=repr
 )
 def test_other_errors_are_internal(error: Exception) -> None:
-    assert explained(error) is None
+    assert explain(error) is None
 
 
 def test_an_internal_error_is_in_the_log(raised: Ran) -> None:

@@ -16,13 +16,13 @@ from engine.cli.entry import run
 from engine.cli.output import LONGEST, say, show, show_path
 from engine.cli.reporters import TrainReporter
 from engine.config import training as config
-from engine.config.compute import Engine
+from engine.config.compute import ComputeInfo
 from engine.protocol.events import CannotSave, Notice, TrainStarted
 from engine.runs import liveness
 from engine.runs.manage import create_run
 from engine.runs.run import FORMAT, VERSION, Run
 from engine.runs.writer import open_writer, write_config
-from engine.storage.atomic import read_sealed, write_sealed
+from engine.storage.atomic import read_checksummed, write_checksummed
 from tui.cli import doctor
 from tui.cli.main import digitty
 
@@ -42,19 +42,19 @@ def claim_with_evil_words(run: Run, name: str) -> None:
     """Changes who is said to write the run, or to have written it."""
     owner = liveness.newest(run.path)
     assert owner is not None
-    write_sealed(owner.folder / name, {**read_sealed(owner.folder / name), "host": f"h{HOSTILE}", "pid": f"p{HOSTILE}"})
+    write_checksummed(owner.folder / name, {**read_checksummed(owner.folder / name), "host": f"h{HOSTILE}", "pid": f"p{HOSTILE}"})
 
 
 @pytest.fixture
 def hostile_run() -> Run:
     """A run that hosts, an engine and an end of evil words."""
-    found = create_run("mine", config.PRESETS["quick"], Engine("cpu", "fp32", "contiguous"))
+    found = create_run("mine", config.PRESETS["quick"], ComputeInfo("cpu", "fp32", "contiguous"))
     with open_writer(found) as writer:
         writer.event("started", 0)
         writer.log({"step": 1, "loss": 1.0, "lr": 1e-3, "rate": 8.0, "time": 0.0})
         writer.event(f"stopped {HOSTILE}", 1)
     claim_with_evil_words(found, "released.json")
-    engine = Engine(f"d{HOSTILE}", f"e{HOSTILE}", f"l{HOSTILE}")  # type: ignore[arg-type]
+    engine = ComputeInfo(f"d{HOSTILE}", f"e{HOSTILE}", f"l{HOSTILE}")  # type: ignore[arg-type]
     write_config(found, config.PRESETS["quick"], engine)
     return found
 
@@ -96,8 +96,8 @@ def test_commands_about_a_run_that_trains(arguments: list[str], hostile_run: Run
 
 
 def test_a_config_json_of_odd_keys(digitty_command: Command) -> None:
-    found = create_run("mine", config.PRESETS["quick"], Engine("cpu", "fp32", "contiguous"))
-    write_sealed(found.path / "config.json", {"format": FORMAT, "version": VERSION, "engine": {HOSTILE: 1}, "config": {}, "created": 0.0})
+    found = create_run("mine", config.PRESETS["quick"], ComputeInfo("cpu", "fp32", "contiguous"))
+    write_checksummed(found.path / "config.json", {"format": FORMAT, "version": VERSION, "engine": {HOSTILE: 1}, "config": {}, "created": 0.0})
     for arguments in (["runs"], ["watch", "mine"], ["train", "--resume", "mine"]):
         _, out, err = digitty_command(*arguments)
         assert_harmless(out + err)
@@ -128,7 +128,7 @@ def test_arguments_come_back_harmless(digitty_command: Command) -> None:
 
 def test_what_a_trainer_says(capsys: pytest.CaptureFixture[str]) -> None:
     reporter = TrainReporter()
-    reporter.tell(TrainStarted("mine", config.PRESETS["quick"], Engine(HOSTILE, HOSTILE, HOSTILE), 0, 1))  # type: ignore[arg-type]
+    reporter.tell(TrainStarted("mine", config.PRESETS["quick"], ComputeInfo(HOSTILE, HOSTILE, HOSTILE), 0, 1))  # type: ignore[arg-type]
     reporter.tell(Notice(f"mine was trained in {HOSTILE}"))
     reporter.tell(CannotSave(1, 0, HOSTILE, waiting=False))
     said = capsys.readouterr().err

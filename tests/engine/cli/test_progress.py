@@ -9,7 +9,7 @@ import pytest
 
 from engine.cli.progress import BAR, ProgressLine, fitted
 from engine.cli.reporters import TrainReporter
-from engine.config.compute import Engine
+from engine.config.compute import ComputeInfo
 from engine.config.training import PRESETS
 from engine.protocol.events import TrainStarted, TrainStep
 
@@ -51,7 +51,7 @@ def line(monkeypatch: pytest.MonkeyPatch) -> Line:
         monkeypatch.setattr(os, "get_terminal_size", lambda *_: os.terminal_size((columns, 24)))
         monkeypatch.setattr("engine.cli.progress._write", said.append)
         reporter = TrainReporter()
-        reporter.tell(TrainStarted("mine", PRESETS["seed"], Engine("cpu", "fp32", "contiguous"), 0, 1))
+        reporter.tell(TrainStarted("mine", PRESETS["seed"], ComputeInfo("cpu", "fp32", "contiguous"), 0, 1))
         reporter._bar._tty = True
         reporter.tell(TrainStep(100, 1, 0.5, 1e-3, 1.0, 128.0, 0))
         return said[-1].removeprefix("\r\x1b[K")

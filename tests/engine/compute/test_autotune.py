@@ -17,7 +17,7 @@ from engine.compute.precision import Numerics
 from engine.config.model import ModelConfig
 from engine.errors import DeviceError, SettingError
 from engine.protocol.events import Event, Preparing, Tick
-from engine.sampling.runtime import Shelf
+from engine.sampling.runtime import Runtime
 from engine.storage import paths
 
 CPU = torch.device("cpu")
@@ -144,7 +144,7 @@ def test_measuring_says_what_it_does_and_can_be_left(home: Path, timed: list[tup
 
 def test_the_same_words_are_said_once(home: Path, timed: list[tuple[Numerics, int]], processor: Processor) -> None:
     processor()
-    events: list[Event] = list(Shelf("cpu").numerics(MODEL, training=False))
+    events: list[Event] = list(Runtime("cpu").numerics(MODEL, training=False))
     assert events[:3] == [Preparing("measuring fp32, contiguous"), Tick(), Preparing("measuring fp32, channels_last")]
 
 

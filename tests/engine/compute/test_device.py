@@ -11,7 +11,7 @@ import torch
 from engine.compute import device
 from engine.errors import DeviceError
 from engine.process import processors as processors_module
-from engine.sampling.runtime import Shelf
+from engine.sampling.runtime import Runtime
 
 
 @pytest.fixture
@@ -30,15 +30,15 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     [("auto", 0, "cuda:0"), ("cuda", 1, "cuda:1"), ("cuda:1", 0, "cuda:1"), ("cuda:0", 0, "cuda:0"), ("cpu", 1, "cpu")],
 )
 def test_a_name_means_a_device(two_gpus: list[int], name: str, local_rank: int, chosen: str) -> None:
-    assert str(device.choose(name, local_rank)) == chosen
+    assert str(device.select_device(name, local_rank)) == chosen
     assert two_gpus == ([] if chosen == "cpu" else [int(chosen[-1])])
 
 
 def test_a_gpu_that_is_missing_is_refused_with_those_that_there_are(two_gpus: list[int]) -> None:
     with pytest.raises(DeviceError, match=r"no cuda:7 here; there are cuda:0 \(GPU A\), cuda:1 \(GPU B\)"):
-        device.choose("cuda:7")
+        device.select_device("cuda:7")
     with pytest.raises(DeviceError, match="2 CUDA devices here are too few"):
-        device.choose("cuda", local_rank=2)
+        device.select_device("cuda", local_rank=2)
     assert two_gpus == []
 
 
@@ -46,7 +46,7 @@ def test_a_gpu_that_is_missing_is_refused_with_those_that_there_are(two_gpus: li
 def test_no_gpu_at_all(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(DeviceError, match="no CUDA device here; use --device cpu or auto"):
-        device.choose(name)
+        device.select_device(name)
     assert device.cuda_devices() == []
 
 
@@ -64,11 +64,11 @@ def test_torch_uses_the_threads_that_it_may(monkeypatch: pytest.MonkeyPatch, tmp
     for name in processors_module.LIMITED:
         monkeypatch.delenv(name, raising=False)
     torch.set_num_threads(3)
-    Shelf("cpu")
+    Runtime("cpu")
     assert torch.get_num_threads() == 2, "a machine of two processors, whatever torch counted"
-    Shelf("cpu", threads=1)
+    Runtime("cpu", threads=1)
     assert torch.get_num_threads() == 1
     torch.set_num_threads(3)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    Shelf("cpu")
+    Runtime("cpu")
     assert torch.get_num_threads() == 3, "what the environment says counts"

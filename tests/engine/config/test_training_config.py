@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.sampling import SampleConfig
-from engine.config.serialize import changed, from_dict, to_dict
+from engine.config.serialize import from_dict, to_dict, with_changes
 from engine.config.training import PRESETS, TrainConfig
 from engine.errors import SettingError
 
@@ -138,7 +138,7 @@ def test_anything_is_a_configuration_or_a_setting_error(cls: Any, values: object
 
 
 def test_changed_leaves_out_what_is_none() -> None:
-    config = changed(TrainConfig(), lr=0.01, epochs=None)
+    config = with_changes(TrainConfig(), lr=0.01, epochs=None)
     assert (config.lr, config.epochs) == (0.01, 10)
     with pytest.raises(SettingError):
-        changed(config, lr=-1.0)
+        with_changes(config, lr=-1.0)

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from engine.config.model import NO_LABEL
-from engine.diffusion.denoiser import clipped, from_answer
-from engine.diffusion.guidance import between, conditional, guided
+from engine.diffusion.denoiser import clip_x0, to_denoiser
+from engine.diffusion.guidance import conditional, guidance_interval, guided
 from engine.diffusion.schedule import NoiseSchedule
 
 SCHEDULE = NoiseSchedule()
@@ -65,7 +65,7 @@ def test_guidance_within_an_interval_costs_and_changes_nothing_outside() -> None
     network = Network()
     inside = guided(network, LABELS, 3.0, torch.float32, FLAT)
     outside = conditional(network, LABELS, torch.float32, FLAT)
-    answer = between(inside, outside, SCHEDULE, 0.5, 5.0)
+    answer = guidance_interval(inside, outside, SCHEDULE, 0.5, 5.0)
     sigma = [math.sqrt(1 / float(SCHEDULE.snr[t])) for t in range(1000)]
     for t in (0, 100, next(t for t in range(1000) if sigma[t] >= 0.5), 400, next(t for t in range(1000) if sigma[t] >= 5.0), 999):
         network.calls.clear()
@@ -77,15 +77,15 @@ def test_guidance_within_an_interval_costs_and_changes_nothing_outside() -> None
 @pytest.mark.parametrize("t", [0, 1, 500, 999])
 @pytest.mark.parametrize("clip", [False, True])
 def test_x0_and_eps_agree_with_x_t(t: int, clip: bool) -> None:
-    denoise = from_answer(guided(Network(), LABELS, 2.0, torch.float32, FLAT), SCHEDULE)
-    x0, eps = (clipped(denoise, SCHEDULE) if clip else denoise)(x_t(), t)
+    denoise = to_denoiser(guided(Network(), LABELS, 2.0, torch.float32, FLAT), SCHEDULE)
+    x0, eps = (clip_x0(denoise, SCHEDULE) if clip else denoise)(x_t(), t)
     a = SCHEDULE.alpha_bar_at(t)
     assert_close(math.sqrt(a) * x0 + math.sqrt(1 - a) * eps, x_t(), rtol=1e-4, atol=1e-5)
     assert float(x0.abs().max()) <= 1 or not clip
 
 
 def test_clipping_changes_only_what_is_outside() -> None:
-    free, held = from_answer(lambda x, t: 0.9 * x, SCHEDULE), clipped(from_answer(lambda x, t: 0.9 * x, SCHEDULE), SCHEDULE)
+    free, held = to_denoiser(lambda x, t: 0.9 * x, SCHEDULE), clip_x0(to_denoiser(lambda x, t: 0.9 * x, SCHEDULE), SCHEDULE)
     x0, eps = free(x_t(), 300)
     x0_held, eps_held = held(x_t(), 300)
     inside = x0.abs() <= 1
@@ -99,6 +99,6 @@ def test_true_noise_gives_the_image_back() -> None:
     rng = torch.Generator().manual_seed(1)
     x0, eps = torch.rand(3, 1, 28, 28, generator=rng) * 2 - 1, torch.randn(3, 1, 28, 28, generator=rng)
     noisy = SCHEDULE.q_sample(x0, torch.full((3,), 600), eps)
-    guess, same = from_answer(lambda x, t: eps, SCHEDULE)(noisy, 600)
+    guess, same = to_denoiser(lambda x, t: eps, SCHEDULE)(noisy, 600)
     assert_close(guess, x0, rtol=0, atol=1e-5)
     assert same is eps

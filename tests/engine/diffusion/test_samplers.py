@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from engine.config.sampling import SampleConfig, Sampler, Spacing
-from engine.diffusion.denoiser import Denoise, clipped, from_answer
-from engine.diffusion.samplers import Step, ddim, ddpm, dpmpp_2m, walk
+from engine.diffusion.denoiser import Denoise, clip_x0, to_denoiser
+from engine.diffusion.samplers import Step, ddim, ddpm, dpmpp_2m, sample
 from engine.diffusion.schedule import NoiseSchedule
 
 SCHEDULE = NoiseSchedule()
@@ -62,7 +62,7 @@ def test_ddpm_is_that_of_diffusers(ours: str, theirs: str, n: int) -> None:
     scheduler = DDPMScheduler(**SEEDS_BETAS, clip_sample=False, variance_type=theirs)
     scheduler.set_timesteps(n)
     x = start()
-    walked = ddpm(from_answer(fake_eps, SCHEDULE), x, SCHEDULE, SCHEDULE.timesteps(n, "leading"), noise_like(x, 1), ours)
+    walked = ddpm(to_denoiser(fake_eps, SCHEDULE), x, SCHEDULE, SCHEDULE.timesteps(n, "leading"), noise_like(x, 1), ours)
     hold(walked, scheduler, x, generator=torch.Generator().manual_seed(1))
 
 
@@ -75,7 +75,7 @@ def test_ddim_is_that_of_diffusers(n: int, eta: float) -> None:
     scheduler.set_timesteps(n)
     x = start()
     noise = noise_like(x, 2) if eta else no_noise
-    walked = ddim(from_answer(fake_eps, SCHEDULE), x, SCHEDULE, SCHEDULE.timesteps(n, "leading"), noise, eta)
+    walked = ddim(to_denoiser(fake_eps, SCHEDULE), x, SCHEDULE, SCHEDULE.timesteps(n, "leading"), noise, eta)
     hold(walked, scheduler, x, eta=eta, generator=torch.Generator().manual_seed(2))
 
 
@@ -93,7 +93,7 @@ def test_dpmpp_is_that_of_diffusers(n: int, spacing: Spacing, eta: float, theirs
     scheduler.set_timesteps(timesteps=timesteps)
     x = start()
     noise = noise_like(x, 3) if eta else no_noise
-    walked = dpmpp_2m(from_answer(fake_eps, SCHEDULE), x, SCHEDULE, timesteps, noise, eta)
+    walked = dpmpp_2m(to_denoiser(fake_eps, SCHEDULE), x, SCHEDULE, timesteps, noise, eta)
     hold(walked, scheduler, x, 5e-4, generator=torch.Generator().manual_seed(3))  # diffusers takes 1 - exp(-2h) in float32
 
 
@@ -111,13 +111,13 @@ def golden_eps(x: Tensor, t: int) -> Tensor:
 
 def test_golden_ddpm() -> None:
     x = golden_start()
-    denoise = clipped(from_answer(golden_eps, SCHEDULE), SCHEDULE)
+    denoise = clip_x0(to_denoiser(golden_eps, SCHEDULE), SCHEDULE)
     *_, last = ddpm(denoise, x, SCHEDULE, SCHEDULE.timesteps(1000, "leading"), noise_like(x, 0), "posterior")
     assert float(last.x.abs().sum()) == pytest.approx(258.9606, abs=1e-2)
 
 
 def test_golden_ddim() -> None:
-    denoise = clipped(from_answer(golden_eps, SCHEDULE), SCHEDULE)
+    denoise = clip_x0(to_denoiser(golden_eps, SCHEDULE), SCHEDULE)
     *_, last = ddim(denoise, golden_start(), SCHEDULE, SCHEDULE.timesteps(10, "leading"), no_noise)
     assert float(last.x.abs().sum()) == pytest.approx(172.0067, abs=1e-2)
 
@@ -125,7 +125,7 @@ def test_golden_ddim() -> None:
 def test_golden_dpmpp() -> None:
     """diffusers' test stops at t = 0 rather than at the clean image, and walks `linspace`."""
     timesteps = [999, 899, 799, 699, 599, 500, 400, 300, 200, 100, 0]
-    *_, at_zero, _ = dpmpp_2m(from_answer(golden_eps, SCHEDULE), golden_start(), SCHEDULE, timesteps, no_noise)
+    *_, at_zero, _ = dpmpp_2m(to_denoiser(golden_eps, SCHEDULE), golden_start(), SCHEDULE, timesteps, no_noise)
     assert float(at_zero.x.abs().mean()) == pytest.approx(0.3301, abs=1e-3)
 
 
@@ -180,7 +180,7 @@ def test_deterministic_samplers_solve_the_flow(sampler: Callable[..., Iterator[S
 )
 def test_stochastic_samplers_reach_mean_and_variance(config: SampleConfig, exact: Exact) -> None:
     n = 20_000
-    *_, last = walk(exact(SCHEDULE, MU, S), scalars(n, 4), SCHEDULE, config, noise_like(scalars(n, 4), 5))
+    *_, last = sample(exact(SCHEDULE, MU, S), scalars(n, 4), SCHEDULE, config, noise_like(scalars(n, 4), 5))
     assert float(last.x.mean()) == pytest.approx(MU, abs=4 * S / math.sqrt(n))
     assert float(last.x.var()) == pytest.approx(S**2, rel=4 * math.sqrt(2 / n) + 0.01)  # 1% for what 1000 steps leave
 
@@ -216,7 +216,7 @@ def test_one_step_gives_the_guess_and_noises_it_again(n: int) -> None:
         return torch.full_like(x_t, MU), x_t
 
     x = scalars(20_000, 13)
-    *_, last = walk(student, x, SCHEDULE, SampleConfig("one-step", n), noise_like(x, 14))
+    *_, last = sample(student, x, SCHEDULE, SampleConfig("one-step", n), noise_like(x, 14))
     assert (last.i, last.n) == (n, n)
     assert torch.equal(last.x, torch.full_like(x, MU))
     assert list(seen) == [[999], [999, 499], [999, 499, 249], [999, 749, 499, 249]][n - 1]
@@ -236,7 +236,7 @@ def test_any_number_of_steps_runs(sampler: Sampler, n: int, exact: Exact) -> Non
     spacings: tuple[Spacing, ...] = ("arctan", "quadratic", "logsnr", "linear", "leading")
     for spacing in spacings:
         config = SampleConfig(sampler, n, spacing, eta=0.5)
-        steps = list(walk(clipped(exact(SCHEDULE, MU, S), SCHEDULE), x, SCHEDULE, config, noise_like(x, 11)))
+        steps = list(sample(clip_x0(exact(SCHEDULE, MU, S), SCHEDULE), x, SCHEDULE, config, noise_like(x, 11)))
         assert [step.i for step in steps] == list(range(1, n + 1))
         assert {step.n for step in steps} == {n}
         assert [step.t for step in steps] == SCHEDULE.timesteps(n, spacing)

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from engine.checkpoints.classifier import WEIGHTS, load_classifier, save_classifier
 from engine.data import mnist as data
 from engine.errors import CheckpointError, OutputError
-from engine.evaluation.train_classifier import accuracy, distorted, fresh, train_classifier
+from engine.evaluation.train_classifier import accuracy, distort, train_classifier, untrained
 from engine.models.classifier import FEATURES, to_unit
 
 
@@ -41,7 +41,7 @@ def test_a_picture_is_judged_the_same_in_any_batch(test_set: tuple[torch.Tensor,
 
 def test_training_learns(test_set: tuple[torch.Tensor, torch.Tensor]) -> None:
     images, labels = test_set
-    model = fresh(seed=3)
+    model = untrained(seed=3)
     progress = list(train_classifier(model, images[:2048], labels[:2048], epochs=4, seed=3))
     assert (progress[-1].done, progress[-1].total) == (32, 32)
     assert not model.training
@@ -52,7 +52,7 @@ def test_training_follows_from_the_seed(test_set: tuple[torch.Tensor, torch.Tens
     images, labels = test_set[0][:300], test_set[1][:300]
     states = []
     for seed in (3, 3, 4):
-        model = fresh(seed)
+        model = untrained(seed)
         assert len(list(train_classifier(model, images, labels, epochs=1, seed=seed))) == 1
         states.append(model.state_dict()["head.weight"])
     torch.testing.assert_close(states[0], states[1], rtol=1e-3, atol=1e-4)
@@ -62,7 +62,7 @@ def test_training_follows_from_the_seed(test_set: tuple[torch.Tensor, torch.Tens
 def test_distortion_is_mild_and_stays_a_picture() -> None:
     x = torch.zeros(64, 1, 28, 28)
     x[:, :, 10:18, 10:18] = 1
-    y = distorted(x, torch.Generator().manual_seed(0))
+    y = distort(x, torch.Generator().manual_seed(0))
     assert y.shape == x.shape
     assert 0 <= float(y.min()) <= float(y.max()) <= 1 + 1e-6
     rows = torch.arange(28.0)
@@ -82,7 +82,7 @@ def test_to_unit_keeps_black_and_white() -> None:
 
 
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
-    model = fresh(seed=1).eval()
+    model = untrained(seed=1).eval()
     save_classifier(tmp_path / "c.safetensors", model, 0.125)
     loaded = load_classifier(path=tmp_path / "c.safetensors")
     assert loaded.test_accuracy == 0.125
@@ -94,7 +94,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 
 def test_no_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="can't write"):
-        save_classifier(tmp_path / "missing" / "c.safetensors", fresh(), 0.5)
+        save_classifier(tmp_path / "missing" / "c.safetensors", untrained(), 0.5)
 
 
 def test_missing_file_is_said(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_foreign_file_is_said(tmp_path: Path, metadata: dict[str, str], said: st
 @pytest.mark.parametrize("change", ["missing", "unknown", "shape", "accuracy"])
 def test_another_network_is_said(tmp_path: Path, change: str) -> None:
     path = tmp_path / "c.safetensors"
-    model, tensors, test_accuracy = fresh(), fresh().state_dict(), 0.5
+    model, tensors, test_accuracy = untrained(), untrained().state_dict(), 0.5
     if change == "missing":
         del tensors["head.bias"]
     elif change == "unknown":

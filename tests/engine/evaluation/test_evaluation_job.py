@@ -21,7 +21,7 @@ from engine.cli.evaluate import evaluation_text
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.sampling import SampleConfig
 from engine.data import mnist as data
-from engine.data.batches import order
+from engine.data.batches import epoch_order
 from engine.errors import CheckpointError, SettingError
 from engine.evaluation import job as evaluate
 from engine.evaluation.job import best_and_worst
@@ -169,7 +169,7 @@ def weights(tmp_path: Path) -> str:
         torch.manual_seed(0)
         tensors = UNet(model).state_dict()
     path = tmp_path / "tiny.safetensors"
-    checkpoint.save_weights(path, checkpoint.Loaded(tensors, model, ScheduleConfig(), 12, "tiny", "average"))
+    checkpoint.save_weights(path, checkpoint.ModelWeights(tensors, model, ScheduleConfig(), 12, "tiny", "average"))
     return str(path)
 
 
@@ -190,7 +190,7 @@ def test_the_job_reports_what_it_did(jobs: Jobs, weights: str) -> None:
     low, high = report["accuracy_interval"]
     assert low <= report["accuracy"] <= high
     assert len(report["class_accuracy"]) == 10
-    asked = torch.bincount(data.load(False)[1][order(0, 0, 10_000)[:20]], minlength=10).tolist()  # the test set's first in a fixed order
+    asked = torch.bincount(data.load(False)[1][epoch_order(0, 0, 10_000)[:20]], minlength=10).tolist()  # the test set's first in a fixed order
     assert [share is None for share in report["class_accuracy"]] == [n == 0 for n in asked]
     right = sum(n * (share or 0) for n, share in zip(asked, report["class_accuracy"], strict=True))
     assert right / 20 == pytest.approx(report["accuracy"])
@@ -210,7 +210,7 @@ def test_evaluations_are_counted(jobs: Jobs, weights: str, monkeypatch: pytest.M
     sample = SampleConfig(steps=3, guidance=guidance, guided_from=0.0, guided_to=1e6, redraw_below=0.0)
     report = report_of(jobs.evaluate(EvaluateRequest(40, sample, weights)))
     assert (report["evaluations"], report["again"]) == (evaluations, 0)
-    monkeypatch.setattr(redraw, "doubted", lambda _, images, *__: list(range(len(images))))
+    monkeypatch.setattr(redraw, "rejected", lambda _, images, *__: list(range(len(images))))
     told = list(jobs.evaluate(EvaluateRequest(40, sample, weights)))
     report = report_of(iter(told))
     assert (report["evaluations"], report["again"]) == (4 * evaluations, 40)

@@ -21,11 +21,11 @@ import pytest
 from engine.checkpoints.training_state import load_state
 from engine.cli.train import train, train_request
 from engine.compute import autotune as precision
-from engine.config.compute import Engine
+from engine.config.compute import ComputeInfo
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.training import PRESETS, TrainConfig
 from engine.errors import DeviceError, DigittyError, InputError, StorageError
-from engine.jobs.detach import Detached, arguments, detached
+from engine.jobs.detach import DetachedProcess, arguments, start_detached_process
 from engine.protocol.events import Preparing
 from engine.protocol.requests import TrainRequest
 from engine.runs.manage import create_run
@@ -78,7 +78,7 @@ def test_a_new_run_arrives_as_it_was_asked_for(preset: str) -> None:
 @pytest.mark.parametrize("changes", [{}, {"epochs": 9}, {"steps": 50}, {"epochs": 9, "steps": 50}], ids=str)
 def test_a_run_to_go_on_with_arrives_as_it_was_asked_for(changes: dict[str, int]) -> None:
     recorded = replace(PRESETS["quick"], lr=0.5, seed=9, limit=1000, steps=40)
-    create_run("r", recorded, Engine("cpu", "fp32", "contiguous", 1))
+    create_run("r", recorded, ComputeInfo("cpu", "fp32", "contiguous", 1))
     request = TrainRequest(replace(recorded, **changes), resume="r")  # type: ignore[arg-type]
     assert understood(request) == request
 
@@ -121,7 +121,7 @@ def said(event: str, **more: object) -> str:
 def test_its_error_is_the_starters(instead: Callable[[str], None], code: int, error: type[DigittyError]) -> None:
     instead(f"{said('Preparing', what='loading torch')}\necho some warning >&2\necho 'digitty: no luck' >&2\nexit {code}")
     with pytest.raises(error) as raised:
-        list(detached(TrainRequest()))
+        list(start_detached_process(TrainRequest()))
     assert type(raised.value) is error
     assert str(raised.value) == "no luck"
 
@@ -130,20 +130,20 @@ def test_its_error_is_the_starters(instead: Callable[[str], None], code: int, er
 def test_a_death_without_words(instead: Callable[[str], None], script: str) -> None:
     instead(script)
     with pytest.raises(DigittyError, match=r"ended with code (9|-9|0) before it began"):
-        list(detached(TrainRequest()))
+        list(start_detached_process(TrainRequest()))
 
 
 def test_what_is_none_of_its_words_is_passed_over(instead: Callable[[str], None]) -> None:
     words = [said("Preparing", what="one"), "echo warning", "echo '[1]'", "echo '{\"event\"'", said("Saved"), "printf '\\377\\n'"]
     instead("\n".join([*words, said("Preparing", what="two"), said("TrainStarted", run="mine"), "echo more", "sleep 60"]))
-    told = list(detached(TrainRequest()))
+    told = list(start_detached_process(TrainRequest()))
     assert told[-1] == "mine"
     assert [event.what for event in told if isinstance(event, Preparing)][-2:] == ["one", "two"]
 
 
 def test_it_has_a_session_of_its_own_and_none_of_the_starters_ends(instead: Callable[[str], None], tmp_path: Path) -> None:
     instead(f"{said('TrainStarted', run='mine')}\nreadlink /proc/$$/fd/0 > {tmp_path}/stdin\nsleep 60 & echo $$ > {tmp_path}/pid; wait")
-    assert list(detached(TrainRequest()))[-1] == "mine"
+    assert list(start_detached_process(TrainRequest()))[-1] == "mine"
     end = time.monotonic() + LONG
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
         assert time.monotonic() < end
@@ -160,7 +160,7 @@ def test_it_has_a_session_of_its_own_and_none_of_the_starters_ends(instead: Call
 def test_who_starts_it_and_lives_on_buries_it(instead: Callable[[str], None], first: Preparing | str) -> None:
     """Whether it was waited for until it trained, or not."""
     instead(f"{said('Preparing', what='waiting')}\n{said('TrainStarted', run='mine')}\nexec sleep 600")
-    process = Detached(TrainRequest())
+    process = DetachedProcess(TrainRequest())
     told = iter(process)
     assert first in told
     told.close()  # type: ignore[attr-defined]
@@ -185,7 +185,7 @@ def test_ctrl_c_while_one_waits_for_it_takes_it_back(
     pids = tmp_path / "pids"
     leaves, until_then = ("trap 'exit 143' TERM", "while :; do sleep 0.05; done") if begun else ("", "exec sleep 600")
     instead(f"{leaves}\necho $$ >> {pids}\n{said('Preparing', what='loading torch')}\nsleep 0.5\nkill -INT $PPID\n{until_then}")
-    run = create_run("mine", TrainConfig(), Engine("cpu", "fp32", "contiguous", 1))
+    run = create_run("mine", TrainConfig(), ComputeInfo("cpu", "fp32", "contiguous", 1))
     monkeypatch.setattr(Run, "owner", lambda run: {"pid": int(pids.read_text())})
     code, out, err = command("train", "--detach")
     assert (code, out) == (130, "")
@@ -293,7 +293,7 @@ def test_it_outlives_its_terminal_and_answers_to_whoever_comes_later(machine: No
 
 def test_a_start_that_fails_over_there_says_so_here(machine: None, leftover: None, command: Command) -> None:
     small = replace(PRESETS["quick"], model=ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16), limit=32)
-    run = create_run("r", small, Engine("cpu", "fp32", "contiguous", 1))
+    run = create_run("r", small, ComputeInfo("cpu", "fp32", "contiguous", 1))
     (run.path / "checkpoints" / "state-0000004.pt").write_bytes(b"no state at all")
     code, out, err = command("train", "--resume", "r", "--device", "cpu", "--detach")
     assert (code, out) == (2, "")
@@ -316,5 +316,5 @@ def test_it_runs_no_file_of_the_working_folder(tmp_path: Path, monkeypatch: pyte
     assert unsafe.wait() == 77, "without -P they do run"
     ran.unlink()
     with pytest.raises(InputError, match="nosuch"):
-        list(detached(TrainRequest(resume="nosuch")))
+        list(start_detached_process(TrainRequest(resume="nosuch")))
     assert not ran.exists(), ran.read_text()

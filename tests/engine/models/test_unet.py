@@ -10,7 +10,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from engine.config.model import NO_LABEL, ModelConfig
-from engine.models.layers import Attention, parameters, sinusoidal
+from engine.models.layers import Attention, count_parameters, sinusoidal
 from engine.models.unet import UNet
 
 
@@ -31,7 +31,7 @@ def pictures(n: int, seed: int = 1) -> tuple[torch.Tensor, torch.Tensor, torch.T
 
 def test_the_seed_has_6141313_parameters() -> None:
     with torch.device("meta"):
-        assert parameters(UNet()) == 6_141_313
+        assert count_parameters(UNet()) == 6_141_313
 
 
 def test_the_seed_network_layer_by_layer() -> None:

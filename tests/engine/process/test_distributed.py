@@ -29,7 +29,7 @@ from engine.compute.precision import Numerics
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.training import TrainConfig
 from engine.errors import DivergedError, GroupError, RunError, SettingError
-from engine.process.distributed import Group
+from engine.process.distributed import ProcessGroup
 from engine.protocol.events import Event, Preparing
 from engine.training.trainer import Trainer
 
@@ -63,7 +63,7 @@ def _rank(rank: int, size: int, port: int, say: Connection, work: Callable[..., 
     told = {"RANK": rank, "WORLD_SIZE": size, "LOCAL_RANK": rank, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "GLOO_SOCKET_IFNAME": "lo"}
     os.environ.update({name: str(value) for name, value in told.items()}, TORCHELASTIC_USE_AGENT_STORE="True")
     try:
-        result = work(Group.from_environment(), *args)
+        result = work(ProcessGroup.from_environment(), *args)
     except Exception as error:
         result = error
     say.send_bytes(pickle.dumps(result))
@@ -81,12 +81,12 @@ def short(tiny: TrainConfig) -> TrainConfig:
     return replace(tiny, limit=49, epochs=6, clip=1.15)
 
 
-def made(config: TrainConfig, group: Group) -> Trainer:
+def made(config: TrainConfig, group: ProcessGroup) -> Trainer:
     images = torch.randint(256, (config.images, 28, 28), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     return Trainer(config, images, torch.arange(config.images) % 10, Numerics("fp32", channels_last=False), CPU, group)
 
 
-def walk(group: Group, config: TrainConfig, to: int, start: bytes | None = None, keep: int = 0) -> dict[str, Any]:
+def walk(group: ProcessGroup, config: TrainConfig, to: int, start: bytes | None = None, keep: int = 0) -> dict[str, Any]:
     """From the start, or a state, to a step; the state of step `keep` is kept, as bytes."""
     losses, averages, kept = [], [], b""
     with group.opened(CPU):
@@ -123,7 +123,7 @@ def tensors(state: bytes) -> dict[str, Tensor]:
 @pytest.mark.parametrize("size", [2, 3])
 def test_ranks_train_as_one_process_does(short: TrainConfig, size: int) -> None:
     """Losses and epoch averages of 20 steps; weights, average and moments at the end, to the bit the same on all ranks."""
-    alone = walk(Group(), short, 20)
+    alone = walk(ProcessGroup(), short, 20)
     told = ranks(size, walk, short, 20)
     for one in told:
         assert one["losses"] == told[0]["losses"]
@@ -139,7 +139,7 @@ def test_ranks_share_what_the_seed_has_not(tiny: TrainConfig) -> None:
     """Patches, attention, v-prediction and Muon: each rank makes the same orthogonal update of the gradient they share."""
     model = ModelConfig(channels=(12, 12), time_dim=16, emb_dim=16, groups=4, attention=True, prediction="v")
     config = replace(tiny, model=model, schedule=ScheduleConfig("cosine"), optimizer="muon", timesteps="lognormal")
-    alone = walk(Group(), config, 8)
+    alone = walk(ProcessGroup(), config, 8)
     told = ranks(2, walk, config, 8)
     assert told[0]["losses"] == told[1]["losses"] == pytest.approx(alone["losses"], abs=1e-4)
     assert told[0]["state"] == told[1]["state"]
@@ -147,10 +147,10 @@ def test_ranks_share_what_the_seed_has_not(tiny: TrainConfig) -> None:
 
 def test_a_state_goes_on_with_another_number_of_ranks(short: TrainConfig) -> None:
     """Left by one process in mid-epoch, taken up by two, left, taken up by three and by one: the curve of a run that was never left."""
-    whole = walk(Group(), short, 15)
-    first = walk(Group(), short, 5)
+    whole = walk(ProcessGroup(), short, 15)
+    first = walk(ProcessGroup(), short, 5)
     second = ranks(2, walk, short, 15, first["state"], 10)[0]
-    ends = [ranks(3, walk, short, 15, second["kept"])[0], walk(Group(), short, 15, second["kept"])]
+    ends = [ranks(3, walk, short, 15, second["kept"])[0], walk(ProcessGroup(), short, 15, second["kept"])]
     assert first["losses"] + second["losses"] == pytest.approx(whole["losses"], abs=1e-4)
     for last in ends:
         assert last["losses"] == pytest.approx(whole["losses"][10:], abs=1e-4)
@@ -159,14 +159,14 @@ def test_a_state_goes_on_with_another_number_of_ranks(short: TrainConfig) -> Non
 
 def test_labels_that_are_all_withheld_still_have_a_gradient(tiny: TrainConfig) -> None:
     """DistributedDataParallel refuses a second step where a parameter took no part in the first."""
-    alone = walk(Group(), replace(tiny, label_dropout=1.0), 4)
+    alone = walk(ProcessGroup(), replace(tiny, label_dropout=1.0), 4)
     assert ranks(2, walk, replace(tiny, label_dropout=1.0), 4)[1]["losses"] == pytest.approx(alone["losses"], abs=1e-4)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 def test_shares_are_even_and_leave_nothing_out(size: int) -> None:
     for n in (0, 1, 2, 6, 96, 128):
-        shares = [Group(rank, size).share(n) for rank in range(size)]
+        shares = [ProcessGroup(rank, size).share(n) for rank in range(size)]
         assert (shares[0].start, shares[-1].stop) == (0, n)
         assert all(a.stop == b.start for a, b in pairwise(shares))
         lengths = {share.stop - share.start for share in shares}
@@ -176,7 +176,7 @@ def test_shares_are_even_and_leave_nothing_out(size: int) -> None:
 # --- agreements -------------------------------------------------------------------------------------------------------
 
 
-def agreements(group: Group) -> dict[str, Any]:
+def agreements(group: ProcessGroup) -> dict[str, Any]:
     """What a rank of three learns."""
 
     def work(error: bool) -> Generator[Event, None, list[str]]:
@@ -227,7 +227,7 @@ def test_ranks_agree() -> None:
 
 
 def test_alone_everything_is_local() -> None:
-    group = Group()
+    group = ProcessGroup()
     assert (group.leader, group.share(7), group.wrap(model := torch.nn.Linear(1, 1))) == (True, slice(0, 7), model)
     with group.opened(CPU):
         assert not dist.is_initialized()
@@ -238,26 +238,26 @@ def test_alone_everything_is_local() -> None:
 def test_the_environment_says_who_is_who(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
         monkeypatch.delenv(name, raising=False)
-    assert Group.from_environment().size == 1
+    assert ProcessGroup.from_environment().size == 1
     for name, value in {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "MASTER_ADDR": "127.0.0.1"}.items():
         monkeypatch.setenv(name, value)
-    group = Group.from_environment()
+    group = ProcessGroup.from_environment()
     assert (group.rank, group.size, group.local_rank, group.leader) == (5, 8, 1, False)
     for nonsense in ("8", "-1", "", "five"):
         monkeypatch.setenv("RANK", nonsense)
         with pytest.raises(SettingError, match="torchrun"):
-            Group.from_environment()
+            ProcessGroup.from_environment()
 
 
 def test_several_processes_need_a_device_that_can() -> None:
-    with pytest.raises(SettingError, match="--device cpu"), Group(0, 2).opened(torch.device("mps")):
+    with pytest.raises(SettingError, match="--device cpu"), ProcessGroup(0, 2).opened(torch.device("mps")):
         pass
 
 
 # --- losses that are not finite ---------------------------------------------------------------------------------------
 
 
-def poisoned(group: Group, config: TrainConfig) -> list[tuple[int, bool]]:
+def poisoned(group: ProcessGroup, config: TrainConfig) -> list[tuple[int, bool]]:
     """In their third step rank 1 alone sees an infinite loss. Which step is given up, and whether the weights stayed.
 
     Once its gradient is not finite either; once a single pixel is 2e19 off, so that its square is too much for float32 and its gradient is not.
@@ -296,9 +296,9 @@ HANG = 4.0
 """The time-out of these tests in seconds."""
 
 
-def bereft(group: Group, config: TrainConfig, how: str) -> tuple[str, float]:
+def bereft(group: ProcessGroup, config: TrainConfig, how: str) -> tuple[str, float]:
     """Rank 1 is lost before its third step. What the others raise, and how long after."""
-    group = Group(group.rank, group.size, group.local_rank, timeout=HANG)
+    group = ProcessGroup(group.rank, group.size, group.local_rank, timeout=HANG)
     start = 0.0
     try:
         with group.opened(CPU):
@@ -322,7 +322,7 @@ def test_the_rest_says_so_when_a_rank_is_lost(tiny: TrainConfig, how: str) -> No
         assert seconds < HANG / 2 if how.startswith("dies") else HANG / 2 < seconds < 5 * HANG
 
 
-def faulty(group: Group) -> None:
+def faulty(group: ProcessGroup) -> None:
     with group.opened(CPU):
         if group.rank == 1:
             raise ValueError("a fault of rank 1's own")
@@ -334,7 +334,7 @@ def test_a_fault_of_one_rank_stays_its_own_and_ends_the_rest() -> None:
     assert [type(error) for error in told] == [GroupError, ValueError]
 
 
-def last_to_leave(group: Group) -> tuple[float, float]:
+def last_to_leave(group: ProcessGroup) -> tuple[float, float]:
     with group.opened(CPU):
         group.agree()
         if group.leader:

@@ -14,7 +14,7 @@ import pytest
 
 from engine.errors import DeviceError, PackageError
 from engine.jobs.worker import Worker
-from engine.process.foreign_errors import explained
+from engine.process.foreign_errors import explain
 from engine.protocol.events import Ended, Event
 
 ROOT = Path(__file__).parents[3]
@@ -32,7 +32,7 @@ UNDEFINED = "/lib/libtorch.so: undefined symbol: \x1b[31mx"
     ],
 )
 def test_a_package_that_is_missing_or_damaged(error: ImportError, words: str) -> None:
-    found = explained(error)
+    found = explain(error)
     assert isinstance(found, PackageError)
     assert found.exit_code == 4
     said = str(found)
@@ -55,7 +55,7 @@ def test_a_package_that_is_missing_or_damaged(error: ImportError, words: str) ->
     ],
 )
 def test_memory_that_does_not_suffice(error: BaseException, loading: bool) -> None:
-    found = explained(error)
+    found = explain(error)
     assert type(found) is DeviceError
     assert str(found).startswith("not enough memory")
     assert ("to load its libraries" in str(found)) == loading
@@ -72,7 +72,7 @@ def test_memory_that_does_not_suffice(error: BaseException, loading: bool) -> No
     ],
 )
 def test_digittys_own_faults_stay_faults(error: BaseException) -> None:
-    assert explained(error) is None
+    assert explain(error) is None
 
 
 def test_a_job_that_lacks_a_package_fails_in_words() -> None:

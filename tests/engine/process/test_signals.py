@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from engine.process import signals as leaving
-from engine.process.signals import Stopped, stoppable
+from engine.process.signals import Stopped, graceful
 
 
 def test_where_no_thread_can_be_started_the_work_is_saved_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,7 +17,7 @@ def test_where_no_thread_can_be_started_the_work_is_saved_all_the_same(monkeypat
         raise RuntimeError("can't start new thread")
 
     heard: list[int] = []
-    with pytest.raises(Stopped), stoppable() as leave:  # noqa: PT012
+    with pytest.raises(Stopped), graceful() as leave:  # noqa: PT012
         leave.begin(lambda: heard.append(1))
         monkeypatch.setattr(threading.Thread, "start", refused)
         os.kill(os.getpid(), signal.SIGTERM)
@@ -31,7 +31,7 @@ def test_ctrl_c_twice_at_once_is_one_wish_and_a_later_one_does_not_wait(monkeypa
     monkeypatch.setattr(threading.Timer, "start", lambda self: None)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with pytest.raises(KeyboardInterrupt), stoppable() as leave:  # noqa: PT012
+        with pytest.raises(KeyboardInterrupt), graceful() as leave:  # noqa: PT012
             leave.begin()
             os.kill(os.getpid(), signal.SIGINT)
             seconds[0] += leaving.TOGETHER / 2

@@ -15,18 +15,18 @@ from pathlib import Path
 import pytest
 
 from engine.process import streams
-from engine.process.signals import Leave, Stopped, stoppable
-from engine.process.streams import STAND_IN, locale_has_unicode
+from engine.process.signals import SignalGuard, Stopped, graceful
+from engine.process.streams import ASCII_FALLBACK, locale_has_unicode
 
 ROOT = Path(__file__).parents[3]
 
 
 def test_one_character_for_one() -> None:
     text = "╭─ epoch ━━── 1 · 2 … ❯ ×\N{SNOWMAN} ─╮"
-    plain = text.encode("ascii", STAND_IN).decode("utf-8")
+    plain = text.encode("ascii", ASCII_FALLBACK).decode("utf-8")
     assert plain == "+- epoch ---- 1 . 2 . > x\N{SNOWMAN} -+", "what is none of our words goes out as a file's name would"
     assert len(plain) == len(text)
-    assert text.encode("utf-8", STAND_IN).decode() == text
+    assert text.encode("utf-8", ASCII_FALLBACK).decode() == text
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_utf_8_stays(env: dict[str, str]) -> None:
 def test_what_is_closed_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(sys, name, None)
-    streams.make_writable()
+    streams.fix_std_streams()
     print("nobody hears this")
     assert sys.stdin.read() == ""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
@@ -142,12 +142,12 @@ def test_who_is_asked_to_leave_does_not_wait_for_a_reader() -> None:
     reader, end = os.pipe()
     os.set_blocking(end, False)
     output = streams.Output(end, "<output>")
-    with stoppable() as leave:
+    with graceful() as leave:
         leave.begin()
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
         assert output.write(b"x" * 1_000_000) == 1_000_000
         assert leave.number == signal.SIGTERM
-    assert not Leave.hurried
+    assert not SignalGuard.hurried
     assert not any(isinstance(thread, threading.Timer) and not thread.finished.is_set() for thread in threading.enumerate()), "nothing gives up later"
     os.close(reader)
     os.close(end)

@@ -21,14 +21,15 @@ import pytest
 
 from engine.cli import runs as cli_runs
 from engine.cli import watch
-from engine.config.compute import Engine
+from engine.config.compute import ComputeInfo
 from engine.config.training import PRESETS, TrainConfig
 from engine.errors import RunError, StorageError
 from engine.jobs.jobs import Jobs
 from engine.protocol.events import Event, Paused, Resumed, Tick, TrainDone, TrainStep, TrainStopped
 from engine.protocol.requests import TrainRequest
 from engine.runs import control
-from engine.runs.control import Control, Wish
+from engine.runs.control import Command as Wish
+from engine.runs.control import Control
 from engine.runs.liveness import Sight
 from engine.runs.manage import create_run
 from engine.runs.metrics_log import Follower
@@ -46,7 +47,7 @@ def path(tmp_path: Path) -> Path:
 
 def made(name: str = "r", config: TrainConfig = PRESETS["quick"]) -> Run:
     """A run that nobody trained yet."""
-    return create_run(name, config, Engine("cpu", "fp32", "contiguous", 1))
+    return create_run(name, config, ComputeInfo("cpu", "fp32", "contiguous", 1))
 
 
 # --- the wish itself --------------------------------------------------------------------------------------------------
@@ -59,21 +60,21 @@ def test_the_last_wish_counts_whichever_way_it_came(path: Path) -> None:
     assert heard.look() == "run"
     heard.ask("pause")
     assert heard.look() == "pause"
-    control.ask(path, "run")
+    control.send(path, "run")
     assert heard.look() == "run"
-    control.ask(path, "pause")
-    control.ask(path, "unsaved")
+    control.send(path, "pause")
+    control.send(path, "unsaved")
     assert heard.look() == "unsaved"
     heard.ask("pause")
     assert heard.look() == "pause", "a file that was read is not read again"
 
 
 def test_a_wish_from_before_does_not_count(path: Path) -> None:
-    control.ask(path, "stop")
+    control.send(path, "stop")
     heard = Control()
     heard.follow(path)
     assert heard.look() == "run"
-    control.ask(path, "stop")
+    control.send(path, "stop")
     assert heard.look() == "stop", "the same wish again is a new one"
 
 
@@ -82,7 +83,7 @@ def test_who_is_asked_to_leave_leaves(path: Path, later: Wish) -> None:
     heard = Control()
     heard.follow(path)
     heard.ask("stop")
-    control.ask(path, later)
+    control.send(path, later)
     assert heard.look() == "stop"
 
 
@@ -96,13 +97,13 @@ def test_what_is_no_wish_changes_nothing(path: Path, text: str) -> None:
     heard.ask("pause")
     path.write_text(text)
     assert heard.look() == "pause"
-    control.ask(path, "run")
+    control.send(path, "run")
     assert heard.look() == "run"
 
 
 def test_a_wish_that_can_not_be_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"control\.json"):
-        control.ask(tmp_path / "nowhere" / "control.json", "stop")
+        control.send(tmp_path / "nowhere" / "control.json", "stop")
 
 
 # --- a run that trains ------------------------------------------------------------------------------------------------
@@ -114,7 +115,7 @@ def wish(request: pytest.FixtureRequest) -> Callable[[Control, Wish], None]:
 
     def asked(heard: Control, wish: Wish) -> None:
         if request.param == "another":
-            control.ask(find_run("r").control_path, wish)
+            control.send(find_run("r").control_path, wish)
         else:
             heard.ask(wish)
 
@@ -191,7 +192,7 @@ def test_a_pause_that_comes_with_the_last_step_keeps_nobody_waiting(jobs: Jobs, 
 def test_what_was_wished_of_the_last_process_is_not_wished_of_this_one(jobs: Jobs, every_step: None, tiny: TrainConfig) -> None:
     with closing(jobs.train(TrainRequest(tiny, run="r"))) as events:
         until(events, TrainStep, 2)
-    control.ask(find_run("r").control_path, "stop")
+    control.send(find_run("r").control_path, "stop")
     assert isinstance(list(jobs.train(TrainRequest(tiny, resume="r")))[-1], TrainDone)
 
 
@@ -203,7 +204,7 @@ def test_a_wish_counts_from_the_moment_that_the_run_is_seen_to_train(
 
     def slow(self: Trainer, *arguments: Any, **named: Any) -> None:
         assert find_run("r").running()
-        control.ask(find_run("r").control_path, "stop")
+        control.send(find_run("r").control_path, "stop")
         build(self, *arguments, **named)
 
     monkeypatch.setattr(Trainer, "__init__", slow)
@@ -350,7 +351,7 @@ def test_watch_tells_a_run_to_its_end(jobs: Jobs, every_step: None, endless: Tra
         for line in watch.watch(run, 0.05):
             lines.append(line)
             if len(lines) == 4:
-                control.ask(run.control_path, "stop")
+                control.send(run.control_path, "stop")
             assert len(lines) < 500
     form = r"\d\d:\d\d:\d\d  r  running  epoch \d+/100000  step \d+/400000  loss \d\.\d{4}(  average \d\.\d{4})?  [\d.]+ steps/s  left [\d:d ]+"
     for line in lines[:4]:

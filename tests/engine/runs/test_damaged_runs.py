@@ -10,19 +10,19 @@ from zlib import crc32
 import pytest
 
 from engine.cli import watch
-from engine.config.compute import Engine
+from engine.config.compute import ComputeInfo
 from engine.config.training import PRESETS
 from engine.runs.manage import create_run
 from engine.runs.run import Run, find_run
 from engine.runs.writer import open_writer
-from engine.storage.atomic import read_sealed, write_sealed
+from engine.storage.atomic import read_checksummed, write_checksummed
 
 Command = Callable[..., tuple[int, str, str]]
 
 
 def made(name: str = "r") -> Run:
     """A run that nobody trained yet."""
-    return create_run(name, PRESETS["quick"], Engine("cpu", "fp32", "contiguous", 1))
+    return create_run(name, PRESETS["quick"], ComputeInfo("cpu", "fp32", "contiguous", 1))
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def test_whatever_is_wrong_with_a_run_hides_no_other(command: Command, monkeypat
 )
 def test_an_engine_table_of_the_wrong_types_is_refused(command: Command, engine: dict[str, Any]) -> None:
     path = made().path / "config.json"
-    whole = read_sealed(path)
-    write_sealed(path, {**whole, "engine": {**whole["engine"], **engine}})
+    whole = read_checksummed(path)
+    write_checksummed(path, {**whole, "engine": {**whole["engine"], **engine}})
     code, _, err = command("train", "--resume", "r")
     assert code == 2
     assert "run r has a config.json that can't be read" in err

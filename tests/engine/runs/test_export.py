@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.config.compute import Engine
+from engine.config.compute import ComputeInfo
 from engine.config.training import TrainConfig
 from engine.errors import OutputError, StorageError
 from engine.protocol.recipe import Images
@@ -22,7 +22,7 @@ from engine.storage.images import save_strip
 @pytest.fixture
 def run(tiny: TrainConfig) -> Run:
     """Seven steps, of which four to six were done twice: killed after step 6, it went on from the save at step 3."""
-    run = create_run("r", tiny, Engine("cpu", "fp32", "contiguous"))
+    run = create_run("r", tiny, ComputeInfo("cpu", "fp32", "contiguous"))
     with open_writer(run) as writer:
         writer.event("started", 0)
         for step in range(1, 7):

@@ -23,7 +23,7 @@ from engine.runs.liveness import Life
 from engine.runs.manage import create_run
 from engine.runs.run import Run, all_runs
 from engine.runs.writer import open_writer
-from engine.storage.atomic import read_sealed, write_sealed
+from engine.storage.atomic import read_checksummed, write_checksummed
 
 Command = Callable[..., tuple[int, str, str]]
 HOUR = 3600.0
@@ -67,10 +67,10 @@ def elsewhere(run: Run, ahead: float = 0.0) -> Path:
     """The claim of a writer on another machine, whose clock is `ahead` of this one. Returns its heartbeat."""
     claim = Claim(run.path, run.ended)
     owner = claim.path / "owner.json"
-    facts = {**read_sealed(owner), "host": "gpubox", "boot": "another", "machine": "another", "pid": 4711, "started": time.time() + ahead}
+    facts = {**read_checksummed(owner), "host": "gpubox", "boot": "another", "machine": "another", "pid": 4711, "started": time.time() + ahead}
     claim.release()
     (claim.path / "released.json").unlink()
-    write_sealed(owner, facts)
+    write_checksummed(owner, facts)
     beat(claim.path / "heartbeat", 0, ahead)
     return claim.path / "heartbeat"
 
@@ -187,7 +187,7 @@ def test_after_a_restart_of_this_machine_its_writers_are_gone(run: Run, flock: i
     monkeypatch.setattr(liveness, "machine", lambda: {**here, "boot": "later"})
     here = {"host": socket.gethostname(), "machine": "m"}
     owner = claim.path / "owner.json"
-    write_sealed(owner, {**read_sealed(owner), **here, "boot": "earlier"})
+    write_checksummed(owner, {**read_checksummed(owner), **here, "boot": "earlier"})
     claim._lock.close()
     assert not run.running()
     assert run.sight().life is Life.GONE
@@ -217,7 +217,7 @@ def test_a_writer_that_was_taken_over_while_it_slept_stops(run: Run) -> None:
         before = run.metrics_path.read_bytes()
         claim = run.path / "writers" / "0000002"
         claim.mkdir()
-        write_sealed(claim / "owner.json", {"host": "gpubox", "pid": 4711})
+        write_checksummed(claim / "owner.json", {"host": "gpubox", "pid": 4711})
         writer._checked -= 10
         with pytest.raises(RunError, match="process 4711 on gpubox took over"):
             writer.event("saved", 1)
@@ -225,7 +225,7 @@ def test_a_writer_that_was_taken_over_while_it_slept_stops(run: Run) -> None:
 
 
 def test_a_run_of_an_older_digitty_is_judged_by_its_owner_file(run: Run, watched: Clock) -> None:
-    write_sealed(run.path / "owner.json", {"host": "gpubox", "pid": 4711, "started": 1e9})
+    write_checksummed(run.path / "owner.json", {"host": "gpubox", "pid": 4711, "started": 1e9})
     (run.path / "lock").touch()
     assert run.sight().life is Life.UNKNOWN
     watched.now += 15
@@ -233,7 +233,7 @@ def test_a_run_of_an_older_digitty_is_judged_by_its_owner_file(run: Run, watched
     assert run.state() == "running on gpubox"
     watched.now += liveness.SILENT
     assert run.state() == "crashed"
-    write_sealed(run.path / "owner.json", {"host": socket.gethostname(), "pid": os.getpid(), "started": 1e9})
+    write_checksummed(run.path / "owner.json", {"host": socket.gethostname(), "pid": os.getpid(), "started": 1e9})
     assert run.state() == "crashed", "it held no lock"
     with open_writer(run):
         assert run.running()

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from engine.runs import metrics_log as metrics
-from engine.runs.metrics_log import BLOCK, Anew, Follower, Steps, line, parse
+from engine.runs.metrics_log import BLOCK, Follower, Restarted, Steps, decode, encode
 
 STEP = {"step": 12, "loss": 0.0712, "lr": 0.001, "rate": 8.25, "time": 1760000000.5}
 EPOCH = {"epoch": 1, "step": 12, "average": 0.0231, "seconds": 61.5, "best": True}
@@ -37,7 +37,7 @@ def sealed(body: bytes) -> bytes:
     return body + b',"crc":"%08x"}\n' % crc32(body)
 
 
-def flat(batches: Iterator[Steps | dict[str, Any] | Anew]) -> list[Any]:
+def flat(batches: Iterator[Steps | dict[str, Any] | Restarted]) -> list[Any]:
     """Batches as single records: of steps (step, loss)."""
     told: list[Any] = []
     for batch in batches:
@@ -55,38 +55,38 @@ def short(record: Any) -> Any:
 
 
 def test_a_line_is_as_promised() -> None:
-    assert line({"step": 3, "loss": 1e-05}) == b'{"step":3,"loss":1e-05,"crc":"52f7e306"}\n'  # printf … | gzip -c | tail -c8 | od -An -tx4
-    assert line(EVENT).count(b"\n") == 1
+    assert encode({"step": 3, "loss": 1e-05}) == b'{"step":3,"loss":1e-05,"crc":"52f7e306"}\n'  # printf … | gzip -c | tail -c8 | od -An -tx4
+    assert encode(EVENT).count(b"\n") == 1
 
 
 @pytest.mark.parametrize("record", [STEP, EPOCH, EVENT, {"step": 0}, {"step": (1 << 63) - 1}])
 def test_what_is_written_is_read(record: dict[str, Any]) -> None:
-    assert parse(line(record)) == record
-    assert parse(line(record)[:-1]) == record
-    assert list(parse(line(record)) or {}) == list(record)
+    assert decode(encode(record)) == record
+    assert decode(encode(record)[:-1]) == record
+    assert list(decode(encode(record)) or {}) == list(record)
 
 
 @pytest.mark.parametrize("record", [STEP, EPOCH, EVENT])
 def test_every_byte_that_flips_is_noticed(record: dict[str, Any]) -> None:
-    whole = line(record)
+    whole = encode(record)
     for at, right in enumerate(whole):
         for wrong in range(256):
-            assert wrong == right or parse(whole[:at] + bytes([wrong]) + whole[at + 1 :]) is None, (at, wrong)
+            assert wrong == right or decode(whole[:at] + bytes([wrong]) + whole[at + 1 :]) is None, (at, wrong)
 
 
 def test_what_is_missing_or_twice_is_noticed() -> None:
-    whole = line(STEP)
+    whole = encode(STEP)
     for at in range(len(whole) - 1):
-        assert parse(whole[:at]) is None
-        assert parse(whole[:at] + whole[at + 1 :]) is None
-    assert parse(whole + whole) is None
-    assert parse(whole[:40] + whole) is None
+        assert decode(whole[:at]) is None
+        assert decode(whole[:at] + whole[at + 1 :]) is None
+    assert decode(whole + whole) is None
+    assert decode(whole[:40] + whole) is None
 
 
 @pytest.mark.parametrize("number", [nan, inf, -inf])
 def test_what_is_no_number_is_not_written(number: float) -> None:
     with pytest.raises(ValueError, match="JSON"):
-        line({"step": 1, "loss": number})
+        encode({"step": 1, "loss": number})
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ def test_what_is_no_number_is_not_written(number: float) -> None:
     ids=lambda body: repr(body[:30]),
 )
 def test_a_right_seal_alone_makes_no_record(body: bytes, path: Path) -> None:
-    assert parse(sealed(body)) is None
-    path.write_bytes(line(step(1)) + sealed(body) + line(step(2)))
+    assert decode(sealed(body)) is None
+    path.write_bytes(encode(step(1)) + sealed(body) + encode(step(2)))
     assert flat(Follower(path).batches()) == [(1, 0.5), (2, 0.5)]
 
 
@@ -137,7 +137,7 @@ def test_a_right_seal_alone_makes_no_record(body: bytes, path: Path) -> None:
 @example(b"{\0", True)
 @settings(deadline=None)
 def test_any_bytes_are_a_record_or_none(data: bytes, seal: bool) -> None:
-    record = parse(sealed(data) if seal else data)
+    record = decode(sealed(data) if seal else data)
     assert record is None or type(record["step"]) is int
 
 
@@ -197,7 +197,7 @@ def test_the_quick_reader_says_what_the_plain_one_says(path: Path, told: list[tu
 
 
 def test_each_flipped_byte_among_many_lines_costs_a_line_or_two(path: Path) -> None:
-    whole = b"".join(line(step(n, n / 7)) for n in range(1, 4))
+    whole = b"".join(encode(step(n, n / 7)) for n in range(1, 4))
     said = {(n, n / 7) for n in range(1, 4)}
     for at in range(len(whole)):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
@@ -207,7 +207,7 @@ def test_each_flipped_byte_among_many_lines_costs_a_line_or_two(path: Path) -> N
 
 
 def test_steps_come_together_and_the_rest_between_them(path: Path) -> None:
-    path.write_bytes(b"".join(map(line, [step(1), step(2), EPOCH, EVENT, step(20), step(30, 0.25)])))
+    path.write_bytes(b"".join(map(encode, [step(1), step(2), EPOCH, EVENT, step(20), step(30, 0.25)])))
     first, epoch, event, second = Follower(path).batches()
     assert isinstance(first, Steps)
     assert isinstance(second, Steps)
@@ -219,7 +219,7 @@ def test_steps_come_together_and_the_rest_between_them(path: Path) -> None:
 
 def test_steps_rise_within_a_batch(path: Path) -> None:
     told = [1, 2, 5, 4, 5, 5, 6, 1]
-    path.write_bytes(b"".join(line(step(n)) for n in told))
+    path.write_bytes(b"".join(encode(step(n)) for n in told))
     assert [list(batch.steps) for batch in Follower(path).batches() if isinstance(batch, Steps)] == [[1, 2, 5], [4, 5], [5, 6], [1]]
 
 
@@ -229,7 +229,7 @@ def test_steps_rise_within_a_batch(path: Path) -> None:
 @pytest.mark.parametrize("by", [1, 13, 70_000])
 def test_each_line_once_and_no_torn_one(path: Path, by: int) -> None:
     records = [step(n, n / 7) for n in range(1, 40 if by < 1000 else 4000)]
-    stream = b"".join(map(line, records))
+    stream = b"".join(map(encode, records))
     one, many = Follower(path), Follower(path)
     assert list(one.new()) == flat(many.batches()) == []  # nothing there yet
     seen, batched = list[Any](), list[Any]()
@@ -243,7 +243,7 @@ def test_each_line_once_and_no_torn_one(path: Path, by: int) -> None:
 
 
 def test_reading_in_slices_is_reading_at_once(path: Path) -> None:
-    path.write_bytes(b"".join(line(step(n, n / 7)) for n in range(1, 6000)))
+    path.write_bytes(b"".join(encode(step(n, n / 7)) for n in range(1, 6000)))
     follower, slices = Follower(path), []
     while not slices or follower.behind:
         slices.append(flat(follower.batches(budget=0)))
@@ -262,7 +262,7 @@ def test_a_writer_that_dies_and_one_that_cuts(path: Path, lives: list[tuple[int,
         records = [step(len(written) + n) for n in range(1, count + 1)]
         written += records
         with path.open("ab") as file:
-            file.write(b"".join(map(line, records)) + line(EVENT)[: min(torn, len(line(EVENT)) - 1)])
+            file.write(b"".join(map(encode, records)) + encode(EVENT)[: min(torn, len(encode(EVENT)) - 1)])
         if looked:
             seen += follower.new()
     metrics.cut_torn_tail(path)
@@ -273,38 +273,38 @@ def test_a_writer_that_dies_and_one_that_cuts(path: Path, lives: list[tuple[int,
 @pytest.mark.parametrize("how", ["truncated", "replaced"])
 def test_another_file_is_read_from_its_start(path: Path, how: str, count: int) -> None:
     """Shorter, as long, or longer: it never goes on in the middle of a line."""
-    path.write_bytes(b"".join(line(step(n)) for n in range(1, 6)))
+    path.write_bytes(b"".join(encode(step(n)) for n in range(1, 6)))
     follower = Follower(path)
     assert len(flat(follower.batches())) == 5
     other = path.with_suffix(".other") if how == "replaced" else path
-    other.write_bytes(b"".join(line(step(n, 0.125)) for n in range(1, count + 1)))
+    other.write_bytes(b"".join(encode(step(n, 0.125)) for n in range(1, count + 1)))
     if how == "replaced":
         os.replace(other, path)
     anew, *rest = flat(follower.batches())
-    assert isinstance(anew, Anew)
+    assert isinstance(anew, Restarted)
     assert rest == [(n, 0.125) for n in range(1, count + 1)]
     assert flat(follower.batches()) == []
 
 
 def test_a_file_cut_back_to_a_line_and_continued(path: Path) -> None:
-    lines = [line(step(n)) for n in range(1, 6)]
+    lines = [encode(step(n)) for n in range(1, 6)]
     path.write_bytes(b"".join(lines))
     follower = Follower(path)
     assert len(list(follower.new())) == 5
-    path.write_bytes(b"".join(lines[:3]) + line(step(4, 0.25)) + line(step(5, 0.25)) + line(step(6, 0.25)))
+    path.write_bytes(b"".join(lines[:3]) + encode(step(4, 0.25)) + encode(step(5, 0.25)) + encode(step(6, 0.25)))
     assert [record["loss"] for record in follower.new()] == [0.5] * 3 + [0.25] * 3
 
 
 def test_a_line_without_end_is_passed_over_in_bounded_memory(path: Path) -> None:
-    path.write_bytes(line(step(1)) + b"x" * (3 * BLOCK) + line(step(2)) + line(step(3)))
+    path.write_bytes(encode(step(1)) + b"x" * (3 * BLOCK) + encode(step(2)) + encode(step(3)))
     follower = Follower(path)
     assert flat(follower.batches()) == [(1, 0.5), (3, 0.5)]
     assert [record["step"] for record in metrics.backwards(path)] == [3, 1]
-    path.write_bytes(line(step(1)) + b"x" * (3 * BLOCK))
+    path.write_bytes(encode(step(1)) + b"x" * (3 * BLOCK))
     follower = Follower(path)
     assert flat(follower.batches()) == [(1, 0.5)]
     with path.open("ab") as file:
-        file.write(b"\n" + line(step(2)))
+        file.write(b"\n" + encode(step(2)))
     assert flat(follower.batches()) == [(2, 0.5)]
 
 
@@ -314,7 +314,7 @@ def test_no_file_is_no_news(path: Path) -> None:
     assert list(follower.new()) == list(metrics.backwards(path)) == []
     path.rmdir()
     assert list(follower.new()) == list(metrics.backwards(path)) == []
-    path.write_bytes(line(EVENT))
+    path.write_bytes(encode(EVENT))
     assert list(follower.new()) == [EVENT]
     path.unlink()
     assert list(follower.new()) == []
@@ -329,7 +329,7 @@ def test_no_file_is_no_news(path: Path) -> None:
 @settings(on_disk, max_examples=60)
 def test_backwards_is_forwards_reversed(path: Path, sizes: list[int], torn: int, reach: int) -> None:
     records = [{"step": n, "pad": "p" * size} for n, size in enumerate(sizes)]
-    lines = [line(record) for record in records]
+    lines = [encode(record) for record in records]
     path.write_bytes(b"".join(lines) + b"t" * torn)
     kept = [record for record, each in zip(records, lines, strict=True) if len(each) <= BLOCK]  # longer ones may be left out
     assert [record for record in metrics.backwards(path) if record in kept] == kept[::-1]
@@ -340,7 +340,7 @@ def test_backwards_is_forwards_reversed(path: Path, sizes: list[int], torn: int,
 
 def test_the_last_of_a_kind(path: Path) -> None:
     records = [{**EVENT, "step": 0}, *(step(n, 1 / n) for n in range(1, 3000)), EPOCH]
-    path.write_bytes(b"".join(map(line, records)) + line(EVENT)[:-9])
+    path.write_bytes(b"".join(map(encode, records)) + encode(EVENT)[:-9])
     assert metrics.last(path, lambda record: True) == EPOCH
     assert metrics.last(path, lambda record: "loss" in record) == step(2999, 1 / 2999)
     assert metrics.last(path, lambda record: record["step"] == 17) == step(17, 1 / 17)
@@ -352,7 +352,7 @@ def test_the_last_of_a_kind(path: Path) -> None:
 @given(whole=st.integers(0, 3), torn=st.integers(0, 2 * BLOCK))
 @on_disk
 def test_a_tail_of_any_length_is_cut(path: Path, whole: int, torn: int) -> None:
-    lines = b"".join(line({"step": n, "pad": "p" * 70_000}) for n in range(whole))
+    lines = b"".join(encode({"step": n, "pad": "p" * 70_000}) for n in range(whole))
     path.write_bytes(lines + b"x" * torn)
     metrics.cut_torn_tail(path)
     assert path.read_bytes() == lines

@@ -24,7 +24,7 @@ from engine.runs.liveness import Sight
 from engine.runs.manage import create_run, delete_run, rename_run
 from engine.runs.run import Run
 from engine.runs.writer import open_writer
-from engine.storage.atomic import read_sealed, write_sealed
+from engine.storage.atomic import read_checksummed, write_checksummed
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -114,7 +114,7 @@ def test_a_zombie_writes_no_more(run: Run, no_flock: None) -> None:
 def test_a_number_that_another_process_has_now_is_not_the_writer(run: Run, no_flock: None) -> None:
     with open_writer(run) as writer:
         owner = writer._claim.path / "owner.json"
-        write_sealed(owner, {**read_sealed(owner), "start": "1"})
+        write_checksummed(owner, {**read_checksummed(owner), "start": "1"})
         assert not run.running()
 
 

@@ -14,18 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import engine.runs.writer
-from engine.config.compute import Engine
+from engine.config.compute import ComputeInfo
 from engine.config.training import PRESETS, TrainConfig
 from engine.errors import CheckpointError, RunError, StorageError
 from engine.runs.manage import check_writable, create_run, delete_run, name_taken, rename_run
-from engine.runs.metrics_log import Follower, line
+from engine.runs.metrics_log import Follower, encode
 from engine.runs.run import ENDS, Run, all_runs, check_name, find_run, latest_state
 from engine.runs.writer import open_writer, write_config
 from engine.storage import paths
-from engine.storage.atomic import read_sealed, write_sealed
+from engine.storage.atomic import read_checksummed, write_checksummed
 
 ROOT = Path(__file__).parents[3]
-ENGINE = Engine("cpu", "bf16", "channels_last")
+ENGINE = ComputeInfo("cpu", "bf16", "channels_last")
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_a_config_that_can_not_be_read(run: Run, text: str) -> None:
 @pytest.mark.parametrize("change", [{"format": "other"}, {"version": 99}, {"engine": {"device": 1}}, {"config": {"epochs": 0}}, {"created": None}])
 def test_a_config_of_something_else_is_not_read_though_its_digest_is_right(run: Run, change: dict[str, object]) -> None:
     path = run.path / "config.json"
-    write_sealed(path, {**read_sealed(path), **change})
+    write_checksummed(path, {**read_checksummed(path), **change})
     with pytest.raises(RunError, match=r"config\.json"):
         run.config()
 
@@ -246,7 +246,7 @@ def test_a_run_that_waits_says_so(run: Run) -> None:
 
 
 def test_a_torn_tail_is_cut_before_more_is_written(run: Run) -> None:
-    run.metrics_path.write_bytes(line({"step": 1, "loss": 0.5}) + line({"step": 2, "loss": 0.75})[:-9])
+    run.metrics_path.write_bytes(encode({"step": 1, "loss": 0.5}) + encode({"step": 2, "loss": 0.75})[:-9])
     with open_writer(run) as writer:
         writer.log({"step": 2, "loss": 0.25})
         writer.flush()

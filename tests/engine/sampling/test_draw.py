@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from engine.checkpoints import weights as checkpoint
 from engine.checkpoints.classifier import READER, load_classifier
-from engine.checkpoints.weights import Loaded
+from engine.checkpoints.weights import ModelWeights
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.sampling import SampleConfig, Sampler
 from engine.config.serialize import from_dict
@@ -53,7 +53,7 @@ def weights(tmp_path: Path) -> str:
     torch.manual_seed(0)
     net = UNet(MODEL)
     nn.init.normal_(net.conv_out.weight, std=0.3)
-    checkpoint.save_weights(tmp_path / "w.safetensors", Loaded(net.state_dict(), MODEL, ScheduleConfig(), 3, "x", "average"))
+    checkpoint.save_weights(tmp_path / "w.safetensors", ModelWeights(net.state_dict(), MODEL, ScheduleConfig(), 3, "x", "average"))
     return str(tmp_path / "w.safetensors")
 
 
@@ -191,7 +191,7 @@ class Reader:
                 self.doubts[labels[place]] -= 1  # type: ignore[index]
             return places
 
-        monkeypatch.setattr(redraw, "doubted", doubted)
+        monkeypatch.setattr(redraw, "rejected", doubted)
 
 
 AGAIN = SampleConfig(steps=6, redraw_below=0.7, seed=2)
@@ -259,11 +259,11 @@ def test_where_no_digit_is_asked_for_or_all_are_kept_none_is_drawn_again(jobs: J
 def test_the_reader_that_ships_doubts_what_was_not_asked_for() -> None:
     reader = load_classifier(CPU, READER)
     pictures, labels = data.load(False, limit=500)
-    assert len(redraw.doubted(reader, pictures, labels.tolist(), 0.9)) < 15
+    assert len(redraw.rejected(reader, pictures, labels.tolist(), 0.9)) < 15
     others = [(label + 1) % 10 for label in labels.tolist()]
-    assert len(redraw.doubted(reader, pictures, others, 0.9)) > 495
-    assert redraw.doubted(reader, pictures, [None, *others[1:100], *[None] * 400], 0.9) == list(range(1, 100))
-    assert redraw.doubted(reader, pictures, others, 0.0) == []
+    assert len(redraw.rejected(reader, pictures, others, 0.9)) > 495
+    assert redraw.rejected(reader, pictures, [None, *others[1:100], *[None] * 400], 0.9) == list(range(1, 100))
+    assert redraw.rejected(reader, pictures, others, 0.0) == []
 
 
 @pytest.mark.parametrize(
@@ -354,7 +354,7 @@ def test_prepare_says_ready_once_and_then_at_once(jobs: Jobs, weights: str) -> N
 def test_a_png_holds_the_recipe_that_draws_it_again(jobs: Jobs, weights: str, tmp_path: Path) -> None:
     done = drawn(jobs, DrawRequest((3, None, 8), SampleConfig("ddim", 6, eta=0.3, seed=11, guidance=2.0), (4, 4, 9), weights))
     path = tmp_path / "three.png"
-    images.save(path, done.recipe, done.images, done.frames)
+    images.save_drawing(path, done.recipe, done.images, done.frames)
     with Image.open(path) as picture:
         recipe = json.loads(picture.text["digitty"])  # type: ignore[attr-defined]
         sheet = np.asarray(picture)
@@ -371,7 +371,7 @@ def test_a_png_holds_the_recipe_that_draws_it_again(jobs: Jobs, weights: str, tm
 def test_npz_and_gif(jobs: Jobs, weights: str, tmp_path: Path) -> None:
     done = drawn(jobs, DrawRequest((3, None), SampleConfig(steps=6), weights=weights))
     for name in ("two.npz", "two.gif"):
-        images.save(tmp_path / name, done.recipe, done.images, done.frames)
+        images.save_drawing(tmp_path / name, done.recipe, done.images, done.frames)
     with np.load(tmp_path / "two.npz") as arrays:  # allow_pickle is False
         assert (arrays["images"].dtype, arrays["labels"].dtype) == (np.uint8, np.int64)
         np.testing.assert_array_equal(arrays["images"], pixels(done.images))
@@ -389,7 +389,7 @@ def test_where_nothing_can_be_saved(name: str, tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):
-        images.checked(tmp_path / name)
+        images.check_output_path(tmp_path / name)
     assert issubclass(OutputError, InputError)
 
 

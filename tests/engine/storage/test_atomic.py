@@ -15,7 +15,7 @@ from engine.cli.main import commands
 from engine.errors import DigittyError, OutputError, StorageError
 from engine.formatting import printable
 from engine.storage import images
-from engine.storage.atomic import parse_json, read_sealed, read_small, write_text, write_whole
+from engine.storage.atomic import parse_json, read_checksummed, read_small, write_atomic, write_text
 
 
 def test_a_small_file_is_read_whole_and_a_large_one_refused(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_each_error_has_the_way_out_that_fits(tmp_path: Path, number: int, kind:
 
     for error, raised in ((OutputError, kind), (StorageError, StorageError)):
         with pytest.raises(raised) as told:
-            write_whole(tmp_path / "x", fails, error)
+            write_atomic(tmp_path / "x", fails, error)
         assert str(told.value) == f"can't write {tmp_path / 'x'}: {os.strerror(number)}; {told.value.args[0].split('; ')[1]}"
         assert remedy in str(told.value)
     assert not list(tmp_path.glob(".x*"))
@@ -102,7 +102,7 @@ def test_a_file_that_exists_keeps_its_permissions(tmp_path: Path, mode: int, err
     path.chmod(mode)
     before = os.umask(0o077)
     try:
-        write_whole(path, lambda file: file.write(b"new"), error)
+        write_atomic(path, lambda file: file.write(b"new"), error)
     finally:
         os.umask(before)
     assert path.stat().st_mode & 0o777 == mode
@@ -116,7 +116,7 @@ def test_a_file_is_never_readable_by_others_while_it_is_written(tmp_path: Path) 
     def write(file: BinaryIO) -> None:
         assert os.fstat(file.fileno()).st_mode & 0o777 == 0o600
 
-    write_whole(path, write)
+    write_atomic(path, write)
 
 
 def test_a_link_to_a_file_that_was_named_is_followed_and_one_among_our_own_replaced(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_a_name_as_long_as_the_file_system_takes(tmp_path: Path, name: str) -> N
 
 
 def test_a_name_that_is_too_long_says_so(tmp_path: Path) -> None:
-    for write in (lambda path: write_text(path, "x", OutputError), images.checked):
+    for write in (lambda path: write_text(path, "x", OutputError), images.check_output_path):
         with pytest.raises(OutputError, match="choose a shorter name"):
             write(tmp_path / ("x" * 300 + ".png"))
 
@@ -160,11 +160,11 @@ def test_what_exists_is_replaced_only_where_asked(tmp_path: Path) -> None:
     (tmp_path / "link.png").symlink_to(tmp_path / "nowhere.png")
     for name in ("there.png", "link.png"):
         with pytest.raises(OutputError, match=r"exists; .* --force"):
-            images.checked(tmp_path / name)
-        images.checked(tmp_path / name, replace=True)
+            images.check_output_path(tmp_path / name)
+        images.check_output_path(tmp_path / name, replace=True)
     os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(OutputError, match="not an ordinary file"):
-        images.checked(tmp_path / "pipe.png", replace=True)
+        images.check_output_path(tmp_path / "pipe.png", replace=True)
 
 
 @pytest.mark.parametrize("kind", ["sparse", "pipe", "deep"])
@@ -180,7 +180,7 @@ def test_a_runs_configuration_may_be_anything(home: Path, capsys: pytest.Capture
         with path.open("wb") as file:
             file.truncate(4 << 30)
     with pytest.raises((OSError, ValueError)):
-        read_sealed(path)
+        read_checksummed(path)
     tracemalloc.start()
     try:
         assert entry.run(commands, ["runs"]) == 0

@@ -20,7 +20,7 @@ from engine.protocol.events import Event, Notice, TrainDone, TrainStarted, Train
 from engine.protocol.requests import TrainRequest
 from engine.runs import writer
 from engine.runs.run import Run, all_runs, find_run, latest_state
-from engine.storage.atomic import read_sealed, write_sealed
+from engine.storage.atomic import read_checksummed, write_checksummed
 
 pytestmark = pytest.mark.usefixtures("every_step")
 
@@ -79,14 +79,14 @@ def test_a_run_of_an_older_digitty_goes_on(jobs: Jobs, tiny: TrainConfig) -> Non
     """It names itself nowhere; from now on it does."""
     list(jobs.train(TrainRequest(tiny, run="r")))
     run = find_run("r")
-    whole = {name: value for name, value in read_sealed(run.path / "config.json").items() if name != "id"}
-    write_sealed(run.path / "config.json", whole)
+    whole = {name: value for name, value in read_checksummed(run.path / "config.json").items() if name != "id"}
+    write_checksummed(run.path / "config.json", whole)
     for _, path in run.states():
         config, state = load_state(path)
         del state["run"]
         save_state(path, config, state)
     shutil.rmtree(run.path / "writers")
-    write_sealed(run.path / "owner.json", {"host": socket.gethostname(), "pid": os.getpid(), "started": 1e9})
+    write_checksummed(run.path / "owner.json", {"host": socket.gethostname(), "pid": os.getpid(), "started": 1e9})
     assert (run.id(), run.state()) == (None, "finished")
     events = list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="r")))
     assert next(event for event in events if isinstance(event, TrainStarted)).step == 8

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from engine.training.discriminator import GAMMA, LAZY, READING, Discriminator, discriminator_loss, generator_loss
+from engine.training.discriminator import GAMMA, LABEL_WEIGHT, LAZY, Discriminator, discriminator_loss, generator_loss
 
 LABEL = torch.tensor([3, 1, 4])
 KIND = torch.tensor([0, 0, 0])
@@ -51,7 +51,7 @@ def test_losses_compare_each_drawn_with_a_real_one_of_its_label_and_read_it() ->
     better = [r - d for r, d in zip(dots(judge, real), dots(judge, drawn), strict=True)]
     expected = sum(softplus(-b) for b in better) / 3 + misread(judge, real)
     assert discriminator_loss(judge, real, drawn, LABEL, KIND, penalised=False).item() == pytest.approx(expected, rel=1e-4)
-    expected = sum(softplus(b) for b in better) / 3 + READING * misread(judge, drawn)
+    expected = sum(softplus(b) for b in better) / 3 + LABEL_WEIGHT * misread(judge, drawn)
     assert generator_loss(judge, real, drawn, LABEL, KIND).item() == pytest.approx(expected, rel=1e-4)
 
 
@@ -70,7 +70,7 @@ def test_the_generators_gradient_reaches_what_is_drawn_alone() -> None:
     assert drawn.grad is not None
     worse = torch.sigmoid(torch.tensor(dots(judge, real)) - torch.tensor(dots(judge, drawn.detach())))
     p = torch.softmax(torch.tensor(dots(judge, drawn.detach()))[:, None] * torch.arange(10.0), 1)
-    pull = (READING * (p @ torch.arange(10.0) - LABEL) - worse).view(3, 1, 1, 1)
+    pull = (LABEL_WEIGHT * (p @ torch.arange(10.0) - LABEL) - worse).view(3, 1, 1, 1)
     assert_close(drawn.grad, (pull * judge.w / 3).detach(), rtol=1e-4, atol=1e-6)
     assert judge.w.grad is None
 

@@ -16,26 +16,26 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints import weights as checkpoint
-from engine.checkpoints.weights import Loaded
+from engine.checkpoints.weights import ModelWeights
 from engine.compute.precision import Numerics
-from engine.compute.seeds import mix
+from engine.compute.seeds import derive_seed
 from engine.config.model import ScheduleConfig
-from engine.config.sampling import SampleConfig, suited, usual, with_sampler
+from engine.config.sampling import SampleConfig, default_for, fit_sampler, with_sampler
 from engine.config.training import PRESETS, TrainConfig
 from engine.diffusion.noise import ImageNoise
 from engine.diffusion.schedule import NoiseSchedule
 from engine.errors import DivergedError, RunError, SettingError
 from engine.jobs.jobs import Jobs
 from engine.models.unet import UNet
-from engine.process.distributed import Group
+from engine.process.distributed import ProcessGroup
 from engine.protocol.events import DrawDone, EvaluateDone, Event, Notice, Preparing, Preview, Saved, TrainDone, TrainStep
-from engine.protocol.recipe import Weights
+from engine.protocol.recipe import WeightsInfo
 from engine.protocol.requests import DrawRequest, EvaluateRequest, TrainRequest
 from engine.runs.run import find_run
-from engine.sampling.batch import denoising
-from engine.sampling.pipeline import Artist
+from engine.sampling.batch import sample_batch
+from engine.sampling.pipeline import Pipeline
 from engine.training.distill import Distiller
-from engine.training.teacher_pairs import TEACHING, Pairs, drawn, kept, noise_and_labels
+from engine.training.teacher_pairs import TEACHING, TeacherPairs, draw_pairs, load_or_draw, noise_and_labels
 
 CPU = torch.device("cpu")
 FP32 = Numerics("fp32", channels_last=False)
@@ -57,7 +57,7 @@ def make(student: TrainConfig) -> Make:
         config = replace(student, **changes)
         images = torch.randint(256, (config.images, 28, 28), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
         noise, labels = noise_and_labels(config.pairs, config.seed)
-        pairs = Pairs(noise, labels, (25 * labels).to(torch.uint8).view(-1, 1, 1).expand(-1, 28, 28).contiguous())
+        pairs = TeacherPairs(noise, labels, (25 * labels).to(torch.uint8).view(-1, 1, 1).expand(-1, 28, 28).contiguous())
         return Distiller(config, images, torch.arange(config.images) % 10, FP32, CPU, pairs)
 
     return made
@@ -85,7 +85,7 @@ def weights_of(trainer: Distiller) -> list[Tensor]:
 
 def test_the_loss_told_is_the_distance_to_the_teachers_pictures(make: Make) -> None:
     trainer = make()
-    rng = torch.Generator().manual_seed(mix(0, 0, 7))
+    rng = torch.Generator().manual_seed(derive_seed(0, 0, 7))
     starts, _ = trainer._starts(trainer._digits(slice(0, 16))[0], rng)
     chosen = torch.randint(20, (16,), generator=rng)
     alpha_bar = NoiseSchedule(ScheduleConfig("cosine")).alpha_bar_at(999)
@@ -142,11 +142,11 @@ def test_a_discriminator_that_is_not_finite_ends_it_and_spoils_nothing(make: Mak
 
 
 @pytest.fixture
-def teacher(student: TrainConfig) -> Artist:
+def teacher(student: TrainConfig) -> Pipeline:
     torch.manual_seed(1)
     network = UNet(replace(student.model, one_step=False)).eval().requires_grad_(False)
     torch.nn.init.normal_(network.conv_out.weight, std=0.3)
-    return Artist(network, NoiseSchedule(student.schedule), Weights("tiny", 1, "average"), FP32, CPU)
+    return Pipeline(network, NoiseSchedule(student.schedule), WeightsInfo("tiny", 1, "average"), FP32, CPU)
 
 
 def finished(work: Any) -> tuple[list[Event], Any]:
@@ -158,16 +158,16 @@ def finished(work: Any) -> tuple[list[Event], Any]:
             return events, stop.value
 
 
-def test_pairs_are_what_the_teacher_draws_of_their_noise(teacher: Artist) -> None:
-    events, pictures = finished(drawn(teacher, 40, 3))
+def test_pairs_are_what_the_teacher_draws_of_their_noise(teacher: Pipeline) -> None:
+    events, pictures = finished(draw_pairs(teacher, 40, 3))
     assert [e.what for e in events if isinstance(e, Preparing)] == [f"tiny draws {n} of 40 digits to learn from" for n in (0, 32)]
     noise, labels = noise_and_labels(40, 3)
     assert labels.tolist() == [i % 10 for i in range(40)]
-    *_, last = denoising(teacher, labels[36:].tolist(), TEACHING, noise[36:], ImageNoise(0, range(4), CPU))
+    *_, last = sample_batch(teacher, labels[36:].tolist(), TEACHING, noise[36:], ImageNoise(0, range(4), CPU))
     assert int((((last.x.clamp(-1, 1) + 1) * 127.5).round().squeeze(1) - pictures[36:].float()).abs().max()) <= 1
 
 
-def test_pairs_are_drawn_once_and_damage_is_told(teacher: Artist, tmp_path: Path) -> None:
+def test_pairs_are_drawn_once_and_damage_is_told(teacher: Pipeline, tmp_path: Path) -> None:
     path, asked = tmp_path / "pairs.safetensors", []
 
     def handed() -> Any:
@@ -175,18 +175,18 @@ def test_pairs_are_drawn_once_and_damage_is_told(teacher: Artist, tmp_path: Path
         yield from ()
         return teacher
 
-    _, first = finished(kept(path, handed(), 20, 0, CPU))
-    events, again = finished(kept(path, handed(), 20, 0, CPU))
+    _, first = finished(load_or_draw(path, handed(), 20, 0, CPU))
+    events, again = finished(load_or_draw(path, handed(), 20, 0, CPU))
     assert (len(asked), events) == (1, [])
     assert torch.equal(first.pictures, again.pictures)
     assert torch.equal(first.noise, again.noise)
     whole = path.read_bytes()
     for spoilt in (whole[:-1], whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:], b""):
         path.write_bytes(spoilt)
-        events, mended = finished(kept(path, handed(), 20, 0, CPU))
+        events, mended = finished(load_or_draw(path, handed(), 20, 0, CPU))
         assert "drawn again" in next(e.message for e in events if isinstance(e, Notice))
         assert torch.equal(first.pictures, mended.pictures)
-    finished(kept(path, handed(), 30, 0, CPU))
+    finished(load_or_draw(path, handed(), 30, 0, CPU))
     assert len(asked) == 5, "those of another count are no good"
 
 
@@ -194,10 +194,10 @@ def test_pairs_are_drawn_once_and_damage_is_told(teacher: Artist, tmp_path: Path
 
 
 @pytest.fixture
-def taught(teacher: Artist, tmp_path: Path, student: TrainConfig) -> TrainConfig:
+def taught(teacher: Pipeline, tmp_path: Path, student: TrainConfig) -> TrainConfig:
     """A student whose teacher lies in a file."""
     path = tmp_path / "teacher.safetensors"
-    checkpoint.save_weights(path, Loaded(teacher.network.state_dict(), teacher.network.config, student.schedule, 1, "tiny", "average"))
+    checkpoint.save_weights(path, ModelWeights(teacher.network.state_dict(), teacher.network.config, student.schedule, 1, "tiny", "average"))
     return replace(student, teacher=str(path), model=PRESETS["seed"].model)  # the network is the teacher's, whatever stands here
 
 
@@ -241,7 +241,7 @@ def test_what_can_not_draw_in_one_step_says_so(jobs: Jobs, taught: TrainConfig) 
 
 def test_a_group_trains_no_student(student: TrainConfig) -> None:
     with pytest.raises(SettingError, match="one process"):
-        next(Jobs("cpu", "fp32", group=Group(0, 2)).train(TrainRequest(student)))
+        next(Jobs("cpu", "fp32", group=ProcessGroup(0, 2)).train(TrainRequest(student)))
 
 
 @pytest.mark.parametrize("changes", [{"teacher": None}, {"preset": "best"}, {"teacher": ""}, {"pairs": 0}])
@@ -253,10 +253,10 @@ def test_a_student_needs_a_teacher_and_none_else_does(student: TrainConfig, chan
 def test_few_steps_are_enough_for_a_student() -> None:
     assert SampleConfig("one-step").steps == 4
     assert SampleConfig("one-step", 2).steps == 2
-    assert suited(SampleConfig(), one_step=True) == usual("one-step")
-    assert suited(replace(usual("one-step"), steps=2, seed=5), one_step=False) == SampleConfig(seed=5)
+    assert fit_sampler(SampleConfig(), one_step=True) == default_for("one-step")
+    assert fit_sampler(replace(default_for("one-step"), steps=2, seed=5), one_step=False) == SampleConfig(seed=5)
     for sample, one_step in ((SampleConfig("ddim", 50), False), (SampleConfig("one-step", 3), True)):
-        assert suited(sample, one_step) is sample
+        assert fit_sampler(sample, one_step) is sample
 
 
 def test_another_sampler_leaves_what_was_chosen() -> None:

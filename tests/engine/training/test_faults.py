@@ -19,7 +19,7 @@ from engine.checkpoints.lookup import find_weights
 from engine.checkpoints.training_state import load_state
 from engine.checkpoints.weights import load_weights
 from engine.cli import runs as cli_runs
-from engine.cli.watch import Teller
+from engine.cli.watch import RunLine
 from engine.compute.precision import Numerics
 from engine.config.training import TrainConfig
 from engine.errors import CheckpointError, DigittyError, RunError
@@ -27,7 +27,7 @@ from engine.jobs.jobs import Jobs
 from engine.protocol.recipe import Images
 from engine.protocol.requests import TrainRequest
 from engine.runs import metrics_log as metrics
-from engine.runs.control import Control, ask
+from engine.runs.control import Control, send
 from engine.runs.metrics_log import Follower, Steps
 from engine.runs.run import Run, all_runs, find_run, latest_state
 from engine.runs.summary import run_facts
@@ -80,7 +80,7 @@ def test_no_state_is_newer_than_the_metrics_on_disk(
         if target.name.startswith("state-"):
             metrics_path = target.parents[1] / "metrics.jsonl"
             lines = metrics_path.read_bytes()[: lasting.get(metrics_path.stat().st_ino, 0)].splitlines()
-            steps = [record["step"] for record in map(metrics.parse, lines) if record and "loss" in record]
+            steps = [record["step"] for record in map(metrics.decode, lines) if record and "loss" in record]
             named.append(int(target.stem.removeprefix("state-")))
             assert steps == list(range(1, named[-1] + 1))
             assert path.stat().st_ino in lasting
@@ -125,7 +125,7 @@ def original(tmp_path_factory: pytest.TempPathFactory, first_sixty: tuple[Tensor
         for _ in Jobs("cpu", "fp32").train(TrainRequest(config, run="r")):
             pass
         run = find_run("r")
-        ask(run.control_path, "pause")
+        send(run.control_path, "pause")
         return run.path
 
 
@@ -194,7 +194,7 @@ READINGS: Mapping[str, tuple[Callable[[Run], object], ...]] = {
         lambda run: run.config(),
         lambda run: run.engine(),
         lambda run: run.created(),
-        lambda run: Teller(run).line(),
+        lambda run: RunLine(run).line(),
         lambda run: training.check_resumable(run, replace(run.config(), epochs=3)),
     ),
     "newest state": (
@@ -239,7 +239,7 @@ def test_a_damaged_config_is_told_in_the_listing(run: Run) -> None:
 
 def test_damaged_metrics_lose_the_damaged_lines_alone(run: Run) -> None:
     path = run.metrics_path
-    whole, right, quick, line = path.read_bytes(), list(Follower(path).new()), batched(run), Teller(run).line()
+    whole, right, quick, line = path.read_bytes(), list(Follower(path).new()), batched(run), RunLine(run).line()
     assert (run.state(), run.step()) == ("finished", 8)
     for how, damaged in damages(whole, seed=3):
         path.write_bytes(damaged)
@@ -252,7 +252,7 @@ def test_damaged_metrics_lose_the_damaged_lines_alone(run: Run) -> None:
         assert run.step() == max((record["step"] for record in kept if "loss" in record), default=0)
         finished = bool(kept) and kept[-1] == right[-1]
         assert run.state() == ("finished" if finished else "crashed"), how
-        assert Teller(run).line() == line or len(kept) < len(right)
+        assert RunLine(run).line() == line or len(kept) < len(right)
         assert run_facts(run)["step"] == run.step()
 
 

@@ -11,7 +11,7 @@ from torch.testing import assert_close
 
 from engine.config.model import ModelConfig
 from engine.models.unet import UNet
-from engine.training.muon import Muon, matrices, orthogonal
+from engine.training.muon import Muon, muon_parameters, orthogonal
 
 YES, NO = torch.tensor(1.0), torch.tensor(0.0)
 
@@ -67,7 +67,7 @@ def test_a_bad_step_changes_nothing() -> None:
 def test_the_weights_it_is_for() -> None:
     with torch.device("meta"):
         net = UNet(ModelConfig(channels=(32, 64), attention=True))
-    chosen = {id(w) for w in matrices(net)}
+    chosen = {id(w) for w in muon_parameters(net)}
     names = {name for name, p in net.named_parameters() if id(p) in chosen}
     assert {"enc14.conv1.weight", "down7.weight", "up14.weight", "dec7.skip.weight", "attention.qkv.weight"} <= names
     assert not {"conv_in.weight", "conv_out.weight", "label.weight", "time.0.weight", "enc14.norm1.weight", "enc14.conv1.bias"} & names

@@ -25,7 +25,7 @@ from engine.errors import DivergedError, StorageError
 from engine.jobs.jobs import Jobs
 from engine.protocol.events import CannotSave, Event, Saved, Tick, TrainDone, TrainStep
 from engine.protocol.requests import TrainRequest
-from engine.runs.control import Control, ask
+from engine.runs.control import Control, send
 from engine.runs.metrics_log import Follower
 from engine.runs.run import Run, find_run, latest_state
 from engine.training import loop as session
@@ -218,7 +218,7 @@ def test_full_and_asked(jobs: Jobs, exactly: Exact, config: TrainConfig, answer:
             control.ask("run")
             assert isinstance(pulled(events, CannotSave, 5)[-1], CannotSave), "it tried, and asks again"
     if answer == "run" or by == "another":
-        ask(run.control_path, answer) if by == "another" else control.ask(answer)
+        send(run.control_path, answer) if by == "another" else control.ask(answer)
     else:
         control.ask(answer)
     with no_file_beyond(ROOM["state"] if answer == "unsaved" else resource.RLIM_INFINITY):

@@ -15,11 +15,11 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from engine.compute.precision import Numerics
-from engine.compute.seeds import mix
+from engine.compute.seeds import derive_seed
 from engine.config.model import NO_LABEL, ModelConfig, ScheduleConfig
 from engine.config.training import PRESETS, TrainConfig
 from engine.data import mnist as data
-from engine.data.batches import order, to_x0
+from engine.data.batches import epoch_order, to_x0
 from engine.diffusion.schedule import NoiseSchedule
 from engine.errors import DivergedError
 from engine.models.unet import UNet
@@ -94,10 +94,10 @@ def test_losses_and_weights_are_those_of_a_loop_by_hand(make: Make) -> None:
     losses, clipped = [], 0
     for step in range(6):
         epoch, k = divmod(step, 4)
-        chosen = order(config.seed, epoch, 60)[k * 16 : (k + 1) * 16]
+        chosen = epoch_order(config.seed, epoch, 60)[k * 16 : (k + 1) * 16]
         assert len(chosen) == (12 if k == 3 else 16)
         x0 = trainer.images[chosen].float().unsqueeze(1) / 255 * 2 - 1
-        rng = torch.Generator().manual_seed(mix(config.seed, step, 3))
+        rng = torch.Generator().manual_seed(derive_seed(config.seed, step, 3))
         eps = torch.randn(x0.shape, generator=rng)
         t = torch.randint(1000, (len(x0),), generator=rng)
         label = torch.where(torch.rand(len(x0), generator=rng) < 0.1, NO_LABEL, trainer.labels[chosen])
@@ -154,7 +154,7 @@ def test_labels_are_dropped_as_often_as_asked(make: Make, dropout: float, expect
 def test_a_batch_is_its_images_with_their_labels(make: Make) -> None:
     trainer = make(label_dropout=0.0)
     x0, t, label, eps = trainer._batch()
-    chosen = order(0, 0, 60)[:16]
+    chosen = epoch_order(0, 0, 60)[:16]
     assert torch.equal(label, chosen % 10)
     assert torch.equal(x0, to_x0(trainer.images[chosen]))
     assert eps.shape == x0.shape
@@ -208,11 +208,11 @@ def test_the_average_of_an_epoch_weighs_its_short_batch(make: Make) -> None:
 
 
 def test_order_is_a_pure_function_and_every_image_comes_once() -> None:
-    first = order(7, 3, 1000)
+    first = epoch_order(7, 3, 1000)
     torch.manual_seed(99)
-    assert torch.equal(first, order(7, 3, 1000))
+    assert torch.equal(first, epoch_order(7, 3, 1000))
     assert torch.equal(first.sort().values, torch.arange(1000))
-    for other in (order(7, 4, 1000), order(8, 3, 1000)):
+    for other in (epoch_order(7, 4, 1000), epoch_order(8, 3, 1000)):
         assert (other == first).float().mean() < 0.02
 
 

@@ -14,10 +14,10 @@ from engine.cli.train import train
 from engine.config import training as c
 from engine.errors import SettingError
 from engine.jobs import detach
-from engine.jobs.detach import Detached
+from engine.jobs.detach import DetachedProcess
 from engine.jobs.jobs import Jobs
 from engine.process import processors as processors_module
-from engine.process.distributed import Group
+from engine.process.distributed import ProcessGroup
 from engine.protocol.requests import TrainRequest
 from engine.storage import paths
 from tui.cli import main as cli
@@ -112,9 +112,9 @@ def test_config_shows_them(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_under_torchrun_the_local_rank_decides() -> None:
     with pytest.raises(SettingError, match="--device cuda:1 is for one process; under torchrun use --device cuda"):
-        Jobs("cuda:1", group=Group(0, 2))
-    Jobs("cuda", group=Group(0, 2))
-    Jobs("cuda:1", group=Group(0, 1))
+        Jobs("cuda:1", group=ProcessGroup(0, 2))
+    Jobs("cuda", group=ProcessGroup(0, 2))
+    Jobs("cuda:1", group=ProcessGroup(0, 1))
 
 
 def test_a_detached_run_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +131,7 @@ def test_a_detached_run_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(detach.subprocess, "Popen", Process)
     assert list(Jobs("cuda:1", "fp32", 3).detach(TrainRequest(c.PRESETS["quick"])))[-1] == "r"
-    Detached(TrainRequest(c.PRESETS["quick"]))
+    DetachedProcess(TrainRequest(c.PRESETS["quick"]))
     (with_them, without) = (command[command.index("engine.cli") + 2 :] for command in started)
     given = train.make_context("train", with_them).params
     assert (given["device"], given["precision"], given["threads"]) == ("cuda:1", "fp32", 3)

@@ -6,7 +6,7 @@ from fakes import FakeJobs, finished_run
 from pilots import SMALL, STEPS, Person, opened
 from textual.widgets import Input, OptionList, Select
 
-from engine.config.sampling import SampleConfig, usual
+from engine.config.sampling import SampleConfig, default_for
 from engine.config.training import PRESETS
 from engine.protocol.requests import TrainRequest
 from tui.screens.base import AppScreen
@@ -92,7 +92,7 @@ async def test_a_students_weights_and_sampler_come_together() -> None:
         await person.press("w")
         assert choices(person) == ["shipped", "shipped:one-step", "shipped:seed"]
         await person.press("down", "enter")
-        assert person.app.settings.sample == usual("one-step")
+        assert person.app.settings.sample == default_for("one-step")
         await person.press("i")
         await person.enter("seven")
         await person.sees("one-step · 1 step", "shipped:one-step")

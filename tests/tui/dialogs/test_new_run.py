@@ -7,7 +7,7 @@ from fakes import ENGINE, finished_run, log_step, save
 from pilots import opened
 from textual.widgets import Select
 
-from engine.config.serialize import changed
+from engine.config.serialize import with_changes
 from engine.config.training import PRESETS
 from engine.runs.manage import create_run
 from engine.runs.run import find_run
@@ -17,7 +17,7 @@ from tui.dialogs.new_run import ABOUT, NewRunDialog
 
 async def test_whatever_can_go_on_is_offered() -> None:
     """A run that ended, one that died before it said so though all was done, one that never saved; not one that is being trained."""
-    config = changed(PRESETS["quick"], limit=128 * 4, epochs=1)
+    config = with_changes(PRESETS["quick"], limit=128 * 4, epochs=1)
     finished_run("finished", config)
     for name, last in (("ended", 4), ("begun", 0), ("trained", 2)):
         create_run(name, config, ENGINE)

@@ -14,7 +14,7 @@ from engine.errors import StorageError
 from engine.runs.manage import create_run
 from engine.runs.run import Run, all_runs
 from engine.runs.writer import open_writer
-from tui.dialogs.choice import Question
+from tui.dialogs.choice import ChoiceDialog
 from tui.dialogs.runs import RunsDialog
 from tui.runs import text as run_words
 
@@ -79,14 +79,14 @@ async def test_a_run_is_deleted_once_one_is_sure() -> None:
             await person.press(keeps)
             await person.until(lambda: isinstance(person.app.screen, RunsDialog))
         await person.press("delete")
-        await person.until(lambda: isinstance(person.app.screen, Question))
+        await person.until(lambda: isinstance(person.app.screen, ChoiceDialog))
         await person.press("y")
         await person.until(lambda: names(person) == ["older"])
         assert [run.name for run in all_runs()] == ["older"]
         await person.press("escape")
         await person.sees("older  finished")  # it was the one shown
         await person.press("v", "delete")
-        await person.until(lambda: isinstance(person.app.screen, Question))
+        await person.until(lambda: isinstance(person.app.screen, ChoiceDialog))
         await person.press("y")
         await person.sees("No runs yet")
         await person.press("escape")
@@ -104,7 +104,7 @@ async def test_what_cannot_be_deleted_stays_and_says_why(monkeypatch: pytest.Mon
     async with opened() as person:
         await listed(person)
         await person.press("delete")
-        await person.until(lambda: isinstance(person.app.screen, Question))
+        await person.until(lambda: isinstance(person.app.screen, ChoiceDialog))
         await person.press("y")
         await person.sees("can't move mine: Read-only file system")
         assert names(person) == ["mine"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.config.sampling import SampleConfig
-from tui.render.captions import how
+from tui.render.captions import describe_sample
 
 
 @pytest.mark.parametrize(
@@ -22,4 +22,4 @@ from tui.render.captions import how
     ids=["default", "dpmpp with noise", "ddim with noise", "ddpm", "one-step"],
 )
 def test_how(given: dict[str, Any], said: str) -> None:
-    assert how(SampleConfig(seed=7, **given)) == said
+    assert describe_sample(SampleConfig(seed=7, **given)) == said

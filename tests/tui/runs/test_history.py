@@ -12,13 +12,13 @@ from fakes import ENGINE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.config.serialize import changed
+from engine.config.serialize import with_changes
 from engine.config.training import PRESETS, TrainConfig
 from engine.runs.manage import create_run
-from engine.runs.metrics_log import line
+from engine.runs.metrics_log import encode
 from engine.runs.run import Run
 from engine.runs.writer import write_config
-from tui.runs.history import EpochRow, RunStory
+from tui.runs.history import EpochRow, RunHistory
 
 PER_EPOCH = 10
 LONG = 3000
@@ -27,7 +27,7 @@ LONG = 3000
 
 @pytest.fixture
 def config() -> TrainConfig:
-    return changed(PRESETS["seed"], limit=PER_EPOCH * PRESETS["seed"].batch_size)
+    return with_changes(PRESETS["seed"], limit=PER_EPOCH * PRESETS["seed"].batch_size)
 
 
 @pytest.fixture
@@ -53,10 +53,10 @@ def event(name: str, step: int, **more: Any) -> dict[str, Any]:
 
 def write(path: Path, records: Iterable[dict[str, Any]]) -> None:
     with path.open("ab") as file:
-        file.write(b"".join(map(line, records)))
+        file.write(b"".join(map(encode, records)))
 
 
-def losses(story: RunStory) -> dict[int, float]:
+def losses(story: RunHistory) -> dict[int, float]:
     span = story.series.span()
     if span is None:
         return {}
@@ -66,7 +66,7 @@ def losses(story: RunStory) -> dict[int, float]:
 
 
 def test_before_anything_is_written(run: Run, config: TrainConfig) -> None:
-    story = RunStory(run)
+    story = RunHistory(run)
     assert not story.update()
     assert (story.step, story.loss, story.event, story.paused, story.saved_step, story.unsaved) == (0, None, "", False, None, "")
     assert (story.epoch, story.epoch_average, story.best, story.fraction, story.seconds_left) == (1, None, None, 0.0, None)
@@ -74,7 +74,7 @@ def test_before_anything_is_written(run: Run, config: TrainConfig) -> None:
 
 
 def test_numbers_follow_what_is_written(run: Run) -> None:
-    story = RunStory(run)
+    story = RunHistory(run)
     write(run.metrics_path, [event("started", 0), *steps(1, 10, 0.5), epoch(1, 0.5), *steps(11, 13, 0.25), step(14, 0.75, 4.0)])
     assert story.update()
     assert (story.step, story.loss, story.lr, story.rate, story.event) == (14, 0.75, 1e-3, 4.0, "started")
@@ -112,7 +112,7 @@ def test_events(run: Run, names: str, paused: bool, saved: int, unsaved: str) ->
             run.metrics_path,
             [event(name, 4 if name == "started" else 7, **({"message": "no room"} if name == "unsaved" else {})) for name in names.split()],
         )
-        story = RunStory(run)
+        story = RunHistory(run)
         story.update(budget=0)
         assert story.behind == bool(many)
         assert (story.event, story.paused, story.saved_step, story.unsaved) == (names.split()[-1], paused, saved, unsaved)
@@ -120,7 +120,7 @@ def test_events(run: Run, names: str, paused: bool, saved: int, unsaved: str) ->
 
 
 def test_going_on_after_a_crash_voids_what_came_after_the_save(run: Run) -> None:
-    story = RunStory(run)
+    story = RunHistory(run)
     write(run.metrics_path, [event("started", 0), *steps(1, 10, 0.5), epoch(1, 0.5), *steps(11, 14, 0.5), event("saved", 14)])
     write(run.metrics_path, [*steps(15, 20, 0.1), epoch(2, 0.1), *steps(21, 33, 0.1), epoch(3, 0.1)])
     story.update()
@@ -139,14 +139,14 @@ def test_going_on_after_a_crash_voids_what_came_after_the_save(run: Run) -> None
 
 def test_beginning_again_voids_everything(run: Run) -> None:
     write(run.metrics_path, [event("started", 0), *steps(1, 15), epoch(1, 0.5), event("started", 0)])
-    story = RunStory(run)
+    story = RunHistory(run)
     story.update()
     assert (story.step, story.loss, story.epochs, story.saved_step, losses(story)) == (0, None, [], None, {})
 
 
 def test_without_its_started_line_the_later_lines_count_too(run: Run) -> None:
     write(run.metrics_path, [*steps(1, 30, 0.5), epoch(3, 0.5)])
-    story = RunStory(run)
+    story = RunHistory(run)
     story.update()
     write(run.metrics_path, steps(15, 16, 1.0))
     story.update()
@@ -156,7 +156,7 @@ def test_without_its_started_line_the_later_lines_count_too(run: Run) -> None:
 
 def test_steps_with_gaps(run: Run) -> None:
     write(run.metrics_path, [step(n, n / 100) for n in range(5, 100, 10)])
-    story = RunStory(run)
+    story = RunHistory(run)
     story.update()
     assert losses(story) == {n: n / 100 for n in range(5, 100, 10)}
     assert (story.epoch, story.epoch_average) == (10, 0.95)
@@ -174,17 +174,17 @@ def test_damaged_and_odd_lines_are_passed_over(run: Run) -> None:
     write(run.metrics_path, [step(1), step(2), *odd])
     run.metrics_path.write_bytes(run.metrics_path.read_bytes().replace(b'"step":2,', b'"step":9,') + b"\xff\n")
     write(run.metrics_path, [{"step": 4, "loss": 10**400}])
-    story = RunStory(run)
+    story = RunHistory(run)
     story.update()
     assert losses(story) == {1: 0.5}
     assert (story.step, story.epochs, story.event) == (1, [], "")
 
 
 def test_a_longer_run_is_told_when_it_goes_on(run: Run, config: TrainConfig) -> None:
-    story = RunStory(run)
+    story = RunHistory(run)
     write(run.metrics_path, [event("started", 0), step(1)])
     story.update()
-    write_config(run, changed(config, epochs=99), ENGINE)
+    write_config(run, with_changes(config, epochs=99), ENGINE)
     write(run.metrics_path, [event("started", 1)])
     story.update()
     assert story.config.epochs == 99
@@ -199,7 +199,7 @@ def test_the_newest_numbers_come_first_and_the_whole_in_slices(run: Run) -> None
     for number in range(1, LONG // PER_EPOCH + 1):
         write(run.metrics_path, [*steps(number * PER_EPOCH - 9, number * PER_EPOCH), epoch(number, 1 / number)])
     write(run.metrics_path, [event("saved", LONG), *steps(LONG + 1, LONG + 5, 0.5), step(LONG + 6, 0.125, 3.0)])
-    story, slices = RunStory(run), 0
+    story, slices = RunHistory(run), 0
     while not slices or story.behind:
         assert story.update(budget=0)
         slices += 1
@@ -214,7 +214,7 @@ def test_the_newest_numbers_come_first_and_the_whole_in_slices(run: Run) -> None
 def test_what_is_appended_shows_while_the_rest_is_read(run: Run) -> None:
     write(run.metrics_path, [event("started", 0), *steps(1, LONG * 2)])
     write(run.metrics_path, [event("started", LONG), event("paused", LONG)])
-    story = RunStory(run)
+    story = RunHistory(run)
     story.update(budget=0)
     assert (story.behind, story.step, story.paused) == (True, LONG, True)
     write(run.metrics_path, [event("resumed", LONG), step(LONG + 1, 0.5)])
@@ -231,7 +231,7 @@ def test_what_is_appended_shows_while_the_rest_is_read(run: Run) -> None:
 
 def test_a_file_that_was_replaced_is_told_anew(run: Run) -> None:
     write(run.metrics_path, [event("unsaved", 0, message="no room"), *steps(1, 20), epoch(1, 0.5), epoch(2, 0.5)])
-    story = RunStory(run)
+    story = RunHistory(run)
     story.update()
     series = story.series
     run.metrics_path.write_bytes(b"")
@@ -247,7 +247,7 @@ def test_a_file_that_was_replaced_is_told_anew(run: Run) -> None:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_it_is_as_if_what_is_void_had_never_been(run: Run, stretches: list[tuple[int, int, bool]], looked: bool) -> None:
     run.metrics_path.unlink(missing_ok=True)
-    story, rng = RunStory(run), random.Random(5)
+    story, rng = RunHistory(run), random.Random(5)
     kept: dict[int, float] = {}
     averages: dict[int, float] = {}
     for at, length, told in stretches:

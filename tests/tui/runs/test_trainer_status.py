@@ -8,36 +8,36 @@ import time
 
 import pytest
 
-from engine.config.compute import Engine
+from engine.config.compute import ComputeInfo
 from engine.config.training import PRESETS
 from engine.runs import liveness
 from engine.runs.claim import Claim
 from engine.runs.manage import create_run
 from engine.runs.run import Run
-from engine.storage.atomic import read_sealed, write_sealed
+from engine.storage.atomic import read_checksummed, write_checksummed
 from tui.runs import text as run_words
-from tui.runs.history import RunStory
-from tui.runs.trainer_status import Trained
+from tui.runs.history import RunHistory
+from tui.runs.trainer_status import TrainerStatus
 
 
 @pytest.fixture
 def elsewhere() -> Run:
     """A run that a process on gpubox writes, or wrote, by its files."""
     liveness._watched.clear()
-    run = create_run("one", PRESETS["quick"], Engine("cpu", "fp32", "contiguous"))
+    run = create_run("one", PRESETS["quick"], ComputeInfo("cpu", "fp32", "contiguous"))
     claim = Claim(run.path, run.ended)
     owner = claim.path / "owner.json"
-    facts = {**read_sealed(owner), "host": "gpubox\033[1m", "boot": "another", "machine": "another", "pid": 4711}
+    facts = {**read_checksummed(owner), "host": "gpubox\033[1m", "boot": "another", "machine": "another", "pid": 4711}
     claim.release()
     (claim.path / "released.json").unlink()
-    write_sealed(owner, facts)
+    write_checksummed(owner, facts)
     os.utime(claim.path / "heartbeat", (time.time() - 185,) * 2)
     return run
 
 
-def trained(run: Run, monkeypatch: pytest.MonkeyPatch) -> Trained:
+def trained(run: Run, monkeypatch: pytest.MonkeyPatch) -> TrainerStatus:
     monkeypatch.setattr("tui.runs.trainer_status.ASK_EVERY", -1.0)
-    return Trained(RunStory(run))
+    return TrainerStatus(RunHistory(run))
 
 
 def test_it_is_unknown_and_then_interrupted(elsewhere: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,4 +62,4 @@ def test_it_is_unknown_and_then_trains(elsewhere: Run, monkeypatch: pytest.Monke
     shown.look()
     assert shown.state(own=False) == "training on gpubox·[1m (pid 4711)"
     assert shown.alive
-    assert run_words.news() == "one trains on gpubox·[1m: F5 shows it, live"
+    assert run_words.startup_notice() == "one trains on gpubox·[1m: F5 shows it, live"

@@ -11,7 +11,7 @@ from PIL import Image
 from pilots import LARGE, SIZES, SMALL, STEPS, Person, opened
 from textual.widgets import Input, Select
 
-from engine.config.sampling import usual
+from engine.config.sampling import default_for
 
 
 async def generate(person: Person) -> None:
@@ -106,7 +106,7 @@ async def test_a_student_is_chosen_with_its_own_steps() -> None:
         field(person, "seed").focus()
         await person.press("enter")
         await person.sees("one-step · 1 step", "0.05 s")
-        assert person.app.settings.sample == usual("one-step")
+        assert person.app.settings.sample == default_for("one-step")
 
 
 BAD = (

@@ -14,7 +14,7 @@ from textual.widgets import Input
 from engine.errors import CheckpointError, DeviceError
 from tui.dialogs.help import HelpScreen
 from tui.settings.config_file import Config
-from tui.widgets.image_view import DigitView
+from tui.widgets.image_view import ImageView
 
 
 def typed(person: Person) -> str:
@@ -29,7 +29,7 @@ async def test_seven_is_answered_with_a_seven_and_a_caption(size: tuple[int, int
         await person.sees(
             "❯ seven", "7 · seven", "seed 1 · dpmpp · 14 steps", "guidance 1.4", "0.05 s · 200 steps/s", "shipped · step 4690 · average", "▀"
         )
-        view = person.app.screen.query_one(DigitView)
+        view = person.app.screen.query_one(ImageView)
         assert view.images is not None
         assert view.images.data == digits()[7]
         assert view.tile == 28
@@ -40,11 +40,11 @@ async def test_the_digit_emerges_from_noise_in_place() -> None:
     async with opened(FakeJobs(draw_holds_at=5)) as person:
         await person.enter("seven")
         await person.sees(f"step 5/{STEPS} · 100 steps/s", "drawing")
-        view = person.app.screen.query_one(DigitView)
+        view = person.app.screen.query_one(ImageView)
         halfway = view.images
         person.jobs.go_on_drawing.set()
         await person.sees("0.05 s")
-        assert person.app.screen.query_one(DigitView) is view
+        assert person.app.screen.query_one(ImageView) is view
         assert view.images != halfway
 
 

@@ -9,7 +9,7 @@ from fakes import ENGINE, FakeJobs, cut_off, finished_run, log_step, loss_at, pr
 from pilots import LARGE, SIZES, Person, opened, start
 from textual.widgets import Input, Select
 
-from engine.config.serialize import changed
+from engine.config.serialize import with_changes
 from engine.config.training import PRESETS
 from engine.protocol.recipe import Images
 from engine.protocol.requests import TrainRequest
@@ -17,14 +17,14 @@ from engine.runs.manage import create_run, delete_run, name_taken
 from engine.runs.run import find_run
 from engine.runs.writer import open_writer
 from tui.dialogs.new_run import NewRunDialog
-from tui.runs.history import RunStory
+from tui.runs.history import RunHistory
 from tui.screens.train import RECENT
-from tui.widgets.image_view import DigitView
+from tui.widgets.image_view import ImageView
 from tui.widgets.loss_chart import LossChart
 
 
 def previews(person: Person) -> Images | None:
-    return person.app.screen.query_one("#previews", DigitView).images
+    return person.app.screen.query_one("#previews", ImageView).images
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -115,7 +115,7 @@ async def test_stop_saves_and_the_dialog_continues_it() -> None:
 
 
 async def test_a_run_of_another_process_is_followed_live() -> None:
-    config = changed(PRESETS["quick"], limit=128 * 4)
+    config = with_changes(PRESETS["quick"], limit=128 * 4)
     run = create_run("theirs", config, ENGINE)
     with open_writer(run) as writer:
         writer.event("started", 0)
@@ -276,7 +276,7 @@ async def test_what_a_trainer_has_to_say_is_a_notice() -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_that_nothing_is_saved_is_shown_plainly(size: tuple[int, int]) -> None:
-    run = create_run("theirs", changed(PRESETS["quick"], limit=128 * 4), ENGINE)
+    run = create_run("theirs", with_changes(PRESETS["quick"], limit=128 * 4), ENGINE)
     with open_writer(run) as writer:
         writer.event("started", 0)
         log_step(writer, 1)
@@ -295,8 +295,8 @@ async def test_a_long_run_shows_its_numbers_at_once_and_hears_keys_while_it_is_r
     """The budget is nothing here: a block of lines a look, and none but the first within the time of this test."""
     monkeypatch.setattr("tui.screens.run_screen.SOON", 1000.0)
     monkeypatch.setattr("tui.screens.run_screen.LOOK_EVERY", 1000.0)
-    monkeypatch.setattr(RunStory.update, "__defaults__", (0.0,))
-    run = create_run("long", changed(PRESETS["quick"], limit=128 * 10, epochs=1000), ENGINE)
+    monkeypatch.setattr(RunHistory.update, "__defaults__", (0.0,))
+    run = create_run("long", with_changes(PRESETS["quick"], limit=128 * 10, epochs=1000), ENGINE)
     with open_writer(run) as writer:
         writer.event("started", 0)
         for step in range(1, 10_001):

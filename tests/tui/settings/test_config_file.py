@@ -16,17 +16,18 @@ from pilots import opened
 
 from engine.cli.entry import run
 from engine.cli.progress import ProgressLine
-from engine.config.sampling import usual
+from engine.config.sampling import default_for
 from engine.config.training import PRESETS
 from engine.jobs.jobs import Jobs
 from engine.protocol.requests import DrawRequest, TrainRequest
 from engine.storage import paths
-from tui.cli.config import make, template
+from tui.cli.config import make_file, template
 from tui.cli.main import digitty
 from tui.settings import config_file
 from tui.settings import keymap as keys
 from tui.settings import remembered as settings
-from tui.settings.config_file import SECTIONS, load, path
+from tui.settings.config_file import SECTIONS, load
+from tui.settings.config_file import location as path
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_another_sampler_is_not_changed_where_it_was_asked_for(written, asked) -
 @pytest.mark.parametrize("file", ['sampler = "one-step"', 'weights = "shipped:one-step"', 'weights = "shipped:one-step"\nsampler = "ddim"'])
 async def test_a_student_of_the_file_draws_with_its_own_defaults(written, file: str) -> None:
     async with opened(config=written(f"[draw]\n{file}\n")) as person:
-        assert person.app.settings.sample == usual("one-step")
+        assert person.app.settings.sample == default_for("one-step")
 
 
 def test_what_a_run_recorded_comes_before_the_file(written, asked, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +198,7 @@ async def test_the_screen_says_it_and_goes_on(written) -> None:
 
 
 def test_the_template_is_right_and_never_written_over_a_file(home: Path) -> None:
-    assert make().read_text() == template()
+    assert make_file().read_text() == template()
     assert load() == config_file.Config(text=template(), values={}, keys={}), "all of it is commented out"
     assert run(digitty, ["config", "--init"]) == 2
     active = "".join(f"{line[2:] if line.startswith('# ') and ' = ' in line else line}\n" for line in template().splitlines()[2:])

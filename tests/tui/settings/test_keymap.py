@@ -74,7 +74,7 @@ async def test_help_shows_every_key(key: str) -> None:
         for binding in dict(screens())[beneath.NAME]:
             assert binding.tooltip or binding.description, binding
             line = next(line for line in person.screen.splitlines() if (binding.tooltip or binding.description) in line)
-            for shown in map(keys.shown, keys_of(binding, {})):
+            for shown in map(keys.display_name, keys_of(binding, {})):
                 assert f" {shown} " in line, f"{shown} for {binding.action}"
 
 
@@ -102,7 +102,7 @@ async def test_a_dialogs_own_keys_are_written_on_it(name: str) -> None:
         dialog = type(person.app.screen)
         await person.until(lambda: "esc" in person.screen)
         for binding in declared(dialog):
-            shown = [keys.shown(key).replace("^", "ctrl+") for key in keys_of(binding, {})]
+            shown = [keys.display_name(key).replace("^", "ctrl+") for key in keys_of(binding, {})]
             assert any(f"{key} " in person.screen for key in shown) or "esc" in shown or binding.action.startswith("dismiss"), f"{shown} of {name}"
         await person.press("escape")
         await person.until(lambda: isinstance(person.app.screen, AppScreen))

@@ -26,7 +26,7 @@ from tui.settings.remembered import Settings
 @pytest.fixture
 def file() -> Path:
     """Where settings.json is."""
-    return paths.made(paths.config_dir()) / "settings.json"
+    return paths.ensure_folder(paths.config_dir()) / "settings.json"
 
 
 def changed(**sample: object) -> Settings:

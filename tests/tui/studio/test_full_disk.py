@@ -8,7 +8,7 @@ from pilots import SIZES, Person, opened, start
 
 from engine.runs import control
 from engine.runs.run import find_run
-from tui.dialogs.choice import Question
+from tui.dialogs.choice import ChoiceDialog
 from tui.screens.train import TrainScreen
 
 WORDS = ("can't be saved at step 8", "No space left on device", "its last save is of step 4")
@@ -20,7 +20,7 @@ async def refused(person: Person, epochs: str = "3") -> None:
     await person.sees("step 6/")
     person.jobs.full.set()
     person.jobs.go_on_training.set()
-    await person.until(lambda: isinstance(person.app.screen, Question))
+    await person.until(lambda: isinstance(person.app.screen, ChoiceDialog))
     await person.sees(*(word for words in WORDS for word in words.split()))
 
 
@@ -33,12 +33,12 @@ async def test_trying_again_once_there_is_room(size: tuple[int, int]) -> None:
     async with opened(jobs(), size) as person:
         await refused(person)
         await person.press("t")
-        await person.until(lambda: isinstance(person.app.screen, Question))  # still full: asked again
+        await person.until(lambda: isinstance(person.app.screen, ChoiceDialog))  # still full: asked again
         await person.sees("can't be saved at step 8")
         person.jobs.full.clear()
         await person.press("enter")  # the first answer
         await person.sees("mine", "finished", "step 12/12")
-        assert not isinstance(person.app.screen, Question)
+        assert not isinstance(person.app.screen, ChoiceDialog)
     assert [step for step, _ in find_run("mine").states()][-1] == 12
 
 
@@ -91,7 +91,7 @@ async def test_the_question_goes_when_another_process_answers_it() -> None:
     async with opened(fake) as person:
         await refused(person)
         fake.full.clear()
-        control.ask(find_run("mine").control_path, "run")
+        control.send(find_run("mine").control_path, "run")
         await person.sees("mine", "finished", "step 12/12")
         assert isinstance(person.app.screen, TrainScreen)
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tui.terminal.capabilities import CHOICES, ColorDepth, Terminal, apply, detect, frame_rate, unable, wants_color
+from tui.terminal.capabilities import CHOICES, ColorDepth, Terminal, apply_to_textual, detect, frame_rate, wants_color, why_unusable
 
 T, C256, C16, NONE = ColorDepth.TRUECOLOR, ColorDepth.COLORS_256, ColorDepth.COLORS_16, ColorDepth.NONE
 
@@ -87,8 +87,8 @@ def test_tmux_is_asked_for_the_terminal_around_it(monkeypatch: pytest.MonkeyPatc
     ("env", "why"), [({"TERM": "dumb"}, "TERM=dumb can't"), ({"TERM": "unknown"}, "TERM=unknown can't"), ({}, "TERM is not set")]
 )
 def test_what_can_show_no_screen(env: dict[str, str], why: str) -> None:
-    assert unable(env).startswith(why)
-    assert not unable({"TERM": "vt100"})
+    assert why_unusable(env).startswith(why)
+    assert not why_unusable({"TERM": "vt100"})
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_remote_means_ssh_and_fewer_frames() -> None:
 )
 def test_textual_takes_what_apply_sets(color: ColorDepth, system: str, bare: bool) -> None:
     env = {k: v for k, v in os.environ.items() if not k.startswith("TEXTUAL")} | {"TERM": "xterm", "NO_COLOR": ""}
-    apply(Terminal(color, remote=True), env)
+    apply_to_textual(Terminal(color, remote=True), env)
     code = "from textual.app import App; a = App(); print(a.console._color_system.name, a.no_color, a.animation_level)"
     out = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout
     assert out.split() == [system, str(bare), "none"]
@@ -160,10 +160,10 @@ def test_textual_takes_what_apply_sets(color: ColorDepth, system: str, bare: boo
 
 def test_apply_keeps_the_persons_own_animations_and_local_ones() -> None:
     env = {"TEXTUAL_ANIMATIONS": "full"}
-    apply(Terminal(remote=True), env)
+    apply_to_textual(Terminal(remote=True), env)
     assert env["TEXTUAL_ANIMATIONS"] == "full"
     local: dict[str, str] = {}
-    apply(Terminal(), local)
+    apply_to_textual(Terminal(), local)
     assert local == {"TEXTUAL_COLOR_SYSTEM": "truecolor"}
 
 

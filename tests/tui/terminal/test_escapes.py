@@ -13,18 +13,18 @@ from textual.color import Color
 from textual.geometry import Region
 from textual.strip import Strip
 
-from engine.config.compute import Engine
-from engine.config.serialize import changed
+from engine.config.compute import ComputeInfo
+from engine.config.serialize import with_changes
 from engine.config.training import PRESETS
 from engine.runs import liveness
 from engine.runs.manage import create_run
 from engine.runs.run import FORMAT, VERSION
 from engine.runs.writer import open_writer, write_config
 from engine.storage import paths
-from engine.storage.atomic import read_sealed, write_sealed
+from engine.storage.atomic import read_checksummed, write_checksummed
 from tui.settings import config_file
 from tui.terminal.literal import Harmless, harmless
-from tui.terminal.screen_diff import Mirror
+from tui.terminal.screen_diff import ScreenDiff
 
 HOSTILE = ("\x1b[31mred", "\x1b]0;title\x07", "\x9b31m", "\x90q\x9c", "a\nb\rc", "\u202eright to left", "\u2066x\u2069", "a\u2028b", "\x00\x7f")
 ALL = "".join(HOSTILE)
@@ -44,14 +44,14 @@ def assert_harmless(person: Person) -> None:
 
 
 async def test_what_a_run_says_of_its_trainer_its_engine_and_its_saves() -> None:
-    config = changed(PRESETS["quick"], epochs=1)
+    config = with_changes(PRESETS["quick"], epochs=1)
     run = create_run("mine", config, ENGINE)
     with open_writer(run) as writer:
         claim = liveness.newest(run.path)
         assert claim is not None
         owner = claim.folder / "owner.json"
-        write_sealed(owner, {**read_sealed(owner), "host": f"h{ALL}", "pid": f"p{ALL}"})
-        write_config(run, config, Engine(device=f"d{ALL}", precision=f"e{ALL}", layout=f"l{ALL}"))  # type: ignore[arg-type]
+        write_checksummed(owner, {**read_checksummed(owner), "host": f"h{ALL}", "pid": f"p{ALL}"})
+        write_config(run, config, ComputeInfo(device=f"d{ALL}", precision=f"e{ALL}", layout=f"l{ALL}"))  # type: ignore[arg-type]
         writer.event("started", 0)
         log_step(writer, 1)
         writer.flush()
@@ -70,7 +70,7 @@ async def test_what_a_run_says_of_its_trainer_its_engine_and_its_saves() -> None
 
 async def test_a_config_json_of_odd_keys() -> None:
     run = create_run("mine", PRESETS["quick"], ENGINE)
-    write_sealed(run.path / "config.json", {"format": FORMAT, "version": VERSION, "engine": {f"k{ALL}": 1}, "config": {}, "created": 0.0})
+    write_checksummed(run.path / "config.json", {"format": FORMAT, "version": VERSION, "engine": {f"k{ALL}": 1}, "config": {}, "created": 0.0})
     async with opened(size=(250, 40)) as person:
         await person.press("f5")
         await person.is_told("mine has a config.json that can't be read")
@@ -79,10 +79,10 @@ async def test_a_config_json_of_odd_keys() -> None:
 
 
 async def test_the_history_and_config_toml(home: Path) -> None:
-    paths.made(paths.config_dir())
+    paths.ensure_folder(paths.config_dir())
     (paths.config_dir() / "history").write_text(f"seven {ALL}\n", encoding="utf-8")
     section = "".join(f"\\u{ord(char):04x}" for char in ALL)
-    config_file.path().write_text(f'["x{section}"]\n[draw]\nweights = "w{section}"\n')
+    config_file.location().write_text(f'["x{section}"]\n[draw]\nweights = "w{section}"\n')
     async with opened(size=(250, 40), config=config_file.load()) as person:
         await person.sees("x·[31mred")
         assert_harmless(person)
@@ -99,7 +99,7 @@ def test_no_cell_ever_holds_a_control_character(text: str) -> None:
     """Whatever a widget gives; what comes behind it stays in its column."""
     strip = Strip([Segment("left "), Segment(text), Segment(f"{text}三"), Segment("⣀"), Segment("right")])
     width = strip.cell_length
-    mirror = Mirror()
+    mirror = ScreenDiff()
     mirror.note(LayoutUpdate([[strip]], Region(0, 0, width, 1)))
     cells = [char for char, _ in mirror._wanted[0]]
     assert not controls("".join(cells))

@@ -14,8 +14,8 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.geometry import Region
 from textual.strip import Strip
 
-from tui.terminal.flow_control import LATE, LEAST, PATIENCE, RATE, SAVED_UP, SILENCE, Link
-from tui.terminal.screen_diff import Mirror, heavy
+from tui.terminal.flow_control import LATE, LEAST, PATIENCE, RATE, SAVED_UP, SILENCE, FlowControl
+from tui.terminal.screen_diff import ScreenDiff, heavy
 
 WIDTH, HEIGHT = 40, 12
 TEXTS = ("seven", "▀▄ ", "   ", " " * 20, "❯ ", "三", "e\N{COMBINING ACUTE ACCENT}", "⣀⣤", "0123456789")
@@ -67,7 +67,7 @@ def drawn_afresh(lines: list[Strip]) -> Seen:
     return seen
 
 
-def send(mirror: Mirror, seen: Seen, rows: int = 1_000) -> int:
+def send(mirror: ScreenDiff, seen: Seen, rows: int = 1_000) -> int:
     """The bytes of at most so many rows."""
     sent = 0
     for y, mends in mirror.rows()[:rows]:
@@ -81,7 +81,7 @@ def send(mirror: Mirror, seen: Seen, rows: int = 1_000) -> int:
 def test_whatever_changes_the_terminal_comes_to_show_what_textual_would_have_drawn(seed: int) -> None:
     """Pictures, parts of them, whole screens, and now and then less sent than is due."""
     rng = random.Random(seed)
-    mirror, seen = Mirror(erases=seed % 2 == 0), Seen()
+    mirror, seen = ScreenDiff(erases=seed % 2 == 0), Seen()
     lines = [random_strip(rng, WIDTH) for _ in range(HEIGHT)]
     mirror.note(LayoutUpdate([[line] for line in lines], Region(0, 0, WIDTH, HEIGHT)))
     for _ in range(30):
@@ -105,8 +105,8 @@ def grey_strip(greys: list[int]) -> Strip:
     return Strip([Segment("▀", Style(color=Color.from_rgb(g, g, g), bgcolor=Color.from_rgb(0, 0, 0))) for g in greys])
 
 
-def shown(lines: list[Strip], width: int = WIDTH) -> Mirror:
-    mirror, seen = Mirror(), Seen()
+def shown(lines: list[Strip], width: int = WIDTH) -> ScreenDiff:
+    mirror, seen = ScreenDiff(), Seen()
     mirror.note(LayoutUpdate([[line] for line in lines], Region(0, 0, width, len(lines))))
     send(mirror, seen)
     return mirror
@@ -139,7 +139,7 @@ def test_neighbours_share_what_they_have_in_common() -> None:
 
 def test_blanks_at_the_end_are_erased_where_that_leaves_the_right_colour() -> None:
     def mends(erases: bool, style: Style) -> str:
-        mirror = Mirror(erases=erases)
+        mirror = ScreenDiff(erases=erases)
         mirror.note(LayoutUpdate([[Strip([Segment("seven", style), Segment(" " * 9, style)])]], Region(0, 0, 14, 1)))
         ((_, mends),) = mirror.rows()
         return mends
@@ -185,7 +185,7 @@ def test_what_was_shown_is_forgotten_with_the_size_and_on_a_wish() -> None:
 
 @pytest.mark.parametrize("system", [ColorSystem.EIGHT_BIT, ColorSystem.STANDARD])
 def test_fewer_colours_are_sent_as_textual_would(system: ColorSystem) -> None:
-    mirror = Mirror(system)
+    mirror = ScreenDiff(system)
     style = Style(color="#112233", bgcolor="#808080")
     mirror.note(LayoutUpdate([[Strip([Segment("x", style)])]], Region(0, 0, 1, 1)))
     assert mirror.rows() == [(0, f"\x1b[1;1H\x1b[0;{Strip.render_ansi(style, system)}mx")]
@@ -200,7 +200,7 @@ class Line:
     def __init__(self, rate: float, length: float = 0.0, remote: bool = False, answers: bool = True) -> None:
         self.now = 0.0
         self.rate, self.length, self.answers = rate, length, answers
-        self.link = Link(remote, lambda: self.now)
+        self.link = FlowControl(remote, lambda: self.now)
         self.free = 0.0
         """When it will have passed on what it has."""
         self.coming: deque[float] = deque()
@@ -280,7 +280,7 @@ def test_an_answer_that_is_lost_does_not_stop_the_picture() -> None:
 
 def test_a_terminal_that_answers_late_after_all_is_asked_again() -> None:
     clock = [0.0]
-    link = Link(clock=lambda: clock[0])
+    link = FlowControl(clock=lambda: clock[0])
     link.sent(100)
     clock[0] = SILENCE
     assert link.room() > 1e5

@@ -11,7 +11,7 @@ from fakes import FakeJobs
 from pilots import opened
 
 from engine.errors import StorageError
-from tui.dialogs.choice import Choice, Question
+from tui.dialogs.choice import Choice, ChoiceDialog
 from tui.terminal.literal import literal
 
 MARKUP = ("[/]", "[/b]", "[red]x", "[@click=app.quit()]x[/]", "[link='x']", "[$nonsense]", "[", "\\[b]", "[b")
@@ -65,7 +65,7 @@ async def test_prompts_errors_and_questions_show_what_they_hold() -> None:
         person.app.screen.query_one("#prompt").clear()  # type: ignore[attr-defined]
         await person.enter("seven")
         await person.sees("no room in [/x] ·[31m[red]y")
-        person.app.push_screen(Question("Delete [/x]?", [Choice("y", "[/y] it", ("y",))], escape="[keep] it"))
+        person.app.push_screen(ChoiceDialog("Delete [/x]?", [Choice("y", "[/y] it", ("y",))], escape="[keep] it"))
         await person.sees("Delete [/x]?", "[/y] it", "[keep] it")
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 from textual.drivers.linux_driver import LinuxDriver
 
-from tui.terminal.tty import ENTERED, LEFT, RESET, Display
+from tui.terminal.tty import ENTERED, LEFT, RESET, RestorableTty
 
 
 class Pair:
@@ -47,7 +47,7 @@ def pair() -> Iterator[Pair]:
 
 
 def test_what_is_written_arrives_once_it_is_flushed(pair: Pair) -> None:
-    display = Display(pair.slave)
+    display = RestorableTty(pair.slave)
     display.write("sieben ")
     display.write("▀")
     assert pair.taken() == b""
@@ -59,7 +59,7 @@ def test_what_is_written_arrives_once_it_is_flushed(pair: Pair) -> None:
 
 def test_it_is_given_back_with_its_settings_and_then_nothing_is_drawn(pair: Pair) -> None:
     before = termios.tcgetattr(pair.slave)
-    display = Display(pair.slave)
+    display = RestorableTty(pair.slave)
     display.write(ENTERED.decode() + "\x1b[?1000h picture")
     display.flush()
     tty.setraw(pair.slave)
@@ -78,7 +78,7 @@ def test_it_is_given_back_with_its_settings_and_then_nothing_is_drawn(pair: Pair
 
 @pytest.mark.parametrize("drawn", ["", ENTERED.decode() + "x" + LEFT.decode()])
 def test_a_screen_that_was_never_entered_or_is_left_already_is_not_touched(pair: Pair, drawn: str) -> None:
-    display = Display(pair.slave)
+    display = RestorableTty(pair.slave)
     display.write(drawn)
     display.flush()
     pair.taken()
@@ -110,7 +110,7 @@ def test_whatever_textual_switches_on_is_switched_off() -> None:
 
 
 def test_a_terminal_that_is_gone_is_no_error(pair: Pair) -> None:
-    display = Display(pair.slave)
+    display = RestorableTty(pair.slave)
     display.write(ENTERED.decode())
     display.flush()
     pair.hang_up()
@@ -122,7 +122,7 @@ def test_a_terminal_that_is_gone_is_no_error(pair: Pair) -> None:
 
 
 def test_a_terminal_that_takes_nothing_is_given_back_all_the_same(pair: Pair) -> None:
-    display = Display(pair.slave)
+    display = RestorableTty(pair.slave)
 
     def draw() -> None:
         display.write(ENTERED.decode())

@@ -16,7 +16,7 @@ from textual.strip import Strip
 from engine.protocol.recipe import Images
 from tui.render.tiles import SIZES, Tiles, fit
 from tui.terminal.capabilities import ColorDepth, Terminal
-from tui.widgets.image_view import DigitView
+from tui.widgets.image_view import ImageView
 
 
 def pictures(count: int, seed: int = 0) -> Images:
@@ -100,7 +100,7 @@ def test_tiles_lie_inside_and_apart_in_any_space() -> None:
 # --- the widget -------------------------------------------------------------------------------------------------------
 
 
-class Recorder(DigitView):
+class Recorder(ImageView):
     """Notes which lines Textual is told to send."""
 
     def __init__(self, terminal: Terminal | None = None, *, columns: int | None = None, max_rows: int | None = None) -> None:
@@ -138,7 +138,7 @@ class Page(App[None]):
         with VerticalScroll(classes="auto" if self.auto else ""):
             yield self.view
 
-    def on_digit_view_clicked(self, message: DigitView.Clicked) -> None:
+    def on_digit_view_clicked(self, message: ImageView.Clicked) -> None:
         self.view.clicked.append(message.index)
 
 

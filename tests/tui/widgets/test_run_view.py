@@ -8,7 +8,7 @@ from textual.app import App, ComposeResult
 
 from engine.config.training import PRESETS
 from engine.runs.manage import create_run
-from tui.runs.history import EpochRow, RunStory
+from tui.runs.history import EpochRow, RunHistory
 from tui.widgets.fact_line import Fact, FactLine, fitting
 from tui.widgets.run_view import EPOCHS, Status, losses_of, numbers_of, table_of
 
@@ -59,12 +59,12 @@ async def test_a_line_draws_itself_anew_only_when_its_facts_or_its_room_change(m
         assert drawn[-1] == "seed-2  training  step 1/10"
 
 
-def told(story: RunStory, room: int, status: Status) -> str:
+def told(story: RunHistory, room: int, status: Status) -> str:
     return "  ".join(fact.text for fact in fitting(numbers_of(story, status), room))
 
 
 def test_the_numbers_that_matter_stay_at_eighty_columns() -> None:
-    story = RunStory(finished_run("seed-2", PRESETS["seed"]))
+    story = RunHistory(finished_run("seed-2", PRESETS["seed"]))
     story.update()
     own = Status("training", running=True, own=True, memory=300 << 20)
     assert told(story, 120, own) == "seed-2  training  epoch 2/2  step 8/8  8.00 it/s  1024 img/s  lr 1.0e-03  left 0:00  300 MB"
@@ -75,7 +75,7 @@ def test_the_numbers_that_matter_stay_at_eighty_columns() -> None:
 
 
 def test_a_warning_takes_the_place_of_what_matters_less() -> None:
-    story = RunStory(finished_run("seed-2", PRESETS["seed"]))
+    story = RunHistory(finished_run("seed-2", PRESETS["seed"]))
     story.update()
     calm = [fact.text for fact in losses_of(story, Status())]
     assert calm[:3] == ["loss 0.1111", "epoch 0.1364", "best 0.1111"]
@@ -84,7 +84,7 @@ def test_a_warning_takes_the_place_of_what_matters_less() -> None:
 
 
 def test_a_run_of_no_step_yet_has_no_losses() -> None:
-    story = RunStory(create_run("bare", PRESETS["quick"], ENGINE))
+    story = RunHistory(create_run("bare", PRESETS["quick"], ENGINE))
     story.update()
     assert [fact.text for fact in losses_of(story, Status())] == ["quick · batch 128 · muon 0.005 cosine", "cpu fp32 contiguous"]
 
