@@ -4,7 +4,7 @@
     python benchmarks/open_long_run.py --steps 100000      # a quick look
 
 The run is made in a temporary DIGITTY_HOME: a line a step, one an epoch, a save every ten epochs, and one crash in the middle that it went on
-from. It is opened twice, each time in a process of its own, beside a run of one step: by `RunStory` alone, and in the application on a
+from. It is opened twice, each time in a process of its own, beside a run of one step: by `RunHistory` alone, and in the application on a
 120×40 screen without a terminal, whose engine never starts. Times are of the wall clock and start with opening: the story made, F5 pressed.
 `held up` is the longest that one `update` took, in the application the longest that its event loop did nothing else. A line is then
 appended as by a trainer elsewhere, five times. Memory is the peak (VmHWM, else getrusage) less that of the run of one step.

@@ -11,7 +11,7 @@ from engine.runs.weights_names import locate_weights
 
 
 def find_weights(weights: str) -> ModelWeights:
-    """Weights from wherever `located` finds them. Raises RunError or CheckpointError."""
+    """Weights from wherever `locate_weights` finds them. Raises RunError or CheckpointError."""
     path, name, kind = locate_weights(weights)
     if path.suffix == ".pt":
         return average_weights(*load_state(path), name)

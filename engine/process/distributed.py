@@ -30,7 +30,7 @@ LOST = ("gloo", "nccl", "connection", "pair closure", "timed out", "timeout")
 
 
 class ProcessGroup:
-    """One of `size` ranks; `Group()` is alone, and every method is then local and as good as free.
+    """One of `size` ranks; `ProcessGroup()` is alone, and every method is then local and as good as free.
 
     What is called with others (agree, gather, tell, lead, and a step of what `wrap` gives) is called by all ranks, in the
     same order. A rank that is gone makes the rest raise GroupError out of `opened`.

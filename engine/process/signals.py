@@ -107,7 +107,7 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def graceful() -> Iterator[SignalGuard]:
-    """SIGINT, SIGTERM and SIGHUP end the block's work as `Leave` says. Only on the main thread."""
+    """SIGINT, SIGTERM and SIGHUP end the block's work as `SignalGuard` says. Only on the main thread."""
     leave = SignalGuard()
     for number in leave._handled:
         signal.signal(number, signal.SIG_DFL)

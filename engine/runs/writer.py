@@ -91,7 +91,7 @@ class Writer:
         return self.run.path / "samples" / f"step-{step:07d}.png"
 
     def prune(self) -> None:
-        """Once the newest state is known to be whole: removes all but the last KEEP, and what is damaged of up to that step.
+        """Once the newest state is known to be whole: removes all but the last STATES_KEPT, and what is damaged of up to that step.
 
         A damaged state is kept for who wants to rescue it, until training has come as far again: then there is nothing in it to rescue.
         """

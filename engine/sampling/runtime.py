@@ -77,7 +77,7 @@ class Runtime:
         yield events.Ready(ready.told, ready.weights)
 
     def artist(self, weights: str) -> Generator[events.Event, None, Pipeline]:
-        """Tells what there is to prepare and returns the Artist. `weights` is one of SHIPPED, RUN, RUN:best, RUN:live or a file."""
+        """Tells what there is to prepare and returns the Pipeline. `weights` is one of SHIPPED, RUN, RUN:best, RUN:live or a file."""
         key, loaded = self._find(weights)
         if loaded is not None:
             yield from self.numerics(loaded.model, training=False)
@@ -86,7 +86,7 @@ class Runtime:
         return self._ready[key]
 
     def artist_for(self, weights: str, sampler: Sampler) -> Generator[events.Event, None, Pipeline]:
-        """The Artist that can draw so; the shipped student for a sampler that needs one. Raises SettingError where these weights can't."""
+        """The Pipeline that can draw so; the shipped student for a sampler that needs one. Raises SettingError where these weights can't."""
         one_step = sampler == "one-step"
         found = yield from self.artist("shipped:one-step" if one_step and weights == "shipped" else weights)
         if found.network.config.one_step and not one_step:

@@ -64,7 +64,7 @@ def discriminator_loss(judge: Discriminator, real: Tensor, drawn: Tensor, label:
 
 
 def generator_loss(judge: Discriminator, real: Tensor, drawn: Tensor, label: Tensor, kind: Tensor) -> Tensor:
-    """E softplus(D(real) - D(drawn)) + READING times the cross-entropy of reading the drawn ones, a scalar. Its gradient reaches `drawn`."""
+    """E softplus(D(real) - D(drawn)) + LABEL_WEIGHT times the cross-entropy of reading the drawn ones, a scalar. Its gradient reaches `drawn`."""
     with torch.no_grad():
         of_real, _ = judge(real, label, kind)
     of_drawn, logits = judge(drawn, label, kind)

@@ -27,7 +27,7 @@ UNREAD = 256
 
 
 class Trainer:
-    """Minimises the `Objective`, which in the seed is E |eps - eps_theta(x_t, t, c)|² (Ho et al. 2020, eq. 14), with Adam or Muon.
+    """Minimises the `DenoisingLoss`, which in the seed is E |eps - eps_theta(x_t, t, c)|² (Ho et al. 2020, eq. 14), with Adam or Muon.
 
     A step never waits for the device: losses stay there until `read`, and a flag there notes the first step whose loss
     or gradient is not finite and keeps that update and all later ones out of weights, optimiser and average.

@@ -18,7 +18,7 @@ ASKED: dict[Command, str] = {"pause": "asked to pause", "run": "asked to go on",
 
 
 class TrainerStatus:
-    """Of one RunStory; `look` now and then."""
+    """Of one RunHistory; `look` now and then."""
 
     def __init__(self, story: RunHistory) -> None:
         self._story = story

@@ -20,7 +20,7 @@ SCRUB = "scrub through the denoising"
 
 
 class DrawScreen(AppScreen):
-    """Has a DigitView `#view`, and JobBars `#bar` (how far, or where in the denoising) and `#how` (the recipe)."""
+    """Has a ImageView `#view`, and JobBars `#bar` (how far, or where in the denoising) and `#how` (the recipe)."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r,ctrl+r", "again", "new noise", tooltip="draw with the next seed", id="again"),

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class PacedDriver(LinuxDriver):
-    """For a PaintedApp in a terminal. It neither asks for reports of the size, since SIGWINCH tells, nor for mouse positions in pixels."""
+    """For a PacedApp in a terminal. It neither asks for reports of the size, since SIGWINCH tells, nor for mouse positions in pixels."""
 
     def __init__(self, app: PacedApp, **how: Any) -> None:
         super().__init__(app, **how)

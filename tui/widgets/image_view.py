@@ -29,7 +29,7 @@ class ImageView(Widget):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"digit-view--caption", "digit-view--selected"}
     DEFAULT_CSS = """
-    DigitView {
+    ImageView {
         & > .digit-view--caption { color: $text-muted; }
         & > .digit-view--selected { color: $text; background: $primary 50%; text-style: bold; }
     }

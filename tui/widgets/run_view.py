@@ -1,4 +1,4 @@
-"""A run as one sees it: numbers, two bars, losses, the chart, previews, and the table of epochs. Shows a RunStory; knows no worker."""
+"""A run as one sees it: numbers, two bars, losses, the chart, previews, and the table of epochs. Shows a RunHistory; knows no worker."""
 
 from __future__ import annotations
 

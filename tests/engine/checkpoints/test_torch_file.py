@@ -241,7 +241,7 @@ def test_weights_that_no_training_gives(kind: str, value: float, tmp_path: Path)
     else:
         loaded = checkpoint.ModelWeights(tensors, MODEL, checkpoint.ScheduleConfig(), 1, "r", "average")
         facts = {"model": checkpoint.json.dumps(checkpoint.to_dict(loaded.model)), "schedule": "{}", "run": "r", "step": "1"}
-        checkpoint.save_sealed(path, checkpoint.WEIGHTS_FORMAT, tensors, facts)
+        checkpoint.write_tensor_file(path, checkpoint.WEIGHTS_FORMAT, tensors, facts)
     with pytest.raises(CheckpointError, match=r"enc28\.conv2\.weight"):
         load_weights(path)
 

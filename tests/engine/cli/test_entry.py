@@ -153,8 +153,8 @@ def test_a_full_disk_for_the_log(raised: Ran, monkeypatch: pytest.MonkeyPatch, t
 def test_signals_that_arrive_together_are_no_traceback() -> None:
     """systemd ends a login by SIGTERM and SIGHUP."""
     code = (
-        "import os, signal\nfrom engine.process.signals import quiet_races, stoppable\n"
-        "with quiet_races(), stoppable() as leave:\n"
+        "import os, signal\nfrom engine.process.signals import quiet_races, graceful\n"
+        "with quiet_races(), graceful() as leave:\n"
         "    leave.begin()\n"
         "    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGHUP])\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n    os.kill(os.getpid(), signal.SIGHUP)\n"

@@ -47,7 +47,7 @@ def test_what_a_locale_says(env: dict[str, str], unicode: bool) -> None:
 
 def written(env: dict[str, str]) -> bytes:
     """What a process of this environment writes, by print and by click."""
-    code = "from engine.process.streams import make_writable\nmake_writable()\nimport click\nprint('a \\xb7 b')\nclick.echo('c \\u2026 d')"
+    code = "from engine.process.streams import fix_std_streams\nfix_std_streams()\nimport click\nprint('a \\xb7 b')\nclick.echo('c \\u2026 d')"
     ran = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(ROOT), **env}, cwd=ROOT, stdout=subprocess.PIPE, check=True)
     return ran.stdout
 
@@ -98,7 +98,7 @@ def test_a_slow_non_blocking_reader_gets_every_byte(writer: str, name: str, unbu
     reader, end = os.pipe()
     os.set_blocking(end, False)
     code = (
-        "import sys\nfrom engine.process.streams import make_writable\nmake_writable()\nimport click\n"
+        "import sys\nfrom engine.process.streams import fix_std_streams\nfix_std_streams()\nimport click\n"
         + ("sys.stdout = sys.stderr\n" if name == "stderr" else "")
         + f"lines = [f'{{i:<99}}' for i in range({LINES})]\n{WRITERS[writer]}\nsys.stdout.flush()"
     )
@@ -120,7 +120,7 @@ def test_words_that_are_lost_stop_nothing() -> None:
     """And are no traceback at exit."""
     reader, end = os.pipe()
     os.close(reader)
-    code = "import sys\nfrom engine.process.streams import make_writable\nmake_writable()\nprint('x' * 9999, file=sys.stderr)\nprint('on')"
+    code = "import sys\nfrom engine.process.streams import fix_std_streams\nfix_std_streams()\nprint('x' * 9999, file=sys.stderr)\nprint('on')"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=end, timeout=120)
     os.close(end)
     assert (ran.returncode, ran.stdout) == (0, b"on\n")
@@ -158,9 +158,9 @@ def test_a_disk_that_hangs_is_said_although_the_words_are_stuck(tmp_path: Path) 
     reader, end = os.pipe()
     code = (
         "import signal, sys, threading\nfrom engine.process import signals as leaving\n"
-        "from engine.process.streams import make_writable\nmake_writable()\n"
+        "from engine.process.streams import fix_std_streams\nfix_std_streams()\n"
         "leaving.DEADLINE = 0.3\n"
-        "with leaving.stoppable() as leave:\n"
+        "with leaving.graceful() as leave:\n"
         "    leave.begin()\n"
         "    threading.Thread(target=lambda: sys.stderr.buffer.write(b'x' * 999_999), daemon=True).start()\n"
         "    leave._note(signal.SIGTERM, None)\n"

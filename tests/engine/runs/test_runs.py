@@ -163,7 +163,7 @@ def test_a_run_that_could_not_be_made_leaves_its_name_free(monkeypatch: pytest.M
         raise StorageError("no room")
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine.runs.writer, "write_sealed", no_room)
+        patch.setattr(engine.runs.writer, "write_checksummed", no_room)
         with pytest.raises(StorageError):
             create_run("one", TrainConfig(), ENGINE)
     create_run("one", TrainConfig(), ENGINE)

@@ -138,7 +138,7 @@ class Page(App[None]):
         with VerticalScroll(classes="auto" if self.auto else ""):
             yield self.view
 
-    def on_digit_view_clicked(self, message: ImageView.Clicked) -> None:
+    def on_image_view_clicked(self, message: ImageView.Clicked) -> None:
         self.view.clicked.append(message.index)
 
 
