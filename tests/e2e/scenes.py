@@ -139,14 +139,14 @@ def _hanging_save_after_a_step(here: Here) -> None:
 
 def _drawing(here: Here) -> None:
     """Whatever draws: a preview, `generate`, `evaluate`."""
-    denoising = batch.sample_batch
+    sample_batch = batch.sample_batch
 
     def slow(*arguments: Any) -> Iterator[Any]:
-        for step in denoising(*arguments):
+        for step in sample_batch(*arguments):
             yield step
             here()
 
-    batch.sample_batch = draw.denoising = slow  # type: ignore[assignment, attr-defined]
+    batch.sample_batch = draw.sample_batch = slow  # type: ignore[assignment, attr-defined]
 
 
 def _writing(here: Here) -> None:
