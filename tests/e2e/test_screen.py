@@ -151,9 +151,9 @@ LinuxDriver.start_application_mode = lambda driver: (start(driver), time.sleep(6
 """The terminal is Textual's already, and nothing of the application is mounted yet."""
 HANGING = """
 import fakes, time, tui.terminal.shutdown
-from tui.studio.local_training import Training
+from tui.studio.local_training import LocalTraining
 fakes.save = lambda writer, step: time.sleep(3600)
-tui.terminal.shutdown.DEADLINE, Training.patience = 0.5, lambda training: 0.0
+tui.terminal.shutdown.DEADLINE, LocalTraining.patience = 0.5, lambda training: 0.0
 """
 
 
