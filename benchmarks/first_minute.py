@@ -24,11 +24,13 @@ ROOT = Path(__file__).parents[1]
 LIMITS: dict[str, dict[str, str]] = {"as it is": {}, "AVX2 only": {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}}
 EVENTS = """
 import json, sys
-from engine.config.training import PRESETS, changed
-from engine.jobs.jobs import DrawRequest, Jobs, TrainRequest
+from engine.config.serialize import with_changes
+from engine.config.training import PRESETS
+from engine.jobs.jobs import Jobs
+from engine.protocol.requests import DrawRequest, TrainRequest
 train = len(sys.argv) > 1
 jobs = Jobs("cpu")
-for event in jobs.train(TrainRequest(changed(PRESETS[sys.argv[1]], steps=2))) if train else jobs.draw(DrawRequest((7,), fps=0)):
+for event in jobs.train(TrainRequest(with_changes(PRESETS[sys.argv[1]], steps=2))) if train else jobs.draw(DrawRequest((7,), fps=0)):
     print(json.dumps({"event": type(event).__name__, "what": getattr(event, "what", "")}), flush=True)
 """
 
