@@ -43,24 +43,24 @@ def drawing(jobs: Jobs, labels: tuple[int, ...], sample: SampleConfig) -> tuple[
 
 
 @torch.inference_mode()
-def bare(artist: Pipeline, batches: list[int]) -> float:
+def bare(pipeline: Pipeline, batches: list[int]) -> float:
     """Forwards a second of the network alone."""
-    x = torch.randn(max(batches), 1, 28, 28, device=artist.device, dtype=artist.how.dtype).contiguous(memory_format=artist.how.format)
-    t = torch.full((max(batches),), 500, device=artist.device)
+    x = torch.randn(max(batches), 1, 28, 28, device=pipeline.device, dtype=pipeline.numerics.dtype).contiguous(memory_format=pipeline.numerics.format)
+    t = torch.full((max(batches),), 500, device=pipeline.device)
     label = t % 10
     start = time.perf_counter()
     for n in batches:
-        out = artist.network(x[:n], t[:n], label[:n])
+        out = pipeline.network(x[:n], t[:n], label[:n])
     out.float().sum().item()  # waits for the device
     return len(batches) / (time.perf_counter() - start)
 
 
-def batches_of(artist: Pipeline, labels: tuple[int, ...], sample: SampleConfig) -> list[int]:
+def batches_of(pipeline: Pipeline, labels: tuple[int, ...], sample: SampleConfig) -> list[int]:
     """How many pictures a drawing sends through the network at each step: twice as many where there is guidance."""
     batches: list[int] = []
-    noise = ImageNoise(sample.seed, range(len(labels)), artist.device)
-    with artist.network.register_forward_pre_hook(lambda _, given: batches.append(len(given[0]))):
-        for _ in sample_batch(artist, labels, sample, noise(), noise):
+    noise = ImageNoise(sample.seed, range(len(labels)), pipeline.device)
+    with pipeline.network.register_forward_pre_hook(lambda _, given: batches.append(len(given[0]))):
+        for _ in sample_batch(pipeline, labels, sample, noise(), noise):
             pass
     return batches
 
@@ -79,32 +79,32 @@ def main() -> None:
         compare(given)
 
 
-def ready(shelf: Runtime, weights: str = "shipped") -> Pipeline:
+def ready(runtime: Runtime, weights: str = "shipped") -> Pipeline:
     """These weights, when all there is to prepare is done."""
-    preparing = shelf.artist(weights)
+    preparing = runtime.pipeline(weights)
     while True:
         try:
             next(preparing)
         except StopIteration as end:
-            artist: Pipeline = end.value
-            return artist
+            pipeline: Pipeline = end.value
+            return pipeline
 
 
 def compare(given: argparse.Namespace) -> None:
     sample = SampleConfig(steps=given.steps, guidance=given.guidance, redraw_below=DOUBTS_NONE)
-    jobs, shelf = Jobs(given.device), Runtime(given.device)
-    artist = ready(shelf)
-    print(f"torch {torch.__version__}, {artist.device}, {artist.how.precision}, {artist.how.layout}; {sample.steps} steps; steps/s")
+    jobs, runtime = Jobs(given.device), Runtime(given.device)
+    pipeline = ready(runtime)
+    print(f"torch {torch.__version__}, {pipeline.device}, {pipeline.numerics.precision}, {pipeline.numerics.layout}; {sample.steps} steps; steps/s")
     print(f"{'images':>6}{'passes':>8}{'told':>9}{'pulled':>9}{'bare':>9}{'told/bare':>11}{'pulled/bare':>13}{'drawing':>11}")
     for count in given.images:
         labels = tuple(i % 10 for i in range(count))
-        batches = batches_of(artist, labels, sample)
+        batches = batches_of(pipeline, labels, sample)
         drawing(jobs, labels, sample)
-        bare(artist, batches)
+        bare(pipeline, batches)
         rounds = []
         for _ in range(given.rounds):
             told, pulled = drawing(jobs, labels, sample)
-            alone = bare(artist, batches)
+            alone = bare(pipeline, batches)
             rounds.append((told, pulled, alone, told / alone, pulled / alone, sample.steps / pulled))
         told, pulled, alone, ratio, pulled_ratio, seconds = (median(column) for column in zip(*rounds, strict=True))
         print(f"{count:>6}{sum(batches):>8}{told:>9.1f}{pulled:>9.1f}{alone:>9.1f}{ratio:>11.3f}{pulled_ratio:>13.3f}{seconds:>9.3f} s", flush=True)

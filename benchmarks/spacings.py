@@ -25,13 +25,13 @@ from engine.sampling.pipeline import Pipeline
 from engine.sampling.runtime import Runtime
 
 
-def drawn(artist: Pipeline, sample: SampleConfig, count: int) -> torch.Tensor:
+def drawn(pipeline: Pipeline, sample: SampleConfig, count: int) -> torch.Tensor:
     """(count, 1, 28, 28) in [-1, 1], of label i % 10 from noise i."""
-    size, parts = BATCH[artist.device.type], []
+    size, parts = BATCH[pipeline.device.type], []
     for first in range(0, count, size):
         indices = range(first, min(first + size, count))
-        noise = ImageNoise(sample.seed, indices, artist.device)
-        *_, last = sample_batch(artist, [i % 10 for i in indices], sample, noise(), noise)
+        noise = ImageNoise(sample.seed, indices, pipeline.device)
+        *_, last = sample_batch(pipeline, [i % 10 for i in indices], sample, noise(), noise)
         parts.append(last.x.clamp(-1, 1))
     return torch.cat(parts)
 
@@ -46,15 +46,15 @@ def main() -> None:
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
     given = parser.parse_args()
     keep_freed_memory()
-    artist = ready(Runtime(given.device), given.weights)
+    pipeline = ready(Runtime(given.device), given.weights)
     base = SampleConfig(guidance=given.guidance, seed=0)
-    exact = drawn(artist, replace(base, steps=given.fine, spacing="linear"), given.count)
+    exact = drawn(pipeline, replace(base, steps=given.fine, spacing="linear"), given.count)
     nearest = 0.0
     for spacing in get_args(Spacing):
         samples = [replace(base, steps=n, spacing=spacing) for n in range(2, given.evaluations + 1)]
-        costs = [sum(batches_of(artist, (0,), one)) for one in samples]
+        costs = [sum(batches_of(pipeline, (0,), one)) for one in samples]
         sample, cost = [pair for pair in zip(samples, costs, strict=True) if pair[1] <= given.evaluations][-1]
-        distances = (drawn(artist, sample, given.count) - exact).square().mean((1, 2, 3))
+        distances = (drawn(pipeline, sample, given.count) - exact).square().mean((1, 2, 3))
         median, mean = float(distances.median()), float(distances.mean())
         nearest = nearest or median  # arctan is the first
         print(f"{spacing:>10} {sample.steps:3} steps {cost:3} evaluations  {median:.6f} {median / nearest:5.1f} times, mean {mean:.4f}", flush=True)

@@ -107,12 +107,12 @@ def drawn(network: UNet, schedule: NoiseSchedule, sample: SampleConfig, count: i
     assert isinstance(how, Numerics)
     copy = UNet(network.config)
     copy.load_state_dict(network.state_dict())
-    artist = Pipeline(how.cast(copy.eval().requires_grad_(False), device), schedule, WeightsInfo("", None, "live"), how, device)
+    pipeline = Pipeline(how.cast(copy.eval().requires_grad_(False), device), schedule, WeightsInfo("", None, "live"), how, device)
     parts = []
     for first in range(0, count, BATCH[device.type]):
         indices = range(first, min(first + BATCH[device.type], count))
         noise = ImageNoise(sample.seed, indices, device)
-        *_, last = sample_batch(artist, [i % 10 for i in indices], sample, noise(), noise)
+        *_, last = sample_batch(pipeline, [i % 10 for i in indices], sample, noise(), noise)
         parts.append(to_pixels(last.x))
     return torch.cat(parts).to(device)
 

@@ -44,7 +44,7 @@ class Numerics:
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:
         return torch.autocast(device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
 
-    def told(self, device: torch.device) -> ComputeInfo:
+    def describe(self, device: torch.device) -> ComputeInfo:
         return ComputeInfo(str(device), self.precision, self.layout, torch.get_num_threads() if device.type == "cpu" else 0)
 
 

@@ -78,30 +78,30 @@ class Report:
 # --- the job ----------------------------------------------------------------------------------------------------------
 
 
-def evaluate(shelf: Runtime, request: EvaluateRequest) -> Iterator[Event]:
+def evaluate(runtime: Runtime, request: EvaluateRequest) -> Iterator[Event]:
     """See `Jobs.evaluate`. Labels come as often as in the test set: the i-th is drawn from noise i, so the first n of a larger one are the same."""
     watch = Stopwatch()
-    for event in _told(shelf, request, watch):
+    for event in _told(runtime, request, watch):
         with watch.away():
             yield event
 
 
-def _told(shelf: Runtime, request: EvaluateRequest, watch: Stopwatch) -> Iterator[Event]:
+def _told(runtime: Runtime, request: EvaluateRequest, watch: Stopwatch) -> Iterator[Event]:
     """What may fail goes first: nobody waits minutes to hear of a damaged file."""
     yield Preparing("reading the weights and MNIST")
-    judges = load_classifier(shelf.device), load_classifier(shelf.device, SECOND)
-    (test, frequencies), (train, _) = (_subset(*data.load(split, shelf.device)) for split in (False, True))
+    judges = load_classifier(runtime.device), load_classifier(runtime.device, SECOND)
+    (test, frequencies), (train, _) = (_subset(*data.load(split, runtime.device)) for split in (False, True))
     wanted = frequencies.cpu()[torch.arange(request.count) % len(frequencies)]
-    artist = yield from shelf.artist_for(request.weights, request.sample.sampler)
-    with explain_out_of_memory(str(artist.device)):
-        drawn, evaluations, again = yield from _drawn(artist, shelf.reader, request, wanted.tolist(), watch)
+    pipeline = yield from runtime.pipeline_for(request.weights, request.sample.sampler)
+    with explain_out_of_memory(str(pipeline.device)):
+        drawn, evaluations, again = yield from _drawn(pipeline, runtime.reader, request, wanted.tolist(), watch)
         report, gallery = yield from _judged(judges, drawn, wanted, test, train)
     told: dict[str, Any] = {
-        "weights": str(artist.weights),
+        "weights": str(pipeline.weights),
         "sample": to_dict(request.sample),
         "evaluations": evaluations,
         "again": again,
-        "engine": asdict(artist.told),
+        "engine": asdict(pipeline.compute_info),
         "seconds": round(watch.spent(), 2),
     }
     yield EvaluateDone(asdict(Report(**report, **told)), gallery)
@@ -114,7 +114,7 @@ def _subset(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _drawn(
-    artist: Pipeline, reader: Classifier, request: EvaluateRequest, wanted: list[int], watch: Stopwatch
+    pipeline: Pipeline, reader: Classifier, request: EvaluateRequest, wanted: list[int], watch: Stopwatch
 ) -> Generator[Event, None, tuple[Tensor, float, int]]:
     """The digits, (count, 28, 28) uint8 on the device; how many network evaluations each took; how many were drawn again."""
     told, evaluations, again = -math.inf, 0, 0
@@ -124,14 +124,14 @@ def _drawn(
         evaluations += len(given[0])
 
     images = torch.empty(request.count, 28, 28, dtype=torch.uint8)
-    with artist.network.register_forward_pre_hook(count):
-        for part in draw_into(images, artist, reader, wanted, range(request.count), request.sample):
+    with pipeline.network.register_forward_pre_hook(count):
+        for part in draw_into(images, pipeline, reader, wanted, range(request.count), request.sample):
             due = watch.wall() - told >= 0.2 or part.again > again
             again = max(again, part.again)
             told = watch.wall() if due else told
             what, digits = ("drawing again", part.again) if part.again else ("drawing", request.count)
             yield EvaluateProgress(what, part.step * digits // part.steps, digits) if due else Tick()
-    return images.to(artist.device), evaluations / request.count, again
+    return images.to(pipeline.device), evaluations / request.count, again
 
 
 def _judged(

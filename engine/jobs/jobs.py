@@ -39,7 +39,7 @@ class Jobs:
         self._group = group or ProcessGroup()
         if self._group.size > 1 and ":" in device:
             raise SettingError(f"--device {device} is for one process; under torchrun use --device cuda, which gives each process its own GPU")
-        self._shelf: Runtime | None = None
+        self._runtime: Runtime | None = None
 
     def draw(self, request: DrawRequest) -> Job:
         """Preparing…, DrawStarted, Frame…, DrawDone."""
@@ -74,8 +74,8 @@ class Jobs:
     def warm_up(self) -> Job:
         """Everything a first drawing waits for: torch, the shipped weights, the choice of precision."""
         yield from self._loading()
-        shelf = self._open()
-        yield from shelf.prepare("shipped")
+        runtime = self._open()
+        yield from runtime.prepare("shipped")
 
     def _loading(self) -> Iterator[Event]:
         if "torch" not in sys.modules:
@@ -85,8 +85,8 @@ class Jobs:
             yield Preparing("loading torch")
 
     def _open(self) -> Runtime:
-        if self._shelf is None:
+        if self._runtime is None:
             from engine.sampling.runtime import Runtime
 
-            self._shelf = Runtime(self._device, self._precision, self._threads, self._group.local_rank)
-        return self._shelf
+            self._runtime = Runtime(self._device, self._precision, self._threads, self._group.local_rank)
+        return self._runtime

@@ -35,43 +35,43 @@ class Progress(NamedTuple):
 
 
 def draw_into(
-    images: Tensor, artist: Pipeline, reader: Classifier, labels: Sequence[int | None], indices: Sequence[int], sample: SampleConfig
+    images: Tensor, pipeline: Pipeline, reader: Classifier, labels: Sequence[int | None], indices: Sequence[int], sample: SampleConfig
 ) -> Iterator[Progress]:
     """Fills images (N, 28, 28) uint8 on the CPU, batch by batch; yields after each step of one."""
-    size = BATCH[artist.device.type]
+    size = BATCH[pipeline.device.type]
     attempts = Attempts(reader, labels, indices, sample)
     for attempt, places in attempts:
         batches = [places[first : first + size] for first in range(0, len(places), size)]
         for i, batch in enumerate(batches):
-            noise = ImageNoise(sample.seed, [indices[place] for place in batch], artist.device, attempt)
-            for step in sample_batch(artist, [labels[place] for place in batch], sample, noise(), noise):
+            noise = ImageNoise(sample.seed, [indices[place] for place in batch], pipeline.device, attempt)
+            for step in sample_batch(pipeline, [labels[place] for place in batch], sample, noise(), noise):
                 if step.i == step.n:
                     images[batch] = to_pixels(step.x)
                     attempts.read(images[batch], batch)
                 yield Progress(i * step.n + step.i, len(batches) * step.n, attempt and len(places))
 
 
-def sample_batch(artist: Pipeline, labels: Sequence[int | None], sample: SampleConfig, x: Tensor, noise: Noise) -> Iterator[Step]:
+def sample_batch(pipeline: Pipeline, labels: Sequence[int | None], sample: SampleConfig, x: Tensor, noise: Noise) -> Iterator[Step]:
     """The steps of one batch from x at the first timestep. Fast samplers clip x0; DDPM does not, as in the seed."""
-    wanted = torch.tensor([NO_LABEL if label is None else label for label in labels], device=artist.device)
-    numerics = artist.how.dtype, artist.how.format
-    answer = alone = conditional(artist.network, wanted, *numerics)
+    wanted = torch.tensor([NO_LABEL if label is None else label for label in labels], device=pipeline.device)
+    numerics = pipeline.numerics.dtype, pipeline.numerics.format
+    answer = alone = conditional(pipeline.network, wanted, *numerics)
     if sample.sampler != "one-step":  # whose student has guidance folded in
-        answer = guided(artist.network, wanted, sample.guidance, *numerics)
+        answer = guided(pipeline.network, wanted, sample.guidance, *numerics)
         if sample.guidance > 1:
-            answer = guidance_interval(answer, alone, artist.schedule, sample.guided_from, sample.guided_to)
-    denoise = to_denoiser(answer, artist.schedule, artist.network.config.prediction)
+            answer = guidance_interval(answer, alone, pipeline.schedule, sample.guided_from, sample.guided_to)
+    denoise = to_denoiser(answer, pipeline.schedule, pipeline.network.config.prediction)
     if sample.sampler != "ddpm":
-        denoise = clip_x0(denoise, artist.schedule)
-    return walk(denoise, x, artist.schedule, sample, noise)
+        denoise = clip_x0(denoise, pipeline.schedule)
+    return walk(denoise, x, pipeline.schedule, sample, noise)
 
 
-def preview(artist: Pipeline, seed: int) -> Generator[Event, None, Images]:
+def preview(pipeline: Pipeline, seed: int) -> Generator[Event, None, Images]:
     """The ten digits from the fixed noise of a run: yields Ticks, returns the pictures."""
-    noise = ImageNoise(seed, range(10), artist.device)
+    noise = ImageNoise(seed, range(10), pipeline.device)
     last: Step | None = None
-    sample = fit_sampler(SampleConfig(), artist.network.config.one_step)
-    for step in sample_batch(artist, tuple(range(10)), sample, noise(), noise):
+    sample = fit_sampler(SampleConfig(), pipeline.network.config.one_step)
+    for step in sample_batch(pipeline, tuple(range(10)), sample, noise(), noise):
         last = step
         yield Tick()
     assert last is not None

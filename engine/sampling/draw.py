@@ -25,17 +25,19 @@ SMALL = 64
 """Pictures up to which frames are told and kept; more than a screen shows is drawn without."""
 
 
-def draw(shelf: Runtime, request: DrawRequest) -> Iterator[Event]:
+def draw(runtime: Runtime, request: DrawRequest) -> Iterator[Event]:
     """See `Jobs.draw`."""
-    artist = yield from shelf.artist_for(request.weights, request.sample.sampler)
+    pipeline = yield from runtime.pipeline_for(request.weights, request.sample.sampler)
     indices = request.indices or tuple(range(len(request.labels)))
-    recipe = Recipe(request.labels, indices, request.sample, artist.weights, artist.told)
+    recipe = Recipe(request.labels, indices, request.sample, pipeline.weights, pipeline.compute_info)
     yield DrawStarted(recipe)
-    with explain_out_of_memory(str(artist.device)):
-        yield from _draw_small(artist, shelf.reader, recipe, request.fps) if len(indices) <= SMALL else _draw_many(artist, shelf.reader, recipe)
+    with explain_out_of_memory(str(pipeline.device)):
+        yield from (
+            _draw_small(pipeline, runtime.reader, recipe, request.fps) if len(indices) <= SMALL else _draw_many(pipeline, runtime.reader, recipe)
+        )
 
 
-def _draw_small(artist: Pipeline, reader: Classifier, recipe: Recipe, fps: float) -> Iterator[Event]:
+def _draw_small(pipeline: Pipeline, reader: Classifier, recipe: Recipe, fps: float) -> Iterator[Event]:
     """One batch, with frames to look at. What is drawn again takes its own place in every frame."""
     n, count = recipe.sample.steps, len(recipe.labels)
     kept = sorted({round(k * n / (FRAMES - 1)) for k in range(FRAMES)})
@@ -46,13 +48,13 @@ def _draw_small(artist: Pipeline, reader: Classifier, recipe: Recipe, fps: float
     for attempt, places in attempts:
         again = len(places) if attempt == 1 else again
         labels = [recipe.labels[place] for place in places]
-        noise = ImageNoise(recipe.sample.seed, [recipe.indices[place] for place in places], artist.device, attempt)
+        noise = ImageNoise(recipe.sample.seed, [recipe.indices[place] for place in places], pipeline.device, attempt)
         x = noise()
         frames[0][places] = shown[places] = to_pixels(x)
         if fps and not attempt:
             with watch.away():
                 yield Frame(to_images(shown), 0, n, 0.0)
-        for step in sample_batch(artist, labels, recipe.sample, x, noise):
+        for step in sample_batch(pipeline, labels, recipe.sample, x, noise):
             done += 1
             due = fps > 0 and step.i < n and watch.wall() - told >= 1 / fps
             if step.i in frames or due:
@@ -68,11 +70,11 @@ def _draw_small(artist: Pipeline, reader: Classifier, recipe: Recipe, fps: float
     yield DrawDone(recipe, pictures[-1], pictures, tuple(kept), watch.spent(), done / watch.spent(), again)
 
 
-def _draw_many(artist: Pipeline, reader: Classifier, recipe: Recipe) -> Iterator[Event]:
+def _draw_many(pipeline: Pipeline, reader: Classifier, recipe: Recipe) -> Iterator[Event]:
     """With progress and no pictures on the way."""
     watch, told, done, again = Stopwatch(), 0.0, 0, 0
     nothing, finished = Images(b"", 0), torch.empty(len(recipe.labels), 28, 28, dtype=torch.uint8)
-    for part in draw_into(finished, artist, reader, recipe.labels, recipe.indices, recipe.sample):
+    for part in draw_into(finished, pipeline, reader, recipe.labels, recipe.indices, recipe.sample):
         done += 1
         again = max(again, part.again)
         due = watch.wall() - told >= 0.2

@@ -1,4 +1,4 @@
-"""A network ready to draw: with its schedule, on its device, in its precision."""
+"""A network that is ready to draw: with its schedule, on its device, in its precision. Knows no files."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from engine.protocol.recipe import WeightsInfo
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A network ready to draw: cast, placed, and named."""
+    """A network on its device and in its precision, and all that a sampler needs beside it."""
 
     network: UNet
     schedule: NoiseSchedule
     weights: WeightsInfo
-    how: Numerics
+    numerics: Numerics
     device: torch.device
 
     @property
-    def told(self) -> ComputeInfo:
-        return self.how.told(self.device)
+    def compute_info(self) -> ComputeInfo:
+        return self.numerics.describe(self.device)
 
     @torch.inference_mode()
     def warm_up(self) -> Iterator[events.Event]:
-        """One guided digit through the network: the first forward of a shape also builds its kernels."""
-        x = torch.zeros(2, 1, 28, 28, device=self.device, dtype=self.how.dtype).contiguous(memory_format=self.how.format)
+        """Two images through the network: the first forward of a shape also builds its kernels."""
+        x = torch.zeros(2, 1, 28, 28, device=self.device, dtype=self.numerics.dtype).contiguous(memory_format=self.numerics.format)
         t = torch.zeros(2, device=self.device, dtype=torch.long)
         self.network(x, t, t)
         yield events.Tick()

@@ -1,14 +1,16 @@
-"""What the jobs of one process share: the device, how numbers are held there, weights ready to draw with, and the trainers that run."""
+"""What the jobs of one process share: the device, the precision measured for each network, pipelines in memory, and weights that still train."""
 
 from __future__ import annotations
 
-import copy
 from collections import OrderedDict
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import torch
+from torch import Tensor
 
 from engine.checkpoints.classifier import READER, load_classifier
 from engine.checkpoints.lookup import find_weights
@@ -19,6 +21,7 @@ from engine.compute.precision import Numerics
 from engine.config.compute import Device, Precision
 from engine.config.model import ModelConfig
 from engine.config.sampling import Sampler
+from engine.config.training import TrainConfig
 from engine.diffusion.schedule import NoiseSchedule
 from engine.errors import SettingError
 from engine.models.classifier import Classifier
@@ -27,10 +30,41 @@ from engine.protocol import events
 from engine.protocol.recipe import WeightsInfo
 from engine.runs.weights_names import locate_weights
 from engine.sampling.pipeline import Pipeline
-from engine.training.trainer import Trainer
 
 CACHE_SIZE = 3
-"""Networks kept ready."""
+"""Pipelines kept in memory."""
+
+
+class LiveWeights(Protocol):
+    """Weights that are being trained in this process. The trainer is one; sampling knows no more of training than this."""
+
+    @property
+    def step(self) -> int:
+        """Optimiser steps done."""
+
+    @property
+    def config(self) -> TrainConfig: ...
+
+    def weights(self, kind: str) -> Mapping[str, Tensor]:
+        """The state dict of the network as it is now; `kind` is live or average. The next step changes the tensors in place."""
+
+
+@dataclass(frozen=True)
+class LiveVersion:
+    """The weights of a run that trains here, after one of its steps."""
+
+    run: str
+    step: int
+    kind: str
+
+
+@dataclass(frozen=True)
+class FileVersion:
+    """The content of a weights file. A file that is written again is another version."""
+
+    path: Path
+    modified_ns: int
+    size: int
 
 
 class Runtime:
@@ -40,91 +74,91 @@ class Runtime:
         self.device = device.select_device(name, local_rank)
         device.limit_threads(threads)
         self.threads = threads
-        """The most that the CPU may use, if someone said so."""
+        """The largest number of CPU threads, if one was asked for."""
         self.precision = precision
-        self.training: dict[str, Trainer] = {}
-        """The trainers of this process, by run."""
-        self._how: dict[tuple[ModelConfig, bool], Numerics] = {}
-        self._ready: OrderedDict[tuple[object, ...], Pipeline] = OrderedDict()
+        self.live: dict[str, LiveWeights] = {}
+        """By run: what trains in this process."""
+        self._numerics: dict[tuple[ModelConfig, bool], Numerics] = {}
+        self._pipelines: OrderedDict[LiveVersion | FileVersion, Pipeline] = OrderedDict()
 
     @cached_property
     def reader(self) -> Classifier:
-        """Which digits are to be drawn again it says. Raises CheckpointError where its file is damaged."""
+        """The classifier that decides which images to redraw. Raises CheckpointError where its file is damaged."""
         return load_classifier(self.device, READER)
 
-    def numerics(self, model: ModelConfig, training: bool) -> Iterator[events.Event]:
-        """Measures, once, how to hold numbers for this network; `how` then knows."""
-        if (model, training) in self._how:
-            return
-        said = ""
-        for found in precision.measure(self.device, model, training, self.precision):
-            if isinstance(found, Numerics):
-                self._how[model, training] = found
-            elif found != said:
-                yield events.Preparing(said := found)
-            else:
-                yield events.Tick()
-
-    def how(self, model: ModelConfig, training: bool) -> Numerics:
-        return self._how[model, training]
+    def choose_numerics(self, model: ModelConfig, training: bool) -> Generator[events.Event, None, Numerics]:
+        """Returns the fastest precision and layout for this network, measured once."""
+        announced = ""
+        if (model, training) not in self._numerics:
+            for progress in precision.measure(self.device, model, training, self.precision):
+                if isinstance(progress, Numerics):
+                    self._numerics[model, training] = progress
+                elif progress != announced:
+                    announced = progress
+                    yield events.Preparing(progress)
+                else:
+                    yield events.Tick()
+        return self._numerics[model, training]
 
     def prepare(self, weights: str) -> Iterator[events.Event]:
-        """Loads weights and chooses a precision for them, then says Ready. `artist` then answers at once."""
+        """Loads weights, chooses a precision for them and warms them up, then yields Ready. A drawing then starts at once."""
         yield events.Preparing("reading the weights")
-        ready = yield from self.artist(weights)
-        yield from ready.warm_up()
+        pipeline = yield from self.pipeline(weights)
+        yield from pipeline.warm_up()
         self.reader.features_and_logits(torch.zeros(1, 28, 28, dtype=torch.uint8, device=self.device))
-        yield events.Ready(ready.told, ready.weights)
+        yield events.Ready(pipeline.compute_info, pipeline.weights)
 
-    def artist(self, weights: str) -> Generator[events.Event, None, Pipeline]:
-        """Tells what there is to prepare and returns the Pipeline. `weights` is one of SHIPPED, RUN, RUN:best, RUN:live or a file."""
-        key, loaded = self._find(weights)
-        if loaded is not None:
-            yield from self.numerics(loaded.model, training=False)
-            self._shelve(key, loaded)
-        self._ready.move_to_end(key)
-        return self._ready[key]
+    def pipeline(self, weights: str) -> Generator[events.Event, None, Pipeline]:
+        """Returns the Pipeline of one of SHIPPED, RUN, RUN:best, RUN:live or a file; yields Preparing where that takes a while."""
+        version = self._version(weights)
+        if version not in self._pipelines:
+            loaded = self._load(version, weights)
+            numerics = yield from self.choose_numerics(loaded.model, training=False)
+            self._cache(version, loaded, numerics)
+        self._pipelines.move_to_end(version)
+        return self._pipelines[version]
 
-    def artist_for(self, weights: str, sampler: Sampler) -> Generator[events.Event, None, Pipeline]:
-        """The Pipeline that can draw so; the shipped student for a sampler that needs one. Raises SettingError where these weights can't."""
+    def pipeline_for(self, weights: str, sampler: Sampler) -> Generator[events.Event, None, Pipeline]:
+        """As `pipeline`, for use with a sampler: `shipped` then means the shipped student where the sampler needs one.
+
+        Raises SettingError for a student with another sampler, and for the sampler one-step with other weights.
+        """
         one_step = sampler == "one-step"
-        found = yield from self.artist("shipped:one-step" if one_step and weights == "shipped" else weights)
-        if found.network.config.one_step and not one_step:
+        pipeline = yield from self.pipeline("shipped:one-step" if one_step and weights == "shipped" else weights)
+        if pipeline.network.config.one_step and not one_step:
             raise SettingError(f"{weights} is a one-step student, which the sampler {sampler} can't use; choose the sampler one-step")
-        if one_step and not found.network.config.one_step:
+        if one_step and not pipeline.network.config.one_step:
             remedy = f"use shipped:one-step, or distil it: digitty train --preset one-step --teacher {weights}"
             raise SettingError(f"{weights} can't draw in one step; {remedy}")
-        return found
+        return pipeline
 
-    def _find(self, weights: str) -> tuple[tuple[object, ...], ModelWeights | None]:
-        """A key that changes with the weights, and the weights themselves where they are not ready yet."""
-        name, _, kind = weights.partition(":")
-        trainer = self.training.get(name)
-        if trainer and kind in ("", "latest", "live"):
-            kind = "live" if kind == "live" else "average"
-            key: tuple[object, ...] = ("training", name, trainer.step, kind)
-            tensors = (trainer.model if kind == "live" else trainer.ema.model).state_dict()
-            return key, None if key in self._ready else ModelWeights(tensors, trainer.config.model, trainer.config.schedule, trainer.step, name, kind)
+    def _version(self, weights: str) -> LiveVersion | FileVersion:
+        """The weights that this name means now: in memory where the run trains here, else in a file. Raises RunError."""
+        run, _, kind = weights.partition(":")
+        if run in self.live and kind in ("", "latest", "live"):
+            return LiveVersion(run, self.live[run].step, "live" if kind == "live" else "average")
         path, _, _ = locate_weights(weights)
-        key = _stamp(path)
-        return key, None if key in self._ready else find_weights(weights)
+        try:
+            stat = path.stat()
+        except OSError:  # reading the file says what is wrong with it
+            return FileVersion(path, 0, 0)
+        return FileVersion(path, stat.st_mtime_ns, stat.st_size)
 
-    def _shelve(self, key: tuple[object, ...], loaded: ModelWeights) -> None:
-        how = self.how(loaded.model, training=False)
+    def _load(self, version: LiveVersion | FileVersion, weights: str) -> ModelWeights:
+        """Raises RunError or CheckpointError."""
+        if isinstance(version, FileVersion):
+            return find_weights(weights)
+        live = self.live[version.run]
+        tensors = {name: tensor.detach().clone() for name, tensor in live.weights(version.kind).items()}  # training goes on
+        return ModelWeights(tensors, live.config.model, live.config.schedule, version.step, version.run, version.kind)
+
+    def _cache(self, version: LiveVersion | FileVersion, loaded: ModelWeights, numerics: Numerics) -> None:
+        """Builds the pipeline and keeps the CACHE_SIZE that were used last."""
         with torch.device("meta"):
             network = UNet(loaded.model)
         network.load_state_dict(loaded.tensors, assign=True)
-        network = how.cast(copy.deepcopy(network) if key[0] == "training" else network, self.device).eval().requires_grad_(False)
-        weights = WeightsInfo(loaded.run, loaded.step, loaded.kind)
-        self._ready[key] = Pipeline(network, NoiseSchedule(loaded.schedule), weights, how, self.device)
-        while len(self._ready) > CACHE_SIZE:
-            self._ready.popitem(last=False)
-
-
-def _stamp(path: Path) -> tuple[object, ...]:
-    """A key that changes when the file does."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return (str(path), 0, 0)
-    return (str(path), stat.st_mtime_ns, stat.st_size)
+        network = numerics.cast(network, self.device).eval().requires_grad_(False)
+        info = WeightsInfo(loaded.run, loaded.step, loaded.kind)
+        self._pipelines[version] = Pipeline(network, NoiseSchedule(loaded.schedule), info, numerics, self.device)
+        while len(self._pipelines) > CACHE_SIZE:
+            self._pipelines.popitem(last=False)

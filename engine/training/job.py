@@ -37,26 +37,26 @@ from engine.training.teacher_pairs import load_or_draw
 from engine.training.trainer import Trainer
 
 
-def train(shelf: Runtime, request: TrainRequest, control: Control, group: ProcessGroup) -> Iterator[Event]:
+def train(runtime: Runtime, request: TrainRequest, control: Control, group: ProcessGroup) -> Iterator[Event]:
     """See `Jobs.train`. In a group every rank pulls this; rank 0 decides and writes."""
     if request.config.teacher and group.size > 1:
         raise SettingError("the preset one-step trains in one process; start it without torchrun")
-    with group.opened(shelf.device), explain_out_of_memory(str(shelf.device)):
+    with group.opened(runtime.device), explain_out_of_memory(str(runtime.device)):
         if request.resume:
             check_resumable(find_run(request.resume), request.config)
         else:
             request = replace(request, config=_with_network(request.config))
-        if request.resume and shelf.device.type == "cpu" and group.size == 1:
-            yield from _use_threads(find_run(request.resume), shelf.threads or processors())
-        how = Numerics(**(yield from group.lead(_numerics(shelf, request))))
+        if request.resume and runtime.device.type == "cpu" and group.size == 1:
+            yield from _use_threads(find_run(request.resume), runtime.threads or processors())
+        how = Numerics(**(yield from group.lead(_numerics(runtime, request))))
         yield Preparing("reading MNIST")
-        digits = data.load(True, shelf.device, request.config.limit)
-        run = find_run((yield from group.lead(_run(request, how, shelf))))
+        digits = data.load(True, runtime.device, request.config.limit)
+        run = find_run((yield from group.lead(_run(request, how, runtime))))
         yield from group.lead(_watch_heartbeat(run))
         if group.leader:
             control.follow(run.control_path)  # before the claim: a command that sees the claim may ask at once
         with _writing(run, group) as writer:
-            trainer = yield from _trainer(shelf, request.config, run, digits, how, group)
+            trainer = yield from _trainer(runtime, request.config, run, digits, how, group)
             state, seconds = yield from group.lead(_newest_whole(run, trainer))
             if state and not group.leader:
                 _restored(Path(state), trainer)
@@ -65,14 +65,14 @@ def train(shelf: Runtime, request: TrainRequest, control: Control, group: Proces
             if request.resume:
                 _check_unfinished(run, trainer)
             if request.resume and writer:
-                write_config(run, request.config, how.told(shelf.device))
+                write_config(run, request.config, how.describe(runtime.device))
             if writer:
                 writer.prune()
-                shelf.training[run.name] = trainer
+                runtime.live[run.name] = trainer
             try:
-                yield from TrainingLoop(shelf, trainer, run, writer, control, request.when_full, seconds).events()
+                yield from TrainingLoop(runtime, trainer, run, writer, control, request.when_full, seconds).events()
             finally:
-                shelf.training.pop(run.name, None)
+                runtime.live.pop(run.name, None)
 
 
 @contextmanager
@@ -117,13 +117,13 @@ def _first_weights(config: TrainConfig) -> Mapping[str, Tensor] | None:
 
 
 def _trainer(
-    shelf: Runtime, config: TrainConfig, run: Run, digits: tuple[Tensor, Tensor], how: Numerics, group: ProcessGroup
+    runtime: Runtime, config: TrainConfig, run: Run, digits: tuple[Tensor, Tensor], how: Numerics, group: ProcessGroup
 ) -> Generator[Event, None, Trainer]:
     if config.teacher is None:
-        return Trainer(config, *digits, how, shelf.device, group)
-    teacher = shelf.artist_for(config.teacher, "dpmpp")
-    pairs = yield from load_or_draw(run.path / "pairs.safetensors", teacher, config.pairs, config.seed, shelf.device)
-    return Distiller(config, *digits, how, shelf.device, pairs)
+        return Trainer(config, *digits, how, runtime.device, group)
+    teacher = runtime.pipeline_for(config.teacher, "dpmpp")
+    pairs = yield from load_or_draw(run.path / "pairs.safetensors", teacher, config.pairs, config.seed, runtime.device)
+    return Distiller(config, *digits, how, runtime.device, pairs)
 
 
 def check_resumable(run: Run, asked: TrainConfig) -> None:
@@ -147,23 +147,22 @@ def _check_unfinished(run: Run, trainer: Trainer) -> None:
 # --- what rank 0 finds out for all ------------------------------------------------------------------------------------
 
 
-def _numerics(shelf: Runtime, request: TrainRequest) -> Generator[Event, None, dict[str, Any]]:
+def _numerics(runtime: Runtime, request: TrainRequest) -> Generator[Event, None, dict[str, Any]]:
     """Precision and layout: those that the run began in, where this machine has them; else those measured now."""
     if request.resume:
         told = find_run(request.resume).engine()
         how = Numerics(told.precision, told.layout == "channels_last")
-        if supports(shelf.device, how):
+        if supports(runtime.device, how):
             return asdict(how)
-        lacking = f"{printable(told.precision)}, which {shelf.device} lacks"
+        lacking = f"{printable(told.precision)}, which {runtime.device} lacks"
         yield Notice(f"{request.resume} was trained in {lacking}; it goes on in another, not bit for bit the same")
-    yield from shelf.numerics(request.config.model, training=True)
-    return asdict(shelf.how(request.config.model, training=True))
+    return asdict((yield from runtime.choose_numerics(request.config.model, training=True)))
 
 
-def _run(request: TrainRequest, how: Numerics, shelf: Runtime) -> Generator[Event, None, str]:
+def _run(request: TrainRequest, how: Numerics, runtime: Runtime) -> Generator[Event, None, str]:
     """The run's name; a new one is made."""
     yield from ()
-    return request.resume or create_run(request.run, request.config, how.told(shelf.device)).name
+    return request.resume or create_run(request.run, request.config, how.describe(runtime.device)).name
 
 
 def _use_threads(run: Run, most: int) -> Iterator[Event]:

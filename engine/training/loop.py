@@ -65,9 +65,9 @@ class TrainingLoop:
     """
 
     def __init__(
-        self, shelf: Runtime, trainer: Trainer, run: Run, writer: Writer | None, control: Control, when_full: WhenFull, epoch_seconds: float
+        self, runtime: Runtime, trainer: Trainer, run: Run, writer: Writer | None, control: Control, when_full: WhenFull, epoch_seconds: float
     ) -> None:
-        self.shelf, self.trainer, self.run, self.writer, self.control = shelf, trainer, run, writer, control
+        self.runtime, self.trainer, self.run, self.writer, self.control = runtime, trainer, run, writer, control
         self.config, self.group = trainer.config, trainer.group
         self.id = run.id()  # which ties its states to it
         self.when_full = when_full
@@ -80,7 +80,7 @@ class TrainingLoop:
 
     def events(self) -> Iterator[Event]:
         trainer, name, total = self.trainer, self.run.name, self.config.total_steps
-        engine = trainer.how.told(trainer.device)
+        engine = trainer.how.describe(trainer.device)
         self._event("started", **asdict(engine))
         try:
             with self.group.clear_errors():
@@ -169,8 +169,8 @@ class TrainingLoop:
         writer, step = self.writer, self.trainer.step
         if writer is None:
             return
-        artist = yield from self.shelf.artist(self.run.name)
-        drawn = yield from preview(artist, PREVIEW_SEED)
+        pipeline = yield from self.runtime.pipeline(self.run.name)
+        drawn = yield from preview(pipeline, PREVIEW_SEED)
         yield from self._kept("preview", lambda: save_strip(writer.sample_path(step), drawn))
         yield Preview(step, drawn)
 

@@ -121,6 +121,10 @@ class Trainer:
         for model in (self.model, self.ema.model):
             model.load_state_dict(weights)
 
+    def weights(self, kind: str) -> Mapping[str, Tensor]:
+        """The state dict of the `live` or the `average` weights, which the next step changes: see `LiveWeights`."""
+        return (self.model if kind == "live" else self.ema.model).state_dict()
+
     def state(self) -> dict[str, Any]:
         """All that a resumed run needs, as tensors and plain values. Raises DivergedError rather than give a bad one."""
         self._check()

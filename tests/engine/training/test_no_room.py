@@ -189,7 +189,7 @@ def test_while_full_saving_is_tried_once_an_interval(jobs: Jobs, exactly: Exact,
 
         @staticmethod
         def monotonic() -> float:
-            return 60.0 * next(iter(jobs._open().training.values())).step if jobs._open().training else 0.0
+            return 60.0 * next(iter(jobs._open().live.values())).step if jobs._open().live else 0.0
 
     def full(path: Path, config: TrainConfig, state: Mapping[str, Any]) -> None:
         tried.append(state["step"])
