@@ -1,8 +1,95 @@
-"""What the training images are."""
+"""What the training images are: their size, channels and classes, and where they are read from. Plain Python: reads nothing."""
 
 from __future__ import annotations
 
-CLASS_NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+from dataclasses import dataclass
+
+from engine.config.fields import check_finite, check_within
+from engine.errors import SettingError
+from engine.formatting import printable
+
+LARGEST_SIDE = 512
+"""Pixels; a U-Net of three levels makes nothing of larger images."""
+MOST_CLASSES = 1000
+MOST_IMAGES = 10_000_000
+LONGEST_NAME = 60
+"""Characters of a data set's or a class's name."""
 
 
-TRAIN_IMAGES = 60_000
+@dataclass(frozen=True)
+class DataSpec:
+    """A data set as networks, files and screens need to know it. Raises SettingError for values that no data set has."""
+
+    name: str
+    """For people to read."""
+    height: int
+    width: int
+    channels: int
+    """1: grey, 3: red, green and blue."""
+    class_names: tuple[str, ...]
+    """Label i is the class class_names[i]."""
+    train_images: int
+    mean: float
+    """Of all numbers in the training images, with black at -1 and white at 1 …"""
+    std: float
+    """… and their standard deviation."""
+    source: str
+    """Where the images are read from: mnist, which comes with digitty, or the full path of an .npz file."""
+    digest: str
+    """The algorithm and the hex digits of what identifies the images, such as sha256:…"""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.class_names, tuple | list):
+            raise SettingError("class names are not a list of names")
+        object.__setattr__(self, "class_names", tuple(self.class_names))  # JSON gives a list
+        for name in (self.name, *self.class_names):
+            if not isinstance(name, str) or not 1 <= len(name) <= LONGEST_NAME or name != printable(name).strip():
+                raise SettingError(f"{printable(repr(name), 80)} is no name of a data set or class: 1 to {LONGEST_NAME} printable characters")
+        check_within("classes", self.classes, 1, MOST_CLASSES)
+        if len(set(self.class_names)) < self.classes:
+            raise SettingError(f"two classes of {self.name} have the same name")
+        check_within("height", self.height, 1, LARGEST_SIDE)
+        check_within("width", self.width, 1, LARGEST_SIDE)
+        if type(self.channels) is not int or self.channels not in (1, 3):
+            raise SettingError(f"channels {self.channels!r} is neither 1 (grey) nor 3 (colour)")
+        check_within("train_images", self.train_images, 1, MOST_IMAGES)
+        check_finite("mean", self.mean, -1, 1)
+        check_finite("std", self.std, 0, 1)
+        if self.std == 0:
+            raise SettingError(f"all training images of {self.name} are one flat colour; there is nothing to learn")
+        for field in ("source", "digest"):
+            if not isinstance(getattr(self, field), str) or not getattr(self, field):
+                raise SettingError(f"{field} {printable(repr(getattr(self, field)), 80)} is not a text")
+
+    @property
+    def classes(self) -> int:
+        return len(self.class_names)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W), as tensors have it."""
+        return self.channels, self.height, self.width
+
+    @property
+    def pixel_shape(self) -> tuple[int, ...]:
+        """(H, W) or (H, W, 3), as pictures of bytes have it."""
+        return (self.height, self.width) if self.channels == 1 else (self.height, self.width, self.channels)
+
+    @property
+    def picture_bytes(self) -> int:
+        """Bytes of one picture."""
+        return self.height * self.width * self.channels
+
+
+MNIST = DataSpec(
+    name="MNIST",
+    height=28,
+    width=28,
+    channels=1,
+    class_names=("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
+    train_images=60_000,
+    mean=-0.7387,
+    std=0.6162,
+    source="mnist",
+    digest="md5:6bbc9ace898e44ae57da46a324031adb",  # of the unpacked training images, as published
+)

@@ -11,6 +11,9 @@ from engine.errors import SettingError
 MAX_COUNT = 100_000
 
 
+MAX_BATCH = 60_000
+
+
 MAX_SEED = 2**63 - 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.config.data import MNIST, DataSpec
 from engine.config.fields import check_finite, check_one_of, check_within
 from engine.errors import SettingError
 
@@ -19,7 +20,7 @@ class ModelConfig:
     """The U-Net. The defaults are the seed's network: 6,141,313 trainable parameters."""
 
     channels: tuple[int, ...] = (64, 128, 256)
-    """At 28, 14 and 7 pixels; two of them work on patches of 2x2 pixels, at 14 and 7."""
+    """At whole, half and quarter size; two of them work on patches of 2x2 pixels, at half and quarter size."""
     time_dim: int = 128
     """Width of the sinusoidal embedding."""
     emb_dim: int = 256
@@ -27,15 +28,15 @@ class ModelConfig:
     groups: int = 8
     """Groups of each GroupNorm."""
     attention: bool = False
-    """Self-attention at 7 pixels, after the middle block."""
+    """Self-attention at a quarter of the size, after the middle block."""
     attention_at_14: bool = False
-    """Self-attention at 14 pixels, after the encoder's block."""
+    """Self-attention at half the size, after the encoder's block; named after MNIST's 14 pixels, as files have it."""
     prediction: Prediction = "eps"
     """What the network answers; `denoiser.coefficients` makes x0 of it."""
     one_step: bool = False
     """A distilled student, which draws with the sampler one-step alone."""
-    image_size: int = 28
-    classes: int = 10
+    data: DataSpec = MNIST
+    """What it draws: image size, channels and classes."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))  # JSON gives a list
@@ -52,18 +53,21 @@ class ModelConfig:
         check_within("time_dim", self.time_dim, 4, 8192)
         if self.time_dim % 2:
             raise SettingError(f"time_dim {self.time_dim} is odd; the sinusoidal embedding needs pairs")
-        if self.image_size != 28 or self.classes != 10:
-            raise SettingError("this version draws 28x28 images of 10 classes")
+        if not isinstance(self.data, DataSpec):
+            raise SettingError(f"data {self.data!r} is not a table of what images are")
+        if self.data.height % 4 or self.data.width % 4:
+            size = f"{self.data.height}x{self.data.width}"
+            raise SettingError(f"images of {size} pixels can't be halved twice; height and width must be multiples of 4")
 
     @property
     def sides(self) -> tuple[int, ...]:
-        """Pixels a side at each width, falling to 7."""
-        return tuple(7 << i for i in reversed(range(len(self.channels))))
+        """Pixels a side of MNIST's images at each width: what the layers are named after, whatever the size."""
+        return tuple(MNIST.height // self.patch >> i for i in range(len(self.channels)))
 
     @property
     def patch(self) -> int:
         """Pixels a side that the first layer takes for one."""
-        return self.image_size // self.sides[0]
+        return 1 << 3 - len(self.channels)
 
 
 @dataclass(frozen=True)

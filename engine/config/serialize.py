@@ -6,27 +6,41 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar
 
+from engine.config.data import MNIST, DataSpec
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.sampling import SampleConfig
 from engine.config.training import TrainConfig
 from engine.errors import SettingError
 
-C = TypeVar("C", ModelConfig, ScheduleConfig, SampleConfig, TrainConfig)
+C = TypeVar("C", DataSpec, ModelConfig, ScheduleConfig, SampleConfig, TrainConfig)
+
+MNIST_FIELDS = {"image_size": MNIST.height, "classes": MNIST.classes}
+"""What a network for MNIST has in files instead of `data`, so that every digitty reads them."""
 
 
-def to_dict(config: ModelConfig | ScheduleConfig | SampleConfig | TrainConfig) -> dict[str, Any]:
+def to_dict(config: DataSpec | ModelConfig | ScheduleConfig | SampleConfig | TrainConfig) -> dict[str, Any]:
     """The configuration as JSON values."""
-    return asdict(config)
+    values = asdict(config)
+    if isinstance(config, TrainConfig):
+        values["model"] = to_dict(config.model)
+    elif isinstance(config, ModelConfig) and config.data == MNIST:
+        del values["data"]
+        values |= MNIST_FIELDS
+    return values
 
 
 def from_dict(cls: type[C], values: object) -> C:
     """The reverse of `to_dict`. Raises SettingError for anything that is not one: unknown or ill-typed fields, bad values."""
     if not isinstance(values, Mapping):
         raise SettingError(f"{cls.__name__} is not a table of settings")
+    if cls is ModelConfig and "data" not in values:
+        values = _without_mnist_fields(values)
     unknown = set(values) - {f.name for f in fields(cls)}
     if unknown:
         raise SettingError(f"{cls.__name__} has no field {sorted(map(str, unknown))[0]!r}; it may come from a newer digitty")
     given: dict[str, Any] = dict(values)
+    if "data" in given:
+        given["data"] = from_dict(DataSpec, given["data"])
     if "model" in given:
         given["model"] = from_dict(ModelConfig, given["model"])
     if "schedule" in given:
@@ -37,6 +51,14 @@ def from_dict(cls: type[C], values: object) -> C:
     except (TypeError, AttributeError) as error:
         raise SettingError(f"{cls.__name__} has a field of the wrong type: {error}") from None
     return config
+
+
+def _without_mnist_fields(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a network whose file names no data set. Raises SettingError for sizes that are not MNIST's."""
+    for name, value in MNIST_FIELDS.items():
+        if values.get(name, value) != value:
+            raise SettingError(f"{name} {values[name]!r} is not {value}, MNIST's")
+    return {name: value for name, value in values.items() if name not in MNIST_FIELDS}
 
 
 def with_changes(config: C, **changes: Any) -> C:

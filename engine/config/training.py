@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from engine.config.data import TRAIN_IMAGES
-from engine.config.fields import MAX_COUNT, MAX_SEED, check_finite, check_one_of, check_within
+from engine.config.data import DataSpec
+from engine.config.fields import MAX_BATCH, MAX_COUNT, MAX_SEED, check_finite, check_one_of, check_within
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.errors import SettingError
 
@@ -31,7 +31,7 @@ class TrainConfig:
     teacher: str | None = None
     """The preset one-step alone: the weights that a student learns from."""
     pairs: int = 20_000
-    """Digits that the teacher draws for it."""
+    """Images that the teacher draws for it."""
     epochs: int = 10
     steps: int | None = None
     """An upper bound on steps, where the run is not to end with an epoch."""
@@ -57,7 +57,7 @@ class TrainConfig:
     limit: int | None = None
     """Train on the first `limit` images only (trials and tests)."""
     preview_every: int = 100
-    """Steps between previews of the ten digits from fixed noise; 0 for none."""
+    """Steps between previews, an image of each class from fixed noise; 0 for none."""
     save_minutes: float = 5.0
     """Minutes between saves of the training state, beside one at each epoch's end."""
     compile: bool = False
@@ -79,7 +79,7 @@ class TrainConfig:
         check_within("epochs", self.epochs, 1, 100_000)
         if self.steps is not None:
             check_within("steps", self.steps, 1, 100_000_000)
-        check_within("batch-size", self.batch_size, 1, TRAIN_IMAGES)
+        check_within("batch-size", self.batch_size, 1, MAX_BATCH)
         check_within("warmup", self.warmup, 0, 1_000_000)
         check_within("seed", self.seed, 0, MAX_SEED)
         check_within("preview_every", self.preview_every, 0, 1_000_000)
@@ -93,7 +93,7 @@ class TrainConfig:
         if not isinstance(self.compile, bool):
             raise SettingError(f"compile {self.compile!r} is neither true nor false")
         if self.limit is not None:
-            check_within("limit", self.limit, 1, TRAIN_IMAGES)
+            check_within("limit", self.limit, 1, self.data.train_images)
 
     @property
     def first_weights(self) -> str | None:
@@ -101,9 +101,18 @@ class TrainConfig:
         return self.start_from or self.teacher
 
     @property
+    def data(self) -> DataSpec:
+        """What it trains on: the images that its network draws."""
+        return self.model.data
+
+    def with_data(self, data: DataSpec) -> TrainConfig:
+        """The same run on other images. Raises SettingError where the network can't draw them."""
+        return replace(self, model=replace(self.model, data=data))
+
+    @property
     def images(self) -> int:
         """Training images an epoch."""
-        return self.limit or TRAIN_IMAGES
+        return self.limit or self.data.train_images
 
     @property
     def steps_per_epoch(self) -> int:

@@ -21,10 +21,10 @@ class UNet(nn.Module):
         super().__init__()
         self.config = config = config or ModelConfig()
         widths, emb, groups = config.channels, config.emb_dim, config.groups
-        pixels, first, last = config.patch**2, widths[0], widths[-1]
+        pixels, first, last = config.data.channels * config.patch**2, widths[0], widths[-1]
         down = list(zip(config.sides, config.sides[1:], widths, widths[1:], strict=False))  # (side, next side, width, next width)
         self.time = nn.Sequential(nn.Linear(config.time_dim, emb), nn.SiLU(), nn.Linear(emb, emb))
-        self.label = ClassEmbedding(config.classes, emb)
+        self.label = ClassEmbedding(config.data.classes, emb)
         self.conv_in = nn.Conv2d(pixels, first, 3, padding=1)
         self.add_module(f"enc{config.sides[0]}", ResidualBlock(first, first, emb, groups))
         for _, below, width, wider in down:
@@ -43,7 +43,7 @@ class UNet(nn.Module):
         self.conv_out = nn.Conv2d(first, pixels, 1) if config.patch == 1 else nn.Conv2d(first, pixels, 3, padding=1)
 
     def forward(self, x_t: Tensor, t: Tensor, label: Tensor) -> Tensor:
-        """The prediction, like x_t (N, 1, 28, 28), for t (N,) in 0 … T-1 and label (N,) in 0 … 9 or NO_LABEL."""
+        """The prediction, like x_t (N, C, H, W), for t (N,) in 0 … T-1 and label (N,) of a class or NO_LABEL."""
         has_label = (label >= 0).unsqueeze(1)
         emb = self.time(sinusoidal(t, self.config.time_dim).to(x_t.dtype))
         emb = F.silu(emb + self.label(label.clamp(min=0)) * has_label)  # every block starts with it: once is enough

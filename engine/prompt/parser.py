@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from engine.config.data import CLASS_NAMES
+from engine.config.data import MNIST
 from engine.errors import PromptError
 
 MAX_DIGITS = 64
@@ -55,6 +55,9 @@ def parse(text: str, rng: random.Random) -> Prompt:
         near = _nearest(stuck.mended)
         raise PromptError(so_far + stuck.why + (f"; did you mean {near!r}? T" if near else "; t") + f"ry {_EXAMPLES}") from None
     return Prompt(tuple(rng.randrange(len(CLASS_NAMES)) if label is None else label for label in labels), shared)
+
+
+CLASS_NAMES = MNIST.class_names
 
 
 # --- words ------------------------------------------------------------------------------------------------------------

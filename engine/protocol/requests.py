@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from engine.config.data import CLASS_NAMES
+from engine.config.data import MOST_CLASSES
 from engine.config.fields import MAX_COUNT, MAX_SEED
 from engine.config.sampling import SampleConfig
 from engine.config.training import TrainConfig
@@ -19,7 +19,7 @@ class DrawRequest:
     """Which pictures to draw, how, and with which weights."""
 
     labels: tuple[int | None, ...]
-    """None draws without a label."""
+    """Numbers of classes of the weights' data set; None draws without a label."""
     sample: SampleConfig = field(default_factory=SampleConfig)
     indices: tuple[int, ...] | None = None
     """Image i takes its noise from (seed, indices[i]); by default its own place. Equal indices share their noise."""
@@ -30,13 +30,13 @@ class DrawRequest:
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.labels) <= MAX_COUNT:
-            raise SettingError(f"{len(self.labels)} digits is outside 1 to {MAX_COUNT:,}")
-        if any(label is not None and (type(label) is not int or not 0 <= label < len(CLASS_NAMES)) for label in self.labels):
-            raise SettingError(f"labels are digits from 0 to {len(CLASS_NAMES) - 1}, or None for no label")
+            raise SettingError(f"{len(self.labels)} images is outside 1 to {MAX_COUNT:,}")
+        if any(label is not None and (type(label) is not int or not 0 <= label < MOST_CLASSES) for label in self.labels):
+            raise SettingError("labels are numbers of classes, from 0, or None for no label")
         if self.indices is not None and any(type(i) is not int or not 0 <= i <= MAX_SEED for i in self.indices):
             raise SettingError(f"noise indices are whole numbers from 0 to {MAX_SEED}")
         if self.indices is not None and len(self.indices) != len(self.labels):
-            raise SettingError(f"{len(self.indices)} noise indices do not fit {len(self.labels)} digits")
+            raise SettingError(f"{len(self.indices)} noise indices do not fit {len(self.labels)} images")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class TrainRequest:
 
 @dataclass(frozen=True)
 class EvaluateRequest:
-    """How many digits to draw and judge, and how they are drawn."""
+    """How many images to draw and judge, and how they are drawn."""
 
     count: int = 1000
     sample: SampleConfig = field(default_factory=SampleConfig)

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.config.data import DataSpec
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.sampling import SampleConfig
 from engine.config.serialize import from_dict, to_dict, with_changes
 from engine.config.training import PRESETS, TrainConfig
 from engine.errors import SettingError
 
-CONFIGS = (ModelConfig, ScheduleConfig, SampleConfig, TrainConfig)
+CONFIGS = (DataSpec, ModelConfig, ScheduleConfig, SampleConfig, TrainConfig)
 FIELDS = sorted({name for cls in CONFIGS for name in cls.__dataclass_fields__})
 HUGE = 10**400  # JSON can say it; a float can't hold it
 
@@ -95,8 +96,6 @@ def test_the_first_reached_ends_the_run(epochs: int, steps: int | None, total: i
         (ModelConfig, {"groups": 0}),
         (ModelConfig, {"groups": -8}),
         (ModelConfig, {"time_dim": 5}),
-        (ModelConfig, {"classes": 11}),
-        (ModelConfig, {"image_size": 32}),
         (ScheduleConfig, {"T": 0}),
         (ScheduleConfig, {"shift": 0.0}),
         (ScheduleConfig, {"beta_start": 0.0}),

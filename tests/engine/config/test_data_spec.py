@@ -1,0 +1,103 @@
+"""DataSpec: MNIST is what its images are, files of today say nothing of it, and others carry it whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+
+from engine.config.data import MNIST, DataSpec
+from engine.config.model import ModelConfig
+from engine.config.serialize import from_dict, to_dict
+from engine.config.training import PRESETS, TrainConfig
+from engine.data import mnist
+from engine.errors import SettingError
+
+FLAGS = DataSpec("flags", 20, 32, 3, ("red", "green", "blue"), 90, -0.4, 0.7, "/data/flags.npz", "sha256:00")
+MODEL_OF_TODAY = {
+    "channels": [64, 128, 256],
+    "time_dim": 128,
+    "emb_dim": 256,
+    "groups": 8,
+    "attention": False,
+    "attention_at_14": False,
+    "prediction": "eps",
+    "one_step": False,
+    "image_size": 28,
+    "classes": 10,
+}
+"""A config.json's `model` as digitty has always written it."""
+
+
+def test_mnist_is_what_its_files_hold() -> None:
+    images, labels = mnist.load(True)
+    assert images.shape == (MNIST.train_images, *MNIST.pixel_shape)
+    assert int(labels.max()) + 1 == MNIST.classes
+    pixels = images.double() / 127.5 - 1
+    assert float(pixels.mean()) == pytest.approx(MNIST.mean, abs=5e-5)
+    assert float(pixels.std()) == pytest.approx(MNIST.std, abs=5e-5)
+    assert MNIST.digest == "md5:" + hashlib.md5(mnist.unpack("train-images-idx3-ubyte"), usedforsecurity=False).hexdigest()
+
+
+def test_a_network_for_mnist_is_written_as_ever() -> None:
+    assert json.dumps(to_dict(ModelConfig())) == json.dumps(MODEL_OF_TODAY)
+    assert from_dict(ModelConfig, MODEL_OF_TODAY) == ModelConfig() == from_dict(ModelConfig, {})
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=lambda preset: str(preset.preset))
+def test_a_run_on_other_images_carries_them(preset: TrainConfig) -> None:
+    config = preset.with_data(FLAGS)
+    again = from_dict(TrainConfig, json.loads(json.dumps(to_dict(config))))
+    assert again == config
+    assert again.data == FLAGS
+    assert again.steps_per_epoch == -(-FLAGS.train_images // preset.batch_size)
+
+
+@pytest.mark.parametrize("wrong", [{"image_size": 32}, {"classes": 11}, {"image_size": "28"}], ids=str)
+def test_a_file_without_data_is_of_mnist_and_of_nothing_else(wrong: dict[str, Any]) -> None:
+    with pytest.raises(SettingError, match="MNIST"):
+        from_dict(ModelConfig, {**MODEL_OF_TODAY, **wrong})
+
+
+def test_shapes() -> None:
+    assert (MNIST.shape, MNIST.pixel_shape, MNIST.picture_bytes, MNIST.classes) == ((1, 28, 28), (28, 28), 784, 10)
+    assert (FLAGS.shape, FLAGS.pixel_shape, FLAGS.picture_bytes, FLAGS.classes) == ((3, 20, 32), (20, 32, 3), 1920, 3)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"name": ""},
+        {"name": "a\x1b[31m"},
+        {"name": 3},
+        {"height": 0},
+        {"width": 100_000},
+        {"channels": 2},
+        {"channels": True},
+        {"class_names": ()},
+        {"class_names": "abc"},
+        {"class_names": ("a", "a")},
+        {"class_names": ("a", " b")},
+        {"class_names": [["a"]]},
+        {"train_images": 0},
+        {"mean": float("nan")},
+        {"std": 0.0},
+        {"source": ""},
+        {"digest": None},
+    ],
+    ids=str,
+)
+def test_what_no_data_set_is(bad: dict[str, Any]) -> None:
+    with pytest.raises(SettingError):
+        replace(FLAGS, **bad)
+    with pytest.raises(SettingError):
+        from_dict(DataSpec, {**asdict(FLAGS), **bad})
+
+
+@pytest.mark.parametrize("size", [{"height": 22}, {"width": 30}])
+def test_a_network_halves_its_images_twice(size: dict[str, int]) -> None:
+    with pytest.raises(SettingError, match="multiples of 4"):
+        ModelConfig(data=replace(FLAGS, **size))
