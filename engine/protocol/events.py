@@ -74,7 +74,7 @@ class DrawDone(Event):
     seconds: float
     steps_per_s: float
     again: int = 0
-    """How many digits were drawn more than once; their frames are those of the last time."""
+    """How many images were drawn more than once; their frames are those of the last time."""
 
 
 # --- training ---------------------------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ class EpochDone(Event):
 
 @dataclass(frozen=True, slots=True)
 class Preview(Event):
-    """The ten digits from fixed noise, drawn by the average weights."""
+    """An image of each class (of many, the first) from fixed noise, drawn by the average weights."""
 
     step: int
     images: Images
@@ -176,7 +176,7 @@ class EvaluateProgress(Event):
 
 @dataclass(frozen=True, slots=True)
 class EvaluateDone(Event):
-    """The figures of `engine.evaluation.job.Report`, as JSON values, and `engine.evaluation.job.best_and_worst`: ten pictures a digit."""
+    """The figures of `engine.evaluation.job.Report`, as JSON values, and `engine.evaluation.job.best_and_worst`: ten pictures a class."""
 
     report: dict[str, object]
     gallery: Images

@@ -6,30 +6,42 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engine.config.compute import ComputeInfo
+from engine.config.data import MNIST, DataSpec
 from engine.config.sampling import SampleConfig
 
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """`count` grey pictures: white (255) on black (0) as in MNIST, rows from the top, in one immutable buffer."""
+    """`count` pictures in one immutable buffer, rows from the top: a byte a pixel, black 0 and white 255, or its red, green and blue in turn."""
 
     data: bytes
     count: int
-    height: int = 28
-    width: int = 28
+    height: int = MNIST.height
+    width: int = MNIST.width
+    channels: int = MNIST.channels
 
     def __post_init__(self) -> None:
-        if len(self.data) != self.count * self.height * self.width:
-            raise ValueError(f"{len(self.data)} bytes are not {self.count} images of {self.height}x{self.width}")
+        if len(self.data) != self.count * self.picture_bytes:
+            raise ValueError(f"{len(self.data)} bytes are not {self.count} images of {self.height}x{self.width}x{self.channels}")
+
+    @classmethod
+    def black(cls, data: DataSpec, count: int) -> Images:
+        """As many black pictures of a data set's size."""
+        return cls(bytes(count * data.picture_bytes), count, data.height, data.width, data.channels)
+
+    @property
+    def picture_bytes(self) -> int:
+        """Bytes of one picture."""
+        return self.height * self.width * self.channels
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, i: int) -> bytes:
-        """Image i: height * width grey values."""
+        """Image i: height * width * channels values."""
         if not 0 <= i < self.count:
             raise IndexError(i)
-        size = self.height * self.width
+        size = self.picture_bytes
         return self.data[i * size : (i + 1) * size]
 
     def __iter__(self) -> Iterator[bytes]:
@@ -61,3 +73,5 @@ class Recipe:
     sample: SampleConfig
     weights: WeightsInfo
     engine: ComputeInfo
+    data: DataSpec = MNIST
+    """What the weights draw: it names the labels."""

@@ -93,16 +93,16 @@ def _tell(run: Run, writer: Any) -> int:
     """Everything to TensorBoard's `writer`, at the times when it happened."""
     import numpy as np  # here, so that commands that only read runs stay light
 
-    table = list(rows(run))
+    table, data = list(rows(run)), run.config().data
     for row in table:
         for name in ("loss", "lr", "steps_per_s", "epoch_average"):
             if row[name] is not None:
                 writer.add_scalar(name, row[name], row["step"], walltime=row["time"])
     for step, path in run.samples():
-        images = load_strip(path)
+        images = load_strip(path, data)
         if images is not None:
-            strip = np.frombuffer(images.data, np.uint8).reshape(len(images), images.height, images.width)
-            writer.add_image("previews", np.hstack(list(strip))[None], step, walltime=path.stat().st_mtime)
+            strip = np.frombuffer(images.data, np.uint8).reshape(len(images), images.height, images.width, images.channels)
+            writer.add_image("previews", np.hstack(list(strip)), step, walltime=path.stat().st_mtime, dataformats="HWC")
     return len(table)
 
 

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.config.data import MNIST, DataSpec
 from engine.errors import OutputError
 from engine.protocol.recipe import Images, Recipe
 from engine.storage.atomic import cannot_write, read_small, write_atomic
@@ -25,18 +26,23 @@ SCALE = 8
 LARGEST = 16_384
 """… as far as the sheet's side stays within so many pixels."""
 ENDINGS = (".png", ".npz", ".gif")
+MODES = {1: "L", 3: "RGB"}
+"""Pillow's names of pixels of so many channels."""
+LONGEST_STRIP = 64
+"""Images in a row that `load_strip` accepts."""
 
 
 def contact_sheet(images: Images, columns: int, gap: int = 0) -> Image.Image:
-    """The images side by side, `columns` a row, as a grey Pillow image."""
+    """The images side by side on black, `columns` a row, as a grey or RGB Pillow image."""
     from PIL import Image
 
     columns = max(1, min(columns, len(images)))
     rows = -(-len(images) // columns)
     w, h = images.width + gap, images.height + gap
-    sheet = Image.new("L", (columns * w - gap, rows * h - gap))
+    mode = MODES[images.channels]
+    sheet = Image.new(mode, (columns * w - gap, rows * h - gap))
     for i, data in enumerate(images):
-        sheet.paste(Image.frombytes("L", (images.width, images.height), data), (i % columns * w, i // columns * h))
+        sheet.paste(Image.frombytes(mode, (images.width, images.height), data), (i % columns * w, i // columns * h))
     return sheet
 
 
@@ -49,8 +55,11 @@ def columns_for(count: int) -> int:
 
 
 def recipe_json(recipe: Recipe) -> dict[str, Any]:
-    """All that decides the pictures, as JSON values."""
-    return {"format": "digitty-recipe", "version": 1, **asdict(recipe)}
+    """All that decides the pictures, as JSON values; `data` only where that is not MNIST."""
+    values = asdict(recipe)
+    if recipe.data == MNIST:
+        del values["data"]
+    return {"format": "digitty-recipe", "version": 1, **values}
 
 
 def save_drawing(path: Path, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
@@ -123,7 +132,8 @@ def _save_gif(path: Path, recipe: Recipe, images: Images, frames: Sequence[Image
 def _save_npz(path: Path, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
     import numpy as np
 
-    pixels = np.frombuffer(images.data, np.uint8).reshape(len(images), images.height, images.width)
+    shape = (images.height, images.width, images.channels)[: 2 if images.channels == 1 else 3]
+    pixels = np.frombuffer(images.data, np.uint8).reshape(len(images), *shape)
     labels = np.array([-1 if label is None else label for label in recipe.labels], np.int64)
     text = np.array(json.dumps(recipe_json(recipe)))
     write_atomic(path, lambda file: np.savez_compressed(file, images=pixels, labels=labels, recipe=text), OutputError)
@@ -143,8 +153,8 @@ def save_strip(path: Path, images: Images) -> None:
     write_atomic(path, lambda file: contact_sheet(images, len(images)).save(file, "PNG"))
 
 
-def load_strip(path: Path) -> Images | None:
-    """The reverse of `save_strip`; None where the file is not one, or damaged."""
+def load_strip(path: Path, data: DataSpec) -> Images | None:
+    """The reverse of `save_strip`, for images of this data set; None where the file holds no such strip, or is damaged."""
     from PIL import Image
 
     try:
@@ -152,9 +162,10 @@ def load_strip(path: Path) -> Images | None:
         with Image.open(io.BytesIO(raw), formats=["PNG"]) as image:
             image.verify()  # the checksums, which decoding passes over
         with Image.open(io.BytesIO(raw), formats=["PNG"]) as image:
-            if image.mode != "L" or image.height != 28 or not 28 <= image.width <= 28 * 64 or image.width % 28:
+            count, rest = divmod(image.width, data.width)
+            if image.mode != MODES[data.channels] or image.height != data.height or not 1 <= count <= LONGEST_STRIP or rest:
                 return None
-            count = image.width // 28
-            return Images(b"".join(image.crop((i * 28, 0, i * 28 + 28, 28)).tobytes() for i in range(count)), count)
+            tiles = (image.crop((i * data.width, 0, (i + 1) * data.width, data.height)) for i in range(count))
+            return Images(b"".join(tile.tobytes() for tile in tiles), count, data.height, data.width, data.channels)
     except (OSError, EOFError, ValueError, SyntaxError, struct.error, zlib.error, Image.DecompressionBombError):
         return None

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from terminal import SPOILT, Terminal, environment, faked
 
-from engine.config.data import CLASS_NAMES
+from engine.config.data import MNIST
 
 TEN = list(range(10))
 SIZES = {28: (160, 40), 22: (120, 40), 18: (100, 30), 14: (80, 24), 10: (60, 20)}
@@ -70,7 +70,7 @@ def patch(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 # --- the screen -------------------------------------------------------------------------------------------------------
 
-CAPTION = re.compile(r"(\d) (" + "|".join(CLASS_NAMES) + r")\b")
+CAPTION = re.compile(r"(\d) (" + "|".join(MNIST.class_names) + r")\b")
 
 
 def tiles(terminal: Terminal, size: int) -> Mapping[int, tuple[int, int]]:

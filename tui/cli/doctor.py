@@ -194,8 +194,9 @@ def _read(pictures: Images) -> str:
 
     from engine.checkpoints.classifier import load_classifier
 
-    picture = torch.frombuffer(bytearray(pictures[0]), dtype=torch.uint8).view(1, 28, 28)
-    _, logits = load_classifier().features_and_logits(picture)
+    classifier = load_classifier()
+    picture = torch.frombuffer(bytearray(pictures[0]), dtype=torch.uint8).view(1, *classifier.data.pixel_shape)
+    _, logits = classifier.features_and_logits(picture)
     return str(int(logits.argmax()))
 
 

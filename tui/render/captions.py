@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from engine.config.data import CLASS_NAMES
+from engine.config.data import DataSpec
 from engine.config.sampling import SampleConfig
 from engine.protocol.events import DrawDone, Frame
 from engine.protocol.recipe import Recipe
 
 SPOKEN = 64
-"""Digits that are named one by one."""
+"""Images that are named one by one."""
 
 
-def name_of(label: int | None) -> str:
+def name_of(label: int | None, data: DataSpec) -> str:
     """7 · seven"""
-    return "no label" if label is None else f"{label} · {CLASS_NAMES[label]}"
+    return "no label" if label is None else f"{label} · {data.class_names[label]}"
 
 
 def describe_sample(sample: SampleConfig) -> str:
@@ -29,9 +29,9 @@ def describe_sample(sample: SampleConfig) -> str:
 
 
 def labels_of(recipe: Recipe) -> str:
-    """The digits in a row, shortened."""
-    digits = " ".join("·" if label is None else str(label) for label in recipe.labels)
-    return digits if len(digits) <= 40 else digits[:39] + "…"
+    """The labels in a row, shortened."""
+    labels = " ".join("·" if label is None else str(label) for label in recipe.labels)
+    return labels if len(labels) <= 40 else labels[:39] + "…"
 
 
 def timing(done: DrawDone) -> str:
@@ -49,7 +49,7 @@ def progress(frame: Frame) -> str:
 def screen_reader_text(done: DrawDone) -> str:
     """seven, seed 41, dpmpp, 14 steps, guidance 1.4, shipped, 0.11 s, 1 drawn again: in words alone, as a screen reader says it"""
     labels = done.recipe.labels
-    names = ["no label" if label is None else CLASS_NAMES[label] for label in labels[:SPOKEN]]
+    names = ["no label" if label is None else done.recipe.data.class_names[label] for label in labels[:SPOKEN]]
     more = [f"and {len(labels) - SPOKEN:,} more"] if len(labels) > SPOKEN else []
     facts = [*describe_sample(done.recipe.sample).split(" · "), str(done.recipe.weights).replace(" · ", ", "), f"{done.seconds:.2f} s"]
     facts += [f"{done.again:,} drawn again"] if done.again else []

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.config.compute import ComputeInfo
+from engine.config.data import DataSpec
 from engine.config.training import TrainConfig
 from engine.errors import RunError
 from engine.protocol.recipe import Images
@@ -245,6 +246,6 @@ def _number(value: object) -> float | None:
         return inf
 
 
-def load_sample(path: Path) -> Images | None:
+def load_sample(path: Path, data: DataSpec) -> Images | None:
     """A preview's pictures; None where the file is not one."""
-    return images.load_strip(path)
+    return images.load_strip(path, data)

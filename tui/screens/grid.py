@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from engine.config.data import CLASS_NAMES
+from engine.config.data import MNIST
 from tui.screens.drawing import DrawScreen
 from tui.widgets.image_view import ImageView
 from tui.widgets.job_bar import JobBar
@@ -36,7 +36,7 @@ class GridScreen(DrawScreen):
         return range(10)
 
     def captions_for(self, labels: Sequence[int]) -> Sequence[str]:
-        return [f"{label} {CLASS_NAMES[label]}" for label in labels]
+        return [f"{label} {MNIST.class_names[label]}" for label in labels]
 
     def action_draw(self) -> None:
         self.draw()

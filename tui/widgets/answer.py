@@ -76,4 +76,4 @@ class Answer(Widget):
 
     def _head(self, end: str) -> str:
         labels = self.prompt.labels
-        return (caption.name_of(labels[0]) if len(labels) == 1 else caption.labels_of(self._recipe)) + end
+        return (caption.name_of(labels[0], self._recipe.data) if len(labels) == 1 else caption.labels_of(self._recipe)) + end

@@ -169,7 +169,7 @@ class RunView(Vertical):
             self._shown = None
             return
         _, path = self._samples[-1 if self._at is None else min(self._at, len(self._samples) - 1)]
-        if self._shown != path and (images := load_sample(path)) is not None:
+        if self.story and self._shown != path and (images := load_sample(path, self.story.config.data)) is not None:
             self._shown = path
             view.show(images)
 

@@ -8,14 +8,14 @@ import pytest
 from fakes import FakeJobs, digits
 from pilots import SIZES, STEPS, opened
 
-from engine.config.data import CLASS_NAMES
+from engine.config.data import MNIST
 
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_ten_captioned_digits_from_one_noise(size: tuple[int, int]) -> None:
     async with opened(size=size) as person:
         await person.press("f4")
-        await person.sees(*(f"{label} {name}" for label, name in enumerate(CLASS_NAMES)), "0.05 s", "seed 1 · dpmpp", "shipped")
+        await person.sees(*(f"{label} {name}" for label, name in enumerate(MNIST.class_names)), "0.05 s", "seed 1 · dpmpp", "shipped")
         (request,) = person.jobs.drawings
         assert request.labels == tuple(range(10))
         assert request.indices == (0,) * 10
