@@ -14,7 +14,8 @@ from engine.cli import watch as watching
 from engine.cli.output import say, show
 from engine.errors import RunError
 from engine.formatting import format_age, format_size, printable
-from engine.runs import control, liveness
+from engine.runs import liveness
+from engine.runs.control import Command, send_command
 from engine.runs.liveness import Life
 from engine.runs.manage import delete_run, rename_run
 from engine.runs.run import Run, all_runs, check_name, find_run
@@ -60,19 +61,19 @@ def watch(run: str | None, every: float) -> None:
 @click.command(help="Stop RUN, wherever it trains: it saves, and can go on later. By default the one that trains now.")
 @click.argument("run", metavar="[RUN]", required=False)
 def stop(run: str | None) -> None:
-    _ask(chosen(run), "stop", lambda state: not state.startswith(("running", "paused", "unknown")))
+    _ask(chosen(run), Command.STOP, lambda state: not state.startswith(("running", "paused", "unknown")))
 
 
 @click.command(help="Let RUN wait; it saves first. By default the one that trains now.")
 @click.argument("run", metavar="[RUN]", required=False)
 def pause(run: str | None) -> None:
-    _ask(chosen(run), "pause", lambda state: not state.startswith(("running", "unknown")))
+    _ask(chosen(run), Command.PAUSE, lambda state: not state.startswith(("running", "unknown")))
 
 
 @click.command(help="Let a paused RUN go on. One that was stopped goes on with: digitty train --resume RUN.")
 @click.argument("run", metavar="[RUN]", required=False)
 def resume(run: str | None) -> None:
-    _ask(chosen(run), "run", lambda state: not state.startswith(("paused", "unknown")))
+    _ask(chosen(run), Command.RUN, lambda state: not state.startswith(("paused", "unknown")))
 
 
 @click.command(help="Delete RUN with all its weights and pictures.")
@@ -114,15 +115,15 @@ def chosen(name: str | None) -> Run:
     return next((run for run in found if run.running()), found[0])
 
 
-def _ask(run: Run, wish: control.Command, granted: Any) -> None:
-    """Writes the wish and waits for its effect."""
+def _ask(run: Run, command: Command, granted: Any) -> None:
+    """Sends the command and waits for its effect."""
     sight = run.sight()
     if sight.life is Life.GONE:
         more = " --epochs N" if run.state() == "finished" else ""
         raise RunError(f"run {run.name} is not being trained ({run.state()}); go on with: digitty train --resume {run.name}{more}")
     if sight.life is Life.UNKNOWN:
         say(f"{run.name}  unknown, {sight.heard}: asked, and watching its heartbeat")
-    control.send(run.control_path, wish)
+    send_command(run.control_path, command)
     until = time.monotonic() + ANSWER
     while time.monotonic() < until:
         if granted(state := run.state()):

@@ -25,7 +25,7 @@ from engine.process.distributed import ProcessGroup
 from engine.process.signals import graceful
 from engine.protocol import events as e
 from engine.protocol.requests import TrainRequest, WhenFull
-from engine.runs.control import Control
+from engine.runs.control import Command, Control
 from engine.runs.manage import check_writable, name_taken
 from engine.runs.run import Run, find_run
 from engine.storage import paths
@@ -102,7 +102,7 @@ def train(
                 reporter.tell(event)
                 if isinstance(event, e.TrainStarted):
                     leave.patience = reporter.patience
-                    leave.begin(lambda: control.ask("stop"), once=group.size == 1)
+                    leave.begin(lambda: control.send(Command.STOP), once=group.size == 1)
                 if leave.number and group.size == 1:
                     _save_and_stop(job, reporter)
                     break

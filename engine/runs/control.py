@@ -1,4 +1,4 @@
-"""What is wished of a run that trains: by its own process at once, by any other through a file in the run's folder. No torch."""
+"""Commands to a run that trains: from its own process at once, from any other through a file in the run's folder. No torch."""
 
 from __future__ import annotations
 
@@ -6,43 +6,57 @@ import json
 import os
 import socket
 import time
+from enum import StrEnum
 from pathlib import Path
-from typing import Literal, get_args
 
 from engine.storage.atomic import parse_json, read_small, write_text
 
-Command = Literal["run", "pause", "stop", "unsaved"]
-"""unsaved: go on, though nothing can be saved."""
+
+class Command(StrEnum):
+    """What a run can be told to do. Where the processes of a group were given different commands, the later one in this list counts."""
+
+    RUN = "run"
+    UNSAVED = "unsaved"
+    """Continue, although nothing can be saved."""
+    PAUSE = "pause"
+    STOP = "stop"
+
+    @property
+    def urgency(self) -> int:
+        """Its place in the list."""
+        return list(Command).index(self)
 
 
 class Control:
-    """The last wish counts, whichever way it came. `ask` may be called from any thread and from a signal handler."""
+    """Holds the latest command, whichever way it came. `send` may be called from any thread and from a signal handler."""
 
     def __init__(self) -> None:
-        self._wish: Command = "run"
+        self._command = Command.RUN
         self._path: Path | None = None
         self._seen: tuple[int, int] | None = None
 
-    def ask(self, wish: Command) -> None:
-        self._wish = wish
+    def send(self, command: Command) -> None:
+        """A command from this process."""
+        self._command = command
 
     def follow(self, path: Path) -> None:
-        """Heed this file from now on; a wish that is left in it from before does not count."""
+        """Read commands from this file too, from now on; one that is already in it is ignored."""
         self._path, self._seen = path, _stamp(path)
 
-    def look(self) -> Command:
-        """Cheap enough for every step: one stat."""
+    def poll(self) -> Command:
+        """The command that counts now. One stat, cheap enough for every step."""
         if self._path is not None and (stamp := _stamp(self._path)) != self._seen:
             self._seen = stamp
-            wish = _read(self._path)
-            if wish is not None and self._wish != "stop":  # who is asked to leave, leaves
-                self._wish = wish
-        return self._wish
+            command = _read(self._path)
+            if command is not None and self._command is not Command.STOP:  # a stop is final
+                self._command = command
+        return self._command
 
 
-def send(path: Path, wish: Command) -> None:
-    """Write a wish for whoever trains the run. Raises StorageError."""
-    write_text(path, json.dumps({"wish": wish, "by": f"{socket.gethostname()} {os.getpid()}", "time": round(time.time(), 3)}))
+def send_command(path: Path, command: Command) -> None:
+    """Write a command to the control file of a run, for the process that trains it. Raises StorageError."""
+    sender = f"{socket.gethostname()} {os.getpid()}"
+    write_text(path, json.dumps({"wish": command, "by": sender, "time": round(time.time(), 3)}))  # "wish": what older versions read
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
@@ -54,8 +68,8 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 
 def _read(path: Path) -> Command | None:
+    """The command in the file; None where it holds none."""
     try:
-        wish = parse_json(read_small(path))["wish"]
+        return Command(parse_json(read_small(path))["wish"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return next((known for known in get_args(Command) if known == wish), None)

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import asdict
-from enum import IntEnum
 from typing import Any
 
 from engine.checkpoints import weights as checkpoint
@@ -32,7 +31,7 @@ from engine.protocol.events import (
     TrainStopped,
 )
 from engine.protocol.requests import WhenFull
-from engine.runs.control import Control
+from engine.runs.control import Command, Control
 from engine.runs.run import Run
 from engine.runs.writer import Writer
 from engine.sampling.batch import preview
@@ -47,15 +46,6 @@ SAVE_SHARE = 0.01
 WAIT = 0.05
 """Seconds that a paused job sleeps at a time: drawings wait as long."""
 PREVIEW_SEED = 0
-
-
-class SharedCommand(IntEnum):
-    """What may be wished at a boundary; the greatest counts, and holds what is less."""
-
-    RUN = 0
-    SAVE = 1
-    PAUSE = 2
-    STOP = 3
 
 
 class TrainingLoop:
@@ -87,9 +77,9 @@ class TrainingLoop:
                 yield TrainStarted(name, self.config, engine, trainer.step, count_parameters(trainer.model))
                 if self.writer and self._preview_due() and not self.writer.sample_path(trainer.step).exists():
                     yield from self._preview()  # who was stopped or killed just before it was drawn
-                wish = SharedCommand.RUN
-                while trainer.step < total and wish < SharedCommand.STOP:
-                    wish = yield from self._stretch()
+                command = Command.RUN
+                while trainer.step < total and command is not Command.STOP:
+                    command = yield from self._stretch()
                 yield from self._kept("state", lambda: self._end("finished" if trainer.step >= total else "stopped"), last=True)
                 yield TrainDone(name, trainer.step, self.seconds) if trainer.step >= total else TrainStopped(name, trainer.step)
         except GeneratorExit:  # closed from outside
@@ -107,7 +97,7 @@ class TrainingLoop:
 
     # --- steps --------------------------------------------------------------------------------------------------------
 
-    def _stretch(self) -> Generator[Event, None, SharedCommand]:
+    def _stretch(self) -> Generator[Event, None, Command]:
         """Steps until the loss is read, and what falls due with it. Nothing is yielded before the books are right."""
         trainer, config = self.trainer, self.config
         first, start = trainer.step, time.perf_counter()
@@ -120,18 +110,19 @@ class TrainingLoop:
                 break
         step = self._read(start)
         epoch = self._end_epoch() if at_epoch_end else None
-        wish = self._agreed(self._save_due(at_epoch_end), step.steps_per_s * READ_EVERY)
+        save = self._save_due(at_epoch_end)
+        command = self._next_command(step.steps_per_s * READ_EVERY)
         yield from self._kept("lines", self._flush)
         if epoch and epoch.best:
             yield from self._kept("best", self._save_best)  # before anything is told: who stops then would lose it
         yield step
         if epoch:
             yield epoch
-        if wish == SharedCommand.SAVE:
+        if save and command not in (Command.PAUSE, Command.STOP):  # which save themselves
             yield from self._kept("state", self._save)
         if at_preview:
             yield from self._preview()
-        return (yield from self._paused()) if wish == SharedCommand.PAUSE and not ended else wish
+        return (yield from self._paused()) if command is Command.PAUSE and not ended else command
 
     def _read(self, start: float) -> TrainStep:
         """The losses off the device and into the metrics."""
@@ -174,30 +165,26 @@ class TrainingLoop:
         yield from self._kept("preview", lambda: save_strip(writer.sample_path(step), drawn))
         yield Preview(step, drawn)
 
-    # --- wishes -------------------------------------------------------------------------------------------------------
+    # --- commands -----------------------------------------------------------------------------------------------------
 
-    def _agreed(self, save: bool = False, stride: float | None = None) -> SharedCommand:
-        """The greatest wish of any rank now; after `stride` steps of rank 0 they agree again."""
-        asked = self.control.look()
-        wish = (
-            SharedCommand.STOP if asked == "stop" else SharedCommand.PAUSE if asked == "pause" else SharedCommand.SAVE if save else SharedCommand.RUN
-        )
-        return SharedCommand(self.group.agree(wish, stride))
+    def _next_command(self, stride: float | None = None) -> Command:
+        """The most urgent command of any rank; after `stride` steps of rank 0 they look again."""
+        return list(Command)[self.group.agree(self.control.poll().urgency, stride)]
 
-    def _paused(self) -> Generator[Event, None, SharedCommand]:
-        """Saves, since who pauses may well switch off, and waits until all wish otherwise."""
+    def _paused(self) -> Generator[Event, None, Command]:
+        """Saves first, since the machine may be switched off meanwhile, then waits to be resumed or stopped."""
         step = self.trainer.step
         if self.saved_step < step:
             yield from self._kept("state", self._save)
         yield from self._kept("lines", lambda: self._event("paused"))
         yield Paused(step)
-        while (wish := self._agreed()) == SharedCommand.PAUSE:
+        while (command := self._next_command()) is Command.PAUSE:
             time.sleep(WAIT)
             yield Tick()
-        if wish < SharedCommand.STOP:
+        if command is not Command.STOP:
             yield from self._kept("lines", lambda: self._event("resumed"))
             yield Resumed(step)
-        return wish
+        return command
 
     # --- the run's folder ---------------------------------------------------------------------------------------------
 
@@ -229,17 +216,17 @@ class TrainingLoop:
         if not known:
             self._log({"event": "unsaved", "step": self.trainer.step, "time": round(time.time(), 3), "message": str(error)})
         if ask:
-            self.control.ask("pause")  # before it is told, so that no answer comes too early
+            self.control.send(Command.PAUSE)  # before it is told, so that no answer comes too early
         if ask or not known:
             yield CannotSave(self.trainer.step, self.saved_step or None, str(error), waiting=ask)
         if not ask:
             return True
-        while self.control.look() == "pause":
+        while self.control.poll() is Command.PAUSE:
             time.sleep(WAIT)
             yield Tick()
-        if self.control.look() == "stop":
+        if self.control.poll() is Command.STOP:
             raise error
-        if self.control.look() == "unsaved":
+        if self.control.poll() is Command.UNSAVED:
             return True
         self.refused.clear()
         return False

@@ -39,7 +39,7 @@ from engine.protocol.events import (
 )
 from engine.protocol.recipe import Images, Recipe, WeightsInfo
 from engine.protocol.requests import DrawRequest, EvaluateRequest, TrainRequest
-from engine.runs.control import Control
+from engine.runs.control import Command, Control
 from engine.runs.manage import create_run
 from engine.runs.run import Run, find_run
 from engine.runs.writer import Writer, open_writer, write_config
@@ -183,7 +183,7 @@ class FakeJobs:
             try:
                 writer.event("started", step)
                 yield TrainStarted(run.name, config, ENGINE, step, 6_141_313)
-                while step < config.total_steps and control.look() != "stop":
+                while step < config.total_steps and control.poll() is not Command.STOP:
                     step += 1
                     yield from self._train_step(writer, config, step, request, control)
                     yield from self._obeyed(writer, step, control)
@@ -210,19 +210,19 @@ class FakeJobs:
         return Images(b"".join(pictures), len(recipe.labels))
 
     def _obeyed(self, writer: Writer, step: int, control: Control) -> Iterator[Event]:
-        """Holds and pauses, until neither is wished any more."""
-        while self._holds(step) or control.look() == "pause":
-            if control.look() == "stop":
+        """Holds and pauses, until it may go on."""
+        while self._holds(step) or control.poll() is Command.PAUSE:
+            if control.poll() is Command.STOP:
                 return
-            if control.look() == "pause":
+            if control.poll() is Command.PAUSE:
                 self._save(writer, step)
                 writer.event("paused", step)
                 yield Paused(step)
-                yield from self._waited(lambda: control.look() == "pause")
-                if control.look() != "stop":
+                yield from self._waited(lambda: control.poll() is Command.PAUSE)
+                if control.poll() is not Command.STOP:
                     writer.event("resumed", step)
                     yield Resumed(step)
-            yield from self._waited(lambda: self._holds(step) and control.look() in ("run", "unsaved"))
+            yield from self._waited(lambda: self._holds(step) and control.poll() in (Command.RUN, Command.UNSAVED))
 
     def _holds(self, step: int) -> bool:
         return step == self.train_holds_at and not self.go_on_training.is_set()
@@ -239,11 +239,11 @@ class FakeJobs:
                     return
                 states = writer.run.states()
                 yield CannotSave(step, states[-1][0] if states else None, str(error), waiting=True)
-                control.ask("pause")
-                yield from self._waited(lambda: control.look() == "pause")
-                if control.look() == "stop":
+                control.send(Command.PAUSE)
+                yield from self._waited(lambda: control.poll() is Command.PAUSE)
+                if control.poll() is Command.STOP:
                     raise
-                self._unsaved = control.look() == "unsaved"
+                self._unsaved = control.poll() is Command.UNSAVED
                 if self._unsaved:
                     return
             else:

@@ -14,7 +14,7 @@ ASK_EVERY = 1.0
 """Seconds between looks whether somebody still trains it: each takes the run's lock for a moment."""
 ANSWER = 60.0
 """Seconds after which a run that was asked something is taken not to answer."""
-ASKED: dict[Command, str] = {"pause": "asked to pause", "run": "asked to go on", "stop": "asked to stop"}
+ASKED: dict[Command, str] = {Command.PAUSE: "asked to pause", Command.RUN: "asked to go on", Command.STOP: "asked to stop"}
 
 
 class TrainerStatus:
@@ -43,11 +43,11 @@ class TrainerStatus:
     @property
     def will_wait(self) -> bool:
         """Whether it is paused, or asked to be."""
-        return self.asked == "pause" or (self._story.paused and self.asked != "run")
+        return self.asked is Command.PAUSE or (self._story.paused and self.asked is not Command.RUN)
 
-    def ask(self, wish: Command) -> None:
+    def ask(self, command: Command) -> None:
         """It was asked; from now on one waits for its files to show it."""
-        self.asked, self._asked_at = wish, time.monotonic()
+        self.asked, self._asked_at = command, time.monotonic()
 
     def look(self) -> bool:
         """False, once, where it does not answer."""
@@ -63,8 +63,10 @@ class TrainerStatus:
             return False
         return True
 
-    def _granted(self, wish: Command) -> bool:
-        return (not self.alive and not self.unknown) or (wish == "pause" and self._story.paused) or (wish == "run" and not self._story.paused)
+    def _granted(self, command: Command) -> bool:
+        if not self.alive and not self.unknown:
+            return True
+        return self._story.paused if command is Command.PAUSE else command is Command.RUN and not self._story.paused
 
     def state(self, own: bool) -> str:
         """training; paused on gpubox (pid 4711), asked to stop; interrupted; unknown, last heartbeat 3 minutes ago"""

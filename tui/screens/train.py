@@ -9,8 +9,7 @@ from textual.binding import Binding, BindingType
 
 from engine.errors import DigittyError
 from engine.protocol.requests import TrainRequest
-from engine.runs import control
-from engine.runs.control import Command
+from engine.runs.control import Command, send_command
 from engine.runs.liveness import Life
 from tui.runs import text as run_words
 from tui.screens.run_screen import RunScreen
@@ -59,21 +58,22 @@ class TrainScreen(RunScreen):
             return True
         return False
 
-    def _ask(self, wish: Command) -> None:
+    def _ask(self, command: Command) -> None:
         """Of the run that is shown, whoever trains it."""
         if self._own:
-            self.digitty.training.ask(wish)
+            self.digitty.training.ask(command)
         elif self.story and self._is_trained():
             try:
-                control.send(self.story.run.control_path, wish)
+                send_command(self.story.run.control_path, command)
             except DigittyError as error:
                 self.digitty.notify_error(error)
                 return
-            self.notify(f"asked {self.story.run.name}, which {run_words.trainer_name(self.story.run)} trains, to {wish.replace('run', 'go on')}")
+            what = "go on" if command is Command.RUN else command.value
+            self.notify(f"asked {self.story.run.name}, which {run_words.trainer_name(self.story.run)} trains, to {what}")
         else:
             return
         if self._trained:
-            self._trained.ask(wish)
+            self._trained.ask(command)
         self._tell()
 
     def action_pause(self) -> None:
@@ -83,7 +83,7 @@ class TrainScreen(RunScreen):
         elif self._own and training.run is None:
             self.notify("it has not begun yet; x stops it", severity="warning")
         elif self._trained:
-            self._ask("run" if self._trained.will_wait else "pause")
+            self._ask(Command.RUN if self._trained.will_wait else Command.PAUSE)
         else:
             self._is_trained()
 
@@ -94,7 +94,7 @@ class TrainScreen(RunScreen):
         elif self.digitty.training.leaving_alone and self.digitty.training.name in (None, self.story and self.story.run.name):
             self.notify("it is being handed over; x stops it once it trains again", severity="warning")
         else:
-            self._ask("stop")
+            self._ask(Command.STOP)
 
     def stop_work(self) -> None:
         """Escape does not stop a training: x does."""

@@ -109,14 +109,14 @@ class LocalTraining:
         self.doing = "starting a process of its own…"
         self._app.beside(lambda: self._process(request), self._hear_process, "handing over")
 
-    def ask(self, wish: Command) -> None:
-        self._control.ask(wish)
+    def ask(self, command: Command) -> None:
+        self._control.send(command)
 
     def stop(self) -> None:
         """It saves first, once it has begun."""
         if self.job is not None:
             self.doing = "stopping…"
-            self._control.ask("stop")
+            self._control.send(Command.STOP)
             if self.run is None:
                 self._app.worker.stop(self.job)
 
@@ -267,8 +267,7 @@ class LocalTraining:
             self.unsaved = self.full
         self.full = None
         self.doing = "stopping…" if answer == "stop" else ""
-        wishes: dict[str, Command] = {"run": "run", "unsaved": "unsaved", "stop": "stop"}
-        self._control.ask(wishes[answer])
+        self._control.send(Command(answer))
         self._app.training_told()
 
 

@@ -1,4 +1,4 @@
-"""What is wished of a run reaches it, from its own process or another; two never write one run; and the commands that say so."""
+"""Commands reach a run from its own process or another; two never write one run; and the command line that sends them."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ from engine.errors import RunError, StorageError
 from engine.jobs.jobs import Jobs
 from engine.protocol.events import Event, Paused, Resumed, Tick, TrainDone, TrainStep, TrainStopped
 from engine.protocol.requests import TrainRequest
-from engine.runs import control
-from engine.runs.control import Command as Wish
-from engine.runs.control import Control
+from engine.runs.control import Command, Control, send_command
 from engine.runs.liveness import Sight
 from engine.runs.manage import create_run
 from engine.runs.metrics_log import Follower
@@ -37,7 +35,8 @@ from engine.runs.run import Run, all_runs, find_run
 from engine.runs.writer import open_writer
 from engine.training.trainer import Trainer
 
-Command = Callable[..., tuple[int, str, str]]
+Invoke = Callable[..., tuple[int, str, str]]
+Send = Callable[[Control, Command], None]
 
 
 @pytest.fixture
@@ -50,76 +49,76 @@ def made(name: str = "r", config: TrainConfig = PRESETS["quick"]) -> Run:
     return create_run(name, config, ComputeInfo("cpu", "fp32", "contiguous", 1))
 
 
-# --- the wish itself --------------------------------------------------------------------------------------------------
+# --- the command itself ------------------------------------------------------------------------------------------------
 
 
-def test_the_last_wish_counts_whichever_way_it_came(path: Path) -> None:
-    heard = Control()
-    assert heard.look() == "run"
-    heard.follow(path)
-    assert heard.look() == "run"
-    heard.ask("pause")
-    assert heard.look() == "pause"
-    control.send(path, "run")
-    assert heard.look() == "run"
-    control.send(path, "pause")
-    control.send(path, "unsaved")
-    assert heard.look() == "unsaved"
-    heard.ask("pause")
-    assert heard.look() == "pause", "a file that was read is not read again"
+def test_the_last_command_counts_whichever_way_it_came(path: Path) -> None:
+    control = Control()
+    assert control.poll() is Command.RUN
+    control.follow(path)
+    assert control.poll() is Command.RUN
+    control.send(Command.PAUSE)
+    assert control.poll() is Command.PAUSE
+    send_command(path, Command.RUN)
+    assert control.poll() is Command.RUN
+    send_command(path, Command.PAUSE)
+    send_command(path, Command.UNSAVED)
+    assert control.poll() is Command.UNSAVED
+    control.send(Command.PAUSE)
+    assert control.poll() is Command.PAUSE, "a file that was read is not read again"
 
 
-def test_a_wish_from_before_does_not_count(path: Path) -> None:
-    control.send(path, "stop")
-    heard = Control()
-    heard.follow(path)
-    assert heard.look() == "run"
-    control.send(path, "stop")
-    assert heard.look() == "stop", "the same wish again is a new one"
+def test_a_command_from_before_does_not_count(path: Path) -> None:
+    send_command(path, Command.STOP)
+    control = Control()
+    control.follow(path)
+    assert control.poll() is Command.RUN
+    send_command(path, Command.STOP)
+    assert control.poll() is Command.STOP, "the same command again is a new one"
 
 
-@pytest.mark.parametrize("later", ["run", "pause", "unsaved"])
-def test_who_is_asked_to_leave_leaves(path: Path, later: Wish) -> None:
-    heard = Control()
-    heard.follow(path)
-    heard.ask("stop")
-    control.send(path, later)
-    assert heard.look() == "stop"
+@pytest.mark.parametrize("later", [Command.RUN, Command.PAUSE, Command.UNSAVED])
+def test_a_stop_is_final(path: Path, later: Command) -> None:
+    control = Control()
+    control.follow(path)
+    control.send(Command.STOP)
+    send_command(path, later)
+    assert control.poll() is Command.STOP
 
 
-NO_WISHES = ["", "{", "[]", "3", "null", '{"wish": "dance"}', '{"wish": ["stop"]}', '{"wish": null}', '{"wosh": "stop"}', "[" * 99_999]
+NO_COMMANDS = ["", "{", "[]", "3", "null", '{"wish": "dance"}', '{"wish": ["stop"]}', '{"wish": null}', '{"wosh": "stop"}', "[" * 99_999]
 
 
-@pytest.mark.parametrize("text", NO_WISHES, ids=lambda text: text[:20])
-def test_what_is_no_wish_changes_nothing(path: Path, text: str) -> None:
-    heard = Control()
-    heard.follow(path)
-    heard.ask("pause")
+@pytest.mark.parametrize("text", NO_COMMANDS, ids=lambda text: text[:20])
+def test_a_file_without_a_command_changes_nothing(path: Path, text: str) -> None:
+    control = Control()
+    control.follow(path)
+    control.send(Command.PAUSE)
     path.write_text(text)
-    assert heard.look() == "pause"
-    control.send(path, "run")
-    assert heard.look() == "run"
+    assert control.poll() is Command.PAUSE
+    send_command(path, Command.RUN)
+    assert control.poll() is Command.RUN
 
 
-def test_a_wish_that_can_not_be_written_is_an_error(tmp_path: Path) -> None:
+def test_a_command_that_can_not_be_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"control\.json"):
-        control.send(tmp_path / "nowhere" / "control.json", "stop")
+        send_command(tmp_path / "nowhere" / "control.json", Command.STOP)
 
 
 # --- a run that trains ------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(params=["its own process", "another"])
-def wish(request: pytest.FixtureRequest) -> Callable[[Control, Wish], None]:
+def send(request: pytest.FixtureRequest) -> Send:
     """Asks for something of the run r, in either way."""
 
-    def asked(heard: Control, wish: Wish) -> None:
+    def sent(control: Control, command: Command) -> None:
         if request.param == "another":
-            control.send(find_run("r").control_path, wish)
+            send_command(find_run("r").control_path, command)
         else:
-            heard.ask(wish)
+            control.send(command)
 
-    return asked
+    return sent
 
 
 def until(events: Iterator[Event], kind: type[Event], step: int | None = None) -> Any:
@@ -134,21 +133,21 @@ def losses(name: str) -> dict[int, float]:
     return {record["step"]: record["loss"] for record in Follower(find_run(name).metrics_path).new() if "loss" in record}
 
 
-def test_paused_resumed_stopped(jobs: Jobs, every_step: None, tiny: TrainConfig, wish: Callable[[Control, Wish], None]) -> None:
+def test_paused_resumed_stopped(jobs: Jobs, every_step: None, tiny: TrainConfig, send: Send) -> None:
     """And what it trained is what an unbroken run trains."""
-    heard = Control()
-    with closing(jobs.train(TrainRequest(tiny, run="r"), heard)) as events:
+    control = Control()
+    with closing(jobs.train(TrainRequest(tiny, run="r"), control)) as events:
         until(events, TrainStep, 2)
         run = find_run("r")
-        wish(heard, "pause")
+        send(control, Command.PAUSE)
         assert until(events, Paused).step == 3
         assert (run.state(), run.running(), run.states()[-1][0]) == ("paused", True, 3)
         assert [type(next(events)) for _ in range(10)] == [Tick] * 10
-        wish(heard, "run")
+        send(control, Command.RUN)
         assert until(events, Resumed).step == 3
         assert run.state() == "running"
         until(events, TrainStep, 5)
-        wish(heard, "stop")
+        send(control, Command.STOP)
         stopped = until(events, TrainStopped)
         assert (stopped.run, stopped.step) == ("r", 6)
         assert list(events) == []
@@ -158,45 +157,45 @@ def test_paused_resumed_stopped(jobs: Jobs, every_step: None, tiny: TrainConfig,
     assert losses("r") == losses("unbroken")
 
 
-def test_stopped_while_it_waits(jobs: Jobs, every_step: None, tiny: TrainConfig, wish: Callable[[Control, Wish], None]) -> None:
-    heard = Control()
-    events = jobs.train(TrainRequest(tiny, run="r"), heard)
+def test_stopped_while_it_waits(jobs: Jobs, every_step: None, tiny: TrainConfig, send: Send) -> None:
+    control = Control()
+    events = jobs.train(TrainRequest(tiny, run="r"), control)
     until(events, TrainStep, 1)
-    wish(heard, "pause")
+    send(control, Command.PAUSE)
     until(events, Paused)
-    wish(heard, "stop")
+    send(control, Command.STOP)
     assert until(events, TrainStopped).step == 2
     told = [record["event"] for record in Follower(find_run("r").metrics_path).new() if "event" in record]
     assert told == ["started", "saved", "paused", "stopped"]
 
 
 def test_closed_while_it_waits(jobs: Jobs, every_step: None, tiny: TrainConfig) -> None:
-    heard = Control()
-    with closing(jobs.train(TrainRequest(tiny, run="r"), heard)) as events:
+    control = Control()
+    with closing(jobs.train(TrainRequest(tiny, run="r"), control)) as events:
         until(events, TrainStep, 1)
-        heard.ask("pause")
+        control.send(Command.PAUSE)
         until(events, Paused)
         until(events, Tick)
     assert (find_run("r").state(), find_run("r").states()[-1][0]) == ("stopped", 2)
 
 
 def test_a_pause_that_comes_with_the_last_step_keeps_nobody_waiting(jobs: Jobs, every_step: None, tiny: TrainConfig) -> None:
-    heard = Control()
-    events = jobs.train(TrainRequest(tiny, run="r"), heard)
+    control = Control()
+    events = jobs.train(TrainRequest(tiny, run="r"), control)
     until(events, TrainStep, 7)
-    heard.ask("pause")
+    control.send(Command.PAUSE)
     assert isinstance(list(events)[-1], TrainDone)
     assert find_run("r").state() == "finished"
 
 
-def test_what_was_wished_of_the_last_process_is_not_wished_of_this_one(jobs: Jobs, every_step: None, tiny: TrainConfig) -> None:
+def test_a_command_to_the_last_process_is_none_to_this_one(jobs: Jobs, every_step: None, tiny: TrainConfig) -> None:
     with closing(jobs.train(TrainRequest(tiny, run="r"))) as events:
         until(events, TrainStep, 2)
-    control.send(find_run("r").control_path, "stop")
+    send_command(find_run("r").control_path, Command.STOP)
     assert isinstance(list(jobs.train(TrainRequest(tiny, resume="r")))[-1], TrainDone)
 
 
-def test_a_wish_counts_from_the_moment_that_the_run_is_seen_to_train(
+def test_a_command_counts_from_the_moment_that_the_run_is_seen_to_train(
     jobs: Jobs, every_step: None, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Reading a large state takes a while, and `digitty stop` need not wait for it."""
@@ -204,7 +203,7 @@ def test_a_wish_counts_from_the_moment_that_the_run_is_seen_to_train(
 
     def slow(self: Trainer, *arguments: Any, **named: Any) -> None:
         assert find_run("r").running()
-        control.send(find_run("r").control_path, "stop")
+        send_command(find_run("r").control_path, Command.STOP)
         build(self, *arguments, **named)
 
     monkeypatch.setattr(Trainer, "__init__", slow)
@@ -299,7 +298,7 @@ def endless(tiny: TrainConfig) -> TrainConfig:
     return replace(tiny, epochs=100_000, save_minutes=1000.0)
 
 
-def test_pause_resume_stop(jobs: Jobs, every_step: None, endless: TrainConfig, command: Command) -> None:
+def test_pause_resume_stop(jobs: Jobs, every_step: None, endless: TrainConfig, command: Invoke) -> None:
     with training(jobs, endless) as run:
         code, out, err = command("pause", "r")
         assert (code, out) == (0, "")
@@ -316,7 +315,7 @@ def test_pause_resume_stop(jobs: Jobs, every_step: None, endless: TrainConfig, c
         assert not run.running()
 
 
-def test_the_run_that_trains_is_meant_where_none_is_named(jobs: Jobs, every_step: None, endless: TrainConfig, command: Command) -> None:
+def test_the_run_that_trains_is_meant_where_none_is_named(jobs: Jobs, every_step: None, endless: TrainConfig, command: Invoke) -> None:
     with training(jobs, endless, "r"):
         later = made("later")
         os.utime(later.path / "config.json", (2e9, 2e9))
@@ -324,7 +323,7 @@ def test_the_run_that_trains_is_meant_where_none_is_named(jobs: Jobs, every_step
 
 
 @pytest.mark.parametrize("name", ["stop", "pause", "resume"])
-def test_nobody_is_asked_where_nobody_trains(command: Command, name: str) -> None:
+def test_nobody_is_asked_where_nobody_trains(command: Invoke, name: str) -> None:
     assert command(name) == (2, "", "digitty: no runs yet; digitty train makes one\n")
     run = made()
     code, out, err = command(name, "r")
@@ -334,7 +333,7 @@ def test_nobody_is_asked_where_nobody_trains(command: Command, name: str) -> Non
     assert "no run named x; existing runs: r" in command(name, "x")[2]
 
 
-def test_a_run_that_does_not_answer(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_does_not_answer(command: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli_runs, "ANSWER", 0.2)
     run = made()
     with open_writer(run) as writer:
@@ -345,13 +344,13 @@ def test_a_run_that_does_not_answer(command: Command, monkeypatch: pytest.Monkey
         assert command("resume", "r")[0] == 0, "it runs as it is"
 
 
-def test_watch_tells_a_run_to_its_end(jobs: Jobs, every_step: None, endless: TrainConfig, command: Command) -> None:
+def test_watch_tells_a_run_to_its_end(jobs: Jobs, every_step: None, endless: TrainConfig, command: Invoke) -> None:
     with training(jobs, endless) as run:
         lines: list[str] = []
         for line in watch.watch(run, 0.05):
             lines.append(line)
             if len(lines) == 4:
-                control.send(run.control_path, "stop")
+                send_command(run.control_path, Command.STOP)
             assert len(lines) < 500
     form = r"\d\d:\d\d:\d\d  r  running  epoch \d+/100000  step \d+/400000  loss \d\.\d{4}(  average \d\.\d{4})?  [\d.]+ steps/s  left [\d:d ]+"
     for line in lines[:4]:
@@ -363,12 +362,12 @@ def test_watch_tells_a_run_to_its_end(jobs: Jobs, every_step: None, endless: Tra
     assert out.rstrip("\n").partition("  ")[2] == lines[-1].partition("  ")[2], "one line, for a run that has ended"
 
 
-def test_watch_before_the_first_step(command: Command) -> None:
+def test_watch_before_the_first_step(command: Invoke) -> None:
     made()
     assert re.fullmatch(r"\d\d:\d\d:\d\d  r  crashed  epoch 1/2  step 0/938\n", command("watch", "r")[1])
 
 
-def test_runs_lists_what_is_there(jobs: Jobs, every_step: None, tiny: TrainConfig, command: Command) -> None:
+def test_runs_lists_what_is_there(jobs: Jobs, every_step: None, tiny: TrainConfig, command: Invoke) -> None:
     list(jobs.train(TrainRequest(tiny, run="done")))
     broken = made("broken")
     (broken.path / "config.json").write_text("{")
@@ -407,7 +406,7 @@ def there() -> list[str]:
 
 @pytest.mark.parametrize("change", CHANGES, ids=" ".join)
 @pytest.mark.parametrize(("typed", "done"), [("y\n", True), ("n\n", False), ("\n", False), ("", False)])
-def test_asked_first(command: Command, monkeypatch: pytest.MonkeyPatch, change: list[str], typed: str, done: bool) -> None:
+def test_asked_first(command: Invoke, monkeypatch: pytest.MonkeyPatch, change: list[str], typed: str, done: bool) -> None:
     made()
     monkeypatch.setattr(sys, "stdin", Typed(typed))
     code, _, err = command(*change)
@@ -417,7 +416,7 @@ def test_asked_first(command: Command, monkeypatch: pytest.MonkeyPatch, change: 
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=" ".join)
-def test_nobody_there_to_be_asked(command: Command, monkeypatch: pytest.MonkeyPatch, change: list[str]) -> None:
+def test_nobody_there_to_be_asked(command: Invoke, monkeypatch: pytest.MonkeyPatch, change: list[str]) -> None:
     made()
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
     code, _, err = command(*change)
@@ -428,7 +427,7 @@ def test_nobody_there_to_be_asked(command: Command, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=" ".join)
-def test_not_while_it_trains(command: Command, change: list[str]) -> None:
+def test_not_while_it_trains(command: Invoke, change: list[str]) -> None:
     with open_writer(made()):
         code, _, err = command(*change, "--yes")
     assert (code, there()) == (2, ["r"])
@@ -436,7 +435,7 @@ def test_not_while_it_trains(command: Command, change: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("name", "told"), [("other", "run other exists"), ("../x", "no name for a run"), ("shipped", "no name for a run")])
-def test_no_name_to_be_had(command: Command, name: str, told: str) -> None:
+def test_no_name_to_be_had(command: Invoke, name: str, told: str) -> None:
     made()
     made("other")
     code, _, err = command("rename", "r", name, "--yes")

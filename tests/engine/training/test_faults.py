@@ -27,7 +27,7 @@ from engine.jobs.jobs import Jobs
 from engine.protocol.recipe import Images
 from engine.protocol.requests import TrainRequest
 from engine.runs import metrics_log as metrics
-from engine.runs.control import Control, send
+from engine.runs.control import Command, Control, send_command
 from engine.runs.metrics_log import Follower, Steps
 from engine.runs.run import Run, all_runs, find_run, latest_state
 from engine.runs.summary import run_facts
@@ -125,7 +125,7 @@ def original(tmp_path_factory: pytest.TempPathFactory, first_sixty: tuple[Tensor
         for _ in Jobs("cpu", "fp32").train(TrainRequest(config, run="r")):
             pass
         run = find_run("r")
-        send(run.control_path, "pause")
+        send_command(run.control_path, Command.PAUSE)
         return run.path
 
 
@@ -167,12 +167,12 @@ def same(a: object, b: object) -> bool:
     return victims.same(a, b)
 
 
-def wished(run: Run) -> str:
+def command_in_file(run: Run) -> Command:
     """What a trainer makes of the control file as it is."""
     control = Control()
     control.follow(run.path / "nothing")
     control._path = run.control_path
-    return control.look()
+    return control.poll()
 
 
 def batched(run: Run) -> list[object]:
@@ -295,12 +295,12 @@ def test_a_damaged_owner_is_nobody(run: Run) -> None:
         assert run.owner()["pid"] == os.getpid()
 
 
-def test_a_damaged_wish_is_no_wish(run: Run) -> None:
+def test_a_damaged_command_is_no_command(run: Run) -> None:
     path = run.path / WHAT["control"]
-    assert wished(run) == "pause"
+    assert command_in_file(run) is Command.PAUSE
     for how, damaged in damages(path.read_bytes(), seed=7):
         path.write_bytes(damaged)
-        assert wished(run) in ("pause", "run"), how
+        assert command_in_file(run) in (Command.PAUSE, Command.RUN), how
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 64, random.Random(8).randbytes(4096)], ids=["empty", "zeros", "rubbish"])
@@ -321,7 +321,7 @@ def test_a_folder_where_a_file_should_be(run: Run, name: str) -> None:
     for readings in READINGS.values():
         for reading in readings:
             read(lambda reading=reading: reading(run))
-    read(lambda: (run.state(), run.step(), run.owner(), wished(run), run_facts(run), batched(run)))
+    read(lambda: (run.state(), run.step(), run.owner(), command_in_file(run), run_facts(run), batched(run)))
     assert load_strip(run.path / WHAT["sample"]) is None or name != WHAT["sample"]
 
 

@@ -25,7 +25,7 @@ from engine.errors import DivergedError, StorageError
 from engine.jobs.jobs import Jobs
 from engine.protocol.events import CannotSave, Event, Saved, Tick, TrainDone, TrainStep
 from engine.protocol.requests import TrainRequest
-from engine.runs.control import Control, send
+from engine.runs.control import Command, Control, send_command
 from engine.runs.metrics_log import Follower
 from engine.runs.run import Run, find_run, latest_state
 from engine.training import loop as session
@@ -203,8 +203,8 @@ def test_while_full_saving_is_tried_once_an_interval(jobs: Jobs, exactly: Exact,
 
 
 @pytest.mark.parametrize("by", ["its own process", "another"])
-@pytest.mark.parametrize("answer", ["run", "unsaved", "stop"])
-def test_full_and_asked(jobs: Jobs, exactly: Exact, config: TrainConfig, answer: Any, by: str) -> None:
+@pytest.mark.parametrize("answer", [Command.RUN, Command.UNSAVED, Command.STOP])
+def test_full_and_asked(jobs: Jobs, exactly: Exact, config: TrainConfig, answer: Command, by: str) -> None:
     config, control = replace(config, save_minutes=0.0), Control()
     events = jobs.train(TrainRequest(config, run="r", when_full="ask"), control)
     pulled(events, Saved, 4)
@@ -214,24 +214,24 @@ def test_full_and_asked(jobs: Jobs, exactly: Exact, config: TrainConfig, answer:
         assert isinstance(refused, CannotSave)
         assert (refused.saved_step, refused.waiting) == (4, True)
         assert [type(next(events)) for _ in range(20)] == [Tick] * 20, "it waits"
-        if answer == "run":
-            control.ask("run")
+        if answer is Command.RUN:
+            control.send(Command.RUN)
             assert isinstance(pulled(events, CannotSave, 5)[-1], CannotSave), "it tried, and asks again"
-    if answer == "run" or by == "another":
-        send(run.control_path, answer) if by == "another" else control.ask(answer)
+    if answer is Command.RUN or by == "another":
+        send_command(run.control_path, answer) if by == "another" else control.send(answer)
     else:
-        control.ask(answer)
-    with no_file_beyond(ROOM["state"] if answer == "unsaved" else resource.RLIM_INFINITY):
-        if answer == "stop":
+        control.send(answer)
+    with no_file_beyond(ROOM["state"] if answer is Command.UNSAVED else resource.RLIM_INFINITY):
+        if answer is Command.STOP:
             with pytest.raises(StorageError):
                 list(events)
             assert (run.state(), run.states()[-1][0]) == ("failed", 4)
-        elif answer == "unsaved":
+        elif answer is Command.UNSAVED:
             told = pulled(events, TrainStep, 11)
             assert not any(isinstance(event, CannotSave | Saved) for event in told), "who has answered is left alone"
         else:
             assert isinstance(next(event for event in events if not isinstance(event, Tick)), Saved)
-    if answer != "stop":
+    if answer is not Command.STOP:
         assert isinstance(list(events)[-1], TrainDone)
         assert [step for step, _ in run.states()][-1] == 12
     assert exactly(run)
@@ -255,7 +255,7 @@ def test_no_room_for_a_line(jobs: Jobs, exactly: Exact, config: TrainConfig, whe
             told = pulled(events, kind, step)
             assert [event.waiting for event in told if isinstance(event, CannotSave)] == [when_full == "ask"]
         assert run.metrics_path.read_bytes() == before
-    control.ask("run")
+    control.send(Command.RUN)
     if when_full != "stop":
         assert isinstance(list(events)[-1], TrainDone)
         assert [line["step"] for line in lines(run) if "loss" in line] == list(range(1, 13))

@@ -12,6 +12,7 @@ from engine.config.compute import ComputeInfo
 from engine.config.training import PRESETS
 from engine.runs import liveness
 from engine.runs.claim import Claim
+from engine.runs.control import Command
 from engine.runs.manage import create_run
 from engine.runs.run import Run
 from engine.storage.atomic import read_checksummed, write_checksummed
@@ -46,9 +47,9 @@ def test_it_is_unknown_and_then_interrupted(elsewhere: Run, monkeypatch: pytest.
     assert shown.state(own=False).endswith("; watching gpubox·[1m (pid 4711)")
     assert not shown.alive
     assert " unknown " in run_words.line(elsewhere)
-    shown.ask("stop")
+    shown.ask(Command.STOP)
     shown.look()
-    assert shown.asked == "stop", "one waits for an answer"
+    assert shown.asked is Command.STOP, "one waits for an answer"
     monkeypatch.setattr(liveness, "SILENT", 0.0)
     shown.look()
     assert shown.state(own=False) == "interrupted"

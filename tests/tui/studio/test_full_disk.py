@@ -6,7 +6,7 @@ import pytest
 from fakes import FakeJobs
 from pilots import SIZES, Person, opened, start
 
-from engine.runs import control
+from engine.runs.control import Command, send_command
 from engine.runs.run import find_run
 from tui.dialogs.choice import ChoiceDialog
 from tui.screens.train import TrainScreen
@@ -91,7 +91,7 @@ async def test_the_question_goes_when_another_process_answers_it() -> None:
     async with opened(fake) as person:
         await refused(person)
         fake.full.clear()
-        control.send(find_run("mine").control_path, "run")
+        send_command(find_run("mine").control_path, Command.RUN)
         await person.sees("mine", "finished", "step 12/12")
         assert isinstance(person.app.screen, TrainScreen)
 
