@@ -127,17 +127,20 @@ def start_detached(request: TrainRequest, device: Device, precision: Precision, 
     bar = ProgressLine()
     process = DetachedProcess(request, device, precision, threads)
     try:
-        for said in process:
-            if isinstance(said, str):
+        for event in process:
+            if isinstance(event, e.Detached):
+                run = event.run
                 bar.clear()
-                show(said)
-                say(f"run {said} trains in a process of its own; digitty shows it, or: digitty watch {said} · digitty stop {said}")
-            elif isinstance(said, e.Preparing):
-                bar.show(said.what)
+                show(run)
+                say(f"run {run} trains in a process of its own; digitty shows it, or: digitty watch {run} · digitty stop {run}")
+            elif isinstance(event, e.Preparing):
+                bar.show(event.what)
     except KeyboardInterrupt:
         bar.clear()
-        run = process.cancel()
-        say(f"run {run} is stopped, saved; go on with: digitty train --resume {run}" if run else "stopped before it began; nothing trains")
+        stopped = process.cancel()
+        say(
+            f"run {stopped} is stopped, saved; go on with: digitty train --resume {stopped}" if stopped else "stopped before it began; nothing trains"
+        )
         raise
 
 

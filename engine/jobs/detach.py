@@ -12,7 +12,7 @@ from dataclasses import fields
 from engine.config.compute import Device, Precision
 from engine.config.training import PRESETS, TrainConfig
 from engine.errors import DeviceError, DigittyError, InputError, StorageError
-from engine.protocol.events import Event, Preparing
+from engine.protocol.events import Detached, Event, Preparing
 from engine.protocol.requests import TrainRequest
 from engine.runs.run import all_runs
 
@@ -21,8 +21,8 @@ _ERRORS = {error.exit_code: error for error in (InputError, StorageError, Device
 
 def start_detached_process(
     request: TrainRequest, device: Device = "auto", precision: Precision = "auto", threads: int | None = None
-) -> Iterator[Event | str]:
-    """Starts the run in a process of its own; Preparing… as that says so, and in the end the run's name.
+) -> Iterator[Event]:
+    """Starts the run in a process of its own; Preparing… as that says so, and in the end Detached.
 
     Closing this early leaves the process to itself. Raises the DigittyError that kept it from starting.
     """
@@ -44,8 +44,8 @@ class DetachedProcess:
         # whoever starts it may outlive it, and must not keep its remains
         threading.Thread(target=self._process.wait, name="burying", daemon=True).start()
 
-    def __iter__(self) -> Iterator[Event | str]:
-        """Preparing…, and the run's name once it trains. Raises the DigittyError that kept it from that."""
+    def __iter__(self) -> Iterator[Event]:
+        """Preparing…, and Detached once it trains. Raises the DigittyError that kept it from that."""
         assert self._process.stdout is not None
         words = ""
         with self._process.stdout as lines:
@@ -55,7 +55,7 @@ class DetachedProcess:
                 if said is None:
                     words = line.strip() or words
                 elif said.get("event") == "TrainStarted":
-                    yield str(said["run"])
+                    yield Detached(str(said["run"]))
                     return
                 elif said.get("event") == "Preparing":
                     yield Preparing(str(said.get("what")))

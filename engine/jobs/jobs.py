@@ -58,8 +58,8 @@ class Jobs:
 
         yield from train(self._open(), request, control or Control(), self._group)
 
-    def detach(self, request: TrainRequest) -> Iterator[Event | str]:
-        """Trains in a process of its own, on the same device: see `detached`. For any thread."""
+    def detach(self, request: TrainRequest) -> Iterator[Event]:
+        """Preparing…, Detached: trains in a process of its own, on the same device. For any thread."""
         from engine.jobs.detach import start_detached_process
 
         return start_detached_process(request, self._device, self._precision, self._threads)

@@ -164,6 +164,13 @@ class TrainStopped(Event):
     step: int
 
 
+@dataclass(frozen=True, slots=True)
+class Detached(Event):
+    """The run trains in a process of its own, which outlives this one."""
+
+    run: str
+
+
 # --- judging ----------------------------------------------------------------------------------------------------------
 
 

@@ -19,6 +19,7 @@ from engine.config.training import PRESETS, TrainConfig
 from engine.errors import DigittyError, StorageError
 from engine.protocol.events import (
     CannotSave,
+    Detached,
     DrawDone,
     DrawStarted,
     EpochDone,
@@ -148,7 +149,7 @@ class FakeJobs:
         self.trainings.append(request)
         yield from self._trained(request, control)
 
-    def detach(self, request: TrainRequest) -> Iterator[Event | str]:
+    def detach(self, request: TrainRequest) -> Iterator[Event]:
         """The process of its own is a thread."""
         self.detachments.append(request)
         yield Preparing("starting a process")
@@ -167,7 +168,7 @@ class FakeJobs:
         self.processes[-1].start()
         while not begun and self.processes[-1].is_alive():
             time.sleep(0.002)
-        yield begun[0]
+        yield Detached(begun[0])
 
     def _trained(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         yield Preparing("reading MNIST")

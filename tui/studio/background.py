@@ -31,13 +31,13 @@ def run_in_background(app: App[Any], work: Callable[[], Any], then: Callable[[An
     threading.Thread(target=run, name="aside", daemon=True).start()
 
 
-def stream_in_background(app: App[Any], start: Callable[[], Iterator[Event | str]], listener: Callable[[Event | str], None], name: str) -> None:
-    """A job that needs no engine; `listener` hears what it says, and last of all Ended."""
+def stream_in_background(app: App[Any], start: Callable[[], Iterator[Event]], listener: Callable[[Event], None], name: str) -> None:
+    """A job that needs no engine; `listener` is given its events, and last of all Ended."""
 
     def run() -> None:
         try:
-            for said in start():
-                app.call_later(listener, said)
+            for event in start():
+                app.call_later(listener, event)
             ended = Ended("finished")
         except DigittyError as error:
             ended = Ended("failed", str(error))

@@ -46,16 +46,16 @@ class JobRouter:
         self._changed()
         return number
 
-    def beside(self, start: Callable[[], Iterator[Event | str]], listener: Callable[[Event | str], None], activity: str) -> None:
-        """A job that needs no engine, on a thread of its own; `listener` hears on this thread what it says, and last of all Ended."""
+    def beside(self, start: Callable[[], Iterator[Event]], listener: Listener, activity: str) -> None:
+        """A job that needs no engine, on a thread of its own; `listener` is given its events on this thread, and last of all Ended."""
         number = next(self._beside)
         self._activity[number] = activity
 
-        def hear(said: Event | str) -> None:
-            if isinstance(said, e.Ended):
+        def hear(event: Event) -> None:
+            if isinstance(event, e.Ended):
                 self._activity.pop(number)
             self._changed()
-            listener(said)
+            listener(event)
 
         beside(self._app, start, hear, activity)
         self._changed()

@@ -212,19 +212,19 @@ class LocalTraining:
         except DigittyError:
             return None
 
-    def _process(self, request: TrainRequest) -> Iterator[Event | str]:
+    def _process(self, request: TrainRequest) -> Iterator[Event]:
         """On a thread of its own."""
         try:
-            for said in self._app.jobs.detach(request):
+            for event in self._app.jobs.detach(request):
                 self._process_made.set()
-                yield said
+                yield event
         finally:
             self._process_made.set()
 
-    def _hear_process(self, said: Event | str) -> None:
-        match said:
-            case str(name):
-                self._begun(name)
+    def _hear_process(self, event: Event) -> None:
+        match event:
+            case e.Detached(run):
+                self._begun(run)
             case e.Preparing(what):
                 self.doing = f"handing over: {what}…"
             case e.Ended(outcome, message):

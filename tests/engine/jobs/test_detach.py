@@ -26,7 +26,7 @@ from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.training import PRESETS, TrainConfig
 from engine.errors import DeviceError, DigittyError, InputError, StorageError
 from engine.jobs.detach import DetachedProcess, arguments, start_detached_process
-from engine.protocol.events import Preparing
+from engine.protocol.events import Detached, Event, Preparing
 from engine.protocol.requests import TrainRequest
 from engine.runs.manage import create_run
 from engine.runs.run import Run, all_runs, find_run
@@ -137,13 +137,13 @@ def test_what_is_none_of_its_words_is_passed_over(instead: Callable[[str], None]
     words = [said("Preparing", what="one"), "echo warning", "echo '[1]'", "echo '{\"event\"'", said("Saved"), "printf '\\377\\n'"]
     instead("\n".join([*words, said("Preparing", what="two"), said("TrainStarted", run="mine"), "echo more", "sleep 60"]))
     told = list(start_detached_process(TrainRequest()))
-    assert told[-1] == "mine"
+    assert told[-1] == Detached("mine")
     assert [event.what for event in told if isinstance(event, Preparing)][-2:] == ["one", "two"]
 
 
 def test_it_has_a_session_of_its_own_and_none_of_the_starters_ends(instead: Callable[[str], None], tmp_path: Path) -> None:
     instead(f"{said('TrainStarted', run='mine')}\nreadlink /proc/$$/fd/0 > {tmp_path}/stdin\nsleep 60 & echo $$ > {tmp_path}/pid; wait")
-    assert list(start_detached_process(TrainRequest()))[-1] == "mine"
+    assert list(start_detached_process(TrainRequest()))[-1] == Detached("mine")
     end = time.monotonic() + LONG
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
         assert time.monotonic() < end
@@ -156,8 +156,8 @@ def test_it_has_a_session_of_its_own_and_none_of_the_starters_ends(instead: Call
         os.killpg(pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("first", [Preparing("waiting"), "mine"])
-def test_who_starts_it_and_lives_on_buries_it(instead: Callable[[str], None], first: Preparing | str) -> None:
+@pytest.mark.parametrize("first", [Preparing("waiting"), Detached("mine")])
+def test_who_starts_it_and_lives_on_buries_it(instead: Callable[[str], None], first: Event) -> None:
     """Whether it was waited for until it trained, or not."""
     instead(f"{said('Preparing', what='waiting')}\n{said('TrainStarted', run='mine')}\nexec sleep 600")
     process = DetachedProcess(TrainRequest())

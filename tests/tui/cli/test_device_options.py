@@ -18,6 +18,7 @@ from engine.jobs.detach import DetachedProcess
 from engine.jobs.jobs import Jobs
 from engine.process import processors as processors_module
 from engine.process.distributed import ProcessGroup
+from engine.protocol.events import Detached
 from engine.protocol.requests import TrainRequest
 from engine.storage import paths
 from tui.cli import main as cli
@@ -130,7 +131,7 @@ def test_a_detached_run_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
             return 0
 
     monkeypatch.setattr(detach.subprocess, "Popen", Process)
-    assert list(Jobs("cuda:1", "fp32", 3).detach(TrainRequest(c.PRESETS["quick"])))[-1] == "r"
+    assert list(Jobs("cuda:1", "fp32", 3).detach(TrainRequest(c.PRESETS["quick"])))[-1] == Detached("r")
     DetachedProcess(TrainRequest(c.PRESETS["quick"]))
     (with_them, without) = (command[command.index("engine.cli") + 2 :] for command in started)
     given = train.make_context("train", with_them).params

@@ -11,6 +11,7 @@ from textual.widgets import Input, Select
 
 from engine.config.serialize import with_changes
 from engine.config.training import PRESETS
+from engine.protocol.events import Detached
 from engine.protocol.recipe import Images
 from engine.protocol.requests import TrainRequest
 from engine.runs.manage import create_run, delete_run, name_taken
@@ -136,7 +137,7 @@ async def test_a_run_of_another_process_is_followed_live() -> None:
 
 async def test_a_run_of_another_process_is_paused_and_stopped_through_its_folder() -> None:
     theirs = FakeJobs(train_holds_at=2)
-    assert list(theirs.detach(TrainRequest(PRESETS["quick"], run="theirs")))[-1] == "theirs"
+    assert list(theirs.detach(TrainRequest(PRESETS["quick"], run="theirs")))[-1] == Detached("theirs")
     try:
         async with opened() as person:
             await person.is_told("theirs trains on")
