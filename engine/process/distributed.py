@@ -1,4 +1,7 @@
-"""What the ranks of one training share: who takes which images, what they agree on, rank 0's word. Loads torch only when opened."""
+"""What the processes (ranks) of one training share: the images of a batch, commands, and the decisions of rank 0.
+
+torch is loaded only when a group of several joins.
+"""
 
 from __future__ import annotations
 
@@ -22,18 +25,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TIMEOUT = 600.0
-"""Seconds without an answer after which a rank is lost; one that ends is missed at once. A rank may measure or compile for minutes."""
-HURRY = 10.0
-"""The same for a device once this rank was asked to stop: torchrun asks all when it misses one, and kills 30 s later."""
-LOST = ("gloo", "nccl", "connection", "pair closure", "timed out", "timeout")
-"""How torch's plain RuntimeErrors tell of a rank that is gone."""
+"""Seconds without an answer after which a rank counts as lost; the others notice at once when one ends. A rank may measure or compile for minutes."""
+STOPPING_TIMEOUT = 10.0
+"""Seconds that a rank waits for its device once it was asked to stop. When torchrun misses a rank it stops all, and kills them 30 s later."""
+LOST_RANK_SIGNS = ("gloo", "nccl", "connection", "pair closure", "timed out", "timeout")
+"""Words in the plain RuntimeErrors with which torch reports a lost rank."""
 
 
 class ProcessGroup:
-    """One of `size` ranks; `ProcessGroup()` is alone, and every method is then local and as good as free.
+    """One of `size` ranks. `ProcessGroup()` is a process that trains alone: every method is then local and costs next to nothing.
 
-    What is called with others (agree, gather, tell, lead, and a step of what `wrap` gives) is called by all ranks, in the
-    same order. A rank that is gone makes the rest raise GroupError out of `opened`.
+    All ranks must make the collective calls (max_over_ranks, gather, broadcast, on_leader, stream_on_leader, and a step of a wrapped model) in
+    the same order. When a rank is lost, the others raise GroupError out of `joined`.
     """
 
     def __init__(self, rank: int = 0, size: int = 1, local_rank: int = 0, timeout: float = TIMEOUT) -> None:
@@ -41,29 +44,29 @@ class ProcessGroup:
             raise SettingError(f"rank {rank} of {size} makes no group; start several processes with torchrun")
         self.rank, self.size, self.local_rank = rank, size, local_rank
         self.stopping: Callable[[], bool] = lambda: False
-        """Whether this rank was asked to stop; then it waits HURRY for its device and no longer."""
+        """Whether this rank was asked to stop; it then waits STOPPING_TIMEOUT for its device and no longer."""
         self._timeout = timeout
         self._stride = 1
 
     @classmethod
     def from_environment(cls) -> ProcessGroup:
-        """As torchrun says (RANK, WORLD_SIZE, LOCAL_RANK); alone where it says nothing. Raises SettingError for nonsense."""
+        """The group that torchrun describes (RANK, WORLD_SIZE, LOCAL_RANK); without torchrun, a process that is alone. Raises SettingError."""
         if not is_rank():
             return cls()
-        told = {name: os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
+        variables = {name: os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
         try:
-            return cls(*map(int, told.values()))
+            return cls(*map(int, variables.values()))
         except ValueError:
-            raise SettingError(f"{told} makes no group; start several processes with torchrun") from None
+            raise SettingError(f"{variables} makes no group; start several processes with torchrun") from None
 
     @property
     def leader(self) -> bool:
-        """Whether this rank writes, and decides what is not agreed on."""
+        """Whether this is rank 0, which writes the run's files and decides for all."""
         return self.rank == 0
 
     @contextmanager
-    def opened(self, device: torch.device) -> Iterator[None]:
-        """Joined to the others: by NCCL between CUDA devices, by gloo between CPUs and for all that is small. Clears errors."""
+    def joined(self, device: torch.device) -> Iterator[None]:
+        """Connects the ranks: NCCL between CUDA devices, gloo between CPUs and for everything small. Explains errors."""
         if self.size == 1:
             yield
             return
@@ -72,7 +75,7 @@ class ProcessGroup:
         if device.type not in ("cpu", "cuda"):
             raise SettingError(f"{device.type} trains in one process; use --device cpu for several")
         cuda = device if device.type == "cuda" else None
-        with self.clear_errors():
+        with self.explain_errors():
             try:
                 limit = timedelta(seconds=self._timeout)
                 dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", None, limit, self.size, self.rank, device_id=cuda)
@@ -80,63 +83,67 @@ class ProcessGroup:
             except BaseException:
                 if dist.is_initialized():
                     with suppress(Exception):
-                        dist.distributed_c10d._abort_process_group()  # else NCCL's kernels wait for the others, and leaving for them
+                        dist.distributed_c10d._abort_process_group()  # else NCCL's kernels wait for the other ranks, and the exit for the kernels
                 raise
-            self._meet()
+            self._wait_for_all()
         dist.destroy_process_group()
 
     @contextmanager
-    def clear_errors(self) -> Iterator[None]:
-        """A rank that is gone or hangs as a GroupError with the way out, whatever torch says of it."""
+    def explain_errors(self) -> Iterator[None]:
+        """Turns torch's errors about a rank that ended or hangs into a GroupError that says what to do."""
         try:
             yield
         except RuntimeError as error:
-            if self.size > 1 and _lost(error):
-                raise GroupError(_gone()) from error
+            if self.size > 1 and _is_lost_rank(error):
+                raise _lost_rank_error() from error
             raise
 
-    def share(self, n: int) -> slice:
-        """Which of n samples are this rank's: contiguous, as even as can be, none where n < size leaves none."""
+    # --- the batch ----------------------------------------------------------------------------------------------------
+
+    def shard(self, n: int) -> slice:
+        """Which of n samples are this rank's: contiguous and as even as possible. Some ranks get none where n < size."""
         return slice(self.rank * n // self.size, (self.rank + 1) * n // self.size)
 
     def wrap(self, model: nn.Module) -> nn.Module:
-        """The model, whose gradients are then the mean over ranks; it starts from rank 0's weights."""
+        """A model whose gradients are the mean over ranks; all ranks start from the weights of rank 0."""
         if self.size == 1:
             return model
         from torch.nn.parallel import DistributedDataParallel
 
         return DistributedDataParallel(model, gradient_as_bucket_view=True)
 
+    # --- agreements ---------------------------------------------------------------------------------------------------
+
     def gather(self, values: Tensor) -> list[list[float]]:
-        """values (k,) -> k numbers a rank, the same on all ranks. Waits for the device."""
+        """values (k,) -> the k numbers of each rank, the same list on all ranks. Waits for the device."""
         if self.size == 1:
             return [values.tolist()]
         import torch
         import torch.distributed as dist
 
         if values.is_cuda:
-            self._wait(values.device)
-        mine = torch.tensor(values.tolist(), dtype=torch.float64)
-        rows = [torch.empty_like(mine) for _ in range(self.size)]
-        dist.all_gather(rows, mine)
+            self._wait_for_device(values.device)
+        own = torch.tensor(values.tolist(), dtype=torch.float64)
+        rows = [torch.empty_like(own) for _ in range(self.size)]
+        dist.all_gather(rows, own)
         return [row.tolist() for row in rows]
 
-    def agree(self, wish: int = 0, stride: float | None = None) -> int:
-        """The greatest wish of any rank, on all. Rank 0's stride says after how many steps the next boundary is `due`."""
+    def max_over_ranks(self, value: int = 0, stride: float | None = None) -> int:
+        """The largest value of any rank, on all of them. `stride`, of rank 0, is the number of steps until the next boundary is `due`."""
         if self.size == 1:
-            return wish
+            return value
         import torch
 
-        rows = self.gather(torch.tensor([wish, self._stride if stride is None else max(1, int(stride))]))
+        rows = self.gather(torch.tensor([value, self._stride if stride is None else max(1, int(stride))]))
         self._stride = int(rows[0][1])
-        return int(max(wished for wished, _ in rows))
+        return int(max(row[0] for row in rows))
 
     def due(self, steps: int, late: bool) -> bool:
-        """Whether a stretch of so many steps ends: alone when it is late by the clock; in a group by count, as clocks differ."""
+        """Whether a boundary is due after `steps`: alone when it is `late` by the clock; in a group by count, as the clocks of ranks differ."""
         return late if self.size == 1 else steps >= self._stride
 
-    def tell(self, value: Any) -> Any:
-        """Rank 0's value, JSON, on every rank; what the others hand in is ignored."""
+    def broadcast(self, value: Any) -> Any:
+        """The value of rank 0, which must be JSON, on every rank; what the others pass is ignored."""
         if self.size == 1:
             return value
         import torch
@@ -149,41 +156,64 @@ class ProcessGroup:
         dist.broadcast(letters, 0)
         return json.loads(bytes(letters.tolist()))
 
-    def lead(self, work: Generator[Event, None, T]) -> Generator[Event, None, T]:
-        """Rank 0 alone does the work. Every rank returns its value, JSON, or raises its DigittyError."""
+    def on_leader(self, work: Callable[[], T]) -> T:
+        """Rank 0 calls `work`. Every rank returns its value, which must be JSON, or raises its DigittyError."""
         if self.size == 1:
-            return (yield from work)
-        done: dict[str, Any] = {}
+            return work()
+        outcome: dict[str, Any] = {}
         if self.leader:
-            try:
-                done = {"value": (yield from work)}
-            except DigittyError as error:
-                self.tell({"error": type(error).__name__, "message": str(error)})
-                raise
-        done = self.tell(done)
-        if "error" in done:
-            raise getattr(errors, done["error"])(done["message"])
-        value: T = done["value"]
+            with self._broadcast_error():
+                outcome = {"value": work()}
+        value: T = self._receive(outcome)
         return value
 
-    def _meet(self) -> None:
-        """Waits until every rank is done: rank 0 may still save, and a rank that left would break its connections. A lost one is no loss now."""
+    def stream_on_leader(self, work: Generator[Event, None, T]) -> Generator[Event, None, T]:
+        """As `on_leader`, for work that yields events; the other ranks yield none."""
+        if self.size == 1:
+            return (yield from work)
+        outcome: dict[str, Any] = {}
+        if self.leader:
+            with self._broadcast_error():
+                outcome = {"value": (yield from work)}
+        value: T = self._receive(outcome)
+        return value
+
+    @contextmanager
+    def _broadcast_error(self) -> Iterator[None]:
+        """On rank 0: a DigittyError is raised on the other ranks too."""
+        try:
+            yield
+        except DigittyError as error:
+            self.broadcast({"error": type(error).__name__, "message": str(error)})
+            raise
+
+    def _receive(self, outcome: dict[str, Any]) -> Any:
+        """The value that rank 0 broadcasts. Raises the DigittyError that it broadcasts instead."""
+        outcome = self.broadcast(outcome)
+        if "error" in outcome:
+            raise getattr(errors, outcome["error"])(outcome["message"])
+        return outcome["value"]
+
+    # --- waiting ------------------------------------------------------------------------------------------------------
+
+    def _wait_for_all(self) -> None:
+        """Returns when every rank is done. Rank 0 may still be saving, and a rank that left would break its connections; a lost one is no loss."""
         import torch
 
         with suppress(RuntimeError):
             self.gather(torch.zeros(1))
 
-    def _wait(self, device: torch.device) -> None:
-        """Until the device has caught up. NCCL's kernels wait for a lost rank for ever, so this does not."""
+    def _wait_for_device(self, device: torch.device) -> None:
+        """Returns when the device has caught up. NCCL's kernels wait for a lost rank for ever; this raises GroupError instead."""
         import torch
 
         event = torch.cuda.Event()  # type: ignore[no-untyped-call]
         event.record(torch.cuda.current_stream(device))
         start = time.monotonic()
         while not event.query():  # type: ignore[no-untyped-call]
-            # half: before NCCL's own watchdog, which ends the process
-            if time.monotonic() - start > (HURRY if self.stopping() else self._timeout / 2):
-                raise GroupError(_gone())
+            # half of the time-out: before NCCL's own watchdog, which ends the process
+            if time.monotonic() - start > (STOPPING_TIMEOUT if self.stopping() else self._timeout / 2):
+                raise _lost_rank_error()
             time.sleep(0.0005)
 
 
@@ -192,12 +222,14 @@ def is_rank() -> bool:
     return os.environ.keys() >= {"RANK", "MASTER_ADDR"}
 
 
-def _lost(error: RuntimeError) -> bool:
-    """Whether torch tells of a collective that failed, which is a RuntimeError like any other."""
+def _is_lost_rank(error: RuntimeError) -> bool:
+    """Whether torch reports a failed collective call, which is a RuntimeError like any other."""
     import torch
 
-    return not isinstance(error, torch.OutOfMemoryError) and any(sign in str(error).lower() for sign in LOST)
+    return not isinstance(error, torch.OutOfMemoryError) and any(sign in str(error).lower() for sign in LOST_RANK_SIGNS)
 
 
-def _gone() -> str:
-    return "a process of this training is gone or hangs; what was saved stands: go on with --resume, with as many processes as there are now"
+def _lost_rank_error() -> GroupError:
+    return GroupError(
+        "a process of this training ended or hangs; everything that was saved is kept. Resume with --resume, with as many processes as there are now"
+    )

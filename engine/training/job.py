@@ -41,23 +41,23 @@ def train(runtime: Runtime, request: TrainRequest, control: Control, group: Proc
     """See `Jobs.train`. In a group every rank pulls this; rank 0 decides and writes."""
     if request.config.teacher and group.size > 1:
         raise SettingError("the preset one-step trains in one process; start it without torchrun")
-    with group.opened(runtime.device), explain_out_of_memory(str(runtime.device)):
+    with group.joined(runtime.device), explain_out_of_memory(str(runtime.device)):
         if request.resume:
             check_resumable(find_run(request.resume), request.config)
         else:
             request = replace(request, config=_with_network(request.config))
         if request.resume and runtime.device.type == "cpu" and group.size == 1:
             yield from _use_threads(find_run(request.resume), runtime.threads or processors())
-        how = Numerics(**(yield from group.lead(_numerics(runtime, request))))
+        how = Numerics(**(yield from group.stream_on_leader(_numerics(runtime, request))))
         yield Preparing("reading MNIST")
         digits = data.load(True, runtime.device, request.config.limit)
-        run = find_run((yield from group.lead(_run(request, how, runtime))))
-        yield from group.lead(_watch_heartbeat(run))
+        run = find_run(group.on_leader(lambda: _run(request, how, runtime)))
+        yield from group.stream_on_leader(_watch_heartbeat(run))
         if group.leader:
             control.follow(run.control_path)  # before the claim: a command that sees the claim may ask at once
         with _writing(run, group) as writer:
             trainer = yield from _trainer(runtime, request.config, run, digits, how, group)
-            state, seconds = yield from group.lead(_newest_whole(run, trainer))
+            state, seconds = yield from group.stream_on_leader(_newest_whole(run, trainer))
             if state and not group.leader:
                 _restored(Path(state), trainer)
             if state is None and (weights := _first_weights(request.config)):
@@ -159,9 +159,8 @@ def _numerics(runtime: Runtime, request: TrainRequest) -> Generator[Event, None,
     return asdict((yield from runtime.choose_numerics(request.config.model, training=True)))
 
 
-def _run(request: TrainRequest, how: Numerics, runtime: Runtime) -> Generator[Event, None, str]:
+def _run(request: TrainRequest, how: Numerics, runtime: Runtime) -> str:
     """The run's name; a new one is made."""
-    yield from ()
     return request.resume or create_run(request.run, request.config, how.describe(runtime.device)).name
 
 

@@ -73,7 +73,7 @@ class TrainingLoop:
         engine = trainer.how.describe(trainer.device)
         self._event("started", **asdict(engine))
         try:
-            with self.group.clear_errors():
+            with self.group.explain_errors():
                 yield TrainStarted(name, self.config, engine, trainer.step, count_parameters(trainer.model))
                 if self.writer and self._preview_due() and not self.writer.sample_path(trainer.step).exists():
                     yield from self._preview()  # who was stopped or killed just before it was drawn
@@ -169,7 +169,7 @@ class TrainingLoop:
 
     def _next_command(self, stride: float | None = None) -> Command:
         """The most urgent command of any rank; after `stride` steps of rank 0 they look again."""
-        return list(Command)[self.group.agree(self.control.poll().urgency, stride)]
+        return list(Command)[self.group.max_over_ranks(self.control.poll().urgency, stride)]
 
     def _paused(self) -> Generator[Event, None, Command]:
         """Saves first, since the machine may be switched off meanwhile, then waits to be resumed or stopped."""

@@ -170,7 +170,7 @@ class Trainer:
         eps = torch.randn((n, 1, 28, 28), device=self.device, generator=rng)
         t = self._objective.timesteps(n, rng)
         dropped = torch.rand(n, device=self.device, generator=rng) < config.label_dropout
-        mine = self.group.share(n)
+        mine = self.group.shard(n)
         if mine.start == mine.stop:
             mine = slice(0, 1)  # the other ranks wait for a gradient; `_part` gives it no weight
         eps, t, dropped = eps[mine], t[mine], dropped[mine]
@@ -191,7 +191,7 @@ class Trainer:
         One that is not finite makes every gradient NaN, here and so on all ranks: they give up at the same step.
         """
         n = batch_length(self.config, self.step)
-        mine = self.group.share(n)
+        mine = self.group.shard(n)
         return loss * torch.where(torch.isfinite(loss.detach()), (mine.stop - mine.start) / n, math.nan)
 
     def _watch(self, loss: Tensor, norm: Tensor) -> Tensor:

@@ -89,7 +89,7 @@ def made(config: TrainConfig, group: ProcessGroup) -> Trainer:
 def walk(group: ProcessGroup, config: TrainConfig, to: int, start: bytes | None = None, keep: int = 0) -> dict[str, Any]:
     """From the start, or a state, to a step; the state of step `keep` is kept, as bytes."""
     losses, averages, kept = [], [], b""
-    with group.opened(CPU):
+    with group.joined(CPU):
         trainer = made(config, group)
         if start:
             trainer.restore(torch.load(io.BytesIO(start), weights_only=True))
@@ -166,7 +166,7 @@ def test_labels_that_are_all_withheld_still_have_a_gradient(tiny: TrainConfig) -
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 def test_shares_are_even_and_leave_nothing_out(size: int) -> None:
     for n in (0, 1, 2, 6, 96, 128):
-        shares = [ProcessGroup(rank, size).share(n) for rank in range(size)]
+        shares = [ProcessGroup(rank, size).shard(n) for rank in range(size)]
         assert (shares[0].start, shares[-1].stop) == (0, n)
         assert all(a.stop == b.start for a, b in pairwise(shares))
         lengths = {share.stop - share.start for share in shares}
@@ -186,16 +186,16 @@ def agreements(group: ProcessGroup) -> dict[str, Any]:
         return ["bf16", "channels_last"]
 
     told: dict[str, Any] = {}
-    with group.opened(CPU):
-        told["nothing"] = group.agree()
-        told["greatest"] = group.agree([3, 0, 1][group.rank], [5.9, 1e9, 0.1][group.rank])
+    with group.joined(CPU):
+        told["nothing"] = group.max_over_ranks()
+        told["greatest"] = group.max_over_ranks([3, 0, 1][group.rank], [5.9, 1e9, 0.1][group.rank])
         told["due"] = [group.due(steps, late=True) for steps in (4, 5, 6)]
-        told["still"] = (group.agree([0, 0, 2][group.rank]), [group.due(steps, late=False) for steps in (4, 5)])
-        told["slow"] = (group.agree(stride=0.01), group.due(1, late=False))
-        told["word"] = group.tell({"path": "/r/é", "steps": [1, None]} if group.leader else "ignored")
+        told["still"] = (group.max_over_ranks([0, 0, 2][group.rank]), [group.due(steps, late=False) for steps in (4, 5)])
+        told["slow"] = (group.max_over_ranks(stride=0.01), group.due(1, late=False))
+        told["word"] = group.broadcast({"path": "/r/é", "steps": [1, None]} if group.leader else "ignored")
         told["gathered"] = group.gather(torch.tensor([group.rank, 2.0**40]))
         events = []
-        work_done = group.lead(work(False))
+        work_done = group.stream_on_leader(work(False))
         try:
             while True:
                 events.append(next(work_done))
@@ -203,8 +203,11 @@ def agreements(group: ProcessGroup) -> dict[str, Any]:
             told["led"] = stop.value
         told["events"] = events
         with pytest.raises(RunError, match="no run 'é'; digitty") as raised:
-            list(group.lead(work(True)))
+            list(group.stream_on_leader(work(True)))
         told["raised"] = type(raised.value).__name__
+        told["called"] = group.on_leader(lambda: ["run", group.rank])
+        with pytest.raises(RunError, match="no run 'é'; digitty"):
+            group.on_leader(lambda: list(work(True)))
     return told
 
 
@@ -223,16 +226,17 @@ def test_ranks_agree() -> None:
         "gathered": [[0, 2.0**40], [1, 2.0**40], [2, 2.0**40]],
         "led": ["bf16", "channels_last"],
         "raised": "RunError",
+        "called": ["run", 0],
     }
 
 
 def test_alone_everything_is_local() -> None:
     group = ProcessGroup()
-    assert (group.leader, group.share(7), group.wrap(model := torch.nn.Linear(1, 1))) == (True, slice(0, 7), model)
-    with group.opened(CPU):
+    assert (group.leader, group.shard(7), group.wrap(model := torch.nn.Linear(1, 1))) == (True, slice(0, 7), model)
+    with group.joined(CPU):
         assert not dist.is_initialized()
-        assert (group.agree(2, 5.0), group.due(1, late=True), group.due(9, late=False)) == (2, True, False)
-        assert (group.tell("word"), group.gather(torch.ones(2))) == ("word", [[1.0, 1.0]])
+        assert (group.max_over_ranks(2, 5.0), group.due(1, late=True), group.due(9, late=False)) == (2, True, False)
+        assert (group.broadcast("word"), group.gather(torch.ones(2))) == ("word", [[1.0, 1.0]])
 
 
 def test_the_environment_says_who_is_who(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,7 +254,7 @@ def test_the_environment_says_who_is_who(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_several_processes_need_a_device_that_can() -> None:
-    with pytest.raises(SettingError, match="--device cpu"), ProcessGroup(0, 2).opened(torch.device("mps")):
+    with pytest.raises(SettingError, match="--device cpu"), ProcessGroup(0, 2).joined(torch.device("mps")):
         pass
 
 
@@ -263,7 +267,7 @@ def poisoned(group: ProcessGroup, config: TrainConfig) -> list[tuple[int, bool]]
     Once its gradient is not finite either; once a single pixel is 2e19 off, so that its square is too much for float32 and its gradient is not.
     """
     told = []
-    with group.opened(CPU):
+    with group.joined(CPU):
         for off in (math.inf, 2e19):
             trainer = made(config, group)
             good = trainer.network
@@ -301,14 +305,14 @@ def bereft(group: ProcessGroup, config: TrainConfig, how: str) -> tuple[str, flo
     group = ProcessGroup(group.rank, group.size, group.local_rank, timeout=HANG)
     start = 0.0
     try:
-        with group.opened(CPU):
+        with group.joined(CPU):
             trainer = made(config, group)
             for step in range(3):
                 if step == 2:
                     start = time.monotonic()
                     if group.rank == 1:
                         os._exit(1) if how.startswith("dies") else time.sleep(WAIT)
-                group.agree() if how.endswith("agreeing") else trainer.train_step()
+                group.max_over_ranks() if how.endswith("agreeing") else trainer.train_step()
     except GroupError as error:
         return str(error), time.monotonic() - start
     return "", 0.0
@@ -323,10 +327,10 @@ def test_the_rest_says_so_when_a_rank_is_lost(tiny: TrainConfig, how: str) -> No
 
 
 def faulty(group: ProcessGroup) -> None:
-    with group.opened(CPU):
+    with group.joined(CPU):
         if group.rank == 1:
             raise ValueError("a fault of rank 1's own")
-        group.agree()
+        group.max_over_ranks()
 
 
 def test_a_fault_of_one_rank_stays_its_own_and_ends_the_rest() -> None:
@@ -335,8 +339,8 @@ def test_a_fault_of_one_rank_stays_its_own_and_ends_the_rest() -> None:
 
 
 def last_to_leave(group: ProcessGroup) -> tuple[float, float]:
-    with group.opened(CPU):
-        group.agree()
+    with group.joined(CPU):
+        group.max_over_ranks()
         if group.leader:
             time.sleep(0.5)  # it saves
         done = time.monotonic()
