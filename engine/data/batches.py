@@ -14,5 +14,6 @@ def epoch_order(seed: int, epoch: int, images: int) -> Tensor:
 
 
 def to_x0(images: Tensor) -> Tensor:
-    """uint8 (N, 28, 28) -> float32 (N, 1, 28, 28) in [-1, 1]."""
-    return images.unsqueeze(1).float() / 127.5 - 1
+    """uint8 (N, H, W) or (N, H, W, 3) -> float32 (N, C, H, W) in [-1, 1]."""
+    planes = images.unsqueeze(1) if images.ndim == 3 else images.movedim(3, 1)
+    return planes.float() / 127.5 - 1

@@ -17,8 +17,9 @@ from engine.checkpoints.classifier import SECOND, load_classifier
 from engine.compute.device import explain_out_of_memory
 from engine.compute.stopwatch import Stopwatch
 from engine.config.serialize import to_dict
-from engine.data import mnist as data
 from engine.data.batches import epoch_order
+from engine.data.registry import load_images
+from engine.errors import SettingError
 from engine.evaluation.metrics import ROWS, frechet, memorisation, neighbourhoods, wilson
 from engine.models.classifier import Classifier
 from engine.protocol.events import EvaluateDone, EvaluateProgress, Event, Preparing, Tick
@@ -26,6 +27,7 @@ from engine.protocol.recipe import Images
 from engine.protocol.requests import EvaluateRequest
 from engine.sampling.batch import draw_into
 from engine.sampling.pipeline import Pipeline
+from engine.sampling.pixels import to_images
 from engine.sampling.runtime import Runtime
 
 MOST = 10_000
@@ -88,13 +90,19 @@ def evaluate(runtime: Runtime, request: EvaluateRequest) -> Iterator[Event]:
 
 def _told(runtime: Runtime, request: EvaluateRequest, watch: Stopwatch) -> Iterator[Event]:
     """What may fail goes first: nobody waits minutes to hear of a damaged file."""
-    yield Preparing("reading the weights and MNIST")
+    yield Preparing("reading the weights and the images")
     judges = load_classifier(runtime.device), load_classifier(runtime.device, SECOND)
-    (test, frequencies), (train, _) = (_subset(*data.load(split, runtime.device)) for split in (False, True))
-    wanted = frequencies.cpu()[torch.arange(request.count) % len(frequencies)]
     pipeline = yield from runtime.pipeline_for(request.weights, request.sample.sampler)
+    data = pipeline.data
+    if data != judges[0].data:
+        raise SettingError(
+            f"{request.weights} draws {data.name}, and the classifiers that judge know {judges[0].data.name} alone: "
+            "accuracy and distances need one that was trained on the same images"
+        )
+    (test, frequencies), (train, _) = (_subset(*load_images(data, split, runtime.device)) for split in (False, True))
+    wanted = frequencies.cpu()[torch.arange(request.count) % len(frequencies)]
     with explain_out_of_memory(str(pipeline.device)):
-        drawn, evaluations, again = yield from _drawn(pipeline, runtime.reader, request, wanted.tolist(), watch)
+        drawn, evaluations, again = yield from _drawn(pipeline, runtime.reader(data), request, wanted.tolist(), watch)
         report, gallery = yield from _judged(judges, drawn, wanted, test, train)
     told: dict[str, Any] = {
         "weights": str(pipeline.weights),
@@ -108,22 +116,22 @@ def _told(runtime: Runtime, request: EvaluateRequest, watch: Stopwatch) -> Itera
 
 
 def _subset(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """MOST of the images (N, 28, 28) and their labels in a fixed random order, so that its first n are a fair sample too."""
+    """MOST of the images and their labels in a fixed random order, so that its first n are a fair sample too."""
     chosen = epoch_order(0, 0, len(images))[:MOST].to(images.device)
     return images[chosen], labels[chosen]
 
 
 def _drawn(
-    pipeline: Pipeline, reader: Classifier, request: EvaluateRequest, wanted: list[int], watch: Stopwatch
+    pipeline: Pipeline, reader: Classifier | None, request: EvaluateRequest, wanted: list[int], watch: Stopwatch
 ) -> Generator[Event, None, tuple[Tensor, float, int]]:
-    """The digits, (count, 28, 28) uint8 on the device; how many network evaluations each took; how many were drawn again."""
+    """The pictures, count of them, uint8 on the device; how many network evaluations each took; how many were drawn again."""
     told, evaluations, again = -math.inf, 0, 0
 
     def count(_: object, given: tuple[Tensor, ...]) -> None:
         nonlocal evaluations
         evaluations += len(given[0])
 
-    images = torch.empty(request.count, 28, 28, dtype=torch.uint8)
+    images = torch.empty(request.count, *pipeline.data.pixel_shape, dtype=torch.uint8)
     with pipeline.network.register_forward_pre_hook(count):
         for part in draw_into(images, pipeline, reader, wanted, range(request.count), request.sample):
             due = watch.wall() - told >= 0.2 or part.again > again
@@ -144,7 +152,7 @@ def _judged(
     right = logits.argmax(1) == wanted
     report: dict[str, Any] = {
         "count": len(drawn),
-        "class_accuracy": tuple(float(right[wanted == digit].double().mean()) if bool((wanted == digit).any()) else None for digit in range(10)),
+        "class_accuracy": tuple(_share(right, wanted == label) for label in range(logits.shape[1])),
         "compared": n,
         "classifier": {"features": features.shape[1], "test_accuracy": first.pop("test_accuracy")},
         "second": {name: second[name] for name in ("accuracy", "accuracy_interval", "frechet_ratio", "test_accuracy")},
@@ -181,23 +189,27 @@ def _opinion(
 
 
 def best_and_worst(drawn: Tensor, logits: Tensor, wanted: Tensor, each: int = 5) -> Images:
-    """Rows of 2 * `each` pictures, one for each digit asked for: those read most surely as it, then those least, the worst last.
+    """Rows of 2 * `each` pictures, one for each class asked for: those read most surely as it, then those least, the worst last.
 
-    drawn (N, 28, 28) uint8, logits (N, 10), wanted (N,). A digit asked for less often than that has no row.
+    drawn (N, H, W) or (N, H, W, 3) uint8, logits (N, classes), wanted (N,). A class asked for less often than that has no row.
     """
     sure = logits.double().log_softmax(1).gather(1, wanted[:, None])[:, 0]
     rows = []
-    for digit in range(10):
-        own = torch.nonzero(wanted == digit)[:, 0]
+    for label in range(logits.shape[1]):
+        own = torch.nonzero(wanted == label)[:, 0]
         if len(own) >= 2 * each:
             ranked = own[sure[own].argsort(descending=True, stable=True)]
             rows.append(drawn[torch.cat([ranked[:each], ranked[-each:]]).to(drawn.device)])
-    pixels = torch.cat(rows).cpu() if rows else torch.empty(0, 28, 28, dtype=torch.uint8)
-    return Images(pixels.numpy().tobytes(), len(pixels))
+    return to_images(torch.cat(rows).cpu() if rows else drawn[:0].cpu())
+
+
+def _share(right: Tensor, chosen: Tensor) -> float | None:
+    """The share of the chosen that are right, both (N,) bool; None where none are."""
+    return float(right[chosen].double().mean()) if bool(chosen.any()) else None
 
 
 def _read(judge: Classifier, images: Tensor, what: str) -> Generator[Event, None, tuple[Tensor, Tensor]]:
-    """Features (N, 64) and logits (N, 10) on the CPU, the features in float64."""
+    """Features (N, 64) and logits (N, classes) on the CPU, the features in float64."""
     read = []
     for rows in torch.split(images, ROWS):
         features, logits = judge.features_and_logits(rows)

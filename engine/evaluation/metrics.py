@@ -59,7 +59,7 @@ def neighbourhoods(real: Tensor, fake: Tensor, k: int = K) -> Generator[Event, N
 
 
 def memorisation(drawn: Tensor, train: Tensor, test: Tensor) -> Generator[Event, None, float]:
-    """Mean distance from the drawn (N, 28, 28) uint8 to the nearest of train by that to the nearest of test, as many, in pixels.
+    """Mean distance from the drawn pictures, uint8, to the nearest of train by that to the nearest of test, as many, in pixels.
 
     Near 1 where training images are no nearer than unseen ones, as for new digits; 0 for copies (after Meehan et al. 2020, who test ranks of these).
     """
