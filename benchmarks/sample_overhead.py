@@ -58,7 +58,7 @@ def bare(pipeline: Pipeline, batches: list[int]) -> float:
 def batches_of(pipeline: Pipeline, labels: tuple[int, ...], sample: SampleConfig) -> list[int]:
     """How many pictures a drawing sends through the network at each step: twice as many where there is guidance."""
     batches: list[int] = []
-    noise = ImageNoise(sample.seed, range(len(labels)), pipeline.device)
+    noise = ImageNoise(pipeline.data.shape, sample.seed, range(len(labels)), pipeline.device)
     with pipeline.network.register_forward_pre_hook(lambda _, given: batches.append(len(given[0]))):
         for _ in sample_batch(pipeline, labels, sample, noise(), noise):
             pass

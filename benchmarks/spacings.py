@@ -30,7 +30,7 @@ def drawn(pipeline: Pipeline, sample: SampleConfig, count: int) -> torch.Tensor:
     size, parts = BATCH[pipeline.device.type], []
     for first in range(0, count, size):
         indices = range(first, min(first + size, count))
-        noise = ImageNoise(sample.seed, indices, pipeline.device)
+        noise = ImageNoise(pipeline.data.shape, sample.seed, indices, pipeline.device)
         *_, last = sample_batch(pipeline, [i % 10 for i in indices], sample, noise(), noise)
         parts.append(last.x.clamp(-1, 1))
     return torch.cat(parts)

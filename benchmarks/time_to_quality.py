@@ -111,7 +111,7 @@ def drawn(network: UNet, schedule: NoiseSchedule, sample: SampleConfig, count: i
     parts = []
     for first in range(0, count, BATCH[device.type]):
         indices = range(first, min(first + BATCH[device.type], count))
-        noise = ImageNoise(sample.seed, indices, device)
+        noise = ImageNoise(network.config.data.shape, sample.seed, indices, device)
         *_, last = sample_batch(pipeline, [i % 10 for i in indices], sample, noise(), noise)
         parts.append(to_pixels(last.x))
     return torch.cat(parts).to(device)

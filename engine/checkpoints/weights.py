@@ -12,6 +12,7 @@ from torch import Tensor
 
 from engine.checkpoints import torch_file
 from engine.checkpoints.tensor_file import read_file, read_tensor_file, write_tensor_file
+from engine.config.data import MNIST
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.serialize import from_dict, to_dict
 from engine.errors import CheckpointError, DigittyError, OutputError, SettingError
@@ -80,7 +81,9 @@ def _load_safetensors(path: Path) -> ModelWeights:
 
 
 def save_pth(path: Path, weights: ModelWeights) -> None:
-    """The seed's format: a bare state dict in float32, as `simple_diffusion_mnist.pth`."""
+    """The seed's format: a bare state dict in float32, as `simple_diffusion_mnist.pth`. Raises OutputError for other images than MNIST's."""
+    if weights.model.data != MNIST:
+        raise OutputError(f"a .pth file does not say what it draws, so it holds MNIST's weights alone; write {path.stem}.safetensors")
     buffer = io.BytesIO()
     torch.save({name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in weights.tensors.items()}, buffer)
     write_atomic(path, lambda file: file.write(buffer.getbuffer()), OutputError)

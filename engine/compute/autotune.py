@@ -19,6 +19,7 @@ from engine.compute.device import is_out_of_memory
 from engine.compute.precision import Numerics
 from engine.compute.race import Result, race
 from engine.config.compute import Precision
+from engine.config.data import MNIST
 from engine.config.model import ModelConfig
 from engine.errors import DeviceError, SettingError, StorageError
 from engine.formatting import one_line
@@ -154,7 +155,7 @@ class Trials:
         def step() -> Tensor:
             model.zero_grad(set_to_none=True)
             with how.autocast(self._device):
-                eps = model(x, t, t % 10)
+                eps = model(x, t, t % self._model.data.classes)
             loss: Tensor = (eps.float() - x).square().mean()
             loss.backward()  # type: ignore[no-untyped-call]
             return torch.stack([loss.detach(), *(p.grad.sum() for p in model.parameters() if p.grad is not None)]).sum()
@@ -180,7 +181,7 @@ class Trials:
         return draw
 
     def _images(self, n: int, how: Numerics, dtype: torch.dtype) -> Tensor:
-        return torch.randn(n, 1, 28, 28, device=self._device, dtype=dtype).contiguous(memory_format=how.format)
+        return torch.randn(n, *self._model.data.shape, device=self._device, dtype=dtype).contiguous(memory_format=how.format)
 
 
 # --- the cache --------------------------------------------------------------------------------------------------------
@@ -194,7 +195,8 @@ def _key(device: torch.device, model: ModelConfig, purpose: str, precision: str)
         limits = [f"{name}={os.environ[name]}" for name in LIMITS if name in os.environ]
         machine = [platform.machine(), _cpu_name(), torch.backends.cpu.get_cpu_capability(), f"bf16 {cpu_bf16()}", *limits]
     threads = f"{torch.get_num_threads()} threads"
-    return " · ".join([device.type, *machine, f"torch {torch.__version__}", threads, str(model.channels), purpose, precision])
+    size = [] if model.data.shape == MNIST.shape else [f"images {model.data.shape}"]
+    return " · ".join([device.type, *machine, f"torch {torch.__version__}", threads, str(model.channels), *size, purpose, precision])
 
 
 def _cpu_name() -> str:

@@ -10,36 +10,33 @@ from torch import Tensor
 from engine.config.model import Prediction
 from engine.diffusion.schedule import NoiseSchedule
 
-SIGMA_DATA = 0.6162
-"""The standard deviation of MNIST in [-1, 1]."""
-
 Denoise = Callable[[Tensor, int], tuple[Tensor, Tensor]]
-"""x_t (N, 1, H, W) and t for all of it -> the guesses at x0 and eps, like x_t."""
+"""x_t (N, C, H, W) and t for all of it -> the guesses at x0 and eps, like x_t."""
 Answer = Callable[[Tensor, int], Tensor]
 """x_t and t -> what the network answers, eps or another (`coefficients`)."""
 
 
-def coefficients(prediction: Prediction, alpha_bar: float) -> tuple[float, float]:
+def coefficients(prediction: Prediction, alpha_bar: float, sigma_data: float) -> tuple[float, float]:
     """(c_skip, c_out) with x0 = c_skip x_t + c_out F for the network's answer F (Karras et al. 2022, eq. 7, for x_t of kept variance).
 
     eps: F is the noise (Ho et al. 2020). v: F = sqrt(alpha_bar) eps - sigma x0 (Salimans & Ho 2022). edm: x0 - c_skip x_t is F times its
-    standard deviation, for data of SIGMA_DATA and c_skip the linear regression of x0 on x_t.
+    standard deviation, for images of deviation sigma_data and c_skip the linear regression of x0 on x_t.
     """
     a, s = math.sqrt(alpha_bar), math.sqrt(1 - alpha_bar)
     if prediction == "eps":
         return 1 / a, -s / a
     if prediction == "v":
         return a, -s
-    variance = alpha_bar * SIGMA_DATA**2 + s * s
-    return a * SIGMA_DATA**2 / variance, s * SIGMA_DATA / math.sqrt(variance)
+    variance = alpha_bar * sigma_data**2 + s * s
+    return a * sigma_data**2 / variance, s * sigma_data / math.sqrt(variance)
 
 
-def to_denoiser(answer: Answer, schedule: NoiseSchedule, prediction: Prediction = "eps") -> Denoise:
-    """The guesses at x0 and eps from the network's answer; of eps-prediction, eps is the answer itself."""
+def to_denoiser(answer: Answer, schedule: NoiseSchedule, prediction: Prediction = "eps", sigma_data: float = 1.0) -> Denoise:
+    """The guesses at x0 and eps from the network's answer; of eps-prediction, eps is the answer itself. Only edm-prediction asks for sigma_data."""
 
     def denoise(x_t: Tensor, t: int) -> tuple[Tensor, Tensor]:
         alpha_bar = schedule.alpha_bar_at(t)
-        skip, out = coefficients(prediction, alpha_bar)
+        skip, out = coefficients(prediction, alpha_bar, sigma_data)
         F = answer(x_t, t)
         x0 = skip * x_t + out * F
         return x0, F if prediction == "eps" else (x_t - math.sqrt(alpha_bar) * x0) / math.sqrt(1 - alpha_bar)

@@ -13,16 +13,25 @@ from engine.diffusion.schedule import NoiseSchedule, per_image
 GAMMA = 5.0
 """min-SNR's bound (Hang et al. 2023)."""
 LOG_SIGMA = (-0.6, 1.2)
-"""Mean and deviation of log(sigma / alpha) under `lognormal` (Karras et al. 2022, table 1, moved to data of deviation 0.6162 and 28 pixels)."""
+"""Mean and deviation of log(sigma / alpha) under `lognormal` (Karras et al. 2022, table 1, moved to images as small and dark as MNIST's)."""
 
 
 class DenoisingLoss:
     """E weight(t) |F_theta(x_t, t, c) - F(x_0, eps, t)|², for F as `coefficients` defines it. All tables are (T,) in float32 on the device."""
 
-    def __init__(self, schedule: NoiseSchedule, prediction: Prediction, timesteps: Timesteps, weighting: Weighting, device: torch.device) -> None:
+    def __init__(
+        self,
+        schedule: NoiseSchedule,
+        prediction: Prediction,
+        timesteps: Timesteps,
+        weighting: Weighting,
+        device: torch.device,
+        sigma_data: float,
+    ) -> None:
+        """`sigma_data` is the deviation of the training images, which only edm-prediction asks for."""
         self._a, self._s = schedule.on(device)
         self._eps = prediction == "eps"
-        skip, out = torch.tensor([coefficients(prediction, a) for a in schedule.alpha_bar.tolist()], dtype=torch.float64).T
+        skip, out = torch.tensor([coefficients(prediction, a, sigma_data) for a in schedule.alpha_bar.tolist()], dtype=torch.float64).T
         self._skip, self._out = (v.to(device, torch.float32) for v in (skip, out))
         share = _lognormal(schedule) if timesteps == "lognormal" else torch.full((schedule.T,), 1 / schedule.T, dtype=torch.float64)
         self._cumulative = None if timesteps == "uniform" else share.cumsum(0).to(device, torch.float32)
@@ -37,7 +46,7 @@ class DenoisingLoss:
         return torch.searchsorted(self._cumulative, u).clamp(max=len(self._a) - 1)
 
     def noised(self, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
-        """x_t for x0 and eps (N, 1, H, W), t (N,) (Ho et al. 2020, eq. 4)."""
+        """x_t for x0 and eps (N, C, H, W), t (N,) (Ho et al. 2020, eq. 4)."""
         return per_image(self._a[t]) * x0 + per_image(self._s[t]) * eps
 
     def guess(self, answer: Tensor, x_t: Tensor, t: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ Noise = Callable[[], Tensor]
 
 
 class Step(NamedTuple):
-    """After step i of n (from 1), at timestep t: the new x and the guess x0 that led to it, each (N, 1, H, W)."""
+    """After step i of n (from 1), at timestep t: the new x and the guess x0 that led to it, each (N, C, H, W)."""
 
     i: int
     n: int

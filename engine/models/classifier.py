@@ -10,39 +10,42 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from engine.config.data import MNIST, DataSpec
+
 FEATURES = 64
 BATCH = 256
 """Pictures at once, in training and in judging: about 0.05 s on one CPU core."""
 
 
 class Classifier(nn.Module):
-    """28 -> 14 -> 7 -> 3 pixels in three convolutions with batch normalisation, then 64 features, then 10 logits.
+    """Three convolutions with batch normalisation, each of which halves the image, then 64 features, then a logit a class.
 
-    The second: 28 -> 14 -> 7 in two strided convolutions of 5x5 with group normalisation and dropout.
+    The second: two strided convolutions of 5x5 with group normalisation and dropout.
     """
 
     test_accuracy: float | None = None
     """On MNIST's 10,000 test images, as its file says."""
 
-    def __init__(self, second: bool = False) -> None:
+    def __init__(self, second: bool = False, data: DataSpec = MNIST) -> None:
         super().__init__()
-        self.second = second
-        layers = [*_stage(1, 24), *_stage(24, 48), *_stage(48, 96), nn.Flatten(), nn.Linear(96 * 9, FEATURES), nn.ReLU()]
+        self.second, self.data = second, data
+        eighths, quarters = ((data.height // part) * (data.width // part) for part in (8, 4))  # pixels that are left, of multiples of 4
+        layers = [*_stage(data.channels, 24), *_stage(24, 48), *_stage(48, 96), nn.Flatten(), nn.Linear(96 * eighths, FEATURES), nn.ReLU()]
         if second:
             layers = [
-                *_strided(1, 32),
+                *_strided(data.channels, 32),
                 *_strided(32, 64),
                 nn.Dropout2d(0.2),
                 nn.Flatten(),
-                nn.Linear(64 * 49, FEATURES),
+                nn.Linear(64 * quarters, FEATURES),
                 nn.Softplus(),
                 nn.Dropout(0.2),
             ]
         self.body = nn.Sequential(*layers)
-        self.head = nn.Linear(FEATURES, 10)
+        self.head = nn.Linear(FEATURES, data.classes)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """x (N, 1, 28, 28) in [0, 1] -> features (N, 64), none negative, and logits (N, 10)."""
+        """x (N, C, H, W) in [0, 1] -> features (N, 64), none negative, and logits (N, classes)."""
         features: Tensor = self.body(x)
         return features, self.head(features)
 
@@ -52,7 +55,7 @@ class Classifier(nn.Module):
 
     @torch.inference_mode()
     def features_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """images (N, 28, 28) uint8 on the model's device -> features (N, 64) and logits (N, 10) in float32, BATCH at a time."""
+        """images (N, H, W) or (N, H, W, 3) uint8 on the device -> features (N, 64) and logits (N, classes) in float32, BATCH at a time."""
         features, logits = zip(*(self(to_unit(batch)) for batch in torch.split(images, BATCH)), strict=True)
         return torch.cat(features), torch.cat(logits)
 
@@ -67,5 +70,5 @@ def _strided(i: int, o: int) -> list[nn.Module]:
 
 
 def to_unit(images: Tensor) -> Tensor:
-    """uint8 (N, 28, 28) -> float32 (N, 1, 28, 28) in [0, 1]."""
-    return images.unsqueeze(1).float() / 255
+    """uint8 (N, H, W) or (N, H, W, 3) -> float32 (N, C, H, W) in [0, 1]."""
+    return (images.unsqueeze(1) if images.ndim == 3 else images.movedim(3, 1)).float() / 255

@@ -24,6 +24,8 @@ from engine.sampling.rejection import Attempts
 
 BATCH = {"cpu": 32, "cuda": 512, "mps": 64}
 """Pictures through the network at once (twice as many with guidance)."""
+PREVIEWED = 20
+"""Classes that a run's previews show at most."""
 
 
 class Progress(NamedTuple):
@@ -35,15 +37,15 @@ class Progress(NamedTuple):
 
 
 def draw_into(
-    images: Tensor, pipeline: Pipeline, reader: Classifier, labels: Sequence[int | None], indices: Sequence[int], sample: SampleConfig
+    images: Tensor, pipeline: Pipeline, reader: Classifier | None, labels: Sequence[int | None], indices: Sequence[int], sample: SampleConfig
 ) -> Iterator[Progress]:
-    """Fills images (N, 28, 28) uint8 on the CPU, batch by batch; yields after each step of one."""
+    """Fills images (N, H, W) or (N, H, W, 3) uint8 on the CPU, batch by batch; yields after each step of one."""
     size = BATCH[pipeline.device.type]
     attempts = Attempts(reader, labels, indices, sample)
     for attempt, places in attempts:
         batches = [places[first : first + size] for first in range(0, len(places), size)]
         for i, batch in enumerate(batches):
-            noise = ImageNoise(sample.seed, [indices[place] for place in batch], pipeline.device, attempt)
+            noise = ImageNoise(pipeline.data.shape, sample.seed, [indices[place] for place in batch], pipeline.device, attempt)
             for step in sample_batch(pipeline, [labels[place] for place in batch], sample, noise(), noise):
                 if step.i == step.n:
                     images[batch] = to_pixels(step.x)
@@ -60,18 +62,19 @@ def sample_batch(pipeline: Pipeline, labels: Sequence[int | None], sample: Sampl
         answer = guided(pipeline.network, wanted, sample.guidance, *numerics)
         if sample.guidance > 1:
             answer = guidance_interval(answer, alone, pipeline.schedule, sample.guided_from, sample.guided_to)
-    denoise = to_denoiser(answer, pipeline.schedule, pipeline.network.config.prediction)
+    denoise = to_denoiser(answer, pipeline.schedule, pipeline.network.config.prediction, pipeline.data.std)
     if sample.sampler != "ddpm":
         denoise = clip_x0(denoise, pipeline.schedule)
     return walk(denoise, x, pipeline.schedule, sample, noise)
 
 
 def preview(pipeline: Pipeline, seed: int) -> Generator[Event, None, Images]:
-    """The ten digits from the fixed noise of a run: yields Ticks, returns the pictures."""
-    noise = ImageNoise(seed, range(10), pipeline.device)
+    """An image of each class, of many the first, from the fixed noise of a run: yields Ticks, returns the pictures."""
+    labels = range(min(pipeline.data.classes, PREVIEWED))
+    noise = ImageNoise(pipeline.data.shape, seed, labels, pipeline.device)
     last: Step | None = None
     sample = fit_sampler(SampleConfig(), pipeline.network.config.one_step)
-    for step in sample_batch(pipeline, tuple(range(10)), sample, noise(), noise):
+    for step in sample_batch(pipeline, labels, sample, noise(), noise):
         last = step
         yield Tick()
     assert last is not None

@@ -9,6 +9,7 @@ import torch
 from engine.compute.device import explain_out_of_memory
 from engine.compute.stopwatch import Stopwatch
 from engine.diffusion.noise import ImageNoise
+from engine.errors import SettingError
 from engine.models.classifier import Classifier
 from engine.protocol.events import DrawDone, DrawStarted, Event, Frame, Tick
 from engine.protocol.recipe import Images, Recipe
@@ -28,27 +29,28 @@ SMALL = 64
 def draw(runtime: Runtime, request: DrawRequest) -> Iterator[Event]:
     """See `Jobs.draw`."""
     pipeline = yield from runtime.pipeline_for(request.weights, request.sample.sampler)
+    if any(label is not None and label >= pipeline.data.classes for label in request.labels):
+        raise SettingError(f"{request.weights} draws the classes 0 to {pipeline.data.classes - 1} of {pipeline.data.name}")
     indices = request.indices or tuple(range(len(request.labels)))
-    recipe = Recipe(request.labels, indices, request.sample, pipeline.weights, pipeline.compute_info)
+    recipe = Recipe(request.labels, indices, request.sample, pipeline.weights, pipeline.compute_info, pipeline.data)
     yield DrawStarted(recipe)
     with explain_out_of_memory(str(pipeline.device)):
-        yield from (
-            _draw_small(pipeline, runtime.reader, recipe, request.fps) if len(indices) <= SMALL else _draw_many(pipeline, runtime.reader, recipe)
-        )
+        reader = runtime.reader(recipe.data)
+        yield from _draw_small(pipeline, reader, recipe, request.fps) if len(indices) <= SMALL else _draw_many(pipeline, reader, recipe)
 
 
-def _draw_small(pipeline: Pipeline, reader: Classifier, recipe: Recipe, fps: float) -> Iterator[Event]:
+def _draw_small(pipeline: Pipeline, reader: Classifier | None, recipe: Recipe, fps: float) -> Iterator[Event]:
     """One batch, with frames to look at. What is drawn again takes its own place in every frame."""
     n, count = recipe.sample.steps, len(recipe.labels)
     kept = sorted({round(k * n / (FRAMES - 1)) for k in range(FRAMES)})
-    frames = {step: torch.empty(count, 28, 28, dtype=torch.uint8) for step in kept}
+    frames = {step: torch.empty(count, *recipe.data.pixel_shape, dtype=torch.uint8) for step in kept}
     shown, finished = torch.empty_like(frames[0]), frames[n]
     watch, told, done, again = Stopwatch(), 0.0, 0, 0
     attempts = Attempts(reader, recipe.labels, recipe.indices, recipe.sample)
     for attempt, places in attempts:
         again = len(places) if attempt == 1 else again
         labels = [recipe.labels[place] for place in places]
-        noise = ImageNoise(recipe.sample.seed, [recipe.indices[place] for place in places], pipeline.device, attempt)
+        noise = ImageNoise(recipe.data.shape, recipe.sample.seed, [recipe.indices[place] for place in places], pipeline.device, attempt)
         x = noise()
         frames[0][places] = shown[places] = to_pixels(x)
         if fps and not attempt:
@@ -70,10 +72,10 @@ def _draw_small(pipeline: Pipeline, reader: Classifier, recipe: Recipe, fps: flo
     yield DrawDone(recipe, pictures[-1], pictures, tuple(kept), watch.spent(), done / watch.spent(), again)
 
 
-def _draw_many(pipeline: Pipeline, reader: Classifier, recipe: Recipe) -> Iterator[Event]:
+def _draw_many(pipeline: Pipeline, reader: Classifier | None, recipe: Recipe) -> Iterator[Event]:
     """With progress and no pictures on the way."""
     watch, told, done, again = Stopwatch(), 0.0, 0, 0
-    nothing, finished = Images(b"", 0), torch.empty(len(recipe.labels), 28, 28, dtype=torch.uint8)
+    nothing, finished = Images(b"", 0), torch.empty(len(recipe.labels), *recipe.data.pixel_shape, dtype=torch.uint8)
     for part in draw_into(finished, pipeline, reader, recipe.labels, recipe.indices, recipe.sample):
         done += 1
         again = max(again, part.again)

@@ -9,6 +9,7 @@ import torch
 
 from engine.compute.precision import Numerics
 from engine.config.compute import ComputeInfo
+from engine.config.data import DataSpec
 from engine.diffusion.schedule import NoiseSchedule
 from engine.models.unet import UNet
 from engine.protocol import events
@@ -26,13 +27,18 @@ class Pipeline:
     device: torch.device
 
     @property
+    def data(self) -> DataSpec:
+        """What it draws."""
+        return self.network.config.data
+
+    @property
     def compute_info(self) -> ComputeInfo:
         return self.numerics.describe(self.device)
 
     @torch.inference_mode()
     def warm_up(self) -> Iterator[events.Event]:
-        """Two images through the network: the first forward of a shape also builds its kernels."""
-        x = torch.zeros(2, 1, 28, 28, device=self.device, dtype=self.numerics.dtype).contiguous(memory_format=self.numerics.format)
+        """One guided image through the network: the first forward of a shape also builds its kernels."""
+        x = torch.zeros(2, *self.data.shape, device=self.device, dtype=self.numerics.dtype).contiguous(memory_format=self.numerics.format)
         t = torch.zeros(2, device=self.device, dtype=torch.long)
         self.network(x, t, t)
         yield events.Tick()

@@ -11,17 +11,19 @@ if TYPE_CHECKING:
 
 
 def to_pixels(x: Tensor) -> Tensor:
-    """(N, 1, H, W) in [-1, 1], clipped -> (N, H, W) uint8 on the CPU."""
+    """(N, C, H, W) in [-1, 1], clipped -> (N, H, W), or (N, H, W, 3) for colour, uint8 on the CPU."""
     import torch
 
-    return ((x.float().clamp(-1, 1) + 1) * 127.5).round().to("cpu", torch.uint8).squeeze(1)
+    planes = ((x.float().clamp(-1, 1) + 1) * 127.5).round().to("cpu", torch.uint8)
+    return planes.squeeze(1) if planes.shape[1] == 1 else planes.movedim(1, 3)
 
 
 def to_uint8(x: Tensor) -> Images:
-    """(N, 1, H, W) in [-1, 1], clipped -> Images on the CPU."""
+    """(N, C, H, W) in [-1, 1], clipped -> Images on the CPU."""
     return to_images(to_pixels(x))
 
 
 def to_images(pixels: Tensor) -> Images:
-    """(N, H, W) uint8 on the CPU -> Images."""
-    return Images(pixels.numpy().tobytes(), *pixels.shape)
+    """(N, H, W) or (N, H, W, 3) uint8 on the CPU -> Images."""
+    count, height, width, channels = pixels.shape if pixels.ndim == 4 else (*pixels.shape, 1)
+    return Images(pixels.numpy().tobytes(), count, height, width, channels)

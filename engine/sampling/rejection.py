@@ -24,9 +24,10 @@ class Attempts:
     Digits of equal index share their noise, also when one of them is doubted.
     """
 
-    def __init__(self, reader: Classifier, labels: Sequence[int | None], indices: Sequence[int], sample: SampleConfig) -> None:
+    def __init__(self, reader: Classifier | None, labels: Sequence[int | None], indices: Sequence[int], sample: SampleConfig) -> None:
         self._reader, self._labels, self._indices = reader, labels, indices
-        self._below = sample.redraw_below if sample.guidance or sample.sampler == "one-step" else 0.0  # guidance 0 asks for nothing
+        asks = reader is not None and (sample.guidance != 0 or sample.sampler == "one-step")  # guidance 0 asks for no label
+        self._below = sample.redraw_below if asks else 0.0
         self._doubted: set[int] = set()
         self._last = False
 
@@ -41,15 +42,15 @@ class Attempts:
                 return
 
     def read(self, images: Tensor, places: list[int]) -> None:
-        """The finished images (N, 28, 28) uint8 of these places."""
-        if self._last:
+        """The finished images (N, H, W) or (N, H, W, 3) uint8 of these places."""
+        if self._last or self._reader is None:
             return
         doubts = rejected(self._reader, images, [self._labels[place] for place in places], self._below)
         self._doubted |= {self._indices[places[i]] for i in doubts}
 
 
 def rejected(reader: Classifier, images: Tensor, labels: Sequence[int | None], below: float) -> list[int]:
-    """The places in images (N, 28, 28) uint8 whose label the reader gives a probability of less than `below`; never one without a label."""
+    """The places in images (N, H, W) or (N, H, W, 3) uint8 whose label the reader gives less than `below`; never one without a label."""
     asked = [place for place, label in enumerate(labels) if label is not None]
     if below <= 0 or not asked:
         return []

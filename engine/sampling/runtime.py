@@ -19,6 +19,7 @@ from engine.compute import autotune as precision
 from engine.compute import device
 from engine.compute.precision import Numerics
 from engine.config.compute import Device, Precision
+from engine.config.data import MNIST, DataSpec
 from engine.config.model import ModelConfig
 from engine.config.sampling import Sampler
 from engine.config.training import TrainConfig
@@ -82,9 +83,15 @@ class Runtime:
         self._pipelines: OrderedDict[LiveVersion | FileVersion, Pipeline] = OrderedDict()
 
     @cached_property
-    def reader(self) -> Classifier:
-        """The classifier that decides which images to redraw. Raises CheckpointError where its file is damaged."""
+    def _reader(self) -> Classifier:
         return load_classifier(self.device, READER)
+
+    def reader(self, data: DataSpec) -> Classifier | None:
+        """The classifier that decides which images to redraw; None for a data set that none was trained for.
+
+        Raises CheckpointError where its file is damaged.
+        """
+        return self._reader if data == MNIST else None
 
     def choose_numerics(self, model: ModelConfig, training: bool) -> Generator[events.Event, None, Numerics]:
         """Returns the fastest precision and layout for this network, measured once."""
@@ -105,7 +112,8 @@ class Runtime:
         yield events.Preparing("reading the weights")
         pipeline = yield from self.pipeline(weights)
         yield from pipeline.warm_up()
-        self.reader.features_and_logits(torch.zeros(1, 28, 28, dtype=torch.uint8, device=self.device))
+        if reader := self.reader(pipeline.data):
+            reader.features_and_logits(torch.zeros(1, *pipeline.data.pixel_shape, dtype=torch.uint8, device=self.device))
         yield events.Ready(pipeline.compute_info, pipeline.weights)
 
     def pipeline(self, weights: str) -> Generator[events.Event, None, Pipeline]:

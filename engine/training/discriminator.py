@@ -6,9 +6,13 @@ it learns to read the real ones, and asks of the drawn ones that they can be rea
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from engine.config.data import DataSpec
 
 WIDTH = 64
 FEATURES = 256
@@ -23,27 +27,28 @@ LAZY = 4
 
 
 class Discriminator(nn.Module):
-    """28 -> 14 -> 7 -> 4 pixels, then 256 features; what was asked for by projection (Miyato & Koyama 2018). No normalisation.
+    """Half, a quarter and an eighth of the size, then 256 features; what was asked for by projection (Miyato & Koyama 2018). No normalisation.
 
     That is a label and a kind: from which of so many timesteps a digit was drawn. Judged as one, too soft a kind makes up for one too sharp.
     """
 
-    def __init__(self, classes: int = 10, kinds: int = 1) -> None:
+    def __init__(self, data: DataSpec, kinds: int = 1) -> None:
         super().__init__()
+        eighths = math.ceil(data.height / 8) * math.ceil(data.width / 8)  # of sizes that are multiples of 4
         self.body = nn.Sequential(
-            *(nn.Conv2d(1, WIDTH, 4, 2, 1), nn.LeakyReLU(0.2)),
+            *(nn.Conv2d(data.channels, WIDTH, 4, 2, 1), nn.LeakyReLU(0.2)),
             *(nn.Conv2d(WIDTH, 2 * WIDTH, 4, 2, 1), nn.LeakyReLU(0.2)),
             *(nn.Conv2d(2 * WIDTH, 4 * WIDTH, 3, 2, 1), nn.LeakyReLU(0.2)),
-            *(nn.Flatten(), nn.Linear(4 * WIDTH * 16, FEATURES), nn.LeakyReLU(0.2)),
+            *(nn.Flatten(), nn.Linear(4 * WIDTH * eighths, FEATURES), nn.LeakyReLU(0.2)),
         )
         self.real = nn.Linear(FEATURES, 1)
         self.kinds = kinds
-        self.asked = nn.Embedding(classes * kinds, FEATURES)
-        self.digit = nn.Linear(FEATURES, classes)
+        self.asked = nn.Embedding(data.classes * kinds, FEATURES)
+        self.digit = nn.Linear(FEATURES, data.classes)
         nn.init.normal_(self.asked.weight, std=FEATURES**-0.5)
 
     def forward(self, x: Tensor, label: Tensor, kind: Tensor) -> tuple[Tensor, Tensor]:
-        """x (N, 1, 28, 28) in [-1, 1], label and kind (N,) -> how real each looks, (N,), of which only differences mean something; logits (N, 10)."""
+        """x (N, C, H, W) in [-1, 1], label and kind (N,) -> how real each looks, (N,), where only differences count; logits (N, classes)."""
         features = self.body(x)
         real: Tensor = self.real(features)[:, 0] + (features * self.asked(label * self.kinds + kind)).sum(1)
         return real, self.digit(features)
@@ -52,7 +57,7 @@ class Discriminator(nn.Module):
 def discriminator_loss(judge: Discriminator, real: Tensor, drawn: Tensor, label: Tensor, kind: Tensor, penalised: bool) -> Tensor:
     """E softplus(D(drawn) - D(real)), the penalty on both gradients (Huang et al. 2024, eq. 2 and 3), and the cross-entropy of reading the real ones.
 
-    real and drawn (N, 1, 28, 28) of label (N,) each, compared with drawn ones of kind (N,); a scalar.
+    real and drawn (N, C, H, W) of label (N,) each, compared with drawn ones of kind (N,); a scalar.
     """
     real, drawn = (x.detach().requires_grad_(penalised) for x in (real, drawn))
     (of_real, logits), (of_drawn, _) = judge(real, label, kind), judge(drawn, label, kind)

@@ -37,7 +37,7 @@ class Distiller(Trainer):
         self.pairs = pairs
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(config.seed, 0, 8))
-            self.judge = Discriminator(config.model.classes, ONE_STEP_MOST).to(device)
+            self.judge = Discriminator(config.data, ONE_STEP_MOST).to(device)
         self.judging = torch.optim.Adam(self.judge.parameters(), JUDGE_LR, betas=(0.0, 0.99), fused=True)
         self._restarts = torch.tensor(NoiseSchedule(config.schedule).restarts(ONE_STEP_MOST), device=device)
 

@@ -18,7 +18,7 @@ from engine.compute.autotune import supports
 from engine.compute.device import explain_out_of_memory
 from engine.compute.precision import Numerics
 from engine.config.training import TrainConfig
-from engine.data import mnist as data
+from engine.data.registry import load_images
 from engine.errors import CheckpointError, RunError, SettingError, UnreadableError
 from engine.formatting import printable
 from engine.process.distributed import ProcessGroup
@@ -49,14 +49,14 @@ def train(runtime: Runtime, request: TrainRequest, control: Control, group: Proc
         if request.resume and runtime.device.type == "cpu" and group.size == 1:
             yield from _use_threads(find_run(request.resume), runtime.threads or processors())
         how = Numerics(**(yield from group.stream_on_leader(_numerics(runtime, request))))
-        yield Preparing("reading MNIST")
-        digits = data.load(True, runtime.device, request.config.limit)
+        yield Preparing(f"reading {request.config.data.name}")
+        images = load_images(request.config.data, True, runtime.device, request.config.limit)
         run = find_run(group.on_leader(lambda: _run(request, how, runtime)))
         yield from group.stream_on_leader(_watch_heartbeat(run))
         if group.leader:
             control.follow(run.control_path)  # before the claim: a command that sees the claim may ask at once
         with _writing(run, group) as writer:
-            trainer = yield from _trainer(runtime, request.config, run, digits, how, group)
+            trainer = yield from _trainer(runtime, request.config, run, images, how, group)
             state, seconds = yield from group.stream_on_leader(_newest_whole(run, trainer))
             if state and not group.leader:
                 _restored(Path(state), trainer)
@@ -117,13 +117,13 @@ def _first_weights(config: TrainConfig) -> Mapping[str, Tensor] | None:
 
 
 def _trainer(
-    runtime: Runtime, config: TrainConfig, run: Run, digits: tuple[Tensor, Tensor], how: Numerics, group: ProcessGroup
+    runtime: Runtime, config: TrainConfig, run: Run, images: tuple[Tensor, Tensor], how: Numerics, group: ProcessGroup
 ) -> Generator[Event, None, Trainer]:
     if config.teacher is None:
-        return Trainer(config, *digits, how, runtime.device, group)
+        return Trainer(config, *images, how, runtime.device, group)
     teacher = runtime.pipeline_for(config.teacher, "dpmpp")
-    pairs = yield from load_or_draw(run.path / "pairs.safetensors", teacher, config.pairs, config.seed, runtime.device)
-    return Distiller(config, *digits, how, runtime.device, pairs)
+    pairs = yield from load_or_draw(run.path / "pairs.safetensors", teacher, config.data, config.pairs, config.seed, runtime.device)
+    return Distiller(config, *images, how, runtime.device, pairs)
 
 
 def check_resumable(run: Run, asked: TrainConfig) -> None:

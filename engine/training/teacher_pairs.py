@@ -11,6 +11,7 @@ from torch import Tensor
 
 from engine.checkpoints.tensor_file import read_tensor_file, write_tensor_file
 from engine.compute.seeds import derive_seed
+from engine.config.data import DataSpec
 from engine.config.sampling import SampleConfig
 from engine.errors import CheckpointError, StorageError
 from engine.protocol.events import Event, Notice, Preparing, Tick
@@ -25,7 +26,7 @@ TEACHING = SampleConfig(steps=14, guidance=1.2)
 
 @dataclass(frozen=True)
 class TeacherPairs:
-    """Noise (N, 1, 28, 28), the labels (N,) and the teacher's pictures (N, 28, 28) uint8, on the device."""
+    """Noise (N, C, H, W), the labels (N,) and the teacher's pictures (N, H, W) or (N, H, W, 3) uint8, on the device."""
 
     noise: Tensor
     labels: Tensor
@@ -35,17 +36,18 @@ class TeacherPairs:
         return len(self.labels)
 
 
-def noise_and_labels(n: int, seed: int) -> tuple[Tensor, Tensor]:
-    """A pure function of both: (n, 1, 28, 28) and (n,), each label as often."""
-    return torch.randn((n, 1, 28, 28), generator=torch.Generator().manual_seed(derive_seed(seed, 0, 6))), torch.arange(n) % 10
+def noise_and_labels(data: DataSpec, n: int, seed: int) -> tuple[Tensor, Tensor]:
+    """A pure function of its arguments: (n, C, H, W) and (n,), each label as often."""
+    noise = torch.randn((n, *data.shape), generator=torch.Generator().manual_seed(derive_seed(seed, 0, 6)))
+    return noise, torch.arange(n) % data.classes
 
 
 def draw_pairs(teacher: Pipeline, n: int, seed: int, sample: SampleConfig = TEACHING) -> Generator[Event, None, Tensor]:
-    """The teacher's pictures (n, 28, 28) uint8, on the CPU; says how far it is."""
-    noise, labels = noise_and_labels(n, seed)
+    """The teacher's pictures, n of them, uint8, on the CPU; says how far it is."""
+    noise, labels = noise_and_labels(teacher.data, n, seed)
     size, pictures = BATCH[teacher.device.type], []
     for first in range(0, n, size):
-        yield Preparing(f"{teacher.weights.name} draws {first:,} of {n:,} digits to learn from")
+        yield Preparing(f"{teacher.weights.name} draws {first:,} of {n:,} images to learn from")
         x = noise[first : first + size].to(teacher.device)
         for step in sample_batch(teacher, labels[first : first + size].tolist(), sample, x, _no_noise):
             x = step.x
@@ -55,25 +57,25 @@ def draw_pairs(teacher: Pipeline, n: int, seed: int, sample: SampleConfig = TEAC
 
 
 def load_or_draw(
-    path: Path, teacher: Generator[Event, None, Pipeline], n: int, seed: int, device: torch.device
+    path: Path, teacher: Generator[Event, None, Pipeline], data: DataSpec, n: int, seed: int, device: torch.device
 ) -> Generator[Event, None, TeacherPairs]:
     """The pairs in the file; where it has none that are whole, the teacher draws them and they are put there. Raises StorageError."""
     try:
-        pictures = _read(path, n, seed) if path.exists() else None
+        pictures = _read(path, data, n, seed) if path.exists() else None
     except CheckpointError as error:
         yield Notice(f"{error}; they are drawn again")
         pictures = None
     if pictures is None:
         pictures = yield from draw_pairs((yield from teacher), n, seed)
         write_tensor_file(path, FORMAT, {"pictures": pictures}, {"seed": str(seed)}, StorageError)
-    noise, labels = noise_and_labels(n, seed)
+    noise, labels = noise_and_labels(data, n, seed)
     return TeacherPairs(noise.to(device), labels.to(device), pictures.to(device))
 
 
-def _read(path: Path, n: int, seed: int) -> Tensor:
+def _read(path: Path, data: DataSpec, n: int, seed: int) -> Tensor:
     tensors, facts = read_tensor_file(path, FORMAT, "the teacher draws them")
     pictures = tensors.get("pictures", torch.empty(0))
-    if pictures.shape != (n, 28, 28) or pictures.dtype != torch.uint8 or facts.get("seed") != str(seed):
+    if pictures.shape != (n, *data.pixel_shape) or pictures.dtype != torch.uint8 or facts.get("seed") != str(seed):
         raise CheckpointError(f"{path} holds other pairs than this run's")
     return pictures
 

@@ -39,7 +39,7 @@ class Trainer:
     def __init__(
         self, config: TrainConfig, images: Tensor, labels: Tensor, how: Numerics, device: torch.device, group: ProcessGroup | None = None
     ) -> None:
-        """images (N, 28, 28) uint8 and labels (N,) int64 on the device, all of them on every rank of the open group."""
+        """images (N, H, W) or (N, H, W, 3) uint8 and labels (N,) int64 on the device, all of them on every rank of the open group."""
         self.config, self.device, self.how = config, device, how
         self.group = group or ProcessGroup()
         self.images, self.labels = images, labels
@@ -57,7 +57,9 @@ class Trainer:
         """Optimiser steps done."""
         self.best = math.inf
         """The lowest epoch average."""
-        self._objective = DenoisingLoss(NoiseSchedule(config.schedule), config.model.prediction, config.timesteps, config.weighting, device)
+        self._objective = DenoisingLoss(
+            NoiseSchedule(config.schedule), config.model.prediction, config.timesteps, config.weighting, device, config.data.std
+        )
         self._generator = torch.Generator(device)
         self._ranks = torch.full((), float(self.group.size), device=device)
         self._losses = torch.zeros(UNREAD, device=device)
@@ -167,7 +169,7 @@ class Trainer:
         config = self.config
         n = batch_length(config, self.step)
         rng = self._generator.manual_seed(derive_seed(config.seed, self.step, 3))
-        eps = torch.randn((n, 1, 28, 28), device=self.device, generator=rng)
+        eps = torch.randn((n, *config.data.shape), device=self.device, generator=rng)
         t = self._objective.timesteps(n, rng)
         dropped = torch.rand(n, device=self.device, generator=rng) < config.label_dropout
         mine = self.group.shard(n)
@@ -178,7 +180,7 @@ class Trainer:
         return x0, t, label.masked_fill(dropped, NO_LABEL), eps
 
     def _digits(self, mine: slice) -> tuple[Tensor, Tensor]:
-        """x0 (N, 1, 28, 28) and labels (N,) of a part of the coming step's batch, in the order of the epoch."""
+        """x0 (N, C, H, W) and labels (N,) of a part of the coming step's batch, in the order of the epoch."""
         epoch, k = divmod(self.step, self.config.steps_per_epoch)
         if self._order is None or self._order[0] != epoch:
             self._order = epoch, epoch_order(self.config.seed, epoch, self.config.images).to(self.device)

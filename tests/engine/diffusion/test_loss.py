@@ -8,12 +8,14 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from engine.config.data import MNIST
 from engine.config.model import Prediction, ScheduleConfig
 from engine.config.training import Timesteps
-from engine.diffusion.denoiser import SIGMA_DATA, to_denoiser
+from engine.diffusion.denoiser import to_denoiser
 from engine.diffusion.loss import GAMMA, LOG_SIGMA, DenoisingLoss
 from engine.diffusion.schedule import NoiseSchedule
 
+SIGMA_DATA = MNIST.std
 CPU = torch.device("cpu")
 SCHEDULE = NoiseSchedule(ScheduleConfig("cosine"))
 PREDICTIONS: list[Prediction] = ["eps", "v", "edm"]
@@ -27,7 +29,7 @@ def pictures(n: int = 6) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("prediction", PREDICTIONS)
 def test_the_right_answer_has_no_loss_and_gives_the_image_back(prediction: Prediction) -> None:
     x0, eps, t = pictures()
-    objective = DenoisingLoss(SCHEDULE, prediction, "uniform", "flat", CPU)
+    objective = DenoisingLoss(SCHEDULE, prediction, "uniform", "flat", CPU, SIGMA_DATA)
     x_t = objective.noised(x0, t, eps)
     assert_close(x_t, SCHEDULE.q_sample(x0, t, eps))
     a, s = (v[t].view(-1, 1, 1, 1) for v in SCHEDULE.on(CPU))
@@ -36,14 +38,14 @@ def test_the_right_answer_has_no_loss_and_gives_the_image_back(prediction: Predi
     assert float(objective.loss(right, x0, x_t, t, eps)) < 1e-6
     assert float(objective.loss(right + 1, x0, x_t, t, eps)) == pytest.approx(1, rel=1e-2)
     for i, time in enumerate(t.tolist()):
-        guess, noise = to_denoiser(lambda x, t, i=i: right[i], SCHEDULE, prediction)(x_t[i], time)  # type: ignore[misc]
+        guess, noise = to_denoiser(lambda x, t, i=i: right[i], SCHEDULE, prediction, SIGMA_DATA)(x_t[i], time)  # type: ignore[misc]
         assert_close(guess, x0[i], rtol=0, atol=2e-3)
         assert_close(noise, eps[i], rtol=0, atol=2e-3)
 
 
 def test_edm_s_target_has_unit_variance_at_every_noise_level() -> None:
     rng = torch.Generator().manual_seed(1)
-    objective = DenoisingLoss(SCHEDULE, "edm", "uniform", "flat", CPU)
+    objective = DenoisingLoss(SCHEDULE, "edm", "uniform", "flat", CPU, SIGMA_DATA)
     x0, eps = (torch.randn(4, 1, 100, 100, generator=rng) for _ in range(2))
     for time in (0, 300, 700, 999):
         t = torch.full((4,), time)
@@ -54,18 +56,18 @@ def test_edm_s_target_has_unit_variance_at_every_noise_level() -> None:
 @pytest.mark.parametrize("prediction", PREDICTIONS)
 def test_min_snr_is_the_bounded_error_in_x0(prediction: Prediction) -> None:
     x0, eps, t = pictures()
-    objective = DenoisingLoss(SCHEDULE, prediction, "uniform", "min-snr", CPU)
+    objective = DenoisingLoss(SCHEDULE, prediction, "uniform", "min-snr", CPU, SIGMA_DATA)
     x_t = objective.noised(x0, t, eps)
     answer = torch.tanh(x_t)
     expected = []
     for i, time in enumerate(t.tolist()):
-        guess = to_denoiser(lambda x, t, i=i: answer[i], SCHEDULE, prediction)(x_t[i], time)[0]  # type: ignore[misc]
+        guess = to_denoiser(lambda x, t, i=i: answer[i], SCHEDULE, prediction, SIGMA_DATA)(x_t[i], time)[0]  # type: ignore[misc]
         expected.append(min(GAMMA, float(SCHEDULE.snr[time])) * float((guess - x0[i]).square().mean()))
     assert float(objective.loss(answer, x0, x_t, t, eps)) == pytest.approx(sum(expected) / len(expected), rel=1e-2)
 
 
 def test_lognormal_timesteps_have_the_mean_and_deviation_they_name() -> None:
-    t = DenoisingLoss(SCHEDULE, "v", "lognormal", "flat", CPU).timesteps(20_000, torch.Generator().manual_seed(2))
+    t = DenoisingLoss(SCHEDULE, "v", "lognormal", "flat", CPU, SIGMA_DATA).timesteps(20_000, torch.Generator().manual_seed(2))
     log_sigma = -0.5 * SCHEDULE.snr.log()[t]
     assert float(log_sigma.mean()) == pytest.approx(LOG_SIGMA[0], abs=0.03)
     assert float(log_sigma.std()) == pytest.approx(LOG_SIGMA[1], abs=0.03)
@@ -74,13 +76,13 @@ def test_lognormal_timesteps_have_the_mean_and_deviation_they_name() -> None:
 
 @pytest.mark.parametrize("n", [1, 7, 100, 1000])
 def test_stratified_timesteps_are_one_in_each_nth(n: int) -> None:
-    t = DenoisingLoss(SCHEDULE, "v", "stratified", "flat", CPU).timesteps(n, torch.Generator().manual_seed(5))
+    t = DenoisingLoss(SCHEDULE, "v", "stratified", "flat", CPU, SIGMA_DATA).timesteps(n, torch.Generator().manual_seed(5))
     edges = torch.arange(n + 1) * 1000 / n
     assert bool(((edges[:-1].floor() <= t) & (t < edges[1:].ceil())).all())
 
 
 @pytest.mark.parametrize("timesteps", ["uniform", "stratified"])
 def test_uniform_timesteps_are_uniform(timesteps: Timesteps) -> None:
-    t = DenoisingLoss(SCHEDULE, "v", timesteps, "flat", CPU).timesteps(20_000, torch.Generator().manual_seed(3)).double()
+    t = DenoisingLoss(SCHEDULE, "v", timesteps, "flat", CPU, SIGMA_DATA).timesteps(20_000, torch.Generator().manual_seed(3)).double()
     assert float(t.mean()) == pytest.approx(499.5, abs=10)
     assert float(t.std()) == pytest.approx(1000 / math.sqrt(12), abs=8)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
+from engine.config.data import MNIST
 from engine.training.discriminator import GAMMA, LABEL_WEIGHT, LAZY, Discriminator, discriminator_loss, generator_loss
 
 LABEL = torch.tensor([3, 1, 4])
@@ -80,7 +81,7 @@ def test_it_learns_to_tell(of: str, one_thread: None) -> None:
     """Bright pictures from dark ones; or those that are bright where their label (or kind) is odd from those where it is even."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        judge = Discriminator(kinds=2)
+        judge = Discriminator(MNIST, kinds=2)
     optimizer = torch.optim.Adam(judge.parameters(), 1e-3, betas=(0.0, 0.99))
     label, kind = torch.arange(20) % 10, torch.arange(20) // 10
     odd = {"pictures": torch.zeros(20), "label": label % 2, "kind": kind}[of]

@@ -19,6 +19,7 @@ from engine.checkpoints import weights as checkpoint
 from engine.checkpoints.weights import ModelWeights
 from engine.compute.precision import Numerics
 from engine.compute.seeds import derive_seed
+from engine.config.data import MNIST
 from engine.config.model import ScheduleConfig
 from engine.config.sampling import SampleConfig, default_for, fit_sampler, with_sampler
 from engine.config.training import PRESETS, TrainConfig
@@ -56,7 +57,7 @@ def make(student: TrainConfig) -> Make:
     def made(**changes: Any) -> Distiller:
         config = replace(student, **changes)
         images = torch.randint(256, (config.images, 28, 28), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
-        noise, labels = noise_and_labels(config.pairs, config.seed)
+        noise, labels = noise_and_labels(config.data, config.pairs, config.seed)
         pairs = TeacherPairs(noise, labels, (25 * labels).to(torch.uint8).view(-1, 1, 1).expand(-1, 28, 28).contiguous())
         return Distiller(config, images, torch.arange(config.images) % 10, FP32, CPU, pairs)
 
@@ -160,10 +161,10 @@ def finished(work: Any) -> tuple[list[Event], Any]:
 
 def test_pairs_are_what_the_teacher_draws_of_their_noise(teacher: Pipeline) -> None:
     events, pictures = finished(draw_pairs(teacher, 40, 3))
-    assert [e.what for e in events if isinstance(e, Preparing)] == [f"tiny draws {n} of 40 digits to learn from" for n in (0, 32)]
-    noise, labels = noise_and_labels(40, 3)
+    assert [e.what for e in events if isinstance(e, Preparing)] == [f"tiny draws {n} of 40 images to learn from" for n in (0, 32)]
+    noise, labels = noise_and_labels(MNIST, 40, 3)
     assert labels.tolist() == [i % 10 for i in range(40)]
-    *_, last = sample_batch(teacher, labels[36:].tolist(), TEACHING, noise[36:], ImageNoise(0, range(4), CPU))
+    *_, last = sample_batch(teacher, labels[36:].tolist(), TEACHING, noise[36:], ImageNoise(MNIST.shape, 0, range(4), CPU))
     assert int((((last.x.clamp(-1, 1) + 1) * 127.5).round().squeeze(1) - pictures[36:].float()).abs().max()) <= 1
 
 
@@ -175,18 +176,18 @@ def test_pairs_are_drawn_once_and_damage_is_told(teacher: Pipeline, tmp_path: Pa
         yield from ()
         return teacher
 
-    _, first = finished(load_or_draw(path, handed(), 20, 0, CPU))
-    events, again = finished(load_or_draw(path, handed(), 20, 0, CPU))
+    _, first = finished(load_or_draw(path, handed(), MNIST, 20, 0, CPU))
+    events, again = finished(load_or_draw(path, handed(), MNIST, 20, 0, CPU))
     assert (len(asked), events) == (1, [])
     assert torch.equal(first.pictures, again.pictures)
     assert torch.equal(first.noise, again.noise)
     whole = path.read_bytes()
     for spoilt in (whole[:-1], whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:], b""):
         path.write_bytes(spoilt)
-        events, mended = finished(load_or_draw(path, handed(), 20, 0, CPU))
+        events, mended = finished(load_or_draw(path, handed(), MNIST, 20, 0, CPU))
         assert "drawn again" in next(e.message for e in events if isinstance(e, Notice))
         assert torch.equal(first.pictures, mended.pictures)
-    finished(load_or_draw(path, handed(), 30, 0, CPU))
+    finished(load_or_draw(path, handed(), MNIST, 30, 0, CPU))
     assert len(asked) == 5, "those of another count are no good"
 
 

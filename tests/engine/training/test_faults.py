@@ -21,6 +21,7 @@ from engine.checkpoints.weights import load_weights
 from engine.cli import runs as cli_runs
 from engine.cli.watch import RunLine
 from engine.compute.precision import Numerics
+from engine.config.data import MNIST
 from engine.config.training import TrainConfig
 from engine.errors import CheckpointError, DigittyError, RunError
 from engine.jobs.jobs import Jobs
@@ -269,12 +270,12 @@ def test_damaged_metrics_are_mended_by_the_next_writer(run: Run) -> None:
 
 def test_a_damaged_sample_is_no_picture(run: Run) -> None:
     path = run.path / WHAT["sample"]
-    right = load_strip(path)
+    right = load_strip(path, MNIST)
     assert isinstance(right, Images)
     shown = 0
     for how, damaged in damages(path.read_bytes(), seed=5):
         path.write_bytes(damaged)
-        got = load_strip(path)
+        got = load_strip(path, MNIST)
         assert got in (None, right), how
         shown += got is not None
     assert shown < FLIPS / 10
@@ -322,7 +323,7 @@ def test_a_folder_where_a_file_should_be(run: Run, name: str) -> None:
         for reading in readings:
             read(lambda reading=reading: reading(run))
     read(lambda: (run.state(), run.step(), run.owner(), command_in_file(run), run_facts(run), batched(run)))
-    assert load_strip(run.path / WHAT["sample"]) is None or name != WHAT["sample"]
+    assert load_strip(run.path / WHAT["sample"], MNIST) is None or name != WHAT["sample"]
 
 
 def test_a_damaged_newest_state_gives_way_to_the_one_before_it(run: Run, first_sixty: tuple[Tensor, Tensor]) -> None:

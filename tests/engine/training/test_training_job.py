@@ -19,6 +19,7 @@ from engine.checkpoints import weights as checkpoint
 from engine.checkpoints.training_state import load_state, save_state
 from engine.compute import autotune as precision
 from engine.config.compute import Precision
+from engine.config.data import MNIST
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.training import TrainConfig
 from engine.data import mnist as data
@@ -88,7 +89,7 @@ def test_events_in_order_and_files_in_place(jobs: Jobs, tiny: TrainConfig) -> No
     assert [step for step, _ in run.states()] == [4, 8]
     assert [step for step, _ in run.samples()] == [4, 8]
     for event, (_, path) in zip([e for e in events if isinstance(e, Preview)], run.samples(), strict=True):
-        assert load_strip(path) == event.images
+        assert load_strip(path, MNIST) == event.images
         assert event.images.count == 10
     assert not list(run.path.rglob("*.part"))
 
