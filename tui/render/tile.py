@@ -1,4 +1,4 @@
-"""One tile as lines of segments: the picture, its caption, its highlight. Knows no widget."""
+"""One tile as lines of segments: the picture and its caption. Knows no widget."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 
-from tui.render.cells import BLACK, RGB, WHITE, Row, segments
+from tui.render.cells import BLACK, RGB, Row, segments
 from tui.terminal.capabilities import ColorDepth
 
 
@@ -19,40 +19,26 @@ class TileStyle:
     depth: ColorDepth
     ink: RGB
     caption: Style
-    highlight: Style
-    """Of the selected tile."""
     paper: RGB = BLACK
-
-    @property
-    def selected(self) -> tuple[RGB, RGB]:
-        """Ink and paper of the selected tile: the highlight for paper, or a negative where there are too few colours for it."""
-        if self.depth in (ColorDepth.COLORS_16, ColorDepth.NONE):
-            return BLACK, WHITE
-        color = self.highlight.bgcolor
-        red, green, blue = color.triplet if color and color.triplet else BLACK
-        if self.depth is ColorDepth.COLORS_256:
-            red = green = blue = (red + green + blue) // 3  # the palette has many greys, and few of anything else
-        return self.ink, (red, green, blue)
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """All that one tile shows; equal faces look the same."""
+    """Everything that one tile shows; equal tiles look the same."""
 
     rows: tuple[Row, ...]
     caption: str = ""
-    selected: bool = False
 
-    def line(self, y: int) -> tuple[Row | str, bool]:
-        """Row y of the tile, or its caption below, and whether it is highlighted: equal lines look the same."""
-        return self.rows[y] if y < len(self.rows) else self.caption, self.selected
+    def line(self, y: int) -> Row | str:
+        """Row y of the picture, or the caption below it. Equal lines look the same."""
+        return self.rows[y] if y < len(self.rows) else self.caption
 
-    def segments(self, y: int, size: int, look: TileStyle) -> list[Segment]:
-        """The same as `size` cells."""
-        content, selected = self.line(y)
-        if isinstance(content, str):
-            return [Segment(_centred(content, size), look.highlight if selected else look.caption)]
-        return segments(content, look.depth, *(look.selected if selected else (look.ink, look.paper)))
+    def segments(self, y: int, size: int, style: TileStyle) -> list[Segment]:
+        """Line y as `size` cells."""
+        line = self.line(y)
+        if isinstance(line, str):
+            return [Segment(_centred(line, size), style.caption)]
+        return segments(line, style.depth, style.ink, style.paper)
 
 
 def _centred(text: str, width: int) -> str:

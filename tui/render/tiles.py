@@ -52,13 +52,6 @@ class Tiles:
         row, column = divmod(i, self.columns)
         return column * (self.size + self.gap_x), row * (self.tile_height + self.gap_y)
 
-    def at(self, x: int, y: int) -> int | None:
-        """The tile of a page that covers this cell (it may lie beyond the last picture); None between tiles and outside."""
-        column, dx = divmod(x, self.size + self.gap_x)
-        row, dy = divmod(y, self.tile_height + self.gap_y)
-        inside = 0 <= column < self.columns and 0 <= row < self.rows and dx < self.size and dy < self.tile_height
-        return row * self.columns + column if inside else None
-
 
 @lru_cache(maxsize=256)
 def fit(

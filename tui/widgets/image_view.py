@@ -9,10 +9,8 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
-from textual import events
 from textual.filter import ANSIToTruecolor, LineFilter
 from textual.geometry import Offset, Region, Size
-from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -27,25 +25,12 @@ from tui.terminal.paced_app import PacedApp
 class ImageView(Widget):
     """A grid of grey pictures. `content-align` places the grid; with `height: auto` or `width: auto` the widget takes the grid's size."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"digit-view--caption", "digit-view--selected"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"image-view--caption"}
     DEFAULT_CSS = """
     ImageView {
-        & > .digit-view--caption { color: $text-muted; }
-        & > .digit-view--selected { color: $text; background: $primary 50%; text-style: bold; }
+        & > .image-view--caption { color: $text-muted; }
     }
     """
-
-    class Clicked(Message):
-        """A tile was clicked."""
-
-        def __init__(self, view: ImageView, index: int) -> None:
-            super().__init__()
-            self.view = view
-            self.index = index
-
-        @property
-        def control(self) -> ImageView:
-            return self.view
 
     def __init__(
         self,
@@ -70,7 +55,6 @@ class ImageView(Widget):
         self._ink = ink if terminal.color is ColorDepth.TRUECOLOR else WHITE
         self._images: Images | None = None
         self._captions: tuple[str, ...] = ()
-        self._selected: int | None = None
         self._page = 0
         self._tiles: Tiles | None = None
         self._faces: list[Tile] = []  # what the current page shows
@@ -80,11 +64,9 @@ class ImageView(Widget):
     # --- what is shown ------------------------------------------------------------------------------------------------
 
     def show(self, images: Images, captions: Sequence[str] = ()) -> None:
-        """Show these; page and selection stay where they still make sense. A row of captions is kept free where any is given."""
+        """Show these images. The page stays where it still exists. A row below each tile is reserved for captions if any are given."""
         before = len(self._images or ()), bool(self._captions)
         self._images, self._captions = images, tuple(captions)
-        if self._selected is not None and self._selected >= len(images):
-            self._selected = None
         if before != (len(images), bool(captions)):
             self._changed(resized=True)
         elif isinstance(self.app, PacedApp):
@@ -94,24 +76,12 @@ class ImageView(Widget):
 
     def clear(self) -> None:
         """Show nothing."""
-        self._images, self._captions, self._selected = None, (), None
+        self._images, self._captions = None, ()
         self._changed(resized=True)
 
     @property
     def images(self) -> Images | None:
         return self._images
-
-    @property
-    def selected(self) -> int | None:
-        """Which picture is highlighted; setting it turns to its page."""
-        return self._selected
-
-    @selected.setter
-    def selected(self, index: int | None) -> None:
-        self._selected = index if index is None or 0 <= index < len(self._images or ()) else None
-        if self._selected is not None and self._tiles:
-            self._page = self._selected // self._tiles.per_page
-        self._changed()
 
     @property
     def max_tile(self) -> int:
@@ -188,19 +158,6 @@ class ImageView(Widget):
         down = {"middle": spare_y // 2, "bottom": spare_y}.get(self.styles.content_align_vertical, 0)
         return Offset(across, down)
 
-    def tile_at(self, x: int, y: int) -> int | None:
-        """Which picture covers this cell of the content."""
-        if not self._tiles:
-            return None
-        dx, dy = self._origin(self._tiles)
-        i = self._tiles.at(x - dx, y - dy)
-        return None if i is None or i >= len(self._faces) else self._page * self._tiles.per_page + i
-
-    def on_click(self, event: events.Click) -> None:
-        offset = event.get_content_offset(self)
-        if offset is not None and (index := self.tile_at(*offset)) is not None:
-            self.post_message(self.Clicked(self, index))
-
     # --- drawing ------------------------------------------------------------------------------------------------------
 
     def _changed(self, resized: bool = False) -> None:
@@ -247,7 +204,7 @@ class ImageView(Widget):
         assert self._images is not None
         caption = self._captions[i] if i < len(self._captions) else ""
         rows = tile_rows(self._images[i], size, self._terminal.color, self._terminal.unicode)
-        return Tile(rows, caption, i == self._selected)
+        return Tile(rows, caption)
 
     def render_line(self, y: int) -> Strip:
         if self._arranged[0] != self.size:
@@ -278,14 +235,14 @@ class ImageView(Widget):
         return [line_filter for line_filter in super().get_line_filters() if not isinstance(line_filter, ANSIToTruecolor)]
 
     def _look(self) -> TileStyle:
-        caption, highlight = (self.get_component_rich_style(f"digit-view--{part}") for part in ("caption", "selected"))
+        caption = self.get_component_rich_style("image-view--caption")
         if self._terminal.greys and not self.app.current_theme.dark:
-            return TileStyle(self._terminal.color, BLACK, caption, highlight, paper=WHITE)  # as ink on paper
-        return TileStyle(self._terminal.color, self._ink, caption, highlight)
+            return TileStyle(self._terminal.color, BLACK, caption, paper=WHITE)  # as ink on paper
+        return TileStyle(self._terminal.color, self._ink, caption)
 
     def _marked(self, strip: Strip, tiles: Tiles, origin: Offset) -> Strip:
         """The line with "page 1/3" at the grid's right end."""
         mark = f"page {self._page + 1}/{tiles.pages}"
         start = max(0, origin.x + tiles.width - len(mark))
-        label = Strip([Segment(mark, self.get_component_rich_style("digit-view--caption"))], len(mark))
+        label = Strip([Segment(mark, self.get_component_rich_style("image-view--caption"))], len(mark))
         return Strip.join([strip.crop(0, start), label, strip.crop(start + len(mark), self.size.width)])
