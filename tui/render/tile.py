@@ -8,18 +8,20 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 
-from tui.render.cells import BLACK, RGB, Row, segments
+from tui.render.cells import BLACK, RGB, WHITE, Row, segments
 from tui.terminal.capabilities import ColorDepth
 
 
 @dataclass(frozen=True, slots=True)
 class TileStyle:
-    """How tiles are painted."""
+    """The colours of tiles."""
 
     depth: ColorDepth
-    ink: RGB
     caption: Style
+    ink: RGB = WHITE
+    """What white becomes."""
     paper: RGB = BLACK
+    """What black becomes."""
 
 
 @dataclass(frozen=True, slots=True)

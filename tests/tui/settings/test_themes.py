@@ -6,7 +6,7 @@ import pytest
 from pilots import Person, opened
 from textual.color import Color
 
-from tui.render.cells import BLACK, WHITE
+from tui.render.cells import BLACK, RGB, WHITE
 from tui.settings import themes
 
 
@@ -45,17 +45,17 @@ async def test_the_palette_offers_these_themes_alone() -> None:
         assert set(person.app.available_themes) == set(themes.NAMES)
 
 
-def drawn(person: Person) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-    """Ink and paper of a digit that is shown."""
-    look = person.view._look()
-    return look.ink, look.paper
+def ink_and_paper(person: Person) -> tuple[RGB, RGB]:
+    """The colours of the digits on the screen."""
+    style = person.view.tile_style()
+    return style.ink, style.paper
 
 
 async def test_a_theme_is_chosen_by_key_kept_and_turns_the_digits() -> None:
     async with opened() as person:
         await person.press("f4")
         await person.sees("0 zero")
-        assert drawn(person) == (WHITE, BLACK)
+        assert ink_and_paper(person) == (WHITE, BLACK)
         await person.press("T")
         await person.sees("Search for themes")
         person.burst(*"contrast-light")
@@ -64,7 +64,7 @@ async def test_a_theme_is_chosen_by_key_kept_and_turns_the_digits() -> None:
         await person.press("enter")
         await person.until(lambda: person.app.theme == "contrast-light")
         await person.sees("0 zero")
-        assert drawn(person) == (BLACK, WHITE)
+        assert ink_and_paper(person) == (BLACK, WHITE)
         paper = Color(255, 255, 255).rich_color
         await person.until(lambda: paper in {s.style.bgcolor for strip in person.app.screen._compositor.render_strips() for s in strip if s.style})
     async with opened() as person:

@@ -258,9 +258,9 @@ async def test_an_automatic_size_is_the_grid_s() -> None:
             sizes.append(tuple(view.size))
             assert tuple(view.size) == (fit(count, 80, 18, captions=True).width, fit(count, 80, 18, captions=True).height)
         assert sizes == [(28, 15), (74, 17), (68, 12)]
-        view.max_tile = 10
+        view.max_rows = 8
         await pilot.pause()
-        assert tuple(view.size) == (32, 6)
+        assert tuple(view.size) == (44, 8)
         view.clear()
         await pilot.pause()
         assert view.size.area == 0
