@@ -5,7 +5,7 @@
 
 The run is made in a temporary DIGITTY_HOME: a line a step, one an epoch, a save every ten epochs, and one crash in the middle that it went on
 from. It is opened twice, each time in a process of its own, beside a run of one step: by `RunHistory` alone, and in the application on a
-120×40 screen without a terminal, whose engine never starts. Times are of the wall clock and start with opening: the story made, F5 pressed.
+120×40 screen without a terminal, whose engine never starts. Times are of the wall clock and start with opening: the RunHistory made, F5 pressed.
 `held up` is the longest that one `update` took, in the application the longest that its event loop did nothing else. A line is then
 appended as by a trainer elsewhere, five times. Memory is the peak (VmHWM, else getrusage) less that of the run of one step.
 """
@@ -75,19 +75,19 @@ def record(step: int) -> dict[str, Any]:
 
 def by_story(run: Run, steps: int) -> Numbers:
     start = time.perf_counter()
-    story = RunHistory(run)
-    slices = [timed(story.update)]
-    assert story.step == steps
+    history = RunHistory(run)
+    slices = [timed(history.update)]
+    assert history.now.step == steps
     newest = time.perf_counter() - start
-    while story.behind:
-        slices.append(timed(story.update))
+    while history.behind:
+        slices.append(timed(history.update))
     whole = time.perf_counter() - start
-    drawn = max(timed(lambda: chart(story.series, View(*SIZE, log, window))) for log in (False, True) for window in (None, 300, 100_000))  # noqa: B023
+    drawn = max(timed(lambda: chart(history.series, View(*SIZE, log, window))) for log in (False, True) for window in (None, 300, 100_000))  # noqa: B023
     lags = []
     for step in range(steps + 1, steps + 1 + APPENDED):
         append(run, step)
-        lags.append(timed(story.update))
-        assert story.step == step
+        lags.append(timed(history.update))
+        assert history.now.step == step
     return {"newest": newest, "whole": whole, "held up": max(slices), "drawn": drawn, "appended": max(lags)}
 
 
@@ -148,9 +148,9 @@ def shown(app: DigittyApp) -> str:
 
 
 def whole_shown(app: DigittyApp) -> bool:
-    story = app.screen.story if isinstance(app.screen, TrainScreen) else None
-    drawn = app.screen.query_one(LossChart)._drawn if story else None
-    return story is not None and not story.behind and drawn is not None and drawn[1] == story.series.version
+    history = app.screen.story if isinstance(app.screen, TrainScreen) else None
+    drawn = app.screen.query_one(LossChart)._drawn if history else None
+    return history is not None and not history.behind and drawn is not None and drawn[1] == history.series.version
 
 
 async def until(seen: Callable[[], bool]) -> None:
@@ -168,11 +168,11 @@ def measured(case: str, home: Path) -> Numbers:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=1_000_000)
-    parser.add_argument("--case", choices=["story", "app"], help=argparse.SUPPRESS)
+    parser.add_argument("--case", choices=["history", "app"], help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.case:
         run = find_run("one")
-        found = (by_story if given.case == "story" else in_app)(run, run.step())
+        found = (by_story if given.case == "history" else in_app)(run, run.step())
         print(json.dumps({**found, "peak": peak() / MB}))
         return
 
@@ -183,7 +183,7 @@ def main() -> None:
             size = make("one", steps)
         print(f"{given.steps} steps in {size / MB:.0f} MB")
         print(f"{'':<8}{'newest':>10}{'whole':>10}{'held up':>10}{'appended':>10}{'memory':>10}")
-        for case in ("story", "app"):
+        for case in ("history", "app"):
             short, long = (measured(case, home) for home in homes.values())
             times = "".join(f"{long[name]:>8.3f} s" for name in ("newest", "whole", "held up", "appended"))
             print(f"{case:<8}{times}{long['peak'] - short['peak']:>7.0f} MB", flush=True)

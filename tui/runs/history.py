@@ -1,4 +1,4 @@
-"""A run as the Train screen tells it, built from the run's files alone: the same whether its trainer is this process, another, or gone."""
+"""The history of a run, read from its files alone. It is the same whether this process trains the run, another one does, or none."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from engine.storage import images
 from tui.runs.loss_series import LossSeries
 
 BUDGET = 0.02
-"""Seconds that `update` may read for: what is left waits for the next call, so that keys are heard meanwhile."""
-REACH = 4 << 20
-"""Bytes from the end of the metrics in which events are looked for at once; older ones show when the whole is read."""
+"""Seconds that one `update` may read. The rest waits for the next call, so that the screen responds to keys in between."""
+TAIL_BYTES = 4 << 20
+"""Bytes at the end of the metrics in which events are searched before the whole file is read. Older events appear once it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +37,27 @@ class EpochRow:
 
 @dataclass(slots=True)
 class Latest:
-    """The newest facts, as the records up to some place tell them."""
+    """The newest facts of a run, from its records up to some point."""
 
     step: int = 0
+    """The last step done; after a resume, the step that it resumed from."""
     loss: float | None = None
     lr: float = 0.0
     rate: float = 0.0
+    """Steps a second."""
     event: str = ""
+    """The last one of started, paused, resumed, saved, unsaved, stopped, finished, diverged, failed."""
     paused: bool = False
+    """The run was paused, and has neither resumed nor ended since. Its process may be gone."""
     saved_step: int | None = None
     unsaved: str = ""
+    """Why the last save failed; empty where none failed or a later one succeeded."""
 
-    def take_step(self, record: dict[str, Any]) -> None:
+    def add_step(self, record: dict[str, Any]) -> None:
         self.step, self.loss = record["step"], _number(record["loss"])
         self.lr, self.rate = _number(record.get("lr")) or 0.0, _number(record.get("rate")) or 0.0
 
-    def take_event(self, record: dict[str, Any]) -> None:
+    def add_event(self, record: dict[str, Any]) -> None:
         self.event = event = str(record["event"])
         if event == "started":
             self.step, self.loss, self.saved_step = record["step"], None, record["step"] or None
@@ -67,169 +72,137 @@ class Latest:
 
 
 class RunHistory:
-    """`update` reads what was written since the last time, a slice at a time; while `behind`, the numbers are the newest, and the rest grows."""
+    """`update` reads what was written since the last call, a slice at a time. While `behind`, `now` is already the newest; the rest still grows."""
 
     def __init__(self, run: Run) -> None:
-        """Raises RunError where its config.json can't be read."""
+        """Raises RunError if the run's config.json can't be read."""
         self.run = run
         self.config: TrainConfig = run.config()
         self.engine: ComputeInfo = run.engine()
         self._follower = Follower(run.metrics_path)
         self.series = LossSeries()
-        self._forget()
+        self._clear()
 
-    def _forget(self) -> None:
+    def _clear(self) -> None:
         self.series.rewind(-1)
         self.epochs: list[EpochRow] = []
-        self._read, self._ahead = Latest(), Latest()
-        self._glanced = 0
+        self._at_reader = Latest()  # up to the record that the follower has reached
+        self._at_end = Latest()  # at the end of the file, which counts while the follower is behind
+        self._tail_end = 0  # the size of the file when its tail was last read
 
     def update(self, budget: float | None = BUDGET) -> bool:
-        """True where there was news. Takes about `budget` seconds at most; call it again soon while `behind`."""
-        news = renewed = False
+        """Whether there was anything new. Takes about `budget` seconds at most; call it again soon while `behind`."""
+        news = restarted = False
         for item in self._follower.batches(budget):
             news = True
             match item:
                 case Restarted():
-                    self._forget()
+                    self._clear()
                 case Steps():
-                    self._take_steps(item)
+                    self._add_steps(item)
                 case _:
-                    renewed |= self._take(item)
+                    restarted |= self._add_record(item)
         if self.behind:
-            renewed |= self._glance()
-        if renewed:
-            with suppress(RunError):  # resuming may have extended it, or gone on elsewhere
+            restarted |= self._read_tail()
+        if restarted:
+            with suppress(RunError):  # resuming may have extended the run or moved it to another machine
                 self.config, self.engine = self.run.config(), self.run.engine()
         return news
 
     @property
     def behind(self) -> bool:
-        """Whether there is more to read than the last `update` had time for."""
+        """Whether the last `update` left something unread for lack of time."""
         return self._follower.behind
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
-    def _take_steps(self, batch: Steps) -> None:
-        if batch.steps[0] <= self._read.step:
+    def _add_steps(self, batch: Steps) -> None:
+        if batch.steps[0] <= self._at_reader.step:
             self._rewind(batch.steps[0] - 1)
         self.series.extend(batch.steps, batch.losses)
-        self._read.take_step(batch.last)
+        self._at_reader.add_step(batch.last)
 
-    def _take(self, record: dict[str, Any]) -> bool:
-        """True where a process began to train it, or to go on."""
+    def _add_record(self, record: dict[str, Any]) -> bool:
+        """Whether the record says that a process started or resumed the training."""
         step: int = record["step"]
         if (loss := _number(record.get("loss"))) is not None:
-            if step <= self._read.step:
+            if step <= self._at_reader.step:
                 self._rewind(step - 1)
             self.series.append(step, loss)
-            self._read.take_step(record)
+            self._at_reader.add_step(record)
         elif (average := _number(record.get("average"))) is not None and isinstance(epoch := record.get("epoch"), int):
             while self.epochs and self.epochs[-1].epoch >= epoch:
                 self.epochs.pop()
             self.epochs.append(EpochRow(epoch, step, average, _number(record.get("seconds")) or 0.0, bool(record.get("best"))))
             self.series.add_epoch(step, average)
         elif "event" in record:
-            self._read.take_event(record)
-            if self._read.event == "started":
+            self._at_reader.add_event(record)
+            if self._at_reader.event == "started":
                 self._rewind(step)
-                self._read.loss = self.series.last[1] if self.series.last else None
+                self._at_reader.loss = self.series.last[1] if self.series.last else None
                 return True
         return False
 
     def _rewind(self, step: int) -> None:
-        """What came after this step is void."""
+        """Drop everything after this step."""
         self.series.rewind(step)
         while self.epochs and self.epochs[-1].step > step:
             self.epochs.pop()
 
-    def _glance(self) -> bool:
-        """The newest facts from the end of the file; only what was written since the last glance is looked through for events."""
+    def _read_tail(self) -> bool:
+        """Read the newest facts from the end of the file. Searches for events only what was written since the last call.
+
+        Returns whether a process started or resumed the training.
+        """
         path = self.run.metrics_path
         with suppress(OSError):
             size = path.stat().st_size
-            reach, self._glanced = min(REACH, size - self._glanced), size
-            events = [record for record in backwards(path, b'"event":', reach) if "event" in record]
+            length, self._tail_end = min(TAIL_BYTES, size - self._tail_end), size
+            events = [record for record in backwards(path, b'"event":', length) if "event" in record]
             for record in reversed(events):
-                self._ahead.take_event(record)
+                self._at_end.add_event(record)
             newest = last(path, lambda record: _number(record.get("loss")) is not None or record.get("event") == "started")
             if newest and "loss" in newest:
-                self._ahead.take_step(newest)
+                self._at_end.add_step(newest)
             return any(record["event"] == "started" for record in events)
         return False
 
-    # --- what it comes to ---------------------------------------------------------------------------------------------
+    # --- derived numbers ----------------------------------------------------------------------------------------------
 
     @property
-    def _now(self) -> Latest:
-        return self._ahead if self.behind else self._read
-
-    @property
-    def step(self) -> int:
-        """The last step done; after a resume, the one that it goes on from."""
-        return self._now.step
-
-    @property
-    def loss(self) -> float | None:
-        return self._now.loss
-
-    @property
-    def lr(self) -> float:
-        return self._now.lr
-
-    @property
-    def rate(self) -> float:
-        """Steps a second."""
-        return self._now.rate
-
-    @property
-    def event(self) -> str:
-        """The last one of started, paused, resumed, saved, unsaved, stopped, finished, diverged, failed."""
-        return self._now.event
-
-    @property
-    def paused(self) -> bool:
-        """Whether it was paused, and neither went on nor ended since; its process may be gone."""
-        return self._now.paused
-
-    @property
-    def saved_step(self) -> int | None:
-        return self._now.saved_step
-
-    @property
-    def unsaved(self) -> str:
-        """Why the last save failed; empty where none did, or a later one succeeded."""
-        return self._now.unsaved
+    def now(self) -> Latest:
+        """The newest facts, even while the history before them is still being read."""
+        return self._at_end if self.behind else self._at_reader
 
     @property
     def epoch(self) -> int:
-        """The epoch under way, from 1."""
-        return 1 + max(0, self.step - 1) // self.config.steps_per_epoch
+        """The current epoch, from 1."""
+        return 1 + max(0, self.now.step - 1) // self.config.steps_per_epoch
 
     @property
     def epoch_average(self) -> float | None:
-        """Of the current epoch's steps that were logged."""
+        """The mean loss of the current epoch's logged steps."""
         first = 1 + (self.epoch - 1) * self.config.steps_per_epoch
-        bucket = self.series.between(first, self.step)
+        bucket = self.series.between(first, self.now.step)
         return bucket.mean if bucket else None
 
     @property
     def best(self) -> float | None:
-        """The lowest average of an epoch, once all is read."""
+        """The lowest average of an epoch; None until the whole history is read."""
         return None if self.behind else min((row.average for row in self.epochs), default=None)
 
     @property
     def epoch_fraction(self) -> float:
         per_epoch = self.config.steps_per_epoch
-        return (self.step - (self.epoch - 1) * per_epoch) / per_epoch
+        return (self.now.step - (self.epoch - 1) * per_epoch) / per_epoch
 
     @property
     def fraction(self) -> float:
-        return min(1.0, self.step / self.config.total_steps)
+        return min(1.0, self.now.step / self.config.total_steps)
 
     @property
     def seconds_left(self) -> float | None:
-        return (self.config.total_steps - self.step) / self.rate if self.rate > 0 else None
+        return (self.config.total_steps - self.now.step) / self.now.rate if self.now.rate > 0 else None
 
     def samples(self) -> list[tuple[int, Path]]:
         """(step, file) of the previews, the latest last."""
@@ -237,7 +210,7 @@ class RunHistory:
 
 
 def _number(value: object) -> float | None:
-    """None for what is none; JSON's whole numbers have no bound."""
+    """The value as a float; None if it is not a number. Integers in JSON may be too large for a float."""
     if not isinstance(value, int | float):
         return None
     try:
@@ -247,5 +220,5 @@ def _number(value: object) -> float | None:
 
 
 def load_sample(path: Path, data: DataSpec) -> Images | None:
-    """A preview's pictures; None where the file is not one."""
+    """A preview's images; None if the file is not a preview."""
     return images.load_strip(path, data)

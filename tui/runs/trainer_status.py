@@ -20,8 +20,8 @@ ASKED: dict[Command, str] = {Command.PAUSE: "asked to pause", Command.RUN: "aske
 class TrainerStatus:
     """Of one RunHistory; `look` now and then."""
 
-    def __init__(self, story: RunHistory) -> None:
-        self._story = story
+    def __init__(self, history: RunHistory) -> None:
+        self._history = history
         self._sight, self._looked = Sight(Life.GONE), 0.0
         self._event = ""
         self._asked_at = 0.0
@@ -33,17 +33,17 @@ class TrainerStatus:
     @property
     def alive(self) -> bool:
         """A trainer that leaves in order says so before it lets go."""
-        return self._sight.life is Life.ALIVE and self._story.event not in ENDS
+        return self._sight.life is Life.ALIVE and self._history.now.event not in ENDS
 
     @property
     def unknown(self) -> bool:
         """Whether only watching a heartbeat on another machine will tell."""
-        return self._sight.life is Life.UNKNOWN and self._story.event not in ENDS
+        return self._sight.life is Life.UNKNOWN and self._history.now.event not in ENDS
 
     @property
     def will_wait(self) -> bool:
         """Whether it is paused, or asked to be."""
-        return self.asked is Command.PAUSE or (self._story.paused and self.asked is not Command.RUN)
+        return self.asked is Command.PAUSE or (self._history.now.paused and self.asked is not Command.RUN)
 
     def ask(self, command: Command) -> None:
         """It was asked; from now on one waits for its files to show it."""
@@ -51,11 +51,11 @@ class TrainerStatus:
 
     def look(self) -> bool:
         """False, once, where it does not answer."""
-        story, now = self._story, time.monotonic()
-        if now - self._looked > ASK_EVERY or story.event != self._event:
-            self._looked, self._event = now, story.event
-            self._sight = story.run.sight()
-            self.by = "" if self._sight.life is Life.GONE else run_words.trainer_name(story.run)
+        history, now = self._history, time.monotonic()
+        if now - self._looked > ASK_EVERY or history.now.event != self._event:
+            self._looked, self._event = now, history.now.event
+            self._sight = history.run.sight()
+            self.by = "" if self._sight.life is Life.GONE else run_words.trainer_name(history.run)
         if self.asked and self._granted(self.asked):
             self.asked = None
         elif self.asked and now - self._asked_at > ANSWER:
@@ -66,14 +66,14 @@ class TrainerStatus:
     def _granted(self, command: Command) -> bool:
         if not self.alive and not self.unknown:
             return True
-        return self._story.paused if command is Command.PAUSE else command is Command.RUN and not self._story.paused
+        return self._history.now.paused if command is Command.PAUSE else command is Command.RUN and not self._history.now.paused
 
     def state(self, own: bool) -> str:
         """training; paused on gpubox (pid 4711), asked to stop; interrupted; unknown, last heartbeat 3 minutes ago"""
         if self.unknown:
             return f"unknown, {self._sight.heard}; watching {self.by}"
         if not self.alive:
-            return self._story.event if self._story.event in ENDS else "interrupted"
+            return self._history.now.event if self._history.now.event in ENDS else "interrupted"
         where = "" if own else f" on {self.by}"
         asked = f", {ASKED[self.asked]}" if self.asked in ASKED else ""
-        return ("paused" if self._story.paused else "training") + where + asked
+        return ("paused" if self._history.now.paused else "training") + where + asked

@@ -134,13 +134,13 @@ class RunScreen(AppScreen):
         """What keeps it from being saved; a file is named as the run's folder knows it, since room is short."""
         training = self.digitty.training
         full, unsaved = (training.full, training.unsaved) if own else (None, None)
-        since = f"not saved since step {story.saved_step}" if story.saved_step else "not saved yet"
+        since = f"not saved since step {story.now.saved_step}" if story.now.saved_step else "not saved yet"
         if full:
             words = f"waits, space asks what to do: {full.message}"
         elif unsaved:
             words = f"{since}, now at {training.step}: {unsaved.message}"
-        elif story.unsaved and self._trained and self._trained.alive:
-            words = f"{since}: {story.unsaved}"
+        elif story.now.unsaved and self._trained and self._trained.alive:
+            words = f"{since}: {story.now.unsaved}"
         else:
             return ""
         return words.replace(f"{story.run.path}/", "")

@@ -117,8 +117,8 @@ class TrainScreen(RunScreen):
         if story is None:
             self.notify("no run yet; n starts one", severity="warning")
         elif story.run.running():
-            self.notify(f"{story.run.name} is being trained" + ("; space goes on" if story.paused else ""), severity="warning")
-        elif story.event == "finished" and story.fraction >= 1:
+            self.notify(f"{story.run.name} is being trained" + ("; space goes on" if story.now.paused else ""), severity="warning")
+        elif story.now.event == "finished" and story.fraction >= 1:
             self.notify(f"{story.run.name} has done all its steps; n continues it with more epochs", severity="warning")
         elif self._may_start():
             self.digitty.training.start(TrainRequest(story.config, resume=story.run.name))
@@ -183,7 +183,7 @@ class TrainScreen(RunScreen):
             "pause": alive and not (self._own and training.run is None),
             "stop": alive,
             "detach": self._own and not training.leaving_alone and not training.full,
-            "continue": story is not None and not alive and not training.busy and story.event != "finished",
+            "continue": story is not None and not alive and not training.busy and story.now.event != "finished",
             "new": not training.busy,
             "log": story is not None,
             "window": story is not None,
@@ -193,7 +193,7 @@ class TrainScreen(RunScreen):
             return ""
         if binding.action == "pause" and self._own and training.full:
             return "decide"
-        if binding.action == "pause" and story and story.paused:
+        if binding.action == "pause" and story and story.now.paused:
             return "go on"
         if binding.action == "window" and self.view.chart.window is not None:
             return "whole"

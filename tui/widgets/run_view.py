@@ -61,7 +61,7 @@ class RunView(Vertical):
     def __init__(self, terminal: Terminal) -> None:
         super().__init__()
         self._terminal = terminal
-        self.story: RunHistory | None = None
+        self.history: RunHistory | None = None
         self.status = Status()
         self._drawn = 0.0
         self._samples: list[tuple[int, Path]] = []
@@ -96,30 +96,30 @@ class RunView(Vertical):
     def chart(self) -> LossChart:
         return self.query_one("#chart", LossChart)
 
-    def show(self, story: RunHistory | None) -> None:
+    def show(self, history: RunHistory | None) -> None:
         """Another run, or none."""
-        self.story, self._at, self._listed, self._table = story, None, (0, 0), ()
+        self.history, self._at, self._listed, self._table = history, None, (0, 0), ()
         self._samples = []
-        if story is None:
+        if history is None:
             self.chart.set_data((), ())
             for name in ("#epoch", "#run"):
                 self.query_one(name, JobBar).fraction = None
         else:
-            self.chart.series = story.series
+            self.chart.series = history.series
 
     def tell(self, status: Status, numbers: Sequence[Fact] | None = None) -> None:
         """What is new; `numbers` stand in for the run's own where something else is to be said."""
-        story, self.status = self.story, status
-        if story is None:
+        history, self.status = self.history, status
+        if history is None:
             self._line("#numbers", numbers or ())
             self._line("#losses", ())
         else:
-            self._line("#numbers", numbers_of(story, status) if numbers is None else numbers)
-            self._line("#losses", losses_of(story, status))
-            self.query_one("#epoch", JobBar).fraction = story.epoch_fraction
-            self.query_one("#run", JobBar).fraction = story.fraction
+            self._line("#numbers", numbers_of(history, status) if numbers is None else numbers)
+            self._line("#losses", losses_of(history, status))
+            self.query_one("#epoch", JobBar).fraction = history.epoch_fraction
+            self.query_one("#run", JobBar).fraction = history.fraction
         now = time.monotonic()
-        if story is None or not story.behind or now - self._drawn >= DRAW_EVERY:
+        if history is None or not history.behind or now - self._drawn >= DRAW_EVERY:
             self._drawn = now
             self.call_later(self._draw)  # keys may be heard in between
 
@@ -149,16 +149,16 @@ class RunView(Vertical):
 
     def _look_for_samples(self) -> None:
         """A long run has thousands: looked through only where their folder has changed."""
-        if self.story is None:
+        if self.history is None:
             return
         try:
-            changed = (self.story.run.path / "samples").stat().st_mtime_ns
+            changed = (self.history.run.path / "samples").stat().st_mtime_ns
         except OSError:
             changed = 0
         stamp, listed = self._listed
         if stamp != changed or listed - changed < SETTLED:
             self._listed = changed, time.time_ns()
-            self._samples = self.story.samples()
+            self._samples = self.history.samples()
 
     def _tell_preview(self) -> None:
         self._look_for_samples()
@@ -180,7 +180,7 @@ class RunView(Vertical):
         return f"step {self._samples[at][0]}" + ("" if self._at is None else f" {at + 1}/{len(self._samples)}")
 
     def _tell_epochs(self) -> None:
-        epochs = self.story.epochs if self.story else []
+        epochs = self.history.epochs if self.history else []
         shown = (self._preview_words(), len(epochs), epochs[-1] if epochs else None)
         if shown != self._table:
             self._table = shown
@@ -190,44 +190,44 @@ class RunView(Vertical):
 # --- what it comes to -------------------------------------------------------------------------------------------------
 
 
-def numbers_of(story: RunHistory, status: Status) -> list[Fact]:
+def numbers_of(history: RunHistory, status: Status) -> list[Fact]:
     """seed-2  training  epoch 4/10  step 1612/4690  8.13 it/s  1037 img/s  lr 9.1e-04  left 6:12  300 MB"""
-    config = story.config
+    config = history.config
     facts = [
-        Fact(story.run.name, 0, "name"),
+        Fact(history.run.name, 0, "name"),
         Fact(status.state, 5 if status.own and status.state == "training" else 0, "state"),
-        Fact(f"epoch {story.epoch}/{config.epochs}", 1),
-        Fact(f"step {story.step}/{config.total_steps}"),
+        Fact(f"epoch {history.epoch}/{config.epochs}", 1),
+        Fact(f"step {history.now.step}/{config.total_steps}"),
     ]
     if status.running:
-        rate = story.rate
+        rate = history.now.rate
         facts += [
             Fact(f"{rate:.2f} it/s" if rate < 10 else f"{rate:.0f} it/s", 2),
             Fact(f"{rate * config.images / config.steps_per_epoch:.0f} img/s", 3),
-            Fact(f"lr {story.lr:.1e}", 4),
+            Fact(f"lr {history.now.lr:.1e}", 4),
         ]
-        if story.seconds_left is not None:
-            facts.append(Fact(f"left {format_duration(story.seconds_left)}", 1))
+        if history.seconds_left is not None:
+            facts.append(Fact(f"left {format_duration(history.seconds_left)}", 1))
         if status.memory:
             facts.append(Fact(f"{status.memory / 2**20:.0f} MB", 6))
     return facts
 
 
-def losses_of(story: RunHistory, status: Status) -> list[Fact]:
+def losses_of(history: RunHistory, status: Status) -> list[Fact]:
     """loss 0.0241  epoch 0.0252  best 0.0251  seed · batch 128 · adam 0.001 cosine  cpu bf16 channels_last  saved 1600"""
-    named = (("loss", story.loss), ("epoch", story.epoch_average), ("best", story.best))
+    named = (("loss", history.now.loss), ("epoch", history.epoch_average), ("best", history.best))
     facts = [Fact(f"{name} {value:.4f}") for name, value in named if value is not None]
     if status.warning:
         return [*facts[:1], Fact(status.warning, 0, "warning")]
-    config, engine = story.config, story.engine
-    if story.behind:
+    config, engine = history.config, history.engine
+    if history.behind:
         facts.append(Fact("reading its history…", 1, "state"))
     facts += [
         Fact(f"{config.preset} · batch {config.batch_size} · {config.optimizer} {config.lr:g} {config.lr_schedule}", 2),
         Fact(f"{engine.device} {engine.precision} {engine.layout}", 3),
     ]
-    if story.saved_step:
-        facts.append(Fact(f"saved at step {story.saved_step}", 4))
+    if history.now.saved_step:
+        facts.append(Fact(f"saved at step {history.now.saved_step}", 4))
     return facts
 
 

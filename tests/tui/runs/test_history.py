@@ -56,35 +56,35 @@ def write(path: Path, records: Iterable[dict[str, Any]]) -> None:
         file.write(b"".join(map(encode, records)))
 
 
-def losses(story: RunHistory) -> dict[int, float]:
-    span = story.series.span()
+def losses(history: RunHistory) -> dict[int, float]:
+    span = history.series.span()
     if span is None:
         return {}
-    found = story.series.columns(span[1] - span[0] + 1, *span)
+    found = history.series.columns(span[1] - span[0] + 1, *span)
     assert all(bucket.count == 1 for _, bucket in found)
     return {span[0] + column: bucket.total for column, bucket in found}
 
 
 def test_before_anything_is_written(run: Run, config: TrainConfig) -> None:
-    story = RunHistory(run)
-    assert not story.update()
-    assert (story.step, story.loss, story.event, story.paused, story.saved_step, story.unsaved) == (0, None, "", False, None, "")
-    assert (story.epoch, story.epoch_average, story.best, story.fraction, story.seconds_left) == (1, None, None, 0.0, None)
-    assert (story.config, story.engine, story.epochs) == (config, ENGINE, [])
+    history = RunHistory(run)
+    assert not history.update()
+    assert (history.now.step, history.now.loss, history.now.event, history.now.paused, history.now.saved_step, history.now.unsaved) == (0, None, "", False, None, "")
+    assert (history.epoch, history.epoch_average, history.best, history.fraction, history.seconds_left) == (1, None, None, 0.0, None)
+    assert (history.config, history.engine, history.epochs) == (config, ENGINE, [])
 
 
 def test_numbers_follow_what_is_written(run: Run) -> None:
-    story = RunHistory(run)
+    history = RunHistory(run)
     write(run.metrics_path, [event("started", 0), *steps(1, 10, 0.5), epoch(1, 0.5), *steps(11, 13, 0.25), step(14, 0.75, 4.0)])
-    assert story.update()
-    assert (story.step, story.loss, story.lr, story.rate, story.event) == (14, 0.75, 1e-3, 4.0, "started")
-    assert (story.epoch, story.epoch_fraction, story.epoch_average) == (2, 0.4, 0.375)
-    assert (story.fraction, story.seconds_left) == (0.14, 21.5)
-    assert (story.epochs, story.best) == ([EpochRow(1, 10, 0.5, 2.0, True)], 0.5)
-    assert not story.update()
+    assert history.update()
+    assert (history.now.step, history.now.loss, history.now.lr, history.now.rate, history.now.event) == (14, 0.75, 1e-3, 4.0, "started")
+    assert (history.epoch, history.epoch_fraction, history.epoch_average) == (2, 0.4, 0.375)
+    assert (history.fraction, history.seconds_left) == (0.14, 21.5)
+    assert (history.epochs, history.best) == ([EpochRow(1, 10, 0.5, 2.0, True)], 0.5)
+    assert not history.update()
     write(run.metrics_path, [event("saved", 14)])
-    assert story.update()
-    assert (story.event, story.saved_step) == ("saved", 14)
+    assert history.update()
+    assert (history.now.event, history.now.saved_step) == ("saved", 14)
 
 
 @pytest.mark.parametrize(
@@ -112,54 +112,54 @@ def test_events(run: Run, names: str, paused: bool, saved: int, unsaved: str) ->
             run.metrics_path,
             [event(name, 4 if name == "started" else 7, **({"message": "no room"} if name == "unsaved" else {})) for name in names.split()],
         )
-        story = RunHistory(run)
-        story.update(budget=0)
-        assert story.behind == bool(many)
-        assert (story.event, story.paused, story.saved_step, story.unsaved) == (names.split()[-1], paused, saved, unsaved)
-        assert story.step == 4
+        history = RunHistory(run)
+        history.update(budget=0)
+        assert history.behind == bool(many)
+        assert (history.now.event, history.now.paused, history.now.saved_step, history.now.unsaved) == (names.split()[-1], paused, saved, unsaved)
+        assert history.now.step == 4
 
 
 def test_going_on_after_a_crash_voids_what_came_after_the_save(run: Run) -> None:
-    story = RunHistory(run)
+    history = RunHistory(run)
     write(run.metrics_path, [event("started", 0), *steps(1, 10, 0.5), epoch(1, 0.5), *steps(11, 14, 0.5), event("saved", 14)])
     write(run.metrics_path, [*steps(15, 20, 0.1), epoch(2, 0.1), *steps(21, 33, 0.1), epoch(3, 0.1)])
-    story.update()
-    assert (story.step, story.best, len(story.epochs)) == (33, 0.1, 3)
+    history.update()
+    assert (history.now.step, history.best, len(history.epochs)) == (33, 0.1, 3)
     write(run.metrics_path, [event("started", 14)])
-    story.update()
-    assert (story.step, story.loss, story.epoch, story.epoch_average, story.best) == (14, 0.5, 2, 0.5, 0.5)
-    assert losses(story) == dict.fromkeys(range(1, 15), 0.5)
-    assert story.epochs == [EpochRow(1, 10, 0.5, 2.0, True)]
-    assert list(story.series.epochs) == [(10, 0.5)]
+    history.update()
+    assert (history.now.step, history.now.loss, history.epoch, history.epoch_average, history.best) == (14, 0.5, 2, 0.5, 0.5)
+    assert losses(history) == dict.fromkeys(range(1, 15), 0.5)
+    assert history.epochs == [EpochRow(1, 10, 0.5, 2.0, True)]
+    assert list(history.series.epochs) == [(10, 0.5)]
     write(run.metrics_path, [*steps(15, 20, 1.0), epoch(2, 0.8)])
-    story.update()
-    assert (story.step, story.epoch_average, story.best) == (20, 0.8, 0.5)
-    assert losses(story) == dict.fromkeys(range(1, 15), 0.5) | dict.fromkeys(range(15, 21), 1.0)
+    history.update()
+    assert (history.now.step, history.epoch_average, history.best) == (20, 0.8, 0.5)
+    assert losses(history) == dict.fromkeys(range(1, 15), 0.5) | dict.fromkeys(range(15, 21), 1.0)
 
 
 def test_beginning_again_voids_everything(run: Run) -> None:
     write(run.metrics_path, [event("started", 0), *steps(1, 15), epoch(1, 0.5), event("started", 0)])
-    story = RunHistory(run)
-    story.update()
-    assert (story.step, story.loss, story.epochs, story.saved_step, losses(story)) == (0, None, [], None, {})
+    history = RunHistory(run)
+    history.update()
+    assert (history.now.step, history.now.loss, history.epochs, history.now.saved_step, losses(history)) == (0, None, [], None, {})
 
 
 def test_without_its_started_line_the_later_lines_count_too(run: Run) -> None:
     write(run.metrics_path, [*steps(1, 30, 0.5), epoch(3, 0.5)])
-    story = RunHistory(run)
-    story.update()
+    history = RunHistory(run)
+    history.update()
     write(run.metrics_path, steps(15, 16, 1.0))
-    story.update()
-    assert (story.step, story.epochs) == (16, [])
-    assert losses(story) == dict.fromkeys(range(1, 15), 0.5) | {15: 1.0, 16: 1.0}
+    history.update()
+    assert (history.now.step, history.epochs) == (16, [])
+    assert losses(history) == dict.fromkeys(range(1, 15), 0.5) | {15: 1.0, 16: 1.0}
 
 
 def test_steps_with_gaps(run: Run) -> None:
     write(run.metrics_path, [step(n, n / 100) for n in range(5, 100, 10)])
-    story = RunHistory(run)
-    story.update()
-    assert losses(story) == {n: n / 100 for n in range(5, 100, 10)}
-    assert (story.epoch, story.epoch_average) == (10, 0.95)
+    history = RunHistory(run)
+    history.update()
+    assert losses(history) == {n: n / 100 for n in range(5, 100, 10)}
+    assert (history.epoch, history.epoch_average) == (10, 0.95)
 
 
 def test_damaged_and_odd_lines_are_passed_over(run: Run) -> None:
@@ -174,24 +174,24 @@ def test_damaged_and_odd_lines_are_passed_over(run: Run) -> None:
     write(run.metrics_path, [step(1), step(2), *odd])
     run.metrics_path.write_bytes(run.metrics_path.read_bytes().replace(b'"step":2,', b'"step":9,') + b"\xff\n")
     write(run.metrics_path, [{"step": 4, "loss": 10**400}])
-    story = RunHistory(run)
-    story.update()
-    assert losses(story) == {1: 0.5}
-    assert (story.step, story.epochs, story.event) == (1, [], "")
+    history = RunHistory(run)
+    history.update()
+    assert losses(history) == {1: 0.5}
+    assert (history.now.step, history.epochs, history.now.event) == (1, [], "")
 
 
 def test_a_longer_run_is_told_when_it_goes_on(run: Run, config: TrainConfig) -> None:
-    story = RunHistory(run)
+    history = RunHistory(run)
     write(run.metrics_path, [event("started", 0), step(1)])
-    story.update()
+    history.update()
     write_config(run, with_changes(config, epochs=99), ENGINE)
     write(run.metrics_path, [event("started", 1)])
-    story.update()
-    assert story.config.epochs == 99
+    history.update()
+    assert history.config.epochs == 99
     (run.path / "config.json").write_text("{")
     write(run.metrics_path, [event("started", 1), step(2)])
-    assert story.update()
-    assert (story.step, story.config.epochs) == (2, 99)
+    assert history.update()
+    assert (history.now.step, history.config.epochs) == (2, 99)
 
 
 def test_the_newest_numbers_come_first_and_the_whole_in_slices(run: Run) -> None:
@@ -199,55 +199,55 @@ def test_the_newest_numbers_come_first_and_the_whole_in_slices(run: Run) -> None
     for number in range(1, LONG // PER_EPOCH + 1):
         write(run.metrics_path, [*steps(number * PER_EPOCH - 9, number * PER_EPOCH), epoch(number, 1 / number)])
     write(run.metrics_path, [event("saved", LONG), *steps(LONG + 1, LONG + 5, 0.5), step(LONG + 6, 0.125, 3.0)])
-    story, slices = RunHistory(run), 0
-    while not slices or story.behind:
-        assert story.update(budget=0)
+    history, slices = RunHistory(run), 0
+    while not slices or history.behind:
+        assert history.update(budget=0)
         slices += 1
-        assert (story.step, story.loss, story.rate, story.event, story.saved_step) == (LONG + 6, 0.125, 3.0, "saved", LONG)
-        assert story.best == (None if story.behind else PER_EPOCH / LONG)
+        assert (history.now.step, history.now.loss, history.now.rate, history.now.event, history.now.saved_step) == (LONG + 6, 0.125, 3.0, "saved", LONG)
+        assert history.best == (None if history.behind else PER_EPOCH / LONG)
     assert slices > 2
-    assert losses(story) == {n: 1 / (1 + n) for n in range(1, LONG + 1)} | dict.fromkeys(range(LONG + 1, LONG + 6), 0.5) | {LONG + 6: 0.125}
-    assert len(story.epochs) == LONG // PER_EPOCH
-    assert story.epoch_average == pytest.approx(2.625 / 6)
+    assert losses(history) == {n: 1 / (1 + n) for n in range(1, LONG + 1)} | dict.fromkeys(range(LONG + 1, LONG + 6), 0.5) | {LONG + 6: 0.125}
+    assert len(history.epochs) == LONG // PER_EPOCH
+    assert history.epoch_average == pytest.approx(2.625 / 6)
 
 
 def test_what_is_appended_shows_while_the_rest_is_read(run: Run) -> None:
     write(run.metrics_path, [event("started", 0), *steps(1, LONG * 2)])
     write(run.metrics_path, [event("started", LONG), event("paused", LONG)])
-    story = RunHistory(run)
-    story.update(budget=0)
-    assert (story.behind, story.step, story.paused) == (True, LONG, True)
+    history = RunHistory(run)
+    history.update(budget=0)
+    assert (history.behind, history.now.step, history.now.paused) == (True, LONG, True)
     write(run.metrics_path, [event("resumed", LONG), step(LONG + 1, 0.5)])
-    story.update(budget=0)
-    assert (story.behind, story.step, story.loss, story.paused) == (True, LONG + 1, 0.5, False)
+    history.update(budget=0)
+    assert (history.behind, history.now.step, history.now.loss, history.now.paused) == (True, LONG + 1, 0.5, False)
     write(run.metrics_path, [event("started", 20)])
-    story.update(budget=0)
-    assert (story.behind, story.step, story.loss, story.saved_step) == (True, 20, None, 20)
-    while story.behind:
-        story.update(budget=0)
-    assert losses(story) == {n: 1 / (1 + n) for n in range(1, 21)}
-    assert (story.step, story.loss, story.saved_step) == (20, 1 / 21, 20)
+    history.update(budget=0)
+    assert (history.behind, history.now.step, history.now.loss, history.now.saved_step) == (True, 20, None, 20)
+    while history.behind:
+        history.update(budget=0)
+    assert losses(history) == {n: 1 / (1 + n) for n in range(1, 21)}
+    assert (history.now.step, history.now.loss, history.now.saved_step) == (20, 1 / 21, 20)
 
 
 def test_a_file_that_was_replaced_is_told_anew(run: Run) -> None:
     write(run.metrics_path, [event("unsaved", 0, message="no room"), *steps(1, 20), epoch(1, 0.5), epoch(2, 0.5)])
-    story = RunHistory(run)
-    story.update()
-    series = story.series
+    history = RunHistory(run)
+    history.update()
+    series = history.series
     run.metrics_path.write_bytes(b"")
-    assert story.update()
-    assert (story.step, story.loss, story.event, story.unsaved, story.epochs, losses(story)) == (0, None, "", "", [], {})
+    assert history.update()
+    assert (history.now.step, history.now.loss, history.now.event, history.now.unsaved, history.epochs, losses(history)) == (0, None, "", "", [], {})
     write(run.metrics_path, steps(1, 3))
-    story.update()
-    assert losses(story) == {1: 1 / 2, 2: 1 / 3, 3: 1 / 4}
-    assert story.series is series
+    history.update()
+    assert losses(history) == {1: 1 / 2, 2: 1 / 3, 3: 1 / 4}
+    assert history.series is series
 
 
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(1, 40), st.booleans()), min_size=1, max_size=6), st.booleans())
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_it_is_as_if_what_is_void_had_never_been(run: Run, stretches: list[tuple[int, int, bool]], looked: bool) -> None:
     run.metrics_path.unlink(missing_ok=True)
-    story, rng = RunHistory(run), random.Random(5)
+    history, rng = RunHistory(run), random.Random(5)
     kept: dict[int, float] = {}
     averages: dict[int, float] = {}
     for at, length, told in stretches:
@@ -263,12 +263,12 @@ def test_it_is_as_if_what_is_void_had_never_been(run: Run, stretches: list[tuple
                 averages[number // PER_EPOCH] = rng.random()
                 write(run.metrics_path, [epoch(number // PER_EPOCH, averages[number // PER_EPOCH])])
         if looked:
-            story.update()
-    story.update()
-    assert losses(story) == kept
-    assert {row.epoch: row.average for row in story.epochs} == averages
-    assert dict(story.series.epochs) == {n * PER_EPOCH: average for n, average in averages.items()}
-    assert (story.step, story.loss) == list(kept.items())[-1]
-    assert story.best == min(averages.values(), default=None)
-    own = [loss for n, loss in kept.items() if (n - 1) // PER_EPOCH == (story.step - 1) // PER_EPOCH]
-    assert story.epoch_average == pytest.approx(sum(own) / len(own))
+            history.update()
+    history.update()
+    assert losses(history) == kept
+    assert {row.epoch: row.average for row in history.epochs} == averages
+    assert dict(history.series.epochs) == {n * PER_EPOCH: average for n, average in averages.items()}
+    assert (history.now.step, history.now.loss) == list(kept.items())[-1]
+    assert history.best == min(averages.values(), default=None)
+    own = [loss for n, loss in kept.items() if (n - 1) // PER_EPOCH == (history.now.step - 1) // PER_EPOCH]
+    assert history.epoch_average == pytest.approx(sum(own) / len(own))

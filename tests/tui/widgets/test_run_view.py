@@ -59,34 +59,34 @@ async def test_a_line_draws_itself_anew_only_when_its_facts_or_its_room_change(m
         assert drawn[-1] == "seed-2  training  step 1/10"
 
 
-def told(story: RunHistory, room: int, status: Status) -> str:
-    return "  ".join(fact.text for fact in fitting(numbers_of(story, status), room))
+def told(history: RunHistory, room: int, status: Status) -> str:
+    return "  ".join(fact.text for fact in fitting(numbers_of(history, status), room))
 
 
 def test_the_numbers_that_matter_stay_at_eighty_columns() -> None:
-    story = RunHistory(finished_run("seed-2", PRESETS["seed"]))
-    story.update()
+    history = RunHistory(finished_run("seed-2", PRESETS["seed"]))
+    history.update()
     own = Status("training", running=True, own=True, memory=300 << 20)
-    assert told(story, 120, own) == "seed-2  training  epoch 2/2  step 8/8  8.00 it/s  1024 img/s  lr 1.0e-03  left 0:00  300 MB"
-    assert told(story, 78, own) == "seed-2  epoch 2/2  step 8/8  8.00 it/s  1024 img/s  lr 1.0e-03  left 0:00"
+    assert told(history, 120, own) == "seed-2  training  epoch 2/2  step 8/8  8.00 it/s  1024 img/s  lr 1.0e-03  left 0:00  300 MB"
+    assert told(history, 78, own) == "seed-2  epoch 2/2  step 8/8  8.00 it/s  1024 img/s  lr 1.0e-03  left 0:00"
     theirs = Status("training on gpubox (pid 4711)", running=True)
-    assert told(story, 78, theirs) == "seed-2  training on gpubox (pid 4711)  epoch 2/2  step 8/8  left 0:00"
-    assert told(story, 78, Status("stopped")) == "seed-2  stopped  epoch 2/2  step 8/8"
+    assert told(history, 78, theirs) == "seed-2  training on gpubox (pid 4711)  epoch 2/2  step 8/8  left 0:00"
+    assert told(history, 78, Status("stopped")) == "seed-2  stopped  epoch 2/2  step 8/8"
 
 
 def test_a_warning_takes_the_place_of_what_matters_less() -> None:
-    story = RunHistory(finished_run("seed-2", PRESETS["seed"]))
-    story.update()
-    calm = [fact.text for fact in losses_of(story, Status())]
+    history = RunHistory(finished_run("seed-2", PRESETS["seed"]))
+    history.update()
+    calm = [fact.text for fact in losses_of(history, Status())]
     assert calm[:3] == ["loss 0.1111", "epoch 0.1364", "best 0.1111"]
     assert calm[-1] == "saved at step 8"
-    assert [fact.text for fact in losses_of(story, Status(warning="not saved"))] == ["loss 0.1111", "not saved"]
+    assert [fact.text for fact in losses_of(history, Status(warning="not saved"))] == ["loss 0.1111", "not saved"]
 
 
 def test_a_run_of_no_step_yet_has_no_losses() -> None:
-    story = RunHistory(create_run("bare", PRESETS["quick"], ENGINE))
-    story.update()
-    assert [fact.text for fact in losses_of(story, Status())] == ["quick · batch 128 · muon 0.005 cosine", "cpu fp32 contiguous"]
+    history = RunHistory(create_run("bare", PRESETS["quick"], ENGINE))
+    history.update()
+    assert [fact.text for fact in losses_of(history, Status())] == ["quick · batch 128 · muon 0.005 cosine", "cpu fp32 contiguous"]
 
 
 def test_the_table_shows_the_latest_epochs() -> None:
