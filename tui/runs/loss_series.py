@@ -1,4 +1,4 @@
-"""All losses of a run, 16 bytes each, and what they come to between any two steps, exactly. Plain Python, no screen."""
+"""All losses of a run, 16 bytes each, with the exact sum, minimum and maximum between any two steps. Plain Python, no screen."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, compress, islice, pairwise
-from math import inf, isfinite
+from itertools import accumulate, compress
+from math import ceil, isfinite
 
 BLOCK = 64
-"""Losses that are summed up together: a column of the chart adds up whole blocks and at most two broken ones."""
+"""Losses that are summed once for all. A column of the chart adds whole blocks, and single losses only at its two ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Some losses that follow each other."""
+    """What a chart needs to know about some consecutive losses."""
 
     count: int
     total: float
@@ -32,25 +32,25 @@ class Bucket:
 
 
 class LossSeries:
-    """Losses by step, appended as they come, and the averages of epochs. What is not finite is left out."""
+    """Losses by step, appended as they come, and the averages of epochs. Values that are not finite are left out."""
 
     def __init__(self) -> None:
         self._steps = array("q")
         self._losses = array("d")
-        self._totals, self._lows, self._highs = array("d"), array("d"), array("d")  # of each whole block
+        self._totals, self._lows, self._highs = array("d"), array("d"), array("d")  # one value for each full block
         self._epochs: list[tuple[int, float]] = []
         self.version = 0
-        """Grows with every change, so that a view can tell whether it is up to date."""
+        """Grows with every change, so that a view can check whether it is up to date."""
 
     def __len__(self) -> int:
         return len(self._steps)
 
     def append(self, step: int, loss: float) -> None:
-        """One more point. A step that was already passed means that the run went back: what came from it on is forgotten."""
+        """Add one loss. A step that is not after the last one means that the run was rewound: losses from that step on are dropped."""
         self.extend((step,), (loss,))
 
     def extend(self, steps: Sequence[int], losses: Sequence[float]) -> None:
-        """Many points at once; their steps rise."""
+        """Add many losses, in ascending order of their steps."""
         if not isfinite(sum(losses)):
             finite = list(map(isfinite, losses))
             steps, losses = list(compress(steps, finite)), list(compress(losses, finite))
@@ -66,23 +66,23 @@ class LossSeries:
         self.version += 1
 
     def add_epoch(self, step: int, average: float) -> None:
-        """An epoch's average, at the step it ended with."""
+        """Add an epoch's average at the step where the epoch ended."""
         if isfinite(average):
-            self._forget_epochs(step - 1)
+            self._drop_epochs_after(step - 1)
             self._epochs.append((step, average))
             self.version += 1
 
     def rewind(self, step: int) -> None:
-        """The run goes on after `step`: what came later is forgotten."""
+        """Drop everything after `step`, where the run was resumed."""
         count = bisect_right(self._steps, step)
         for points in (self._steps, self._losses):
             del points[count:]
         for blocks in (self._totals, self._lows, self._highs):
             del blocks[count // BLOCK :]
-        self._forget_epochs(step)
+        self._drop_epochs_after(step)
         self.version += 1
 
-    def _forget_epochs(self, step: int) -> None:
+    def _drop_epochs_after(self, step: int) -> None:
         while self._epochs and self._epochs[-1][0] > step:
             self._epochs.pop()
 
@@ -97,54 +97,59 @@ class LossSeries:
         return (self._steps[-1], self._losses[-1]) if self._steps else None
 
     def span(self, window: int | None = None) -> tuple[int, int] | None:
-        """The first step and the last among the last `window` ones, else of the whole run."""
+        """The first and the last step of the run, or of its last `window` steps. None if there are none."""
         if not self._steps:
             return None
         last = self._steps[-1]
         return self._steps[bisect_right(self._steps, last - window) if window else 0], last
 
     def between(self, first: int, last: int) -> Bucket | None:
-        """The losses from one step to another, both included; None where there is none."""
+        """The losses from step `first` to step `last`, both included; None if there are none."""
         return self._bucket(bisect_left(self._steps, first), bisect_right(self._steps, last))
 
     def columns(self, count: int, first: int, last: int, positive: bool = False) -> list[tuple[int, Bucket]]:
-        """The losses from step `first` to step `last` in `count` columns of equally many steps, as (column, bucket); empty columns are left out.
+        """The losses from step `first` to step `last`, divided among `count` columns of equal width in steps, as (column, bucket).
 
-        `positive` leaves out losses that have no logarithm.
+        Empty columns are left out. `positive` also leaves out losses that have no logarithm.
         """
-        width = last - first + 1
-        edges = accumulate(
-            (first - -column * width // count for column in range(count + 1)), lambda at, step: bisect_left(self._steps, step, at), initial=0
-        )
-        found = ((column, self._bucket(*edge, positive)) for column, edge in enumerate(pairwise(islice(edges, 1, None))))
-        return [(column, bucket) for column, bucket in found if bucket]
+        steps = last - first + 1
+        buckets = []
+        start = bisect_left(self._steps, first)
+        for column in range(count):
+            end = first + ceil((column + 1) * steps / count)  # the first step of the next column
+            stop = bisect_left(self._steps, end, start)
+            if bucket := self._bucket(start, stop, positive):
+                buckets.append((column, bucket))
+            start = stop
+        return buckets
 
     def _bucket(self, start: int, stop: int, positive: bool = False) -> Bucket | None:
-        """Of the points at these places."""
+        """The losses with indices from `start` to `stop`, which is not included; None if there are none."""
         if start >= stop:
             return None
-        begin, end = -(-start // BLOCK), stop // BLOCK
-        if begin >= end:
+        first_block, end_block = ceil(start / BLOCK), stop // BLOCK
+        if first_block >= end_block:
             bucket = Bucket.of(self._losses[start:stop])
         else:
-            edges = self._losses[start : begin * BLOCK] + self._losses[end * BLOCK : stop]
+            blocks = slice(first_block, end_block)
+            ends = self._losses[start : first_block * BLOCK] + self._losses[end_block * BLOCK : stop]
             bucket = Bucket(
                 stop - start,
-                sum(self._totals[begin:end]) + sum(edges),
-                min(min(self._lows[begin:end]), min(edges, default=inf)),
-                max(max(self._highs[begin:end]), max(edges, default=-inf)),
+                sum(self._totals[blocks]) + sum(ends),
+                min([*self._lows[blocks], *ends]),
+                max([*self._highs[blocks], *ends]),
             )
         if positive and bucket.low <= 0:
-            above = [loss for loss in self._losses[start:stop] if loss > 0]
-            return Bucket.of(above) if above else None
+            losses = [loss for loss in self._losses[start:stop] if loss > 0]
+            return Bucket.of(losses) if losses else None
         return bucket
 
 
 def smooth(values: Sequence[float], reach: int) -> list[float]:
-    """Running mean of up to `reach` values on either side.
+    """The running mean of up to `reach` values on either side.
 
-    It does not lag behind as an exponential average does: at the start it reaches no further ahead than back, so that a steep descent stays
-    where it is; at the end it looks back alone.
+    Unlike an exponential average it does not lag behind. At the start it reaches no further ahead than back, so that a steep descent stays
+    where it is. At the end it only reaches back.
     """
     sums = [0.0, *accumulate(values)]
     last = len(values) - 1

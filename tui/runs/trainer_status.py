@@ -1,8 +1,9 @@
-"""Whether a run is being trained, by whom, and what it was asked that its files do not show yet. No screen."""
+"""Whether a run is being trained, by which process, and the command that the trainer has not obeyed yet. No screen."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 from engine.runs.control import Command
 from engine.runs.liveness import Life, Sight
@@ -10,70 +11,87 @@ from engine.runs.run import ENDS
 from tui.runs import text as run_words
 from tui.runs.history import RunHistory
 
-ASK_EVERY = 1.0
-"""Seconds between looks whether somebody still trains it: each takes the run's lock for a moment."""
-ANSWER = 60.0
-"""Seconds after which a run that was asked something is taken not to answer."""
-ASKED: dict[Command, str] = {Command.PAUSE: "asked to pause", Command.RUN: "asked to go on", Command.STOP: "asked to stop"}
+COMMAND_TEXT: dict[Command, str] = {
+    Command.PAUSE: "asked to pause",
+    Command.RUN: "asked to resume",
+    Command.STOP: "asked to stop",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """All in seconds."""
+
+    check: float = 1.0
+    """Between checks that the trainer is alive. Each check takes the run's lock for a moment."""
+    answer: float = 60.0
+    """After this time without an effect, a command counts as not answered."""
 
 
 class TrainerStatus:
-    """Of one RunHistory; `look` now and then."""
+    """The trainer of one RunHistory, whose files `refresh` reads now and then."""
 
-    def __init__(self, history: RunHistory) -> None:
+    def __init__(self, history: RunHistory, intervals: Intervals = Intervals()) -> None:
+        self.intervals = intervals
+        self.by = ""
+        """The trainer's host and process, in words."""
+        self.asked: Command | None = None
+        """The command that was sent and has shown no effect yet."""
         self._history = history
-        self._sight, self._looked = Sight(Life.GONE), 0.0
+        self._sight, self._checked = Sight(Life.GONE), 0.0
         self._event = ""
         self._asked_at = 0.0
-        self.by = ""
-        """Who trains it, in words."""
-        self.asked: Command | None = None
-        self.look()
+        self.refresh()
 
     @property
     def alive(self) -> bool:
-        """A trainer that leaves in order says so before it lets go."""
-        return self._sight.life is Life.ALIVE and self._history.now.event not in ENDS
+        """Whether a trainer is at work. One that exits cleanly writes its last event before it gives up the run."""
+        return self._sight.life is Life.ALIVE and not self._has_ended
 
     @property
     def unknown(self) -> bool:
-        """Whether only watching a heartbeat on another machine will tell."""
-        return self._sight.life is Life.UNKNOWN and self._history.now.event not in ENDS
+        """Whether a trainer on another machine may be alive. Only watching its heartbeat will tell."""
+        return self._sight.life is Life.UNKNOWN and not self._has_ended
+
+    @property
+    def _has_ended(self) -> bool:
+        return self._history.now.event in ENDS
 
     @property
     def will_wait(self) -> bool:
-        """Whether it is paused, or asked to be."""
+        """Whether the trainer is paused or has been asked to pause."""
         return self.asked is Command.PAUSE or (self._history.now.paused and self.asked is not Command.RUN)
 
     def ask(self, command: Command) -> None:
-        """It was asked; from now on one waits for its files to show it."""
+        """Note that this command was sent: `asked` holds it until the run's files show its effect."""
         self.asked, self._asked_at = command, time.monotonic()
 
-    def look(self) -> bool:
-        """False, once, where it does not answer."""
+    def refresh(self) -> bool:
+        """Read the present state. False, once, if the trainer has not answered a command in time."""
         history, now = self._history, time.monotonic()
-        if now - self._looked > ASK_EVERY or history.now.event != self._event:
-            self._looked, self._event = now, history.now.event
+        if now - self._checked > self.intervals.check or history.now.event != self._event:
+            self._checked, self._event = now, history.now.event
             self._sight = history.run.sight()
             self.by = "" if self._sight.life is Life.GONE else run_words.trainer_name(history.run)
-        if self.asked and self._granted(self.asked):
+        if self.asked and self._obeyed(self.asked):
             self.asked = None
-        elif self.asked and now - self._asked_at > ANSWER:
+        elif self.asked and now - self._asked_at > self.intervals.answer:
             self.asked = None
             return False
         return True
 
-    def _granted(self, command: Command) -> bool:
+    def _obeyed(self, command: Command) -> bool:
         if not self.alive and not self.unknown:
             return True
-        return self._history.now.paused if command is Command.PAUSE else command is Command.RUN and not self._history.now.paused
+        paused = self._history.now.paused
+        return paused if command is Command.PAUSE else command is Command.RUN and not paused
 
-    def state(self, own: bool) -> str:
+    def describe(self, own: bool) -> str:
         """training; paused on gpubox (pid 4711), asked to stop; interrupted; unknown, last heartbeat 3 minutes ago"""
         if self.unknown:
             return f"unknown, {self._sight.heard}; watching {self.by}"
         if not self.alive:
-            return self._history.now.event if self._history.now.event in ENDS else "interrupted"
+            return self._history.now.event if self._has_ended else "interrupted"
         where = "" if own else f" on {self.by}"
-        asked = f", {ASKED[self.asked]}" if self.asked in ASKED else ""
+        asked = f", {COMMAND_TEXT[self.asked]}" if self.asked in COMMAND_TEXT else ""
         return ("paused" if self._history.now.paused else "training") + where + asked

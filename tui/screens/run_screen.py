@@ -120,10 +120,10 @@ class RunScreen(AppScreen):
         story, trained, training = self.story, self._trained, self.digitty.training
         if story is None or trained is None:
             return Status()
-        if not trained.look():
+        if not trained.refresh():
             self.notify(f"{story.run.name} does not answer; it is trained by {trained.by}", severity="warning", timeout=10)
         own = training.trains(story.run.name)
-        state = trained.state(own)
+        state = trained.describe(own)
         if own and training.full:
             state = "waiting"
         if training.doing and training.name == story.run.name:

@@ -18,7 +18,7 @@ from engine.runs.manage import create_run
 from engine.runs.metrics_log import encode
 from engine.runs.run import Run
 from engine.runs.writer import write_config
-from tui.runs.history import EpochRow, RunHistory
+from tui.runs.history import EpochRow, Latest, RunHistory
 
 PER_EPOCH = 10
 LONG = 3000
@@ -68,7 +68,7 @@ def losses(history: RunHistory) -> dict[int, float]:
 def test_before_anything_is_written(run: Run, config: TrainConfig) -> None:
     history = RunHistory(run)
     assert not history.update()
-    assert (history.now.step, history.now.loss, history.now.event, history.now.paused, history.now.saved_step, history.now.unsaved) == (0, None, "", False, None, "")
+    assert history.now == Latest(step=0, loss=None, lr=0.0, rate=0.0, event="", paused=False, saved_step=None, unsaved="")
     assert (history.epoch, history.epoch_average, history.best, history.fraction, history.seconds_left) == (1, None, None, 0.0, None)
     assert (history.config, history.engine, history.epochs) == (config, ENGINE, [])
 
@@ -203,7 +203,8 @@ def test_the_newest_numbers_come_first_and_the_whole_in_slices(run: Run) -> None
     while not slices or history.behind:
         assert history.update(budget=0)
         slices += 1
-        assert (history.now.step, history.now.loss, history.now.rate, history.now.event, history.now.saved_step) == (LONG + 6, 0.125, 3.0, "saved", LONG)
+        now = history.now
+        assert (now.step, now.loss, now.rate, now.event, now.saved_step) == (LONG + 6, 0.125, 3.0, "saved", LONG)
         assert history.best == (None if history.behind else PER_EPOCH / LONG)
     assert slices > 2
     assert losses(history) == {n: 1 / (1 + n) for n in range(1, LONG + 1)} | dict.fromkeys(range(LONG + 1, LONG + 6), 0.5) | {LONG + 6: 0.125}

@@ -18,7 +18,7 @@ from engine.runs.run import Run
 from engine.storage.atomic import read_checksummed, write_checksummed
 from tui.runs import text as run_words
 from tui.runs.history import RunHistory
-from tui.runs.trainer_status import TrainerStatus
+from tui.runs.trainer_status import Intervals, TrainerStatus
 
 
 @pytest.fixture
@@ -36,31 +36,31 @@ def elsewhere() -> Run:
     return run
 
 
-def trained(run: Run, monkeypatch: pytest.MonkeyPatch) -> TrainerStatus:
-    monkeypatch.setattr("tui.runs.trainer_status.ASK_EVERY", -1.0)
-    return TrainerStatus(RunHistory(run))
+def status_of(run: Run) -> TrainerStatus:
+    """Checks at every refresh."""
+    return TrainerStatus(RunHistory(run), Intervals(check=-1.0))
 
 
 def test_it_is_unknown_and_then_interrupted(elsewhere: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = trained(elsewhere, monkeypatch)
-    assert shown.state(own=False).startswith("unknown, last heartbeat 3 minutes ago")
-    assert shown.state(own=False).endswith("; watching gpubox·[1m (pid 4711)")
-    assert not shown.alive
+    status = status_of(elsewhere)
+    assert status.describe(own=False).startswith("unknown, last heartbeat 3 minutes ago")
+    assert status.describe(own=False).endswith("; watching gpubox·[1m (pid 4711)")
+    assert not status.alive
     assert " unknown " in run_words.line(elsewhere)
-    shown.ask(Command.STOP)
-    shown.look()
-    assert shown.asked is Command.STOP, "one waits for an answer"
+    status.ask(Command.STOP)
+    status.refresh()
+    assert status.asked is Command.STOP, "the answer is still to come"
     monkeypatch.setattr(liveness, "SILENT", 0.0)
-    shown.look()
-    assert shown.state(own=False) == "interrupted"
-    assert shown.asked is None
+    status.refresh()
+    assert status.describe(own=False) == "interrupted"
+    assert status.asked is None
 
 
-def test_it_is_unknown_and_then_trains(elsewhere: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = trained(elsewhere, monkeypatch)
+def test_it_is_unknown_and_then_trains(elsewhere: Run) -> None:
+    status = status_of(elsewhere)
     heartbeat = liveness.claims(elsewhere.path)[-1] / "heartbeat"
     heartbeat.write_text(json.dumps({"beat": 1, "time": 5.0}))
-    shown.look()
-    assert shown.state(own=False) == "training on gpubox·[1m (pid 4711)"
-    assert shown.alive
+    status.refresh()
+    assert status.describe(own=False) == "training on gpubox·[1m (pid 4711)"
+    assert status.alive
     assert run_words.startup_notice() == "one trains on gpubox·[1m: F5 shows it, live"

@@ -19,6 +19,7 @@ from engine.runs.run import find_run
 from engine.runs.writer import open_writer
 from tui.dialogs.new_run import NewRunDialog
 from tui.runs.history import RunHistory
+from tui.runs.trainer_status import Intervals
 from tui.screens.train import RECENT
 from tui.widgets.image_view import ImageView
 from tui.widgets.loss_chart import LossChart
@@ -167,7 +168,7 @@ async def test_a_run_of_another_process_is_paused_and_stopped_through_its_folder
         theirs.processes[0].join(10)
 
 
-async def test_a_run_that_does_not_answer_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_run_that_does_not_answer_is_reported() -> None:
     run = create_run("deaf", PRESETS["quick"], ENGINE)
     with open_writer(run) as writer:
         writer.event("started", 0)
@@ -178,7 +179,7 @@ async def test_a_run_that_does_not_answer_is_told_of(monkeypatch: pytest.MonkeyP
             await person.sees("deaf", "training on")
             await person.press("x")
             await person.sees("asked to stop")
-            monkeypatch.setattr("tui.runs.trainer_status.ANSWER", 0.0)
+            person.app._train_screen()._trained.intervals = Intervals(answer=0.0)
             await person.is_told("deaf does not answer; it is trained by")
             await person.sees_no_more("asked to stop")
 
