@@ -79,7 +79,7 @@ class RunsDialog(Dialog[str | None]):
         """State, progress and size of one run after the other: on a thread of its own, since their folders may be large."""
         for run in list(self._runs.values()):
             if self.is_attached:
-                self.call_later(self._tell, run.name, run_words.line(run))
+                self.call_later(self._tell, run.name, run_words.describe_run(run))
 
     def _tell(self, name: str, line: str) -> None:
         with suppress(OptionDoesNotExist):  # deleted meanwhile
@@ -164,7 +164,7 @@ class RunsDialog(Dialog[str | None]):
         self._list.clear_options()
         self._list.add_options(Option(line, id=name) for name, line in lines)
         self._list.highlighted = at
-        run_in_background(self.app, lambda: run_words.line(new), lambda line: self._tell(new.name, str(line)) if self.is_attached else None)
+        run_in_background(self.app, lambda: run_words.describe_run(new), lambda line: self._tell(new.name, str(line)) if self.is_attached else None)
 
     # --- deleting -----------------------------------------------------------------------------------------------------
 

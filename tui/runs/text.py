@@ -1,4 +1,4 @@
-"""Runs in words: who trains one, what the start says of them, and a line of their list. No screen."""
+"""Runs in words: a run's trainer, the notice at startup, and the lines of the list of runs. No screen."""
 
 from __future__ import annotations
 
@@ -13,40 +13,41 @@ from engine.runs.run import Run, all_runs
 from engine.runs.summary import run_facts
 
 COLUMNS = {"run": 18, "state": 15, "progress": 13, "loss": 6, "age": 7, "size": 7}
-"""Their widths; with a space between any two, 71 in all."""
+"""The width of each column of the list; with the spaces between them, 71 in all."""
 
 
 def host(name: str | None = None) -> str:
-    """A machine's name, this one's by default, as short as one knows it."""
+    """The short name of a machine, by default of this one."""
     return (name or socket.gethostname()).partition(".")[0][:12]
 
 
 def exists(run: Run) -> bool:
-    """Whether it was not deleted meanwhile."""
+    """Whether the run has not been deleted or renamed meanwhile."""
     return (run.path / "config.json").exists()
 
 
 def trainer_name(run: Run) -> str:
-    """Who trains it: gpubox (pid 4711)"""
+    """The host and the process that train the run: gpubox (pid 4711)"""
     owner = run.owner()
     return f"{host(printable(owner.get('host') or ''))} (pid {printable(owner.get('pid', '?'), 20)})"
 
 
 def startup_notice() -> str:
-    """A run that is being trained; else the newest, where it was cut off and can go on; else nothing."""
-    found = all_runs()
-    for run in found:
+    """A notice about a run that is being trained; else about the newest if it was interrupted and can be resumed; else an empty text."""
+    runs = all_runs()
+    for run in runs:
         if run.running():
-            doing = "is paused" if run.state().startswith("paused") else "trains"
-            return f"{run.name} {doing} on {host(printable(run.owner().get('host') or ''))}: F5 shows it, live"
-    states = found[0].states() if found else []
-    if states and found[0].state() == "crashed":
-        return f"{found[0].name} was interrupted at step {found[0].step()}; F5, then c, goes on from step {states[-1][0]}"
+            activity = "is paused" if run.state().startswith("paused") else "is training"
+            return f"{run.name} {activity} on {host(printable(run.owner().get('host') or ''))}. Press F5 to watch it."
+    newest = runs[0] if runs else None
+    states = newest.states() if newest else []
+    if newest and states and newest.state() == "crashed":
+        return f"{newest.name} was interrupted at step {newest.step()}. Press F5, then c to continue from step {states[-1][0]}."
     return ""
 
 
 def state_word(state: str) -> str:
-    """A run's state as the screen says it, in a word."""
+    """A run's state in a word, as the screen shows it."""
     return "interrupted" if state == "crashed" else state.partition(",")[0]
 
 
@@ -54,8 +55,8 @@ def heading() -> str:
     return _row({name: name for name in COLUMNS})
 
 
-def line(run: Run) -> str:
-    """A line of the list. Reads the whole run: not while somebody waits."""
+def describe_run(run: Run) -> str:
+    """A line of the list. Reads all files of the run, so call it in the background."""
     facts = run_facts(run)
     if "error" in facts:
         return f"{_cell(run.name, COLUMNS['run'])} can't be read"

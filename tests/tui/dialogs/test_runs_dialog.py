@@ -175,6 +175,6 @@ def test_who_asks_is_not_taken_for_a_trainer() -> None:
 
 def test_long_names_keep_the_columns() -> None:
     finished_run("a-name-that-is-as-long-as-names-may-well-be-in-this-world", PRESETS["quick"])
-    line = run_words.line(all_runs()[0])
+    line = run_words.describe_run(all_runs()[0])
     assert line.startswith("a-name-that-is-as… finished")
     assert len(line) == len(run_words.heading())

@@ -46,7 +46,7 @@ def test_it_is_unknown_and_then_interrupted(elsewhere: Run, monkeypatch: pytest.
     assert status.describe(own=False).startswith("unknown, last heartbeat 3 minutes ago")
     assert status.describe(own=False).endswith("; watching gpubox·[1m (pid 4711)")
     assert not status.alive
-    assert " unknown " in run_words.line(elsewhere)
+    assert " unknown " in run_words.describe_run(elsewhere)
     status.ask(Command.STOP)
     status.refresh()
     assert status.asked is Command.STOP, "the answer is still to come"
@@ -63,4 +63,4 @@ def test_it_is_unknown_and_then_trains(elsewhere: Run) -> None:
     status.refresh()
     assert status.describe(own=False) == "training on gpubox·[1m (pid 4711)"
     assert status.alive
-    assert run_words.startup_notice() == "one trains on gpubox·[1m: F5 shows it, live"
+    assert run_words.startup_notice() == "one is training on gpubox·[1m. Press F5 to watch it."

@@ -142,7 +142,7 @@ async def test_a_run_of_another_process_is_paused_and_stopped_through_its_folder
     try:
         async with opened() as person:
             await person.is_told("theirs trains on")
-            await person.is_told("F5 shows it, live")
+            await person.is_told("Press F5 to watch it")
             await person.press("f5")
             await person.sees("theirs  training on", f"(pid {os.getpid()})", "step 2/8", "space pause", "x stop")
             await person.footer_is("space pause x stop n new v runs l log t recent ? help q quit")
@@ -188,7 +188,7 @@ async def test_a_run_that_was_cut_off_is_offered_and_goes_on_with_one_key() -> N
     run = cut_off("dead")
     jobs = FakeJobs()
     async with opened(jobs) as person:
-        await person.is_told("dead was interrupted at step 6; F5, then c, goes on from step 4")
+        await person.is_told("dead was interrupted at step 6. Press F5, then c to continue from step 4.")
         await person.press("f5")
         await person.sees("dead  interrupted", "step 6/8", "c continue")
         await person.press("c")
