@@ -112,7 +112,7 @@ class RunScreen(AppScreen):
             numbers = [Fact(training.name or "a new run", 0, "name"), Fact(training.doing, 0, "state")]
         elif story is None:
             numbers = [Fact("No run yet: n starts one.")]
-        self.view.tell(status, numbers)
+        self.view.update(status, numbers)
         self.tell_keys()
 
     def _status(self) -> Status:

@@ -1,1 +1,1 @@
-"""Widgets: each shows what it is given and knows nothing of the engine's work."""
+"""Widgets: each shows its data and knows nothing of how the engine produces it."""

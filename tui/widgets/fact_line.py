@@ -1,4 +1,4 @@
-"""One line of short facts. Where room is short, whole facts are left out, the least important first."""
+"""One line of short facts. Where the line is too short, whole facts are left out, the least important first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BETWEEN = "  "
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A few words. The higher its rank the earlier it is left out; those of rank 0 stay, and are cut at the line's end."""
+    """A few words. Facts of the highest rank are left out first. Those of rank 0 always stay, and are cut at the line's end."""
 
     text: str
     rank: int = 0
@@ -27,7 +27,7 @@ class Fact:
 
 
 class FactLine(Widget):
-    """Draws itself again only when what it shows changed."""
+    """Is drawn again only when its facts change."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"fact-line--{role}" for role in ("plain", "name", "state", "warning")}
     DEFAULT_CSS = """
@@ -43,18 +43,18 @@ class FactLine(Widget):
 
     def render(self) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")
-        for fact in fitting(self.facts, self.content_size.width):
+        for fact in select_fitting(self.facts, self.content_size.width):
             text.append(BETWEEN if text else "")
             text.append(fact.text, self.get_component_rich_style(f"fact-line--{fact.role}", partial=True))
         return text
 
 
-def fitting(facts: Sequence[Fact], room: int) -> list[Fact]:
-    """Those that have room, in their order."""
-    kept = [replace(fact, text=printable(fact.text, LONGEST)) for fact in facts if fact.text]
-    while sum(cell_len(fact.text) + len(BETWEEN) for fact in kept) - len(BETWEEN) > room:
-        least = max(kept, key=lambda fact: fact.rank)
+def select_fitting(facts: Sequence[Fact], width: int) -> list[Fact]:
+    """The facts that fit into `width` cells, in their order. Facts of rank 0 are always among them."""
+    selected = [replace(fact, text=printable(fact.text, LONGEST)) for fact in facts if fact.text]
+    while sum(cell_len(fact.text) + len(BETWEEN) for fact in selected) - len(BETWEEN) > width:
+        least = max(selected, key=lambda fact: fact.rank)
         if least.rank == 0:
             break
-        kept.remove(least)
-    return kept
+        selected.remove(least)
+    return selected

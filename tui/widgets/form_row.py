@@ -1,4 +1,4 @@
-"""One line of a dialog: a name, a field, a hint."""
+"""One line of a dialog: a name, a field and a hint."""
 
 from __future__ import annotations
 

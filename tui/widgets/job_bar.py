@@ -1,4 +1,4 @@
-"""One line that says how far a job is: a bar, numbers, and words."""
+"""One line for the progress of a job: a label, a bar, a percentage and a few words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tui.terminal.literal import LONGEST
 
 
 class JobBar(Widget):
-    """`fraction` None shows the words alone. Draws itself again only when what it shows changed."""
+    """Without a `fraction` it shows only the words. Is drawn again only when one of its reactives changes."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"job-bar--done", "job-bar--left"}
     DEFAULT_CSS = """
@@ -35,15 +35,14 @@ class JobBar(Widget):
 
     def render(self) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")
-        said = printable(self.words, LONGEST)
+        words = printable(self.words, LONGEST)
         if self.label:
             text.append(f"{self.label} ")
         if self.fraction is not None:
-            words = f" {said}" if said else ""
-            room = max(4, min(40, self.size.width - len(text) - len(words) - 6))
-            full = min(room, round(self.fraction * room))
+            words = f" {words}" if words else ""
+            width = max(4, min(40, self.size.width - len(text) - len(words) - 6))
+            full = min(width, round(self.fraction * width))
             text.append(self._full * full, self.get_component_rich_style("job-bar--done", partial=True))
-            text.append(self._empty * (room - full), self.get_component_rich_style("job-bar--left", partial=True))
+            text.append(self._empty * (width - full), self.get_component_rich_style("job-bar--left", partial=True))
             text.append(f" {self.fraction:4.0%}")
-        text.append(f" {said}" if self.fraction is not None and said else said)
-        return text
+        return text.append(words)

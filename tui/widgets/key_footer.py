@@ -1,4 +1,4 @@
-"""The keys that work now, on the last line of a screen."""
+"""The keys that work at the moment, on the last line of a screen."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from textual.widgets._footer import FooterKey
 class KeyFooter(Footer):
     """Textual's footer, in its compact form and without leaking memory.
 
-    Textual binds each key to the footer's `compact`, and the footer never forgets a key that is bound: all that were ever shown stay in
-    memory. A key is compact by default, so that ours need not be bound.
+    Textual binds each key widget to the footer's `compact`, and the footer keeps a reference to each bound widget forever. A key widget is
+    compact by default, so there is no need to bind it.
     """
 
     def __init__(self) -> None:
@@ -26,5 +26,5 @@ class KeyFooter(Footer):
             if active.binding.show:
                 first.setdefault(active.binding.action, active)
         for _, binding, enabled, tooltip in first.values():
-            shown = self.app.get_key_display(binding)
-            yield FooterKey(binding.key, shown, binding.description, binding.action, disabled=not enabled, tooltip=tooltip)
+            key_display = self.app.get_key_display(binding)
+            yield FooterKey(binding.key, key_display, binding.description, binding.action, disabled=not enabled, tooltip=tooltip)

@@ -1,4 +1,4 @@
-"""An input of one line, into which several can be pasted."""
+"""A one-line input into which several lines can be pasted."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from textual.widgets import Input
 
 
 class LineInput(Input):
-    """Textual's keeps the first line of a paste and drops the rest without a word; this one joins them with spaces and says so."""
+    """Joins pasted lines with spaces and says so. Textual's Input silently drops all but the first."""
 
     def _on_paste(self, event: events.Paste) -> None:
         event.stop()
-        event.prevent_default()  # Textual's own
+        event.prevent_default()  # or Textual handles the paste, too
         lines = [line for line in event.text.splitlines() if line.strip()]
         text = lines[0] if len(lines) == 1 else " ".join(line.strip() for line in lines)
         text = "".join(char if char.isprintable() else " " for char in text)

@@ -1,4 +1,4 @@
-"""The prompt's input: a one-line Input whose arrows walk the history, and whose keys act in the order they were typed."""
+"""The prompt's input: one line, with arrow keys that browse the history, and keys that act in the order in which they were typed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ EARLIER, SCROLL = "earlier prompts", "scroll"
 
 
 class PromptInput(LineInput):
-    """Its screen has the actions `submit`, `history` and `page`."""
+    """Its screen must have the actions `submit`, `history` and `page`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "screen.submit", "draw", tooltip="draw what is typed"),
+        Binding("enter", "screen.submit", "draw", tooltip="draw the prompt"),
         Binding("up", "screen.history(-1)", "history", key_display="↑", tooltip=EARLIER),
         Binding("down", "screen.history(1)", show=False, tooltip=EARLIER),
         Binding("pageup", "screen.page(-1)", show=False, tooltip=SCROLL),
@@ -27,7 +27,7 @@ class PromptInput(LineInput):
         self.cursor_blink = False  # an idle screen sends nothing
 
     async def _on_key(self, event: events.Key) -> None:
-        """Bound keys in their turn: Textual sends them round by the application, behind letters typed meanwhile, which scrambles a paste."""
+        """Run bound keys in order. Textual routes them through the application, behind letters typed meanwhile, which scrambles a paste."""
         for binding in () if event.is_printable else self._bindings.key_to_bindings.get(event.key, ()):
             event.stop()
             event.prevent_default()

@@ -1,4 +1,4 @@
-"""A run as one sees it: numbers, two bars, losses, the chart, previews, and the table of epochs. Shows a RunHistory; knows no worker."""
+"""The view of a run: numbers, two progress bars, losses, the chart, previews and the table of epochs. Shows a RunHistory; knows no worker."""
 
 from __future__ import annotations
 
@@ -21,29 +21,50 @@ from tui.widgets.image_view import ImageView
 from tui.widgets.job_bar import JobBar
 from tui.widgets.loss_chart import LossChart
 
-EPOCHS = 200
-"""Rows that the table shows at most: the latest."""
+MAX_ROWS = 200
+"""Epochs in the table, the latest ones."""
 DRAW_EVERY = 0.5
-"""Seconds between drawings of chart and table while the history is being read."""
-SETTLED = 1_000_000_000
-"""Nanoseconds after which a folder's time tells of every file in it."""
+"""Seconds between two drawings of the chart and the table while the history is being read."""
+MTIME_RESOLUTION = 1_000_000_000
+"""Nanoseconds after which a second change of a folder surely changes its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewSize:
+    """The room for previews on a screen of at least this size, in cells."""
+
+    screen_width: int
+    screen_height: int
+    width: int
+    height: int
+
+
+PREVIEW_SIZES = (
+    PreviewSize(screen_width=175, screen_height=54, width=145, height=29),
+    PreviewSize(screen_width=105, screen_height=32, width=75, height=15),
+    PreviewSize(screen_width=0, screen_height=20, width=55, height=11),
+    PreviewSize(screen_width=0, screen_height=0, width=55, height=0),
+)
+"""The largest tiles that leave the chart enough room: five across and two down of 28, 14 and 10 pixels."""
+TABLE_WIDTH = 78
+"""Columns of the screen from which on the table of epochs stands beside the previews."""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What of a run is not in its metrics."""
+    """The facts of a run that its metrics do not hold."""
 
     state: str = ""
     running: bool = False
     own: bool = False
-    """Trained by this process: the top line says so too."""
+    """This process trains the run, so the top line says so too."""
     memory: int = 0
-    """Bytes; 0 where it is not known."""
+    """In bytes; 0 where it is not known."""
     warning: str = ""
 
 
 class RunView(Vertical):
-    """`show` another run, `tell` what is new of it."""
+    """`show` sets the run; `update` shows what is new of it."""
 
     DEFAULT_CSS = """
     RunView {
@@ -63,13 +84,15 @@ class RunView(Vertical):
         self._terminal = terminal
         self.history: RunHistory | None = None
         self.status = Status()
-        self._drawn = 0.0
+        self._drawn_at = 0.0
         self._samples: list[tuple[int, Path]] = []
-        self._listed = (0, 0)
-        self._at: int | None = None
-        """The preview shown; None follows the latest."""
-        self._shown: Path | None = None
-        self._table: tuple[object, ...] = ()
+        self._samples_key = (0, 0)
+        """The time of the samples' folder when it was last listed, and the time of that listing, in nanoseconds."""
+        self._selected: int | None = None
+        """The index of the preview to show; None follows the latest."""
+        self._preview: Path | None = None
+        """The preview on view."""
+        self._table_key: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         yield FactLine(id="numbers")
@@ -84,21 +107,21 @@ class RunView(Vertical):
                 yield Static(id="table")
 
     def on_resize(self, event: events.Resize) -> None:
-        """The previews take the largest tiles that leave the chart its room."""
         width, height = event.size
-        below = 29 if height >= 54 and width >= 175 else 15 if height >= 32 and width >= 105 else 11 if height >= 20 else 0
-        self.query_one("#below").styles.height = below
-        self.query_one("#below").display = below > 0
-        self.query_one("#previews").styles.width = {29: 145, 15: 75}.get(below, 55) if width >= 78 else "1fr"
-        self.query_one("#epochs").display = width >= 78
+        size = next(size for size in PREVIEW_SIZES if width >= size.screen_width and height >= size.screen_height)
+        below, has_table = self.query_one("#below"), width >= TABLE_WIDTH
+        below.styles.height = size.height
+        below.display = size.height > 0
+        self.query_one("#previews").styles.width = size.width if has_table else "1fr"
+        self.query_one("#epochs").display = has_table
 
     @property
     def chart(self) -> LossChart:
         return self.query_one("#chart", LossChart)
 
     def show(self, history: RunHistory | None) -> None:
-        """Another run, or none."""
-        self.history, self._at, self._listed, self._table = history, None, (0, 0), ()
+        """Show another run, or none."""
+        self.history, self._selected, self._samples_key, self._table_key = history, None, (0, 0), ()
         self._samples = []
         if history is None:
             self.chart.set_data((), ())
@@ -107,87 +130,94 @@ class RunView(Vertical):
         else:
             self.chart.series = history.series
 
-    def tell(self, status: Status, numbers: Sequence[Fact] | None = None) -> None:
-        """What is new; `numbers` stand in for the run's own where something else is to be said."""
+    def update(self, status: Status, numbers: Sequence[Fact] | None = None) -> None:
+        """Show what is new. `numbers` replace the run's own where the first line is to say something else."""
         history, self.status = self.history, status
         if history is None:
-            self._line("#numbers", numbers or ())
-            self._line("#losses", ())
+            self._show_facts("#numbers", numbers or ())
+            self._show_facts("#losses", ())
         else:
-            self._line("#numbers", numbers_of(history, status) if numbers is None else numbers)
-            self._line("#losses", losses_of(history, status))
+            self._show_facts("#numbers", numbers_of(history, status) if numbers is None else numbers)
+            self._show_facts("#losses", losses_of(history, status))
             self.query_one("#epoch", JobBar).fraction = history.epoch_fraction
             self.query_one("#run", JobBar).fraction = history.fraction
         now = time.monotonic()
-        if history is None or not history.behind or now - self._drawn >= DRAW_EVERY:
-            self._drawn = now
-            self.call_later(self._draw)  # keys may be heard in between
+        if history is None or not history.behind or now - self._drawn_at >= DRAW_EVERY:
+            self._drawn_at = now
+            self.call_later(self._draw)  # so that keys are handled in between
 
     def _draw(self) -> None:
-        """What takes longest."""
+        """Draw the parts that take longest."""
         self.chart.update()
-        self._tell_preview()
-        self._tell_epochs()
+        self._show_preview()
+        self._show_epochs()
 
-    def _line(self, name: str, facts: Sequence[Fact]) -> None:
+    def _show_facts(self, name: str, facts: Sequence[Fact]) -> None:
         self.query_one(name, FactLine).facts = tuple(facts)
 
     # --- previews -----------------------------------------------------------------------------------------------------
 
     def scrub(self, by: int) -> None:
-        """To earlier or later previews."""
+        """Go to earlier (negative) or later previews."""
         if self._samples:
             last = len(self._samples) - 1
-            at = max(0, min(last, (last if self._at is None else self._at) + by))
-            self._at = None if at == last else at
-            self._tell_preview()
-            self._tell_epochs()
+            index = max(0, min(last, self._index + by))
+            self._selected = None if index == last else index
+            self._show_preview()
+            self._show_epochs()
 
     @property
     def has_previews(self) -> bool:
         return len(self._samples) > 1
 
-    def _look_for_samples(self) -> None:
-        """A long run has thousands: looked through only where their folder has changed."""
+    @property
+    def _index(self) -> int:
+        last = len(self._samples) - 1
+        return last if self._selected is None else min(self._selected, last)
+
+    def _list_samples(self) -> None:
+        """List the previews. A long run has thousands, so this lists them only after their folder has changed."""
         if self.history is None:
             return
         try:
             changed = (self.history.run.path / "samples").stat().st_mtime_ns
         except OSError:
             changed = 0
-        stamp, listed = self._listed
-        if stamp != changed or listed - changed < SETTLED:
-            self._listed = changed, time.time_ns()
+        listed_change, listed = self._samples_key
+        if listed_change != changed or listed - changed < MTIME_RESOLUTION:
+            self._samples_key = changed, time.time_ns()
             self._samples = self.history.samples()
 
-    def _tell_preview(self) -> None:
-        self._look_for_samples()
+    def _show_preview(self) -> None:
+        self._list_samples()
         view = self.query_one("#previews", ImageView)
         if not self._samples:
             if view.images is not None:
                 view.clear()
-            self._shown = None
+            self._preview = None
             return
-        _, path = self._samples[-1 if self._at is None else min(self._at, len(self._samples) - 1)]
-        if self.story and self._shown != path and (images := load_sample(path, self.story.config.data)) is not None:
-            self._shown = path
+        _, path = self._samples[self._index]
+        if self.history and self._preview != path and (images := load_sample(path, self.history.config.data)) is not None:
+            self._preview = path
             view.show(images)
 
-    def _preview_words(self) -> str:
-        if self._shown is None or not self._samples:
+    def _preview_text(self) -> str:
+        """step 400; or step 200 2/4 where an earlier preview is selected"""
+        if self._preview is None or not self._samples:
             return ""
-        at = len(self._samples) - 1 if self._at is None else min(self._at, len(self._samples) - 1)
-        return f"step {self._samples[at][0]}" + ("" if self._at is None else f" {at + 1}/{len(self._samples)}")
+        place = "" if self._selected is None else f" {self._index + 1}/{len(self._samples)}"
+        return f"step {self._samples[self._index][0]}" + place
 
-    def _tell_epochs(self) -> None:
+    def _show_epochs(self) -> None:
         epochs = self.history.epochs if self.history else []
-        shown = (self._preview_words(), len(epochs), epochs[-1] if epochs else None)
-        if shown != self._table:
-            self._table = shown
-            self.query_one("#table", Static).update(table_of(epochs, shown[0]))
+        preview = self._preview_text()
+        key = (preview, len(epochs), epochs[-1] if epochs else None)
+        if key != self._table_key:
+            self._table_key = key
+            self.query_one("#table", Static).update(table_of(epochs, preview))
 
 
-# --- what it comes to -------------------------------------------------------------------------------------------------
+# --- the texts --------------------------------------------------------------------------------------------------------
 
 
 def numbers_of(history: RunHistory, status: Status) -> list[Fact]:
@@ -232,11 +262,11 @@ def losses_of(history: RunHistory, status: Status) -> list[Fact]:
 
 
 def table_of(epochs: Sequence[EpochRow], preview: str) -> Text:
-    """The latest first."""
+    """The table of epochs, the latest first."""
     table = Text(f"previews: {preview}\n" if preview else "", "dim")
     table.append("epoch  average  time\n", "bold")
-    for row in reversed(epochs[-EPOCHS:]):
+    for row in reversed(epochs[-MAX_ROWS:]):
         table.append(f"{row.epoch:5}  {row.average:.4f} {format_duration(row.seconds):>7}{' *' if row.best else ''}\n")
-    if len(epochs) > EPOCHS:
-        table.append(f"and {len(epochs) - EPOCHS} before\n", "dim")
+    if len(epochs) > MAX_ROWS:
+        table.append(f"and {len(epochs) - MAX_ROWS} earlier\n", "dim")
     return table

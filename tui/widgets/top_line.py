@@ -1,4 +1,4 @@
-"""The first line of every screen: the program, the tabs, and where the work happens."""
+"""The first line of every screen: the program's name, the tabs, and the machine that does the work."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from textual.widgets import Static
 
 from tui.terminal.literal import literal
 
-ROOMY = 60
-"""Columns from which on there is room for the program's name beside its tabs."""
+NAME_WIDTH = 60
+"""Columns of the screen from which on the program's name stands before the tabs."""
 TABS = ("prompt", "generate", "grid", "train")
 
 
 class TopLine(Horizontal):
-    """Tabs to click on the left; host, device, precision and what runs on the right."""
+    """Tabs to click on the left; host, device, precision and the current job on the right."""
 
     DEFAULT_CSS = """
     TopLine {
@@ -42,19 +42,19 @@ class TopLine(Horizontal):
 
     def watch_status(self) -> None:
         if self.is_mounted:
-            self._tell()
+            self._show_status()
 
     def on_mount(self) -> None:
-        self._tell()
+        self._show_status()
 
     def on_resize(self, event: Resize) -> None:
-        self.query_one("#name").display = event.size.width >= ROOMY
-        self.call_after_refresh(self._tell)
+        self.query_one("#name").display = event.size.width >= NAME_WIDTH
+        self.call_after_refresh(self._show_status)
 
-    def _tell(self) -> None:
-        """What runs comes last and is never cut: where room is short, the host goes first."""
+    def _show_status(self) -> None:
+        """Where the line is too short, parts are dropped from the left: the host first, the current job never."""
         line = self.query_one("#status", Static)
-        room, parts = line.content_size.width, self.status.split(" · ")
-        while room and len(parts) > 1 and cell_len(" · ".join(parts)) > room:
+        width, parts = line.content_size.width, self.status.split(" · ")
+        while width and len(parts) > 1 and cell_len(" · ".join(parts)) > width:
             del parts[0]
         line.update(literal(" · ".join(parts)))

@@ -9,14 +9,14 @@ from textual.app import App, ComposeResult
 from engine.config.training import PRESETS
 from engine.runs.manage import create_run
 from tui.runs.history import EpochRow, RunHistory
-from tui.widgets.fact_line import Fact, FactLine, fitting
-from tui.widgets.run_view import EPOCHS, Status, losses_of, numbers_of, table_of
+from tui.widgets.fact_line import Fact, FactLine, select_fitting
+from tui.widgets.run_view import MAX_ROWS, Status, losses_of, numbers_of, table_of
 
 FACTS = (Fact("seed-2"), Fact("training", 2), Fact("step 1/10"), Fact("300 MB", 3), Fact(""))
 
 
 @pytest.mark.parametrize(
-    ("room", "kept"),
+    ("width", "expected"),
     [
         (80, "seed-2  training  step 1/10  300 MB"),
         (35, "seed-2  training  step 1/10  300 MB"),
@@ -26,20 +26,20 @@ FACTS = (Fact("seed-2"), Fact("training", 2), Fact("step 1/10"), Fact("300 MB", 
         (5, "seed-2  step 1/10"),
     ],
 )
-def test_what_does_not_fit_is_left_out_by_rank(room: int, kept: str) -> None:
-    assert "  ".join(fact.text for fact in fitting(FACTS, room)) == kept
+def test_facts_that_do_not_fit_are_left_out_by_rank(width: int, expected: str) -> None:
+    assert "  ".join(fact.text for fact in select_fitting(FACTS, width)) == expected
 
 
-async def test_a_line_draws_itself_anew_only_when_its_facts_or_its_room_change(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[str] = []
+async def test_a_line_is_texts_again_only_when_its_facts_or_its_width_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts: list[str] = []
     render = FactLine.render
 
-    def counted(line: FactLine) -> object:
+    def count_renders(line: FactLine) -> object:
         text = render(line)
-        drawn.append(text.plain)
+        texts.append(text.plain)
         return text
 
-    monkeypatch.setattr(FactLine, "render", counted)
+    monkeypatch.setattr(FactLine, "render", count_renders)
 
     class One(App[None]):
         def compose(self) -> ComposeResult:
@@ -49,37 +49,37 @@ async def test_a_line_draws_itself_anew_only_when_its_facts_or_its_room_change(m
         line = pilot.app.query_one(FactLine)
         line.facts = FACTS
         await pilot.pause()
-        assert drawn[-1] == "seed-2  training  step 1/10  300 MB"
-        count = len(drawn)
+        assert texts[-1] == "seed-2  training  step 1/10  300 MB"
+        count = len(texts)
         line.facts = tuple(FACTS)
         await pilot.pause()
-        assert len(drawn) == count
+        assert len(texts) == count
         await pilot.resize_terminal(30, 3)
         await pilot.pause()
-        assert drawn[-1] == "seed-2  training  step 1/10"
+        assert texts[-1] == "seed-2  training  step 1/10"
 
 
-def told(history: RunHistory, room: int, status: Status) -> str:
-    return "  ".join(fact.text for fact in fitting(numbers_of(history, status), room))
+def numbers(history: RunHistory, width: int, status: Status) -> str:
+    return "  ".join(fact.text for fact in select_fitting(numbers_of(history, status), width))
 
 
 def test_the_numbers_that_matter_stay_at_eighty_columns() -> None:
     history = RunHistory(finished_run("seed-2", PRESETS["seed"]))
     history.update()
     own = Status("training", running=True, own=True, memory=300 << 20)
-    assert told(history, 120, own) == "seed-2  training  epoch 2/2  step 8/8  8.00 it/s  1024 img/s  lr 1.0e-03  left 0:00  300 MB"
-    assert told(history, 78, own) == "seed-2  epoch 2/2  step 8/8  8.00 it/s  1024 img/s  lr 1.0e-03  left 0:00"
+    assert numbers(history, 120, own) == "seed-2  training  epoch 2/2  step 8/8  8.00 it/s  1024 img/s  lr 1.0e-03  left 0:00  300 MB"
+    assert numbers(history, 78, own) == "seed-2  epoch 2/2  step 8/8  8.00 it/s  1024 img/s  lr 1.0e-03  left 0:00"
     theirs = Status("training on gpubox (pid 4711)", running=True)
-    assert told(history, 78, theirs) == "seed-2  training on gpubox (pid 4711)  epoch 2/2  step 8/8  left 0:00"
-    assert told(history, 78, Status("stopped")) == "seed-2  stopped  epoch 2/2  step 8/8"
+    assert numbers(history, 78, theirs) == "seed-2  training on gpubox (pid 4711)  epoch 2/2  step 8/8  left 0:00"
+    assert numbers(history, 78, Status("stopped")) == "seed-2  stopped  epoch 2/2  step 8/8"
 
 
 def test_a_warning_takes_the_place_of_what_matters_less() -> None:
     history = RunHistory(finished_run("seed-2", PRESETS["seed"]))
     history.update()
-    calm = [fact.text for fact in losses_of(history, Status())]
-    assert calm[:3] == ["loss 0.1111", "epoch 0.1364", "best 0.1111"]
-    assert calm[-1] == "saved at step 8"
+    facts = [fact.text for fact in losses_of(history, Status())]
+    assert facts[:3] == ["loss 0.1111", "epoch 0.1364", "best 0.1111"]
+    assert facts[-1] == "saved at step 8"
     assert [fact.text for fact in losses_of(history, Status(warning="not saved"))] == ["loss 0.1111", "not saved"]
 
 
@@ -90,8 +90,8 @@ def test_a_run_of_no_step_yet_has_no_losses() -> None:
 
 
 def test_the_table_shows_the_latest_epochs() -> None:
-    rows = [EpochRow(n, 10 * n, 0.5, 61.0, n == 1) for n in range(1, EPOCHS + 51)]
+    rows = [EpochRow(n, 10 * n, 0.5, 61.0, n == 1) for n in range(1, MAX_ROWS + 51)]
     lines = table_of(rows, "step 7 2/3").plain.splitlines()
     assert lines[:3] == ["previews: step 7 2/3", "epoch  average  time", "  250  0.5000    1:01"]
-    assert lines[-2:] == ["   51  0.5000    1:01", "and 50 before"]
+    assert lines[-2:] == ["   51  0.5000    1:01", "and 50 earlier"]
     assert table_of(rows[:1], "").plain.splitlines() == ["epoch  average  time", "    1  0.5000    1:01 *"]
