@@ -149,8 +149,7 @@ def shown(app: DigittyApp) -> str:
 
 def whole_shown(app: DigittyApp) -> bool:
     history = app.screen.story if isinstance(app.screen, TrainScreen) else None
-    drawn = app.screen.query_one(LossChart)._drawn if history else None
-    return history is not None and not history.behind and drawn is not None and drawn[1] == history.series.version
+    return history is not None and not history.behind and app.screen.query_one(LossChart).is_current
 
 
 async def until(seen: Callable[[], bool]) -> None:

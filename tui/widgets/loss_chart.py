@@ -1,13 +1,13 @@
-"""The loss of a run as a chart: raw dim, smoothed bright, epoch averages marked. Sends only the lines that changed."""
+"""The chart of a run's loss: the raw values dim, the smoothed curve bright, epoch averages marked. Sends only the lines that changed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
-from textual.geometry import Region, Size
+from textual.geometry import Region
+from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -17,7 +17,7 @@ from tui.terminal.capabilities import Terminal
 
 
 class LossChart(Widget):
-    """Shows a LossSeries. Whoever appends to the series calls `update`, a few times a second at most."""
+    """Shows a LossSeries. Call `update` after appending to the series, but only a few times a second."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"loss-chart--{role}" for role in ("raw", "smooth", "epoch", "axis", "blank")}
     DEFAULT_CSS = """
@@ -30,84 +30,59 @@ class LossChart(Widget):
     }
     """
 
+    series: reactive[LossSeries] = reactive(LossSeries, repaint=False, init=False)
+    log_scale: reactive[bool] = reactive(False, repaint=False, init=False)
+    window: reactive[int | None] = reactive(None, repaint=False, init=False)
+    """The number of steps to show, up to the last; None shows the whole run."""
+
     def __init__(
-        self,
-        terminal: Terminal,
-        series: LossSeries | None = None,
-        *,
-        log_scale: bool = False,
-        window: int | None = None,
-        id: str | None = None,
-        classes: str | None = None,
+        self, terminal: Terminal, series: LossSeries | None = None, *, log_scale: bool = False, window: int | None = None, id: str | None = None
     ) -> None:
-        """`window` shows the last so many steps, None the whole run."""
-        super().__init__(id=id, classes=classes)
+        super().__init__(id=id)
         self._braille = terminal.braille
-        self._series = series or LossSeries()
-        self._log_scale = log_scale
-        self._window = window
+        self.set_reactive(LossChart.series, series or LossSeries())
+        self.set_reactive(LossChart.log_scale, log_scale)
+        self.set_reactive(LossChart.window, window)
         self._lines: list[Line] = []
-        self._drawn: tuple[View, int] | None = None
+        self._drawn: tuple[View, LossSeries, int] | None = None
+        """What the lines were drawn from: the view, the series and its version."""
 
-    @property
-    def series(self) -> LossSeries:
-        return self._series
-
-    @series.setter
-    def series(self, series: LossSeries) -> None:
-        self._series = series
-        self._drawn = None
+    def watch_series(self) -> None:
         self.update()
 
-    def set_data(self, steps: Sequence[int], losses: Sequence[float], epochs: Sequence[tuple[int, float]] = ()) -> None:
-        """Show these, whose steps rise, instead of what was shown. Raises ValueError where steps and losses differ in number."""
-        series = LossSeries()
-        for step, loss in zip(steps, losses, strict=True):
-            series.append(step, loss)
-        for step, average in epochs:
-            series.add_epoch(step, average)
-        self.series = series
+    def watch_log_scale(self) -> None:
+        self.update()
 
-    @property
-    def log_scale(self) -> bool:
-        return self._log_scale
-
-    @log_scale.setter
-    def log_scale(self, on: bool) -> None:
-        self._log_scale = on
+    def watch_window(self) -> None:
         self.update()
 
     @property
-    def window(self) -> int | None:
-        return self._window
+    def is_current(self) -> bool:
+        """Whether the lines show the series as it is."""
+        return self._drawn == (self._view, self.series, self.series.version)
 
-    @window.setter
-    def window(self, steps: int | None) -> None:
-        self._window = steps
-        self.update()
+    @property
+    def _view(self) -> View:
+        return View(*self.size, self.log_scale, self.window, self._braille)
 
     def update(self) -> None:
-        """Draw the series as it is now; lines that stay the same are not sent."""
-        before, width = self._lines, self.size.width
-        if not self._redraw():
+        """Draw the series as it is now and refresh the lines that changed."""
+        before = self._lines
+        if self.is_current or not self.size:
             return
+        self._draw()
         if len(before) != len(self._lines):
             self.refresh()
-        elif changed := [y for y, (was, now) in enumerate(zip(before, self._lines, strict=True)) if was != now]:
-            self.refresh(*(Region(0, y, width, 1) for y in changed))
+        elif changed := [y for y, (old, new) in enumerate(zip(before, self._lines, strict=True)) if old != new]:
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
 
-    def _redraw(self) -> bool:
-        """Bring the lines up to date; False if they are."""
-        view = View(*self.size, self._log_scale, self._window, self._braille)
-        if self._drawn == (view, self._series.version) or self.size == Size(0, 0):
-            return False
-        self._drawn = view, self._series.version
-        self._lines = chart(self._series, view)
-        return True
+    def _draw(self) -> None:
+        self._drawn = self._view, self.series, self.series.version
+        self._lines = chart(self.series, self._view)
 
     def render_line(self, y: int) -> Strip:
-        if self._drawn is None or self._drawn[0] != View(*self.size, self._log_scale, self._window, self._braille):
-            self._redraw()
+        if self.size and (self._drawn is None or self._drawn[0] != self._view):
+            self._draw()
         if y >= len(self._lines):
             return Strip.blank(self.size.width, self.rich_style)
         segments = [Segment(text, self.get_component_rich_style(f"loss-chart--{role}")) for text, role in self._lines[y]]

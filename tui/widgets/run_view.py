@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from engine.formatting import format_duration
 from tui.runs.history import EpochRow, RunHistory, load_sample
+from tui.runs.loss_series import LossSeries
 from tui.terminal.capabilities import Terminal
 from tui.widgets.fact_line import Fact, FactLine
 from tui.widgets.image_view import ImageView
@@ -124,7 +125,7 @@ class RunView(Vertical):
         self.history, self._selected, self._samples_key, self._table_key = history, None, (0, 0), ()
         self._samples = []
         if history is None:
-            self.chart.set_data((), ())
+            self.chart.series = LossSeries()
             for name in ("#epoch", "#run"):
                 self.query_one(name, JobBar).fraction = None
         else:

@@ -327,14 +327,15 @@ async def test_only_what_changed_is_sent(size: tuple[int, int]) -> None:
         assert all(line.cell_length == size[0] for line in view.lines)
 
 
-async def test_data_can_be_replaced_and_a_resize_draws_again() -> None:
+async def test_the_series_can_be_replaced_and_a_resize_draws_again() -> None:
     view = Recorder(Terminal())
     async with Page(view).run_test(size=(80, 24)) as pilot:
         assert "no loss yet" in "".join(line.text for line in view.lines)
-        view.set_data([1, 2, 3], [0.3, 0.2, 0.1], [(3, 0.2)])
+        view.series = curve(3)
+        assert "◆" not in "".join(line.text for line in view.lines)
+        view.series.add_epoch(3, 0.2)
+        view.update()
         assert "◆" in "".join(line.text for line in view.lines)
         await pilot.resize_terminal(120, 40)
         await pilot.pause()
         assert {line.cell_length for line in view.lines} == {120}
-        with pytest.raises(ValueError, match="zip"):
-            view.set_data([1, 2], [0.5])
