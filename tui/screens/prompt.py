@@ -120,7 +120,7 @@ class PromptScreen(AppScreen):
         if prompt is None or rng.getstate() != before:  # nothing to draw, or random digits that will be others
             self._end_sketch()
         elif self._sketch and self._sketch.prompt == prompt:
-            self._sketch.ask(text)
+            self._sketch.set_prompt(text)
         else:
             self._begin_sketch(text, prompt)
 
@@ -136,7 +136,7 @@ class PromptScreen(AppScreen):
                 conversation = self.query_one(Conversation)
                 conversation.mount(sketch)
                 sketch.view.show(event.images)
-                sketch.say("a sketch, in one step\nenter draws it properly")
+                sketch.set_text("a sketch, in one step\nenter draws it properly")
                 conversation.scroll_end(animate=False)
             elif isinstance(event, e.Ended) and event.outcome == "failed":
                 self._sketches = False  # told once, not at every key
@@ -180,12 +180,12 @@ class PromptScreen(AppScreen):
         conversation.mount(answer)
         conversation.scroll_end(animate=False)
         answer.job = self.digitty.draw(prompt.labels, lambda event: self._hear(answer, event), seed, prompt.shared_noise)
-        answer.say("waiting for the engine…")
+        answer.set_text("waiting for the engine…")
 
     def _hear(self, answer: Answer, event: Event) -> None:
         if not answer.is_attached:
             return
-        answer.hear(event)
+        answer.on_job_event(event)
         if isinstance(event, e.DrawDone) and answer is self._answers()[-1]:
             self.query_one("#conversation", VerticalScroll).scroll_end(animate=False)
 

@@ -1,4 +1,4 @@
-"""One prompt and its digits, emerging in place."""
+"""One prompt, and its digits as they emerge from the noise."""
 
 from __future__ import annotations
 
@@ -17,63 +17,59 @@ from tui.widgets.image_view import ImageView
 
 
 class Answer(Widget):
-    """Hears of the drawing that it shows."""
+    """Shows a drawing whose events go to `on_job_event`."""
 
     def __init__(self, text: str, prompt: Prompt, view: ImageView) -> None:
         super().__init__(classes="answer")
         self.text, self.prompt, self.view = text, prompt, view
         self.job: int | None = None
         self.done: e.DrawDone | None = None
-        self._asked, self._words = Static(classes="asked"), Static(classes="words")
-        view.show(Images(bytes(784 * len(prompt.labels)), len(prompt.labels)))  # keeps the place
+        """The finished drawing."""
+        self._prompt_line, self._details = Static(classes="asked"), Static(classes="words")
+        view.show(Images(bytes(784 * len(prompt.labels)), len(prompt.labels)))  # reserves the room
 
     def compose(self) -> ComposeResult:
-        yield self._asked
-        self.ask(self.text)
+        yield self._prompt_line
+        self.set_prompt(self.text)
         if len(self.prompt.labels) == 1:
             with Horizontal(classes="one"):
                 yield self.view
-                yield self._words
+                yield self._details
         else:
             yield self.view
-            yield self._words
+            yield self._details
 
-    def ask(self, text: str) -> None:
-        """The line above it."""
+    def set_prompt(self, text: str) -> None:
+        """Set the line above the digits."""
         self.text = text
-        self._asked.update(literal(f"❯ {text}").stylize("bold"))
+        self._prompt_line.update(literal(f"❯ {text}").stylize("bold"))
 
-    def say(self, text: str) -> None:
-        self._words.update(literal_lines(text))
+    def set_text(self, text: str) -> None:
+        """Set the text beside or below the digits."""
+        self._details.update(literal_lines(text))
 
-    def hear(self, event: Event) -> None:
+    def on_job_event(self, event: Event) -> None:
         match event:
             case e.Preparing(what):
-                self.say(what + "…")
+                self.set_text(what + "…")
             case e.DrawStarted(recipe):
                 self._recipe = recipe
             case e.Frame(images):
                 self.view.show(images)
-                self.say(self._head("\n") + caption.progress(event))
+                self.set_text(f"{self._heading()}\n{caption.progress(event)}")
             case e.DrawDone():
                 self.done, self._recipe = event, event.recipe
                 self.view.show(event.images)
                 between = "\n" if len(self.prompt.labels) == 1 else " · "
-                self.say(
-                    self._head("\n")
-                    + caption.describe_sample(event.recipe.sample)
-                    + "\n"
-                    + caption.timing(event)
-                    + between
-                    + str(event.recipe.weights)
-                )
+                details = f"{caption.describe_sample(event.recipe.sample)}\n{caption.timing(event)}{between}{event.recipe.weights}"
+                self.set_text(f"{self._heading()}\n{details}")
             case e.Ended(outcome, message):
                 self.job = None
                 if outcome == "stopped":
-                    self.say("stopped")
+                    self.set_text("stopped")
                 elif outcome == "failed":
-                    self.say(message)
+                    self.set_text(message)
 
-    def _head(self, end: str) -> str:
+    def _heading(self) -> str:
         labels = self.prompt.labels
-        return (caption.name_of(labels[0], self._recipe.data) if len(labels) == 1 else caption.labels_of(self._recipe)) + end
+        return caption.name_of(labels[0], self._recipe.data) if len(labels) == 1 else caption.labels_of(self._recipe)
