@@ -18,7 +18,7 @@ FAULTS = {
     "a worker": "self.run_worker(lambda: fail(), thread=True)",
     "a thread": "threading.Thread(target=fail).start()",
     "the loop": "asyncio.get_running_loop().call_soon(fail)",
-    "drawing": "self._mirror.rows = fail; self.action_repaint()",
+    "drawing": "self._diff.due_rows = fail; self.action_repaint()",
     "the writer": "self._driver._writer_thread._queue.put(7)",
     "a handler that waits for ever after": "self.screen.call_later(fail); await asyncio.Event().wait()",
 }

@@ -1,4 +1,4 @@
-"""Textual's driver, which asks the terminal where its cursor is, survives whatever is typed, and gives the terminal back while it is stopped."""
+"""Textual's driver, which also queries the terminal, survives any input, and gives the terminal back while the process is suspended."""
 
 from __future__ import annotations
 
@@ -10,105 +10,118 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 from textual import events
+from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
-from tui.terminal.flow_control import QUESTION
+from tui.terminal.flow_control import CURSOR_QUERY
 from tui.terminal.tty import RestorableTty
 from tui.terminal.typed_input import TypedInput
 
-if TYPE_CHECKING:
-    from tui.terminal.paced_app import PacedApp
-
 SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
-"""What comes between is shown at once, where the terminal knows how."""
+"""Output in between is shown all at once, where the terminal knows how."""
 EXIT_WAIT = 1.0
-"""Seconds that leaving waits for answers under way: the shell would take them for typed."""
-IDLE, BUSY = 0.1, 0.02
-"""Seconds between two looks whether input is overdue, and while some may be."""
+"""Seconds that the exit waits for answers to queries. The shell would take later ones for typed input."""
+IDLE_POLL, WAITING_POLL = 0.1, 0.02
+"""Seconds between two checks for timeouts of input: normally, and while part of a sequence is there."""
 
 log = logging.getLogger(__name__)
 
 
-class PacedDriver(LinuxDriver):
-    """For a PacedApp in a terminal. It neither asks for reports of the size, since SIGWINCH tells, nor for mouse positions in pixels."""
+class QueryingApp(Protocol):
+    """What the driver tells and asks its application. All calls come on the event loop's thread."""
 
-    def __init__(self, app: PacedApp, **how: Any) -> None:
-        super().__init__(app, **how)
-        self._asked = self._heard = 0
-        self._all_heard = threading.Condition()
-        self._blurred = self._stopping = self._over = False
+    @property
+    def expects_answers(self) -> bool:
+        """Whether the terminal answers queries, as far as is known."""
+
+    def on_terminal_entered(self, driver: PacedDriver) -> None:
+        """The terminal is ready to be drawn on."""
+
+    def on_terminal_answer(self, at: float) -> None:
+        """An answer to a query came at this time."""
+
+
+class PacedDriver(LinuxDriver):
+    """The driver of a PacedApp. It asks neither for reports of the size, since there is SIGWINCH, nor for mouse positions in pixels."""
+
+    def __init__(self, app: App[Any], **options: Any) -> None:
+        super().__init__(app, **options)
+        self._querying_app = cast("QueryingApp", app)
+        self._queries = self._answers = 0
+        self._answer_came = threading.Condition()
+        self._blurred = self._suspending = self._left = False
         self.entered = False
-        """Whether the terminal is there to be drawn on."""
+        """Whether the terminal is ready to be drawn on."""
 
     # --- output -------------------------------------------------------------------------------------------------------
 
     @property
-    def backlog(self) -> bool:
-        """Whether the terminal has not even taken what was sent."""
+    def has_backlog(self) -> bool:
+        """Whether some output still waits in this process."""
         assert self._writer_thread
         return self._writer_thread._queue.qsize() > 0
 
     def start_application_mode(self) -> None:
         super().start_application_mode()  # type: ignore[no-untyped-call]
-        if self._writer_thread:  # which a process in the background has not
+        if self._writer_thread:  # a process in the background has none
             self.entered = True
-            self._asked = self._heard = 0
-            cast("PacedApp", self._app).entered(self)
+            self._queries = self._answers = 0
+            self._querying_app.on_terminal_entered(self)
 
     def stop_application_mode(self) -> None:
-        """Whatever is answered later is typed into the shell."""
-        self.entered, self._over = False, not self._stopping
-        if cast("PacedApp", self._app).asks:
-            with self._all_heard:
-                self._all_heard.wait_for(lambda: self._heard >= self._asked, EXIT_WAIT)
+        """Leave the terminal after the answers to all queries, which the shell would take for typed input."""
+        self.entered, self._left = False, not self._suspending
+        if self._querying_app.expects_answers:
+            with self._answer_came:
+                self._answer_came.wait_for(lambda: self._answers >= self._queries, EXIT_WAIT)
         super().stop_application_mode()
 
     def close(self) -> None:
         super().close()
         self._writer_thread = self._key_thread = None
 
-    def paint(self, rows: list[str], cursor: tuple[int, int], at_once: bool, ask: bool) -> int:
-        """Sends rows, leaves the cursor there, and asks; how many bytes that are."""
+    def paint(self, rows: list[str], cursor: tuple[int, int], synchronized: bool, query: bool) -> int:
+        """Send rows, put the cursor there, and send a query. Returns the number of bytes."""
         x, y = cursor
         picture = f"{''.join(rows)}\x1b[0m\x1b[{y + 1};{x + 1}H" if rows else f"\x1b[{y + 1};{x + 1}H"
-        data = (SYNC_START + picture + SYNC_END if at_once and rows else picture) + QUESTION * ask
-        self._asked += ask
+        data = (SYNC_START + picture + SYNC_END if synchronized and rows else picture) + CURSOR_QUERY * query
+        self._queries += query
         self.write(data)
         return len(data.encode())
 
     def write(self, data: str) -> None:
-        """Nothing, once the terminal is given back."""
+        """Write, or do nothing once the terminal is given back."""
         if self._writer_thread is not None:
             super().write(data)
 
     def _query_in_band_window_resize(self) -> None:
-        """Terminals that know mode 2048 would report sizes in pixels, some of them 0 x 0, and be asked for the mouse in pixels (mode 1016)."""
+        """Do not ask. Terminals with mode 2048 would report sizes in pixels, some of them 0 x 0, and get mouse positions in pixels (mode 1016)."""
 
     # --- input, on a thread of its own ----------------------------------------------------------------------------------
 
     def _run_input_thread(self) -> None:
-        """Nothing that is typed ends this thread."""
+        """Read until the driver stops. No input ends this thread."""
         while not self.exit_event.is_set():
             try:
                 self.run_input_thread()
             except Exception:
-                log.exception("the keyboard")
-                self.exit_event.wait(IDLE)
+                log.exception("reading input")
+                self.exit_event.wait(IDLE_POLL)
 
     def run_input_thread(self) -> None:
         typed = TypedInput()
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():
-                wait = BUSY if typed.waiting else IDLE
-                silent_until = time.monotonic() + wait  # on a busy machine it may be much later when this thread has its turn
+                wait = WAITING_POLL if typed.waiting else IDLE_POLL
+                silent_until = time.monotonic() + wait  # on a busy machine this thread may run much later
                 data = self._read() if selector.select(wait) else None
                 if data == b"":
-                    self.exit_event.wait(IDLE)  # the terminal is gone; another thread sees to that
+                    self.exit_event.wait(IDLE_POLL)  # the terminal is gone, which another thread handles
                 for message in typed.feed(data) if data else typed.tick(silent_until):
                     self.process_message(message)
 
@@ -122,74 +135,74 @@ class PacedDriver(LinuxDriver):
 
     def process_message(self, message: Message) -> None:
         if isinstance(message, events.CursorPosition):
-            self._answered()
+            self._on_answer()
             return
         if isinstance(message, events.AppBlur | events.AppFocus):
             self._blurred = isinstance(message, events.AppBlur)
         elif self._blurred and isinstance(message, events.Key | events.Paste):
-            self._blurred = False  # who types into this terminal has it before him: its report is lost, and letters would be keys
+            self._blurred = False  # somebody types, so the report of the focus was lost; without it letters would act as keys
             self._send(events.AppFocus())
         self._send(message)
 
-    def _answered(self) -> None:
-        with self._all_heard:
-            self._heard += 1
-            self._all_heard.notify()
+    def _on_answer(self) -> None:
+        with self._answer_came:
+            self._answers += 1
+            self._answer_came.notify()
         with suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(cast("PacedApp", self._app).answered, time.monotonic())
+            self._loop.call_soon_threadsafe(self._querying_app.on_terminal_answer, time.monotonic())
 
     def _send(self, message: Message) -> None:
         with suppress(RuntimeError):  # the loop has ended
             super().process_message(message)
 
-    # --- stopped by ctrl+z or SIGTSTP, continued by SIGCONT -------------------------------------------------------------
+    # --- suspended by ctrl+z or SIGTSTP, resumed by SIGCONT -----------------------------------------------------------
 
     @property
     def has_shell(self) -> bool:
-        """Whether the process was started in this terminal's session, by a shell that can continue it."""
+        """Whether the process was started in this terminal's session by a shell, which can resume it."""
         try:
             return os.getsid(os.getppid()) == os.getsid(0)
         except OSError:
             return False
 
-    def stop_as_shells_do(self) -> None:
-        """For ctrl+z: with all of its process group. Where no shell could continue it, the system ignores the signal."""
+    def suspend_process_group(self) -> None:
+        """Suspend the whole process group, as ctrl+z does. Where no shell could resume it, the system ignores the signal."""
 
-        def stop() -> None:
+        def suspend() -> None:
             signal.signal(signal.SIGTSTP, signal.SIG_DFL)
             os.killpg(os.getpgrp(), signal.SIGTSTP)
             signal.signal(signal.SIGTSTP, self._sigtstp_application)
 
-        self._stop(stop)
+        self._suspend(suspend)
 
     def _sigtstp_application(self, *_: object) -> None:
-        """Not within the handler: what it interrupts may hold the locks of what is written."""
+        """Suspend on the event loop, not in the handler: the interrupted code may hold the locks of output."""
         try:
-            self._loop.call_soon_threadsafe(self._stop, self._freeze)
+            self._loop.call_soon_threadsafe(self._suspend, self._freeze)
         except RuntimeError:  # the loop has ended
             self._freeze()
 
     def _sigcont_application(self, *_: object) -> None:
-        """After SIGSTOP, which could not be handled, the shell has used the terminal; at a start in the background there was none."""
-        if not self._stopping:
+        """Take the terminal again: after SIGSTOP, which cannot be handled, and after a start in the background."""
+        if not self._suspending:
             with suppress(RuntimeError):  # the loop has ended
-                self._loop.call_soon_threadsafe(self._stop, lambda: None)
+                self._loop.call_soon_threadsafe(self._suspend, lambda: None)
 
-    def _stop(self, stop: Callable[[], None]) -> None:
-        """Gives the terminal back, stops, and takes it again once the process is continued in the foreground. On the screen's thread."""
-        if self._stopping or self._over:
+    def _suspend(self, suspend: Callable[[], None]) -> None:
+        """Give the terminal back, suspend, and take it again once the process is resumed in the foreground. On the event loop's thread."""
+        if self._suspending or self._left:
             return
-        self._stopping = True
+        self._suspending = True
         try:
             if self.entered:
                 self.suspend_application_mode()
-            stop()
+            suspend()
             while self._in_background():
                 self._freeze()
-            if not (isinstance(self._file, RestorableTty) and self._file.is_shut):  # systemd continues what it has just asked to leave
+            if not (isinstance(self._file, RestorableTty) and self._file.is_shut):  # systemd sends SIGCONT after SIGTERM
                 self.resume_application_mode()
         finally:
-            self._stopping = False
+            self._suspending = False
 
     @staticmethod
     def _freeze() -> None:

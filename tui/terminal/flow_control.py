@@ -1,7 +1,7 @@
-"""How much may be sent to the terminal now. Told what is sent and what is answered; draws nothing and asks nobody.
+"""How many bytes may go to the terminal at the moment. Knows only sizes and times: it neither draws nor writes.
 
-Lines of communication swallow megabytes before a write waits, so what was sent says nothing of what has arrived. Behind each piece goes a question
-that every terminal answers, and as long as answers are late, less is under way.
+A network connection buffers megabytes before a write blocks, so a write that returned says nothing about what has arrived. A query that every
+terminal answers therefore follows each piece. The later the answers, the fewer bytes may be in flight.
 """
 
 from __future__ import annotations
@@ -9,98 +9,111 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
-QUESTION = "\x1b[6n"
-"""Where is the cursor? Textual's parser knows the answer, and every terminal gives it in its turn."""
-RATE = 45_000.0
-"""Bytes a second for heavy rows over SSH, where bytes are dear even if they are quick."""
-SAVED_UP = 45_000.0
-"""Of which so many may come at once."""
-LATE = 0.2
-"""Seconds beyond the way there and back that what is under way may take."""
-LEAST, FIRST, MOST = 2_000, 8_000, 1_000_000
-"""Bytes under way: at least, before there was any answer, and at most."""
-SILENCE = 1.5
-"""Seconds after which a terminal that never answered is taken for one that can't."""
-PATIENCE = 3.0
-"""Seconds after which an answer is given up, and a little more is sent."""
+CURSOR_QUERY = "\x1b[6n"
+"""Where is the cursor? Every terminal answers in order, and Textual's parser knows the answer."""
+HEAVY_RATE = 45_000.0
+"""Bytes a second for heavy rows over SSH, where traffic may cost money even if it is fast."""
+HEAVY_BURST = 45_000.0
+"""Bytes of heavy rows that may go out at once after a pause."""
+MAX_DELAY = 0.2
+"""Seconds, beyond the shortest round trip, that the bytes in flight may take."""
+MIN_WINDOW, FIRST_WINDOW, MAX_WINDOW = 2_000, 8_000, 1_000_000
+"""Bytes in flight: the least, those before the first answer, and the most."""
+FIRST_TIMEOUT = 1.5
+"""Seconds after which a terminal that has never answered is taken for one that never does."""
+TIMEOUT = 3.0
+"""Seconds after which an answer is taken for lost."""
+POLL = 0.05
+"""Seconds after which more may fit even without an answer."""
 
-SOON = 0.05
-"""Seconds until there may be room for more without any answer."""
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query whose answer is still to come."""
+
+    sent_at: float
+    size: int
+    """Bytes since the query before."""
+    in_flight: int
+    """All bytes that were in flight then."""
 
 
 class FlowControl:
-    """For one thread."""
+    """A window of bytes in flight, and a token bucket for heavy rows. For one thread."""
 
     def __init__(self, remote: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+        """`remote` limits the rate of heavy rows."""
         self._clock = clock
-        self._rate = RATE if remote else None
-        self._saved, self._at = SAVED_UP, clock()
-        self._asked: deque[tuple[float, int, int]] = deque()  # when, the bytes since the last question, and all under way
-        self._under_way = 0
-        self._window = FIRST
-        self._set_at = 0.0
+        self._heavy_rate = HEAVY_RATE if remote else None
+        self._tokens, self._tokens_at = HEAVY_BURST, clock()
+        self._queries: deque[Query] = deque()
+        self._in_flight = 0
+        self._window = FIRST_WINDOW
+        self._window_set_at = 0.0
         self._shortest: float | None = None
-        self._mute = self._hears = False
+        """The shortest round trip so far, in seconds."""
+        self._never_answers = self._has_answered = False
 
     @property
-    def asks(self) -> bool:
-        """Whether a question should follow what is sent."""
-        return not self._mute
+    def wants_query(self) -> bool:
+        """Whether a query should follow what is sent."""
+        return not self._never_answers
 
-    def room(self) -> int:
+    def window_left(self) -> int:
         """Bytes that may go out now."""
-        self._give_up()
-        return MOST if self._mute else self._window - self._under_way
+        self._check_timeout()
+        return MAX_WINDOW if self._never_answers else self._window - self._in_flight
 
-    def allowance(self) -> int:
-        """Those of them that may be heavy rows."""
+    def byte_budget(self) -> int:
+        """How many of those bytes may be heavy rows."""
         now = self._clock()
-        if self._rate is None:
-            return MOST
-        self._saved = min(SAVED_UP, self._saved + self._rate * (now - self._at))
-        self._at = now
-        return int(self._saved)
+        if self._heavy_rate is None:
+            return MAX_WINDOW
+        self._tokens = min(HEAVY_BURST, self._tokens + self._heavy_rate * (now - self._tokens_at))
+        self._tokens_at = now
+        return int(self._tokens)
 
-    def sent(self, size: int) -> None:
-        """So many bytes, and a question if this link `asks`."""
-        self.allowance()
-        self._saved -= size
-        if self.asks:
-            self._under_way += size
-            self._asked.append((self._clock(), size, self._under_way))
+    def on_sent(self, size: int) -> None:
+        """Count bytes that were sent, followed by a query if `wants_query`."""
+        self.byte_budget()
+        self._tokens -= size
+        if self.wants_query:
+            self._in_flight += size
+            self._queries.append(Query(self._clock(), size, self._in_flight))
 
-    def answered(self, at: float) -> None:
-        """The oldest question was, at that time."""
-        self._mute, self._hears = False, True
-        if not self._asked:
+    def on_answer(self, at: float) -> None:
+        """Adapt the window to the answer to the oldest query, which came at this time."""
+        self._never_answers, self._has_answered = False, True
+        if not self._queries:
             return
-        self._under_way -= self._asked[0][1]
-        asked, _, under_way = self._asked.popleft()
-        took = at - asked
+        query = self._queries.popleft()
+        self._in_flight -= query.size
+        took = at - query.sent_at
         shortest = self._shortest = took if self._shortest is None else min(took, self._shortest)
-        if asked < self._set_at or 2 * under_way < self._window:
-            return  # it tells of the window before, or was not put to the test
-        fitting = under_way * LATE / max(took - shortest, LATE / 8)
-        if fitting < self._window == LEAST:
-            self._shortest += 0.1 * (took - shortest)  # so little is not late: the way has grown longer
-        self._window = int(max(LEAST, self._window / 4, min(MOST, self._window * 2, fitting)))
-        self._set_at = at
+        if query.sent_at < self._window_set_at or 2 * query.in_flight < self._window:
+            return  # the answer belongs to an earlier window, or the window was not even half full
+        fitting = query.in_flight * MAX_DELAY / max(took - shortest, MAX_DELAY / 8)
+        if fitting < self._window == MIN_WINDOW:
+            self._shortest += 0.1 * (took - shortest)  # so few bytes cannot cause a delay, so the round trip itself has grown
+        self._window = int(max(MIN_WINDOW, self._window / 4, min(MAX_WINDOW, self._window * 2, fitting)))
+        self._window_set_at = at
 
     def wait(self) -> float:
-        """Seconds after which it is worth looking again, if nothing is answered meanwhile."""
-        if self._asked and self._under_way >= self._window:
-            return max(SOON, self._asked[0][0] + self._patience - self._clock())
-        return SOON
+        """Seconds after which to look again if no answer comes in between."""
+        if self._queries and self._in_flight >= self._window:
+            return max(POLL, self._queries[0].sent_at + self._timeout - self._clock())
+        return POLL
 
     @property
-    def _patience(self) -> float:
-        return PATIENCE if self._hears else SILENCE
+    def _timeout(self) -> float:
+        return TIMEOUT if self._has_answered else FIRST_TIMEOUT
 
-    def _give_up(self) -> None:
-        """Where the oldest question is not answered in time: never was one, or the way is longer or slower than it was, or the answer is lost."""
-        if not self._asked or self._clock() - self._asked[0][0] < self._patience:
+    def _check_timeout(self) -> None:
+        """Start afresh if the oldest answer is overdue: it is lost, or the connection has slowed down, or the terminal never answers."""
+        if not self._queries or self._clock() - self._queries[0].sent_at < self._timeout:
             return
-        self._mute = not self._hears
-        self._asked.clear()
-        self._under_way, self._window = 0, LEAST
+        self._never_answers = not self._has_answered
+        self._queries.clear()
+        self._in_flight, self._window = 0, MIN_WINDOW

@@ -13,7 +13,7 @@ from typing import Any
 from engine.cli.output import LONGEST
 from engine.formatting import printable
 from engine.process.streams import ASCII_FALLBACK
-from tui.terminal.flow_control import QUESTION
+from tui.terminal.flow_control import CURSOR_QUERY
 
 CHUNK = 4096
 """Bytes written at a time: no more follow once it is shut."""
@@ -65,7 +65,7 @@ class RestorableTty:
         data = "".join(self._pending).encode(self._charset, ASCII_FALLBACK)
         self._pending.clear()
         on, off = data.rfind(ENTERED), data.rfind(LEFT)
-        if QUESTION.encode() in data:
+        if CURSOR_QUERY.encode() in data:
             self._asked = time.monotonic()
         self._entered |= on >= 0
         with self._sending:

@@ -63,7 +63,7 @@ class ImageView(Widget):
         if before != (len(images), bool(captions)):
             self._update(resized=True)
         elif isinstance(self.app, PacedApp):
-            self.app.when_shown(self._update)  # do not spend time on frames that would be dropped
+            self.app.when_caught_up(self._update)  # do not spend time on frames that would be dropped
         else:
             self._update()
 

@@ -99,13 +99,13 @@ def test_no_cell_ever_holds_a_control_character(text: str) -> None:
     """Whatever a widget gives; what comes behind it stays in its column."""
     strip = Strip([Segment("left "), Segment(text), Segment(f"{text}三"), Segment("⣀"), Segment("right")])
     width = strip.cell_length
-    mirror = ScreenDiff()
-    mirror.note(LayoutUpdate([[strip]], Region(0, 0, width, 1)))
-    cells = [char for char, _ in mirror._wanted[0]]
+    diff = ScreenDiff()
+    diff.set_wanted(LayoutUpdate([[strip]], Region(0, 0, width, 1)))
+    cells = [char for char, _ in diff._wanted[0]]
     assert not controls("".join(cells))
     assert len(cells) == width
     assert "".join(cells).endswith("三⣀right")
-    (_, sent), *_ = mirror.rows()
+    (_, sent), *_ = diff.due_rows()
     assert not controls("".join(part.partition("m")[2] or part.partition("H")[2] for part in sent.split("\x1b")))
     sent.encode()
 
