@@ -38,14 +38,14 @@ def open_screen(jobs: Jobs, color: str, config: config_file.Config) -> int:
         except BaseException as error:
             leaving.fail(error)
             leaving.wait()
-        leaving.hear()
+        leaving.rearm()
         if not app.finish(0.5):
-            display.say(app.saving())
+            display.print_line(app.saving())
             if not app.finish(DEADLINE + app.patience()):
-                display.say(NOT_SAVED)
+                display.print_line(NOT_SAVED)
                 code = 1
         for word in app.last_words:
-            display.say(word)
+            display.print_line(word)
     if not app.worker.close(0):
         os._exit(code)  # amid an import, or a step that leaves nothing to save: that can't be taken down in order
     return code

@@ -1,4 +1,4 @@
-"""What this terminal can do, judged by its environment. Plain Python: it runs before textual is imported, which reads what `apply` sets."""
+"""What this terminal can do, judging by its environment. Plain Python: it runs before Textual is imported, which reads what this sets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.process.streams import locale_has_unicode
 
 
 class ColorDepth(StrEnum):
-    """How many colours there are; the values are those of `--color`."""
+    """How many colours the terminal has. The values are those of `--color`."""
 
     TRUECOLOR = "truecolor"
     COLORS_256 = "256"
@@ -21,36 +21,36 @@ class ColorDepth(StrEnum):
 
 AUTO = "auto"
 CHOICES = (AUTO, *(depth.value for depth in ColorDepth))
-"""What `--color` may be."""
+"""The values of `--color`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """What drawing needs to know."""
+    """What the widgets need to know of the terminal."""
 
     color: ColorDepth = ColorDepth.TRUECOLOR
     unicode: bool = True
-    """Half blocks and shades can be drawn; ASCII else."""
+    """It can draw half blocks and shades; otherwise only ASCII."""
     remote: bool = False
-    """The other end of an SSH connection: bytes are dear."""
+    """It is at the other end of an SSH connection, so bytes are expensive."""
     braille: bool = True
-    """The font has braille (the Linux console's has not)."""
+    """Its font has braille, unlike that of the Linux console."""
     light: bool = False
-    """Its own background is light. Matters only where the terminal's own colours are used: with 16 or none."""
+    """Its own background is light. This matters only with 16 colours or none, where the terminal's own colours are used."""
 
     @property
     def greys(self) -> bool:
-        """There are enough of them that a small picture still reads."""
+        """Whether there are enough greys for a small image."""
         return self.unicode and self.color in (ColorDepth.TRUECOLOR, ColorDepth.COLORS_256)
 
 
-# OpenSSH forwards TERM but not COLORTERM, so the name alone has to do. Each of these draws 24 bits in every version still about.
+# OpenSSH forwards TERM but not COLORTERM, so the name must do. All versions of these that are still in use draw 24 bits.
 _TRUECOLOR_TERMS = ("alacritty", "contour", "foot", "ghostty", "iterm2", "mintty", "rio", "st", "wezterm", "xterm-ghostty", "xterm-kitty")
-# Plain names that stand for 256 colours in every version still about, whatever the terminfo entry says.
+# All versions of these that are still in use draw 256 colours, whatever the terminfo entry says.
 _256_TERMS = ("gnome", "konsole", "putty", "screen", "tmux", "vte", "xterm")
 _ASCII_TERMS = ("dumb", "unknown", "vt52", "vt100", "vt102", "vt220", "vt320")
 _COLORLESS_TERMS = ("", *_ASCII_TERMS, "xterm-mono")
-# Textual's own names, for TEXTUAL_COLOR_SYSTEM. It knows no colourless system: NO_COLOR is added for that.
+# The values of TEXTUAL_COLOR_SYSTEM. There is none for a terminal without colours, which also gets NO_COLOR.
 _TEXTUAL_NAMES = {
     ColorDepth.TRUECOLOR: "truecolor",
     ColorDepth.COLORS_256: "256",
@@ -61,7 +61,7 @@ _FROM_TEXTUAL = {"truecolor": ColorDepth.TRUECOLOR, "256": ColorDepth.COLORS_256
 
 
 def detect(env: Mapping[str, str], choice: str = AUTO) -> Terminal:
-    """The terminal that `env` describes; `choice` is one of CHOICES. Raises ValueError for any other choice."""
+    """The terminal that `env` describes, with the colours that `choice` asks for. Raises ValueError if that is not one of CHOICES."""
     if choice not in CHOICES:
         raise ValueError(f"color {choice!r} is not one of {', '.join(CHOICES)}")
     term = env.get("TERM", "").strip().lower()
@@ -76,21 +76,21 @@ def detect(env: Mapping[str, str], choice: str = AUTO) -> Terminal:
 
 
 def why_unusable(env: Mapping[str, str]) -> str:
-    """Why the terminal that `env` describes can't show a screen; empty where it can."""
+    """Why the terminal that `env` describes can't show the screen; empty if it can."""
     term = env.get("TERM", "").strip().lower()
     if term in ("dumb", "unknown"):
         return f"TERM={term} can't show the screen"
-    return "" if term else "TERM is not set, so what the terminal can show is not known (most know TERM=xterm-256color)"
+    return "" if term else "TERM is not set, so digitty does not know what the terminal can show (most terminals understand TERM=xterm-256color)"
 
 
 def wants_color(env: Mapping[str, str]) -> bool:
-    """Whether colours are wished for where output is no terminal (force-color.org, bixense.com/clicolors)."""
-    wished = any(env.get(name, "0").lower() not in ("", "0", "false") for name in ("FORCE_COLOR", "CLICOLOR_FORCE"))
-    return wished and not env.get("NO_COLOR")
+    """Whether the environment asks for colours even where output is not a terminal (force-color.org, bixense.com/clicolors)."""
+    forced = any(env.get(name, "0").lower() not in ("", "0", "false") for name in ("FORCE_COLOR", "CLICOLOR_FORCE"))
+    return forced and not env.get("NO_COLOR")
 
 
 def apply_to_textual(terminal: Terminal, env: MutableMapping[str, str]) -> None:
-    """Set what Textual reads when it is imported, so that it sends what `terminal` can show."""
+    """Set the variables that Textual reads on import, so that it sends what `terminal` can show."""
     env["TEXTUAL_COLOR_SYSTEM"] = _TEXTUAL_NAMES[terminal.color]
     if terminal.color is ColorDepth.NONE:
         env["NO_COLOR"] = "1"
@@ -101,12 +101,12 @@ def apply_to_textual(terminal: Terminal, env: MutableMapping[str, str]) -> None:
 
 
 def frame_rate(terminal: Terminal) -> float:
-    """Frames a second that a live view may send: noise costs up to 16 KB a frame for one full-size digit, 36 KB for sixteen small ones."""
+    """Frames a second that a live view may send. A frame of noise takes up to 16 KB for one full-size digit, 36 KB for sixteen small ones."""
     return 6.0 if terminal.remote else 10.0
 
 
 def _color(env: Mapping[str, str], term: str) -> ColorDepth:
-    """The most that can be relied on: too few colours look coarse, too many look broken."""
+    """The most colours that are certain: too few look coarse, but too many look broken."""
     if env.get("NO_COLOR"):
         return ColorDepth.NONE
     if forced := _FROM_TEXTUAL.get(env.get("TEXTUAL_COLOR_SYSTEM", "").lower()):
@@ -124,7 +124,7 @@ def _color(env: Mapping[str, str], term: str) -> ColorDepth:
 
 
 def _truecolor_host(env: Mapping[str, str]) -> bool:
-    """Terminals that name themselves elsewhere: Windows Terminal, and iTerm2, whose LC_TERMINAL passes through SSH."""
+    """Whether another variable names the terminal: Windows Terminal, or iTerm2, whose LC_TERMINAL passes through SSH."""
     return bool(env.get("WT_SESSION")) or env.get("LC_TERMINAL") == "iTerm2"
 
 
@@ -138,13 +138,13 @@ def _color_of_name(term: str) -> ColorDepth:
 
 
 def _color_of_tmux_client() -> ColorDepth | None:
-    """What the terminal around tmux can show: inside, TERM is tmux's own, and COLORTERM that of whoever started it. None where it won't say.
+    """What the terminal around tmux can show; None if tmux does not say. Inside, TERM is tmux's own, and COLORTERM that of its first client.
 
-    tmux makes of 24 bits what its client has; of greys on a Linux console that is too little.
+    tmux reduces 24 bits to what its client has, but badly for greys on a Linux console.
     """
-    ask = ["tmux", "display-message", "-p", "#{client_termfeatures} #{client_termname}"]
+    command = ["tmux", "display-message", "-p", "#{client_termfeatures} #{client_termname}"]
     try:
-        answer = subprocess.run(ask, capture_output=True, text=True, timeout=0.3, stdin=subprocess.DEVNULL).stdout
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=0.3, stdin=subprocess.DEVNULL).stdout
     except (OSError, subprocess.SubprocessError):
         return None
     features, _, name = answer.strip().lower().rpartition(" ")
@@ -160,5 +160,5 @@ def _color_of_tmux_client() -> ColorDepth | None:
 
 
 def _unicode(env: Mapping[str, str], term: str) -> bool:
-    """Half blocks and shades: not on a terminal from before, nor where the locale says so."""
+    """Whether half blocks and shades work: not on an old terminal, nor in a locale without them."""
     return term not in _ASCII_TERMS and locale_has_unicode(env)

@@ -1,7 +1,7 @@
-"""How the screen leaves when a signal asks it to, when its terminal is gone, or after an exception: on its own thread, whatever the others wait for.
+"""How the screen exits after a signal, after the end of its terminal, or after an unhandled exception: on a thread that nothing else can block.
 
-Textual handles neither SIGTERM nor SIGHUP, spins where a terminal ended without one, draws tracebacks over the terminal, and its loop may be
-blocked by a terminal that takes nothing. So: give the terminal back, say why, save, leave; in this order, and in the end in any case.
+Textual handles neither SIGTERM nor SIGHUP, spins where a terminal ends without them, draws tracebacks over the terminal, and its event loop may
+wait for a terminal that takes nothing. This thread gives the terminal back, says why, saves, and exits. It exits even if a step before fails.
 """
 
 from __future__ import annotations
@@ -22,31 +22,30 @@ from tui.terminal.tty import RestorableTty
 
 NOT_SAVED = "the disk does not answer; leaving without saving. The last save is untouched"
 FAULT = 255
-"""On the pipe that wakes the thread: no signal's number."""
-LOOK_EVERY = 1.0
-"""Seconds between looks whether the terminal is still there, should nothing have told of its end."""
-
+"""Stands for an exception on the wake-up pipe; no signal has this number."""
+CHECK_EVERY = 1.0
+"""Seconds between checks that the terminal still exists, for an end that no event reports."""
 
 log = logging.getLogger(__name__)
 
 
 class Shutdown(Protocol):
-    """What there is to end in order."""
+    """The work that the exit has to save."""
 
     last_words: list[str]
-    """What is to be said when that is done."""
+    """Lines to print once the terminal is given back and everything is saved."""
 
     def finish(self, seconds: float) -> bool:
-        """Saves within so many seconds; False where that did not suffice. For any thread."""
+        """Save. False if that took longer than `seconds`. May be called from any thread."""
 
     def patience(self) -> float:
-        """Seconds beyond DEADLINE that the step under way may need."""
+        """Seconds beyond DEADLINE that the current step may need."""
 
     def saving(self) -> str:
-        """What `finish` will wait for, if anything."""
+        """A line that says what `finish` will wait for; empty if it will not wait."""
 
 
-class _Nothing:
+class _NoWork:
     def __init__(self) -> None:
         self.last_words: list[str] = []
 
@@ -61,121 +60,121 @@ class _Nothing:
 
 
 class ShutdownWatcher:
-    """A block that SIGINT, SIGTERM, SIGHUP and the end of the terminal `stdin` leave at once, with exit code 128 + number. Main thread only.
+    """Within its block SIGINT, SIGTERM, SIGHUP and the end of the terminal `stdin` exit the process with code 128 + number.
 
-    So does an exception that no thread handles, with exit code 1. Its traceback goes to the log, of which the block may know the `file`.
+    An exception that no thread handles exits with code 1; its traceback goes to the log `file`. For the main thread only.
     """
 
     def __init__(self, display: RestorableTty, stdin: int = 0, file: Path | None = None) -> None:
-        self.work: Shutdown = _Nothing()
+        self.work: Shutdown = _NoWork()
         self._display, self._stdin, self._file = display, stdin, file
         self._is_terminal = os.isatty(stdin)  # in a browser it is a pipe
         self._code = 0
-        self._fault = ""
-        self._failing = threading.Lock()
+        self._fault_text = ""
+        self._lock = threading.Lock()
         self._interrupted = 0.0
-        """When the first ctrl+c came."""
+        """The time of the first ctrl+c."""
         self._before = {number: signal.getsignal(number) for number in SIGNALS}
-        self._handled = [number for number, handler in self._before.items() if handler is not signal.SIG_IGN]  # nohup's wish stands
-        self._thread = threading.Thread(target=self._watch, name="leaving", daemon=True)
+        self._handled = [number for number, handler in self._before.items() if handler is not signal.SIG_IGN]  # nohup ignores SIGHUP
+        self._thread = threading.Thread(target=self._watch, name="shutdown", daemon=True)
 
     def __enter__(self) -> ShutdownWatcher:
-        self._wake, written = os.pipe()
-        os.set_blocking(written, False)
-        self._written, self._woken_before = written, signal.set_wakeup_fd(written, warn_on_full_buffer=False)
-        self._hook_before, threading.excepthook = threading.excepthook, self._thread_failed
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_write, False)
+        self._wakeup_fd_before = signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        self._hook_before, threading.excepthook = threading.excepthook, self._on_thread_exception
         self._ended = False
-        self.hear()
+        self.rearm()
         self._thread.start()
         return self
 
-    def hear(self) -> None:
-        """Once more, after an event loop that took signals for itself: Textual's web driver does."""
-        signal.set_wakeup_fd(self._written, warn_on_full_buffer=False)
+    def rearm(self) -> None:
+        """Handle signals again after an event loop that took them over, as that of Textual's web driver does."""
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         for number in self._handled:
-            signal.signal(number, self._note)
+            signal.signal(number, self._on_signal)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
-        """The block came to its own end. Where the leaving is under way, that goes on, and this never returns."""
-        with self._failing:
+        """Stop the thread at the end of the block. Never returns if the thread is already exiting the process."""
+        with self._lock:
             self._ended = True
-        os.write(self._written, b"\0")
+        os.write(self._wake_write, b"\0")
         self._thread.join()
-        signal.set_wakeup_fd(self._woken_before)
+        signal.set_wakeup_fd(self._wakeup_fd_before)
         threading.excepthook = self._hook_before
         for number, handler in self._before.items():
             signal.signal(number, handler)
-        os.close(self._wake)
-        os.close(self._written)
+        os.close(self._wake_read)
+        os.close(self._wake_write)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        """The wake-up pipe has it already; a second ctrl+c won't wait for the save. (A second SIGHUP is common: from shell and kernel.)"""
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        """Exit at once on a second ctrl+c. Otherwise the wake-up pipe is enough. (A second SIGHUP is common: from shell and kernel.)"""
         if number == signal.SIGINT:
             first, self._interrupted = self._interrupted, self._interrupted or time.monotonic()
-            if self._code and (self._fault or (first and time.monotonic() - first >= TOGETHER)):
+            if self._code and (self._fault_text or (first and time.monotonic() - first >= TOGETHER)):
                 os._exit(self._code)
 
     def fail(self, error: BaseException) -> None:
-        """Logs an exception that was not handled, and leaves. For any thread; returns at once."""
-        log.error("unexpected", exc_info=error)
-        with self._failing:
-            if not self._fault and not self._ended:
+        """Log an unhandled exception and make the thread exit the process. May be called from any thread; returns at once."""
+        log.error("unhandled exception", exc_info=error)
+        with self._lock:
+            if not self._fault_text and not self._ended:
                 where = f"the details are in {self._file}" if self._file else "no log could be written"
-                self._fault = f"the screen failed ({printable(f'{type(error).__name__}: {error}', 120)}); {where}"
-                os.write(self._written, bytes([FAULT]))
+                self._fault_text = f"the screen failed ({printable(f'{type(error).__name__}: {error}', 120)}); {where}"
+                os.write(self._wake_write, bytes([FAULT]))
 
     def wait(self) -> NoReturn:
-        """Until the thread has left."""
+        """Wait until the thread exits the process."""
         self._thread.join()
         os._exit(1)
 
-    def _thread_failed(self, args: threading.ExceptHookArgs) -> None:
+    def _on_thread_exception(self, args: threading.ExceptHookArgs) -> None:
         if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
             self.fail(args.exc_value)
 
     # --- on the thread ------------------------------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})  # giving a terminal back from the background must not stop the process
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})  # restoring a terminal from the background must not stop the process
         poll = select.poll()
-        poll.register(self._wake, select.POLLIN)
+        poll.register(self._wake_read, select.POLLIN)
         poll.register(self._stdin, 0)
         ended = False
         while not ended:
-            for fd, what in poll.poll(LOOK_EVERY * 1000):
-                if fd == self._wake:
-                    numbers = os.read(self._wake, 512)
+            for fd, event in poll.poll(CHECK_EVERY * 1000):
+                if fd == self._wake_read:
+                    numbers = os.read(self._wake_read, 512)
                     ended = 0 in numbers
                     for number in numbers:
                         if number in self._handled:
-                            self._leave(128 + number)
+                            self._exit(128 + number)
                         elif number == FAULT:
-                            self._leave(1)
-                elif what & select.POLLHUP:
-                    self._leave(128 + signal.SIGHUP)
+                            self._exit(1)
+                elif event & select.POLLHUP:
+                    self._exit(128 + signal.SIGHUP)
                 else:
-                    poll.unregister(fd)  # a terminal that can't be asked this way
+                    poll.unregister(fd)  # this kind of terminal does not support poll
             if self._is_terminal and not os.isatty(self._stdin):
-                self._leave(128 + signal.SIGHUP)
+                self._exit(128 + signal.SIGHUP)
 
-    def _leave(self, code: int) -> NoReturn:
+    def _exit(self, code: int) -> NoReturn:
         self._code = code
         try:
-            self._deafen()
+            self._mute_stdin()
             self._display.restore()
             if code == 1:
-                self._display.say(self._fault)
-            if words := self.work.saving():
-                self._display.say(words)
+                self._display.print_line(self._fault_text)
+            if text := self.work.saving():
+                self._display.print_line(text)
             if not self.work.finish(DEADLINE + self.work.patience()):
-                self._display.say(NOT_SAVED)
-            for word in self.work.last_words:
-                self._display.say(word)
-            self._display.restore()  # should the screen have taken it again meanwhile
+                self._display.print_line(NOT_SAVED)
+            for line in self.work.last_words:
+                self._display.print_line(line)
+            self._display.restore()  # in case the screen took it again meanwhile
         finally:
             os._exit(code)
 
-    def _deafen(self) -> None:
-        """Nobody types any more; and whoever reads a terminal that is gone would spin."""
+    def _mute_stdin(self) -> None:
+        """Replace standard input by a silent pipe. A reader of a terminal that is gone would spin."""
         silent, _ = os.pipe()
         os.dup2(silent, self._stdin)

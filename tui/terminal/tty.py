@@ -1,4 +1,4 @@
-"""The terminal as Textual draws on it, which can be shut and given back as it was: at any moment, from any thread, in bounded time."""
+"""The terminal that Textual draws on. It can be restored to its original state at any moment, from any thread, in bounded time."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from engine.process.streams import ASCII_FALLBACK
 from tui.terminal.flow_control import CURSOR_QUERY
 
 CHUNK = 4096
-"""Bytes written at a time: no more follow once it is shut."""
-PATIENCE = 0.3
-"""Seconds that a terminal gets to take more."""
+"""Bytes written at a time. No more follow once the terminal is shut."""
+WAIT = 0.3
+"""Seconds to wait for a terminal that takes no more output."""
 ENTERED, LEFT = b"\x1b[?1049h", b"\x1b[?1049l"
 """The alternate screen, where Textual draws."""
 RESET = b"".join(
@@ -36,19 +36,19 @@ RESET = b"".join(
         b"\x1b[?25h",  # the cursor
     ]
 )
-"""Off again with all that Textual's driver switches on."""
+"""Switches off every mode that Textual's driver switches on."""
 
 
 class RestorableTty:
-    """A text file that stands in for `sys.__stderr__`. A terminal that is gone is no error: from then on nothing is drawn."""
+    """A text file in the place of `sys.__stderr__`. If the terminal goes away, that is no error: further output is dropped."""
 
     def __init__(self, fd: int, unicode: bool = True) -> None:
-        self._fd, self._out = fd, _reopened(fd)
+        self._fd, self._out = fd, _reopen(fd)
         self._charset = "utf-8" if unicode else "ascii"
         self._pending: list[str] = []
-        self._sending = threading.Lock()
+        self._lock = threading.Lock()
         self._entered = self._shut = False
-        self._asked = -PATIENCE
+        self._queried_at = -WAIT
         self._settings: list[Any] | None = None
         with suppress(termios.error):
             self._settings = termios.tcgetattr(fd)
@@ -66,9 +66,9 @@ class RestorableTty:
         self._pending.clear()
         on, off = data.rfind(ENTERED), data.rfind(LEFT)
         if CURSOR_QUERY.encode() in data:
-            self._asked = time.monotonic()
+            self._queried_at = time.monotonic()
         self._entered |= on >= 0
-        with self._sending:
+        with self._lock:
             self._send(data)
         if off > on and not self._shut:
             self._entered = False
@@ -84,45 +84,45 @@ class RestorableTty:
             try:
                 data = data[os.write(self._out, data[:CHUNK]) :]
             except BlockingIOError:
-                select.select([], [self._out], [], PATIENCE / 2)  # and look whether it is shut
+                select.select([], [self._out], [], WAIT / 2)  # then check again whether it is shut
             except OSError:
                 self._shut = True
 
     @property
     def is_shut(self) -> bool:
-        """Whether nothing is drawn any more."""
+        """Whether further output is dropped."""
         return self._shut
 
-    # --- as what there is to give back ---------------------------------------------------------------------------------
+    # --- restoring the terminal -----------------------------------------------------------------------------------------
 
     def restore(self) -> None:
-        """Nothing is drawn from now on. The terminal, where there still is one, leaves Textual's modes and has its settings back."""
+        """Drop all further output, switch off Textual's modes and restore the terminal's settings, if it still exists."""
         self._shut = True
         if self._entered:
-            self._entered = not self._put(RESET)
-            if not self._entered:  # an answer under way would be typed into the shell
-                time.sleep(max(0.0, min(PATIENCE, self._asked + PATIENCE - time.monotonic())))
+            self._entered = not self._write_now(RESET)
+            if not self._entered:  # the shell would take an answer to a query for typed input
+                time.sleep(max(0.0, min(WAIT, self._queried_at + WAIT - time.monotonic())))
         with suppress(termios.error):
             if self._settings is not None:
                 termios.tcsetattr(self._fd, termios.TCSANOW, self._settings)
-                termios.tcflush(self._fd, termios.TCIFLUSH)  # reports of a mouse that moved meanwhile
+                termios.tcflush(self._fd, termios.TCIFLUSH)  # drops mouse reports that came meanwhile
 
-    def say(self, text: str) -> None:
-        """A line of its own, once Textual has left."""
-        self._put(f"digitty: {printable(text, LONGEST)}\n".encode(self._charset, ASCII_FALLBACK))
+    def print_line(self, text: str) -> None:
+        """Print a line, once Textual has left the terminal."""
+        self._write_now(f"digitty: {printable(text, LONGEST)}\n".encode(self._charset, ASCII_FALLBACK))
 
-    def _put(self, data: bytes) -> bool:
-        """Writes unless the terminal is gone. What it has not taken for some time is dropped first."""
-        if not self._sending.acquire(timeout=PATIENCE):
+    def _write_now(self, data: bytes) -> bool:
+        """Write unless the terminal is gone. Earlier output that it does not take is dropped first. Whether all was written."""
+        if not self._lock.acquire(timeout=WAIT):
             return False
         try:
-            if not select.select([], [self._out], [], PATIENCE)[1]:
+            if not select.select([], [self._out], [], WAIT)[1]:
                 termios.tcflush(self._fd, termios.TCOFLUSH)
             return os.write(self._out, data) == len(data)
         except (OSError, ValueError, termios.error):
             return False
         finally:
-            self._sending.release()
+            self._lock.release()
 
     def close(self) -> None:
         if self._out != self._fd:
@@ -130,8 +130,8 @@ class RestorableTty:
             self._out = self._fd
 
 
-def _reopened(fd: int) -> int:
-    """The same terminal to write to without ever waiting for it: not by the same description, which the shell has, too. `fd` where that can't be."""
+def _reopen(fd: int) -> int:
+    """Open the same terminal for non-blocking writes. Needs a file description of our own, since the shell shares that of `fd`, the fallback."""
     try:
         return os.open(os.ttyname(fd), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

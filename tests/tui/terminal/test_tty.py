@@ -70,7 +70,7 @@ def test_it_is_given_back_with_its_settings_and_then_nothing_is_drawn(pair: Pair
     display.write("more")
     display.flush()
     assert pair.taken() == b""
-    display.say("saved")
+    display.print_line("saved")
     assert pair.taken() == b"digitty: saved\r\n"
     display.restore()
     assert pair.taken() == b"", "once is enough"
@@ -118,7 +118,7 @@ def test_a_terminal_that_is_gone_is_no_error(pair: Pair) -> None:
         display.write("x" * 1000)
         display.flush()
     display.restore()
-    display.say("saved")
+    display.print_line("saved")
 
 
 def test_a_terminal_that_takes_nothing_is_given_back_all_the_same(pair: Pair) -> None:
