@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from engine.cli.output import say
+from engine.cli.output import print_status
 from engine.errors import DigittyError
 from engine.process.distributed import is_rank
 from engine.process.foreign_errors import explain
@@ -80,7 +80,7 @@ def _report(error: BaseException) -> int:
         case _:
             reason = explain(error)
             text, code = (str(reason), reason.exit_code) if reason else (internal_error(error), 1)
-    say(f"digitty: {' '.join(text.split())}")
+    print_status(f"digitty: {' '.join(text.split())}")
     return code
 
 
@@ -95,7 +95,7 @@ def internal_error(error: BaseException) -> str:
         return f"internal error: {what}{at}; the log can't be written ({unwritten}), please report this line"
 
 
-def leave(code: int) -> NoReturn:
+def exit_process(code: int) -> NoReturn:
     """Ends the process; at once after a signal, since what is half imported can't be taken down in order."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if code > 128:

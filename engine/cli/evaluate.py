@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from engine.cli.options import device_options, force_option, plain_option, sample_config, sampling_options
-from engine.cli.output import show
+from engine.cli.output import print_line
 from engine.cli.progress import ProgressLine
 from engine.config.compute import Device, Precision
 from engine.formatting import format_duration
@@ -92,4 +92,4 @@ def evaluate(
                     click.echo(json.dumps(event.report))
                 else:
                     for line in evaluation_text(event.report).splitlines():
-                        show(line)
+                        print_line(line)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from engine.cli.options import force_option
-from engine.cli.output import say, show_path
+from engine.cli.output import print_path, print_status
 from engine.errors import RunError
 from engine.process.signals import interruptible
 from engine.runs.run import find_run
@@ -33,10 +33,10 @@ def export(source: str, file: Path, tensorboard: bool, force: bool) -> None:
         run = find_run(source)
         with interruptible():
             count = (to_tensorboard if tensorboard else to_csv)(run, file)
-        say(f"{count:,} steps of {source}")
+        print_status(f"{count:,} steps of {source}")
     else:
         _export_weights(source, file)
-    show_path(file)
+    print_path(file)
 
 
 def _export_weights(source: str, file: Path) -> None:

@@ -31,4 +31,4 @@ for _command in (train, evaluate, export, *cli_runs.COMMANDS):
 
 
 def main() -> None:
-    entry.leave(entry.run(commands))
+    entry.exit_process(entry.run(commands))

@@ -14,24 +14,24 @@ LONGEST = 2000
 """Characters of a line."""
 
 
-def show(text: object) -> None:
+def print_line(text: object) -> None:
     """A line for people on standard output. Foreign text in it never controls the terminal, and never makes it two lines."""
     click.echo(printable(text, LONGEST))
 
 
-def show_path(path: Path) -> None:
+def print_path(path: Path) -> None:
     """A path on standard output: to the letter for a program that reads it, else as a line."""
     if sys.stdout.isatty():
-        show(path)
+        print_line(path)
     else:
         click.echo(str(path), color=True)  # which leaves it as it is
 
 
-def say(text: object) -> None:
+def print_status(text: object) -> None:
     """A line for people on standard error, as safe. A terminal that is gone is no reason to stop the work."""
-    _write(printable(text, LONGEST) + "\n")
+    write_stderr(printable(text, LONGEST) + "\n")
 
 
-def _write(text: str) -> None:
+def write_stderr(text: str) -> None:
     with suppress(OSError):
         click.echo(text, nl=False, err=True)

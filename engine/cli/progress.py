@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from engine.cli.output import LONGEST, _write, say
+from engine.cli.output import LONGEST, print_status, write_stderr
 from engine.formatting import printable
 
 BETWEEN = "  "
@@ -53,13 +53,13 @@ class ProgressLine:
             return
         self._last = now
         if not self._tty:
-            say(text)
+            print_status(text)
             return
-        _write("\r\x1b[K" + fitted(printable(text, LONGEST), fraction, max(10, _columns() - 1), "━─" if _unicode() else ""))
+        write_stderr("\r\x1b[K" + fitted(printable(text, LONGEST), fraction, max(10, _columns() - 1), "━─" if _unicode() else ""))
 
     def clear(self) -> None:
         if self._tty:
-            _write("\r\x1b[K")
+            write_stderr("\r\x1b[K")
 
 
 def _unicode() -> bool:

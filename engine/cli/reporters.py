@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 import click
 
-from engine.cli.output import say
+from engine.cli.output import print_status
 from engine.cli.progress import ProgressLine
 from engine.config import training as c
 from engine.errors import StorageError
@@ -38,7 +38,7 @@ class TrainReporter:
         """Seconds that the step under way may still take."""
         return PATIENCE / self._rate if self._rate else 60.0
 
-    def tell(self, event: e.Event) -> None:
+    def report(self, event: e.Event) -> None:
         match event:
             case e.Preparing(what):
                 self._bar.show(what)
@@ -75,7 +75,7 @@ class TrainReporter:
 
     def _say(self, text: str) -> None:
         self._bar.clear()
-        say(text)
+        print_status(text)
 
 
 class JsonReporter(TrainReporter):
@@ -85,7 +85,7 @@ class JsonReporter(TrainReporter):
         super().__init__()
         self._lost: StorageError | None = None
 
-    def tell(self, event: e.Event) -> None:
+    def report(self, event: e.Event) -> None:
         if isinstance(event, e.TrainStarted):
             self.run = event.run
         if isinstance(event, e.TrainStep):
@@ -97,7 +97,7 @@ class JsonReporter(TrainReporter):
             sys.stdout.flush()
         except StorageError as error:  # but Stopped, where the reader has closed the pipe, ends the training
             self._lost = error
-            say(f"{error}; training goes on")
+            print_status(f"{error}; training goes on")
 
     def close(self) -> None:
         super().close()
@@ -108,7 +108,7 @@ class JsonReporter(TrainReporter):
 class SilentReporter(TrainReporter):
     """What all but rank 0 of a group say."""
 
-    def tell(self, event: e.Event) -> None:
+    def report(self, event: e.Event) -> None:
         if isinstance(event, e.TrainStep):
             self._rate = event.steps_per_s
 
@@ -116,7 +116,7 @@ class SilentReporter(TrainReporter):
 class HandoverReporter(TrainReporter):
     """What a detached process says: JSON to who started it until training begins, then words into the run's log."""
 
-    def tell(self, event: e.Event) -> None:
+    def report(self, event: e.Event) -> None:
         if self.run is None:
             with suppress(Stopped, StorageError):  # the process that started it may be gone already
                 click.echo(json.dumps({"event": type(event).__name__, **asdict(event)}))  # type: ignore[call-overload]
@@ -129,4 +129,4 @@ class HandoverReporter(TrainReporter):
             streams.redirect(handle)
             os.close(handle)
         if self.run is not None or isinstance(event, e.TrainStarted):
-            super().tell(event)
+            super().report(event)

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from engine.cli import watch as watching
-from engine.cli.output import say, show
+from engine.cli.output import print_line, print_status
 from engine.errors import RunError
 from engine.formatting import format_age, format_size, printable
 from engine.runs import liveness
@@ -30,13 +30,13 @@ ANSWER = 60.0
 def list_runs(as_json: bool) -> None:
     found = all_runs()
     if not found and not as_json:
-        say("no runs yet; digitty train makes one")
+        print_status("no runs yet; digitty train makes one")
     for run in found:
         facts = run_facts(run)
         if as_json:
             click.echo(json.dumps(facts))
         else:
-            show(run_line(facts))
+            print_line(run_line(facts))
 
 
 def run_line(facts: dict[str, Any]) -> str:
@@ -54,7 +54,7 @@ def run_line(facts: dict[str, Any]) -> str:
 @click.option("--every", type=click.FloatRange(0.1, 3600), default=1.0, show_default=True, help="Seconds between lines.")
 def watch(run: str | None, every: float) -> None:
     for line in watching.watch(chosen(run), every):
-        show(line)
+        print_line(line)
         sys.stdout.flush()
 
 
@@ -85,7 +85,7 @@ def delete(run: str, yes: bool) -> None:
         _sure(f"delete {run}, {format_size(found.size())}, for good?")
     _watch_heartbeat(found)
     target = delete_run(found)
-    say(f"removed the link {run}; its data stays in {target}" if target else f"deleted {run}")
+    print_status(f"removed the link {run}; its data stays in {target}" if target else f"deleted {run}")
 
 
 @click.command(help="Give RUN another NAME.")
@@ -99,7 +99,7 @@ def rename(run: str, name: str, yes: bool) -> None:
         _sure(f"rename {run} to {name}?")
     _watch_heartbeat(found)
     rename_run(found, name)
-    say(f"{run} is now {name}")
+    print_status(f"{run} is now {name}")
 
 
 COMMANDS = (list_runs, watch, stop, pause, resume, delete, rename)
@@ -122,12 +122,12 @@ def _ask(run: Run, command: Command, granted: Any) -> None:
         more = " --epochs N" if run.state() == "finished" else ""
         raise RunError(f"run {run.name} is not being trained ({run.state()}); go on with: digitty train --resume {run.name}{more}")
     if sight.life is Life.UNKNOWN:
-        say(f"{run.name}  unknown, {sight.heard}: asked, and watching its heartbeat")
+        print_status(f"{run.name}  unknown, {sight.heard}: asked, and watching its heartbeat")
     send_command(run.control_path, command)
     until = time.monotonic() + ANSWER
     while time.monotonic() < until:
         if granted(state := run.state()):
-            say(f"{run.name}  {state}  step {run.step()}")
+            print_status(f"{run.name}  {state}  step {run.step()}")
             return
         time.sleep(0.1)
     raise RunError(f"run {run.name} did not answer within {ANSWER:.0f} s; it is {run.writer()}")
@@ -137,7 +137,7 @@ def _watch_heartbeat(run: Run) -> None:
     """Where only that can tell whether a process on another machine still writes the run."""
     if (sight := run.sight()).life is not Life.UNKNOWN:
         return
-    say(f"{run.writer()} may still train {run.name}, {sight.heard}: watching its heartbeat for {liveness.SILENT:.0f} s")
+    print_status(f"{run.writer()} may still train {run.name}, {sight.heard}: watching its heartbeat for {liveness.SILENT:.0f} s")
     while run.sight().life is Life.UNKNOWN:
         time.sleep(0.2)
 

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import click
 
 from engine.cli.options import device_options, plain_option
-from engine.cli.output import say, show
+from engine.cli.output import print_line, print_status
 from engine.cli.progress import ProgressLine
 from engine.cli.reporters import HandoverReporter, JsonReporter, SilentReporter, TrainReporter
 from engine.config import training as c
@@ -99,7 +99,7 @@ def train(
         group.stopping = lambda: leave.number > 0
         try:
             for event in job:
-                reporter.tell(event)
+                reporter.report(event)
                 if isinstance(event, e.TrainStarted):
                     leave.patience = reporter.patience
                     leave.begin(lambda: control.send(Command.STOP), once=group.size == 1)
@@ -109,7 +109,7 @@ def train(
         except MovedError as error:
             if not leave.number:
                 raise
-            say(f"digitty: {error}")  # it is saved where its folder is now, and the signal's exit code stands
+            print_status(f"digitty: {error}")  # it is saved where its folder is now, and the signal's exit code stands
         leave.check()
     reporter.close()
 
@@ -119,7 +119,7 @@ def _save_and_stop(job: Generator[e.Event], reporter: TrainReporter) -> None:
     job.close()
     if name := reporter.run:
         states = Run(paths.runs_dir() / name).states()  # its config.json may be gone
-        reporter.tell(e.TrainStopped(name, max((step for step, _ in states), default=0)))
+        reporter.report(e.TrainStopped(name, max((step for step, _ in states), default=0)))
 
 
 def start_detached(request: TrainRequest, device: Device, precision: Precision, threads: int | None = None) -> None:
@@ -131,14 +131,14 @@ def start_detached(request: TrainRequest, device: Device, precision: Precision, 
             if isinstance(event, e.Detached):
                 run = event.run
                 bar.clear()
-                show(run)
-                say(f"run {run} trains in a process of its own; digitty shows it, or: digitty watch {run} · digitty stop {run}")
+                print_line(run)
+                print_status(f"run {run} trains in a process of its own; digitty shows it, or: digitty watch {run} · digitty stop {run}")
             elif isinstance(event, e.Preparing):
                 bar.show(event.what)
     except KeyboardInterrupt:
         bar.clear()
         stopped = process.cancel()
-        say(
+        print_status(
             f"run {stopped} is stopped, saved; go on with: digitty train --resume {stopped}" if stopped else "stopped before it began; nothing trains"
         )
         raise

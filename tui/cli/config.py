@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from engine.cli.output import show, show_path
+from engine.cli.output import print_line, print_path
 from engine.errors import SettingError
 from engine.storage import paths
 from engine.storage.atomic import write_text
@@ -24,28 +24,28 @@ ORDER = "The command line comes first, then config.toml, then what the screen re
 @click.option("--init", is_flag=True, help="Write a commented config.toml to start from; never over one that exists.")
 def config(init: bool) -> None:
     if init:
-        show_path(make_file())
+        print_path(make_file())
         return
     from tui.settings import keymap as keys
 
     found = config_file.load()
     keymap, problems = keys.in_force(found)
     there = "" if found.text or found.problems else "  (none yet; digitty config --init makes one)"
-    show(f"{config_file.location()}{there}")
-    show(ORDER)
+    print_line(f"{config_file.location()}{there}")
+    print_line(ORDER)
     for problem in problems:
-        show(f"PROBLEM: {problem}")
+        print_line(f"PROBLEM: {problem}")
     for section, known in config_file.SECTIONS.items():
-        show("")
-        show(f"[{section}]")
+        print_line("")
+        print_line(f"[{section}]")
         for name, setting in known.items():
             value, origin = _in_force(found, name, setting.default)
-            show(f"{name:<12} {config_file.to_toml(value):<16} {origin}".rstrip())
-    show("")
-    show(f"[{config_file.KEYS}]")
+            print_line(f"{name:<12} {config_file.to_toml(value):<16} {origin}".rstrip())
+    print_line("")
+    print_line(f"[{config_file.KEYS}]")
     for name, binding in keys.actions().items():
         shown = " ".join(keys.display_name(key) for key in keys.keys_of(binding, keymap))
-        show(f"{name:<12} {shown:<10} {binding.tooltip}" + ("  (config.toml)" if name in keymap else ""))
+        print_line(f"{name:<12} {shown:<10} {binding.tooltip}" + ("  (config.toml)" if name in keymap else ""))
 
 
 def _in_force(found: config_file.Config, name: str, default: object) -> tuple[object, str]:

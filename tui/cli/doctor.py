@@ -18,7 +18,7 @@ import click
 
 from engine.cli import main as engine_cli
 from engine.cli.options import device_options, plain_option
-from engine.cli.output import show
+from engine.cli.output import print_line
 from engine.cli.progress import ProgressLine
 from engine.config.compute import Device, Precision
 from engine.errors import DigittyError
@@ -77,7 +77,7 @@ def _told(name: str, facts: Callable[[], Iterator[str]]) -> int:
         failed = reason.exit_code if reason else 1
     for fact in said:
         home = os.path.expanduser("~")
-        show(f"{name:<10}  {fact.replace(home, '~') if os.path.isabs(home) and len(home) > 1 else fact}")
+        print_line(f"{name:<10}  {fact.replace(home, '~') if os.path.isabs(home) and len(home) > 1 else fact}")
         name = ""
     return failed
 

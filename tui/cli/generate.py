@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from engine.cli.options import device_options, force_option, plain_option, sample_config, sampling_options
-from engine.cli.output import say, show
+from engine.cli.output import print_line, print_status
 from engine.cli.progress import ProgressLine
 from engine.config.compute import Device, Precision
 from engine.config.fields import MAX_COUNT
@@ -68,7 +68,7 @@ def generate(
             images.save_drawing(out, done.recipe, done.images, done.frames)
     _show(done, color or shared_color or "auto")
     if out is not None:
-        say(f"saved {out}")
+        print_status(f"saved {out}")
 
 
 def _labels(prompt: str, count: int, rng: random.Random) -> tuple[tuple[int, ...], bool]:
@@ -108,9 +108,9 @@ def _drawn(request: DrawRequest, jobs: Jobs) -> e.DrawDone:
 def _show(done: e.DrawDone, color: str) -> None:
     """The digits as terminal pixels on standard output, and a line about them on standard error; one line of words for who wants it plain."""
     if ProgressLine.plain:
-        show(caption.screen_reader_text(done))
+        print_line(caption.screen_reader_text(done))
         return
     if len(done.images) <= SHOWN:
         print_images(done.images, color)
     digits = "digit" if len(done.images) == 1 else "digits"
-    say(f"{len(done.images):,} {digits} · {caption.describe_sample(done.recipe.sample)} · {done.recipe.weights} · {caption.timing(done)}")
+    print_status(f"{len(done.images):,} {digits} · {caption.describe_sample(done.recipe.sample)} · {done.recipe.weights} · {caption.timing(done)}")

@@ -101,4 +101,4 @@ for _command in (generate, *engine_cli.commands.commands.values(), doctor, confi
 
 def main() -> None:
     """The entry point of the `digitty` command."""
-    entry.leave(entry.run(digitty))
+    entry.exit_process(entry.run(digitty))

@@ -13,7 +13,7 @@ import pytest
 
 from engine.cli import runs as cli_runs
 from engine.cli.entry import run
-from engine.cli.output import LONGEST, say, show, show_path
+from engine.cli.output import LONGEST, print_line, print_path, print_status
 from engine.cli.reporters import TrainReporter
 from engine.config import training as config
 from engine.config.compute import ComputeInfo
@@ -128,9 +128,9 @@ def test_arguments_come_back_harmless(digitty_command: Command) -> None:
 
 def test_what_a_trainer_says(capsys: pytest.CaptureFixture[str]) -> None:
     reporter = TrainReporter()
-    reporter.tell(TrainStarted("mine", config.PRESETS["quick"], ComputeInfo(HOSTILE, HOSTILE, HOSTILE), 0, 1))  # type: ignore[arg-type]
-    reporter.tell(Notice(f"mine was trained in {HOSTILE}"))
-    reporter.tell(CannotSave(1, 0, HOSTILE, waiting=False))
+    reporter.report(TrainStarted("mine", config.PRESETS["quick"], ComputeInfo(HOSTILE, HOSTILE, HOSTILE), 0, 1))  # type: ignore[arg-type]
+    reporter.report(Notice(f"mine was trained in {HOSTILE}"))
+    reporter.report(CannotSave(1, 0, HOSTILE, waiting=False))
     said = capsys.readouterr().err
     assert len(said.splitlines()) == 3
     assert_harmless(said)
@@ -146,8 +146,8 @@ def test_json_stays_json(hostile_run: Run, digitty_command: Command) -> None:
 
 
 def test_one_line_each_and_bounded(capsys: pytest.CaptureFixture[str]) -> None:
-    show(HOSTILE)
-    say("x" * 10 * LONGEST)
+    print_line(HOSTILE)
+    print_status("x" * 10 * LONGEST)
     said = capsys.readouterr()
     assert_harmless(said.out)
     assert (said.out.count("\n"), said.err.count("\n")) == (1, 1)
@@ -155,10 +155,10 @@ def test_one_line_each_and_bounded(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_path_is_to_the_letter_for_a_program_alone(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    show_path(Path("a\x1b[31mb"))
+    print_path(Path("a\x1b[31mb"))
     assert capsys.readouterr().out == "a\x1b[31mb\n"
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    show_path(Path("a\x1b[31mb"))
+    print_path(Path("a\x1b[31mb"))
     assert capsys.readouterr().out == "a·[31mb\n"
 
 

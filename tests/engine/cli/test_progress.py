@@ -49,11 +49,11 @@ def line(monkeypatch: pytest.MonkeyPatch) -> Line:
     def shown(columns: int) -> str:
         said: list[str] = []
         monkeypatch.setattr(os, "get_terminal_size", lambda *_: os.terminal_size((columns, 24)))
-        monkeypatch.setattr("engine.cli.progress._write", said.append)
+        monkeypatch.setattr("engine.cli.progress.write_stderr", said.append)
         reporter = TrainReporter()
-        reporter.tell(TrainStarted("mine", PRESETS["seed"], ComputeInfo("cpu", "fp32", "contiguous"), 0, 1))
+        reporter.report(TrainStarted("mine", PRESETS["seed"], ComputeInfo("cpu", "fp32", "contiguous"), 0, 1))
         reporter._bar._tty = True
-        reporter.tell(TrainStep(100, 1, 0.5, 1e-3, 1.0, 128.0, 0))
+        reporter.report(TrainStep(100, 1, 0.5, 1e-3, 1.0, 128.0, 0))
         return said[-1].removeprefix("\r\x1b[K")
 
     return shown
@@ -72,7 +72,7 @@ def test_no_columns_means_that_nobody_knows(line: Line) -> None:
 
 def test_foreign_text_does_not_leave_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    monkeypatch.setattr("engine.cli.progress._write", said.append)
+    monkeypatch.setattr("engine.cli.progress.write_stderr", said.append)
     bar = ProgressLine()
     bar._tty = True
     bar.show("reading \x1b[31m\nmore")

@@ -357,6 +357,6 @@ def test_no_rank_leaves_while_another_still_works() -> None:
 )
 def test_a_rank_ends_without_taking_python_down(rank: dict[str, str], words: str) -> None:
     """gloo's threads outlive their group, and one of 33 runs ended with SIGABRT under them."""
-    code = "import atexit\nfrom engine.cli.entry import leave\natexit.register(print, 'taken down')\nprint('said')\nleave(3)"
+    code = "import atexit\nfrom engine.cli.entry import exit_process\natexit.register(print, 'taken down')\nprint('said')\nexit_process(3)"
     ended = subprocess.run([sys.executable, "-c", code], env={**os.environ, **rank}, capture_output=True, text=True, timeout=120)
     assert (ended.returncode, ended.stdout) == (3, words)
