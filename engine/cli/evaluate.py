@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
-from engine.cli.options import device_options, force_option, plain_option, sample_config, sampling_options
+from engine.cli.options import device_options, force_option, plain_option, sample_config, sampling_options, setting_option
 from engine.cli.output import print_line
 from engine.cli.progress import ProgressLine
 from engine.config.compute import Device, Precision
+from engine.config.fields import settings_of
 from engine.formatting import format_duration
 from engine.jobs.jobs import Jobs
 from engine.process.signals import graceful
@@ -49,7 +50,7 @@ def evaluation_text(report: dict[str, Any]) -> str:
 
 
 @click.command(help="Judge drawn digits: accuracy on the label asked for, Fréchet distance beside its floor, recall and coverage.")
-@click.option("--count", type=int, default=1000, show_default=True, help="Digits to draw and judge.")
+@setting_option(settings_of(EvaluateRequest)["count"])
 @sampling_options()
 @click.option("--out", type=click.Path(path_type=Path), help="Also write a .png of the best and the worst five of each digit.")
 @force_option

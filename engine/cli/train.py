@@ -6,68 +6,66 @@ import math
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any
 
 import click
 
-from engine.cli.options import device_options, plain_option
+from engine.cli.options import Decorator, all_options, device_options, plain_option, setting_option
 from engine.cli.output import print_line, print_status
 from engine.cli.progress import ProgressLine
 from engine.cli.reporters import HandoverReporter, JsonReporter, SilentReporter, TrainReporter
-from engine.config import training as c
 from engine.config.compute import Device, Precision
-from engine.config.model import ScheduleConfig, ScheduleKind
+from engine.config.fields import settings_of
+from engine.config.model import ScheduleConfig
 from engine.config.serialize import with_changes
+from engine.config.training import PRESETS, TrainConfig
 from engine.errors import MovedError, RunError, SettingError
 from engine.jobs.detach import DetachedProcess
 from engine.jobs.jobs import Jobs
 from engine.process.distributed import ProcessGroup
 from engine.process.signals import graceful
 from engine.protocol import events as e
-from engine.protocol.requests import TrainRequest, WhenFull
+from engine.protocol.requests import DETACH, TrainRequest, WhenFull
 from engine.runs.control import Command, Control
 from engine.runs.manage import check_writable, name_taken
 from engine.runs.run import Run, find_run
 from engine.storage import paths
 
+_TRAIN, _REQUEST, _SCHEDULE = settings_of(TrainConfig), settings_of(TrainRequest), settings_of(ScheduleConfig)["kind"]
 
-@click.command(help="Train a run, or go on with one. ctrl+c saves and stops.")
-@click.option(
-    "--preset",
-    type=click.Choice(get_args(c.Preset)),
-    default=None,
-    help="seed (the guide's network and recipe), quick (minutes on a CPU), best (what ships) or one-step (a student of it).  [default: seed]",
-)
-@click.option("--start-from", metavar="WEIGHTS", help="Go on from these weights as a new run: shipped, RUN, RUN:best or a file.")
-@click.option("--teacher", metavar="WEIGHTS", help="Of the preset one-step: whom the student learns from.  [default: shipped]")
-@click.option("--epochs", type=int, help="Passes over the 60,000 images.")
-@click.option("--steps", type=int, help="Optimiser steps at most; with --epochs, the first reached ends the run.")
-@click.option("--batch-size", type=int)
-@click.option("--lr", type=float, help="The learning rate after the warm-up.")
-@click.option("--lr-schedule", type=click.Choice(get_args(c.LrSchedule)), help="cosine (after a warm-up) or constant (the seed to the letter).")
-@click.option("--schedule", type=click.Choice(get_args(ScheduleKind)), help="The noise schedule.")
-@click.option(
-    "--timesteps",
-    type=click.Choice(get_args(c.Timesteps)),
-    help="Which t a batch holds: any (uniform), each n-th of them once (stratified), that with middling noise oftener (lognormal).",
-)
-@click.option("--seed", type=int, help="Weights, order and noise follow from it.")
-@click.option("--run", "--name", "run", help="Name of the new run. (torchrun takes --run for its own; --name gets through.)")
-@click.option("--resume", metavar="RUN", help="Go on with this run.")
-@click.option("--limit", type=int, help="Train on the first LIMIT images only.")
-@click.option("--compile", is_flag=True, default=None, help="torch.compile the network; worth it on CUDA.")
-@device_options
-@plain_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object an event on standard output.")
-@click.option(
-    "--when-full",
-    type=click.Choice(["stop", "go-on"]),
-    default="stop",
-    show_default=True,
-    help="Where the disk refuses to save: stop, or go on and try again later.",
-)
-@click.option("--detach", is_flag=True, help="Train in a process of its own, which survives this terminal.")
-@click.option("--into-log", is_flag=True, hidden=True)
+
+def _train_option(name: str, *names: str, **attributes: Any) -> Decorator:
+    """The option of a field of TrainConfig; None where it is not given, since it then depends on the preset or the run."""
+    return setting_option(_TRAIN[name], *names, **{"default": None, "show_default": False, **attributes})
+
+
+_OPTIONS: list[Decorator] = [
+    _train_option("preset", help=f"{_TRAIN['preset'].help}  [default: seed]"),
+    _train_option("start_from", metavar="WEIGHTS"),
+    _train_option("teacher", metavar="WEIGHTS"),
+    _train_option("epochs"),
+    _train_option("steps"),
+    _train_option("batch_size"),
+    _train_option("lr"),
+    _train_option("lr_schedule"),
+    setting_option(_SCHEDULE, default=None, show_default=False),
+    _train_option("timesteps"),
+    _train_option("seed"),
+    setting_option(_REQUEST["run"], "--name", "run"),
+    setting_option(_REQUEST["resume"], metavar="RUN"),
+    _train_option("limit"),
+    _train_option("compile", is_flag=True),
+    device_options,
+    plain_option,
+    click.option("--json", "as_json", is_flag=True, help="Print each event as a JSON object on standard output."),
+    setting_option(_REQUEST["when_full"]),
+    setting_option(DETACH, is_flag=True, show_default=False),
+    click.option("--into-log", is_flag=True, hidden=True),
+]
+
+
+@click.command(help="Train a new run, or resume one. ctrl+c saves and stops.")
+@all_options(_OPTIONS)
 def train(
     run: str | None,
     resume: str | None,
@@ -148,7 +146,7 @@ def train_request(run: str | None, resume: str | None, given: dict[str, Any]) ->
     """What the options ask for. Raises an InputError that says what does not go together."""
     schedule = given.pop("schedule", None)
     if resume is None:
-        config = c.PRESETS[given.pop("preset", None) or "seed"]
+        config = PRESETS[given.pop("preset", None) or "seed"]
         if schedule and (given["start_from"] or config.teacher):
             raise SettingError("--schedule can't be chosen with --start-from or a teacher: the noise schedule is that of the weights")
         if given["timesteps"] and config.teacher:
@@ -170,7 +168,7 @@ def train_request(run: str | None, resume: str | None, given: dict[str, Any]) ->
     return TrainRequest(config, resume=resume)
 
 
-def _long_enough(config: c.TrainConfig, epochs: int | None) -> c.TrainConfig:
+def _long_enough(config: TrainConfig, epochs: int | None) -> TrainConfig:
     """With as many epochs as the steps take, where no `epochs` were asked for: else those of the preset would end the run before."""
     if epochs is not None or config.steps is None:
         return config

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.config.data import MNIST, DataSpec
-from engine.config.fields import check_finite, check_one_of, check_within
+from engine.config.fields import check_bool, check_fields, check_finite, check_one_of, check_within, setting
 from engine.errors import SettingError
 
 ScheduleKind = Literal["linear", "cosine"]
@@ -47,8 +47,7 @@ class ModelConfig:
             raise SettingError(f"channels {self.channels} are not two or three multiples of {self.groups}")
         check_one_of("prediction", self.prediction, Prediction)
         for name in ("attention", "attention_at_14", "one_step"):
-            if not isinstance(getattr(self, name), bool):
-                raise SettingError(f"{name} {getattr(self, name)!r} is neither true nor false")
+            check_bool(name, getattr(self, name))
         check_within("emb_dim", self.emb_dim, 1, 8192)
         check_within("time_dim", self.time_dim, 4, 8192)
         if self.time_dim % 2:
@@ -74,8 +73,8 @@ class ModelConfig:
 class ScheduleConfig:
     """The forward process q(x_t | x_0), Ho et al. 2020."""
 
-    kind: ScheduleKind = "linear"
-    """linear: the seed's; cosine: Nichol & Dhariwal 2021."""
+    kind: ScheduleKind = setting("linear", "Noise schedule: linear as in the guide, or cosine.", choices=ScheduleKind, option="--schedule")
+    """cosine: Nichol & Dhariwal 2021."""
     T: int = 1000
     beta_start: float = 1e-4
     beta_end: float = 0.02
@@ -83,7 +82,7 @@ class ScheduleConfig:
     """Multiplies sigma / alpha at every t: log SNR is moved by -2 log(shift) (Hoogeboom et al. 2023, section 3.1)."""
 
     def __post_init__(self) -> None:
-        check_one_of("schedule", self.kind, ScheduleKind)
+        check_fields(self)
         check_within("T", self.T, 1, 1000)
         check_finite("beta_start", self.beta_start)
         check_finite("beta_end", self.beta_end)

@@ -5,16 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from engine.config.fields import MAX_SEED, check_finite, check_one_of, check_within
+from engine.config.fields import MAX_SEED, check_fields, setting
 
 Sampler = Literal["ddpm", "ddim", "dpmpp", "one-step"]
-
-
 Spacing = Literal["arctan", "quadratic", "logsnr", "linear", "leading"]
-
-
 Variance = Literal["beta", "posterior"]
-
 
 ONE_STEP_MOST = 4
 """Evaluations that a one-step student was trained for."""
@@ -22,59 +17,125 @@ ONE_STEP_MOST = 4
 
 @dataclass(frozen=True)
 class SampleConfig:
-    """How to draw. Guidance 1 is none; this is the one place that says so."""
+    """How to draw. Guidance 1 is no guidance; this is the one place that says so."""
 
-    sampler: Sampler = "dpmpp"
-    """ddpm: Ho et al. 2020; ddim: Song et al. 2021; dpmpp: DPM-Solver++(2M), Lu et al. 2022; one-step: a distilled student's."""
-    steps: int = 14
-    """Network evaluations (guidance doubles their cost), 1 to 1000; a one-step student takes ONE_STEP_MOST at most, and more count as so many."""
-    spacing: Spacing = "arctan"
-    """Which of the T timesteps are walked: see `NoiseSchedule.timesteps`."""
-    guidance: float = 1.4
-    """1 is no guidance, 0 ignores the label (Ho & Salimans 2022). A one-step student has it folded in, and none is added."""
-    guided_from: float = 0.5
-    """Guide above 1 where sigma / alpha, the noise by the signal, is at least this …"""
-    guided_to: float = 4.0
-    """… and below this; elsewhere guidance is 1 and a step costs one evaluation (Kynkäänniemi et al. 2024)."""
-    eta: float = 0.0
-    """Noise on the way, of ddim and dpmpp: 0 deterministic, 1 as DDPM with the posterior variance."""
-    variance: Variance = "beta"
-    """DDPM's sigma²: beta_t as in the seed, or the posterior's."""
-    redraw_below: float = 0.9
-    """A digit whose label a reader gives a smaller probability is drawn again, from other noise; 0 keeps whatever comes."""
-    seed: int = 1
-    """Image i takes its noise from (seed, i). Not 0 by default: the first seven that most people see would be one that is hard to read."""
+    sampler: Sampler = setting(
+        "dpmpp",
+        "dpmpp and ddim need few steps, ddpm needs 1000; one-step needs the weights of a one-step student.",
+        hint="dpmpp, ddim: few steps; ddpm: 1000",
+        choices=Sampler,
+        option="--sampler",
+    )
+    """ddpm: Ho et al. 2020; ddim: Song et al. 2021; dpmpp: DPM-Solver++(2M), Lu et al. 2022; one-step: a distilled student."""
+
+    steps: int = setting(
+        14,
+        f"Denoising steps, {{low}} to {{high}}; with one-step 1 to {ONE_STEP_MOST}.",
+        hint="{low} to {high}; 14 are enough for dpmpp",
+        low=1,
+        high=1000,
+        option="--steps",
+    )
+    """Network evaluations; guidance doubles their cost. For a one-step student values above ONE_STEP_MOST are clamped."""
+
+    spacing: Spacing = setting(
+        "arctan",
+        "How the steps are spread over the noise levels.",
+        hint="how steps are spread over noise levels",
+        choices=Spacing,
+        option="--spacing",
+    )
+    """Which of the T timesteps are used: see `NoiseSchedule.timesteps`."""
+
+    guidance: float = setting(
+        1.4,
+        "How strongly the label steers the drawing; 1 is no guidance, and above 2 all drawings of a label look alike.",
+        hint="1: none; 1.4: good; above 2: all look alike",
+        low=-100,
+        high=100,
+        option="--guidance",
+    )
+    """0 ignores the label (Ho & Salimans 2022). A one-step student has guidance built in, and none is added."""
+
+    guided_from: float = setting(
+        0.5,
+        "Guidance above 1 applies only where noise / signal (sigma / alpha) is at least this.",
+        hint="guide only where noise / signal is ≥ this",
+        low=0,
+        option="--guided-from",
+    )
+    """Outside of the interval guidance is 1, and a step costs one evaluation (Kynkäänniemi et al. 2024)."""
+
+    guided_to: float = setting(
+        4.0,
+        "Guidance above 1 applies only where noise / signal (sigma / alpha) is below this.",
+        hint="guide only where noise / signal is < this",
+        low=0,
+        option="--guided-to",
+    )
+
+    eta: float = setting(
+        0.0,
+        "Noise that ddim and dpmpp add at each step: 0 adds none, 1 as much as ddpm.",
+        hint="noise added at each step of ddim and dpmpp",
+        low=0,
+        high=1,
+        option="--eta",
+    )
+    """0 is deterministic; 1 equals DDPM with the posterior variance."""
+
+    variance: Variance = setting(
+        "beta",
+        "Variance of the noise that ddpm adds: beta_t as in the guide, or that of the posterior.",
+        hint="of the noise that ddpm adds at each step",
+        choices=Variance,
+        option="--variance",
+    )
+
+    redraw_below: float = setting(
+        0.9,
+        "Redraw a digit if the classifier gives its label a lower probability than this; 0 never redraws.",
+        hint="redraw when less sure than this; 0: never",
+        low=0,
+        high=1,
+        option="--redraw-below",
+    )
+    """A redrawn image starts from other noise."""
+
+    seed: int = setting(
+        1,
+        "Random seed: the same seed draws the same pictures.",
+        hint="same random seed, same pictures",
+        low=0,
+        high=MAX_SEED,
+        option="--seed",
+    )
+    """Image i takes its noise from (seed, i). The default is not 0: with 0, the first seven that most people draw would be hard to read."""
 
     def __post_init__(self) -> None:
-        check_one_of("sampler", self.sampler, Sampler)
-        check_one_of("spacing", self.spacing, Spacing)
-        check_one_of("variance", self.variance, Variance)
-        check_within("steps", self.steps, 1, 1000)
+        check_fields(self)
         if self.sampler == "one-step" and self.steps > ONE_STEP_MOST:
             object.__setattr__(self, "steps", ONE_STEP_MOST)
-        check_within("seed", self.seed, 0, MAX_SEED)
-        check_finite("guidance", self.guidance, -100, 100)
-        check_finite("guided-from", self.guided_from, 0)
-        check_finite("guided-to", self.guided_to, 0)
-        check_finite("eta", self.eta, 0, 1)
-        check_finite("redraw-below", self.redraw_below, 0, 1)
 
 
 def default_for(sampler: Sampler) -> SampleConfig:
-    """What it draws with where nothing else is asked for. A student is misread less often, and redrawing costs variety."""
+    """The default settings of a sampler. A one-step student redraws less: its digits are misread less often, and redrawing costs variety."""
     return SampleConfig(sampler, 1, redraw_below=0.5) if sampler == "one-step" else SampleConfig(sampler)
 
 
 def with_sampler(sample: SampleConfig, sampler: Sampler) -> SampleConfig:
-    """`sample` by another sampler, which has its usual steps and redrawing as far as the two are apart in them and redrawing was not chosen."""
-    was, now = default_for(sample.sampler), default_for(sampler)
-    steps = sample.steps if was.steps == now.steps else now.steps
-    redraw_below = now.redraw_below if sample.redraw_below == was.redraw_below else sample.redraw_below
+    """`sample` with another sampler.
+
+    Where the defaults of the two samplers differ, `steps` becomes the new default, and so does `redraw_below` unless it was changed.
+    """
+    old, new = default_for(sample.sampler), default_for(sampler)
+    steps = sample.steps if old.steps == new.steps else new.steps
+    redraw_below = new.redraw_below if sample.redraw_below == old.redraw_below else sample.redraw_below
     return replace(sample, sampler=sampler, steps=steps, redraw_below=redraw_below)
 
 
 def fit_sampler(sample: SampleConfig, one_step: bool) -> SampleConfig:
-    """`sample`, by another sampler where it is not one that such weights can draw with."""
+    """`sample` with a sampler that the weights can use: one-step for a one-step student, and only for one."""
     if one_step == (sample.sampler == "one-step"):
         return sample
     return with_sampler(sample, "one-step" if one_step else SampleConfig.sampler)

@@ -1,4 +1,4 @@
-"""What is asked of the engine: frozen requests that check themselves. No torch."""
+"""What the engine can be asked for: frozen requests that check themselves. No torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from engine.config.data import MOST_CLASSES
-from engine.config.fields import MAX_COUNT, MAX_SEED
+from engine.config.fields import MAX_COUNT, MAX_SEED, Setting, setting
 from engine.config.sampling import SampleConfig
 from engine.config.training import TrainConfig
 from engine.errors import SettingError
@@ -19,14 +19,22 @@ class DrawRequest:
     """Which pictures to draw, how, and with which weights."""
 
     labels: tuple[int | None, ...]
-    """Numbers of classes of the weights' data set; None draws without a label."""
+    """Class numbers of the weights' data set; None draws without a label."""
+
     sample: SampleConfig = field(default_factory=SampleConfig)
+
     indices: tuple[int, ...] | None = None
-    """Image i takes its noise from (seed, indices[i]); by default its own place. Equal indices share their noise."""
-    weights: str = "shipped"
-    """shipped, RUN, RUN:best, RUN:live, or a file"""
+    """Image i takes its noise from (seed, indices[i]); by default from (seed, i). Equal indices share their noise."""
+
+    weights: str = setting(
+        "shipped",
+        "Weights to draw with: shipped, shipped:one-step, shipped:seed, RUN, RUN:best, or a file.",
+        option="--weights",
+    )
+    """Also RUN:live, in the process that trains RUN."""
+
     fps: float = 10.0
-    """Frames a second at most; 0 for the finished pictures alone."""
+    """Frames per second at most; 0 for the finished pictures alone."""
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.labels) <= MAX_COUNT:
@@ -41,24 +49,48 @@ class DrawRequest:
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """A new run, or one to go on with."""
+    """A run to start, or one to resume."""
 
     config: TrainConfig = field(default_factory=TrainConfig)
-    run: str | None = None
-    """The new run's name; by default the next free one of its preset."""
-    resume: str | None = None
-    """An existing run to go on with; `config` is then its own, but for epochs and steps."""
-    when_full: WhenFull = "stop"
-    """What to do where the disk refuses to save; ask: wait until the Control says run (try again), unsaved or stop."""
+
+    run: str | None = setting(
+        None,
+        "Name of the new run. Under torchrun, which has an option --run itself, use --name.",
+        hint="letters, digits, . _ -",
+        option="--run",
+    )
+    """By default the next free name of its preset."""
+
+    resume: str | None = setting(None, "Resume this run.", hint="a new run, or one to resume", option="--resume")
+    """`config` is then that of the run, except for epochs and steps."""
+
+    when_full: WhenFull = setting(
+        "stop",
+        "If the disk is full and nothing can be saved: stop, or go on and try again later.",
+        choices=Literal["stop", "go-on"],
+        option="--when-full",
+    )
+    """ask: wait until the Control says run (try again), unsaved or stop."""
+
+
+DETACH = Setting(
+    False,
+    "Train in a background process, which survives this terminal.",
+    hint="keep training after I quit",
+    kind=bool,
+    option="--detach",
+)
 
 
 @dataclass(frozen=True)
 class EvaluateRequest:
     """How many images to draw and judge, and how they are drawn."""
 
-    count: int = 1000
+    count: int = setting(1000, "Digits to draw and judge.", low=1, high=MAX_COUNT, option="--count")
+
     sample: SampleConfig = field(default_factory=SampleConfig)
-    weights: str = "shipped"
+
+    weights: str = DrawRequest.weights
 
     def __post_init__(self) -> None:
         if not 1 <= self.count <= MAX_COUNT:

@@ -33,6 +33,7 @@ from engine.protocol.recipe import Images
 from engine.protocol.requests import DrawRequest
 from engine.runs.run import all_runs
 from engine.storage import paths
+from tui.cli.options import color_option
 from tui.settings import config_file
 from tui.terminal import capabilities as term
 
@@ -44,7 +45,7 @@ SEVEN = DrawRequest((7,), weights="shipped", fps=10)
 
 @click.command(help="Print versions, folders, device, precision and terminal, check data and weights, draw a test digit: to paste in a bug report.")
 @device_options
-@click.option("--color", type=click.Choice(term.CHOICES), default=None, help="What the terminal can show.  [default: auto]")
+@color_option
 @plain_option
 @click.pass_obj
 def doctor(shared_color: str | None, /, color: str | None, device: Device, precision: Precision, threads: int | None) -> None:

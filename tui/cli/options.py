@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import click
+from engine.cli.options import setting_option
+from tui.settings.config_file import COLOR
 
-from tui.terminal import capabilities as term
-
-color_option = click.option("--color", type=click.Choice(term.CHOICES), default=None, help="What the terminal can show.  [default: auto]")
+color_option = setting_option(COLOR, default=None, show_default=False)
+"""None where it is not given, since it may stand before the command as well."""

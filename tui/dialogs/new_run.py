@@ -11,10 +11,11 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Select, Static
 
 from engine.config import training as config
+from engine.config.fields import settings_of
 from engine.config.serialize import with_changes
-from engine.config.training import PRESETS
+from engine.config.training import PRESET_HINTS, PRESETS, TrainConfig
 from engine.errors import DigittyError, RunError, SettingError
-from engine.protocol.requests import TrainRequest
+from engine.protocol.requests import DETACH, TrainRequest
 from engine.runs.manage import name_taken
 from engine.runs.run import Run, all_runs
 from engine.storage import paths
@@ -24,12 +25,7 @@ from tui.widgets.form_row import FormRow
 from tui.widgets.line_input import LineInput
 
 NEW = "a new run"
-ABOUT = {
-    "seed": "6.1 M parameters, the guide's recipe",
-    "quick": "1.7 M: digits within minutes on a CPU",
-    "best": "3.5 M: as those that ship, 90 min on a CPU",
-    "one-step": "a student of those that ship: draws at once",
-}
+HINTS = {name: setting.hint for described in (TrainConfig, TrainRequest) for name, setting in settings_of(described).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +52,17 @@ class NewRunDialog(Dialog[NewRun | None]):
             yield Static()
             names = [(literal(n), n) for n in (NEW, *self._resumable())]
             resume = Select(names, value=NEW, allow_blank=False, compact=True, id="resume")
-            yield FormRow("run", resume, "new, or one to continue")
+            yield FormRow("run", resume, HINTS["resume"])
             presets = [(literal(n), n) for n in get_args(config.Preset)]
-            yield FormRow("preset", Select(presets, value=self._preset, allow_blank=False, compact=True, id="preset"), ABOUT[self._preset], "about")
-            yield FormRow("epochs", LineInput(str(PRESETS[self._preset].epochs), compact=True, id="epochs"), "passes over the 60,000 images")
-            yield FormRow("steps", LineInput(placeholder="all", compact=True, id="steps"), "stop after so many, or empty")
-            yield FormRow("name", LineInput(placeholder="the next free", compact=True, id="name"), "letters, digits, . _ -")
+            yield FormRow(
+                "preset", Select(presets, value=self._preset, allow_blank=False, compact=True, id="preset"), PRESET_HINTS[self._preset], "about"
+            )
+            yield FormRow("epochs", LineInput(str(PRESETS[self._preset].epochs), compact=True, id="epochs"), HINTS["epochs"])
+            yield FormRow("steps", LineInput(placeholder="all", compact=True, id="steps"), HINTS["steps"])
+            yield FormRow("name", LineInput(placeholder="the next free", compact=True, id="name"), HINTS["run"])
             answers = [(literal(n), n) for n in ("no", "yes")]
             detach = Select(answers, value="no", allow_blank=False, compact=True, id="detach")
-            yield FormRow("detach", detach, "keep training after I leave")
+            yield FormRow("detach", detach, DETACH.hint)
             yield Static(id="problem")
             with Horizontal(classes="buttons"):
                 yield Button("Start", id="start", variant="primary", compact=True)
@@ -80,7 +78,7 @@ class NewRunDialog(Dialog[NewRun | None]):
     def on_select_changed(self, event: Select.Changed) -> None:
         if event.select.id == "preset":
             preset = cast(config.Preset, event.value)
-            self.query_one("#about", Static).update(ABOUT[preset])
+            self.query_one("#about", Static).update(PRESET_HINTS[preset])
             if self._chosen_run() is None:
                 self.query_one("#epochs", Input).value = str(PRESETS[preset].epochs)
         elif event.select.id == "resume":

@@ -10,7 +10,8 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Button, Input, Select, Static
 
-from engine.config.sampling import Sampler, Spacing, Variance
+from engine.config.fields import settings_of
+from engine.config.sampling import SampleConfig, Sampler, Spacing, Variance
 from engine.config.sampling import default_for as usual_
 from engine.errors import SettingError
 from tui.dialogs.dialog import Dialog
@@ -21,16 +22,7 @@ from tui.widgets.line_input import LineInput
 
 CHOICES = {"sampler": Sampler, "spacing": Spacing, "variance": Variance}
 NUMBERS = {"steps": int, "guidance": float, "redraw_below": float, "eta": float, "seed": int}
-HINTS = {
-    "steps": "1 to 1000; 14 do for dpmpp, 1000 are the seed's ddpm",
-    "guidance": "1 none; 1.4 good; above 2 all look alike",
-    "redraw_below": "again where the reader is less sure; 0 never",
-    "eta": "noise on the way, 0 to 1: dpmpp, ddim",
-    "seed": "the same seed draws the same pictures",
-    "sampler": "dpmpp fast, ddpm the seed's, one-step at once",
-    "spacing": "which timesteps are walked",
-    "variance": "ddpm's sigma²",
-}
+HINTS = {name: setting.hint for name, setting in settings_of(SampleConfig).items()}
 
 
 def sync_sampler_fields(form: Screen[Any], was: Sampler, now: Sampler) -> None:

@@ -90,7 +90,7 @@ def test_config_toml_is_checked(setting: str, capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:-1", "cuda:x", "cpu:0", "mps:1", "CUDA", "cuda:1 ", "", "cuda:٣", "cuda:1\n"])
 def test_what_names_no_device_is_refused(device: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(digitty, ["generate", "7", "--device", device]) == 2
-    assert "is none of auto, cpu, cuda, mps or a numbered one such as cuda:1" in capsys.readouterr().err
+    assert "is not one of auto, cpu, cuda, mps or cuda:N, such as cuda:1" in capsys.readouterr().err
     with pytest.raises(SettingError):
         Jobs(device)
 

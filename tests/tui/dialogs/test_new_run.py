@@ -8,11 +8,11 @@ from pilots import opened
 from textual.widgets import Select
 
 from engine.config.serialize import with_changes
-from engine.config.training import PRESETS
+from engine.config.training import PRESET_HINTS, PRESETS
 from engine.runs.manage import create_run
 from engine.runs.run import find_run
 from engine.runs.writer import open_writer
-from tui.dialogs.new_run import ABOUT, NewRunDialog
+from tui.dialogs.new_run import NewRunDialog
 
 
 async def test_whatever_can_go_on_is_offered() -> None:
@@ -50,7 +50,7 @@ async def test_every_preset_says_what_it_is_and_starts(preset: str) -> None:
         await person.until(lambda: isinstance(person.app.screen, NewRunDialog) and person.app.screen.query(Select))
         dialog = person.app.screen
         dialog.query_one("#preset", Select).value = preset
-        await person.sees(ABOUT[preset])
+        await person.sees(PRESET_HINTS[preset])  # type: ignore[index]
         await person.until(lambda: dialog.query_one("#epochs").value == str(PRESETS[preset].epochs))  # type: ignore[attr-defined,index]
         await person.press("ctrl+s")
         await person.until(lambda: person.jobs.trainings)

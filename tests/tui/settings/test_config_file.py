@@ -151,10 +151,10 @@ async def test_a_new_run_has_the_files_preset(written) -> None:
         ('[draw]\n"steps" = "x"\n', "config.toml, line 2: steps 'x' is not a whole number from 1 to 1000"),
         ("[draw]\nsteps = true\n", "config.toml, line 2: steps True is not a whole number from 1 to 1000"),
         ("[draw]\nweights = 3\n", "config.toml, line 2: weights 3 is not a text in quotes"),
-        ('[draw]\nsampler = ["ddim"]\n', "config.toml, line 2: sampler takes one value"),
+        ('[draw]\nsampler = ["ddim"]\n', "config.toml, line 2: sampler takes a single value"),
         ("[screen]\nplain = 1\n", "config.toml, line 2: plain 1 is not true or false"),
         ('[screen]\ntheme = "pink"\n', "config.toml, line 2: theme 'pink' is not one of textual-dark, textual-light"),
-        ("[scren]\nplain = true\n", "config.toml: there is no section [scren]; there are [draw]"),
+        ("[scren]\nplain = true\n", "config.toml: there is no section [scren]; the sections are [draw]"),
         ("steps = 3\n", "config.toml: there is no section [steps]"),
         ("draw = 3\n", "config.toml: draw is a section"),
         ("draw = { steps = 0 }\n", "config.toml: steps 0 is outside 1 to 1000"),
@@ -216,7 +216,7 @@ def test_config_shows_what_is_in_force(written, capsys: pytest.CaptureFixture[st
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == str(path())
     assert "steps 20 config.toml" in lines
-    assert 'theme "nord" remembered, on the screen' in lines
+    assert 'theme "nord" remembered by the screen' in lines
     assert "guidance 1.4" in lines
     assert "save z save the last picture as PNG, recipe inside (config.toml)" in lines
 
@@ -231,12 +231,12 @@ def test_reading_it_loads_neither_torch_nor_textual() -> None:
 # --- files that may be anything ---------------------------------------------------------------------------------------
 
 ODD: dict[str, tuple[bytes, str]] = {
-    "too many digits": (b"[draw]\nseed = " + b"9" * 5000, "number of too many digits"),
+    "too many digits": (b"[draw]\nseed = " + b"9" * 5000, "number with too many digits"),
     "too many digits in hex": (b"[draw]\nseed = 0x" + b"f" * 5000, "line 2: seed is too large a number"),
     "a large guidance": (b"[draw]\nguidance = 0x" + b"f" * 5000, "line 2: guidance is too large a number"),
     "nested too deep": (b"x = " + b"[" * 3000 + b"]" * 3000, "nested too deep"),
-    "nested": (b"[draw]\nseed = " + b"[" * 100 + b"]" * 100, "line 2: seed takes one value"),
-    "a table": (b"[draw]\nweights = {a = 1}", "line 2: weights takes one value"),
+    "nested": (b"[draw]\nseed = " + b"[" * 100 + b"]" * 100, "line 2: seed takes a single value"),
+    "a table": (b"[draw]\nweights = {a = 1}", "line 2: weights takes a single value"),
     "NUL": (b'[draw]\nweights = "a\\u0000.pth"', "line 2: weights holds a NUL character"),
     "bytes": (b"\xff\xfe", "it is not UTF-8"),
     "escape sequences": (b'["\\u001b[2J"]\na = 1\n', "no section [·[2J]"),
