@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,67 @@ import click
 from engine.cli.options import device_options, force_option, plain_option, sample_config, sampling_options, setting_option
 from engine.cli.output import print_line
 from engine.cli.progress import ProgressLine
+from engine.cli.run_job import run_job
 from engine.config.compute import Device, Precision
 from engine.config.fields import settings_of
 from engine.formatting import format_duration
 from engine.jobs.jobs import Jobs
-from engine.process.signals import graceful
+from engine.process.signals import interruptible
 from engine.protocol import events as e
 from engine.protocol.requests import EvaluateRequest
+
+
+@click.command(help="Draw digits and judge them: accuracy, Fréchet distance beside its floor, precision, recall, coverage and copying.")
+@setting_option(settings_of(EvaluateRequest)["count"])
+@sampling_options()
+@click.option("--out", type=click.Path(path_type=Path), help="Also write a .png with the best five and the worst five of each digit.")
+@force_option
+@device_options
+@plain_option
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on standard output.")
+def evaluate(
+    count: int,
+    weights: str,
+    out: Path | None,
+    force: bool,
+    device: Device,
+    precision: Precision,
+    threads: int | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    from engine.storage.images import check_output_path, save_gallery
+
+    request = EvaluateRequest(count, sample_config(options, weights), weights)
+    if out is not None:
+        check_output_path(out, (".png",), force)
+    done = _evaluate(request, Jobs(device, precision, threads))
+    if out is not None:
+        with interruptible():
+            save_gallery(out, done.gallery)
+    if as_json:
+        click.echo(json.dumps(done.report))
+    else:
+        for line in evaluation_text(done.report).splitlines():
+            print_line(line)
+
+
+def _evaluate(request: EvaluateRequest, jobs: Jobs) -> e.EvaluateDone:
+    """The finished evaluation, with progress on standard error."""
+    done: list[e.EvaluateDone] = []
+    with ProgressLine() as bar:
+
+        def show(event: e.Event) -> None:
+            match event:
+                case e.Preparing(what):
+                    bar.show(what)
+                case e.EvaluateProgress(what, count, total):
+                    bar.show(f"{what}  {count}/{total}", count / max(1, total))
+                case e.EvaluateDone():
+                    done.append(event)
+
+        run_job(jobs.evaluate(request), show)
+    return done[0]
 
 
 def evaluation_text(report: dict[str, Any]) -> str:
@@ -47,50 +100,3 @@ def evaluation_text(report: dict[str, Any]) -> str:
     lines["another"] = f"classifier ({other['test_accuracy']:.2%} on the test set): {other['accuracy']:.2%} right ({low:.2%} to {high:.2%}){beside}"
     lines["engine"] = f"{engine['device']} {engine['precision']} {engine['layout']}, {format_duration(report['seconds'])}"
     return "\n".join(f"{name:<10}  {text}" for name, text in lines.items())
-
-
-@click.command(help="Judge drawn digits: accuracy on the label asked for, Fréchet distance beside its floor, recall and coverage.")
-@setting_option(settings_of(EvaluateRequest)["count"])
-@sampling_options()
-@click.option("--out", type=click.Path(path_type=Path), help="Also write a .png of the best and the worst five of each digit.")
-@force_option
-@device_options
-@plain_option
-@click.option("--json", "as_json", is_flag=True, help="The figures as JSON on standard output.")
-def evaluate(
-    count: int,
-    weights: str,
-    out: Path | None,
-    force: bool,
-    device: Device,
-    precision: Precision,
-    threads: int | None,
-    as_json: bool,
-    **given: Any,
-) -> None:
-    from engine.storage.images import check_output_path, save_gallery
-
-    request = EvaluateRequest(count, sample_config(given, weights), weights)
-    if out is not None:
-        check_output_path(out, (".png",), force)
-    bar = ProgressLine()
-    with graceful() as leave, closing(Jobs(device, precision, threads).evaluate(request)) as job:
-        for event in job:
-            if leave.number:
-                bar.clear()
-            leave.check()
-            if isinstance(event, e.Preparing):
-                bar.show(event.what)
-                continue
-            leave.begin()
-            if isinstance(event, e.EvaluateProgress):
-                bar.show(f"{event.what}  {event.done}/{event.total}", event.done / max(1, event.total))
-            elif isinstance(event, e.EvaluateDone):
-                bar.clear()
-                if out is not None:
-                    save_gallery(out, event.gallery)
-                if as_json:
-                    click.echo(json.dumps(event.report))
-                else:
-                    for line in evaluation_text(event.report).splitlines():
-                        print_line(line)

@@ -1,23 +1,26 @@
-"""A progress line fitted into a terminal's width: the bar shrinks, then facts go, and the time left stays. Pure: knows no terminal."""
+"""The progress line, fitted into the width of the terminal: the bar shrinks, then facts are dropped, and the time left stays."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
+from typing import Self
 
 from engine.cli.output import LONGEST, print_status, write_stderr
 from engine.formatting import printable
 
 BETWEEN = "  "
+"""Between the facts of a line."""
 BAR, SHORTEST_BAR = 24, 10
+"""Characters of the bar."""
+UNKNOWN_WIDTH = 80
 
 
 def fitted(text: str, fraction: float | None, width: int, bar: str = "━─") -> str:
     """`text` behind a bar of `fraction` in at most `width` characters. `bar` is its two characters, or empty for none.
 
-    Facts of `text` stand apart by two spaces. Where room is short, those before the last go first, from the right; the last one, the
-    time left, is the last to go.
+    Where room is short, the facts of `text` before the last one are dropped first, from the right; the last one, the time left, stays longest.
     """
     facts = text.split(BETWEEN)
     done = "" if fraction is None else f"{fraction:4.0%}{BETWEEN}"
@@ -34,14 +37,14 @@ def fitted(text: str, fraction: float | None, width: int, bar: str = "━─") -
     return (done + words if len(done) + len(words) <= width else words)[:width]
 
 
-UNKNOWN_WIDTH = 80
-
-
 class ProgressLine:
-    """One line on standard error that is written over; on what is not a terminal, and for who wants it plain, a line every ten seconds."""
+    """One line on standard error that is overwritten. If standard error is not a terminal, or output is plain: a line every ten seconds.
+
+    As a context manager it removes the line at the end.
+    """
 
     plain = False
-    """Of all of them: nothing is written over, as a screen reader needs it."""
+    """For all progress lines: never overwrite a line, for screen readers."""
 
     def __init__(self) -> None:
         self._tty = sys.stderr.isatty() and not self.plain and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
@@ -56,6 +59,12 @@ class ProgressLine:
             print_status(text)
             return
         write_stderr("\r\x1b[K" + fitted(printable(text, LONGEST), fraction, max(10, _columns() - 1), "━─" if _unicode() else ""))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.clear()
 
     def clear(self) -> None:
         if self._tty:

@@ -1,4 +1,4 @@
-"""What the commands say while they work: a progress line, lines that stay, JSON; never in the way of the work itself."""
+"""What `digitty train` prints while it works: lines for people, or JSON. A failure to print never stops the training."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from dataclasses import asdict
 import click
 
 from engine.cli.output import print_status
-from engine.cli.progress import ProgressLine
-from engine.config import training as c
+from engine.cli.progress import BETWEEN, ProgressLine
+from engine.config.training import TrainConfig
 from engine.errors import StorageError
 from engine.formatting import format_duration
 from engine.process import streams
@@ -22,16 +22,19 @@ from engine.runs.run import find_run
 from engine.storage import log
 
 PATIENCE = 2.0
-"""Steps that leaving in order may take."""
+"""Training steps that stopping may take."""
 
 
 class TrainReporter:
-    """Training in words: a progress line, and a line an epoch that stays."""
+    """Prints a progress line, and a line for each epoch."""
 
     def __init__(self) -> None:
         self.run: str | None = None
+        """The run, once its training has started."""
+        self.ended = False
+        """Whether the job has said how the training ended."""
         self._bar = ProgressLine()
-        self._config = c.TrainConfig()
+        self._config = TrainConfig()
         self._rate = 0.0
 
     def patience(self) -> float:
@@ -39,63 +42,84 @@ class TrainReporter:
         return PATIENCE / self._rate if self._rate else 60.0
 
     def report(self, event: e.Event) -> None:
+        """Print the event, if it is worth a line."""
+        self._print(event)
+        match event:
+            case e.TrainStarted():
+                self.run, self._config = event.run, event.config
+            case e.TrainStep():
+                self._rate = event.steps_per_s
+            case e.TrainDone() | e.TrainStopped():
+                self.ended = True
+
+    def close(self) -> None:
+        """Remove the progress line."""
+        self._bar.clear()
+
+    def _print(self, event: e.Event) -> None:
         match event:
             case e.Preparing(what):
                 self._bar.show(what)
-            case e.TrainStarted(run, config, engine, step, parameters):
-                self.run, self._config = run, config
-                where = f"{engine.device} {engine.precision} {engine.layout}"
-                self._say(f"run {run} · {parameters:,} parameters · {where} · {config.total_steps - step:,} steps to go")
             case e.TrainStep():
-                self._rate = event.steps_per_s
-                left = (self._config.total_steps - event.step) / max(1e-9, event.steps_per_s)
-                text = (
-                    f"epoch {event.epoch}/{self._config.epochs}  step {event.step}/{self._config.total_steps}  loss {event.loss:.4f}"
-                    f"  {event.steps_per_s:.2f} steps/s  {event.images_per_s:.0f} img/s  left {format_duration(left)}"
-                )
-                self._bar.show(text, event.step / self._config.total_steps)
+                self._show_step(event)
+            case _:
+                if line := self._line(event):
+                    self._bar.clear()
+                    print_status(line)
+
+    def _show_step(self, event: e.TrainStep) -> None:
+        epochs, total = self._config.epochs, self._config.total_steps
+        left = (total - event.step) / max(1e-9, event.steps_per_s)
+        facts = (
+            f"epoch {event.epoch}/{epochs}",
+            f"step {event.step}/{total}",
+            f"loss {event.loss:.4f}",
+            f"{event.steps_per_s:.2f} steps/s",
+            f"{event.images_per_s:.0f} img/s",
+            f"left {format_duration(left)}",
+        )
+        self._bar.show(BETWEEN.join(facts), event.step / total)
+
+    def _line(self, event: e.Event) -> str | None:
+        """The line that stays; None for events without one."""
+        match event:
+            case e.TrainStarted(run, config, engine, step, parameters):
+                computes_on = f"{engine.device} {engine.precision} {engine.layout}"
+                return f"run {run} · {parameters:,} parameters · {computes_on} · {config.total_steps - step:,} steps to go"
             case e.EpochDone(epoch, step, average, seconds, best):
-                self._say(f"epoch {epoch}  step {step}  average {average:.4f}{' (best)' if best else ''}  {format_duration(seconds)}")
+                return f"epoch {epoch}  step {step}  average {average:.4f}{' (best)' if best else ''}  {format_duration(seconds)}"
             case e.TrainDone(run, step, seconds):
-                self._say(f"run {run} finished at step {step} in {format_duration(seconds)}")
+                return f"run {run} finished at step {step} in {format_duration(seconds)}"
             case e.TrainStopped(run, step):
-                self._say(f"run {run} stopped at step {step}, saved; go on with: digitty train --resume {run}")
+                return f"run {run} stopped at step {step} and is saved; resume it with: digitty train --resume {run}"
             case e.Paused(step):
-                self._say(f"paused at step {step}; go on with: digitty resume {self.run}")
+                return f"paused at step {step}; resume with: digitty resume {self.run}"
             case e.Resumed(step):
-                self._say(f"goes on at step {step}")
+                return f"resumed at step {step}"
             case e.Notice(message):
-                self._say(message)
+                return message
             case e.CannotSave(step, saved_step, message):
-                kept = f"the last save is of step {saved_step}" if saved_step else "nothing is saved yet"
-                self._say(f"not saved at step {step}: {message}; {kept}, training goes on")
-
-    def close(self) -> None:
-        self._bar.clear()
-
-    def _say(self, text: str) -> None:
-        self._bar.clear()
-        print_status(text)
+                last_save = f"the last save is of step {saved_step}" if saved_step else "nothing is saved yet"
+                return f"not saved at step {step}: {message}; {last_save}; training goes on"
+        return None
 
 
 class JsonReporter(TrainReporter):
-    """Every event but pictures as a JSON object on standard output. Where that can't be written, training goes on, and `close` raises why."""
+    """Prints every event except previews as a JSON object on standard output.
+
+    Training goes on when standard output can't be written; `close` then raises the StorageError.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._lost: StorageError | None = None
 
-    def report(self, event: e.Event) -> None:
-        if isinstance(event, e.TrainStarted):
-            self.run = event.run
-        if isinstance(event, e.TrainStep):
-            self._rate = event.steps_per_s
+    def _print(self, event: e.Event) -> None:
         if isinstance(event, e.Tick | e.Preview):
             return
         try:
-            click.echo(json.dumps({"event": type(event).__name__, **asdict(event)}))  # type: ignore[call-overload]
-            sys.stdout.flush()
-        except StorageError as error:  # but Stopped, where the reader has closed the pipe, ends the training
+            _print_json(event)
+        except StorageError as error:  # Stopped, which says that the reader has closed the pipe, does end the training
             self._lost = error
             print_status(f"{error}; training goes on")
 
@@ -106,27 +130,35 @@ class JsonReporter(TrainReporter):
 
 
 class SilentReporter(TrainReporter):
-    """What all but rank 0 of a group say."""
+    """Prints nothing: for all ranks of a group except rank 0."""
 
-    def report(self, event: e.Event) -> None:
-        if isinstance(event, e.TrainStep):
-            self._rate = event.steps_per_s
+    def _print(self, event: e.Event) -> None:
+        pass
 
 
 class HandoverReporter(TrainReporter):
-    """What a detached process says: JSON to who started it until training begins, then words into the run's log."""
+    """For a detached process: prints JSON for the process that started it until the training has started, then lines into the run's log."""
 
-    def report(self, event: e.Event) -> None:
-        if self.run is None:
-            with suppress(Stopped, StorageError):  # the process that started it may be gone already
-                click.echo(json.dumps({"event": type(event).__name__, **asdict(event)}))  # type: ignore[call-overload]
-                sys.stdout.flush()
+    def _print(self, event: e.Event) -> None:
+        if self.run is not None:
+            super()._print(event)
+            return
+        with suppress(Stopped, StorageError):  # the process that started this one may be gone already
+            _print_json(event)
         if isinstance(event, e.TrainStarted):
-            try:
-                handle = log.open_to_append(find_run(event.run).log_path)
-            except StorageError:
-                handle = os.open(os.devnull, os.O_WRONLY)
-            streams.redirect(handle)
-            os.close(handle)
-        if self.run is not None or isinstance(event, e.TrainStarted):
-            super().report(event)
+            self._redirect_to_log(event.run)
+            super()._print(event)
+
+    @staticmethod
+    def _redirect_to_log(run: str) -> None:
+        try:
+            handle = log.open_to_append(find_run(run).log_path)
+        except StorageError:
+            handle = os.open(os.devnull, os.O_WRONLY)
+        streams.redirect(handle)
+        os.close(handle)
+
+
+def _print_json(event: e.Event) -> None:
+    click.echo(json.dumps({"event": type(event).__name__, **asdict(event)}))  # type: ignore[call-overload]
+    sys.stdout.flush()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
-from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -14,16 +12,16 @@ from engine.cli.options import Decorator, all_options, device_options, plain_opt
 from engine.cli.output import print_line, print_status
 from engine.cli.progress import ProgressLine
 from engine.cli.reporters import HandoverReporter, JsonReporter, SilentReporter, TrainReporter
+from engine.cli.run_job import OnSignal, run_job
 from engine.config.compute import Device, Precision
 from engine.config.fields import settings_of
 from engine.config.model import ScheduleConfig
 from engine.config.serialize import with_changes
 from engine.config.training import PRESETS, TrainConfig
-from engine.errors import MovedError, RunError, SettingError
+from engine.errors import RunError, SettingError
 from engine.jobs.detach import DetachedProcess
 from engine.jobs.jobs import Jobs
 from engine.process.distributed import ProcessGroup
-from engine.process.signals import graceful
 from engine.protocol import events as e
 from engine.protocol.requests import DETACH, TrainRequest, WhenFull
 from engine.runs.control import Command, Control
@@ -76,48 +74,43 @@ def train(
     when_full: WhenFull,
     detach: bool,
     into_log: bool,
-    **given: Any,
+    **options: Any,
 ) -> None:
     if resume is not None and precision != "auto":
-        raise SettingError("--precision can't change on --resume: the run goes on in the one that it recorded")
-    request = replace(train_request(run, resume, given), when_full=when_full)
+        raise SettingError("--precision can't change on --resume: a run keeps the precision that it recorded")
+    request = replace(train_request(run, resume, options), when_full=when_full)
     group = ProcessGroup.from_environment()
     if detach and group.size > 1:
         raise SettingError("--detach is for one process; start torchrun itself with nohup or setsid")
     if group.leader:
-        check_writable(find_run(resume) if resume else None)  # before the seconds that torch takes
+        check_writable(find_run(resume) if resume else None)  # before the seconds that importing torch takes
     if detach:
         start_detached(request, device, precision, threads)
         return
     reporter: TrainReporter = HandoverReporter() if into_log else JsonReporter() if as_json else TrainReporter()
     if not group.leader:
         reporter = SilentReporter()
-    control = Control()
-    with graceful() as leave, closing(Jobs(device, precision, threads, group).train(request, control)) as job:
-        group.stopping = lambda: leave.number > 0
-        try:
-            for event in job:
-                reporter.report(event)
-                if isinstance(event, e.TrainStarted):
-                    leave.patience = reporter.patience
-                    leave.begin(lambda: control.send(Command.STOP), once=group.size == 1)
-                if leave.number and group.size == 1:
-                    _save_and_stop(job, reporter)
-                    break
-        except MovedError as error:
-            if not leave.number:
-                raise
-            print_status(f"digitty: {error}")  # it is saved where its folder is now, and the signal's exit code stands
-        leave.check()
+    _train(request, Jobs(device, precision, threads, group), group, reporter)
     reporter.close()
 
 
-def _save_and_stop(job: Generator[e.Event], reporter: TrainReporter) -> None:
-    """Closes a training that a signal stops, which saves it, and says how far it came."""
-    job.close()
-    if name := reporter.run:
-        states = Run(paths.runs_dir() / name).states()  # its config.json may be gone
-        reporter.report(e.TrainStopped(name, max((step for step, _ in states), default=0)))
+def _train(request: TrainRequest, jobs: Jobs, group: ProcessGroup, reporter: TrainReporter) -> None:
+    """Trains to the end. A signal closes the job, which saves; the ranks of a group instead agree to stop together."""
+    control = Control()
+
+    def note_signal() -> None:
+        control.send(Command.STOP)
+        group.stopping = lambda: True
+
+    on_signal = OnSignal(e.TrainStarted, note_signal, reporter.patience, close=group.size == 1, closed=lambda: _report_stopped(reporter))
+    run_job(jobs.train(request, control), reporter.report, on_signal)
+
+
+def _report_stopped(reporter: TrainReporter) -> None:
+    """Says how far the run came, unless the job has done so itself."""
+    if reporter.run and not reporter.ended:
+        states = Run(paths.runs_dir() / reporter.run).states()  # its config.json may be gone
+        reporter.report(e.TrainStopped(reporter.run, max((step for step, _ in states), default=0)))
 
 
 def start_detached(request: TrainRequest, device: Device, precision: Precision, threads: int | None = None) -> None:

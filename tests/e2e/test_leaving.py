@@ -230,7 +230,7 @@ def test_training_leaves_in_order(scene: Scene, goes_on: Callable[[Run], bool], 
     check_saved(run)
     assert run.step() == step
     if way != "hang-up":
-        assert f"run r stopped at step {step}, saved; go on with: digitty train --resume r" in scene.tty.text
+        assert f"run r stopped at step {step} and is saved; resume it with: digitty train --resume r" in scene.tty.text
         assert "Traceback" not in scene.tty.text
     assert goes_on(run)
 

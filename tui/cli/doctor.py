@@ -11,7 +11,6 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from importlib import metadata
 
 import click
@@ -27,12 +26,12 @@ from engine.jobs.jobs import Jobs
 from engine.process.foreign_errors import explain
 from engine.process.processors import LIMITED as THREAD_LIMITS
 from engine.process.processors import processors
-from engine.process.signals import Stopped, graceful
-from engine.protocol import events as e
+from engine.process.signals import Stopped
 from engine.protocol.recipe import Images
 from engine.protocol.requests import DrawRequest
 from engine.runs.run import all_runs
 from engine.storage import paths
+from tui.cli.generate import draw_with_progress
 from tui.cli.options import color_option
 from tui.settings import config_file
 from tui.terminal import capabilities as term
@@ -159,17 +158,7 @@ def _terminal(color: str) -> Iterator[str]:
 
 def _test_digit(jobs: Jobs, pictures: list[Images]) -> Iterator[str]:
     """The picture is put into `pictures`."""
-    bar = ProgressLine()
-    done: e.DrawDone | None = None
-    with graceful() as leave, closing(jobs.draw(SEVEN)) as job:
-        for event in job:
-            leave.check()
-            if isinstance(event, e.Preparing):
-                bar.show(event.what)
-            elif isinstance(event, e.DrawDone):
-                done = event
-    bar.clear()
-    assert done is not None
+    done = draw_with_progress(SEVEN, jobs)
     engine = done.recipe.engine
     yield f"devices: {', '.join(_devices())}"
     threads = f", {engine.threads} thread{'' if engine.threads == 1 else 's'}" if engine.threads else ""

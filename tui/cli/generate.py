@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,12 @@ import click
 from engine.cli.options import device_options, force_option, plain_option, sample_config, sampling_options
 from engine.cli.output import print_line, print_status
 from engine.cli.progress import ProgressLine
+from engine.cli.run_job import run_job
 from engine.config.compute import Device, Precision
 from engine.config.fields import MAX_COUNT
 from engine.errors import SettingError
 from engine.jobs.jobs import Jobs
-from engine.process.signals import graceful, interruptible
+from engine.process.signals import interruptible
 from engine.prompt.parser import parse
 from engine.protocol import events as e
 from engine.protocol.requests import DrawRequest
@@ -62,7 +62,7 @@ def generate(
         if out.suffix.lower() == ".gif" and len(labels) > SHOWN:
             raise SettingError(f"a GIF holds at most {SHOWN} digits, not {len(labels):,}; use .npz")
     indices = tuple(i // 10 for i in range(len(labels))) if shared_noise else None  # each grid has one noise
-    done = _drawn(DrawRequest(labels, sample, indices, weights, fps=10), Jobs(device, precision, threads))
+    done = draw_with_progress(DrawRequest(labels, sample, indices, weights, fps=10), Jobs(device, precision, threads))
     if out is not None:
         with interruptible():
             images.save_drawing(out, done.recipe, done.images, done.frames)
@@ -83,26 +83,22 @@ def _labels(prompt: str, count: int, rng: random.Random) -> tuple[tuple[int, ...
     return tuple(label for labels in readings for label in labels), False
 
 
-def _drawn(request: DrawRequest, jobs: Jobs) -> e.DrawDone:
+def draw_with_progress(request: DrawRequest, jobs: Jobs) -> e.DrawDone:
     """The finished drawing, with progress on standard error."""
-    bar = ProgressLine()
-    done: e.DrawDone | None = None
-    with graceful() as leave, closing(jobs.draw(request)) as job:
-        for event in job:
-            if leave.number:
-                bar.clear()
-            leave.check()
-            if isinstance(event, e.Preparing):
-                bar.show(event.what)
-                continue
-            leave.begin()
-            if isinstance(event, e.Frame):
-                bar.show(caption.progress(event), event.step / event.steps)
-            elif isinstance(event, e.DrawDone):
-                done = event
-    bar.clear()
-    assert done is not None
-    return done
+    done: list[e.DrawDone] = []
+    with ProgressLine() as bar:
+
+        def show(event: e.Event) -> None:
+            match event:
+                case e.Preparing(what):
+                    bar.show(what)
+                case e.Frame(step=step, steps=steps):
+                    bar.show(caption.progress(event), step / steps)
+                case e.DrawDone():
+                    done.append(event)
+
+        run_job(jobs.draw(request), show)
+    return done[0]
 
 
 def _show(done: e.DrawDone, color: str) -> None:

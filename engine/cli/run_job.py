@@ -1,0 +1,52 @@
+"""The one loop that runs a job on the command line: it hands on the events, and ends the job in order when a signal comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+
+from engine.cli.output import print_status
+from engine.errors import MovedError
+from engine.jobs.jobs import Job
+from engine.process.signals import graceful
+from engine.protocol.events import Event, Preparing
+
+
+@dataclass(frozen=True, slots=True)
+class OnSignal:
+    """What a signal does to a job whose work has started."""
+
+    starts: type[Event] = Event
+    """The first event of this type, other than Preparing, says that the work has started. Until then a signal ends the process at once."""
+    note: Callable[[], None] = lambda: None
+    """Called within the signal handler."""
+    patience: Callable[[], float] = lambda: 0.0
+    """Seconds beyond `signals.DEADLINE` that the step under way may take."""
+    close: bool = True
+    """Whether the job is closed after the event under way; otherwise `note` must make it end by itself, as all ranks of a group do together."""
+    closed: Callable[[], None] = lambda: None
+    """Called when a signal has closed the job."""
+
+
+def run_job(job: Job, on_event: Callable[[Event], None], on_signal: OnSignal = OnSignal()) -> None:
+    """Run the job to its end, and hand each event to `on_event`. Main thread only.
+
+    Raises Stopped if a signal came, once the job is closed, and whatever the job raises.
+    """
+    with graceful() as guard, closing(job):
+        guard.patience = on_signal.patience
+        try:
+            for event in job:
+                on_event(event)
+                if isinstance(event, on_signal.starts) and not isinstance(event, Preparing):
+                    guard.begin(on_signal.note, once=on_signal.close)
+                if guard.number and on_signal.close:
+                    job.close()
+                    on_signal.closed()
+                    break
+        except MovedError as error:
+            if not guard.number:
+                raise
+            print_status(f"digitty: {error}")  # the run is saved in its new place, and the signal decides the exit code
+        guard.check()
