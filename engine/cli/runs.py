@@ -1,16 +1,16 @@
-"""The commands about runs: list, watch, stop, pause, resume, delete, rename. What they do reaches a run whoever trains it."""
+"""The commands that list, stop, pause, resume, delete and rename runs, whichever process trains them."""
 
 from __future__ import annotations
 
 import json
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import click
 
-from engine.cli import watch as watching
 from engine.cli.output import print_line, print_status
 from engine.errors import RunError
 from engine.formatting import format_age, format_size, printable
@@ -22,15 +22,15 @@ from engine.runs.run import Run, all_runs, check_name, find_run
 from engine.runs.summary import run_facts
 
 ANSWER = 60.0
-"""Seconds that a run is given to do what it was asked: a step, and a save."""
+"""Seconds within which a run must obey: the time of a step and a save."""
 
 
-@click.command(name="runs", help="List the runs: state, progress, last loss, age, size.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a run.")
+@click.command(name="runs", help="List the runs with their state, progress, last loss, age and size.")
+@click.option("--json", "as_json", is_flag=True, help="Print each run as a JSON object.")
 def list_runs(as_json: bool) -> None:
     found = all_runs()
     if not found and not as_json:
-        print_status("no runs yet; digitty train makes one")
+        print_status("no runs yet; start one with: digitty train")
     for run in found:
         facts = run_facts(run)
         if as_json:
@@ -49,92 +49,83 @@ def run_line(facts: dict[str, Any]) -> str:
     return f"{facts['run']:<20} {state:<14} {done:<18} {loss:<12} {format_age(time.time() - facts['written']):>8}  {format_size(facts['bytes']):>7}"
 
 
-@click.command(help="Follow RUN in plain text, a line a second, until it ends; by default the one that trains now. ctrl+c only stops watching.")
-@click.argument("run", metavar="[RUN]", required=False)
-@click.option("--every", type=click.FloatRange(0.1, 3600), default=1.0, show_default=True, help="Seconds between lines.")
-def watch(run: str | None, every: float) -> None:
-    for line in watching.watch(chosen(run), every):
-        print_line(line)
-        sys.stdout.flush()
-
-
-@click.command(help="Stop RUN, wherever it trains: it saves, and can go on later. By default the one that trains now.")
+@click.command(help="Stop RUN, in whichever process it trains; it is saved and can be resumed. Default: the run that trains now.")
 @click.argument("run", metavar="[RUN]", required=False)
 def stop(run: str | None) -> None:
-    _ask(chosen(run), Command.STOP, lambda state: not state.startswith(("running", "paused", "unknown")))
+    _request(find_or_newest(run), Command.STOP, lambda state: not state.startswith(("running", "paused", "unknown")))
 
 
-@click.command(help="Let RUN wait; it saves first. By default the one that trains now.")
+@click.command(help="Save and pause RUN. Default: the run that trains now.")
 @click.argument("run", metavar="[RUN]", required=False)
 def pause(run: str | None) -> None:
-    _ask(chosen(run), Command.PAUSE, lambda state: not state.startswith(("running", "unknown")))
+    _request(find_or_newest(run), Command.PAUSE, lambda state: not state.startswith(("running", "unknown")))
 
 
-@click.command(help="Let a paused RUN go on. One that was stopped goes on with: digitty train --resume RUN.")
+@click.command(help="Resume RUN, which is paused. For one that was stopped use: digitty train --resume RUN.")
 @click.argument("run", metavar="[RUN]", required=False)
 def resume(run: str | None) -> None:
-    _ask(chosen(run), Command.RUN, lambda state: not state.startswith(("paused", "unknown")))
+    _request(find_or_newest(run), Command.RUN, lambda state: not state.startswith(("paused", "unknown")))
 
 
-@click.command(help="Delete RUN with all its weights and pictures.")
+@click.command(help="Delete RUN with all its weights and previews.")
 @click.argument("run", metavar="RUN")
-@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--yes", is_flag=True, help="Delete without asking.")
 def delete(run: str, yes: bool) -> None:
     found = find_run(run)
     if not yes:
-        _sure(f"delete {run}, {format_size(found.size())}, for good?")
+        confirm(f"delete {run} ({format_size(found.size())}) for good?")
     _watch_heartbeat(found)
     target = delete_run(found)
     print_status(f"removed the link {run}; its data stays in {target}" if target else f"deleted {run}")
 
 
-@click.command(help="Give RUN another NAME.")
+@click.command(help="Rename RUN to NAME.")
 @click.argument("run", metavar="RUN")
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--yes", is_flag=True, help="Rename without asking.")
 def rename(run: str, name: str, yes: bool) -> None:
     found = find_run(run)
     check_name(name)
     if not yes:
-        _sure(f"rename {run} to {name}?")
+        confirm(f"rename {run} to {name}?")
     _watch_heartbeat(found)
     rename_run(found, name)
     print_status(f"{run} is now {name}")
 
 
-COMMANDS = (list_runs, watch, stop, pause, resume, delete, rename)
+COMMANDS = (list_runs, stop, pause, resume, delete, rename)
 
 
-def chosen(name: str | None) -> Run:
-    """The run of that name, else one that trains now, else the one written last. Raises RunError."""
+def find_or_newest(name: str | None) -> Run:
+    """The run of that name; without a name one that trains now, or else the one that was written last. Raises RunError."""
     if name is not None:
         return find_run(name)
     found = all_runs()
     if not found:
-        raise RunError("no runs yet; digitty train makes one")
+        raise RunError("no runs yet; start one with: digitty train")
     return next((run for run in found if run.running()), found[0])
 
 
-def _ask(run: Run, command: Command, granted: Any) -> None:
-    """Sends the command and waits for its effect."""
+def _request(run: Run, command: Command, obeyed: Callable[[str], bool]) -> None:
+    """Sends the command and waits until the run's state says that it is obeyed. Raises RunError if that takes longer than ANSWER."""
     sight = run.sight()
     if sight.life is Life.GONE:
         more = " --epochs N" if run.state() == "finished" else ""
-        raise RunError(f"run {run.name} is not being trained ({run.state()}); go on with: digitty train --resume {run.name}{more}")
+        raise RunError(f"run {run.name} is not being trained ({run.state()}); resume it with: digitty train --resume {run.name}{more}")
     if sight.life is Life.UNKNOWN:
-        print_status(f"{run.name}  unknown, {sight.heard}: asked, and watching its heartbeat")
+        print_status(f"{run.name}  unknown, {sight.heard}: the command is sent, and its heartbeat is watched")
     send_command(run.control_path, command)
     until = time.monotonic() + ANSWER
     while time.monotonic() < until:
-        if granted(state := run.state()):
+        if obeyed(state := run.state()):
             print_status(f"{run.name}  {state}  step {run.step()}")
             return
         time.sleep(0.1)
-    raise RunError(f"run {run.name} did not answer within {ANSWER:.0f} s; it is {run.writer()}")
+    raise RunError(f"run {run.name} did not answer within {ANSWER:.0f} s; it is trained by {run.writer()}")
 
 
 def _watch_heartbeat(run: Run) -> None:
-    """Where only that can tell whether a process on another machine still writes the run."""
+    """Wait until it is known whether a process on another machine still writes the run: only its heartbeat can tell."""
     if (sight := run.sight()).life is not Life.UNKNOWN:
         return
     print_status(f"{run.writer()} may still train {run.name}, {sight.heard}: watching its heartbeat for {liveness.SILENT:.0f} s")
@@ -142,10 +133,10 @@ def _watch_heartbeat(run: Run) -> None:
         time.sleep(0.2)
 
 
-def _sure(question: str) -> None:
-    """Raises RunError where the answer is no, or nobody is there to answer."""
+def confirm(question: str) -> None:
+    """Raises RunError if the answer is no, or if standard input is not a terminal."""
     if not sys.stdin.isatty():
-        raise RunError(f"{question} Say so with --yes")
+        raise RunError(f"{question} Confirm with --yes")
     with suppress(click.Abort):
         if click.confirm(printable(question), err=True):
             return

@@ -1,11 +1,17 @@
-"""A run in words, for logs, dumb terminals and screen readers: read from its files, whoever trains it. No torch."""
+"""`digitty watch`: a run in plain lines, for logs, dumb terminals and screen readers, read from its files whichever process trains it."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
 
+import click
+
+from engine.cli.output import print_line
+from engine.cli.progress import BETWEEN
+from engine.cli.runs import find_or_newest
 from engine.config.training import TrainConfig
 from engine.formatting import format_duration
 from engine.runs.liveness import Life
@@ -13,24 +19,44 @@ from engine.runs.metrics_log import is_step
 from engine.runs.run import Run
 
 
+@click.command(help="Print a line about RUN every second until it ends. ctrl+c stops watching, not the run. Default: the run that trains now.")
+@click.argument("run", metavar="[RUN]", required=False)
+@click.option("--every", type=click.FloatRange(0.1, 3600), default=1.0, show_default=True, help="Seconds between lines.")
+def watch(run: str | None, every: float) -> None:
+    for line in follow(find_or_newest(run), every):
+        print_line(line)
+        sys.stdout.flush()
+
+
+def follow(run: Run, every: float = 1.0) -> Iterator[str]:
+    """A line about the run, with the time of day, now and every `every` seconds until no process writes it any more."""
+    facts = RunLine(run)
+    while True:
+        ended = facts.has_ended()  # before the line, which is then the last one
+        yield f"{time.strftime('%H:%M:%S')}  {facts.line()}"
+        if ended:
+            return
+        time.sleep(every)
+
+
 class RunLine:
-    """`line` says where a run is now."""
+    """Says in one line where a run is now."""
 
     def __init__(self, run: Run) -> None:
-        """Raises RunError where its config.json can't be read."""
+        """Raises RunError if its config.json can't be read."""
         self.run = run
         self.config: TrainConfig = run.config()
-        self._looked_at = 0
-        self._epoch: dict[str, Any] | None = None
+        self._epochs_seen = 0
+        self._last_epoch: dict[str, Any] | None = None
 
     def line(self) -> str:
         """seed-1  running  epoch 3/10  step 1100/4690  loss 0.0231  average 0.0244  0.67 steps/s  left 1:29:17"""
         state = self.run.state()
-        self.config = self.run.config()
-        return "  ".join([self.run.name, state, *self._numbers("running" in state)])
+        self.config = self.run.config()  # resuming may have changed the number of epochs
+        return BETWEEN.join([self.run.name, state, *self._numbers("running" in state)])
 
-    def ended(self) -> bool:
-        """Whether its writer is gone; one of whom nothing is known yet is watched on."""
+    def has_ended(self) -> bool:
+        """Whether the process that trained it is gone. False while that is not known."""
         return self.run.sight().life is Life.GONE
 
     def _numbers(self, running: bool) -> Iterator[str]:
@@ -41,7 +67,7 @@ class RunLine:
         if last is None:
             return
         yield f"loss {last['loss']:.4f}"
-        epoch = self._last_epoch(step)
+        epoch = self._find_last_epoch(step)
         if epoch is not None:
             yield f"average {epoch['average']:.4f}"
         rate = float(last.get("rate", 0))
@@ -49,20 +75,10 @@ class RunLine:
             yield f"{rate:.2f} steps/s"
             yield f"left {format_duration((config.total_steps - step) / rate)}"
 
-    def _last_epoch(self, step: int) -> dict[str, Any] | None:
-        """The last epoch that ended; looked for once an epoch, since it may be far back in the file."""
-        if step // self.config.steps_per_epoch != self._looked_at:
-            self._looked_at = step // self.config.steps_per_epoch
-            self._epoch = self.run.last(lambda record: "average" in record, b'"average"')
-        return self._epoch
-
-
-def watch(run: Run, every: float = 1.0) -> Iterator[str]:
-    """A line now and every so many seconds, with the time of day, until the run's writer is gone."""
-    teller = RunLine(run)
-    while True:
-        ended = teller.ended()
-        yield f"{time.strftime('%H:%M:%S')}  {teller.line()}"
-        if ended:
-            return
-        time.sleep(every)
+    def _find_last_epoch(self, step: int) -> dict[str, Any] | None:
+        """The record of the last complete epoch. Searched once per epoch, since it may be far back in the file."""
+        epochs = step // self.config.steps_per_epoch
+        if epochs != self._epochs_seen:
+            self._epochs_seen = epochs
+            self._last_epoch = self.run.last(lambda record: "average" in record, b'"average"')
+        return self._last_epoch

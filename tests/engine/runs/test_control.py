@@ -324,11 +324,11 @@ def test_the_run_that_trains_is_meant_where_none_is_named(jobs: Jobs, every_step
 
 @pytest.mark.parametrize("name", ["stop", "pause", "resume"])
 def test_nobody_is_asked_where_nobody_trains(command: Invoke, name: str) -> None:
-    assert command(name) == (2, "", "digitty: no runs yet; digitty train makes one\n")
+    assert command(name) == (2, "", "digitty: no runs yet; start one with: digitty train\n")
     run = made()
     code, out, err = command(name, "r")
     assert (code, out) == (2, "")
-    assert "run r is not being trained (crashed); go on with: digitty train --resume r" in err
+    assert "run r is not being trained (crashed); resume it with: digitty train --resume r" in err
     assert not run.control_path.exists()
     assert "no run named x; existing runs: r" in command(name, "x")[2]
 
@@ -340,14 +340,14 @@ def test_a_run_that_does_not_answer(command: Invoke, monkeypatch: pytest.MonkeyP
         writer.event("started", 0)
         code, _, err = command("stop", "r")
         assert code == 2
-        assert f"did not answer within 0 s; it is process {os.getpid()} on" in err
+        assert f"did not answer within 0 s; it is trained by process {os.getpid()} on" in err
         assert command("resume", "r")[0] == 0, "it runs as it is"
 
 
 def test_watch_tells_a_run_to_its_end(jobs: Jobs, every_step: None, endless: TrainConfig, command: Invoke) -> None:
     with training(jobs, endless) as run:
         lines: list[str] = []
-        for line in watch.watch(run, 0.05):
+        for line in watch.follow(run, 0.05):
             lines.append(line)
             if len(lines) == 4:
                 send_command(run.control_path, Command.STOP)

@@ -41,7 +41,7 @@ def test_one_damaged_run_hides_no_other(command: Command, line: str) -> None:
         file.write(body + b',"crc":"%08x"}\n' % crc32(body))
     code, out, _ = command("runs")
     assert (code, sum("stopped" in told for told in out.splitlines())) == (0, 3)
-    assert "step 4/" in next(iter(watch.watch(odd)))
+    assert "step 4/" in next(iter(watch.follow(odd)))
 
 
 def test_whatever_is_wrong_with_a_run_hides_no_other(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

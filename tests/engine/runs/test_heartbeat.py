@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from writers import ENGINE, NO_FLOCK, refuses
 
-from engine.cli.watch import watch
+from engine.cli.watch import follow
 from engine.config.training import PRESETS
 from engine.errors import RunError
 from engine.runs import liveness
@@ -170,7 +170,7 @@ def test_commands_that_change_watch_first(run: Run, command: Command, monkeypatc
 def test_watch_decides_by_watching(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(liveness, "SILENT", 0.5)
     elsewhere(run)
-    lines = list(watch(run, 0.1))
+    lines = list(follow(run, 0.1))
     assert "  one  unknown, last heartbeat" in lines[0]
     assert "  one  crashed  " in lines[-1]
 

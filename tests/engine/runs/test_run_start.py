@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from writers import ENGINE, forked, refuses
 
-from engine.cli.watch import watch
+from engine.cli.watch import follow
 from engine.config.training import PRESETS
 from engine.errors import RunError, StorageError
 from engine.runs import manage as manage_runs
@@ -48,7 +48,7 @@ def test_nothing_waits_for_what_is_no_file(run: Run, name: str, kind: str, comma
     try:
         assert "two" in command("runs")[1]
         with suppress(RunError):
-            list(zip(range(1), watch(run, 0.1), strict=False))
+            list(zip(range(1), follow(run, 0.1), strict=False))
         with suppress(RunError, StorageError), open_writer(run) as writer:
             writer.event("started", 0)
     finally:
