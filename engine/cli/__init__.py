@@ -1,1 +1,1 @@
-"""The commands that need no screen. Knows how to parse options and report on a stream; the work itself is in the packages below."""
+"""The commands that need no screen: they parse options and print what a job reports. The work itself is in the packages below."""

@@ -1,4 +1,4 @@
-"""How a command begins and ends: whatever goes wrong becomes one line on standard error, and an exit code."""
+"""How a command starts and ends: every error becomes one line on standard error, and an exit code."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from engine.process.streams import fix_std_streams
 from engine.storage import log, paths
 
 HELP = "digitty.help"
-"""Where the context records that only help was asked for."""
+"""The key under which the context records that only help was requested."""
 
 
 class Commands(click.Group):
-    """Looks for digitty's folders before a command begins, unless only help was asked for."""
+    """A group that checks digitty's folders before a command starts, unless only help was requested."""
 
     unchecked: tuple[str, ...] = ()
-    """Commands that find out for themselves what is wrong with the folders."""
+    """Commands that check the folders themselves."""
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
@@ -38,7 +38,7 @@ class Commands(click.Group):
 
 
 def run(group: click.Group, arguments: list[str] | None = None) -> int:
-    """Runs a command and returns its exit code. Main thread only."""
+    """Run a command and return its exit code. Main thread only."""
     fix_std_streams()
     before = signal.getsignal(signal.SIGINT)
     with quiet_races():
@@ -56,8 +56,8 @@ def run(group: click.Group, arguments: list[str] | None = None) -> int:
 
 
 def _invoke(group: click.Group, arguments: list[str] | None) -> int:
-    """Without click's own `main`, which turns a broken pipe anywhere into exit code 1 without a word."""
-    if "_DIGITTY_COMPLETE" in os.environ:  # a shell asks for completions
+    """Replaces click's own `main`, which turns any broken pipe silently into exit code 1."""
+    if "_DIGITTY_COMPLETE" in os.environ:  # a shell wants completions
         group.main(prog_name="digitty")
     with group.make_context("digitty", sys.argv[1:] if arguments is None else list(arguments)) as context:
         group.invoke(context)
@@ -65,7 +65,7 @@ def _invoke(group: click.Group, arguments: list[str] | None) -> int:
 
 
 def _report(error: BaseException) -> int:
-    """Says what is to be said of `error`, and returns the exit code."""
+    """Print one line about the error, unless it is silent; the exit code."""
     match error:
         case Stopped() | click.exceptions.Exit():
             return error.exit_code
@@ -85,7 +85,7 @@ def _report(error: BaseException) -> int:
 
 
 def internal_error(error: BaseException) -> str:
-    """Logs the traceback, and says where it is; the last line of it where there is no writing to the log."""
+    """The line about an unexpected error. Its traceback is logged; if the log can't be written, the line has the place of the error."""
     what = traceback.format_exception_only(error)[-1].strip()
     try:
         return f"internal error: {what}; details are in {log.write_traceback(error)}, please report"
@@ -96,11 +96,11 @@ def internal_error(error: BaseException) -> str:
 
 
 def exit_process(code: int) -> NoReturn:
-    """Ends the process; at once after a signal, since what is half imported can't be taken down in order."""
+    """End the process: at once after a signal, since Python can't shut down in order in the middle of an import."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if code > 128:
-        SignalGuard.hurried = True  # what a reader has not taken by now is dropped
-    if code > 128 or is_rank():  # gloo's threads outlive their group, and some abort the process when Python is taken down under them
+        SignalGuard.hurried = True  # output that its reader has not taken by now is dropped
+    if code > 128 or is_rank():  # threads of gloo outlive their group, and some abort the process while Python shuts down
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
                 stream.flush()

@@ -1,4 +1,4 @@
-"""`digitty export`: weights, a CSV file of metrics, or TensorBoard files of a run."""
+"""`digitty export`: the weights of a run, or its metrics as a CSV file or for TensorBoard."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from engine.runs.run import find_run
 
 
 @click.command(
-    help="Write the weights of RUN (or RUN:best, shipped, or a file) as .safetensors, or as .pth like the seed's; or RUN's metrics as .csv."
+    help="Write the weights of RUN (or RUN:best, shipped, or a file) to FILE, as .safetensors or as .pth like the guide's; "
+    "or the metrics of RUN, as .csv."
 )
 @click.argument("source", metavar="RUN")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--tensorboard", is_flag=True, help="FILE is a folder for TensorBoard's event files of RUN.")
+@click.option("--tensorboard", is_flag=True, help="Write the metrics for TensorBoard; FILE is then a folder.")
 @force_option
 def export(source: str, file: Path, tensorboard: bool, force: bool) -> None:
     from engine.storage.images import check_output_path

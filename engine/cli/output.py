@@ -1,4 +1,4 @@
-"""Lines for people on standard error and data on standard output; foreign text in them never controls the terminal."""
+"""Status lines on standard error and data on standard output. Text from files and other processes never controls the terminal."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ LONGEST = 2000
 
 
 def print_line(text: object) -> None:
-    """A line for people on standard output. Foreign text in it never controls the terminal, and never makes it two lines."""
+    """Print one line on standard output."""
     click.echo(printable(text, LONGEST))
 
 
 def print_path(path: Path) -> None:
-    """A path on standard output: to the letter for a program that reads it, else as a line."""
+    """Print a path on standard output: unchanged for a program that reads it, as a safe line on a terminal."""
     if sys.stdout.isatty():
         print_line(path)
     else:
-        click.echo(str(path), color=True)  # which leaves it as it is
+        click.echo(str(path), color=True)  # `color` keeps click from removing escape sequences
 
 
 def print_status(text: object) -> None:
-    """A line for people on standard error, as safe. A terminal that is gone is no reason to stop the work."""
+    """Print one line on standard error. Work goes on when the terminal is gone."""
     write_stderr(printable(text, LONGEST) + "\n")
 
 
 def write_stderr(text: str) -> None:
+    """Write to standard error, if it can be written."""
     with suppress(OSError):
         click.echo(text, nl=False, err=True)

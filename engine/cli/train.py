@@ -1,4 +1,4 @@
-"""`digitty train`: a run in this process or in one of its own."""
+"""`digitty train`: train a run, in this process or in the background."""
 
 from __future__ import annotations
 
@@ -114,55 +114,62 @@ def _report_stopped(reporter: TrainReporter) -> None:
 
 
 def start_detached(request: TrainRequest, device: Device, precision: Precision, threads: int | None = None) -> None:
-    """Waits until the process has begun to train, and says how to reach it. ctrl+c takes it back; closing the terminal does not."""
-    bar = ProgressLine()
+    """Starts the run in a background process, waits until it trains, and says how to reach it.
+
+    ctrl+c stops the process while it starts; closing the terminal does not.
+    """
     process = DetachedProcess(request, device, precision, threads)
-    try:
-        for event in process:
-            if isinstance(event, e.Detached):
-                run = event.run
-                bar.clear()
-                print_line(run)
-                print_status(f"run {run} trains in a process of its own; digitty shows it, or: digitty watch {run} · digitty stop {run}")
-            elif isinstance(event, e.Preparing):
-                bar.show(event.what)
-    except KeyboardInterrupt:
-        bar.clear()
-        stopped = process.cancel()
-        print_status(
-            f"run {stopped} is stopped, saved; go on with: digitty train --resume {stopped}" if stopped else "stopped before it began; nothing trains"
-        )
-        raise
+    with ProgressLine() as bar:
+        try:
+            for event in process:
+                if isinstance(event, e.Detached):
+                    run = event.run
+                    bar.clear()
+                    print_line(run)
+                    print_status(f"run {run} trains in the background; to follow it: digitty watch {run}; to stop it: digitty stop {run}")
+                elif isinstance(event, e.Preparing):
+                    bar.show(event.what)
+        except KeyboardInterrupt:
+            bar.clear()
+            stopped = process.cancel()
+            resume = f"run {stopped} is stopped and saved; resume it with: digitty train --resume {stopped}"
+            print_status(resume if stopped else "stopped before training started")
+            raise
 
 
-def train_request(run: str | None, resume: str | None, given: dict[str, Any]) -> TrainRequest:
-    """What the options ask for. Raises an InputError that says what does not go together."""
-    schedule = given.pop("schedule", None)
-    if resume is None:
-        config = PRESETS[given.pop("preset", None) or "seed"]
-        if schedule and (given["start_from"] or config.teacher):
-            raise SettingError("--schedule can't be chosen with --start-from or a teacher: the noise schedule is that of the weights")
-        if given["timesteps"] and config.teacher:
-            raise SettingError("--timesteps can't be chosen with a teacher: its student learns to draw from noise alone")
-        if schedule:
-            config = with_changes(config, schedule=ScheduleConfig(kind=schedule))
-        if run is not None and name_taken(run):
-            raise RunError(f"run {run} exists; go on with --resume {run}, or choose another --run")
-        return TrainRequest(_long_enough(with_changes(config, **given), given["epochs"]), run=run)
+def train_request(run: str | None, resume: str | None, options: dict[str, Any]) -> TrainRequest:
+    """The request that the command line makes. Raises an InputError if options contradict each other."""
+    schedule = options.pop("schedule", None)
+    if resume is not None:
+        return _resume_request(run, resume, {**options, "schedule": schedule})
+    config = PRESETS[options.pop("preset", None) or "seed"]
+    if schedule and (options["start_from"] or config.teacher):
+        raise SettingError("--schedule does not go with --start-from or a teacher: their weights determine the noise schedule")
+    if options["timesteps"] and config.teacher:
+        raise SettingError("--timesteps does not go with a teacher: its student only learns to draw from pure noise")
+    if schedule:
+        config = with_changes(config, schedule=ScheduleConfig(kind=schedule))
+    if run is not None and name_taken(run):
+        raise RunError(f"run {run} exists; resume it with --resume {run}, or choose another --run")
+    return TrainRequest(_fit_epochs(with_changes(config, **options), options["epochs"]), run=run)
+
+
+def _resume_request(run: str | None, resume: str, options: dict[str, Any]) -> TrainRequest:
+    """A request with the recorded configuration and other epochs or steps. Raises an InputError for other options."""
     if run is not None:
-        raise SettingError("--run names a new run and --resume an old one; use one of them")
-    fixed = [name for name, value in {**given, "schedule": schedule}.items() if value is not None and name not in ("epochs", "steps")]
+        raise SettingError("--run names a new run and --resume an existing one; use only one of them")
+    fixed = [name for name, value in options.items() if value is not None and name not in ("epochs", "steps")]
     if fixed:
         raise SettingError(f"--{fixed[0].replace('_', '-')} can't change on --resume; only --epochs and --steps can")
     config = find_run(resume).config()
-    if given["epochs"] is not None or given["steps"] is not None:
-        epochs = config.epochs if given["epochs"] is None else given["epochs"]
-        config = _long_enough(replace(config, epochs=epochs, steps=given["steps"]), given["epochs"])
+    if options["epochs"] is not None or options["steps"] is not None:
+        epochs = config.epochs if options["epochs"] is None else options["epochs"]
+        config = _fit_epochs(replace(config, epochs=epochs, steps=options["steps"]), options["epochs"])
     return TrainRequest(config, resume=resume)
 
 
-def _long_enough(config: TrainConfig, epochs: int | None) -> TrainConfig:
-    """With as many epochs as the steps take, where no `epochs` were asked for: else those of the preset would end the run before."""
+def _fit_epochs(config: TrainConfig, epochs: int | None) -> TrainConfig:
+    """With enough epochs for `config.steps`, unless the command line sets `epochs`: the preset's would end the run earlier."""
     if epochs is not None or config.steps is None:
         return config
     return replace(config, epochs=max(config.epochs, math.ceil(config.steps / config.steps_per_epoch)))

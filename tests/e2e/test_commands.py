@@ -85,7 +85,7 @@ def refused(command: Command, *arguments: str, code: int = 2) -> str:
         ("train --batch-size 0", "batch-size 0 is outside 1 to"),
         ("train --preset huge", "'huge' is not one of"),
         ("train --run a/b", "no name for a run"),
-        ("train --run x --resume y", "use one of them"),
+        ("train --run x --resume y", "use only one of them"),
         ("train --resume nowhere", "no run named nowhere"),
         ("evaluate --count 0", "count 0 is outside 1 to"),
         ("evaluate --guidance nan", "guidance nan is not a finite number"),
@@ -218,7 +218,7 @@ def test_version(command: Command) -> None:
 
 
 def test_no_runs_yet(command: Command) -> None:
-    assert command("runs") == (0, "", "no runs yet; digitty train makes one\n")
+    assert command("runs") == (0, "", "no runs yet; start one with: digitty train\n")
     assert command("runs", "--json") == (0, "", "")
 
 

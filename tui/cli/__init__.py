@@ -1,1 +1,1 @@
-"""The command line of the whole program: opens the screen, draws without it, and answers questions about the installation."""
+"""The command line of the whole program: it opens the screen, draws without it, and answers questions about the installation."""

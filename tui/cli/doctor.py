@@ -1,6 +1,6 @@
-"""`digitty doctor`: all that a bug report needs, and whether the parts work. What fails is said, and the rest goes on.
+"""`digitty doctor`: everything that a bug report needs, and whether the parts work. A part that fails does not keep the others from being checked.
 
-It names no person and no host.
+Names neither the user nor the host.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
 
 import click
 
-from engine.cli import main as engine_cli
 from engine.cli.options import device_options, plain_option
 from engine.cli.output import print_line
 from engine.cli.progress import ProgressLine
+from engine.cli.version import VERSION
 from engine.config.compute import Device, Precision
 from engine.errors import DigittyError
 from engine.formatting import format_size, printable
@@ -38,65 +38,71 @@ from tui.terminal import capabilities as term
 
 PACKAGES = ("torch", "torchvision", "numpy", "textual", "rich", "rich-pixels", "pillow", "safetensors", "click")
 JUDGED_BY = ("TERM", "COLORTERM", "TERM_PROGRAM", "NO_COLOR", "FORCE_COLOR", "COLORFGBG", "TMUX", "STY", "WT_SESSION", "LC_TERMINAL")
-"""What the environment says of a terminal."""
+"""Environment variables that describe the terminal."""
+_PRIVATE = ("TMUX", "STY", "WT_SESSION")
+"""Those of them whose value stays secret."""
 SEVEN = DrawRequest((7,), weights="shipped", fps=10)
 
 
-@click.command(help="Print versions, folders, device, precision and terminal, check data and weights, draw a test digit: to paste in a bug report.")
+@click.command(help="Print what a bug report needs: versions, folders, devices, terminal; check data and weights; draw a test digit.")
 @device_options
 @color_option
 @plain_option
 @click.pass_obj
 def doctor(shared_color: str | None, /, color: str | None, device: Device, precision: Precision, threads: int | None) -> None:
     color = color or shared_color or "auto"
-    wrong = 0
+    code = 0
     for title, facts in CHECKS.items():
-        wrong = _told(title, facts) or wrong
-    wrong = _told("terminal", lambda: _terminal(color)) or wrong
-    pictures: list[Images] = []
-    wrong = _told("test digit", lambda: _test_digit(Jobs(device, precision, threads), pictures)) or wrong
-    if pictures and not ProgressLine.plain:
+        code = _print_section(title, facts) or code
+    code = _print_section("terminal", lambda: _terminal(color)) or code
+    drawn: list[Images] = []
+    code = _print_section("test digit", lambda: _test_digit(Jobs(device, precision, threads), drawn)) or code
+    if drawn and not ProgressLine.plain:
         from tui.render.stdout import print_images
 
-        print_images(pictures[0], color)
-    if wrong:
-        click.get_current_context().exit(wrong)
+        print_images(drawn[0], color)
+    if code:
+        click.get_current_context().exit(code)
 
 
-def _told(name: str, facts: Callable[[], Iterator[str]]) -> int:
-    """Says the facts, a line each. Returns 0, or the exit code of what kept it from one."""
-    failed = 0
-    said: list[str] = []
+def _print_section(title: str, facts: Callable[[], Iterator[str]]) -> int:
+    """Prints each fact on a line. Returns 0, or the exit code of the error that a fact raised."""
+    code = 0
+    lines: list[str] = []
     try:
-        said.extend(facts())
+        lines.extend(facts())
     except Stopped:
         raise
-    except Exception as error:  # whatever it is, it is what is to be reported
+    except Exception as error:  # any error belongs in the report
         reason = error if isinstance(error, DigittyError) else explain(error)
-        said.append(f"PROBLEM: {reason or f'{type(error).__name__}: {error}'}")
-        failed = reason.exit_code if reason else 1
-    for fact in said:
-        home = os.path.expanduser("~")
-        print_line(f"{name:<10}  {fact.replace(home, '~') if os.path.isabs(home) and len(home) > 1 else fact}")
-        name = ""
-    return failed
+        lines.append(f"PROBLEM: {reason or f'{type(error).__name__}: {error}'}")
+        code = reason.exit_code if reason else 1
+    home = os.path.expanduser("~")
+    for line in lines:
+        print_line(f"{title:<10}  {line.replace(home, '~') if os.path.isabs(home) and len(home) > 1 else line}")
+        title = ""
+    return code
 
 
-# --- what is told -----------------------------------------------------------------------------------------------------
+# --- the facts ---------------------------------------------------------------------------------------------------------
 
 
 def _versions() -> Iterator[str]:
-    yield engine_cli.VERSION_TEXT
+    yield VERSION
     yield f"Python {platform.python_version()} on {platform.system()} {platform.release()} {platform.machine()}, {_processors()}"
     yield ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
 
 
 def _processors() -> str:
-    """2 processors, or 2 of 8 processors where affinity or a cgroup takes some away; and what else limits threads."""
-    usable, all_of_them = processors(), os.cpu_count() or 1
-    count = f"{usable} of {all_of_them}" if usable < all_of_them else f"{usable}"
-    limits = "".join(f", {name}={printable(os.environ[name], 20)}" for name in THREAD_LIMITS if name in os.environ)
-    return f"{count} processor{'' if all_of_them == 1 else 's'}{limits}"
+    """2 processors, or 2 of 8 processors if affinity or a cgroup takes some away; and the variables that limit threads."""
+    usable, total = processors(), os.cpu_count() or 1
+    count = f"{usable} of {total}" if usable < total else f"{usable}"
+    return f"{count} processor{'' if total == 1 else 's'}{_variables(THREAD_LIMITS)}"
+
+
+def _variables(names: Iterable[str]) -> str:
+    """Those of the environment variables that are set: , OMP_NUM_THREADS=1"""
+    return "".join(f", {name}={printable(os.environ[name], 20)}" for name in names if name in os.environ)
 
 
 def _version(package: str) -> str:
@@ -110,14 +116,15 @@ def _folders() -> Iterator[str]:
     if home := os.environ.get("DIGITTY_HOME"):
         yield f"DIGITTY_HOME={home}"
     for name, folder in (("runs", paths.runs_dir()), ("cache", paths.cache_dir()), ("settings", paths.config_dir()), ("log", paths.log_dir())):
-        there = next(part for part in (folder, *folder.parents) if part.exists())
-        state = "" if folder.exists() else ", not there yet"
-        yield f"{name}: {folder}{state}, {format_size(shutil.disk_usage(there).free)} free" + ("" if os.access(there, os.W_OK) else ", NOT WRITABLE")
+        existing = next(part for part in (folder, *folder.parents) if part.exists())
+        missing = "" if folder.exists() else ", not created yet"
+        locked = "" if os.access(existing, os.W_OK) else ", NOT WRITABLE"
+        yield f"{name}: {folder}{missing}, {format_size(shutil.disk_usage(existing).free)} free{locked}"
 
 
 def _config() -> Iterator[str]:
     config = config_file.load()
-    yield f"{config_file.location()}" if config.text or config.problems else "none; digitty config --init makes one"
+    yield f"{config_file.location()}" if config.text or config.problems else "none; create it with: digitty config --init"
     yield from (f"PROBLEM: {problem}" for problem in config.problems)
 
 
@@ -127,8 +134,9 @@ def _runs() -> Iterator[str]:
 
 
 def _locale() -> Iterator[str]:
-    said = " ".join(f"{name}={value}" for name in ("LC_ALL", "LC_CTYPE", "LANG", "PYTHONUTF8", "PYTHONIOENCODING") if (value := os.environ.get(name)))
-    yield f"{said or 'no LANG'}: files {sys.getfilesystemencoding()}, text {locale.getpreferredencoding(False)}, output {sys.stdout.encoding}"
+    names = ("LC_ALL", "LC_CTYPE", "LANG", "PYTHONUTF8", "PYTHONIOENCODING")
+    variables = " ".join(f"{name}={value}" for name in names if (value := os.environ.get(name))) or "LANG is not set"
+    yield f"{variables}: files {sys.getfilesystemencoding()}, text {locale.getpreferredencoding(False)}, output {sys.stdout.encoding}"
 
 
 def _data() -> Iterator[str]:
@@ -143,49 +151,50 @@ def _weights() -> Iterator[str]:
     from engine.checkpoints.lookup import find_weights
 
     loaded = find_weights("shipped")
-    yield f"shipped: step {loaded.step}, {sum(tensor.numel() for tensor in loaded.tensors.values()):,} parameters, digest right"
+    yield f"shipped: step {loaded.step}, {sum(tensor.numel() for tensor in loaded.tensors.values()):,} parameters, checksum correct"
 
 
 def _terminal(color: str) -> Iterator[str]:
     found = term.detect(os.environ, color)
     columns, lines = shutil.get_terminal_size()
+    forced = "" if color == "auto" else " (--color)"
     streams = {"input": sys.stdin, "output": sys.stdout, "error": sys.stderr}
-    standard = ", ".join(f"{name} {'a terminal' if stream and stream.isatty() else 'none'}" for name, stream in streams.items())
-    yield f"{found.color} colours{'' if color == 'auto' else ' (--color)'}, {'unicode' if found.unicode else 'ascii'}, {columns}x{lines}; {standard}"
-    told = [f"{name}={'yes' if name in ('TMUX', 'STY', 'WT_SESSION') else os.environ[name]}" for name in JUDGED_BY if name in os.environ]
-    yield "judged by " + " ".join([*told, *(["over SSH"] if found.remote else [])] or ["nothing: the environment says nothing of it"])
+    connected = ", ".join(f"{name} {'a terminal' if stream and stream.isatty() else 'none'}" for name, stream in streams.items())
+    yield f"{found.color} colours{forced}, {'unicode' if found.unicode else 'ascii'}, {columns}x{lines}; {connected}"
+    clues = [f"{name}={'yes' if name in _PRIVATE else os.environ[name]}" for name in JUDGED_BY if name in os.environ]
+    clues += ["over SSH"] if found.remote else []
+    yield "judged by " + (" ".join(clues) or "nothing: the environment does not describe it")
 
 
-def _test_digit(jobs: Jobs, pictures: list[Images]) -> Iterator[str]:
-    """The picture is put into `pictures`."""
+def _test_digit(jobs: Jobs, drawn: list[Images]) -> Iterator[str]:
+    """Adds the picture to `drawn`."""
     done = draw_with_progress(SEVEN, jobs)
     engine = done.recipe.engine
     yield f"devices: {', '.join(_devices())}"
     threads = f", {engine.threads} thread{'' if engine.threads == 1 else 's'}" if engine.threads else ""
     yield f"engine: {engine.device} {engine.precision} {engine.layout}{threads}"
-    yield f"a seven by {done.recipe.weights}: {done.recipe.sample.steps} steps in {done.seconds:.2f} s; the classifier reads {_read(done.images)}"
-    pictures.append(done.images)
+    yield f"a seven by {done.recipe.weights}: {done.recipe.sample.steps} steps in {done.seconds:.2f} s; the classifier reads {_classify(done.images)}"
+    drawn.append(done.images)
 
 
 def _devices() -> list[str]:
-    """What --device may name, and what the CPU does fast."""
+    """The devices that --device may name, and which low precision the CPU is fast at."""
     import torch
 
     from engine.compute.autotune import LIMITS, cpu_bf16
     from engine.compute.device import cuda_devices
 
-    limits = "".join(f", {name}={printable(os.environ[name], 20)}" for name in LIMITS if name in os.environ)
     mps = ["mps"] if torch.backends.mps.is_available() else []
-    return [f"cpu ({torch.backends.cpu.get_cpu_capability()}, bf16 {cpu_bf16()}{limits})", *cuda_devices(), *mps]
+    return [f"cpu ({torch.backends.cpu.get_cpu_capability()}, bf16 {cpu_bf16()}{_variables(LIMITS)})", *cuda_devices(), *mps]
 
 
-def _read(pictures: Images) -> str:
+def _classify(images: Images) -> str:
     import torch
 
     from engine.checkpoints.classifier import load_classifier
 
     classifier = load_classifier()
-    picture = torch.frombuffer(bytearray(pictures[0]), dtype=torch.uint8).view(1, *classifier.data.pixel_shape)
+    picture = torch.frombuffer(bytearray(images[0]), dtype=torch.uint8).view(1, *classifier.data.pixel_shape)
     _, logits = classifier.features_and_logits(picture)
     return str(int(logits.argmax()))
 

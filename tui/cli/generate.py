@@ -25,15 +25,15 @@ from tui.cli.options import color_option
 from tui.render import captions as caption
 from tui.render.stdout import print_images
 
-SHOWN = 64
-"""Digits that `generate` draws in the terminal; more are only written."""
+MOST_SHOWN = 64
+"""Digits that are drawn in the terminal; more are only written to the file."""
 
 
 @click.command(help='Draw PROMPT in the terminal: seven · "3 1 4" · "three sevens" · 0-9 · random · grid.')
 @click.argument("prompt")
-@click.option("--count", type=int, default=1, show_default=True, help="Draw the whole prompt so many times.")
+@click.option("--count", type=int, default=1, show_default=True, help="How many times to draw the whole prompt.")
 @sampling_options()
-@click.option("--out", type=click.Path(path_type=Path), help="Also write a .png, a .gif of the denoising, or an .npz.")
+@click.option("--out", type=click.Path(path_type=Path), help="Also write the pictures to a .png or an .npz file, or the denoising to a .gif.")
 @force_option
 @device_options
 @color_option
@@ -51,36 +51,37 @@ def generate(
     device: Device,
     precision: Precision,
     threads: int | None,
-    **given: Any,
+    **options: Any,
 ) -> None:
-    sample = sample_config(given, weights)
+    sample = sample_config(options, weights)
     if not 1 <= count <= MAX_COUNT:
         raise SettingError(f"count {count} is outside 1 to {MAX_COUNT:,}")
     labels, shared_noise = _labels(prompt, count, random.Random(sample.seed))
     if out is not None:
         images.check_output_path(out, replace=force)
-        if out.suffix.lower() == ".gif" and len(labels) > SHOWN:
-            raise SettingError(f"a GIF holds at most {SHOWN} digits, not {len(labels):,}; use .npz")
-    indices = tuple(i // 10 for i in range(len(labels))) if shared_noise else None  # each grid has one noise
+        if out.suffix.lower() == ".gif" and len(labels) > MOST_SHOWN:
+            raise SettingError(f"a GIF holds at most {MOST_SHOWN} digits, not {len(labels):,}; use .npz")
+    grid = len(labels) // count
+    indices = tuple(i // grid for i in range(len(labels))) if shared_noise else None  # the digits of a grid share their noise
     done = draw_with_progress(DrawRequest(labels, sample, indices, weights, fps=10), Jobs(device, precision, threads))
     if out is not None:
         with interruptible():
             images.save_drawing(out, done.recipe, done.images, done.frames)
-    _show(done, color or shared_color or "auto")
+    _print_drawing(done, color or shared_color or "auto")
     if out is not None:
         print_status(f"saved {out}")
 
 
 def _labels(prompt: str, count: int, rng: random.Random) -> tuple[tuple[int, ...], bool]:
-    """The labels of `count` readings of the prompt, and whether it is a grid. What is random is drawn anew each time."""
-    before = rng.getstate()
-    asked = parse(prompt, rng)
-    if len(asked.labels) * count > MAX_COUNT:
-        raise SettingError(f"{len(asked.labels) * count:,} digits are more than {MAX_COUNT:,}; use a smaller --count")
-    if rng.getstate() == before:
-        return asked.labels * count, asked.shared_noise
-    readings = [asked.labels, *(parse(prompt, rng).labels for _ in range(count - 1))]
-    return tuple(label for labels in readings for label in labels), False
+    """The labels of the prompt, `count` times, and whether it is a grid. Random labels are different each time."""
+    state = rng.getstate()
+    first = parse(prompt, rng)
+    if len(first.labels) * count > MAX_COUNT:
+        raise SettingError(f"{len(first.labels) * count:,} digits are more than {MAX_COUNT:,}; use a smaller --count")
+    if rng.getstate() == state:  # nothing in the prompt is random
+        return first.labels * count, first.shared_noise
+    repeats = [first.labels, *(parse(prompt, rng).labels for _ in range(count - 1))]
+    return tuple(label for labels in repeats for label in labels), False
 
 
 def draw_with_progress(request: DrawRequest, jobs: Jobs) -> e.DrawDone:
@@ -101,12 +102,12 @@ def draw_with_progress(request: DrawRequest, jobs: Jobs) -> e.DrawDone:
     return done[0]
 
 
-def _show(done: e.DrawDone, color: str) -> None:
-    """The digits as terminal pixels on standard output, and a line about them on standard error; one line of words for who wants it plain."""
+def _print_drawing(done: e.DrawDone, color: str) -> None:
+    """Prints the digits in terminal pixels on standard output and a line about them on standard error; with --plain just a line of words."""
     if ProgressLine.plain:
         print_line(caption.screen_reader_text(done))
         return
-    if len(done.images) <= SHOWN:
+    if len(done.images) <= MOST_SHOWN:
         print_images(done.images, color)
     digits = "digit" if len(done.images) == 1 else "digits"
     print_status(f"{len(done.images):,} {digits} · {caption.describe_sample(done.recipe.sample)} · {done.recipe.weights} · {caption.timing(done)}")

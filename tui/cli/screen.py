@@ -1,4 +1,4 @@
-"""`digitty` alone: open the screen, and close it in order whatever happens."""
+"""`digitty` without a command: open the screen, and close it in order whatever happens."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from tui.terminal.tty import RestorableTty
 
 
 def open_screen(jobs: Jobs, color: str, config: config_file.Config) -> int:
-    """Runs the application; afterwards waits for the engine to save. Returns the exit code."""
+    """Run the application, then wait until the engine has saved; the exit code. Raises InputError without a usable terminal."""
     in_browser = "TEXTUAL_DRIVER" in os.environ
     if not in_browser and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        raise InputError("the screen needs a terminal for input, output and error (ssh -t gives one); without one use: digitty generate seven")
+        raise InputError("the screen needs a terminal for input, output and error (with ssh use -t); without a terminal use: digitty generate seven")
     if not in_browser and (why := term.why_unusable(os.environ)):
         raise InputError(f"{why}; use: digitty generate seven")
     terminal = term.detect(os.environ, color)
@@ -47,13 +47,13 @@ def open_screen(jobs: Jobs, color: str, config: config_file.Config) -> int:
         for word in app.last_words:
             display.print_line(word)
     if not app.worker.close(0):
-        os._exit(code)  # amid an import, or a step that leaves nothing to save: that can't be taken down in order
+        os._exit(code)  # in an import, or in a step with nothing to save: Python can't shut down in order there
     return code
 
 
 @contextmanager
 def redirect_stderr_to_log(unicode: bool) -> Iterator[tuple[RestorableTty, Path | None]]:
-    """What libraries write to standard error goes to the log; Textual, which draws on it, keeps the terminal. Gives both."""
+    """Send to the log what libraries write to standard error. Gives the terminal, on which Textual draws, and the path of the log."""
     screen = os.dup(2)
     display = RestorableTty(screen, unicode)
     path = None

@@ -189,7 +189,7 @@ def test_ctrl_c_while_one_waits_for_it_takes_it_back(
     monkeypatch.setattr(Run, "owner", lambda run: {"pid": int(pids.read_text())})
     code, out, err = command("train", "--detach")
     assert (code, out) == (130, "")
-    told = f"run {run.name} is stopped, saved; go on with: digitty train --resume {run.name}" if begun else "stopped before it began; nothing trains"
+    told = f"run {run.name} is stopped and saved; resume it with: digitty train --resume {run.name}" if begun else "stopped before training started"
     assert told in err.splitlines()
     assert buried(int(pids.read_text()))
 
@@ -251,7 +251,7 @@ def test_it_outlives_its_terminal_and_answers_to_whoever_comes_later(machine: No
     starter = subprocess.Popen(start, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
     assert starter.wait(LONG) == 0
     shown = os.read(ours, 65536).decode()
-    assert "run r trains in a process of its own; digitty shows it, or: digitty watch r" in shown
+    assert "run r trains in the background; to follow it: digitty watch r" in shown
     for end in (ours, theirs):
         os.close(end)
 

@@ -321,7 +321,7 @@ def test_the_command_says_so_and_leaves_with_3(
         assert entry.run(cli.commands, ["train", "--resume", "r", "--epochs", "3", "--when-full", when_full]) == 3
     *lines, last = capsys.readouterr().err.splitlines()
     told = f"can't write {find_run('r').path}/checkpoints/state-00000{{:02}}.pt: File too large; free some room or choose another folder"
-    goes_on = f"not saved at step 8: {told.format(8)}; the last save is of step 4, training goes on"
+    goes_on = f"not saved at step 8: {told.format(8)}; the last save is of step 4; training goes on"
     assert (goes_on in lines) is (when_full == "go-on")
     assert last == "digitty: " + told.format(12 if when_full == "go-on" else 8)
     assert exactly(find_run("r"))

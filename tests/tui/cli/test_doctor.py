@@ -23,7 +23,7 @@ def without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
         yield "shipped: digest right"
 
     monkeypatch.setattr(doctor, "Jobs", lambda *_: FakeJobs())
-    monkeypatch.setattr(doctor, "_read", lambda _: "7")
+    monkeypatch.setattr(doctor, "_classify", lambda _: "7")
     monkeypatch.setattr(doctor, "_devices", lambda: ["cpu (AVX2, bf16 none)", "cuda:0 (A)", "cuda:1 (B)"])
     monkeypatch.setitem(doctor.CHECKS, "weights", weights)
     monkeypatch.setattr(ProgressLine, "plain", False)

@@ -261,7 +261,7 @@ def odd(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
             if command == "config":
                 assert f"PROBLEM: {problem}" in told.out
             if code == 2:
-                assert told.err == f"digitty: {problem}; digitty config shows what is in force\n"
+                assert told.err == f"digitty: {problem}; to see the settings in force, run: digitty config\n"
 
     path().parent.mkdir(parents=True)
     return check
