@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints import torch_file
+from engine.checkpoints.parameter_names import to_file_names
 from engine.checkpoints.tensor_file import read_file
 from engine.checkpoints.weights import ModelWeights, check_fit
 from engine.config.serialize import from_dict, to_dict
@@ -30,8 +31,14 @@ CHECKSUM_LINE = b"digitty sha256 "
 
 
 def save_state(path: Path, config: TrainConfig, state: Mapping[str, Any]) -> None:
-    """All that a resumed run needs: weights, average, optimiser, step, and the configuration it belongs to. Sealed with a digest."""
-    whole = {"format": STATE_FORMAT, "version": STATE_VERSION, "config": to_dict(config), **state}
+    """All that a resumed run needs: weights, average, optimiser, step, and the configuration it belongs to, with a checksum at the end.
+
+    Weights and average have the names of weights files; optimisers know the parameters by number, in the order of `UNet.parameters()`.
+    Raises StorageError.
+    """
+    levels = len(config.model.channels)
+    tensors = {name: to_file_names(state[name], levels) for name in ("model", "ema")}
+    whole = {"format": STATE_FORMAT, "version": STATE_VERSION, "config": to_dict(config), **state, **tensors}
 
     def write(file: BinaryIO) -> None:
         hashing = HashingWriter(file)
@@ -54,10 +61,10 @@ def load_state(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
         if not isinstance(optimizer, dict) or type(state["step"]) is not int or not 0 <= state["step"] < 1 << 40:
             raise ValueError("its optimizer or step is malformed")
         float(state["best"]), float(state["epoch_sum"])
-        for tensors in (model, ema):
+        for name, tensors in (("model", model), ("ema", ema)):
             if not isinstance(tensors, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in tensors.items()):
                 raise ValueError("its weights are malformed")
-            check_fit(dict(tensors), config.model, path)
+            state[name] = check_fit(tensors, config.model, path)
     except (KeyError, ValueError, TypeError, OverflowError, RuntimeError, SettingError) as error:
         raise CheckpointError(f"{path} is malformed ({one_line(error)})") from None
     return config, state
@@ -75,8 +82,7 @@ def _without_checksum(path: Path, raw: bytes) -> bytes:
 
 def average_weights(config: TrainConfig, state: Mapping[str, Any], run: str) -> ModelWeights:
     """The average weights within a training state."""
-    tensors = {name: tensor.float() for name, tensor in state["ema"].items()}
-    return ModelWeights(tensors, config.model, config.schedule, int(state["step"]), run, "average")
+    return ModelWeights(state["ema"], config.model, config.schedule, int(state["step"]), run, "average")
 
 
 def _save(whole: object, file: BinaryIO) -> None:

@@ -1,4 +1,4 @@
-"""Weights and training state on disk: saved whole or not at all, loaded without running code."""
+"""Weights on disk: saved whole or not at all, loaded without running code."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints import torch_file
+from engine.checkpoints.parameter_names import to_file_names, to_module_names
 from engine.checkpoints.tensor_file import read_file, read_tensor_file, write_tensor_file
 from engine.config.data import MNIST
 from engine.config.model import ModelConfig, ScheduleConfig
@@ -30,7 +31,7 @@ KINDS = ("average", "live", "best", "imported")
 
 @dataclass(frozen=True)
 class ModelWeights:
-    """A network's weights in float32 and what is known of them."""
+    """A network's weights in float32, by the names of `UNet`'s parameters, and what is known of them."""
 
     tensors: dict[str, Tensor]
     model: ModelConfig
@@ -44,8 +45,8 @@ class ModelWeights:
 
 
 def save_weights(path: Path, weights: ModelWeights, dtype: torch.dtype = torch.float16, error: type[DigittyError] = OutputError) -> None:
-    """A .safetensors file with the configuration and a digest of the tensors in its metadata."""
-    tensors = {name: tensor.detach().to("cpu", dtype) for name, tensor in weights.tensors.items()}
+    """A .safetensors file with the configuration and a digest of the tensors in its metadata, which names them as the guide does."""
+    tensors = {name: tensor.detach().to("cpu", dtype) for name, tensor in _named_for_file(weights).items()}
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
             raise error(
@@ -81,22 +82,26 @@ def _load_safetensors(path: Path) -> ModelWeights:
 
 
 def save_pth(path: Path, weights: ModelWeights) -> None:
-    """The seed's format: a bare state dict in float32, as `simple_diffusion_mnist.pth`. Raises OutputError for other images than MNIST's."""
+    """The guide's format and names: a bare state dict in float32, as `simple_diffusion_mnist.pth`.
+
+    Raises OutputError for other images than MNIST's.
+    """
     if weights.model.data != MNIST:
         raise OutputError(f"a .pth file does not say what it draws, so it holds MNIST's weights alone; write {path.stem}.safetensors")
     buffer = io.BytesIO()
-    torch.save({name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in weights.tensors.items()}, buffer)
+    torch.save({name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in _named_for_file(weights).items()}, buffer)
     write_atomic(path, lambda file: file.write(buffer.getbuffer()), OutputError)
 
 
 def _load_pth(path: Path) -> ModelWeights:
-    """A bare state dict of the seed's network, or of another that its shapes tell; the schedule is the seed's."""
+    """A bare state dict of the guide's network, or of a wider or narrower one: the shapes tell. The schedule is the guide's."""
     tensors = torch_file.read(path, read_file(path))
     if not isinstance(tensors, dict) or not tensors or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in tensors.items()):
         raise CheckpointError(f"{path} holds no state dict; digitty export RUN {path.name} makes one")
-    tensors = _unwrapped(tensors)
+    levels = ("enc28", "enc14", "enc7")
+    tensors = to_file_names(_unwrap(tensors), len(levels))
     try:
-        channels = tuple(int(tensors[f"{name}.conv2.weight"].shape[0]) for name in ("enc28", "enc14", "enc7"))
+        channels = tuple(int(tensors[f"{name}.conv2.weight"].shape[0]) for name in levels)
         emb_dim, time_dim = (int(n) for n in tensors["time.0.weight"].shape)
         model = ModelConfig(channels=channels, emb_dim=emb_dim, time_dim=time_dim)
     except (KeyError, ValueError, IndexError, SettingError) as error:
@@ -104,17 +109,26 @@ def _load_pth(path: Path) -> ModelWeights:
     return ModelWeights(check_fit(tensors, model, path), model, ScheduleConfig(), None, path.stem, "imported")
 
 
-def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The names without what DataParallel, DistributedDataParallel and torch.compile put before all of them."""
+def _named_for_file(weights: ModelWeights) -> dict[str, Tensor]:
+    return to_file_names(weights.tensors, len(weights.model.channels))
+
+
+def _unwrap(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Removes from the names what DataParallel, DistributedDataParallel and torch.compile put before all of them."""
     while prefix := next((prefix for prefix in WRAPPERS if all(name.startswith(prefix) for name in tensors)), None):
         tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
     return tensors
 
 
 def check_fit(tensors: dict[str, Tensor], model: ModelConfig, path: Path) -> dict[str, Tensor]:
-    """The tensors in float32, if they are exactly this network's and its values what training may give."""
+    """The tensors of a file in float32, by the names of `UNet`'s parameters.
+
+    Raises CheckpointError unless they are exactly this network's and their values what training may give; its message uses the file's names.
+    """
+    levels = len(model.channels)
     with torch.device("meta"):
-        expected = {name: tensor.shape for name, tensor in UNet(model).state_dict().items()}
+        expected = {name: tensor.shape for name, tensor in to_file_names(UNet(model).state_dict(), levels).items()}
+    tensors = to_file_names(tensors, levels)
     for name in sorted(set(expected) ^ set(tensors)):
         raise CheckpointError(f"{path} holds the weights of another network: {name[:80]!r} is {'missing' if name in expected else 'unknown'}")
     for name, tensor in tensors.items():
@@ -124,7 +138,4 @@ def check_fit(tensors: dict[str, Tensor], model: ModelConfig, path: Path) -> dic
             raise CheckpointError(f"{path} has {str(tensor.dtype).removeprefix('torch.')} in {name}; weights are floats of 16, 32 or 64 bits")
         if not float(tensor.abs().max()) <= LARGEST_WEIGHT:  # NaN is not either
             raise CheckpointError(f"{path} has values in {name} that are not finite numbers, or larger than any trained network's")
-    return {name: tensor.float() for name, tensor in tensors.items()}
-
-
-# --- training state ---------------------------------------------------------------------------------------------------
+    return to_module_names({name: tensor.float() for name, tensor in tensors.items()}, levels)

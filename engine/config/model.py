@@ -59,11 +59,6 @@ class ModelConfig:
             raise SettingError(f"images of {size} pixels can't be halved twice; height and width must be multiples of 4")
 
     @property
-    def sides(self) -> tuple[int, ...]:
-        """Pixels a side of MNIST's images at each width: what the layers are named after, whatever the size."""
-        return tuple(MNIST.height // self.patch >> i for i in range(len(self.channels)))
-
-    @property
     def patch(self) -> int:
         """Pixels a side that the first layer takes for one."""
         return 1 << 3 - len(self.channels)

@@ -234,7 +234,7 @@ def test_what_is_hostile_is_refused_in_our_words_before_it_takes_memory(raw: Cal
 def test_weights_that_no_training_gives(kind: str, value: float, tmp_path: Path) -> None:
     """Finite as they may be, their sums are not, and the digits are black."""
     tensors = {name: tensor.double() for name, tensor in UNet(MODEL).state_dict().items()}
-    tensors["enc28.conv2.weight"][0, 0, 0, 0] = value
+    tensors["down.0.block.conv2.weight"][0, 0, 0, 0] = value
     path = tmp_path / f"w.{kind}"
     if kind == "pth":
         torch.save(tensors, path)

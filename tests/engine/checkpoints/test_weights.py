@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints import tensor_file as sealed
+from engine.checkpoints.parameter_names import to_module_names
 from engine.checkpoints.training_state import average_weights, load_state, save_state
 from engine.checkpoints.weights import ModelWeights, load_weights, save_pth, save_weights
 from engine.config.model import ModelConfig, ScheduleConfig
@@ -95,7 +96,9 @@ def test_safetensors_is_readable_without_digitty(tmp_path: Path, weights: ModelW
 
 def test_pth_round_trip_is_a_bare_state_dict(tmp_path: Path, weights: ModelWeights) -> None:
     save_pth(tmp_path / "simple_diffusion_mnist.pth", weights)
-    UNet(MODEL).load_state_dict(torch.load(tmp_path / "simple_diffusion_mnist.pth", weights_only=True))
+    guide = torch.load(tmp_path / "simple_diffusion_mnist.pth", weights_only=True)
+    assert {"time.0.weight", "label.weight", "conv_in.weight", "enc28.conv1.weight", "down14.weight", "middle.emb.bias", "up28.bias"} <= guide.keys()
+    UNet(MODEL).load_state_dict(to_module_names(guide, 3))
     got = load_weights(tmp_path / "simple_diffusion_mnist.pth")
     assert same(got.tensors, weights.tensors)
     assert (got.model, got.schedule) == (MODEL, ScheduleConfig())
@@ -278,8 +281,9 @@ def test_pth_of_another_network(tmp_path: Path, content: object) -> None:
     ],
     ids=lambda change: "-".join(f"{k}={str(v)[:20]}" for k, v in change.items()),
 )
-def test_states_that_make_no_sense(tmp_path: Path, weights: ModelWeights, change: dict[str, object]) -> None:
+def test_states_that_make_no_sense(tmp_path: Path, weights: ModelWeights, change: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "s.pt"
+    monkeypatch.setattr("engine.checkpoints.training_state.to_file_names", lambda tensors, _levels: tensors)  # which takes state dicts alone
     save_state(path, TrainConfig(model=MODEL), {**state_of(weights), **change})
     with pytest.raises(CheckpointError, match=r"s\.pt"):
         load_state(path)

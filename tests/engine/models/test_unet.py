@@ -1,4 +1,4 @@
-"""The network: the seed's size, a label that is none, and images that do not meet."""
+"""The network: the size of the guide's, a label that is none, and images that do not meet."""
 
 from __future__ import annotations
 
@@ -29,61 +29,65 @@ def pictures(n: int, seed: int = 1) -> tuple[torch.Tensor, torch.Tensor, torch.T
     return torch.randn(n, 1, 28, 28, generator=rng), torch.randint(1000, (n,), generator=rng), torch.arange(n) % 10
 
 
-def test_the_seed_has_6141313_parameters() -> None:
+def test_the_guides_network_has_6141313_parameters() -> None:
     with torch.device("meta"):
         assert count_parameters(UNet()) == 6_141_313
 
 
-def test_the_seed_network_layer_by_layer() -> None:
-    """The channels and sides of DESIGN's table."""
+def shapes(net: UNet) -> dict[str, tuple[int, ...]]:
+    """What each layer gives for an image: its channels and sides."""
+    seen: dict[str, tuple[int, ...]] = {}
+    for name, layer in net.named_modules():
+        if name in LAYERS or name.startswith(("down.", "up.")):
+            layer.register_forward_hook(lambda _layer, _given, out, name=name: seen.update({name: tuple(out.shape[1:])}))
+    net(torch.zeros(2, 1, 28, 28), torch.zeros(2, dtype=torch.long), torch.zeros(2, dtype=torch.long))
+    return {name: shape for name, shape in seen.items() if name.count(".") < 2 or "sample" in name}
+
+
+LAYERS = ("time", "label", "conv_in", "middle", "norm_out", "conv_out")
+
+
+def test_the_guides_network_layer_by_layer() -> None:
     with torch.device("meta"):
         net = UNet()
-        seen: dict[str, tuple[int, ...]] = {}
-        for name, layer in net.named_children():
-            layer.register_forward_hook(lambda _layer, _given, out, name=name: seen.update({name: tuple(out.shape[1:])}))
-        net(torch.zeros(2, 1, 28, 28), torch.zeros(2, dtype=torch.long), torch.zeros(2, dtype=torch.long))
-    assert seen == {
-        "time": (256,),
-        "label": (256,),
-        "conv_in": (64, 28, 28),
-        "enc28": (64, 28, 28),
-        "down14": (64, 14, 14),
-        "enc14": (128, 14, 14),
-        "down7": (128, 7, 7),
-        "enc7": (256, 7, 7),
-        "middle": (256, 7, 7),
-        "dec7": (256, 7, 7),
-        "up14": (128, 14, 14),
-        "dec14": (128, 14, 14),
-        "up28": (64, 28, 28),
-        "dec28": (64, 28, 28),
-        "norm_out": (64, 28, 28),
-        "conv_out": (1, 28, 28),
-    }
-    assert [net.dec7.conv1.in_channels, net.dec14.conv1.in_channels, net.dec28.conv1.in_channels] == [512, 256, 128]
+        assert shapes(net) == {
+            "time": (256,),
+            "label": (256,),
+            "conv_in": (64, 28, 28),
+            "down.0.downsample": (64, 28, 28),
+            "down.0": (64, 28, 28),
+            "down.1.downsample": (64, 14, 14),
+            "down.1": (128, 14, 14),
+            "down.2.downsample": (128, 7, 7),
+            "down.2": (256, 7, 7),
+            "middle": (256, 7, 7),
+            "up.0.upsample": (256, 7, 7),
+            "up.0": (256, 7, 7),
+            "up.1.upsample": (128, 14, 14),
+            "up.1": (128, 14, 14),
+            "up.2.upsample": (64, 28, 28),
+            "up.2": (64, 28, 28),
+            "norm_out": (64, 28, 28),
+            "conv_out": (1, 28, 28),
+        }
+    assert [level.block.conv1.in_channels for level in net.up] == [512, 256, 128]
     assert all(m.num_groups == 8 for m in net.modules() if isinstance(m, nn.GroupNorm))
 
 
 def test_patches_halve_the_sides_and_keep_every_pixel() -> None:
-    seen: dict[str, tuple[int, ...]] = {}
     with torch.device("meta"):
         net = UNet(ModelConfig(channels=(32, 64)))
-        for name, layer in net.named_children():
-            layer.register_forward_hook(lambda _layer, _given, out, name=name: seen.update({name: tuple(out.shape[1:])}))
-        out = net(torch.zeros(2, 1, 28, 28), torch.zeros(2, dtype=torch.long), torch.zeros(2, dtype=torch.long))
-    assert out.shape == (2, 1, 28, 28)
-    assert {name: shape for name, shape in seen.items() if len(shape) == 3} == {
-        "conv_in": (32, 14, 14),
-        "enc14": (32, 14, 14),
-        "down7": (32, 7, 7),
-        "enc7": (64, 7, 7),
-        "middle": (64, 7, 7),
-        "dec7": (64, 7, 7),
-        "up14": (32, 14, 14),
-        "dec14": (32, 14, 14),
-        "norm_out": (32, 14, 14),
-        "conv_out": (4, 14, 14),
-    }
+        assert net(torch.zeros(2, 1, 28, 28), torch.zeros(2, dtype=torch.long), torch.zeros(2, dtype=torch.long)).shape == (2, 1, 28, 28)
+        assert {name: shape for name, shape in shapes(net).items() if len(shape) == 3 and "sample" not in name} == {
+            "conv_in": (32, 14, 14),
+            "down.0": (32, 14, 14),
+            "down.1": (64, 7, 7),
+            "middle": (64, 7, 7),
+            "up.0": (64, 7, 7),
+            "up.1": (32, 14, 14),
+            "norm_out": (32, 14, 14),
+            "conv_out": (4, 14, 14),
+        }
 
 
 def test_attention_starts_as_the_identity_and_mixes_pixels() -> None:
@@ -104,11 +108,12 @@ def test_attention_starts_as_the_identity_and_mixes_pixels() -> None:
 def test_attention_at_14_is_one_more_layer_there(channels: tuple[int, ...]) -> None:
     torch.manual_seed(0)
     net = UNet(ModelConfig(channels=channels, attention_at_14=True, time_dim=16, emb_dim=16))
-    assert net.attention14.qkv.in_channels == 16
+    attention = net.attend[-2]
+    assert attention.qkv.in_channels == 16
     sides: list[tuple[int, ...]] = []
-    net.attention14.register_forward_hook(lambda _layer, _given, out: sides.append(tuple(out.shape[2:])))
+    attention.register_forward_hook(lambda _layer, _given, out: sides.append(tuple(out.shape[2:])))
     before = net(*pictures(2))
-    nn.init.normal_(net.attention14.out.weight)
+    nn.init.normal_(attention.out.weight)
     assert not torch.equal(net(*pictures(2)), before)
     assert sides == [(14, 14), (14, 14)]
 

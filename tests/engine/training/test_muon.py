@@ -69,8 +69,14 @@ def test_the_weights_it_is_for() -> None:
         net = UNet(ModelConfig(channels=(32, 64), attention=True))
     chosen = {id(w) for w in muon_parameters(net)}
     names = {name for name, p in net.named_parameters() if id(p) in chosen}
-    assert {"enc14.conv1.weight", "down7.weight", "up14.weight", "dec7.skip.weight", "attention.qkv.weight"} <= names
-    assert not {"conv_in.weight", "conv_out.weight", "label.weight", "time.0.weight", "enc14.norm1.weight", "enc14.conv1.bias"} & names
+    assert {
+        "down.0.block.conv1.weight",
+        "down.1.downsample.weight",
+        "up.1.upsample.weight",
+        "up.0.block.skip.weight",
+        "attention.qkv.weight",
+    } <= names
+    assert not {"conv_in.weight", "conv_out.weight", "label.weight", "time.0.weight", "down.0.block.norm1.weight", "down.0.block.conv1.bias"} & names
 
 
 def test_momentum_comes_back_in_the_layout_of_the_weights() -> None:
