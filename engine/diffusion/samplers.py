@@ -1,4 +1,7 @@
-"""The samplers: functions of (denoise, x, schedule, timesteps, noise) that yield a Step each. They know no labels, guidance or network."""
+"""The samplers: functions of (denoise, x, schedule, timesteps, noise) that yield a Step each. They know no labels, guidance or network.
+
+`a` is alpha_bar at t and `a_next` alpha_bar at `t_next`, the smaller timestep that a step leads to: -1, the clean image, after the last.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from engine.config.sampling import SampleConfig
+from engine.config.sampling import SampleConfig, Variance
 from engine.diffusion.denoiser import Denoise
 from engine.diffusion.schedule import NoiseSchedule
 
@@ -28,32 +31,32 @@ class Step(NamedTuple):
 
 
 @torch.inference_mode()
-def ddpm(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, timesteps: Sequence[int], noise: Noise, variance: str = "beta") -> Iterator[Step]:
-    """Ancestral sampling (Ho et al. 2020, algorithm 2): x <- (x - beta / sqrt(1 - alpha_bar) eps) / sqrt(alpha) + sigma z, no z at the end.
+def ddpm(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, timesteps: Sequence[int], noise: Noise, variance: Variance = "beta") -> Iterator[Step]:
+    """Ancestral sampling (Ho et al. 2020, algorithm 2), without noise in the last step.
 
-    sigma² is beta (the seed's) or the posterior variance beta (1 - alpha_bar_before) / (1 - alpha_bar). Where timesteps are
-    skipped, alpha = alpha_bar / alpha_bar_before over the gap (Nichol & Dhariwal 2021, eq. 19); over all T it is the seed's loop.
+    sigma² is beta (the guide's) or the posterior variance. Where timesteps are skipped, alpha is that of the whole gap; over all T it is the
+    guide's loop.
     """
-    for i, t, before in _steps(timesteps):
-        a, a_before = schedule.alpha_bar_at(t), schedule.alpha_bar_at(before)
-        alpha = a / a_before
+    for i, t, t_next in _steps(timesteps):
+        a, a_next = schedule.alpha_bar_at(t), schedule.alpha_bar_at(t_next)
+        alpha = a / a_next  # Nichol & Dhariwal 2021, eq. 19
         beta = 1 - alpha
         x0, eps = denoise(x, t)
-        x = (x - beta / math.sqrt(1 - a) * eps) / math.sqrt(alpha)
-        if before >= 0:
-            sigma2 = beta if variance == "beta" else beta * (1 - a_before) / (1 - a)
+        x = (x - beta / math.sqrt(1 - a) * eps) / math.sqrt(alpha)  # the mean: Ho et al. 2020, eq. 11
+        if t_next >= 0:
+            sigma2 = beta if variance == "beta" else beta * (1 - a_next) / (1 - a)  # section 3.2; eq. 7
             x = x + math.sqrt(sigma2) * noise()
         yield Step(i, len(timesteps), t, x, x0)
 
 
 @torch.inference_mode()
 def ddim(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, timesteps: Sequence[int], noise: Noise, eta: float = 0.0) -> Iterator[Step]:
-    """Song et al. 2021, eq. 12 and 16: deterministic at eta 0, DDPM's posterior form at eta 1."""
-    for i, t, before in _steps(timesteps):
-        a, a_before = schedule.alpha_bar_at(t), schedule.alpha_bar_at(before)
-        sigma = eta * math.sqrt((1 - a_before) / (1 - a) * (1 - a / a_before))
+    """Song et al. 2021: deterministic at eta 0, DDPM's posterior form at eta 1."""
+    for i, t, t_next in _steps(timesteps):
+        a, a_next = schedule.alpha_bar_at(t), schedule.alpha_bar_at(t_next)
+        sigma = eta * math.sqrt((1 - a_next) / (1 - a) * (1 - a / a_next))  # eq. 16
         x0, eps = denoise(x, t)
-        x = math.sqrt(a_before) * x0 + math.sqrt(max(0.0, 1 - a_before - sigma**2)) * eps
+        x = math.sqrt(a_next) * x0 + math.sqrt(max(0.0, 1 - a_next - sigma**2)) * eps  # eq. 12, its noise in the next line
         if sigma > 0:
             x = x + sigma * noise()
         yield Step(i, len(timesteps), t, x, x0)
@@ -61,39 +64,40 @@ def ddim(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, timesteps: Sequen
 
 @torch.inference_mode()
 def dpmpp_2m(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, timesteps: Sequence[int], noise: Noise, eta: float = 0.0) -> Iterator[Step]:
-    """DPM-Solver++(2M), midpoint form (Lu et al. 2022, algorithm 2); the first step and the last, to sigma = 0, are of first order.
+    """DPM-Solver++(2M), midpoint form (Lu et al. 2022, algorithm 2). The first step and the last, to sigma = 0, are of first order.
 
-    At eta 1 it solves the stochastic differential equation instead (SDE-DPM-Solver++(2M), the same, eq. 19 of version 2): the noise that each
-    step adds corrects what earlier ones got wrong.
+    At eta 1 it solves the stochastic differential equation instead, SDE-DPM-Solver++(2M): the noise that each step adds corrects the errors
+    of earlier steps.
     """
-    before_x0, before_h = x, 0.0
-    for i, t, before in _steps(timesteps):
+    x0_prev, h_prev = x, 0.0
+    for i, t, t_next in _steps(timesteps):
         x0, _ = denoise(x, t)
-        if before < 0:
-            x = x0  # h is infinite: sigma/sigma_t x vanishes, and first order gives x0
+        if t_next < 0:
+            x = x0  # h is infinite: the factor of x vanishes, and first order gives x0
         else:
-            h = _lambda(schedule, before) - _lambda(schedule, t)
-            D = x0 if i == 1 else x0 + h / (2 * before_h) * (x0 - before_x0)  # eq. 16's D_i, r = before_h / h
-            a_next, a = schedule.alpha_bar_at(before), schedule.alpha_bar_at(t)
+            a, a_next = schedule.alpha_bar_at(t), schedule.alpha_bar_at(t_next)
+            h = _half_log_snr(a_next) - _half_log_snr(a)
+            D = x0 if i == 1 else x0 + h / (2 * h_prev) * (x0 - x0_prev)  # algorithm 2's D_i, where r = h_prev / h
+            # version 2 of the paper, eq. 19 at eta 1; at eta 0 algorithm 2: x <- sigma_next / sigma x - alpha_next (e^-h - 1) D
             x = math.sqrt((1 - a_next) / (1 - a)) * math.exp(-eta * h) * x - math.sqrt(a_next) * math.expm1(-(1 + eta) * h) * D
             if eta > 0:
                 x = x + math.sqrt((1 - a_next) * -math.expm1(-2 * eta * h)) * noise()
-            before_x0, before_h = x0, h
+            x0_prev, h_prev = x0, h
         yield Step(i, len(timesteps), t, x, x0)
 
 
 @torch.inference_mode()
 def one_step(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, timesteps: Sequence[int], noise: Noise) -> Iterator[Step]:
-    """A distilled student's: the guess at x0 is the picture; with more steps it is noised again and guessed again (Song et al. 2023, algorithm 1)."""
-    for i, t, before in _steps(timesteps):
+    """For a distilled student, whose guess at x0 is the picture. With more steps it is noised and guessed again (Song et al. 2023, algorithm 1)."""
+    for i, t, t_next in _steps(timesteps):
+        a_next = schedule.alpha_bar_at(t_next)
         x0, _ = denoise(x, t)
-        a = schedule.alpha_bar_at(before)
-        x = x0 if before < 0 else math.sqrt(a) * x0 + math.sqrt(1 - a) * noise()
+        x = x0 if t_next < 0 else math.sqrt(a_next) * x0 + math.sqrt(1 - a_next) * noise()  # q(x_t_next | x0): Ho et al. 2020, eq. 4
         yield Step(i, len(timesteps), t, x, x0)
 
 
 def sample(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, config: SampleConfig, noise: Noise) -> Iterator[Step]:
-    """The sampler that `config` names, over the timesteps that it names."""
+    """The steps of the sampler and the timesteps that `config` names, from x at the first of them."""
     if config.sampler == "one-step":
         return one_step(denoise, x, schedule, schedule.restarts(config.steps), noise)
     timesteps = schedule.timesteps(config.steps, config.spacing)
@@ -105,11 +109,11 @@ def sample(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, config: SampleC
 
 
 def _steps(timesteps: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """(number from 1, t, the timestep it leads to: -1 for the clean image)."""
-    return ((i, t, before) for i, (t, before) in enumerate(zip(timesteps, [*timesteps[1:], -1], strict=True), 1))
+    """(number from 1, t, t_next) of each step."""
+    pairs = zip(timesteps, [*timesteps[1:], -1], strict=True)
+    return ((i, t, t_next) for i, (t, t_next) in enumerate(pairs, 1))
 
 
-def _lambda(schedule: NoiseSchedule, t: int) -> float:
-    """Half the log signal-to-noise ratio (Lu et al. 2022, section 2.2)."""
-    a = schedule.alpha_bar_at(t)
-    return 0.5 * math.log(a / (1 - a))
+def _half_log_snr(alpha_bar: float) -> float:
+    """lambda = log(alpha / sigma) in the letters of Lu et al. 2022, section 2.2."""
+    return 0.5 * math.log(alpha_bar / (1 - alpha_bar))
