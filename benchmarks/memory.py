@@ -101,7 +101,7 @@ def screen(keys: tuple[str, ...], count: int) -> list[tuple[int, int]]:
                     done = asyncio.Event()
                     pump.call_later(done.set)
                     await done.wait()
-        app.worker.close(10)
+        app.studio.worker.close(10)
 
     asyncio.run(used())
     return seen

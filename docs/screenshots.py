@@ -62,7 +62,7 @@ async def film_prompt() -> str:
     moments: list[list[Line]] = []
     seconds: list[float] = []
     async with app.run_test(size=SIZE) as pilot:
-        while not app.ready:
+        while not app.studio.ready:
             await pilot.pause(0.1)
         await settle(pilot, app)
         for key in ("", *"seven"):
@@ -81,7 +81,7 @@ async def film_prompt() -> str:
                 seconds.append(STEP)
                 quiet = time.monotonic()
         seconds[-1] = RESULT
-    app.worker.close(10)
+    app.studio.worker.close(10)
     return animate(moments, seconds, "digitty: seven is typed on the Prompt screen, and a seven comes out of noise")
 
 
@@ -90,7 +90,7 @@ async def photograph(run: Path | None) -> dict[str, str]:
     pictures = {}
     app = DigittyApp()
     async with app.run_test(size=SIZE) as pilot:
-        while not app.ready:
+        while not app.studio.ready:
             await pilot.pause(0.1)
         for key, name in (("f3", "generate"), ("f4", "grid"), ("f5", "train")):
             if name == "train" and run is None:
@@ -98,7 +98,7 @@ async def photograph(run: Path | None) -> dict[str, str]:
             await pilot.press(key, *(["enter"] if name == "generate" else []))
             await settle(pilot, app)
             pictures[name] = animate([moment(app)], [1], f"digitty: the {name.title()} screen")
-    app.worker.close(10)
+    app.studio.worker.close(10)
     return pictures
 
 

@@ -32,6 +32,24 @@ class WholeApp(Probed, tui.app.DigittyApp):
     BINDINGS: ClassVar[list[BindingType]] = [Probed.PROBE]
 
 
+class Nothing:
+    """A studio that has nothing to finish."""
+
+    worker = SimpleNamespace(close=lambda seconds: True)
+
+    def __init__(self) -> None:
+        self.last_words: list[str] = []
+
+    def finish(self, seconds: float) -> bool:
+        return True
+
+    def patience(self) -> float:
+        return 0.0
+
+    def saving(self) -> str:
+        return ""
+
+
 class LightApp(Probed, PacedApp):
     """The same driver and the same guards under an input and some text to select, which answer ten times as fast."""
 
@@ -44,8 +62,7 @@ class LightApp(Probed, PacedApp):
 
     def __init__(self, *handed_over: Any) -> None:
         super().__init__()
-        self.last_words: list[str] = []
-        self.worker = SimpleNamespace(close=lambda seconds: True)
+        self.studio = Nothing()
 
     def compose(self) -> ComposeResult:
         yield Static("Type a digit on cpu fp32\n\n" + "some text to select\n" * 8, id="text")
@@ -53,15 +70,6 @@ class LightApp(Probed, PacedApp):
 
     def action_copy_selection(self) -> None:
         self.copy_selection()
-
-    def finish(self, seconds: float) -> bool:
-        return True
-
-    def patience(self) -> float:
-        return 0.0
-
-    def saving(self) -> str:
-        return ""
 
 
 setattr(tui.app, "DigittyApp", {"whole": WholeApp, "light": LightApp}[os.environ["APP"]])  # noqa: B010

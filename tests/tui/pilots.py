@@ -128,10 +128,10 @@ async def opened(jobs: FakeJobs | None = None, size: tuple[int, int] = SMALL, co
             yield Person(app, pilot, jobs)
     finally:
         jobs.end()
-        assert app.finish(10), "what trains was not saved"
-        assert app.worker.close(10), "the engine's thread did not end"
+        assert app.studio.finish(10), "what trains was not saved"
+        assert app.studio.worker.close(10), "the engine's thread did not end"
         for thread in threading.enumerate():
-            if thread.name in ("aside", "handing over"):
+            if thread.name in ("background", "handing over"):
                 thread.join(10)
         for process in jobs.processes:
             process.join(10)

@@ -49,7 +49,7 @@ SCREENS = (prompt, generate, grid, train)
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the Train screen has to show, on a host of a known name."""
-    monkeypatch.setattr("tui.app.host", lambda: "gpubox")
+    monkeypatch.setattr("tui.studio.studio.host", lambda: "gpubox")
     finished_run("seed-2", with_changes(PRESETS["seed"], limit=128 * 20), steps=40)
 
 

@@ -26,10 +26,11 @@ def config(init: bool) -> None:
     if init:
         print_path(make_file())
         return
-    from tui.settings import keymap  # which imports textual
+    from tui.screens.registry import bindings_by_screen  # which imports textual
+    from tui.settings import keymap
 
-    found = load()
-    changed_keys, problems = keymap.in_force(found)
+    found, screens = load(), bindings_by_screen()
+    changed_keys, problems = keymap.load_keymap(found, screens)
     missing = "" if found.text or found.problems else "  (none yet; create it with: digitty config --init)"
     print_line(f"{location()}{missing}")
     print_line(ORDER)
@@ -43,7 +44,7 @@ def config(init: bool) -> None:
             print_line(f"{name:<12} {to_toml(value):<16} {origin}".rstrip())
     print_line("")
     print_line(f"[{KEYS}]")
-    for name, binding in keymap.actions().items():
+    for name, binding in keymap.named_bindings(screens).items():
         keys = " ".join(keymap.display_name(key) for key in keymap.keys_of(binding, changed_keys))
         print_line(f"{name:<12} {keys:<10} {binding.tooltip}" + ("  (config.toml)" if name in changed_keys else ""))
 
@@ -71,7 +72,8 @@ def make_file() -> Path:
 
 def template() -> str:
     """Every setting at its default, commented out."""
-    from tui.settings import keymap
+    from tui.screens.registry import bindings_by_screen
+    from tui.settings.keymap import config_name, named_bindings
 
     lines = ["# Settings of digitty. Remove the # before a setting to change it.", f"# {ORDER}", ""]
     for section, settings in SECTIONS.items():
@@ -81,8 +83,8 @@ def template() -> str:
             lines += _commented_out(f"{name} = {to_toml(setting.default)}", f"{setting.help} {choices}".rstrip())
         lines.append("")
     lines += [f"[{KEYS}]", '# Keys: x, X, ?, f6, ctrl+x, space, …; several: ["x", "ctrl+x"]. A letter acts only outside of input fields.']
-    for name, binding in keymap.actions().items():
-        keys = ", ".join(to_toml(keymap.config_name(key)) for key in binding.key.split(","))
+    for name, binding in named_bindings(bindings_by_screen()).items():
+        keys = ", ".join(to_toml(config_name(key)) for key in binding.key.split(","))
         lines += _commented_out(f"{name} = [{keys}]" if "," in keys else f"{name} = {keys}", binding.tooltip)
     return "\n".join(lines) + "\n"
 

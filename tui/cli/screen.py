@@ -32,21 +32,21 @@ def open_screen(jobs: Jobs, color: str, config: config_file.Config) -> int:
         from tui.app import DigittyApp
 
         app = DigittyApp(jobs, terminal, config)
-        leaving.work, app.report_fault = app, leaving.fail
+        leaving.work, app.report_fault = app.studio, leaving.fail
         try:
             code = app.run() or app.return_code or 0
         except BaseException as error:
             leaving.fail(error)
             leaving.wait()
         leaving.rearm()
-        if not app.finish(0.5):
-            display.print_line(app.saving())
-            if not app.finish(DEADLINE + app.patience()):
+        if not app.studio.finish(0.5):
+            display.print_line(app.studio.saving())
+            if not app.studio.finish(DEADLINE + app.studio.patience()):
                 display.print_line(NOT_SAVED)
                 code = 1
-        for word in app.last_words:
+        for word in app.studio.last_words:
             display.print_line(word)
-    if not app.worker.close(0):
+    if not app.studio.worker.close(0):
         os._exit(code)  # in an import, or in a step with nothing to save: Python can't shut down in order there
     return code
 

@@ -50,8 +50,8 @@ class ChoiceDialog(Dialog[str | None]):
         answers.highlighted = self._safe % (len(self._choices) + 1)
         answers.focus()
 
-    def withdraw(self) -> None:
-        """There is nothing left to ask: closes it where it is still asked."""
+    def close_if_open(self) -> None:
+        """Close the dialog without an answer, unless that has happened already."""
         if self.app.screen is self:
             self.dismiss(None)
 

@@ -1,7 +1,8 @@
-"""Help: what the screen beneath is for, and its keys as they are now."""
+"""Help: what the screen beneath is for, and its current keys."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -11,32 +12,32 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.dialogs.dialog import Dialog
-from tui.screens.base import AppScreen
-from tui.settings import keymap as keys
 
 WIDTH = 21
-"""Of the keys' column."""
+"""Columns for the keys."""
+Row = tuple[str, str]
+"""Keys, and what they do."""
 
 
-class HelpScreen(Dialog[None]):
+class HelpDialog(Dialog[None]):
     """Closed by any of the keys one would try."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,f1,question_mark,enter,space", "dismiss", "Close")]
 
-    def __init__(self, beneath: AppScreen) -> None:
+    def __init__(self, title: str, about: str, own: Sequence[Row], everywhere: Sequence[Row]) -> None:
+        """`own` are the screen's own keys, `everywhere` those of every screen."""
         super().__init__()
-        self._beneath = beneath
+        self._title, self._about, self._own, self._everywhere = title, about, own, everywhere
 
     def compose(self) -> ComposeResult:
-        own, everywhere = keys.help_lines(self._beneath)
         with VerticalScroll(classes="dialog"):
-            yield Static(_page(self._beneath.NAME.title(), self._beneath.ABOUT, own))
-            yield Static(_page("\nEverywhere", "", everywhere))
+            yield Static(_page(self._title, self._about, self._own))
+            yield Static(_page("\nEverywhere", "", self._everywhere))
             yield Static("\nesc closes · digitty config says how to change keys", classes="heading")
 
 
-def _page(title: str, about: str, rows: list[tuple[str, str]]) -> Content:
+def _page(title: str, about: str, rows: Sequence[Row]) -> Content:
     parts: list[tuple[str, str]] = [(title, "bold"), (f"   {about}\n" if about else "\n", "")]
-    for shown, words in rows:
-        parts += [(f"  {shown:<{WIDTH}}", "bold"), (f"{words}\n", "")]
+    for keys, words in rows:
+        parts += [(f"  {keys:<{WIDTH}}", "bold"), (f"{words}\n", "")]
     return Content.assemble(*parts).rstrip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -22,11 +22,9 @@ from tui.dialogs.choice import Choice, ChoiceDialog
 from tui.dialogs.dialog import Dialog
 from tui.runs import text as run_words
 from tui.studio.background import run_in_background
+from tui.studio.base_app import studio_app
 from tui.terminal.literal import literal
 from tui.widgets.line_input import LineInput
-
-if TYPE_CHECKING:
-    from tui.app import DigittyApp
 
 KEYS = "[b]Runs[/]   enter shows · r renames · delete deletes · esc leaves it"
 NONE = "No runs yet; n on the Train screen starts one. esc closes."
@@ -46,10 +44,6 @@ class RunsDialog(Dialog[str | None]):
         super().__init__()
         self._current = current
         self._renaming: Run | None = None
-
-    @property
-    def digitty(self) -> DigittyApp:
-        return cast("DigittyApp", self.app)
 
     def compose(self) -> ComposeResult:
         self._runs = {run.name: run for run in all_runs()}
@@ -153,7 +147,7 @@ class RunsDialog(Dialog[str | None]):
                 self._complain(error)
                 return
             self._replace(run.name, renamed)
-            self.digitty.run_moved(run.name, name)
+            studio_app(self).studio.on_run_moved(run.name, name)
         self._end_renaming()
 
     def _replace(self, old: str, new: Run) -> None:
@@ -172,8 +166,10 @@ class RunsDialog(Dialog[str | None]):
         if run := self._chosen():
             run_in_background(self.app, run.size, lambda size: self._ask(run, size))
 
-    def _ask(self, run: Run, size: int) -> None:
-        if self.app.screen is self:
+    def _ask(self, run: Run, size: int | DigittyError) -> None:
+        if isinstance(size, DigittyError):
+            self._complain(size)
+        elif self.app.screen is self:
             delete = Choice("delete", "delete it, for good", ("y",))
             question = ChoiceDialog(f"Delete {run.name}, {words.format_size(size)}?", [delete], escape="keep it", safe=-1)
             self.app.push_screen(question, lambda answer: self._delete(run) if answer == "delete" else None)
@@ -187,7 +183,7 @@ class RunsDialog(Dialog[str | None]):
         if isinstance(result, Path):
             self.notify(f"{run.name} was a link, and only that is removed; its data stays in {words.printable(result)}", markup=False)
         if error is None:
-            self.digitty.run_moved(run.name, None)
+            studio_app(self).studio.on_run_moved(run.name, None)
         if not self.is_attached:
             return
         self._complain(error or "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -18,13 +18,11 @@ from textual.widgets import Input, Static
 from engine.errors import DigittyError
 from engine.protocol.events import DrawDone
 from engine.storage import images
+from tui.studio.base_app import StudioApp, studio_app
+from tui.studio.studio import Studio
 from tui.terminal.literal import literal
 from tui.widgets.key_footer import KeyFooter
 from tui.widgets.top_line import TopLine
-
-if TYPE_CHECKING:
-    from tui.app import DigittyApp
-
 
 SMALLEST = (40, 12)
 """Columns and rows below which a screen says that it has too few, and shows nothing else."""
@@ -44,8 +42,12 @@ class AppScreen(Screen[None]):
     ]
 
     @property
-    def digitty(self) -> DigittyApp:
-        return cast("DigittyApp", self.app)
+    def studio_app(self) -> StudioApp:
+        return studio_app(self)
+
+    @property
+    def studio(self) -> Studio:
+        return self.studio_app.studio
 
     def compose(self) -> ComposeResult:
         yield TopLine(self.NAME)
@@ -82,12 +84,12 @@ class AppScreen(Screen[None]):
     def on_screen_resume(self) -> None:
         self.show_status()
 
-    def arrive(self) -> None:
-        """Gone to by a key, a tab or the palette, not come back to from a dialog."""
+    def on_navigate(self) -> None:
+        """The user came here by a key, a tab or the palette, rather than by closing a dialog."""
 
     def show_status(self) -> None:
         """Called whenever what the top line says has changed."""
-        self.query_one(TopLine).status = self.digitty.status
+        self.query_one(TopLine).status = self.studio.status
 
     def on_resize(self, event: events.Resize) -> None:
         width, height = event.size

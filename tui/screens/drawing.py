@@ -73,22 +73,22 @@ class DrawScreen(AppScreen):
         """Begin a drawing with the settings as they are; what ran before is stopped."""
         self.stop_work()
         self._stop_replay()
-        seed = self.digitty.settings.sample.seed
+        seed = self.studio.settings.sample.seed
         labels = self.labels(seed)
         self._captions = self.captions_for(labels)
         self._paused, self.done = False, None
         self.bar.fraction, self.bar.words = None, "waiting for the engine…"
         number = 0
 
-        def hear(event: Event) -> None:
-            if number == self.job:  # a drawing that was stopped for this one says nothing more
-                self.hear(event)
+        def listener(event: Event) -> None:
+            if number == self.job:  # not what is left of a drawing that this one replaced
+                self.on_job_event(event)
 
-        self.job = number = self.digitty.draw(labels, hear, seed, self.SHARED_NOISE)
+        self.job = number = self.studio.draw(labels, listener, seed, self.SHARED_NOISE)
         self.show_status()
         self.refresh_bindings()
 
-    def hear(self, event: Event) -> None:
+    def on_job_event(self, event: Event) -> None:
         match event:
             case e.Preparing(what):
                 self.bar.words = what + "…"
@@ -100,7 +100,7 @@ class DrawScreen(AppScreen):
             case e.DrawDone():
                 self.done, self._at = event, len(event.frames) - 1
                 if self._paused and self.job is not None:
-                    self.digitty.worker.resume(self.job)  # paused on its last step: it has its end to tell
+                    self.studio.worker.resume(self.job)  # paused on its last step: it has its end to tell
                 self.view.show(event.images, self._captions)
                 self.bar.fraction, self.bar.words = 1.0, f"{caption.timing(event)} · ← → scrub, space replays"
                 self.refresh_bindings()
@@ -112,20 +112,20 @@ class DrawScreen(AppScreen):
 
     def stop_work(self) -> None:
         if self.job is not None:
-            self.digitty.worker.stop(self.job)
+            self.studio.worker.stop(self.job)
         self._stop_replay()
 
     def action_stop(self) -> None:
         self.stop_work()
 
     def action_again(self) -> None:
-        self.digitty.next_seed()
+        self.studio.next_seed()
         self.draw()
 
     def action_pause(self) -> None:
         if self.job is not None and self.done is None:
             self._paused = not self._paused
-            (self.digitty.worker.pause if self._paused else self.digitty.worker.resume)(self.job)
+            (self.studio.worker.pause if self._paused else self.studio.worker.resume)(self.job)
             if self._paused:
                 self.bar.words = f"{self.bar.words.removesuffix(' · paused')} · paused"
         elif self._replay is not None:

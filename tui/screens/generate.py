@@ -36,7 +36,7 @@ class GenerateScreen(DrawScreen):
     ]
 
     def body(self) -> Iterable[Widget]:
-        settings = self.digitty.settings
+        settings = self.studio.settings
         sample = settings.sample
         self._sampler = sample.sampler
         with Horizontal(id="controls"):
@@ -52,9 +52,9 @@ class GenerateScreen(DrawScreen):
             yield LineInput(f"{sample.guidance:g}", id="guidance", compact=True)
             yield Label("seed")
             yield LineInput(str(sample.seed), id="seed", compact=True)
-        yield ImageView(self.digitty.terminal, id="view")
+        yield ImageView(self.studio.terminal, id="view")
         yield JobBar(id="how")
-        yield JobBar(id="bar", ascii=not self.digitty.terminal.unicode)
+        yield JobBar(id="bar", ascii=not self.studio.terminal.unicode)
 
     def on_mount(self) -> None:
         self.bar.words = "enter draws · e or tab changes the settings above · ? helps"
@@ -62,7 +62,7 @@ class GenerateScreen(DrawScreen):
     def show_status(self) -> None:
         """The settings may have changed elsewhere."""
         super().show_status()
-        sample = self.digitty.settings.sample
+        sample = self.studio.settings.sample
         for name, text in (("steps", str(sample.steps)), ("guidance", f"{sample.guidance:g}"), ("seed", str(sample.seed))):
             field = self.query_one(f"#{name}", Input)
             if not field.has_focus and field.value != text:
@@ -84,7 +84,7 @@ class GenerateScreen(DrawScreen):
 
     def labels(self, seed: int) -> Sequence[int]:
         """Random classes follow from the seed, so that a seed always draws the same sheet."""
-        settings = self.digitty.settings
+        settings = self.studio.settings
         rng = random.Random(seed)
         if settings.classes.strip().lower() in ("", "random"):
             return [rng.randrange(10) for _ in range(settings.count)]
@@ -102,7 +102,7 @@ class GenerateScreen(DrawScreen):
         self.apply_and_draw()
 
     def action_again(self) -> None:
-        self.digitty.next_seed()
+        self.studio.next_seed()
         self.show_status()
         self.apply_and_draw()
 
@@ -112,10 +112,10 @@ class GenerateScreen(DrawScreen):
             self._apply()
             self.draw()
         except DigittyError as error:
-            self.digitty.notify_error(error)
+            self.studio_app.notify_error(error)
 
     def _apply(self) -> None:
-        now = self.digitty.settings
+        now = self.studio.settings
         settings = replace(now, sample=with_sampler(now.sample, self._sampler)).with_sample(
             steps=self._number("steps", int), guidance=self._number("guidance", float), seed=self._number("seed", int)
         )
@@ -125,7 +125,7 @@ class GenerateScreen(DrawScreen):
         classes = self.query_one("#classes", Input).value.strip() or "random"
         if classes.lower() != "random":
             parse(classes, random.Random(0))
-        self.digitty.change_settings(sample=settings.sample, count=int(count), classes=classes)
+        self.studio.change_settings(sample=settings.sample, count=int(count), classes=classes)
 
     def _number(self, name: str, kind: type[int] | type[float]) -> float:
         text = self.query_one(f"#{name}", Input).value.strip()

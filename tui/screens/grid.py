@@ -26,8 +26,8 @@ class GridScreen(DrawScreen):
 
     def body(self) -> Iterable[Widget]:
         yield JobBar(id="how")
-        yield ImageView(self.digitty.terminal, columns=5, id="view")
-        yield JobBar(id="bar", ascii=not self.digitty.terminal.unicode)
+        yield ImageView(self.studio.terminal, columns=5, id="view")
+        yield JobBar(id="bar", ascii=not self.studio.terminal.unicode)
 
     def on_mount(self) -> None:
         self.draw()

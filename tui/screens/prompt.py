@@ -72,9 +72,9 @@ class PromptScreen(AppScreen):
             self.notify(problem, severity="warning", timeout=20)
         self._at = len(self._history)
         self.query_one("#conversation").mount(Static("Type a digit and press enter. [$text-muted]The word help lists the keys.[/]", id="hello"))
-        self.arrive()
+        self.on_navigate()
 
-    def arrive(self) -> None:
+    def on_navigate(self) -> None:
         self._input.focus()
 
     @property
@@ -84,27 +84,27 @@ class PromptScreen(AppScreen):
     def _answers(self) -> list[Answer]:
         return [answer for answer in self.query(Answer) if not answer.has_class("sketch")]
 
-    def action_submit(self) -> None:
+    async def action_submit(self) -> None:
         """Enter in the input; not by its message, which would come after letters typed meanwhile."""
         text = self._input.value.strip()
         if not text:
             return
         if text.lower() in ("quit", "exit", "q", ":q"):
             self._input.clear()
-            self.digitty.action_leave()
+            await self.run_action("app.leave")
             return
         if text.lower() in ("help", "?"):
             self._input.clear()
-            self.digitty.action_help()
+            await self.run_action("app.help")
             return
         self._remember(text)
         try:
-            prompt = parse(text, self.digitty.rng)
+            prompt = parse(text, self.studio.rng)
         except PromptError as error:
             self._say_unreadable(str(error))  # the input keeps its text, to be mended
             return
         self._input.clear()
-        self._draw(text, prompt, self.digitty.next_seed())
+        self._draw(text, prompt, self.studio.next_seed())
 
     # --- while it is typed --------------------------------------------------------------------------------------------
 
@@ -127,10 +127,10 @@ class PromptScreen(AppScreen):
     def _begin_sketch(self, text: str, prompt: Prompt) -> None:
         """The one before stays until this one is there."""
         self._stop_sketch()
-        sketch = Answer(text, prompt, ImageView(self.digitty.terminal, max_rows=self.query_one(Conversation).room))
+        sketch = Answer(text, prompt, ImageView(self.studio.terminal, max_rows=self.query_one(Conversation).room))
         sketch.add_class("sketch")
 
-        def hear(event: Event) -> None:
+        def on_job_event(event: Event) -> None:
             if isinstance(event, e.DrawDone) and sketch is self._sketch:
                 self.query("#hello, .unreadable, .sketch").remove()
                 conversation = self.query_one(Conversation)
@@ -141,7 +141,7 @@ class PromptScreen(AppScreen):
             elif isinstance(event, e.Ended) and event.outcome == "failed":
                 self._sketches = False  # told once, not at every key
 
-        sketch.job = self.digitty.sketch(prompt.labels, hear, prompt.shared_noise)
+        sketch.job = self.studio.sketch(prompt.labels, on_job_event, prompt.shared_noise)
         if sketch.job is not None:
             self._sketch = sketch
         else:
@@ -149,7 +149,7 @@ class PromptScreen(AppScreen):
 
     def _stop_sketch(self) -> None:
         if self._sketch and self._sketch.job is not None:
-            self.digitty.worker.stop(self._sketch.job)
+            self.studio.worker.stop(self._sketch.job)
         self._sketch = None
 
     def _end_sketch(self) -> None:
@@ -174,15 +174,15 @@ class PromptScreen(AppScreen):
         conversation = self.query_one(Conversation)
         self.query("#hello, .unreadable").remove()
         self._end_sketch()
-        answer = Answer(text, prompt, ImageView(self.digitty.terminal, max_rows=conversation.room))
+        answer = Answer(text, prompt, ImageView(self.studio.terminal, max_rows=conversation.room))
         for old in self._answers()[: 1 - ANSWERS]:
             old.remove()
         conversation.mount(answer)
         conversation.scroll_end(animate=False)
-        answer.job = self.digitty.draw(prompt.labels, lambda event: self._hear(answer, event), seed, prompt.shared_noise)
+        answer.job = self.studio.draw(prompt.labels, lambda event: self._on_job_event(answer, event), seed, prompt.shared_noise)
         answer.set_text("waiting for the engine…")
 
-    def _hear(self, answer: Answer, event: Event) -> None:
+    def _on_job_event(self, answer: Answer, event: Event) -> None:
         if not answer.is_attached:
             return
         answer.on_job_event(event)
@@ -192,7 +192,7 @@ class PromptScreen(AppScreen):
     def stop_work(self) -> None:
         for answer in self._answers():
             if answer.job is not None:
-                self.digitty.worker.stop(answer.job)
+                self.studio.worker.stop(answer.job)
 
     def action_enter(self) -> None:
         self._input.focus()
@@ -216,6 +216,6 @@ class PromptScreen(AppScreen):
     def action_again(self) -> None:
         answers = self._answers()
         if answers:
-            self._draw(answers[-1].text, answers[-1].prompt, self.digitty.next_seed())
+            self._draw(answers[-1].text, answers[-1].prompt, self.studio.next_seed())
         else:
             self.notify("nothing to draw again yet", severity="warning")

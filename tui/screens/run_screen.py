@@ -31,21 +31,21 @@ class RunScreen(AppScreen):
         self._reading = False
 
     def body(self) -> Iterable[Widget]:
-        yield RunView(self.digitty.terminal)
+        yield RunView(self.studio.terminal)
 
     def on_mount(self) -> None:
         self._show_first()
-        self.set_interval(LOOK_EVERY, self.look)
+        self.set_interval(LOOK_EVERY, self.refresh_run)
 
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
-        self.look()
+        self.refresh_run()
 
     @property
     def view(self) -> RunView:
         return self.query_one(RunView)
 
-    def tell_keys(self) -> None:
+    def refresh_footer(self) -> None:
         """What can be done with the run may have changed."""
 
     # --- the run that is shown ----------------------------------------------------------------------------------------
@@ -62,19 +62,19 @@ class RunScreen(AppScreen):
         try:
             self._show(find_run(name))
         except RunError as error:
-            self.digitty.notify_error(error)
+            self.studio_app.notify_error(error)
 
     def _show(self, run: Run | None) -> None:
         try:
             self.story = RunHistory(run) if run else None
         except RunError as error:
-            self.digitty.notify_error(error)
+            self.studio_app.notify_error(error)
             return
         self._trained = TrainerStatus(self.story) if self.story else None
         self.view.show(self.story)
-        self.look(shown=True)
+        self.refresh_run(shown=True)
 
-    def moved(self, old: str, new: str | None) -> None:
+    def on_run_moved(self, old: str, new: str | None) -> None:
         """A run was renamed, or deleted."""
         if self.story and self.story.run.name == old:
             if new:
@@ -82,7 +82,7 @@ class RunScreen(AppScreen):
             else:
                 self._show_first()
 
-    def look(self, shown: bool = False) -> None:
+    def refresh_run(self, shown: bool = False) -> None:
         """Reads what is new, if it can be seen, for some twenty milliseconds; more of it soon."""
         if not self.is_mounted or not (shown or self.app.screen is self):
             return
@@ -96,28 +96,28 @@ class RunScreen(AppScreen):
         if story and story.behind and not self._reading:
             self._reading = True
             self.set_timer(SOON, self._read_on)
-        self._tell()
+        self._update_view()
 
     def _read_on(self) -> None:
         self._reading = False
-        self.look()
+        self.refresh_run()
 
     # --- what is told of it -------------------------------------------------------------------------------------------
 
-    def _tell(self) -> None:
-        training, story = self.digitty.training, self.story
+    def _update_view(self) -> None:
+        training, story = self.studio.training, self.story
         status = self._status()
         numbers: list[Fact] | None = None
-        if training.doing and (story is None or training.name != story.run.name):
-            numbers = [Fact(training.name or "a new run", 0, "name"), Fact(training.doing, 0, "state")]
+        if training.activity and (story is None or training.name != story.run.name):
+            numbers = [Fact(training.name or "a new run", 0, "name"), Fact(training.activity, 0, "state")]
         elif story is None:
             numbers = [Fact("No run yet: n starts one.")]
         self.view.update(status, numbers)
-        self.tell_keys()
+        self.refresh_footer()
 
     def _status(self) -> Status:
         """What the files tell, and what no file can tell yet."""
-        story, trained, training = self.story, self._trained, self.digitty.training
+        story, trained, training = self.story, self._trained, self.studio.training
         if story is None or trained is None:
             return Status()
         if not trained.refresh():
@@ -126,13 +126,13 @@ class RunScreen(AppScreen):
         state = trained.describe(own)
         if own and training.full:
             state = "waiting"
-        if training.doing and training.name == story.run.name:
-            state = training.doing
+        if training.activity and training.name == story.run.name:
+            state = training.activity
         return Status(state, trained.alive, own, training.memory if own else 0, self._warning(story, own))
 
     def _warning(self, story: RunHistory, own: bool) -> str:
         """What keeps it from being saved; a file is named as the run's folder knows it, since room is short."""
-        training = self.digitty.training
+        training = self.studio.training
         full, unsaved = (training.full, training.unsaved) if own else (None, None)
         since = f"not saved since step {story.now.saved_step}" if story.now.saved_step else "not saved yet"
         if full:

@@ -11,6 +11,7 @@ from engine.errors import DigittyError
 from engine.protocol.requests import TrainRequest
 from engine.runs.control import Command, send_command
 from engine.runs.liveness import Life
+from tui.dialogs.disk_full import ask_about_full_disk
 from tui.runs import text as run_words
 from tui.screens.run_screen import RunScreen
 
@@ -45,7 +46,7 @@ class TrainScreen(RunScreen):
     @property
     def _own(self) -> bool:
         """Whether what is shown, or is about to be, trains in this process."""
-        training = self.digitty.training
+        training = self.studio.training
         return training.job is not None and (training.run is None or self.story is None or self.story.run.name == training.run)
 
     def _is_trained(self) -> bool:
@@ -61,12 +62,12 @@ class TrainScreen(RunScreen):
     def _ask(self, command: Command) -> None:
         """Of the run that is shown, whoever trains it."""
         if self._own:
-            self.digitty.training.ask(command)
+            self.studio.training.command(command)
         elif self.story and self._is_trained():
             try:
                 send_command(self.story.run.control_path, command)
             except DigittyError as error:
-                self.digitty.notify_error(error)
+                self.studio_app.notify_error(error)
                 return
             what = "go on" if command is Command.RUN else command.value
             self.notify(f"asked {self.story.run.name}, which {run_words.trainer_name(self.story.run)} trains, to {what}")
@@ -74,12 +75,12 @@ class TrainScreen(RunScreen):
             return
         if self._trained:
             self._trained.ask(command)
-        self._tell()
+        self._update_view()
 
     def action_pause(self) -> None:
-        training = self.digitty.training
+        training = self.studio.training
         if self._own and training.full:
-            training.ask_about_disk()
+            ask_about_full_disk(self.studio_app)
         elif self._own and training.run is None:
             self.notify("it has not begun yet; x stops it", severity="warning")
         elif self._trained:
@@ -89,9 +90,9 @@ class TrainScreen(RunScreen):
 
     def action_stop(self) -> None:
         if self._own:
-            self.digitty.training.stop()
-            self._tell()
-        elif self.digitty.training.leaving_alone and self.digitty.training.name in (None, self.story and self.story.run.name):
+            self.studio.training.stop()
+            self._update_view()
+        elif self.studio.training.handing_over and self.studio.training.name in (None, self.story and self.story.run.name):
             self.notify("it is being handed over; x stops it once it trains again", severity="warning")
         else:
             self._ask(Command.STOP)
@@ -100,8 +101,8 @@ class TrainScreen(RunScreen):
         """Escape does not stop a training: x does."""
 
     def action_detach(self) -> None:
-        training = self.digitty.training
-        if training.leaving_alone:
+        training = self.studio.training
+        if training.handing_over:
             self.notify("it is being handed over already")
         elif not self._own:
             if self._is_trained():
@@ -110,7 +111,7 @@ class TrainScreen(RunScreen):
             self.notify("it can't be saved now; space asks again what to do", severity="warning")
         else:
             training.hand_over()
-            self._tell()
+            self._update_view()
 
     def action_continue(self) -> None:
         story = self.story
@@ -121,11 +122,11 @@ class TrainScreen(RunScreen):
         elif story.now.event == "finished" and story.fraction >= 1:
             self.notify(f"{story.run.name} has done all its steps; n continues it with more epochs", severity="warning")
         elif self._may_start():
-            self.digitty.training.start(TrainRequest(story.config, resume=story.run.name))
-            self._tell()
+            self.studio.training.start(TrainRequest(story.config, resume=story.run.name))
+            self._update_view()
 
     def _may_start(self) -> bool:
-        training = self.digitty.training
+        training = self.studio.training
         if not training.busy:
             return True
         name = training.name or "another run"
@@ -137,12 +138,12 @@ class TrainScreen(RunScreen):
 
         def chosen(new: NewRun | None) -> None:
             if new and self._may_start():
-                training = self.digitty.training
+                training = self.studio.training
                 (training.start_detached if new.detached else training.start)(new.request)
-                self._tell()
+                self._update_view()
 
         if self._may_start():
-            self.app.push_screen(NewRunDialog(self.digitty.config.values.get("preset", "seed")), chosen)
+            self.app.push_screen(NewRunDialog(self.studio.config.values.get("preset", "seed")), chosen)
 
     def action_choose(self) -> None:
         from tui.dialogs.runs import RunsDialog
@@ -160,14 +161,14 @@ class TrainScreen(RunScreen):
 
     def action_window(self) -> None:
         self.view.chart.window = RECENT if self.view.chart.window is None else None
-        self.tell_keys()
+        self.refresh_footer()
 
     def action_scrub(self, by: int) -> None:
         self.view.scrub(by)
 
     # --- the footer ---------------------------------------------------------------------------------------------------
 
-    def tell_keys(self) -> None:
+    def refresh_footer(self) -> None:
         keys = tuple(self.key_words(binding) for binding in self._own_bindings())
         if keys != self._keys:
             self._keys = keys
@@ -177,12 +178,12 @@ class TrainScreen(RunScreen):
         return (binding for binding in self.BINDINGS if isinstance(binding, Binding))
 
     def key_words(self, binding: Binding) -> str:
-        training, story = self.digitty.training, self.story
+        training, story = self.studio.training, self.story
         alive = self._own or (self._trained is not None and self._trained.alive)
         offered = {
             "pause": alive and not (self._own and training.run is None),
             "stop": alive,
-            "detach": self._own and not training.leaving_alone and not training.full,
+            "detach": self._own and not training.handing_over and not training.full,
             "continue": story is not None and not alive and not training.busy and story.now.event != "finished",
             "new": not training.busy,
             "log": story is not None,

@@ -1,10 +1,9 @@
-"""Which key does what: read off what the screens declare, and changed by the person's key map. A binding's tooltip is its line of help."""
+"""Which key does what: read from the bindings that the screens declare, and changed by config.toml. A binding's tooltip is its line of help."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, cast
 
 from textual.binding import Binding
 from textual.dom import DOMNode
@@ -13,12 +12,12 @@ from textual.keys import Keys, _character_to_key, format_key
 from engine.errors import SettingError
 from tui.settings.config_file import KEYS, Config
 
-if TYPE_CHECKING:
-    from tui.screens.base import AppScreen
+BindingsByScreen = Mapping[str, Sequence[Binding]]
+"""Everything that is bound while a screen is shown, by the screen's name. `tui.screens.registry` has it."""
 
 MODIFIERS = {"ctrl", "shift", "alt", "super", "meta", "hyper"}
 NAMED = {key.value for key in Keys}
-SHOWN = {
+DISPLAY_NAMES = {
     "left": "←",
     "right": "→",
     "up": "↑",
@@ -46,30 +45,19 @@ GLOBAL_BINDINGS = (
     Binding("ctrl+q", "leave", "quit", tooltip="quit; asks where a run would stop", priority=True),
     Binding("ctrl+c", "copy_or_leave", show=False, tooltip="copy what is selected, else quit", priority=True),
 )
-"""What holds on every screen."""
+"""What the application binds on every screen."""
 
 
-def declared(node: type[DOMNode]) -> list[Binding]:
-    """What a class and its bases in this package bind, its own first; several keys of one binding stay together."""
+def declared_bindings(node: type[DOMNode]) -> list[Binding]:
+    """The bindings that a class and its bases in this package declare, its own first; the keys of one binding stay together."""
     own = [cls for cls in node.__mro__ if cls.__module__.startswith("tui.")]
     return [binding for cls in own for binding in vars(cls).get("BINDINGS", ()) if isinstance(binding, Binding)]
 
 
-def screens() -> Iterator[tuple[str, list[Binding]]]:
-    """Each screen's name, and all that is bound while it is shown."""
-    from tui.app import DigittyApp
-    from tui.screens.prompt import PromptScreen
-    from tui.widgets.prompt_input import PromptInput
-
-    for name, screen in cast(dict[str, type[DOMNode]], DigittyApp.MODES).items():
-        focused = declared(PromptInput) if screen is PromptScreen else []
-        yield name, [*focused, *declared(screen), *declared(DigittyApp)]
-
-
-def actions() -> dict[str, Binding]:
-    """What the key map may give other keys, by the name it has there; the application's own last."""
+def named_bindings(screens: BindingsByScreen) -> dict[str, Binding]:
+    """The bindings whose keys config.toml may change, by their name there; the application's own last."""
     found: dict[str, Binding] = {}
-    for _, bindings in screens():
+    for bindings in screens.values():
         for binding in bindings:
             if binding.id:
                 found.setdefault(binding.id, binding)
@@ -77,97 +65,87 @@ def actions() -> dict[str, Binding]:
 
 
 def keys_of(binding: Binding, keymap: Mapping[str, str]) -> list[str]:
-    """The keys that it has now, as Textual names them."""
+    """The binding's current keys, as Textual names them."""
     text = keymap.get(binding.id or "", binding.key)
     return [_character_to_key(key) if len(key) == 1 else key for key in (key.strip() for key in text.split(","))]
 
 
 def display_name(key: str) -> str:
-    """^s, F1, ←, ?"""
+    """A key as the screen shows it: ^s, F1, ←, ?"""
     *modifiers, last = key.split("+")
     if "ctrl" in modifiers:
         modifiers.remove("ctrl")
         return "+".join([*modifiers, "^" + display_name(last)])
     if last[:1] == "f" and last[1:].isdigit():
         last = last.upper()
-    return "+".join([*modifiers, SHOWN.get(last) or format_key(last)])
+    return "+".join([*modifiers, DISPLAY_NAMES.get(last) or format_key(last)])
 
 
 def config_name(key: str) -> str:
-    """As one writes it in config.toml: ? rather than question_mark."""
+    """A key as people write it in config.toml: ? rather than question_mark."""
     return character if (character := format_key(key)).isascii() and len(character) == 1 else key
 
 
-# --- help -------------------------------------------------------------------------------------------------------------
-
-
-def lines(bindings: Iterable[Binding], keymap: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Keys and what they do; bindings with the same words share a line: first keys first."""
-    rows: dict[str, list[list[str]]] = {}
+def help_rows(bindings: Iterable[Binding], keymap: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The keys and what they do. Bindings with the same help share a row: the first key of each, then the second ones."""
+    keys_by_help: dict[str, list[list[str]]] = {}
     for binding in bindings:
-        rows.setdefault(binding.tooltip or binding.description, []).append([display_name(key) for key in keys_of(binding, keymap)])
-    found = []
-    for words, each in rows.items():
-        ranks = ([keys[rank] for keys in each if rank < len(keys)] for rank in range(max(map(len, each))))
-        found.append(("  ".join(" ".join(dict.fromkeys(rank)) for rank in ranks), words))
-    return found
+        keys = [display_name(key) for key in keys_of(binding, keymap)]
+        keys_by_help.setdefault(binding.tooltip or binding.description, []).append(keys)
+    rows = []
+    for text, keys_of_each in keys_by_help.items():
+        ranks = ([keys[rank] for keys in keys_of_each if rank < len(keys)] for rank in range(max(map(len, keys_of_each))))
+        rows.append(("  ".join(" ".join(dict.fromkeys(rank)) for rank in ranks), text))
+    return rows
 
 
-def help_lines(screen: AppScreen) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Those of the screen, and those that hold everywhere."""
-    from tui.app import DigittyApp
-
-    everywhere = declared(DigittyApp)
-    own = [binding for binding in dict(screens())[screen.NAME] if binding not in everywhere]
-    keymap = screen.digitty.keymap
-    return lines(own, keymap), lines(everywhere, keymap)
+# --- the keys that config.toml changes --------------------------------------------------------------------------------
 
 
-# --- the person's key map ---------------------------------------------------------------------------------------------
+def load_keymap(config: Config, screens: BindingsByScreen) -> tuple[dict[str, str], list[str]]:
+    """The valid part of config.toml's key map, and everything that is wrong with the file."""
+    keymap, problems = check_keymap(config.keys, screens)
+    return keymap, [*config.problems, *(f"{config.where(KEYS, name)}: {problem}" for name, problem in problems.items())]
 
 
-def in_force(config: Config) -> tuple[dict[str, str], list[str]]:
-    """The key map of config.toml, and all that is wrong with the file."""
-    keymap, wrong = checked(config.keys)
-    return keymap, [*config.problems, *(f"{config.where(KEYS, name)}: {words}" for name, words in wrong.items())]
-
-
-def checked(written: Mapping[str, object]) -> tuple[dict[str, str], dict[str, str]]:
-    """The key map as Textual takes it, and by name what is wrong with the rest: no action, no key, or one taken where the action is offered."""
+def check_keymap(written: Mapping[str, object], screens: BindingsByScreen) -> tuple[dict[str, str], dict[str, str]]:
+    """The key map as Textual takes it, and by name what is wrong with the rest: an unknown action, an unknown key, or a key that is taken."""
     keymap: dict[str, str] = {}
-    wrong: dict[str, str] = {}
+    problems: dict[str, str] = {}
+    known = named_bindings(screens)
     for name, keys in written.items():
         try:
-            keymap[name] = _keys(name, keys)
+            keymap[name] = _parse_keys(name, keys, known)
         except SettingError as error:
-            wrong[name] = str(error)
-    for name in list(keymap):  # once all are known: two actions may change places
-        if taken := _taken(name, keymap):
-            wrong[name] = taken
-    return {name: keys for name, keys in keymap.items() if name not in wrong}, wrong
+            problems[name] = str(error)
+    for name in list(keymap):  # once all are known: two actions may swap their keys
+        if conflict := _find_conflict(name, keymap, screens):
+            problems[name] = conflict
+    return {name: keys for name, keys in keymap.items() if name not in problems}, problems
 
 
-def _keys(name: str, keys: object) -> str:
-    known = actions()
-    if name not in known:
-        near = get_close_matches(name, known, 1)
-        raise SettingError(f"no action is called {name!r}; " + (f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"))
+def _parse_keys(name: str, keys: object, known: Iterable[str]) -> str:
+    names = list(known)
+    if name not in names:
+        near = get_close_matches(name, names, 1)
+        raise SettingError(f"no action is called {name!r}; " + (f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"))
     given = keys.split(",") if isinstance(keys, str) else keys
     if not isinstance(given, list) or not given or not all(isinstance(key, str) and key.strip() for key in given):
         raise SettingError(f'{name} needs a key, "x", or several, ["x", "ctrl+x"]')
-    return ",".join(_key(key.strip()) for key in given)
+    return ",".join(_parse_key(key.strip()) for key in given)
 
 
-def _taken(name: str, keymap: Mapping[str, str]) -> str:
-    for screen, bindings in screens():
-        mine = {key for binding in bindings if binding.id == name for key in keys_of(binding, keymap)}
+def _find_conflict(name: str, keymap: Mapping[str, str], screens: BindingsByScreen) -> str:
+    """What is wrong where a key of this action already does something else on a screen that offers both."""
+    for screen, bindings in screens.items():
+        own_keys = {key for binding in bindings if binding.id == name for key in keys_of(binding, keymap)}
         for binding in bindings:
-            if binding.id != name and (both := mine & set(keys_of(binding, keymap))):
+            if binding.id != name and (both := own_keys & set(keys_of(binding, keymap))):
                 return f"{name}: {display_name(min(both))} is taken on the {screen.title()} screen: {binding.tooltip or binding.description}"
     return ""
 
 
-def _key(text: str) -> str:
+def _parse_key(text: str) -> str:
     """Raises SettingError where it names no key."""
     *modifiers, last = text.split("+") if len(text) > 1 else [text]
     if len(last) == 1:

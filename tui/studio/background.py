@@ -1,38 +1,41 @@
-"""Work that would make the screen wait, on threads of its own; what comes of it is handed over on the screen's thread."""
+"""Work that would make the screen wait, on threads of its own. The result is delivered on the screen's thread."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TypeVar
 
-from textual.app import App
+from textual.message_pump import MessagePump
 
 from engine.errors import DigittyError
 from engine.protocol.events import Ended, Event
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 
 
-def run_in_background(app: App[Any], work: Callable[[], Any], then: Callable[[Any], None]) -> None:
-    """`then` gets what `work` returns, or the DigittyError that it raises."""
+def run_in_background(app: MessagePump, work: Callable[[], T], then: Callable[[T | DigittyError], None]) -> None:
+    """Run `work` on a thread; `then` gets its result, or the DigittyError that it raised."""
 
     def run() -> None:
+        result: T | DigittyError
         try:
             result = work()
         except DigittyError as error:
             result = error
         except Exception as error:
-            log.exception("aside")
+            log.exception("work in the background")
             result = DigittyError(f"{type(error).__name__}: {error}")
         app.call_later(then, result)
 
-    threading.Thread(target=run, name="aside", daemon=True).start()
+    threading.Thread(target=run, name="background", daemon=True).start()
 
 
-def stream_in_background(app: App[Any], start: Callable[[], Iterator[Event]], listener: Callable[[Event], None], name: str) -> None:
-    """A job that needs no engine; `listener` is given its events, and last of all Ended."""
+def stream_in_background(app: MessagePump, start: Callable[[], Iterator[Event]], listener: Callable[[Event], None], name: str) -> None:
+    """Run a job that needs no engine on a thread; `listener` gets its events, the last of which is Ended."""
 
     def run() -> None:
         try:

@@ -1,36 +1,36 @@
-"""Who hears which job, and what the top line says of those under way. One worker; the jobs that need no engine run beside it."""
+"""Delivers each job's events to its listener, and knows which jobs are active. One worker; jobs that need no engine run beside it."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any
 
-from textual.app import App
+from textual.message_pump import MessagePump
 
 from engine.jobs.worker import Kind, Worker
 from engine.protocol import events as e
 from engine.protocol.events import Event
-from tui.studio.background import stream_in_background as beside
+from tui.studio.background import stream_in_background
 from tui.studio.messages import FromEngine
 
 Listener = Callable[[Event], None]
 
 
 class JobRouter:
-    """For the screen's thread alone, but for `finishing`."""
+    """Only for the screen's thread, except `finishing`."""
 
-    def __init__(self, app: App[Any], changed: Callable[[], None]) -> None:
-        """`changed` is called when what is under way did."""
-        self._app, self._changed = app, changed
+    def __init__(self, app: MessagePump, changed: Callable[[], None], last_words: list[str]) -> None:
+        """`app` gets a FromEngine for every event of the worker; `changed` is called whenever the running jobs change.
+
+        `last_words` are the lines to print once the screen is closed.
+        """
+        self._app, self._changed, self.last_words = app, changed, last_words
         self._listeners: dict[int, Listener] = {}
-        self._activity: dict[int, str] = {}
-        self._beside = itertools.count(-1, -1)
+        self._activities: dict[int, str] = {}
+        self._background_numbers = itertools.count(-1, -1)  # the worker counts upwards from 1
         self.worker = Worker(self._from_engine)
         self.finishing = False
-        """The application is being left: a job that fails now has nobody to tell but `last_words`."""
-        self.last_words: list[str] = []
-        """What there is to say once the screen is down."""
+        """The application is closing: the message of a job that fails now goes to `last_words`, since the screen can't show it any more."""
 
     def _from_engine(self, job: int, event: Event) -> None:
         """On the engine's thread."""
@@ -39,44 +39,44 @@ class JobRouter:
         self._app.post_message(FromEngine(job, event))
 
     def submit(self, kind: Kind, start: Callable[[], Iterator[Event]], listener: Listener, activity: str) -> int:
-        """Queue a job for the worker; `listener` hears its events on this thread. Returns the job's number."""
+        """Queue a job for the worker; `listener` gets its events on this thread. Returns the job's number."""
         number = self.worker.submit(kind, start)
         self._listeners[number] = listener
-        self._activity[number] = activity
+        self._activities[number] = activity
         self._changed()
         return number
 
-    def beside(self, start: Callable[[], Iterator[Event]], listener: Listener, activity: str) -> None:
-        """A job that needs no engine, on a thread of its own; `listener` is given its events on this thread, and last of all Ended."""
-        number = next(self._beside)
-        self._activity[number] = activity
+    def submit_background(self, start: Callable[[], Iterator[Event]], listener: Listener, activity: str) -> None:
+        """Run a job that needs no engine on a thread of its own; `listener` gets its events on this thread, the last of which is Ended."""
+        number = next(self._background_numbers)
+        self._activities[number] = activity
 
-        def hear(event: Event) -> None:
+        def on_event(event: Event) -> None:
             if isinstance(event, e.Ended):
-                self._activity.pop(number)
+                self._activities.pop(number)
             self._changed()
             listener(event)
 
-        beside(self._app, start, hear, activity)
+        stream_in_background(self._app, start, on_event, activity)
         self._changed()
 
-    def hear(self, job: int, event: Event) -> None:
-        """On this thread: to whoever asked for the job."""
+    def dispatch(self, job: int, event: Event) -> None:
+        """Deliver an event to the job's listener."""
         listener = self._listeners.get(job)
         if isinstance(event, e.Ended):
             self._listeners.pop(job, None)
-            self._activity.pop(job, None)
+            self._activities.pop(job, None)
             self._changed()
         if listener:
             listener(event)
 
     def rename(self, job: int, activity: str) -> None:
-        """What the top line says of it from now on."""
-        if job in self._activity:
-            self._activity[job] = activity
+        """Change what the top line calls a job."""
+        if job in self._activities:
+            self._activities[job] = activity
             self._changed()
 
     @property
-    def doing(self) -> str:
-        """drawing + training; idle"""
-        return " + ".join(dict.fromkeys(self._activity.values())) or "idle"
+    def activity(self) -> str:
+        """All that runs now: drawing + training; idle"""
+        return " + ".join(dict.fromkeys(self._activities.values())) or "idle"

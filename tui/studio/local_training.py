@@ -1,210 +1,255 @@
-"""What this process trains: one run at a time, started, asked, or handed to a process of its own. How it looks is read from its files, elsewhere."""
+"""The run that this process trains: started, commanded, handed to a process of its own. One at a time. Screens read its progress from its files."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from enum import Enum, auto
+from typing import Protocol
+
+from textual.notifications import SeverityLevel
 
 from engine.errors import DigittyError
+from engine.jobs.jobs import Jobs
 from engine.protocol import events as e
 from engine.protocol.events import Event
 from engine.protocol.requests import TrainRequest
 from engine.runs.control import Command, Control
 from engine.runs.run import find_run
-from tui.dialogs.choice import Choice, ChoiceDialog
-
-if TYPE_CHECKING:
-    from tui.app import DigittyApp
+from tui.studio.job_router import JobRouter
 
 STEPS = 2.0
-"""Steps that leaving in order may take."""
+"""Steps that closing the worker may take."""
 STEP = 60.0
-"""Seconds that a step may take of which nothing is known yet."""
+"""Seconds that a step may take while none was measured yet."""
 WAKE_EVERY = 0.5
-"""Seconds between steps that wake the screen: what it sends over a thin link is dear."""
+"""Seconds between steps that refresh the screen: sending a screen over a slow link costs much."""
 SPAWN = 3.0
-"""Seconds in which the process that takes over has surely been made."""
+"""Seconds after which the process that takes over surely exists."""
+
+
+class Phase(Enum):
+    """Where the run is between start and end."""
+
+    IDLE = auto()
+    """No run is trained here."""
+    TRAINING = auto()
+    """It trains, or prepares to."""
+    STOPPING = auto()
+    """It was asked to stop."""
+    SAVING = auto()
+    """It was asked to stop, so that another process can take over."""
+    HANDING_OVER = auto()
+    """Nothing trains here any more; the process that takes over starts."""
+
+
+class Notify(Protocol):
+    """Shows a notice."""
+
+    def __call__(self, message: str, *, severity: SeverityLevel = ..., timeout: float | None = ...) -> None: ...
 
 
 class LocalTraining:
-    """For the screen's thread alone, but for `saving`, `patience` and `complete`."""
+    """Only for the screen's thread, except `saving`, `patience` and `finish_handover`."""
 
-    def __init__(self, app: DigittyApp) -> None:
-        self._app = app
+    def __init__(
+        self,
+        router: JobRouter,
+        jobs: Jobs,
+        *,
+        notify: Notify,
+        changed: Callable[[], None],
+        begun: Callable[[str], None],
+        leave: Callable[[], None],
+    ) -> None:
+        """`changed` is called whenever something here changes, `begun` with a run's name once it trains, `leave` to close the application."""
+        self._router, self._jobs = router, jobs
+        self._notify, self._changed, self._begun, self._leave = notify, changed, begun, leave
         self._request = TrainRequest()
         self._control = Control()
-        self._ended: Event | None = None
-        self._hand_over, self._leave_after = False, False
-        self._taking = threading.Lock()
-        self._process_made = threading.Event()
-        self._question: ChoiceDialog | None = None
+        self._outcome: Event | None = None
+        self._handover_due, self._leave_after = False, False
+        self._handover_lock = threading.Lock()
+        self._process_started = threading.Event()
+        self._preparing = ""
         self._woken = 0.0
+        self.phase = Phase.IDLE
         self.job: int | None = None
         self.run: str | None = None
         """The run that trains here, once it has begun."""
-        self.doing = ""
-        """What goes on that no file tells: preparing, stopping, handing over."""
-        self._preparing = ""
         self.step, self.rate, self.memory = 0, 0.0, 0
         self.full: e.CannotSave | None = None
-        """The disk refused, and the run waits to be told what to do."""
+        """The disk refused a save, and the run waits for a decision."""
         self.unsaved: e.CannotSave | None = None
-        """The disk refused, and the run goes on without saving."""
+        """The disk refused a save, and the run goes on without saving."""
 
-    # --- what there is ------------------------------------------------------------------------------------------------
+    # --- state --------------------------------------------------------------------------------------------------------
+
+    @property
+    def activity(self) -> str:
+        """What happens that the run's files don't show: preparing, stopping, handing over. Empty while it simply trains."""
+        match self.phase:
+            case Phase.STOPPING:
+                return "stopping…"
+            case Phase.SAVING:
+                return "saving, to hand it over…"
+            case Phase.HANDING_OVER:
+                return f"handing over: {self._preparing}…" if self._preparing else "starting a process of its own…"
+            case _:
+                return f"{self._preparing}…" if self._preparing else ""
 
     @property
     def busy(self) -> bool:
-        """Whether there is no starting another."""
-        return self.job is not None or bool(self.doing)
+        """Whether no other run can be started here."""
+        return self.phase is not Phase.IDLE
 
     @property
     def name(self) -> str | None:
-        """Of the run that is under way; None for a new one that has none yet, and where there is none."""
+        """The active run's name; None for a new one that has no name yet, and where no run is active."""
         return (self.run or self._request.resume or self._request.run) if self.busy else None
 
     @property
-    def leaving_alone(self) -> bool:
+    def handing_over(self) -> bool:
         """Whether the run is being handed to a process of its own."""
-        return self._hand_over or (self.job is None and bool(self.doing))
+        return self._handover_due or self.phase is Phase.HANDING_OVER
 
     def trains(self, name: str) -> bool:
         """Whether this run has begun to train here, and has not ended."""
         return self.job is not None and self.run == name
 
     def saving(self) -> bool:
-        """Whether something would be lost if the process just ended."""
+        """Whether training would be lost if the process ended now."""
         return self.job is not None and self.run is not None
 
-    def at_stake(self) -> bool:
-        """Whether leaving would stop a run. Its file tells of its end before the worker does."""
-        if self.run is None or not self.saving() or self.leaving_alone:
+    def would_lose_work(self) -> bool:
+        """Whether leaving would stop a run. Its files show its end before the worker reports it."""
+        if self.run is None or not self.saving() or self.handing_over:
             return False
         try:
             return not find_run(self.run).ended()
-        except DigittyError:  # deleted under it
+        except DigittyError:  # somebody deleted it
             return True
 
     def patience(self) -> float:
-        """Seconds that the step under way may still take."""
+        """Seconds that the current step may still take."""
         return STEPS / self.rate if self.rate else STEP
 
-    # --- what can be asked --------------------------------------------------------------------------------------------
+    # --- requests -----------------------------------------------------------------------------------------------------
 
     def start(self, request: TrainRequest) -> None:
-        """In this process."""
-        self._request, self._control, self._ended = request, Control(), None
+        """Train in this process."""
+        self._request, self._control, self._outcome = request, Control(), None
         self.run, self.step, self.rate, self.full, self.unsaved = None, 0, 0.0, None, None
-        self.doing = self._preparing = "starting…"
-        asked, control = replace(request, when_full="ask"), self._control
-        self.job = self._app.submit("train", lambda: self._app.jobs.train(asked, control), self._hear, "training")
+        self.phase, self._preparing = Phase.TRAINING, "starting"
+        request, control = replace(request, when_full="ask"), self._control
+        self.job = self._router.submit("train", lambda: self._jobs.train(request, control), self._on_job_event, "training")
+        self._changed()
 
     def start_detached(self, request: TrainRequest) -> None:
-        """In a process of its own, which this one only sees begin."""
+        """Train in a process of its own; this one waits until that has begun."""
         self._request, self.run = request, None
-        self._process_made.clear()
-        self.doing = "starting a process of its own…"
-        self._app.beside(lambda: self._process(request), self._hear_process, "handing over")
+        self._process_started.clear()
+        self.phase, self._preparing = Phase.HANDING_OVER, ""
+        self._router.submit_background(lambda: self._start_process(request), self._on_process_event, "handing over")
+        self._changed()
 
-    def ask(self, command: Command) -> None:
+    def command(self, command: Command) -> None:
+        """Pause or resume."""
         self._control.send(command)
 
     def stop(self) -> None:
-        """It saves first, once it has begun."""
+        """Stop; a run that has begun saves first."""
         if self.job is not None:
-            self.doing = "stopping…"
-            self._control.send(Command.STOP)
-            if self.run is None:
-                self._app.worker.stop(self.job)
+            self._stop(self.job, Phase.STOPPING)
 
     def hand_over(self, leave_after: bool = False) -> None:
-        """Stops here, saved, and goes on in a process of its own; afterwards the application leaves, or does not."""
-        self._hand_over, self._leave_after = True, leave_after
-        self.stop()
-        self.doing = "saving, to hand it over…"
+        """Save and stop here, and go on in a process of its own; then leave the application if `leave_after`."""
+        if self.job is not None:
+            self._handover_due, self._leave_after = True, leave_after
+            self._stop(self.job, Phase.SAVING)
 
-    def complete(self) -> None:
-        """Once nothing trains here, and the application ends: what was to be handed over has its process then. For any thread."""
-        if request := self._taken():
-            next(iter(self._process(request)), None)
-        elif self.doing and self.job is None:
-            self._process_made.wait(SPAWN)
+    def _stop(self, job: int, phase: Phase) -> None:
+        self.phase = phase
+        self._control.send(Command.STOP)
+        if self.run is None:
+            self._router.worker.stop(job)
+        self._changed()
 
-    # --- what is heard of it ------------------------------------------------------------------------------------------
+    def decide(self, command: Command) -> None:
+        """What to do about a refused save: RUN tries again, UNSAVED goes on without saving, STOP loses what was not saved."""
+        if self.full is None:
+            return
+        if command is Command.UNSAVED:
+            self.unsaved = self.full
+        self.full = None
+        self.phase = Phase.STOPPING if command is Command.STOP else Phase.TRAINING
+        self._control.send(command)
+        self._changed()
 
-    def _hear(self, event: Event) -> None:
+    def finish_handover(self) -> None:
+        """As the application ends and nothing trains here any more: make sure that the process which takes over exists. For any thread."""
+        if request := self._take_handover():
+            next(iter(self._start_process(request)), None)
+        elif self.phase in (Phase.SAVING, Phase.HANDING_OVER) and self.job is None:
+            self._process_started.wait(SPAWN)
+
+    # --- events of the job that trains here ---------------------------------------------------------------------------
+
+    def _on_job_event(self, event: Event) -> None:
         match event:
             case e.Preparing(what):
-                self._prepare(what + "…")
+                self._preparing = what
             case e.TrainStarted(run):
-                self.run = run
-                self._prepare("")
-                self._app.show_run(run)
+                self.run, self._preparing = run, ""
+                self._begun(run)
             case e.Preview():
-                self._prepare("")
+                self._preparing = ""
             case e.TrainStep():
-                self._prepare("")
+                self._preparing = ""
                 self.step, self.rate, self.memory = event.step, event.steps_per_s, event.memory
-                self._go_on()
-                if time.monotonic() - self._woken < WAKE_EVERY:
-                    return  # the screen looks by itself, too
-                self._woken = time.monotonic()
+                now = time.monotonic()
+                if self.full is None and now - self._woken < WAKE_EVERY:
+                    return  # the screen reads the run's files anyway
+                self._woken, self.full = now, None
             case e.Saved():
-                self.unsaved = None
-                self._go_on()
+                self.unsaved = self.full = None
             case e.CannotSave(waiting=True):
                 self.full = event
-                self.ask_about_disk()
             case e.CannotSave():
                 self.unsaved = event
-                self._app.notify(_refused(self.run, event), severity="error", timeout=20)
+                self._notify(describe_refusal(self.run, event), severity="error", timeout=20)
             case e.Notice(message):
-                self._app.notify(message, severity="warning", timeout=15)
+                self._notify(message, severity="warning", timeout=15)
             case e.TrainDone() | e.TrainStopped():
-                self._ended = event
+                self._outcome = event
             case e.Ended():
                 self._end(event)
-        self._app.training_told()
-
-    def _prepare(self, what: str) -> None:
-        """`what` is prepared now, also between two steps; what somebody asked for since is told instead."""
-        if self.doing == self._preparing:
-            self.doing = what
-        self._preparing = what
+        self._changed()
 
     def _end(self, ended: e.Ended) -> None:
-        self.job = None  # `doing` stays until what is to be handed over is: `complete` waits for that
-        request = self._taken()
-        self._go_on()
+        self.job, self.full = None, None
+        request = self._take_handover()  # the phase stays until the process starts: `finish_handover` waits for that
         leave, self._leave_after = self._leave_after, False
-        if isinstance(self._ended, e.TrainDone):
-            self._app.notify(f"{self.run} is trained; w chooses it to draw with", timeout=8)
+        if isinstance(self._outcome, e.TrainDone):
+            self._notify(f"{self.run} is trained; w chooses it to draw with", timeout=8)
             if leave:
-                self._app.exit(0)
+                self._leave()
         elif request and ended.outcome != "failed":
             self._leave_after = leave
             self.start_detached(request)
             return
-        self.doing = ""
+        self.phase, self._preparing = Phase.IDLE, ""
 
-    def _go_on(self) -> None:
-        """The wait for a word about the disk is over, whoever gave it."""
-        self.full = None
-        if self._question is not None:
-            self._question.withdraw()
-        self._question = None
+    # --- the process that takes over ----------------------------------------------------------------------------------
 
-    # --- a process of its own -----------------------------------------------------------------------------------------
-
-    def _taken(self) -> TrainRequest | None:
-        """What is to be handed over; to the first who asks."""
-        with self._taking:
-            due, self._hand_over = self._hand_over, False
+    def _take_handover(self) -> TrainRequest | None:
+        """The request for the process that takes over, if one is due; only the first caller gets it."""
+        with self._handover_lock:
+            due, self._handover_due = self._handover_due, False
             if due:
-                self._process_made.clear()
+                self._process_started.clear()
         if not due or self.run is None:
             return self._request if due else None
         try:
@@ -212,65 +257,39 @@ class LocalTraining:
         except DigittyError:
             return None
 
-    def _process(self, request: TrainRequest) -> Iterator[Event]:
-        """On a thread of its own."""
+    def _start_process(self, request: TrainRequest) -> Iterator[Event]:
+        """On a background thread."""
         try:
-            for event in self._app.jobs.detach(request):
-                self._process_made.set()
+            for event in self._jobs.detach(request):
+                self._process_started.set()
                 yield event
         finally:
-            self._process_made.set()
+            self._process_started.set()
 
-    def _hear_process(self, event: Event) -> None:
+    def _on_process_event(self, event: Event) -> None:
         match event:
             case e.Detached(run):
-                self._begun(run)
+                self._on_process_begun(run)
             case e.Preparing(what):
-                self.doing = f"handing over: {what}…"
+                self._preparing = what
             case e.Ended(outcome, message):
-                self.doing = ""
+                self.phase, self._preparing = Phase.IDLE, ""
                 if outcome == "failed":
                     self._leave_after = False
-                    kept = f"; {self._request.resume} is stopped and saved: c goes on with it here" if self._request.resume else ""
-                    self._app.notify(f"not handed over: {message}{kept}", severity="error", timeout=20)
-        self._app.training_told()
+                    saved = f"; {self._request.resume} is stopped and saved: c goes on with it here" if self._request.resume else ""
+                    self._notify(f"not handed over: {message}{saved}", severity="error", timeout=20)
+        self._changed()
 
-    def _begun(self, name: str) -> None:
-        self._app.show_run(name)
+    def _on_process_begun(self, name: str) -> None:
+        self._begun(name)
         if self._leave_after:
-            self._app.last_words.append(f"{name} trains on in a process of its own; digitty shows it, digitty watch {name} follows it")
-            self._app.exit(0)
+            self._router.last_words.append(f"{name} trains on in a process of its own; digitty shows it, digitty watch {name} follows it")
+            self._leave()
         else:
-            self._app.notify(f"{name} trains in a process of its own now: it goes on when you leave", timeout=8)
-
-    # --- a full disk --------------------------------------------------------------------------------------------------
-
-    def ask_about_disk(self) -> None:
-        """What to do where nothing can be saved; escape lets the run wait."""
-        if self.full is None or self._question is not None:
-            return
-        choices = (
-            Choice("run", "try again", ("t",)),
-            Choice("unsaved", "go on without saving, and try again at the next save", ("g",)),
-            Choice("stop", "stop the run; what came after the last save is lost", ("x",)),
-        )
-        self._question = ChoiceDialog(
-            _refused(self.run, self.full), choices, escape="decide later: the run waits; space on the Train screen asks again"
-        )
-        self._app.push_screen(self._question, self._told_about_disk)
-
-    def _told_about_disk(self, answer: str | None) -> None:
-        self._question = None
-        if self.full is None or answer is None:
-            return
-        if answer == "unsaved":
-            self.unsaved = self.full
-        self.full = None
-        self.doing = "stopping…" if answer == "stop" else ""
-        self._control.send(Command(answer))
-        self._app.training_told()
+            self._notify(f"{name} trains in a process of its own now: it goes on when you leave", timeout=8)
 
 
-def _refused(run: str | None, refused: e.CannotSave) -> str:
-    kept = f"its last save is of step {refused.saved_step}" if refused.saved_step else "nothing of it is saved yet"
-    return f"{run} can't be saved at step {refused.step}: {refused.message}. Until then {kept}."
+def describe_refusal(run: str | None, refusal: e.CannotSave) -> str:
+    """What the disk refused to save, and what is saved until then."""
+    saved = f"its last save is of step {refusal.saved_step}" if refusal.saved_step else "nothing of it is saved yet"
+    return f"{run} can't be saved at step {refusal.step}: {refusal.message}. Until then {saved}."

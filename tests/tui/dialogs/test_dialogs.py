@@ -37,16 +37,16 @@ async def test_weights_are_chosen_used_and_remembered() -> None:
         await person.sees("mine · step 4690")
         assert person.jobs.drawings[0].weights == "mine"
     async with opened() as person:
-        assert person.app.settings.weights == "mine"
+        assert person.app.studio.settings.weights == "mine"
         await outside(person)
         await person.press("w", "escape")
-        assert person.app.settings.weights == "mine", "escape changes nothing"
+        assert person.app.studio.settings.weights == "mine", "escape changes nothing"
 
 
 async def test_the_run_that_trains_now_offers_its_live_weights() -> None:
     async with opened(FakeJobs(train_holds_at=5)) as person:
         await person.press("f5")
-        person.app.training.start(TrainRequest(PRESETS["quick"], run="mine"))
+        person.app.studio.training.start(TrainRequest(PRESETS["quick"], run="mine"))
         await person.sees("mine", "step 5/8")
         await person.press("f3", "w")
         await person.sees("the raw weights of the moment")
@@ -92,7 +92,7 @@ async def test_a_students_weights_and_sampler_come_together() -> None:
         await person.press("w")
         assert choices(person) == ["shipped", "shipped:one-step", "shipped:seed"]
         await person.press("down", "enter")
-        assert person.app.settings.sample == default_for("one-step")
+        assert person.app.studio.settings.sample == default_for("one-step")
         await person.press("i")
         await person.enter("seven")
         await person.sees("one-step · 1 step", "shipped:one-step")
@@ -100,7 +100,7 @@ async def test_a_students_weights_and_sampler_come_together() -> None:
         await person.press("escape", "w")
         await person.sees("Draw with")
         await person.press("up", "enter")
-        assert (person.app.settings.sample.sampler, person.app.settings.sample.steps) == ("dpmpp", STEPS)
+        assert (person.app.studio.settings.sample.sampler, person.app.studio.settings.sample.steps) == ("dpmpp", STEPS)
         await person.press("o")
         await person.sees("How to draw")
         for sampler, steps, redraw in (("one-step", "1", "0.5"), ("ddim", str(STEPS), "0.9")):
@@ -110,7 +110,7 @@ async def test_a_students_weights_and_sampler_come_together() -> None:
 
 async def test_what_was_chosen_stays_when_the_options_open_and_another_sampler_is_chosen() -> None:
     async with opened() as person:
-        person.app.change_settings(sample=SampleConfig(steps=3, redraw_below=0.5))
+        person.app.studio.change_settings(sample=SampleConfig(steps=3, redraw_below=0.5))
         await outside(person)
         await person.press("o")
         await person.sees("How to draw")
@@ -119,7 +119,7 @@ async def test_what_was_chosen_stays_when_the_options_open_and_another_sampler_i
         person.app.screen.query_one("#sampler", Select).value = "ddim"
         await person.settle()
         await person.press("ctrl+s")
-        await person.until(lambda: person.app.settings.sample == SampleConfig("ddim", 3, redraw_below=0.5))
+        await person.until(lambda: person.app.studio.settings.sample == SampleConfig("ddim", 3, redraw_below=0.5))
 
 
 async def test_help_names_the_screens_own_keys() -> None:

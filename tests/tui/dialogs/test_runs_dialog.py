@@ -114,7 +114,7 @@ async def test_a_run_is_renamed_and_a_bad_name_is_refused_in_place() -> None:
     finished_run("other", PRESETS["quick"])
     finished_run("mine", PRESETS["quick"])
     async with opened(size=LARGE) as person:
-        person.app.change_settings(weights="mine")
+        person.app.studio.change_settings(weights="mine")
         await listed(person)
         await person.press("r")
         await person.sees("A new name for mine")
@@ -130,7 +130,7 @@ async def test_a_run_is_renamed_and_a_bad_name_is_refused_in_place() -> None:
         await person.until(lambda: row(person, "better")[1:3] == ["finished", "8/8"])
         assert names(person) == ["better", "other"]
         assert {run.name for run in all_runs()} == {"better", "other"}
-        assert person.app.settings.weights == "better"
+        assert person.app.studio.settings.weights == "better"
         await person.press("r", "x", "escape")  # a letter is text; escape leaves the name, not the dialog
         assert isinstance(person.app.screen, RunsDialog)
         await person.press("escape")

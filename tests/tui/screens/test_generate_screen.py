@@ -106,7 +106,7 @@ async def test_a_student_is_chosen_with_its_own_steps() -> None:
         field(person, "seed").focus()
         await person.press("enter")
         await person.sees("one-step · 1 step", "0.05 s")
-        assert person.app.settings.sample == default_for("one-step")
+        assert person.app.studio.settings.sample == default_for("one-step")
 
 
 BAD = (
@@ -127,7 +127,7 @@ BAD = (
 async def test_a_bad_value_is_a_notice_and_nothing_is_drawn() -> None:
     async with opened() as person:
         await generate(person)
-        before = person.app.settings
+        before = person.app.studio.settings
         for name, text, told in BAD:
             good = field(person, name).value
             await set_field(person, name, text)
@@ -135,7 +135,7 @@ async def test_a_bad_value_is_a_notice_and_nothing_is_drawn() -> None:
             await person.is_told(told)
             await set_field(person, name, good)
         assert not person.jobs.drawings
-        assert person.app.settings == before
+        assert person.app.studio.settings == before
         await person.press("enter")
         await person.sees("0.05 s")
 

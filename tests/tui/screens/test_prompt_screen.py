@@ -12,7 +12,7 @@ from pilots import LARGE, SIZES, STEPS, Person, opened
 from textual.widgets import Input
 
 from engine.errors import CheckpointError, DeviceError
-from tui.dialogs.help import HelpScreen
+from tui.dialogs.help import HelpDialog
 from tui.settings.config_file import Config
 from tui.widgets.image_view import ImageView
 
@@ -103,7 +103,7 @@ async def test_help_is_a_word() -> None:
     async with opened() as person:
         await person.enter("help")
         await person.sees("three sevens", "Everywhere", "F2 F3 F4 F5")
-        assert isinstance(person.app.screen, HelpScreen)
+        assert isinstance(person.app.screen, HelpDialog)
         await person.press("escape")
         await person.sees("F1 help")
 
@@ -313,10 +313,10 @@ async def test_nothing_is_sketched_before_the_engine_is_ready_or_with_other_weig
         jobs.warm.set()
         await person.sees("idle")
         for others in ("seed-1", "shipped:seed", "shipped-2"):
-            person.app.change_settings(weights=others)
+            person.app.studio.change_settings(weights=others)
             await person.press("backspace", "n")
             assert not jobs.sketches
-        person.app.change_settings(weights="shipped")
+        person.app.studio.change_settings(weights="shipped")
         await person.press("backspace", "n")
         await person.sees(SKETCH)
 

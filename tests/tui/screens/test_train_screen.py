@@ -133,7 +133,7 @@ async def test_a_run_of_another_process_is_followed_live() -> None:
             pictures = preview(writer, 3)
             await person.sees("step 3/8", "loss 0.2500", "previews: step 3")
             assert previews(person) == pictures
-            assert person.app.training_runs() == []
+            assert person.app.studio.training_runs() == []
 
 
 async def test_a_run_of_another_process_is_paused_and_stopped_through_its_folder() -> None:
@@ -312,7 +312,7 @@ async def test_a_long_run_shows_its_numbers_at_once_and_hears_keys_while_it_is_r
         await person.press("l")  # keys are heard
         for _ in range(200):
             if person.app._train_screen().story.behind:
-                person.app._train_screen().look()
+                person.app._train_screen().refresh_run()
         await person.sees_no_more("reading its history…")
         await person.sees("best 0.0001", " 1000  0.0001")
         assert not person.app.screen.query_one(LossChart).log_scale

@@ -33,5 +33,5 @@ async def test_highlights_show_and_no_color_is_sent_that_there_is_not(color: Col
         (plain,) = (styles for text, styles in lines.items() if "Draw with" in text)
         assert any(style.reverse or (style.bgcolor and not style.bgcolor.is_default) for style in highlighted)
         assert not any(style.reverse or (style.bgcolor and not style.bgcolor.is_default) for style in plain)
-    assert app.finish(10)
-    assert app.worker.close(10)
+    assert app.studio.finish(10)
+    assert app.studio.worker.close(10)

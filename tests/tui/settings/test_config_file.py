@@ -23,6 +23,7 @@ from engine.protocol.requests import DrawRequest, TrainRequest
 from engine.storage import paths
 from tui.cli.config import make_file, template
 from tui.cli.main import digitty
+from tui.screens.registry import bindings_by_screen
 from tui.settings import config_file
 from tui.settings import keymap as keys
 from tui.settings import remembered as settings
@@ -106,7 +107,7 @@ def test_another_sampler_is_not_changed_where_it_was_asked_for(written, asked) -
 @pytest.mark.parametrize("file", ['sampler = "one-step"', 'weights = "shipped:one-step"', 'weights = "shipped:one-step"\nsampler = "ddim"'])
 async def test_a_student_of_the_file_draws_with_its_own_defaults(written, file: str) -> None:
     async with opened(config=written(f"[draw]\n{file}\n")) as person:
-        assert person.app.settings.sample == default_for("one-step")
+        assert person.app.studio.settings.sample == default_for("one-step")
 
 
 def test_what_a_run_recorded_comes_before_the_file(written, asked, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,11 +123,11 @@ def test_what_a_run_recorded_comes_before_the_file(written, asked, monkeypatch: 
 async def test_the_file_comes_before_what_the_screen_remembers(written) -> None:
     async with opened() as person:
         person.app.theme = "nord"
-        person.app.change_settings(sample=person.app.settings.with_sample(steps=7, guidance=2.0).sample)
+        person.app.studio.change_settings(sample=person.app.studio.settings.with_sample(steps=7, guidance=2.0).sample)
     written('[draw]\nsteps = 20\n[screen]\ntheme = "dracula"\n')
     async with opened(config=load()) as person:
         assert person.app.theme == "dracula"
-        assert (person.app.settings.sample.steps, person.app.settings.sample.guidance) == (20, 2.0)
+        assert (person.app.studio.settings.sample.steps, person.app.studio.settings.sample.guidance) == (20, 2.0)
 
 
 def test_only_what_differs_from_the_defaults_is_remembered(home: Path) -> None:
@@ -206,7 +207,8 @@ def test_the_template_is_right_and_never_written_over_a_file(home: Path) -> None
     found = load()
     assert not found.problems
     assert found.values == {name: setting.default for settings in SECTIONS.values() for name, setting in settings.items()}
-    assert keys.checked(found.keys) == ({name: ",".join(keys.keys_of(b, {})) for name, b in keys.actions().items()}, {})
+    screens = bindings_by_screen()
+    assert keys.check_keymap(found.keys, screens) == ({name: ",".join(keys.keys_of(b, {})) for name, b in keys.named_bindings(screens).items()}, {})
 
 
 def test_config_shows_what_is_in_force(written, capsys: pytest.CaptureFixture[str]) -> None:

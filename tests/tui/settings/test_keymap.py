@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from fakes import finished_run
 from pilots import opened
-from textual.screen import Screen
 
 from engine.config.training import PRESETS
 from tui.screens.base import AppScreen
+from tui.screens.registry import SCREENS, bindings_by_screen
 from tui.settings import keymap as keys
 from tui.settings.config_file import Config
-from tui.settings.keymap import actions, checked, declared, keys_of, screens
+from tui.settings.keymap import check_keymap, declared_bindings, keys_of, named_bindings
 
 EATEN = {
     "tmux": {"ctrl+b"},
@@ -48,7 +48,7 @@ ALONE = {"repaint", "suspend_process"}
 
 def test_every_action_has_a_key_that_nobody_eats() -> None:
     eaten = set().union(*EATEN.values())
-    for screen, bindings in screens():
+    for screen, bindings in bindings_by_screen().items():
         reached: dict[str, set[str]] = {}
         for binding in bindings:
             reached.setdefault(binding.action, set()).update(keys_of(binding, {}))
@@ -57,7 +57,7 @@ def test_every_action_has_a_key_that_nobody_eats() -> None:
 
 
 def test_whoever_leaves_an_input_has_letters() -> None:
-    for screen, bindings in screens():
+    for screen, bindings in bindings_by_screen().items():
         for action, id in (("help", "help"), ("leave", "quit"), ("command_palette", "palette"), ("change_theme", "theme")):
             mine = [key for binding in bindings if binding.id == id for key in keys_of(binding, {})]
             assert any(len(key) == 1 or key == "question_mark" for key in mine), f"{action} on {screen}"
@@ -71,7 +71,7 @@ async def test_help_shows_every_key(key: str) -> None:
         assert isinstance(beneath, AppScreen)
         await person.press("f1")
         await person.sees("Everywhere", "esc closes")
-        for binding in dict(screens())[beneath.NAME]:
+        for binding in bindings_by_screen()[beneath.NAME]:
             assert binding.tooltip or binding.description, binding
             line = next(line for line in person.screen.splitlines() if (binding.tooltip or binding.description) in line)
             for shown in map(keys.display_name, keys_of(binding, {})):
@@ -101,7 +101,7 @@ async def test_a_dialogs_own_keys_are_written_on_it(name: str) -> None:
         await person.until(lambda: not isinstance(person.app.screen, AppScreen))
         dialog = type(person.app.screen)
         await person.until(lambda: "esc" in person.screen)
-        for binding in declared(dialog):
+        for binding in declared_bindings(dialog):
             shown = [keys.display_name(key).replace("^", "ctrl+") for key in keys_of(binding, {})]
             assert any(f"{key} " in person.screen for key in shown) or "esc" in shown or binding.action.startswith("dismiss"), f"{shown} of {name}"
         await person.press("escape")
@@ -111,13 +111,12 @@ async def test_a_dialogs_own_keys_are_written_on_it(name: str) -> None:
 def test_ids_mean_one_thing_and_lead_somewhere() -> None:
     from tui.app import DigittyApp
 
-    for screen, bindings in screens():
+    for screen, bindings in bindings_by_screen().items():
         found = [binding for binding in bindings if binding.id]
         assert len({binding.id for binding in found}) == len(found), screen
-        node: type[Screen[object]] = DigittyApp.MODES[screen]  # type: ignore[assignment]
         for binding in found:
             name = binding.action.partition("(")[0]
-            assert any(inspect.getattr_static(cls, f"action_{name}", None) for cls in (node, DigittyApp)), binding
+            assert any(inspect.getattr_static(cls, f"action_{name}", None) for cls in (SCREENS[screen], DigittyApp)), binding
 
 
 # --- the person's key map ---------------------------------------------------------------------------------------------
@@ -175,17 +174,17 @@ async def test_two_actions_change_places(tmp_path: Path, monkeypatch: pytest.Mon
     ],
 )
 def test_what_is_wrong_with_a_key_is_said(name: str, given: object, told: str) -> None:
-    keymap, wrong = checked({name: given})
+    keymap, wrong = check_keymap({name: given}, bindings_by_screen())
     assert not keymap
     assert wrong[name].startswith(told)
 
 
 @pytest.mark.parametrize("given", ["z", "Z", "?", ":", "f6", "ctrl+x", "alt+shift+up", "space", "insert", "ctrl+@", ["f6", ","]])
 def test_what_is_a_key_is_taken(given: object) -> None:
-    keymap, wrong = checked(dict.fromkeys(("help",), given) | ({"pause": "P"} if given == "space" else {}))
+    keymap, wrong = check_keymap(dict.fromkeys(("help",), given) | ({"pause": "P"} if given == "space" else {}), bindings_by_screen())
     assert not wrong, wrong
     assert keymap["help"]
 
 
 def test_every_name_has_help() -> None:
-    assert all(binding.tooltip for binding in actions().values())
+    assert all(binding.tooltip for binding in named_bindings(bindings_by_screen()).values())

@@ -131,7 +131,7 @@ async def test_a_disk_that_refuses_costs_only_the_memory(home: Path, monkeypatch
             await person.enter("seven")
             await person.sees("7 · seven", "steps/s")
         await person.press("ctrl+r")
-        await person.until(lambda: person.app.settings.sample.seed == 3)
+        await person.until(lambda: person.app.studio.settings.sample.seed == 3)
 
 
 def test_a_folder_that_cannot_be_made(home: Path) -> None:

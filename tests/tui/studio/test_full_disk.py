@@ -104,6 +104,6 @@ async def test_leaving_is_still_possible_and_says_what_was_not_saved() -> None:
         assert "process of its own" not in person.screen, "what can't be saved can't be handed over"
         await person.press("ctrl+q")
         await person.until(lambda: not person.app.is_running)
-        assert person.app.finish(10)
-        assert person.app.last_words == ["can't write state.pt: No space left on device; free some room"]
+        assert person.app.studio.finish(10)
+        assert person.app.studio.last_words == ["can't write state.pt: No space left on device; free some room"]
     assert [step for step, _ in find_run("mine").states()] == [4]

@@ -36,7 +36,7 @@ async def test_a_key_hands_the_run_over_and_shows_it_from_its_files(size: tuple[
         jobs.go_on_detaching.set()
         await person.is_told("mine trains in a process of its own now: it goes on when you leave")
         await person.sees("mine  training on", "step 3/40", "idle")
-        assert person.app.training_runs() == []
+        assert person.app.studio.training_runs() == []
         await person.press("q")
         await person.until(lambda: not person.app.is_running)  # nothing to ask
     run = find_run("mine")
@@ -77,7 +77,7 @@ async def test_a_new_run_that_cannot_begin_says_why() -> None:
     jobs.detach_failures.append(DeviceError("cuda is not here"))
     async with opened(jobs) as person:
         await person.press("f5")
-        person.app.training.start_detached(TrainRequest(PRESETS["quick"]))
+        person.app.studio.training.start_detached(TrainRequest(PRESETS["quick"]))
         await person.is_told("not handed over: cuda is not here")
         await person.sees("No run yet", "idle", "n new")
 
@@ -152,7 +152,7 @@ async def test_leaving_the_run_to_a_process_of_its_own() -> None:
         jobs.train_holds_at = 3
         jobs.go_on_detaching.set()
         await person.until(lambda: not person.app.is_running)
-        assert person.app.last_words == ["mine trains on in a process of its own; digitty shows it, digitty watch mine follows it"]
+        assert person.app.studio.last_words == ["mine trains on in a process of its own; digitty shows it, digitty watch mine follows it"]
         assert find_run("mine").state() == "running"
 
 
@@ -183,11 +183,11 @@ async def test_what_was_to_be_handed_over_is_though_the_application_ends_before(
     jobs = FakeJobs(train_holds_at=2)
     async with opened(jobs) as person:
         await training(person)
-        person.app.training._hand_over = True  # asked for, and nothing of it done yet
+        person.app.studio.training._handover_due = True  # asked for, and nothing of it done yet
         person.app.exit(0)
         await person.until(lambda: not person.app.is_running)
         assert not jobs.detachments
-        assert await asyncio.to_thread(person.app.finish, 10)  # as the command does, or a signal
+        assert await asyncio.to_thread(person.app.studio.finish, 10)  # as the command does, or a signal
         assert jobs.detachments == [TrainRequest(find_run("mine").config(), resume="mine")]
         assert find_run("mine").states()[-1][0] == 2
 
@@ -195,10 +195,10 @@ async def test_what_was_to_be_handed_over_is_though_the_application_ends_before(
 async def test_weights_that_were_chosen_follow_a_run_that_is_renamed() -> None:
     finished_run("mine", PRESETS["quick"])
     async with opened() as person:
-        person.app.change_settings(weights="mine:best")
-        person.app.run_moved("mine", "yours")
-        assert person.app.settings.weights == "yours:best"
-        person.app.run_moved("other", None)
-        assert person.app.settings.weights == "yours:best"
-        person.app.run_moved("yours", None)
-        assert person.app.settings.weights == "shipped"
+        person.app.studio.change_settings(weights="mine:best")
+        person.app.studio.on_run_moved("mine", "yours")
+        assert person.app.studio.settings.weights == "yours:best"
+        person.app.studio.on_run_moved("other", None)
+        assert person.app.studio.settings.weights == "yours:best"
+        person.app.studio.on_run_moved("yours", None)
+        assert person.app.studio.settings.weights == "shipped"

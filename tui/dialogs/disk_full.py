@@ -1,0 +1,34 @@
+"""The question what to do about a save that the disk refused. The run waits for the answer."""
+
+from __future__ import annotations
+
+from engine.protocol.events import CannotSave
+from engine.runs.control import Command
+from tui.dialogs.choice import Choice, ChoiceDialog
+from tui.studio.base_app import StudioApp
+from tui.studio.local_training import describe_refusal
+
+
+class DiskFullDialog(ChoiceDialog):
+    """Escape decides nothing: the run goes on waiting."""
+
+    def __init__(self, run: str | None, refusal: CannotSave) -> None:
+        choices = (
+            Choice(Command.RUN, "try again", ("t",)),
+            Choice(Command.UNSAVED, "go on without saving, and try again at the next save", ("g",)),
+            Choice(Command.STOP, "stop the run; what came after the last save is lost", ("x",)),
+        )
+        super().__init__(describe_refusal(run, refusal), choices, escape="decide later: the run waits; space on the Train screen asks again")
+
+
+def ask_about_full_disk(app: StudioApp) -> None:
+    """Ask what to do, unless nothing waits for an answer or the question is open already."""
+    training = app.studio.training
+    if training.full is None or any(isinstance(screen, DiskFullDialog) for screen in app.screen_stack):
+        return
+
+    def on_answer(answer: str | None) -> None:
+        if answer is not None:
+            training.decide(Command(answer))
+
+    app.push_screen(DiskFullDialog(training.run, training.full), on_answer)

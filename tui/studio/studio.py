@@ -1,0 +1,172 @@
+"""What all screens share: the engine's jobs, the settings, the run that trains here, requests to draw, random seeds. Knows no screen."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from textual.app import App
+
+from engine.config.compute import ComputeInfo
+from engine.config.sampling import SampleConfig, fit_sampler
+from engine.errors import DigittyError
+from engine.jobs.jobs import Jobs
+from engine.jobs.worker import Worker
+from engine.protocol import events as e
+from engine.protocol.events import Event
+from engine.protocol.requests import DrawRequest
+from engine.runs.weights_names import is_student
+from tui.runs.text import host, startup_notice
+from tui.settings import remembered
+from tui.settings.config_file import Config
+from tui.settings.remembered import Settings
+from tui.studio.background import run_in_background
+from tui.studio.job_router import JobRouter, Listener
+from tui.studio.local_training import LocalTraining
+from tui.terminal.capabilities import Terminal, frame_rate
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the application does when something changes; called on the screen's thread."""
+
+    status_changed: Callable[[], None]
+    training_changed: Callable[[], None]
+    run_begun: Callable[[str], None]
+    """Gets the name of a run that this process has started, here or in a process of its own."""
+    run_moved: Callable[[str, str | None], None]
+    """Gets a run's old name and its new one; None where it was deleted."""
+
+
+class Studio:
+    """One for an application. Only for the screen's thread, except `finish`, `patience` and `saving`."""
+
+    def __init__(self, app: App[int], hooks: Hooks, jobs: Jobs, terminal: Terminal, config: Config) -> None:
+        self._app, self._hooks = app, hooks
+        self.jobs, self.terminal, self.config = jobs, terminal, config
+        known, self.problems = remembered.load()
+        """What is wrong with the settings that were remembered."""
+        self.settings: Settings = known.with_file(config)
+        self.rng = random.Random()
+        self.last_words: list[str] = []
+        """Lines to print once the screen is closed."""
+        self.router = JobRouter(app, hooks.status_changed, self.last_words)
+        self.training = LocalTraining(
+            self.router, jobs, notify=app.notify, changed=hooks.training_changed, begun=hooks.run_begun, leave=lambda: app.exit(0)
+        )
+        self._compute = ""
+        self.ready = False
+        """The engine is loaded: a drawing starts at once."""
+
+    @property
+    def worker(self) -> Worker:
+        return self.router.worker
+
+    @property
+    def status(self) -> str:
+        """For the top line: gpubox · cuda bf16 · shipped · drawing"""
+        return " · ".join(part for part in (host(), self._compute, self.settings.weights, self.router.activity) if part)
+
+    # --- start and end ------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Load the engine, and look for a run that is worth a notice."""
+        self._warming_up = self.router.submit("draw", self.jobs.warm_up, self._on_warm_up_event, "starting…")
+        self._app.call_after_refresh(run_in_background, self._app, startup_notice, self._show_startup_notice)
+
+    def _on_warm_up_event(self, event: Event) -> None:
+        if isinstance(event, e.Preparing):
+            self.router.rename(self._warming_up, event.what + "…")
+        elif isinstance(event, e.Ready):
+            self.ready = True
+            self.show_compute(event.engine)
+        elif isinstance(event, e.Ended) and event.outcome == "failed":
+            self._compute = "no engine"
+        self._hooks.status_changed()
+
+    def _show_startup_notice(self, notice: str | DigittyError) -> None:
+        if isinstance(notice, str) and notice and not self.training.busy:
+            self._app.notify(notice, timeout=12)
+
+    def finish(self, seconds: float) -> bool:
+        """Save the run that trains here; False where `seconds` were not enough. For any thread."""
+        self.router.finishing = True
+        if not self.worker.close(seconds if self.training.saving() else 0.1) and self.training.saving():
+            return False
+        self.training.finish_handover()
+        return True
+
+    def patience(self) -> float:
+        """Seconds that the current step may still take."""
+        return self.training.patience()
+
+    def saving(self) -> str:
+        """What the terminal says while `finish` saves; empty where nothing is to be saved."""
+        return f"finishing the step and saving {self.training.run}…" if self.training.saving() else ""
+
+    # --- jobs ---------------------------------------------------------------------------------------------------------
+
+    def on_job_event(self, job: int, event: Event) -> None:
+        """Deliver an event of the worker to whoever started the job; show its failure and the device it runs on."""
+        if isinstance(event, e.DrawStarted):
+            self.show_compute(event.recipe.engine)
+        elif isinstance(event, e.Ended) and event.outcome == "failed":
+            where = " (details in the log: digitty doctor says where)" if event.unexpected else ""
+            self._app.notify(event.message + where, severity="error", timeout=15)
+        self.router.dispatch(job, event)
+
+    def show_compute(self, compute: ComputeInfo) -> None:
+        """In the top line from now on: device and precision."""
+        text = f"{compute.device} {compute.precision}"
+        if text != self._compute:
+            self._compute = text
+            self._hooks.status_changed()
+
+    def draw(self, labels: Iterable[int | None], listener: Listener, seed: int, shared_noise: bool = False) -> int:
+        """Queue a drawing with the shared settings."""
+        labels = tuple(labels)
+        sample = replace(self.settings.sample, seed=seed)
+        indices = (0,) * len(labels) if shared_noise else None
+        request = DrawRequest(labels, sample, indices, self.settings.weights, frame_rate(self.terminal))
+        return self.router.submit("draw", lambda: self.jobs.draw(request), listener, "drawing")
+
+    def sketch(self, labels: Iterable[int], listener: Listener, shared_noise: bool = False) -> int | None:
+        """Queue a drawing in one step from the noise of the next proper one; None where it would not resemble that, or would have to wait."""
+        if not self.ready or self.settings.weights not in ("shipped", "shipped:one-step") or not self.config.values.get("sketch", True):
+            return None
+        labels = tuple(labels)
+        sample = SampleConfig("one-step", 1, redraw_below=0.0, seed=self.settings.sample.seed)
+        request = DrawRequest(labels, sample, (0,) * len(labels) if shared_noise else None, "shipped:one-step", fps=0)
+        return self.router.submit("draw", lambda: self.jobs.draw(request), listener, "sketching")
+
+    # --- settings -----------------------------------------------------------------------------------------------------
+
+    def change_settings(self, **changes: object) -> None:
+        """Change fields of the settings, and remember them for the next start."""
+        before, self.settings = self.settings, replace(self.settings, **changes)  # type: ignore[arg-type]
+        remembered.save(before, self.settings)
+        self._hooks.status_changed()
+
+    def choose_weights(self, weights: str) -> None:
+        """Draw with these weights, and with a sampler that fits them."""
+        self.change_settings(weights=weights, sample=fit_sampler(self.settings.sample, is_student(weights)))
+
+    def next_seed(self) -> int:
+        """The random seed of a new drawing; the one after it is remembered."""
+        seed = self.settings.sample.seed
+        self.change_settings(sample=replace(self.settings.sample, seed=seed + 1))
+        return seed
+
+    # --- runs ---------------------------------------------------------------------------------------------------------
+
+    def training_runs(self) -> list[str]:
+        """The names of the runs that this process trains."""
+        return [self.training.run] if self.training.saving() and self.training.run else []
+
+    def on_run_moved(self, old: str, new: str | None) -> None:
+        """A run was renamed, or deleted where `new` is None: weights of it that were chosen follow, or are given up."""
+        name, colon, kind = self.settings.weights.partition(":")
+        if name == old:
+            self.change_settings(weights=f"{new}{colon}{kind}" if new else "shipped")
+        self._hooks.run_moved(old, new)
