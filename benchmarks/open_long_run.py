@@ -148,7 +148,7 @@ def shown(app: DigittyApp) -> str:
 
 
 def whole_shown(app: DigittyApp) -> bool:
-    history = app.screen.story if isinstance(app.screen, TrainScreen) else None
+    history = app.screen.history if isinstance(app.screen, TrainScreen) else None
     return history is not None and not history.behind and app.screen.query_one(LossChart).is_current
 
 

@@ -104,17 +104,17 @@ def test_a_closed_terminal_while_training_saves_the_run(tiny_home: Path, tmp_pat
     assert run.states()[-1][0] == run.step() > 0
 
 
-def test_a_run_is_left_to_a_process_of_its_own(tiny_home: Path, tmp_path: Path) -> None:
+def test_a_run_is_left_to_a_background_process(tiny_home: Path, tmp_path: Path) -> None:
     """Trained here, handed over on quitting, seen again in another terminal, and stopped from there."""
     with Terminal(["--precision", "fp32"], environment(tiny_home), tmp_path) as terminal:
         train(terminal, "400")
         terminal.until(lambda: re.search(r"step [1-9]\d*/400", terminal.text))
         terminal.press("q")
-        terminal.sees("Leave?", "process of its own")
+        terminal.sees("Quit?", "in the background")
         terminal.press("d")
         assert terminal.left(120) == 0
         assert terminal.restored()
-        assert "quick-1 trains on in a process of its own" in terminal.text
+        assert "quick-1 keeps training in the background" in terminal.text
     run = find_run("quick-1")
     try:
         saved = run.states()[-1][0]

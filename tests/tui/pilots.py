@@ -131,7 +131,7 @@ async def opened(jobs: FakeJobs | None = None, size: tuple[int, int] = SMALL, co
         assert app.studio.finish(10), "what trains was not saved"
         assert app.studio.worker.close(10), "the engine's thread did not end"
         for thread in threading.enumerate():
-            if thread.name in ("background", "handing over"):
+            if thread.name in ("background", "detaching"):
                 thread.join(10)
         for process in jobs.processes:
             process.join(10)

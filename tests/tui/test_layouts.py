@@ -106,7 +106,7 @@ async def test_the_smallest_and_the_largest(run: None, size: tuple[int, int]) ->
 
 async def test_too_small_is_said_and_mended() -> None:
     async with opened(size=(30, 8)) as person:
-        await person.sees("30x8 is too small: 40x12 at", "least")
+        await person.sees("30x8 is too small.", "40x12")
         assert "Train" not in person.screen
         await person.pilot.resize_terminal(40, 12)
         await person.sees("Type a digit", "Train")

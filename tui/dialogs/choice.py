@@ -1,4 +1,4 @@
-"""A question with a few answers: keys, a list to choose from with enter or the mouse, and escape for none of them."""
+"""A question with a few answers. Each has a key and a line in a list; escape takes none of them."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from tui.terminal.literal import literal
 
 @dataclass(frozen=True)
 class Choice:
-    """An answer."""
+    """An answer and how it is shown."""
 
     answer: str
     text: str
     keys: tuple[str, ...]
-    """The first is the one shown."""
+    """The list shows the first one."""
 
 
 class ChoiceDialog(Dialog[str | None]):
-    """Dismissed with the answer chosen, or None."""
+    """Dismissed with the chosen answer, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,n", "dismiss(None)", "Neither")]
 
     def __init__(self, question: str, choices: Sequence[Choice], escape: str, safe: int = 0) -> None:
-        """`escape` says what none of the answers means; enter without looking takes the answer number `safe`, or -1 none of them."""
+        """`escape` says what happens if no answer is chosen. Number `safe` of the answers is highlighted at first; -1 is escape."""
         super().__init__()
         self._question, self._choices, self._escape, self._safe = question, choices, escape, safe
 
     def compose(self) -> ComposeResult:
-        shown = [(choice.keys[0], choice.text, choice.answer) for choice in self._choices] + [("esc", self._escape, None)]
+        lines = [(choice.keys[0], choice.text, choice.answer) for choice in self._choices] + [("esc", self._escape, None)]
         with Vertical(classes="dialog"):
             yield Static(literal(self._question))
-            rows = [(Content.assemble((f"{key:<5}", "bold"), literal(text)), answer) for key, text, answer in shown]
+            rows = [(Content.assemble((f"{key:<5}", "bold"), literal(text)), answer) for key, text, answer in lines]
             yield OptionList(*(Option(row, id=answer) for row, answer in rows), compact=True)
 
     def on_mount(self) -> None:

@@ -1,4 +1,4 @@
-"""What all dialogs share: each is closed once."""
+"""The base of all dialogs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from textual.screen import ModalScreen, ScreenResultType
 
 
 class Dialog(ModalScreen[ScreenResultType]):
-    """A screen over another, which it covers until it is dismissed."""
+    """A window over a screen until it is dismissed."""
 
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
-        """A second time, as by two quick presses of enter, it does nothing: Textual would close the screen beneath."""
+        """Close the dialog. A second call does nothing: after two quick presses of enter Textual would close the screen beneath."""
         return super().dismiss(result) if self.is_active else AwaitComplete()

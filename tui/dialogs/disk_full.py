@@ -1,4 +1,4 @@
-"""The question what to do about a save that the disk refused. The run waits for the answer."""
+"""Asks what to do about a save that the disk refused. The run waits for the answer."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from tui.studio.local_training import describe_refusal
 
 
 class DiskFullDialog(ChoiceDialog):
-    """Escape decides nothing: the run goes on waiting."""
+    """After escape the run still waits."""
 
     def __init__(self, run: str | None, refusal: CannotSave) -> None:
         choices = (
             Choice(Command.RUN, "try again", ("t",)),
-            Choice(Command.UNSAVED, "go on without saving, and try again at the next save", ("g",)),
-            Choice(Command.STOP, "stop the run; what came after the last save is lost", ("x",)),
+            Choice(Command.UNSAVED, "continue without saving, and try again at the next save", ("g",)),
+            Choice(Command.STOP, "stop the run, and lose everything after the last save", ("x",)),
         )
-        super().__init__(describe_refusal(run, refusal), choices, escape="decide later: the run waits; space on the Train screen asks again")
+        super().__init__(describe_refusal(run, refusal), choices, escape="decide later: the run waits; press space on the Train screen to decide")
 
 
 def ask_about_full_disk(app: StudioApp) -> None:

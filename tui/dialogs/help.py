@@ -1,4 +1,4 @@
-"""Help: what the screen beneath is for, and its current keys."""
+"""Help: what a screen is for, and what its keys do."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Row = tuple[str, str]
 
 
 class HelpDialog(Dialog[None]):
-    """Closed by any of the keys one would try."""
+    """Closed by any key that people are likely to try."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,f1,question_mark,enter,space", "dismiss", "Close")]
 
@@ -33,11 +33,11 @@ class HelpDialog(Dialog[None]):
         with VerticalScroll(classes="dialog"):
             yield Static(_page(self._title, self._about, self._own))
             yield Static(_page("\nEverywhere", "", self._everywhere))
-            yield Static("\nesc closes · digitty config says how to change keys", classes="heading")
+            yield Static("\nesc closes · digitty config shows how to change keys", classes="heading")
 
 
 def _page(title: str, about: str, rows: Sequence[Row]) -> Content:
     parts: list[tuple[str, str]] = [(title, "bold"), (f"   {about}\n" if about else "\n", "")]
-    for keys, words in rows:
-        parts += [(f"  {keys:<{WIDTH}}", "bold"), (f"{words}\n", "")]
+    for keys, text in rows:
+        parts += [(f"  {keys:<{WIDTH}}", "bold"), (f"{text}\n", "")]
     return Content.assemble(*parts).rstrip()

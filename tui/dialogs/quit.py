@@ -9,17 +9,17 @@ from tui.studio.base_app import StudioApp
 def ask_to_quit(app: StudioApp) -> ChoiceDialog:
     """Show the question, and do what is answered."""
     training = app.studio.training
-    choices = [Choice("stop", "save it and leave; c goes on with it another time", ("s", "y", "q"))]
-    if not training.full:  # what can't be saved can't be handed over
-        choices.append(Choice("keep", "leave, but let it train on in a process of its own", ("d", "k")))
+    choices = [Choice("stop", "save and quit; c on the Train screen continues it later", ("s", "y", "q"))]
+    if not training.full:  # a run that can't be saved can't be handed over
+        choices.append(Choice("keep", "quit, and keep training in the background", ("d", "k")))
 
     def on_answer(answer: str | None) -> None:
         if answer == "stop":
             app.exit(0)
         elif answer == "keep" and training.saving():
-            app.notify(f"leaving as soon as {training.run} is handed over; q leaves at once")
+            app.notify(f"Quitting as soon as {training.run} is detached. Press q to quit now.")
             training.hand_over(leave_after=True)
 
-    dialog = ChoiceDialog(f"{training.run} is training. Leave?", choices, escape="stay", safe=-1)
+    dialog = ChoiceDialog(f"{training.run} is training. Quit?", choices, escape="stay", safe=-1)
     app.push_screen(dialog, on_answer)
     return dialog

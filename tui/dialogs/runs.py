@@ -1,4 +1,4 @@
-"""The runs: choosing the one that the Train screen shows, renaming and deleting."""
+"""The list of runs: choose the one that the Train screen shows, rename and delete."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from textual.containers import Vertical
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option, OptionDoesNotExist
 
-from engine import formatting as words
 from engine.errors import DigittyError
+from engine.formatting import format_size, printable
 from engine.runs import liveness
 from engine.runs.liveness import Life
 from engine.runs.manage import delete_run, rename_run
 from engine.runs.run import Run, all_runs, check_name
 from tui.dialogs.choice import Choice, ChoiceDialog
 from tui.dialogs.dialog import Dialog
-from tui.runs import text as run_words
+from tui.runs.text import describe_run
 from tui.studio.background import run_in_background
 from tui.studio.base_app import studio_app
 from tui.terminal.literal import literal
 from tui.widgets.line_input import LineInput
 
-KEYS = "[b]Runs[/]   enter shows · r renames · delete deletes · esc leaves it"
-NONE = "No runs yet; n on the Train screen starts one. esc closes."
+KEYS = "[b]Runs[/]   enter shows · r renames · delete deletes · esc closes"
+NO_RUNS = "No runs yet. Press n on the Train screen to start one. esc closes."
 
 
 class RunsDialog(Dialog[str | None]):
@@ -48,8 +48,8 @@ class RunsDialog(Dialog[str | None]):
     def compose(self) -> ComposeResult:
         self._runs = {run.name: run for run in all_runs()}
         with Vertical(classes="dialog"):
-            yield Static(KEYS if self._runs else NONE, id="keys")
-            yield Static(literal(run_words.heading()) if self._runs else "", classes="heading")
+            yield Static(KEYS if self._runs else NO_RUNS, id="keys")
+            yield Static(literal(heading()) if self._runs else "", classes="heading")
             yield OptionList(*(Option(literal(name), id=name) for name in self._runs), compact=True, id="runs")
             yield LineInput(compact=True, id="name")
             yield Static(id="problem")
@@ -70,13 +70,13 @@ class RunsDialog(Dialog[str | None]):
         return self.query_one("#name", Input)
 
     def _read(self) -> None:
-        """State, progress and size of one run after the other: on a thread of its own, since their folders may be large."""
+        """Read one run after the other, in the background since their folders may be large."""
         for run in list(self._runs.values()):
             if self.is_attached:
-                self.call_later(self._tell, run.name, run_words.describe_run(run))
+                self.call_later(self._show_line, run.name, describe_run(run))
 
-    def _tell(self, name: str, line: str) -> None:
-        with suppress(OptionDoesNotExist):  # deleted meanwhile
+    def _show_line(self, name: str, line: str) -> None:
+        with suppress(OptionDoesNotExist):  # the run was deleted meanwhile
             self._list.replace_option_prompt(name, literal(line))
 
     def _complain(self, problem: str | DigittyError = "") -> None:
@@ -91,16 +91,16 @@ class RunsDialog(Dialog[str | None]):
         else:
             self.dismiss(None)
 
-    def _chosen(self) -> Run | None:
+    def _selected(self) -> Run | None:
         """The run under the cursor, unless it is being trained."""
         option = self._list.highlighted_option
         run = self._runs.get(option.id or "") if option else None
         sight = run.sight() if run else None
         if run and sight and sight.life is Life.UNKNOWN:
-            self._complain(f"{run_words.trainer_name(run)} may still train {run.name}, {sight.heard}; try again in {liveness.SILENT:.0f} s")
+            self._complain(f"{trainer_name(run)} may still be training {run.name} ({sight.heard}). Try again in {liveness.SILENT:.0f} s.")
             return None
         if run and sight and sight.life is Life.ALIVE:
-            self._complain(f"{run.name} is being trained by {run_words.trainer_name(run)}; enter shows it, x stops it there")
+            self._complain(f"{run.name} is being trained by {trainer_name(run)}. Press enter to show it, then x to stop it.")
             return None
         self._complain()
         return run
@@ -108,12 +108,12 @@ class RunsDialog(Dialog[str | None]):
     # --- renaming -----------------------------------------------------------------------------------------------------
 
     def action_rename(self) -> None:
-        if run := self._chosen():
+        if run := self._selected():
             self._renaming = run
             self._input.display = True
             self._input.value = run.name
             self._input.focus()
-            self.query_one("#keys", Static).update(literal(f"A new name for {run.name}   enter renames it, esc leaves it"))
+            self.query_one("#keys", Static).update(literal(f"A new name for {run.name}   enter renames it, esc cancels"))
 
     def _end_renaming(self) -> None:
         self._renaming = None
@@ -123,7 +123,7 @@ class RunsDialog(Dialog[str | None]):
         self._list.focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Says at once what is no name."""
+        """Show at once what is wrong with a name."""
         if self._renaming and event.value:
             self._check(event.value)
 
@@ -158,30 +158,30 @@ class RunsDialog(Dialog[str | None]):
         self._list.clear_options()
         self._list.add_options(Option(line, id=name) for name, line in lines)
         self._list.highlighted = at
-        run_in_background(self.app, lambda: run_words.describe_run(new), lambda line: self._tell(new.name, str(line)) if self.is_attached else None)
+        run_in_background(self.app, lambda: describe_run(new), lambda line: self._show_line(new.name, str(line)) if self.is_attached else None)
 
     # --- deleting -----------------------------------------------------------------------------------------------------
 
     def action_delete(self) -> None:
-        if run := self._chosen():
-            run_in_background(self.app, run.size, lambda size: self._ask(run, size))
+        if run := self._selected():
+            run_in_background(self.app, run.size, lambda size: self._confirm(run, size))
 
-    def _ask(self, run: Run, size: int | DigittyError) -> None:
+    def _confirm(self, run: Run, size: int | DigittyError) -> None:
         if isinstance(size, DigittyError):
             self._complain(size)
         elif self.app.screen is self:
-            delete = Choice("delete", "delete it, for good", ("y",))
-            question = ChoiceDialog(f"Delete {run.name}, {words.format_size(size)}?", [delete], escape="keep it", safe=-1)
+            delete = Choice("delete", "delete it permanently", ("y",))
+            question = ChoiceDialog(f"Delete {run.name}, {format_size(size)}?", [delete], escape="keep it", safe=-1)
             self.app.push_screen(question, lambda answer: self._delete(run) if answer == "delete" else None)
 
     def _delete(self, run: Run) -> None:
         self._complain(f"deleting {run.name}…")
-        run_in_background(self.app, lambda: delete_run(run), lambda result: self._deleted(run, result))
+        run_in_background(self.app, lambda: delete_run(run), lambda result: self._on_deleted(run, result))
 
-    def _deleted(self, run: Run, result: Path | DigittyError | None) -> None:
+    def _on_deleted(self, run: Run, result: Path | DigittyError | None) -> None:
         error = result if isinstance(result, DigittyError) else None
         if isinstance(result, Path):
-            self.notify(f"{run.name} was a link, and only that is removed; its data stays in {words.printable(result)}", markup=False)
+            self.notify(f"{run.name} was a link: only the link was removed. Its data is still in {printable(result)}", markup=False)
         if error is None:
             studio_app(self).studio.on_run_moved(run.name, None)
         if not self.is_attached:
@@ -191,5 +191,5 @@ class RunsDialog(Dialog[str | None]):
             del self._runs[run.name]
             self._list.remove_option(run.name)
             if not self._runs:
-                self.query_one("#keys", Static).update(NONE)
+                self.query_one("#keys", Static).update(NO_RUNS)
                 self.query_one(".heading", Static).update("")

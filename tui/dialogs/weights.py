@@ -1,4 +1,4 @@
-"""Choosing the weights to draw with: those that ship, a run's latest or best, or the run that trains now."""
+"""Choose the weights to draw with: the shipped ones, a run's latest or best, or those of the run that trains now."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class WeightsDialog(Dialog[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Static("[b]Draw with[/]   enter chooses, esc leaves it")
+            yield Static("[b]Draw with[/]   enter chooses, esc cancels")
             yield OptionList(*(Option(literal(text), id=name) for name, text in self._choices()), compact=True)
 
     def on_mount(self) -> None:
@@ -39,15 +39,15 @@ class WeightsDialog(Dialog[str | None]):
         self.dismiss(event.option_id)
 
     def _choices(self) -> list[tuple[str, str]]:
-        choices = [("shipped", "shipped          the weights that came with digitty")]
+        choices = [("shipped", "shipped          the weights that come with digitty")]
         for name in self._training:
-            choices.append((name, f"{name:<16} trains now: the average weights of the moment"))
-            choices.append((f"{name}:live", f"{name}:live    trains now: the raw weights of the moment"))
+            choices.append((name, f"{name:<16} training now: its current average weights"))
+            choices.append((f"{name}:live", f"{name}:live    training now: its current raw weights"))
         for run in all_runs():
             states = run.states()
             if states and run.name not in self._training:
                 choices.append((run.name, f"{run.name:<16} latest, step {states[-1][0]}"))
             if run.best_path.exists():
-                choices.append((f"{run.name}:best", f"{run.name + ':best':<16} after its best epoch"))
-        choices.append(("shipped:one-step", "shipped:one-step their student, which draws in one step"))
-        return [*choices, ("shipped:seed", "shipped:seed     the guide's network, as `train --preset seed` leaves it")]
+                choices.append((f"{run.name}:best", f"{run.name + ':best':<16} best epoch"))
+        choices.append(("shipped:one-step", "shipped:one-step their student, draws in one step"))
+        return [*choices, ("shipped:seed", "shipped:seed     the guide's network, as train --preset seed makes it")]

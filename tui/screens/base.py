@@ -1,4 +1,4 @@
-"""What the four screens share: the top line, the footer, the keys, and saving a finished drawing."""
+"""The base of all screens: top line, footer, keys, and saving a finished drawing."""
 
 from __future__ import annotations
 
@@ -25,20 +25,21 @@ from tui.widgets.key_footer import KeyFooter
 from tui.widgets.top_line import TopLine
 
 SMALLEST = (40, 12)
-"""Columns and rows below which a screen says that it has too few, and shows nothing else."""
+"""Columns and rows. A smaller screen shows nothing but a line that says so."""
 
 
 class AppScreen(Screen[None]):
-    """A screen under the top line. `NAME` is its tab."""
+    """A screen between the top line and the footer."""
 
     NAME: ClassVar[str] = ""
+    """On its tab."""
     ABOUT: ClassVar[str] = ""
-    """What it is for, a line or two of help."""
-    SHOWN_TOO: ClassVar[Set[str]] = {"help", "quit"}
-    """Of the application's keys, those that its footer shows."""
+    """What it is for, in a line or two of help."""
+    FOOTER_IDS: ClassVar[Set[str]] = {"help", "quit"}
+    """The bindings of the application that the footer shows."""
     AUTO_FOCUS = ""  # nothing; None would be the first input
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "out", "keys", tooltip="leave an input, where letters are text; else stop"),
+        Binding("escape", "out", "keys", tooltip="leave the input, so that letters are keys; else stop"),
     ]
 
     @property
@@ -59,27 +60,26 @@ class AppScreen(Screen[None]):
         """Everything between the top line and the footer."""
         return ()
 
-    def key_words(self, binding: Binding) -> str:
-        """What the footer says of a key now; nothing where it is of no use now. Pressed all the same, it says why."""
+    def footer_label(self, binding: Binding) -> str:
+        """What the footer calls a key now; empty if it is of no use now. Such a key still works: it says why it does nothing."""
         return binding.description
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """As the footer shows them."""
-        shown = {}
+        """With the labels of the footer."""
+        labelled = {}
         for key, active in sorted(super().active_bindings.items(), key=_footer_order):
             binding = active.binding
             if self.focused and active.node is not self.focused and self.focused.check_consume_key(key, key_to_character(key)):
-                continue  # given by the key map, and yet a letter in an input
-            words = self.key_words(binding) if binding.show and self._offers(active) else ""
-            shown[key] = active._replace(binding=replace(binding, show=bool(words), description=words or binding.description))
-        return shown
+                continue  # config.toml gave this letter to an action, but in an input it is text
+            label = self.footer_label(binding) if binding.show and self._in_footer(active) else ""
+            labelled[key] = active._replace(binding=replace(binding, show=bool(label), description=label or binding.description))
+        return labelled
 
-    def _offers(self, active: ActiveBinding) -> bool:
-        """Whether the footer has room for it."""
+    def _in_footer(self, active: ActiveBinding) -> bool:
         if active.binding.key == "escape":
             return isinstance(self.focused, Input)
-        return active.node is not self.app or active.binding.action == "leave" or active.binding.id in self.SHOWN_TOO
+        return active.node is not self.app or active.binding.action == "leave" or active.binding.id in self.FOOTER_IDS
 
     def on_screen_resume(self) -> None:
         self.show_status()
@@ -88,25 +88,26 @@ class AppScreen(Screen[None]):
         """The user came here by a key, a tab or the palette, rather than by closing a dialog."""
 
     def show_status(self) -> None:
-        """Called whenever what the top line says has changed."""
+        """Called whenever the studio's status has changed."""
         self.query_one(TopLine).status = self.studio.status
 
     def on_resize(self, event: events.Resize) -> None:
         width, height = event.size
         self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "-too-small")
-        words = f"{width}x{height} is too small: {SMALLEST[0]}x{SMALLEST[1]} at least"
-        self.query_one("#too-small", Static).update(literal(words))
+        text = f"{width}x{height} is too small. Enlarge it to {SMALLEST[0]}x{SMALLEST[1]}."
+        self.query_one("#too-small", Static).update(literal(text))
 
     def _reset_focus(self, widget: Widget, avoiding: list[Widget] | None = None) -> None:
-        """Textual takes the focus from a widget that it hides, and never gives it back: letters typed into an input would become keys.
+        """Keep the focus on a widget that is hidden because the terminal is too small.
 
-        What is hidden because the terminal is too small keeps the focus, and hears what is typed. `avoiding` are widgets that go for good.
+        Textual would take the focus away and never give it back, so that letters typed into an input would act as keys. `avoiding` are
+        widgets that are being removed.
         """
         if avoiding or not self.has_class("-too-small"):
             super()._reset_focus(widget, avoiding)
 
     def action_out(self) -> None:
-        """Escape: out of an input first, then stop what runs."""
+        """Leave the input; outside of one, stop the work."""
         if isinstance(self.focused, Input):
             self.set_focus(None)
             self.refresh_bindings()
@@ -114,12 +115,12 @@ class AppScreen(Screen[None]):
             self.stop_work()
 
     def stop_work(self) -> None:
-        """Stop what this screen has under way."""
+        """Stop the jobs that this screen has started."""
 
     def save_drawing(self, done: DrawDone | None, ending: str) -> None:
-        """Write a finished drawing to the working folder, under a free name, and say where."""
+        """Write a finished drawing to the working folder under a free name, and show its path."""
         if done is None:
-            self.notify("nothing is drawn yet", severity="warning")
+            self.notify("Nothing has been drawn yet.", severity="warning")
             return
         try:
             path = _free_name(Path.cwd(), done, ending)
@@ -127,16 +128,16 @@ class AppScreen(Screen[None]):
         except (DigittyError, OSError) as error:
             self.notify(str(error), severity="error", timeout=10)
         else:
-            self.notify(f"saved {path}")
+            self.notify(f"Saved {path}")
 
 
 def _footer_order(item: tuple[str, ActiveBinding]) -> tuple[bool, bool]:
-    """Enter first; ctrl+q, which holds everywhere, after q."""
+    """Enter comes first, and ctrl+q, which works everywhere, after q."""
     return item[1].binding.priority, item[0] != "enter"
 
 
 def _free_name(folder: Path, done: DrawDone, ending: str) -> Path:
-    """digitty-777-seed3.png, or with -2, -3 … where that exists."""
+    """digitty-777-seed3.png, or digitty-777-seed3-2.png if that exists."""
     digits = "".join("x" if label is None else str(label) for label in done.recipe.labels)
     if len(digits) > 10:
         digits = f"{digits[:10]}-{len(digits)}"

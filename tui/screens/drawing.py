@@ -1,4 +1,4 @@
-"""What Generate and Grid share: one drawing at a time, live, then scrubbed through."""
+"""The base of Generate and Grid: shows one drawing live, then lets people scrub through its denoising."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual.timer import Timer
 
 from engine.protocol import events as e
 from engine.protocol.events import Event
-from tui.render import captions as caption
+from tui.render import captions
 from tui.screens.base import AppScreen
 from tui.widgets.image_view import ImageView
 from tui.widgets.job_bar import JobBar
@@ -20,22 +20,22 @@ SCRUB = "scrub through the denoising"
 
 
 class DrawScreen(AppScreen):
-    """Has a ImageView `#view`, and JobBars `#bar` (how far, or where in the denoising) and `#how` (the recipe)."""
+    """Its body has an ImageView `#view`, a JobBar `#bar` for the progress and a JobBar `#how` for the recipe."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r,ctrl+r", "again", "new noise", tooltip="draw with the next seed", id="again"),
-        Binding("space", "pause", "pause", tooltip="pause, go on; replay when finished", id="pause"),
+        Binding("r,ctrl+r", "again", "new noise", tooltip="draw with the next random seed", id="again"),
+        Binding("space", "pause", "pause", tooltip="pause or resume; replay a finished drawing", id="pause"),
         Binding("left", "scrub(-1)", "scrub", key_display="← →", tooltip=SCRUB),
         Binding("right", "scrub(1)", show=False, tooltip=SCRUB),
         Binding("home", "scrub(-1000)", show=False, tooltip=SCRUB),
         Binding("end", "scrub(1000)", show=False, tooltip=SCRUB),
-        Binding("s,ctrl+s", "save('.png')", "PNG", tooltip="save as PNG, with the recipe inside", id="save"),
+        Binding("s,ctrl+s", "save('.png')", "PNG", tooltip="save as PNG, recipe included", id="save"),
         Binding("g", "save('.gif')", "GIF", tooltip="save the denoising as GIF", id="gif"),
-        Binding("x", "stop", "stop", tooltip="stop", id="stop"),
-        Binding("pagedown", "page(1)", show=False, tooltip="more samples, where not all fit"),
-        Binding("pageup", "page(-1)", show=False, tooltip="more samples, where not all fit"),
+        Binding("x", "stop", "stop", tooltip="stop the drawing", id="stop"),
+        Binding("pagedown", "page(1)", show=False, tooltip="more samples, if they don't all fit"),
+        Binding("pageup", "page(-1)", show=False, tooltip="more samples, if they don't all fit"),
     ]
-    SHOWN_TOO: ClassVar[Set[str]] = {"weights", "options", "help", "quit"}
+    FOOTER_IDS: ClassVar[Set[str]] = {"weights", "options", "help", "quit"}
     SHARED_NOISE = False
 
     def __init__(self) -> None:
@@ -43,7 +43,8 @@ class DrawScreen(AppScreen):
         self.job: int | None = None
         self.done: e.DrawDone | None = None
         self._paused = False
-        self._at = 0
+        self._frame = 0
+        """The frame that is shown, once the drawing is finished."""
         self._captions: Sequence[str] = ()
         self._replay: Timer | None = None
 
@@ -55,22 +56,22 @@ class DrawScreen(AppScreen):
     def bar(self) -> JobBar:
         return self.query_one("#bar", JobBar)
 
-    def key_words(self, binding: Binding) -> str:
+    def footer_label(self, binding: Binding) -> str:
         drawing, done = self.job is not None and self.done is None, self.done is not None
-        offered = {"pause": drawing or done, "scrub(-1)": done, "save('.png')": done, "save('.gif')": done, "stop": drawing}
-        if not offered.get(binding.action, True):
+        useful = {"pause": drawing or done, "scrub(-1)": done, "save('.png')": done, "save('.gif')": done, "stop": drawing}
+        if not useful.get(binding.action, True):
             return ""
         return "replay" if binding.action == "pause" and done else binding.description
 
     def labels(self, seed: int) -> Sequence[int]:
-        """What to draw. May raise a DigittyError."""
+        """The classes to draw. Raises DigittyError if the settings name none."""
         raise NotImplementedError
 
     def captions_for(self, labels: Sequence[int]) -> Sequence[str]:
         return [str(label) for label in labels]
 
     def draw(self) -> None:
-        """Begin a drawing with the settings as they are; what ran before is stopped."""
+        """Start a drawing with the current settings, and stop the one before."""
         self.stop_work()
         self._stop_replay()
         seed = self.studio.settings.sample.seed
@@ -93,16 +94,16 @@ class DrawScreen(AppScreen):
             case e.Preparing(what):
                 self.bar.words = what + "…"
             case e.DrawStarted(recipe):
-                self.query_one("#how", JobBar).words = f"{caption.describe_sample(recipe.sample)} · {recipe.weights}"
+                self.query_one("#how", JobBar).words = f"{captions.describe_sample(recipe.sample)} · {recipe.weights}"
             case e.Frame(images, step, steps):
                 self.view.show(images, self._captions)
-                self.bar.fraction, self.bar.words = step / steps, caption.progress(event)
+                self.bar.fraction, self.bar.words = step / steps, captions.progress(event)
             case e.DrawDone():
-                self.done, self._at = event, len(event.frames) - 1
+                self.done, self._frame = event, len(event.frames) - 1
                 if self._paused and self.job is not None:
-                    self.studio.worker.resume(self.job)  # paused on its last step: it has its end to tell
+                    self.studio.worker.resume(self.job)  # paused on its last step: only its end is missing
                 self.view.show(event.images, self._captions)
-                self.bar.fraction, self.bar.words = 1.0, f"{caption.timing(event)} · ← → scrub, space replays"
+                self.bar.fraction, self.bar.words = 1.0, f"{captions.timing(event)} · ← → scrub, space replays"
                 self.refresh_bindings()
             case e.Ended(outcome, message):
                 self.job = None
@@ -131,13 +132,13 @@ class DrawScreen(AppScreen):
         elif self._replay is not None:
             self._stop_replay()
         elif self.done:
-            if self._at >= len(self.done.frames) - 1:
-                self._at = -1
+            if self._frame >= len(self.done.frames) - 1:
+                self._frame = -1
             self._replay = self.set_interval(1 / REPLAY_FPS, self._replay_next)
 
     def _replay_next(self) -> None:
         self._scrub(1)
-        if self.done is None or self._at >= len(self.done.frames) - 1:
+        if self.done is None or self._frame >= len(self.done.frames) - 1:
             self._stop_replay()
 
     def _stop_replay(self) -> None:
@@ -153,11 +154,11 @@ class DrawScreen(AppScreen):
         if self.done is None:
             return
         last = len(self.done.frames) - 1
-        self._at = max(0, min(last, self._at + by))
-        self.view.show(self.done.frames[self._at], self._captions)
-        step, steps = self.done.frame_steps[self._at], self.done.recipe.sample.steps
+        self._frame = max(0, min(last, self._frame + by))
+        self.view.show(self.done.frames[self._frame], self._captions)
+        step, steps = self.done.frame_steps[self._frame], self.done.recipe.sample.steps
         self.bar.fraction = step / steps
-        self.bar.words = f"after step {step}/{steps} · " + ("noise" if self._at == 0 else "digit" if self._at == last else "noise → digit")
+        self.bar.words = f"after step {step}/{steps} · " + ("noise" if self._frame == 0 else "digit" if self._frame == last else "noise → digit")
 
     def action_save(self, ending: str) -> None:
         self.save_drawing(self.done, ending)

@@ -1,4 +1,4 @@
-"""Generate: a batch of samples of random or chosen classes, live, then scrubbed through."""
+"""Generate: a batch of samples of random or chosen classes."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ LARGEST = 64
 
 
 class GenerateScreen(DrawScreen):
-    """Controls above, sixteen samples below."""
+    """The controls above, the samples below."""
 
     NAME = "generate"
-    ABOUT = "1 to 64 samples; `of` takes random or a prompt (7, 0-9, 3 1 4), repeated to fill the count"
+    ABOUT = "1 to 64 samples; `of` takes random or a prompt (7, 0-9, 3 1 4), repeated up to the count"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "draw", "draw", tooltip="draw with the settings as they are"),
-        Binding("e", "edit", "settings", tooltip="into the settings; tab moves, esc leaves", id="edit"),
+        Binding("enter", "draw", "draw", tooltip="draw with the current settings"),
+        Binding("e", "edit", "settings", tooltip="edit the settings; tab moves, esc leaves", id="edit"),
     ]
 
     def body(self) -> Iterable[Widget]:
@@ -57,10 +57,10 @@ class GenerateScreen(DrawScreen):
         yield JobBar(id="bar", ascii=not self.studio.terminal.unicode)
 
     def on_mount(self) -> None:
-        self.bar.words = "enter draws · e or tab changes the settings above · ? helps"
+        self.bar.words = "enter draws · e or tab edits the settings above · ? shows help"
 
     def show_status(self) -> None:
-        """The settings may have changed elsewhere."""
+        """The settings may have changed on another screen."""
         super().show_status()
         sample = self.studio.settings.sample
         for name, text in (("steps", str(sample.steps)), ("guidance", f"{sample.guidance:g}"), ("seed", str(sample.seed))):
@@ -77,13 +77,13 @@ class GenerateScreen(DrawScreen):
             sync_sampler_fields(self, self._sampler, sampler)
         self._sampler = sampler
 
-    def key_words(self, binding: Binding) -> str:
-        """Room is short: what begins is offered until something is drawn."""
+    def footer_label(self, binding: Binding) -> str:
+        """The footer is narrow: the keys to start with leave it once something is drawn."""
         idle = self.job is None and self.done is None
-        return super().key_words(binding) if idle or binding.action not in ("draw", "edit") else ""
+        return super().footer_label(binding) if idle or binding.action not in ("draw", "edit") else ""
 
     def labels(self, seed: int) -> Sequence[int]:
-        """Random classes follow from the seed, so that a seed always draws the same sheet."""
+        """Random classes are derived from the seed, so that a seed always draws the same sheet."""
         settings = self.studio.settings
         rng = random.Random(seed)
         if settings.classes.strip().lower() in ("", "random"):
@@ -107,7 +107,7 @@ class GenerateScreen(DrawScreen):
         self.apply_and_draw()
 
     def apply_and_draw(self) -> None:
-        """Take over what the controls say, then draw."""
+        """Change the settings to what the controls say, then draw."""
         try:
             self._apply()
             self.draw()

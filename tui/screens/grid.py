@@ -1,4 +1,4 @@
-"""Grid: the ten digits from one noise, so that one sees what the label does."""
+"""Grid: the ten digits from the same noise, to show what the label does."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class GridScreen(DrawScreen):
 
     NAME = "grid"
     SHARED_NOISE = True
-    ABOUT = "the ten digits from the same noise: what differs is the label's doing"
+    ABOUT = "the ten digits from the same noise: only the label differs"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "draw", show=False, tooltip="draw with the settings as they are"),
+        Binding("enter", "draw", show=False, tooltip="draw with the current settings"),
     ]
 
     def body(self) -> Iterable[Widget]:

@@ -1,4 +1,4 @@
-"""Prompt: type `seven`, watch a 7 come out of noise."""
+"""Prompt: type `seven` and watch a 7 emerge from noise."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from engine.prompt.parser import Prompt, parse
 from engine.protocol import events as e
 from engine.protocol.events import Event
 from tui.screens.base import AppScreen
-from tui.settings import prompt_history as prompts
+from tui.settings import prompt_history
 from tui.terminal.literal import literal
 from tui.widgets.answer import Answer
 from tui.widgets.image_view import ImageView
 from tui.widgets.prompt_input import EARLIER, SCROLL, PromptInput
 
 ANSWERS = 40
-"""Answers kept on the screen."""
+"""The screen keeps this many."""
 
 
 class Conversation(VerticalScroll):
-    """Prompts and their answers, whose digits are as large as lets one see all of an answer."""
+    """Prompts and their answers. The digits are as large as they can be while an answer fits."""
 
     @property
     def room(self) -> int:
-        """Rows for the digits of an answer, beside its prompt and words."""
+        """Rows for the digits of an answer; its prompt and its text take the others."""
         return max(5, self.size.height - 5)
 
     def on_resize(self) -> None:
@@ -46,16 +46,16 @@ class PromptScreen(AppScreen):
     NAME = "prompt"
     ABOUT = "seven · 3 1 4 · three sevens · 7 x 4 · 0-9 · random · grid"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("i", "enter", "type", tooltip="into the input", id="type"),
-        Binding("enter", "enter", show=False, tooltip="into the input"),
+        Binding("i", "enter", "type", tooltip="move to the input", id="type"),
+        Binding("enter", "enter", show=False, tooltip="move to the input"),
         Binding("up", "history(-1)", show=False, tooltip=EARLIER),
         Binding("down", "history(1)", show=False, tooltip=EARLIER),
-        Binding("s,ctrl+s", "save", "save", tooltip="save the last picture as PNG, recipe inside", id="save"),
+        Binding("s,ctrl+s", "save", "save", tooltip="save the last picture as PNG, recipe included", id="save"),
         Binding("r,ctrl+r", "again", "again", tooltip="draw it again with a new seed", id="again"),
         Binding("pageup", "page(-1)", show=False, tooltip=SCROLL),
         Binding("pagedown", "page(1)", show=False, tooltip=SCROLL),
     ]
-    SHOWN_TOO: ClassVar[Set[str]] = {"prompt", "help", "quit"}
+    FOOTER_IDS: ClassVar[Set[str]] = {"prompt", "help", "quit"}
 
     def body(self) -> Iterable[Widget]:
         yield Conversation(id="conversation", can_focus=False)
@@ -67,11 +67,12 @@ class PromptScreen(AppScreen):
         self._sketches = True
 
     def on_mount(self) -> None:
-        self._history, problem = prompts.load()
+        self._history, problem = prompt_history.load()
         if problem:
             self.notify(problem, severity="warning", timeout=20)
-        self._at = len(self._history)
-        self.query_one("#conversation").mount(Static("Type a digit and press enter. [$text-muted]The word help lists the keys.[/]", id="hello"))
+        self._recalled = len(self._history)
+        """The place in the history that up and down have reached."""
+        self.query_one("#conversation").mount(Static("Type a digit and press enter. [$text-muted]Type help to list the keys.[/]", id="hello"))
         self.on_navigate()
 
     def on_navigate(self) -> None:
@@ -85,7 +86,7 @@ class PromptScreen(AppScreen):
         return [answer for answer in self.query(Answer) if not answer.has_class("sketch")]
 
     async def action_submit(self) -> None:
-        """Enter in the input; not by its message, which would come after letters typed meanwhile."""
+        """Enter in the input. An action rather than the input's message, which would arrive after letters that were typed later."""
         text = self._input.value.strip()
         if not text:
             return
@@ -101,15 +102,15 @@ class PromptScreen(AppScreen):
         try:
             prompt = parse(text, self.studio.rng)
         except PromptError as error:
-            self._say_unreadable(str(error))  # the input keeps its text, to be mended
+            self._show_problem(str(error))  # the input keeps its text, to be corrected
             return
         self._input.clear()
         self._draw(text, prompt, self.studio.next_seed())
 
-    # --- while it is typed --------------------------------------------------------------------------------------------
+    # --- sketches while typing ----------------------------------------------------------------------------------------
 
     def on_input_changed(self) -> None:
-        """The digits that the input names so far, in one step, where the proper drawing will be."""
+        """Sketch the digits that the input names so far, in one step, in the place of the full drawing."""
         text = self._input.value.strip()
         rng = random.Random(0)
         before = rng.getstate()
@@ -117,7 +118,7 @@ class PromptScreen(AppScreen):
             prompt = parse(text, rng) if text and self._sketches else None
         except PromptError:
             prompt = None
-        if prompt is None or rng.getstate() != before:  # nothing to draw, or random digits that will be others
+        if prompt is None or rng.getstate() != before:  # nothing to draw, or random digits, which would differ from those drawn
             self._end_sketch()
         elif self._sketch and self._sketch.prompt == prompt:
             self._sketch.set_prompt(text)
@@ -125,21 +126,21 @@ class PromptScreen(AppScreen):
             self._begin_sketch(text, prompt)
 
     def _begin_sketch(self, text: str, prompt: Prompt) -> None:
-        """The one before stays until this one is there."""
+        """The sketch before stays until this one is finished."""
         self._stop_sketch()
         sketch = Answer(text, prompt, ImageView(self.studio.terminal, max_rows=self.query_one(Conversation).room))
         sketch.add_class("sketch")
 
         def on_job_event(event: Event) -> None:
             if isinstance(event, e.DrawDone) and sketch is self._sketch:
-                self.query("#hello, .unreadable, .sketch").remove()
+                self.query("#hello, .problem, .sketch").remove()
                 conversation = self.query_one(Conversation)
                 conversation.mount(sketch)
                 sketch.view.show(event.images)
-                sketch.set_text("a sketch, in one step\nenter draws it properly")
+                sketch.set_text("a sketch, in one step\nenter draws it in full")
                 conversation.scroll_end(animate=False)
             elif isinstance(event, e.Ended) and event.outcome == "failed":
-                self._sketches = False  # told once, not at every key
+                self._sketches = False  # so that it is reported once, not at every key
 
         sketch.job = self.studio.sketch(prompt.labels, on_job_event, prompt.shared_noise)
         if sketch.job is not None:
@@ -161,18 +162,18 @@ class PromptScreen(AppScreen):
     def _remember(self, text: str) -> None:
         if not self._history or self._history[-1] != text:
             self._history.append(text)
-            prompts.remember(text)
-        self._at = len(self._history)
+            prompt_history.remember(text)
+        self._recalled = len(self._history)
 
-    def _say_unreadable(self, message: str) -> None:
+    def _show_problem(self, message: str) -> None:
         conversation = self.query_one("#conversation", VerticalScroll)
-        self.query(".unreadable").remove()
-        conversation.mount(Static(literal(message), classes="unreadable"))
+        self.query(".problem").remove()
+        conversation.mount(Static(literal(message), classes="problem"))
         conversation.scroll_end(animate=False)
 
     def _draw(self, text: str, prompt: Prompt, seed: int) -> None:
         conversation = self.query_one(Conversation)
-        self.query("#hello, .unreadable").remove()
+        self.query("#hello, .problem").remove()
         self._end_sketch()
         answer = Answer(text, prompt, ImageView(self.studio.terminal, max_rows=conversation.room))
         for old in self._answers()[: 1 - ANSWERS]:
@@ -200,9 +201,9 @@ class PromptScreen(AppScreen):
     def action_history(self, by: int) -> None:
         if not self._history:
             return
-        self._at = max(0, min(len(self._history), self._at + by))
+        self._recalled = max(0, min(len(self._history), self._recalled + by))
         self._input.focus()
-        self._input.value = self._history[self._at] if self._at < len(self._history) else ""
+        self._input.value = self._history[self._recalled] if self._recalled < len(self._history) else ""
         self._input.cursor_position = len(self._input.value)
 
     def action_page(self, by: int) -> None:
@@ -218,4 +219,4 @@ class PromptScreen(AppScreen):
         if answers:
             self._draw(answers[-1].text, answers[-1].prompt, self.studio.next_seed())
         else:
-            self.notify("nothing to draw again yet", severity="warning")
+            self.notify("Nothing to draw again yet.", severity="warning")

@@ -1,8 +1,7 @@
-"""Train: start, watch, pause, stop, hand over. The worker's events only wake it; what it shows is read from the run's files."""
+"""Train: start, watch, pause, stop, continue and detach runs. What it shows is read from the run's files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -12,69 +11,75 @@ from engine.protocol.requests import TrainRequest
 from engine.runs.control import Command, send_command
 from engine.runs.liveness import Life
 from tui.dialogs.disk_full import ask_about_full_disk
-from tui.runs import text as run_words
-from tui.screens.run_screen import RunScreen
+from tui.runs.text import trainer_name
+from tui.screens.run_screen import NO_RUN, RunScreen
 
 RECENT = 300
-"""Steps that the chart's recent window shows."""
+"""Steps that the chart shows in its recent window."""
 
 
 class TrainScreen(RunScreen):
-    """A run, whoever trains it: this process, another, or nobody any more."""
+    """A run and the keys that command it, whichever process trains it."""
 
     NAME = "train"
-    ABOUT = "live from the run's files, whoever trains it"
+    ABOUT = "follow a run live, whichever process trains it"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "pause", "pause", tooltip="pause, go on", id="pause"),
-        Binding("x", "stop", "stop", tooltip="stop: it saves, and can go on later", id="stop"),
-        Binding("d", "detach", "detach", tooltip="detach: it trains on after you leave", id="detach"),
-        Binding("c", "continue", "continue", tooltip="go on with this run", id="continue"),
+        Binding("space", "pause", "pause", tooltip="pause or resume", id="pause"),
+        Binding("x", "stop", "stop", tooltip="save and stop; c continues the run later", id="stop"),
+        Binding("d", "detach", "detach", tooltip="detach: keep training after you quit", id="detach"),
+        Binding("c", "continue", "continue", tooltip="continue this run", id="continue"),
         Binding("n", "new", "new", tooltip="start a run", id="new"),
-        Binding("v", "choose", "runs", tooltip="the runs: show, rename, delete", id="runs"),
-        Binding("l", "log", "log", tooltip="loss on a log scale, or not", id="log"),
-        Binding("t", "window", "recent", tooltip="recent steps, or the whole run", id="recent"),
+        Binding("v", "choose", "runs", tooltip="list the runs: show, rename, delete", id="runs"),
+        Binding("l", "log", "log", tooltip="loss on a log scale or a linear one", id="log"),
+        Binding("t", "window", "recent", tooltip="show the recent steps or the whole run", id="recent"),
         Binding("left", "scrub(-1)", "previews", key_display="←→", tooltip="earlier and later previews"),
         Binding("right", "scrub(1)", show=False, tooltip="earlier and later previews"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
-        self._keys: tuple[object, ...] = ()
+        self._labels: tuple[str, ...] = ()
 
-    # --- what can be done with it -------------------------------------------------------------------------------------
+    # --- commands -----------------------------------------------------------------------------------------------------
 
     @property
     def _own(self) -> bool:
-        """Whether what is shown, or is about to be, trains in this process."""
+        """Whether the run that is shown, or is about to be, trains in this process."""
         training = self.studio.training
-        return training.job is not None and (training.run is None or self.story is None or self.story.run.name == training.run)
+        return training.job is not None and (training.run is None or self.history is None or self.history.run.name == training.run)
 
-    def _is_trained(self) -> bool:
-        """Says so where it is not."""
-        if self.story is None:
-            self.notify("no run yet; n starts one", severity="warning")
-        elif self.story.run.sight().life is Life.GONE:
-            self.notify(f"{self.story.run.name} is not being trained; c goes on with it", severity="warning")
+    @property
+    def _handing_over(self) -> bool:
+        """Whether the run that is shown, or is about to be, is being handed over to a background process."""
+        training = self.studio.training
+        return training.handing_over and training.name in (None, self.history and self.history.run.name)
+
+    def _check_trained(self) -> bool:
+        """Whether any process trains the run that is shown; if none does, a notice says so."""
+        if self.history is None:
+            self.notify(NO_RUN, severity="warning")
+        elif self.history.run.sight().life is Life.GONE:
+            self.notify(f"{self.history.run.name} is not being trained. Press c to continue it.", severity="warning")
         else:
             return True
         return False
 
-    def _ask(self, command: Command) -> None:
-        """Of the run that is shown, whoever trains it."""
+    def _command(self, command: Command) -> None:
+        """Send a command to whichever process trains the run that is shown."""
         if self._own:
             self.studio.training.command(command)
-        elif self.story and self._is_trained():
+        elif self.history and self._check_trained():
+            run = self.history.run
             try:
-                send_command(self.story.run.control_path, command)
+                send_command(run.control_path, command)
             except DigittyError as error:
                 self.studio_app.notify_error(error)
                 return
-            what = "go on" if command is Command.RUN else command.value
-            self.notify(f"asked {self.story.run.name}, which {run_words.trainer_name(self.story.run)} trains, to {what}")
+            self.notify(f"Asked {trainer_name(run)} to {'resume' if command is Command.RUN else command} {run.name}.")
         else:
             return
-        if self._trained:
-            self._trained.ask(command)
+        if self._trainer:
+            self._trainer.ask(command)
         self._update_view()
 
     def action_pause(self) -> None:
@@ -82,77 +87,74 @@ class TrainScreen(RunScreen):
         if self._own and training.full:
             ask_about_full_disk(self.studio_app)
         elif self._own and training.run is None:
-            self.notify("it has not begun yet; x stops it", severity="warning")
-        elif self._trained:
-            self._ask(Command.RUN if self._trained.will_wait else Command.PAUSE)
+            self.notify("The run has not begun yet. Press x to stop it.", severity="warning")
+        elif self._trainer:
+            self._command(Command.RUN if self._trainer.will_wait else Command.PAUSE)
         else:
-            self._is_trained()
+            self._check_trained()
 
     def action_stop(self) -> None:
         if self._own:
             self.studio.training.stop()
-            self._update_view()
-        elif self.studio.training.handing_over and self.studio.training.name in (None, self.story and self.story.run.name):
-            self.notify("it is being handed over; x stops it once it trains again", severity="warning")
+        elif self._handing_over:
+            self.notify("The run is being detached. Press x once it trains again.", severity="warning")
         else:
-            self._ask(Command.STOP)
+            self._command(Command.STOP)
 
     def stop_work(self) -> None:
-        """Escape does not stop a training: x does."""
+        """Escape does not stop a run: x does."""
 
     def action_detach(self) -> None:
         training = self.studio.training
         if training.handing_over:
-            self.notify("it is being handed over already")
+            self.notify("The run is already being detached.")
         elif not self._own:
-            if self._is_trained():
-                self.notify("it trains in a process of its own already: it goes on when you leave")
+            if self._check_trained():
+                self.notify("The run already trains in another process and continues after you quit.")
         elif training.full:
-            self.notify("it can't be saved now; space asks again what to do", severity="warning")
+            self.notify("The run can't be saved now. Press space to decide what to do.", severity="warning")
         else:
             training.hand_over()
-            self._update_view()
 
     def action_continue(self) -> None:
-        story = self.story
-        if story is None:
-            self.notify("no run yet; n starts one", severity="warning")
-        elif story.run.running():
-            self.notify(f"{story.run.name} is being trained" + ("; space goes on" if story.now.paused else ""), severity="warning")
-        elif story.now.event == "finished" and story.fraction >= 1:
-            self.notify(f"{story.run.name} has done all its steps; n continues it with more epochs", severity="warning")
-        elif self._may_start():
-            self.studio.training.start(TrainRequest(story.config, resume=story.run.name))
-            self._update_view()
+        history = self.history
+        if history is None:
+            self.notify(NO_RUN, severity="warning")
+        elif history.run.running():
+            resume = " Press space to resume it." if history.now.paused else ""
+            self.notify(f"{history.run.name} is being trained.{resume}", severity="warning")
+        elif history.now.event == "finished" and history.fraction >= 1:
+            self.notify(f"{history.run.name} has finished all its steps. Press n to continue it with more epochs.", severity="warning")
+        elif self._check_idle():
+            self.studio.training.start(TrainRequest(history.config, resume=history.run.name))
 
-    def _may_start(self) -> bool:
+    def _check_idle(self) -> bool:
+        """Whether a run can start here; if not, a notice says why."""
         training = self.studio.training
-        if not training.busy:
-            return True
-        name = training.name or "another run"
-        self.notify(f"{name} trains here already; x stops it, d hands it to a process of its own", severity="warning")
-        return False
+        if training.busy:
+            name = training.name or "another run"
+            self.notify(f"{name} is already training here. Press x to stop it, or d to detach it.", severity="warning")
+        return not training.busy
 
     def action_new(self) -> None:
         from tui.dialogs.new_run import NewRun, NewRunDialog
 
-        def chosen(new: NewRun | None) -> None:
-            if new and self._may_start():
+        def on_answer(new: NewRun | None) -> None:
+            if new and self._check_idle():
                 training = self.studio.training
                 (training.start_detached if new.detached else training.start)(new.request)
-                self._update_view()
 
-        if self._may_start():
-            self.app.push_screen(NewRunDialog(self.studio.config.values.get("preset", "seed")), chosen)
+        if self._check_idle():
+            self.app.push_screen(NewRunDialog(self.studio.config.values.get("preset", "seed")), on_answer)
 
     def action_choose(self) -> None:
         from tui.dialogs.runs import RunsDialog
 
-        def chosen(name: str | None) -> None:
+        def on_answer(name: str | None) -> None:
             if name:
                 self.show_named(name)
 
-        self.app.push_screen(RunsDialog(self.story.run.name if self.story else None), chosen)
+        self.app.push_screen(RunsDialog(self.history.run.name if self.history else None), on_answer)
 
     # --- views --------------------------------------------------------------------------------------------------------
 
@@ -169,33 +171,30 @@ class TrainScreen(RunScreen):
     # --- the footer ---------------------------------------------------------------------------------------------------
 
     def refresh_footer(self) -> None:
-        keys = tuple(self.key_words(binding) for binding in self._own_bindings())
-        if keys != self._keys:
-            self._keys = keys
+        labels = tuple(self.footer_label(binding) for binding in self.BINDINGS if isinstance(binding, Binding))
+        if labels != self._labels:
+            self._labels = labels
             self.refresh_bindings()
 
-    def _own_bindings(self) -> Iterable[Binding]:
-        return (binding for binding in self.BINDINGS if isinstance(binding, Binding))
-
-    def key_words(self, binding: Binding) -> str:
-        training, story = self.studio.training, self.story
-        alive = self._own or (self._trained is not None and self._trained.alive)
-        offered = {
+    def footer_label(self, binding: Binding) -> str:
+        training, history = self.studio.training, self.history
+        alive = self._own or (self._trainer is not None and self._trainer.alive)
+        useful = {
             "pause": alive and not (self._own and training.run is None),
             "stop": alive,
             "detach": self._own and not training.handing_over and not training.full,
-            "continue": story is not None and not alive and not training.busy and story.now.event != "finished",
+            "continue": history is not None and not alive and not training.busy and history.now.event != "finished",
             "new": not training.busy,
-            "log": story is not None,
-            "window": story is not None,
+            "log": history is not None,
+            "window": history is not None,
             "scrub(-1)": self.view.has_previews,
         }
-        if not offered.get(binding.action, True):
+        if not useful.get(binding.action, True):
             return ""
         if binding.action == "pause" and self._own and training.full:
             return "decide"
-        if binding.action == "pause" and story and story.now.paused:
-            return "go on"
+        if binding.action == "pause" and history and history.now.paused:
+            return "resume"
         if binding.action == "window" and self.view.chart.window is not None:
             return "whole"
         return binding.description

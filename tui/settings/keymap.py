@@ -30,20 +30,20 @@ DISPLAY_NAMES = {
     "backspace": "backspace",
 }
 
-TABS = "Prompt, Generate, Grid, Train; or click"
+TABS = "go to Prompt, Generate, Grid, Train; or click a tab"
 GLOBAL_BINDINGS = (
     Binding("f2,1", "go('prompt')", "screens", key_display="F2–F5", tooltip=TABS, id="prompt"),
     Binding("f3,2", "go('generate')", show=False, tooltip=TABS, id="generate"),
     Binding("f4,3", "go('grid')", show=False, tooltip=TABS, id="grid"),
     Binding("f5,4", "go('train')", show=False, tooltip=TABS, id="train"),
-    Binding("w", "choose_weights", "weights", tooltip="the weights to draw with", id="weights"),
+    Binding("w", "choose_weights", "weights", tooltip="choose the weights to draw with", id="weights"),
     Binding("o", "options", "options", tooltip="how to draw: sampler, steps, guidance, seed", id="options"),
     Binding("T", "change_theme", "theme", tooltip="colours: dark, light, high contrast, more", id="theme"),
-    Binding("p,ctrl+p", "command_palette", "palette", tooltip="all of this by name", id="palette"),
+    Binding("p,ctrl+p", "command_palette", "palette", tooltip="search all commands by name", id="palette"),
     Binding("question_mark,f1", "help", "help", tooltip="this page", id="help"),
-    Binding("q", "leave", "quit", tooltip="quit; asks where a run would stop", id="quit"),
-    Binding("ctrl+q", "leave", "quit", tooltip="quit; asks where a run would stop", priority=True),
-    Binding("ctrl+c", "copy_or_leave", show=False, tooltip="copy what is selected, else quit", priority=True),
+    Binding("q", "leave", "quit", tooltip="quit; asks first if a run would stop", id="quit"),
+    Binding("ctrl+q", "leave", "quit", tooltip="quit; asks first if a run would stop", priority=True),
+    Binding("ctrl+c", "copy_or_leave", show=False, tooltip="copy the selection, or quit if there is none", priority=True),
 )
 """What the application binds on every screen."""
 
@@ -128,7 +128,7 @@ def _parse_keys(name: str, keys: object, known: Iterable[str]) -> str:
     names = list(known)
     if name not in names:
         near = get_close_matches(name, names, 1)
-        raise SettingError(f"no action is called {name!r}; " + (f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"))
+        raise SettingError(f"no action is called {name!r}; " + (f"did you mean {near[0]}?" if near else f"the actions are {', '.join(names)}"))
     given = keys.split(",") if isinstance(keys, str) else keys
     if not isinstance(given, list) or not given or not all(isinstance(key, str) and key.strip() for key in given):
         raise SettingError(f'{name} needs a key, "x", or several, ["x", "ctrl+x"]')
@@ -151,7 +151,7 @@ def _parse_key(text: str) -> str:
     if len(last) == 1:
         last = _character_to_key(last) if not modifiers else last
     elif last not in NAMED and format_key(last) == last:
-        raise SettingError(f"{text!r} is no key; write x, X, ?, f6, ctrl+x, space, home …")
+        raise SettingError(f"{text!r} is not a key; write x, X, ?, f6, ctrl+x, space, home …")
     if unknown := set(modifiers) - MODIFIERS:
-        raise SettingError(f"{text!r} is no key: {min(unknown)!r} is none of {', '.join(sorted(MODIFIERS))}")
+        raise SettingError(f"{text!r} is not a key: {min(unknown)!r} is not one of {', '.join(sorted(MODIFIERS))}")
     return "+".join([*modifiers, last])

@@ -1,4 +1,7 @@
-"""The run that this process trains: started, commanded, handed to a process of its own. One at a time. Screens read its progress from its files."""
+"""The run that this process trains, one at a time: starts and stops it, hands it over to a background process.
+
+Screens read the run's progress from its files, as they do for runs that other processes train.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ STEP = 60.0
 WAKE_EVERY = 0.5
 """Seconds between steps that refresh the screen: sending a screen over a slow link costs much."""
 SPAWN = 3.0
-"""Seconds after which the process that takes over surely exists."""
+"""Seconds after which the background process surely exists."""
 
 
 class Phase(Enum):
@@ -40,9 +43,9 @@ class Phase(Enum):
     STOPPING = auto()
     """It was asked to stop."""
     SAVING = auto()
-    """It was asked to stop, so that another process can take over."""
+    """It was asked to stop, so that a background process can take over."""
     HANDING_OVER = auto()
-    """Nothing trains here any more; the process that takes over starts."""
+    """Nothing trains here any more, and the background process starts."""
 
 
 class Notify(Protocol):
@@ -83,20 +86,20 @@ class LocalTraining:
         self.full: e.CannotSave | None = None
         """The disk refused a save, and the run waits for a decision."""
         self.unsaved: e.CannotSave | None = None
-        """The disk refused a save, and the run goes on without saving."""
+        """The disk refused a save, and the run continues without saving."""
 
     # --- state --------------------------------------------------------------------------------------------------------
 
     @property
     def activity(self) -> str:
-        """What happens that the run's files don't show: preparing, stopping, handing over. Empty while it simply trains."""
+        """What happens that the run's files don't show: preparing, stopping, detaching. Empty while it simply trains."""
         match self.phase:
             case Phase.STOPPING:
                 return "stopping…"
             case Phase.SAVING:
-                return "saving, to hand it over…"
+                return "saving before detaching…"
             case Phase.HANDING_OVER:
-                return f"handing over: {self._preparing}…" if self._preparing else "starting a process of its own…"
+                return f"detaching: {self._preparing}…" if self._preparing else "detaching…"
             case _:
                 return f"{self._preparing}…" if self._preparing else ""
 
@@ -112,7 +115,7 @@ class LocalTraining:
 
     @property
     def handing_over(self) -> bool:
-        """Whether the run is being handed to a process of its own."""
+        """Whether the run is being handed over to a background process."""
         return self._handover_due or self.phase is Phase.HANDING_OVER
 
     def trains(self, name: str) -> bool:
@@ -148,11 +151,11 @@ class LocalTraining:
         self._changed()
 
     def start_detached(self, request: TrainRequest) -> None:
-        """Train in a process of its own; this one waits until that has begun."""
+        """Train in a background process, and report when that has begun."""
         self._request, self.run = request, None
         self._process_started.clear()
         self.phase, self._preparing = Phase.HANDING_OVER, ""
-        self._router.submit_background(lambda: self._start_process(request), self._on_process_event, "handing over")
+        self._router.submit_background(lambda: self._start_process(request), self._on_process_event, "detaching")
         self._changed()
 
     def command(self, command: Command) -> None:
@@ -165,7 +168,7 @@ class LocalTraining:
             self._stop(self.job, Phase.STOPPING)
 
     def hand_over(self, leave_after: bool = False) -> None:
-        """Save and stop here, and go on in a process of its own; then leave the application if `leave_after`."""
+        """Save, stop, and continue in a background process; then close the application if `leave_after`."""
         if self.job is not None:
             self._handover_due, self._leave_after = True, leave_after
             self._stop(self.job, Phase.SAVING)
@@ -178,7 +181,7 @@ class LocalTraining:
         self._changed()
 
     def decide(self, command: Command) -> None:
-        """What to do about a refused save: RUN tries again, UNSAVED goes on without saving, STOP loses what was not saved."""
+        """What to do about a refused save: RUN tries again, UNSAVED continues without saving, STOP loses what was not saved."""
         if self.full is None:
             return
         if command is Command.UNSAVED:
@@ -189,7 +192,7 @@ class LocalTraining:
         self._changed()
 
     def finish_handover(self) -> None:
-        """As the application ends and nothing trains here any more: make sure that the process which takes over exists. For any thread."""
+        """Make sure that the background process exists. Called when the application ends and nothing trains here any more, from any thread."""
         if request := self._take_handover():
             next(iter(self._start_process(request)), None)
         elif self.phase in (Phase.SAVING, Phase.HANDING_OVER) and self.job is None:
@@ -233,7 +236,7 @@ class LocalTraining:
         request = self._take_handover()  # the phase stays until the process starts: `finish_handover` waits for that
         leave, self._leave_after = self._leave_after, False
         if isinstance(self._outcome, e.TrainDone):
-            self._notify(f"{self.run} is trained; w chooses it to draw with", timeout=8)
+            self._notify(f"{self.run} is trained. Press w to draw with it.", timeout=8)
             if leave:
                 self._leave()
         elif request and ended.outcome != "failed":
@@ -242,10 +245,10 @@ class LocalTraining:
             return
         self.phase, self._preparing = Phase.IDLE, ""
 
-    # --- the process that takes over ----------------------------------------------------------------------------------
+    # --- the background process ---------------------------------------------------------------------------------------
 
     def _take_handover(self) -> TrainRequest | None:
-        """The request for the process that takes over, if one is due; only the first caller gets it."""
+        """The request for the background process, if a handover is due; only the first caller gets it."""
         with self._handover_lock:
             due, self._handover_due = self._handover_due, False
             if due:
@@ -258,7 +261,7 @@ class LocalTraining:
             return None
 
     def _start_process(self, request: TrainRequest) -> Iterator[Event]:
-        """On a background thread."""
+        """On a thread in the background."""
         try:
             for event in self._jobs.detach(request):
                 self._process_started.set()
@@ -276,20 +279,20 @@ class LocalTraining:
                 self.phase, self._preparing = Phase.IDLE, ""
                 if outcome == "failed":
                     self._leave_after = False
-                    saved = f"; {self._request.resume} is stopped and saved: c goes on with it here" if self._request.resume else ""
-                    self._notify(f"not handed over: {message}{saved}", severity="error", timeout=20)
+                    saved = f". {self._request.resume} is stopped and saved. Press c to continue it here." if self._request.resume else ""
+                    self._notify(f"Could not detach: {message}{saved}", severity="error", timeout=20)
         self._changed()
 
     def _on_process_begun(self, name: str) -> None:
         self._begun(name)
         if self._leave_after:
-            self._router.last_words.append(f"{name} trains on in a process of its own; digitty shows it, digitty watch {name} follows it")
+            self._router.last_words.append(f"{name} keeps training in the background. Open digitty to see it, or run: digitty watch {name}")
             self._leave()
         else:
-            self._notify(f"{name} trains in a process of its own now: it goes on when you leave", timeout=8)
+            self._notify(f"{name} now trains in the background and continues after you quit.", timeout=8)
 
 
 def describe_refusal(run: str | None, refusal: e.CannotSave) -> str:
-    """What the disk refused to save, and what is saved until then."""
-    saved = f"its last save is of step {refusal.saved_step}" if refusal.saved_step else "nothing of it is saved yet"
-    return f"{run} can't be saved at step {refusal.step}: {refusal.message}. Until then {saved}."
+    """Which save the disk refused, why, and which save the run still has."""
+    saved = f"Its last save is from step {refusal.saved_step}." if refusal.saved_step else "Nothing of it is saved yet."
+    return f"{run} can't be saved at step {refusal.step}: {refusal.message}. {saved}"

@@ -34,7 +34,7 @@ class Hooks:
     status_changed: Callable[[], None]
     training_changed: Callable[[], None]
     run_begun: Callable[[str], None]
-    """Gets the name of a run that this process has started, here or in a process of its own."""
+    """Gets the name of a run that has begun to train here, or in the background process that was started for it."""
     run_moved: Callable[[str, str | None], None]
     """Gets a run's old name and its new one; None where it was deleted."""
 
@@ -112,7 +112,7 @@ class Studio:
         if isinstance(event, e.DrawStarted):
             self.show_compute(event.recipe.engine)
         elif isinstance(event, e.Ended) and event.outcome == "failed":
-            where = " (details in the log: digitty doctor says where)" if event.unexpected else ""
+            where = " (Details are in the log; digitty doctor shows its path.)" if event.unexpected else ""
             self._app.notify(event.message + where, severity="error", timeout=15)
         self.router.dispatch(job, event)
 
@@ -165,7 +165,7 @@ class Studio:
         return [self.training.run] if self.training.saving() and self.training.run else []
 
     def on_run_moved(self, old: str, new: str | None) -> None:
-        """A run was renamed, or deleted where `new` is None: weights of it that were chosen follow, or are given up."""
+        """A run was renamed, or deleted where `new` is None: if its weights are chosen, follow the new name, or go back to the shipped ones."""
         name, colon, kind = self.settings.weights.partition(":")
         if name == old:
             self.change_settings(weights=f"{new}{colon}{kind}" if new else "shipped")

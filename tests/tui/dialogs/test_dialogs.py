@@ -30,7 +30,7 @@ async def test_weights_are_chosen_used_and_remembered() -> None:
     async with opened() as person:
         await outside(person)
         await person.press("w")
-        await person.sees("Draw with", "came with digitty", "latest, step 8", "after its best epoch")
+        await person.sees("Draw with", "come with digitty", "latest, step 8", "best epoch")
         assert choices(person) == ["shipped", "mine", "mine:best", "shipped:one-step", "shipped:seed"]
         await person.press("down", "enter", "i")
         await person.enter("seven")
@@ -49,7 +49,7 @@ async def test_the_run_that_trains_now_offers_its_live_weights() -> None:
         person.app.studio.training.start(TrainRequest(PRESETS["quick"], run="mine"))
         await person.sees("mine", "step 5/8")
         await person.press("f3", "w")
-        await person.sees("the raw weights of the moment")
+        await person.sees("its current raw weights")
         assert choices(person) == ["shipped", "mine", "mine:live", "mine:best", "shipped:one-step", "shipped:seed"]
         await person.press("down", "down", "enter", "enter")
         await person.sees("mine:live · step")

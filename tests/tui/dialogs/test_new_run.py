@@ -1,4 +1,4 @@
-"""The dialog that starts a run, or goes on with one."""
+"""The dialog that starts a run, or continues one."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ async def test_a_run_is_deleted_once_one_is_sure() -> None:
         await listed(person)
         for keeps in ("escape", "n", "enter"):
             await person.press("delete")
-            await person.sees("Delete mine, ", "for good", "keep it")
+            await person.sees("Delete mine, ", "permanently", "keep it")
             await person.press(keeps)
             await person.until(lambda: isinstance(person.app.screen, RunsDialog))
         await person.press("delete")
@@ -90,7 +90,7 @@ async def test_a_run_is_deleted_once_one_is_sure() -> None:
         await person.press("y")
         await person.sees("No runs yet")
         await person.press("escape")
-        await person.sees("No run yet: n starts one")
+        await person.sees("No run yet. Press n to start one.")
         assert not all_runs()
 
 

@@ -122,7 +122,7 @@ async def test_saving_writes_a_png_that_holds_its_recipe(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     async with opened() as person:
         await person.press("ctrl+s")
-        await person.is_told("nothing is drawn yet")
+        await person.is_told("Nothing has been drawn yet.")
         await person.enter("seven")
         await person.sees("0.05 s")
         await person.press("ctrl+s")
@@ -149,7 +149,7 @@ async def test_a_folder_that_cannot_be_written_is_a_notice(tmp_path: Path, monke
 async def test_again_draws_the_same_with_a_new_seed() -> None:
     async with opened() as person:
         await person.press("ctrl+r")
-        await person.is_told("nothing to draw again yet")
+        await person.is_told("Nothing to draw again yet.")
         await person.enter("3 1 4")
         await person.sees("seed 1")
         await person.press("ctrl+r")
@@ -226,7 +226,7 @@ async def test_sixty_four_digits_at_most(size: tuple[int, int]) -> None:
 async def test_brackets_are_only_text() -> None:
     async with opened() as person:
         await person.enter("[bold]x")
-        await person.until(lambda: person.app.screen.query(".unreadable"))
+        await person.until(lambda: person.app.screen.query(".problem"))
         await person.press(*["backspace"] * 10)
         await person.enter("[7]")
         await person.pilot.pause(0.1)
@@ -242,7 +242,7 @@ async def test_a_long_conversation_forgets_its_oldest_answers(monkeypatch: pytes
         await person.until(lambda: len(person.app.screen.query(".answer")) == 3)
 
 
-# --- while it is typed ------------------------------------------------------------------------------------------------
+# --- sketches while typing --------------------------------------------------------------------------------------------
 
 SKETCH = "a sketch, in one step"
 
@@ -335,9 +335,9 @@ async def test_neither_s_nor_r_means_a_sketch() -> None:
         await type_in(person, "seven")
         await person.sees(SKETCH)
         await person.press("ctrl+s")
-        await person.is_told("nothing is drawn yet")
+        await person.is_told("Nothing has been drawn yet.")
         await person.press("ctrl+r")
-        await person.is_told("nothing to draw again yet")
+        await person.is_told("Nothing to draw again yet.")
 
 
 async def test_a_student_that_can_not_be_read_is_told_of_once() -> None:

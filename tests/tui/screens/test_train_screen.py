@@ -19,6 +19,7 @@ from engine.runs.run import find_run
 from engine.runs.writer import open_writer
 from tui.dialogs.new_run import NewRunDialog
 from tui.runs.history import RunHistory
+from tui.runs.text import trainer_name
 from tui.runs.trainer_status import Intervals
 from tui.screens.train import RECENT
 from tui.widgets.image_view import ImageView
@@ -33,11 +34,11 @@ def previews(person: Person) -> Images | None:
 async def test_a_run_is_started_watched_and_finishes(size: tuple[int, int]) -> None:
     async with opened(size=size) as person:
         await person.press("f5")
-        await person.sees("No run yet: n starts one")
+        await person.sees("No run yet. Press n to start one.")
         await start(person, epochs="3", name="mine")
         await person.sees("mine", "finished", "epoch 3/3", "step 12/12", "loss 0.0769", "best 0.0769")
         await person.sees("previews: step 12", "epoch  average", "1  0.2000    0:02 *", "3  0.0769", "batch 128 · adam 0.001 cosine")
-        await person.is_told("mine is trained; w chooses it to draw with")
+        await person.is_told("mine is trained. Press w to draw with it.")
         assert "100%" in person.screen
         assert previews(person) is not None
     assert find_run("mine").state() == "finished"
@@ -56,7 +57,7 @@ async def test_pause_and_go_on() -> None:
         await start(person, epochs="1")
         await person.sees("step 2/4")
         await person.press("space")
-        await person.sees("paused", "space go on")
+        await person.sees("paused", "space resume")
         assert find_run("seed-1").state() == "paused"
         person.jobs.go_on_training.set()
         await person.pilot.pause(0.1)
@@ -76,7 +77,7 @@ async def test_the_footer_shows_the_keys_that_work_now() -> None:
         jobs.go_on_starting.set()
         await person.footer_is("space pause x stop d detach v runs l log t recent ? help q quit")
         await person.press("space")
-        await person.footer_is("space go on x stop d detach v runs l log t recent ? help q quit")
+        await person.footer_is("space resume x stop d detach v runs l log t recent ? help q quit")
         await person.press("t", "x")
         await person.footer_is("c continue n new v runs l log t whole ? help q quit")
         jobs.train_holds_at = 9
@@ -92,7 +93,7 @@ async def test_stop_saves_and_the_dialog_continues_it() -> None:
         await start(person, epochs="3", name="mine")
         await person.sees("step 6/12")
         await person.press("n")
-        await person.is_told("mine trains here already; x stops it, d hands it to a process of its own")
+        await person.is_told("mine is already training here. Press x to stop it, or d to detach it.")
         await person.press("x")
         await person.sees("stopped", "idle")
         run = find_run("mine")
@@ -147,21 +148,21 @@ async def test_a_run_of_another_process_is_paused_and_stopped_through_its_folder
             await person.sees("theirs  training on", f"(pid {os.getpid()})", "step 2/8", "space pause", "x stop")
             await person.footer_is("space pause x stop n new v runs l log t recent ? help q quit")
             await person.press("space")
-            await person.is_told("trains, to pause")
-            await person.sees("theirs  paused on", "space go on")
+            await person.is_told(f"Asked {trainer_name(find_run('theirs'))} to pause theirs.")
+            await person.sees("theirs  paused on", "space resume")
             assert find_run("theirs").state() == "paused"
             await person.press("space")
-            await person.is_told("trains, to go on")
+            await person.is_told("to resume theirs.")
             await person.sees("theirs  training on", "space pause")
             await person.press("d")
-            await person.is_told("in a process of its own already")
+            await person.is_told("already trains in another process")
             await person.press("c")
             await person.is_told("theirs is being trained")
             await person.press("x")
-            await person.is_told("trains, to stop")
+            await person.is_told("to stop theirs.")
             await person.sees("theirs  stopped", "c continue")
             await person.press("x")
-            await person.is_told("theirs is not being trained; c goes on with it")
+            await person.is_told("theirs is not being trained. Press c to continue it.")
         assert find_run("theirs").state() == "stopped"
     finally:
         theirs.end()
@@ -179,8 +180,8 @@ async def test_a_run_that_does_not_answer_is_reported() -> None:
             await person.sees("deaf", "training on")
             await person.press("x")
             await person.sees("asked to stop")
-            person.app._train_screen()._trained.intervals = Intervals(answer=0.0)
-            await person.is_told("deaf does not answer; it is trained by")
+            person.app._train_screen()._trainer.intervals = Intervals(answer=0.0)
+            await person.is_told("deaf does not respond. It is being trained by")
             await person.sees_no_more("asked to stop")
 
 
@@ -212,7 +213,7 @@ async def test_a_run_that_somebody_deletes_is_shown_no_more() -> None:
         await person.press("f5")
         await person.sees("mine  finished")
         delete_run(run)
-        await person.is_told("mine is gone: somebody renamed or deleted it")
+        await person.is_told("mine was renamed or deleted elsewhere.")
         await person.sees("older  finished")
         assert not run.path.exists()
 
@@ -221,7 +222,7 @@ async def test_continuing_what_was_stopped_and_not_what_is_done() -> None:
     jobs = FakeJobs(train_holds_at=2)
     async with opened(jobs) as person:
         await person.press("f5", "c")
-        await person.is_told("no run yet")
+        await person.is_told("No run yet.")
         await start(person, epochs="1", name="mine")
         await person.sees("step 2/4")
         await person.press("c")
@@ -233,7 +234,7 @@ async def test_continuing_what_was_stopped_and_not_what_is_done() -> None:
         await person.sees("mine  finished", "step 4/4")
         await person.footer_is("n new v runs l log t recent ? help q quit")
         await person.press("c")
-        await person.is_told("mine has done all its steps; n continues it with more epochs")
+        await person.is_told("mine has finished all its steps. Press n to continue it with more epochs.")
     assert [request.resume for request in jobs.trainings] == [None, "mine"]
 
 
@@ -247,7 +248,7 @@ async def test_one_run_at_a_time_trains_here() -> None:
         person.app._train_screen().show_named("dead")
         await person.sees("dead  interrupted")
         await person.press("c")
-        await person.is_told("mine trains here already")
+        await person.is_told("mine is already training here")
         await person.press("space")
         await person.is_told("dead is not being trained")
         assert len(jobs.trainings) == 1
@@ -262,7 +263,7 @@ async def test_a_run_can_be_stopped_before_it_has_begun() -> None:
         await start(person, name="mine")
         await person.sees("mine  reading MNIST…", "x stop")
         await person.press("space")
-        await person.is_told("it has not begun yet")
+        await person.is_told("The run has not begun yet.")
         await person.press("x")
         await person.sees("older  finished", "idle")
     assert not name_taken("mine")
@@ -311,7 +312,7 @@ async def test_a_long_run_shows_its_numbers_at_once_and_hears_keys_while_it_is_r
         await person.sees("long  finished", "step 10000/10000", "loss 0.0001", "reading its history…")
         await person.press("l")  # keys are heard
         for _ in range(200):
-            if person.app._train_screen().story.behind:
+            if person.app._train_screen().history.behind:
                 person.app._train_screen().refresh_run()
         await person.sees_no_more("reading its history…")
         await person.sees("best 0.0001", " 1000  0.0001")
@@ -385,9 +386,9 @@ async def test_there_is_nothing_to_ask_any_more_once_it_has_ended() -> None:
         await start(person, epochs="1")
         await person.sees("step 2/4")
         await person.press("q")
-        await person.sees("Leave?")
+        await person.sees("Quit?")
         jobs.go_on_training.set()
-        await person.sees_no_more("Leave?")
+        await person.sees_no_more("Quit?")
         await person.sees("finished", "idle")
         await person.press("q")
         await person.until(lambda: not person.app.is_running)

@@ -29,7 +29,7 @@ async def test_highlights_show_and_no_color_is_sent_that_there_is_not(color: Col
         else:
             colors = [c for styles in lines.values() for style in styles for c in (style.color, style.bgcolor) if c]
             assert all(c.is_default or c.is_system_defined for c in colors), "the terminal's palette decides"
-        (highlighted,) = (styles for text, styles in lines.items() if "the weights that came with digitty" in text)
+        (highlighted,) = (styles for text, styles in lines.items() if "the weights that come with digitty" in text)
         (plain,) = (styles for text, styles in lines.items() if "Draw with" in text)
         assert any(style.reverse or (style.bgcolor and not style.bgcolor.is_default) for style in highlighted)
         assert not any(style.reverse or (style.bgcolor and not style.bgcolor.is_default) for style in plain)

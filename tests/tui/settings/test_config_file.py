@@ -192,7 +192,7 @@ async def test_the_screen_says_it_and_goes_on(written) -> None:
         await person.is_told("config.toml, line 2: steps 0 is outside 1 to 1000")
         await person.is_told("config.toml, line 4: save: q is taken on the Prompt screen: quit")
         await person.is_told("config.toml, line 5: no action is called 'svae'; did you mean save?")
-        await person.is_told("config.toml, line 6: 'hyper' is no key")
+        await person.is_told("config.toml, line 6: 'hyper' is not a key")
         assert person.app.keymap == {"stop": "Z"}
         await person.enter("seven")
         await person.sees("0.05 s")

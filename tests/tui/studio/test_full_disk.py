@@ -11,7 +11,7 @@ from engine.runs.run import find_run
 from tui.dialogs.choice import ChoiceDialog
 from tui.screens.train import TrainScreen
 
-WORDS = ("can't be saved at step 8", "No space left on device", "its last save is of step 4")
+WORDS = ("can't be saved at step 8", "No space left on device", "Its last save is from step 4")
 
 
 async def refused(person: Person, epochs: str = "3") -> None:
@@ -76,9 +76,9 @@ async def test_it_comes_up_on_any_screen_and_waits_when_one_decides_later() -> N
         await person.sees("can't be saved at step 8", "decide later")
         await person.press("escape", "f5")
         assert isinstance(person.app.screen, TrainScreen)
-        await person.sees("waits, space asks what to do: can't write state.pt: No space", "waiting", "space decide")
+        await person.sees("waiting, space to decide: can't write state.pt: No space", "waiting", "space decide")
         await person.press("d")
-        await person.is_told("it can't be saved now")
+        await person.is_told("The run can't be saved now.")
         await person.press("space")
         await person.sees("can't be saved at step 8", "try again")
         fake.full.clear()
@@ -100,8 +100,8 @@ async def test_leaving_is_still_possible_and_says_what_was_not_saved() -> None:
     async with opened(jobs()) as person:
         await refused(person)
         await person.press("ctrl+q")
-        await person.sees("mine is training. Leave?", "save it and leave")
-        assert "process of its own" not in person.screen, "what can't be saved can't be handed over"
+        await person.sees("mine is training. Quit?", "save and quit")
+        assert "in the background" not in person.screen, "a run that can't be saved can't be handed over"
         await person.press("ctrl+q")
         await person.until(lambda: not person.app.is_running)
         assert person.app.studio.finish(10)

@@ -1,4 +1,4 @@
-"""Keep training after I leave: a run is handed to a process of its own, by key, by dialog, or on quitting."""
+"""Keep training after quitting: a run is handed over to a background process, by key, by dialog, or on quitting."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ async def test_a_key_hands_the_run_over_and_shows_it_from_its_files(size: tuple[
     async with opened(jobs, size) as person:
         await training(person)
         await person.press("d")
-        await person.sees("mine  handing over: starting a process…", "handing over")
+        await person.sees("mine  detaching: starting a process…", "detaching")
         assert (find_run("mine").state(), find_run("mine").states()[-1][0]) == ("stopped", 2)
-        for key, told in (("d", "being handed over already"), ("x", "x stops it once it trains again"), ("n", "mine trains here already")):
+        for key, told in (("d", "already being detached"), ("x", "Press x once it trains again"), ("n", "mine is already training here")):
             await person.press(key)
             await person.is_told(told)
         jobs.train_holds_at = 3
         jobs.go_on_detaching.set()
-        await person.is_told("mine trains in a process of its own now: it goes on when you leave")
+        await person.is_told("mine now trains in the background and continues after you quit.")
         await person.sees("mine  training on", "step 3/40", "idle")
         assert person.app.studio.training_runs() == []
         await person.press("q")
@@ -50,7 +50,7 @@ async def test_where_it_cannot_begin_it_is_stopped_and_saved() -> None:
     async with opened(jobs) as person:
         await training(person)
         await person.press("d")
-        await person.is_told("not handed over: cuda is not here; mine is stopped and saved: c goes on with it here")
+        await person.is_told("Could not detach: cuda is not here. mine is stopped and saved. Press c to continue it here.")
         await person.sees("mine  stopped", "idle", "c continue")
         assert find_run("mine").states()[-1][0] == 2
         jobs.go_on_training.set()
@@ -78,7 +78,7 @@ async def test_a_new_run_that_cannot_begin_says_why() -> None:
     async with opened(jobs) as person:
         await person.press("f5")
         person.app.studio.training.start_detached(TrainRequest(PRESETS["quick"]))
-        await person.is_told("not handed over: cuda is not here")
+        await person.is_told("Could not detach: cuda is not here")
         await person.sees("No run yet", "idle", "n new")
 
 
@@ -115,12 +115,12 @@ async def test_quitting_asks_what_becomes_of_the_run(size: tuple[int, int]) -> N
         await training(person)
         for quits in ("q", "ctrl+q", "ctrl+c"):
             await person.press(quits)
-            await person.sees("mine is training. Leave?", "save it and leave", "train on in a process of its own", "stay")
+            await person.sees("mine is training. Quit?", "save and quit", "keep training in the background", "stay")
             for stays in ("escape", "n", "enter"):
                 await person.press(stays)
                 await person.sees("step 2/40")
                 await person.press(quits)
-                await person.sees("Leave?")
+                await person.sees("Quit?")
             await person.press("escape")
             await person.sees("step 2/40")
     assert person.app.is_running is False
@@ -144,15 +144,15 @@ async def test_leaving_the_run_to_a_process_of_its_own() -> None:
     async with opened(jobs) as person:
         await training(person)
         await person.press("f2", "ctrl+q")
-        await person.sees("Leave?")
+        await person.sees("Quit?")
         await person.press("d")
-        await person.is_told("leaving as soon as mine is handed over; q leaves at once")
-        await person.sees("handing over")
+        await person.is_told("Quitting as soon as mine is detached. Press q to quit now.")
+        await person.sees("detaching")
         assert person.app.is_running
         jobs.train_holds_at = 3
         jobs.go_on_detaching.set()
         await person.until(lambda: not person.app.is_running)
-        assert person.app.studio.last_words == ["mine trains on in a process of its own; digitty shows it, digitty watch mine follows it"]
+        assert person.app.studio.last_words == ["mine keeps training in the background. Open digitty to see it, or run: digitty watch mine"]
         assert find_run("mine").state() == "running"
 
 
@@ -162,7 +162,7 @@ async def test_where_that_fails_one_stays_and_is_told() -> None:
     async with opened(jobs) as person:
         await training(person)
         await person.press("q", "d")
-        await person.is_told("not handed over: cuda is not here; mine is stopped and saved")
+        await person.is_told("Could not detach: cuda is not here. mine is stopped and saved")
         await person.sees("mine  stopped", "idle")
         assert person.app.is_running
 
