@@ -20,7 +20,7 @@ from engine.runs.manage import delete_run, rename_run
 from engine.runs.run import Run, all_runs, check_name
 from tui.dialogs.choice import Choice, ChoiceDialog
 from tui.dialogs.dialog import Dialog
-from tui.runs.text import describe_run
+from tui.runs.text import describe_run, heading, trainer_name
 from tui.studio.background import run_in_background
 from tui.studio.base_app import studio_app
 from tui.terminal.literal import literal
