@@ -39,7 +39,7 @@ class AppScreen(Screen[None]):
     """The bindings of the application that the footer shows."""
     AUTO_FOCUS = ""  # nothing; None would be the first input
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "out", "keys", tooltip="leave the input, so that letters are keys; else stop"),
+        Binding("escape", "out", "keys", tooltip="leave the input for the letter keys, or stop"),
     ]
 
     @property

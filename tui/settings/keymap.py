@@ -43,7 +43,7 @@ GLOBAL_BINDINGS = (
     Binding("question_mark,f1", "help", "help", tooltip="this page", id="help"),
     Binding("q", "leave", "quit", tooltip="quit; asks first if a run would stop", id="quit"),
     Binding("ctrl+q", "leave", "quit", tooltip="quit; asks first if a run would stop", priority=True),
-    Binding("ctrl+c", "copy_or_leave", show=False, tooltip="copy the selection, or quit if there is none", priority=True),
+    Binding("ctrl+c", "copy_or_leave", show=False, tooltip="copy selected text, or quit if there is none", priority=True),
 )
 """What the application binds on every screen."""
 

@@ -144,7 +144,7 @@ def test_measuring_says_what_it_does_and_can_be_left(home: Path, timed: list[tup
 
 def test_the_same_words_are_said_once(home: Path, timed: list[tuple[Numerics, int]], processor: Processor) -> None:
     processor()
-    events: list[Event] = list(Runtime("cpu").numerics(MODEL, training=False))
+    events: list[Event] = list(Runtime("cpu").choose_numerics(MODEL, training=False))
     assert events[:3] == [Preparing("measuring fp32, contiguous"), Tick(), Preparing("measuring fp32, channels_last")]
 
 

@@ -220,7 +220,7 @@ def test_config_shows_what_is_in_force(written, capsys: pytest.CaptureFixture[st
     assert "steps 20 config.toml" in lines
     assert 'theme "nord" remembered by the screen' in lines
     assert "guidance 1.4" in lines
-    assert "save z save the last picture as PNG, recipe inside (config.toml)" in lines
+    assert "save z save the last picture as PNG, recipe included (config.toml)" in lines
 
 
 def test_reading_it_loads_neither_torch_nor_textual() -> None:
