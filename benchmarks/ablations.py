@@ -109,7 +109,7 @@ def main() -> None:
         features = features.cpu().double()
         share = float((logits.argmax(1).cpu() == torch.arange(given.count) % 10).double().mean())
         near = finished(neighbourhoods(test, features))
-        row = f"{share:>10.1%}{frechet(features, test) / floor:>15.1f}{near['recall']:>8.2f}{near['coverage']:>10.2f}"
+        row = f"{share:>10.1%}{frechet(features, test) / floor:>15.1f}{near.recall:>8.2f}{near.coverage:>10.2f}"
         print(f"{name:>22}{steps:>7}{row}", flush=True)
 
 

@@ -75,28 +75,43 @@ def _evaluate(request: EvaluateRequest, jobs: Jobs) -> e.EvaluateDone:
 
 
 def evaluation_text(report: dict[str, Any]) -> str:
-    """The figures of `engine.evaluation.job.Report`, a line each; a comparison of too few digits is left out."""
-    drawn, judge, engine = report["sample"], report["classifier"], report["engine"]
+    """The figures of `evaluation.report.Report`, a line each, without comparisons of too few digits."""
+    lines = {**_drawing_lines(report), **_comparison_lines(report), **_judge_lines(report)}
+    return "\n".join(f"{name:<10}  {text}" for name, text in lines.items())
+
+
+def _drawing_lines(report: dict[str, Any]) -> dict[str, str]:
     low, high = report["accuracy_interval"]
-    again = f", {report['again']:,} of them again" if report["again"] else ""
-    lines = {
-        "digits": f"{report['count']:,}, drawn by {report['weights']}{again}; {report['evaluations']:.4g} network evaluations each",
-        "sampler": ", ".join(f"{value}" if name == "sampler" else f"{name} {value}" for name, value in drawn.items()),
+    redrawn = f", {report['again']:,} of them redrawn" if report["again"] else ""
+    return {
+        "digits": f"{report['count']:,}, drawn by {report['weights']}{redrawn}; {report['evaluations']:.4g} network evaluations each",
+        "sampler": ", ".join(f"{value}" if name == "sampler" else f"{name} {value}" for name, value in report["sample"].items()),
         "accuracy": f"{report['accuracy']:.2%}  (95% interval {low:.2%} to {high:.2%})",
         "each digit": "  ".join(f"{digit}: {share:.1%}" for digit, share in enumerate(report["class_accuracy"]) if share is not None),
     }
+
+
+def _comparison_lines(report: dict[str, Any]) -> dict[str, str]:
+    lines = {}
     if report["frechet"] is not None:
-        sides = f"{report['compared']:,} test images"
-        beside = f"{report['frechet_ratio']:.2f} times the floor" if report["frechet_ratio"] is not None else "the floor"
-        lines["Fréchet"] = f"{report['frechet']:.4g}  ({beside} of {report['frechet_floor']:.4g}, training images against {sides})"
-        lines["precision"] = f"{report['precision']:.1%}  of the digits look like one of {sides}"
-        lines["recall"] = f"{report['recall']:.1%}  of {sides} look like one of the digits"
-        lines["coverage"] = f"{report['coverage']:.1%}  of {sides} have a digit near"
-    lines["copying"] = f"{report['memorisation']:.3f}  nearest training image by nearest test image, in pixels; well below 1 is copying"
-    lines["judge"] = f"classifier with {judge['features']} features, {judge['test_accuracy']:.2%} on the test set"
-    other = report["second"]
-    low, high = other["accuracy_interval"]
-    beside = f", Fréchet {other['frechet_ratio']:.2f} times the floor" if other["frechet_ratio"] is not None else ""
-    lines["another"] = f"classifier ({other['test_accuracy']:.2%} on the test set): {other['accuracy']:.2%} right ({low:.2%} to {high:.2%}){beside}"
-    lines["engine"] = f"{engine['device']} {engine['precision']} {engine['layout']}, {format_duration(report['seconds'])}"
-    return "\n".join(f"{name:<10}  {text}" for name, text in lines.items())
+        test_images, ratio = f"{report['compared']:,} test images", report["frechet_ratio"]
+        beside = f"{ratio:.2f} times the floor" if ratio is not None else "the floor"
+        lines["Fréchet"] = f"{report['frechet']:.4g}  ({beside} of {report['frechet_floor']:.4g}, training images against {test_images})"
+        lines["precision"] = f"{report['precision']:.1%}  of the digits look like one of {test_images}"
+        lines["recall"] = f"{report['recall']:.1%}  of {test_images} look like one of the digits"
+        lines["coverage"] = f"{report['coverage']:.1%}  of {test_images} have a digit nearby"
+    ratio = report["memorisation"]
+    lines["copying"] = f"{ratio:.3f}  pixel distance to the nearest training image / to the nearest test image; well below 1 means copying"
+    return lines
+
+
+def _judge_lines(report: dict[str, Any]) -> dict[str, str]:
+    judge, second, engine = report["classifier"], report["second"], report["engine"]
+    low, high = second["accuracy_interval"]
+    ratio = f", Fréchet {second['frechet_ratio']:.2f} times the floor" if second["frechet_ratio"] is not None else ""
+    own = f"a classifier with {second['test_accuracy']:.2%} on the test set"
+    return {
+        "judge": f"classifier with {judge['features']} features, {judge['test_accuracy']:.2%} on the test set",
+        "second": f"{own} reads {second['accuracy']:.2%} right ({low:.2%} to {high:.2%}){ratio}",
+        "engine": f"{engine['device']} {engine['precision']} {engine['layout']}, {format_duration(report['seconds'])}",
+    }

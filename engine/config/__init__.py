@@ -1,1 +1,1 @@
-"""What can be chosen, as frozen dataclasses that check their own values. Plain Python: no torch, no files."""
+"""The settings, as frozen dataclasses that check their own values. Plain Python: no torch, no files."""

@@ -1,1 +1,1 @@
-"""How good drawn images are: accuracy, Fréchet distance, precision and recall, memorisation. Knows no screen and no command line."""
+"""How good drawn pictures are: accuracy, Fréchet distance, precision and recall, memorisation. Knows no screen and no command line."""

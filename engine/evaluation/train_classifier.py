@@ -1,4 +1,4 @@
-"""Training of the classifiers that judge drawn digits, on MNIST's training images."""
+"""Train the classifiers on MNIST: the two that judge drawn digits, and the reader that decides which ones are redrawn."""
 
 from __future__ import annotations
 
@@ -23,34 +23,30 @@ from engine.models.classifier import BATCH, Classifier, to_unit
 from engine.protocol.events import EvaluateProgress
 
 EPOCHS = 8
-
-
 PEAK_LR = 4e-3
-
-
+"""Of the first judge and of the reader …"""
 SECOND_LR = 0.1
-
-
+"""… and of the second judge."""
 SEED = 0
 
 
 def untrained(seed: int = SEED, second: bool = False) -> Classifier:
-    """An untrained classifier; its weights follow from the seed."""
+    """A classifier with initial weights that follow from the random seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, 0, 4))
         return Classifier(second)
 
 
 def train_classifier(model: Classifier, images: Tensor, labels: Tensor, epochs: int = EPOCHS, seed: int = SEED) -> Iterator[EvaluateProgress]:
-    """Trains the model in place on images (N, H, W) or (N, H, W, 3) uint8 and labels (N,) of its device; leaves it ready to judge.
+    """Train the model in place on images (N, H, W) or (N, H, W, 3) uint8 and labels (N,) of its device, and leave it ready to judge.
 
-    AdamW with a one-cycle learning rate (Smith & Topin 2018) on distorted images; the second by SGD on images moved by up to 3 pixels,
-    with smoothed labels. bf16 and channels_last: 0.07 s a step on one AVX512-BF16 core, a third of fp32's.
+    AdamW with a one-cycle learning rate (Smith & Topin 2018) on distorted images; for the second judge SGD on images shifted by up to 3 pixels,
+    with smoothed labels. In bf16 and channels_last a step takes 0.07 s on one AVX512-BF16 core, a third of the time in fp32.
     """
-    device, how = images.device, Numerics("bf16", channels_last=True)
-    model.to(device).to(memory_format=how.format).train()
+    device, numerics = images.device, Numerics("bf16", channels_last=True)
+    model.to(device).to(memory_format=numerics.format).train()
     steps = math.ceil(len(images) / BATCH)
-    peak, smoothing, changed = (SECOND_LR, 0.05, shift) if model.second else (PEAK_LR, 0.0, distort)
+    peak, smoothing, augment = (SECOND_LR, 0.05, shift) if model.second else (PEAK_LR, 0.0, distort)
     optimizer: torch.optim.Optimizer = torch.optim.AdamW(model.parameters(), peak, weight_decay=0.02, fused=True)
     if model.second:
         optimizer = torch.optim.SGD(model.parameters(), peak, momentum=0.9, weight_decay=5e-4, nesterov=True)
@@ -58,8 +54,8 @@ def train_classifier(model: Classifier, images: Tensor, labels: Tensor, epochs: 
     rng = torch.Generator(device).manual_seed(derive_seed(seed, 0, 5))
     for epoch in range(epochs):
         for k, chosen in enumerate(torch.split(epoch_order(seed, epoch, len(images)).to(device), BATCH), 1):
-            x = changed(to_unit(images[chosen]), rng).contiguous(memory_format=how.format)
-            with how.autocast(device):
+            x = augment(to_unit(images[chosen]), rng).contiguous(memory_format=numerics.format)
+            with numerics.autocast(device):
                 _, logits = model(x)
             loss = nn.functional.cross_entropy(logits.float(), labels[chosen], label_smoothing=smoothing)
             optimizer.zero_grad(set_to_none=True)
@@ -72,7 +68,7 @@ def train_classifier(model: Classifier, images: Tensor, labels: Tensor, epochs: 
 
 
 def distort(x: Tensor, rng: torch.Generator) -> Tensor:
-    """Each of x (N, C, H, W) turned by up to 10°, scaled by up to 10% and moved by up to 2 pixels each way; black comes in from outside."""
+    """Turn each of x (N, C, H, W) by up to 10°, scale it by up to 10% and shift it by up to 2 pixels in each direction; the border is black."""
     u = torch.rand(4, len(x), device=x.device, generator=rng) * 2 - 1
     angle, scale = math.radians(10) * u[0], 1 + 0.1 * u[1]
     height, width = x.shape[2:]
@@ -84,7 +80,7 @@ def distort(x: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def shift(x: Tensor, rng: torch.Generator) -> Tensor:
-    """Each of x (N, C, H, W) moved by up to 3 whole pixels each way; black comes in from outside."""
+    """Shift each of x (N, C, H, W) by up to 3 whole pixels in each direction; the border is black."""
     first_row, first_column = torch.randint(7, (2, len(x), 1), device=x.device, generator=rng)
     rows, columns = (first + torch.arange(side, device=x.device) for first, side in ((first_row, x.shape[2]), (first_column, x.shape[3])))
     padded = nn.functional.pad(x, (3, 3, 3, 3))
@@ -93,7 +89,7 @@ def shift(x: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def accuracy(model: Classifier, images: Tensor, labels: Tensor) -> float:
-    """The share of images (N, H, W) or (N, H, W, 3) uint8 read as their labels (N,)."""
+    """The share of images (N, H, W) or (N, H, W, 3) uint8 that the model reads as their labels (N,)."""
     _, logits = model.features_and_logits(images)
     return float((logits.argmax(1) == labels).double().mean())
 
@@ -101,9 +97,9 @@ def accuracy(model: Classifier, images: Tensor, labels: Tensor) -> float:
 @click.command()
 @click.argument("which", type=click.Choice(["first", "second", "reader"]), default="first")
 @click.option("--epochs", type=click.IntRange(1, 1000), default=EPOCHS, show_default=True)
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="By default the weights that ship.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file to write.  [default: the weights that come with digitty]")
 def main(which: str, epochs: int, out: Path | None) -> None:
-    """Train a judge of `digitty evaluate`, the first or the second, or the reader of what is drawn, and write its weights."""
+    """Train the first or the second judge of `digitty evaluate`, or the reader of drawn digits, and write the weights."""
     out = out or {"first": WEIGHTS, "second": SECOND, "reader": READER}[which]
     seed = SEED + (which == "reader")
     try:

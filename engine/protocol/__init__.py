@@ -1,1 +1,1 @@
-"""What is asked of the engine and what it answers: frozen requests and events for any thread or process. No torch."""
+"""Requests to the engine and events from it, as frozen dataclasses that may cross threads and processes. No torch."""

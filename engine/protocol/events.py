@@ -1,4 +1,4 @@
-"""What a job can say: frozen facts for any thread or process. No tensors, no torch."""
+"""The events of jobs: frozen facts that may cross threads and processes. No tensors, no torch."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from engine.protocol.recipe import Images, Recipe, WeightsInfo
 
 
 class Event:
-    """The root of what a job can say."""
+    """The root of all events."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Preparing(Event):
-    """Something that takes a while before the work itself."""
+    """The job prepares something, which takes a while, before its work starts."""
 
     what: str
 
 
 @dataclass(frozen=True, slots=True)
 class Notice(Event):
-    """Something the person should know; the work goes on."""
+    """Something that the user should know; the work goes on."""
 
     message: str
 
 
 @dataclass(frozen=True, slots=True)
 class Ready(Event):
-    """The first drawing need not wait for anything now."""
+    """Everything is loaded: the first drawing starts without delay."""
 
     engine: ComputeInfo
     weights: WeightsInfo
@@ -39,7 +39,7 @@ class Ready(Event):
 
 @dataclass(frozen=True, slots=True)
 class Tick(Event):
-    """A bounded piece of work is done and there is nothing to tell: a chance to stop or to let another job go first."""
+    """A bounded piece of work is done, without news: a chance to stop, or to let another job run first."""
 
 
 # --- drawing ----------------------------------------------------------------------------------------------------------
@@ -52,29 +52,29 @@ class DrawStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class Frame(Event):
-    """A denoising under way: the guess at x0 after `step` of `steps` (0: pure noise). Latest wins."""
+    """A denoising in progress: the prediction of x0 after `step` of `steps` (0: pure noise). Only the latest one matters."""
 
     images: Images
     step: int
     steps: int
     steps_per_s: float
     again: int = 0
-    """How many of them are drawn again, since the reader doubted them; the others are finished."""
+    """How many of the images are being redrawn, because the classifier doubted them; the others are finished."""
 
 
 @dataclass(frozen=True, slots=True)
 class DrawDone(Event):
-    """The finished pictures, and up to 64 evenly spaced frames of how they came about (the last is `images`)."""
+    """The finished pictures, and up to 64 evenly spaced frames of their denoising, the last of which is `images`."""
 
     recipe: Recipe
     images: Images
     frames: tuple[Images, ...]
     frame_steps: tuple[int, ...]
-    """After how many steps each frame was taken."""
+    """The number of steps before each frame."""
     seconds: float
     steps_per_s: float
     again: int = 0
-    """How many images were drawn more than once; their frames are those of the last time."""
+    """How many images were redrawn; their frames are those of the last attempt."""
 
 
 # --- training ---------------------------------------------------------------------------------------------------------
@@ -86,13 +86,13 @@ class TrainStarted(Event):
     config: TrainConfig
     engine: ComputeInfo
     step: int
-    """Steps already done: 0, or where the run is resumed."""
+    """Steps already done: 0 for a new run."""
     parameters: int
 
 
 @dataclass(frozen=True, slots=True)
 class TrainStep(Event):
-    """Where the run is, told whenever the loss was read from the device."""
+    """The progress of a run, whenever its losses are read from the device."""
 
     step: int
     epoch: int
@@ -102,7 +102,7 @@ class TrainStep(Event):
     steps_per_s: float
     images_per_s: float
     memory: int
-    """Bytes: of the device for CUDA, else of the process."""
+    """Bytes in use: of the device for CUDA, otherwise of the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +111,13 @@ class EpochDone(Event):
     step: int
     average: float
     seconds: float
-    """Spent on this epoch's steps."""
+    """Time spent on the steps of this epoch."""
     best: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Preview(Event):
-    """An image of each class (of many, the first) from fixed noise, drawn by the average weights."""
+    """An image of each class (the first ones, if there are many) from fixed noise, drawn by the average weights."""
 
     step: int
     images: Images
@@ -131,7 +131,7 @@ class Saved(Event):
 
 @dataclass(frozen=True, slots=True)
 class CannotSave(Event):
-    """The disk refused; with `waiting` the job does nothing until it is told to run (and try again), to go on unsaved, or to stop."""
+    """The disk refused a save. With `waiting` the job pauses until it is told to run (and try again), to go on unsaved, or to stop."""
 
     step: int
     saved_step: int | None
@@ -158,7 +158,7 @@ class TrainDone(Event):
 
 @dataclass(frozen=True, slots=True)
 class TrainStopped(Event):
-    """Left before its end, as was wished; what was trained is saved."""
+    """The training was stopped before its end, and is saved."""
 
     run: str
     step: int
@@ -183,20 +183,20 @@ class EvaluateProgress(Event):
 
 @dataclass(frozen=True, slots=True)
 class EvaluateDone(Event):
-    """The figures of `engine.evaluation.job.Report`, as JSON values, and `engine.evaluation.job.best_and_worst`: ten pictures a class."""
-
     report: dict[str, object]
+    """The figures of `evaluation.report.Report`, as JSON values."""
     gallery: Images
+    """The five best and the five worst pictures of each class: see `evaluation.judging.make_gallery`."""
 
 
-# --- said by the worker, not by a job ---------------------------------------------------------------------------------
+# --- by the worker, not by a job --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Ended(Event):
-    """A job is over: finished, stopped, or failed with a message (`unexpected`: a fault of digitty's own, traceback in the log)."""
+    """A job is over. `unexpected`: it failed with an internal error, whose traceback is in the log."""
 
     outcome: str
-    """finished, stopped, failed"""
+    """finished, stopped or failed"""
     message: str = ""
     unexpected: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Generator, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,9 +24,9 @@ from engine.config.sampling import SampleConfig
 from engine.data import mnist as data
 from engine.data.batches import epoch_order
 from engine.errors import CheckpointError, SettingError
-from engine.evaluation import job as evaluate
-from engine.evaluation.job import best_and_worst
-from engine.evaluation.metrics import frechet, memorisation, neighbourhoods, wilson
+from engine.evaluation import judging
+from engine.evaluation.judging import judge_pictures, make_gallery
+from engine.evaluation.metrics import Shares, frechet, memorisation, neighbourhoods, wilson
 from engine.jobs.jobs import Jobs
 from engine.models.unet import UNet
 from engine.protocol.events import EvaluateDone, EvaluateProgress, Event, Tick
@@ -108,27 +109,27 @@ def brute_force(real: np.ndarray, fake: np.ndarray, k: int) -> dict[str, float]:
 @pytest.mark.parametrize("k", [1, 5])
 def test_neighbourhoods_are_what_brute_force_says(rng: np.random.Generator, k: int) -> None:
     real, fake = normal(rng, 300, 6), normal(rng, 280, 6, mean=0.4) * 0.7
-    figures = finish(neighbourhoods(real, fake, k))
+    figures = asdict(finish(neighbourhoods(real, fake, k)))
     assert figures == pytest.approx(brute_force(real.numpy(), fake.numpy(), k), abs=1e-12)
     assert 0.02 < figures["coverage"] < 0.98  # the comparison says something
 
 
 def test_identical_sets_cover_each_other(rng: np.random.Generator) -> None:
     a = normal(rng, 300, 64)
-    assert finish(neighbourhoods(a, a)) == {"precision": 1.0, "recall": 1.0, "coverage": 1.0}
+    assert finish(neighbourhoods(a, a)) == Shares(1.0, 1.0, 1.0)
 
 
 def test_far_sets_have_nothing_in_common(rng: np.random.Generator) -> None:
     a = normal(rng, 300, 64)
-    assert finish(neighbourhoods(a, a + 1000)) == {"precision": 0.0, "recall": 0.0, "coverage": 0.0}
+    assert finish(neighbourhoods(a, a + 1000)) == Shares(0.0, 0.0, 0.0)
 
 
 def test_what_lacks_half_the_modes_is_precise_and_covers_half(rng: np.random.Generator) -> None:
     left, right = normal(rng, 400, 8), normal(rng, 400, 8, mean=500)
     figures = finish(neighbourhoods(torch.cat([left[:200], right[:200]]), torch.cat([left[200:]] * 2)[:400]))
-    assert figures["precision"] > 0.9
-    assert figures["recall"] <= 0.5
-    assert 0.4 < figures["coverage"] <= 0.5
+    assert figures.precision > 0.9
+    assert figures.recall <= 0.5
+    assert 0.4 < figures.coverage <= 0.5
 
 
 # --- copying, intervals -----------------------------------------------------------------------------------------------
@@ -214,13 +215,13 @@ def test_evaluations_are_counted(jobs: Jobs, weights: str, monkeypatch: pytest.M
     told = list(jobs.evaluate(EvaluateRequest(40, sample, weights)))
     report = report_of(iter(told))
     assert (report["evaluations"], report["again"]) == (4 * evaluations, 40)
-    assert {e.total for e in told if isinstance(e, EvaluateProgress) and e.what == "drawing again"} == {40}
-    assert "40 of them again" in evaluation_text(report)
+    assert {e.total for e in told if isinstance(e, EvaluateProgress) and e.what == "redrawing"} == {40}
+    assert "40 of them redrawn" in evaluation_text(report)
 
 
 def test_enough_digits_are_compared(jobs: Jobs, weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """MOST is lowered, so that the comparisons are of fewer than were drawn."""
-    monkeypatch.setattr(evaluate, "MOST", 100)
+    """MAX_COMPARED is lowered, so that the comparisons are of fewer than were drawn."""
+    monkeypatch.setattr(judging, "MAX_COMPARED", 100)
     report = report_of(jobs.evaluate(EvaluateRequest(120, SampleConfig(steps=1), weights)))
     assert (report["count"], report["compared"]) == (120, 100)
     assert report["frechet_ratio"] == pytest.approx(report["frechet"] / report["frechet_floor"])
@@ -233,15 +234,15 @@ def test_test_images_themselves_score_the_floor() -> None:
     """Drawings as good as real ones: other test images, judged by the shipped classifier."""
     (test, labels), (train, _) = data.load(False), data.load(True, limit=1000)
     judges = load_classifier(), load_classifier(path=SECOND)
-    report, gallery = finish(evaluate._judged(judges, test[1000:1400], labels[1000:1400], test[:400], train))
-    assert report["accuracy"] > 0.97
-    assert report["second"]["accuracy"] > 0.97
-    assert report["second"]["frechet_ratio"] < 3
+    figures, gallery = finish(judge_pictures(judges, test[1000:1400], labels[1000:1400], test[:400], train))
+    assert figures.accuracy > 0.97
+    assert figures.second.accuracy > 0.97
+    assert (figures.second.frechet_ratio or math.inf) < 3
     assert len(gallery) == 100
-    assert report["frechet_ratio"] < 3
-    assert report["recall"] > 0.8
-    assert report["coverage"] > 0.8
-    assert 0.9 < report["memorisation"] < 1.3
+    assert (figures.frechet_ratio or math.inf) < 3
+    assert (figures.recall or 0) > 0.8
+    assert (figures.coverage or 0) > 0.8
+    assert 0.9 < figures.memorisation < 1.3
 
 
 def test_the_gallery_has_the_surest_first_and_the_least_sure_last() -> None:
@@ -249,9 +250,9 @@ def test_the_gallery_has_the_surest_first_and_the_least_sure_last() -> None:
     drawn = torch.arange(60, dtype=torch.uint8)[:, None, None].expand(60, 28, 28).contiguous()
     logits = torch.zeros(60, 10)
     logits[torch.arange(60), wanted] = torch.arange(60.0) / 10  # the later, the surer
-    gallery = best_and_worst(drawn, logits, wanted)
+    gallery = make_gallery(drawn, logits, wanted)
     assert [gallery[i][0] for i in range(len(gallery))] == [58, 56, 54, 52, 50, 8, 6, 4, 2, 0, 59, 57, 55, 53, 51, 9, 7, 5, 3, 1]
-    assert len(best_and_worst(drawn[:9], logits[:9], wanted[:9])) == 0
+    assert len(make_gallery(drawn[:9], logits[:9], wanted[:9])) == 0
 
 
 def test_the_two_judges_differ_and_both_read_mnist() -> None:
