@@ -16,8 +16,8 @@ from engine.cli.watch import watch
 EXIT_CODES = """\b
 Exit codes: 0 done · 1 internal error · 2 the request can't be met
 3 disk full or a damaged folder · 4 device or package missing, or out of memory
-5 the loss diverged · and, with the training saved: 130 interrupted (ctrl+c)
-141 the reader closed the pipe · 143 terminated · 129 hung up"""
+5 the loss diverged · 130 interrupted (ctrl+c) · 141 the reader closed the pipe
+143 terminated · 129 hung up. A signal saves the training first."""
 
 
 @click.group(cls=entry.Commands, epilog=EXIT_CODES, help="Train a diffusion model on MNIST and judge it, without a screen.")

@@ -104,7 +104,7 @@ def check_finite(name: str, value: object, low: float = -math.inf, high: float =
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:  # isfinite(10**400) raises
         raise SettingError(f"{name} {repr(value)[:80]} is not a finite number")
     if not low <= value <= high:
-        raise SettingError(f"{name} {value:g} is outside {low:g} to {high:g}")
+        raise SettingError(f"{name} {value:g} is outside {low:g} to {high:g}" if high < math.inf else f"{name} {value:g} is less than {low:g}")
 
 
 def check_one_of(name: str, value: object, choices: object) -> None:

@@ -10,17 +10,15 @@ from engine.config.fields import check_bool, check_fields, check_finite, check_o
 from engine.errors import SettingError
 
 ScheduleKind = Literal["linear", "cosine"]
-
-
 Prediction = Literal["eps", "v", "edm"]
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The U-Net. The defaults are the seed's network: 6,141,313 trainable parameters."""
+    """The U-Net. The defaults are the guide's network: 6,141,313 trainable parameters."""
 
     channels: tuple[int, ...] = (64, 128, 256)
-    """At whole, half and quarter size; two of them work on patches of 2x2 pixels, at half and quarter size."""
+    """Three widths: at full, half and quarter size. Two widths: on patches of 2x2 pixels, so at half and quarter size."""
     time_dim: int = 128
     """Width of the sinusoidal embedding."""
     emb_dim: int = 256
@@ -32,9 +30,9 @@ class ModelConfig:
     attention_at_14: bool = False
     """Self-attention at half the size, after the encoder's block; named after MNIST's 14 pixels, as files have it."""
     prediction: Prediction = "eps"
-    """What the network answers; `denoiser.coefficients` makes x0 of it."""
+    """What the network predicts; `denoiser.coefficients` converts it to x0."""
     one_step: bool = False
-    """A distilled student, which draws with the sampler one-step alone."""
+    """Whether it is a distilled student, which only draws with the sampler one-step."""
     data: DataSpec = MNIST
     """What it draws: image size, channels and classes."""
 
@@ -53,14 +51,14 @@ class ModelConfig:
         if self.time_dim % 2:
             raise SettingError(f"time_dim {self.time_dim} is odd; the sinusoidal embedding needs pairs")
         if not isinstance(self.data, DataSpec):
-            raise SettingError(f"data {self.data!r} is not a table of what images are")
+            raise SettingError(f"data {self.data!r} is not a description of images")
         if self.data.height % 4 or self.data.width % 4:
             size = f"{self.data.height}x{self.data.width}"
             raise SettingError(f"images of {size} pixels can't be halved twice; height and width must be multiples of 4")
 
     @property
     def patch(self) -> int:
-        """Pixels a side that the first layer takes for one."""
+        """Side of the square of pixels that the first layer merges into one."""
         return 1 << 3 - len(self.channels)
 
 
@@ -74,7 +72,7 @@ class ScheduleConfig:
     beta_start: float = 1e-4
     beta_end: float = 0.02
     shift: float = 1.0
-    """Multiplies sigma / alpha at every t: log SNR is moved by -2 log(shift) (Hoogeboom et al. 2023, section 3.1)."""
+    """Multiplies sigma / alpha at every t, which shifts log SNR by -2 log(shift) (Hoogeboom et al. 2023, section 3.1)."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -87,4 +85,4 @@ class ScheduleConfig:
 
 
 NO_LABEL = -1
-"""A label that stands for none; it has no weights: its class embedding is zero."""
+"""Stands for no label. It has no weights: its class embedding is zero."""

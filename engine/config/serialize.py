@@ -1,4 +1,4 @@
-"""Configurations to and from plain dictionaries, as JSON and TOML hold them."""
+"""Convert configurations to plain dictionaries, as JSON and TOML hold them, and back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.errors import SettingError
 C = TypeVar("C", DataSpec, ModelConfig, ScheduleConfig, SampleConfig, TrainConfig)
 
 MNIST_FIELDS = {"image_size": MNIST.height, "classes": MNIST.classes}
-"""What a network for MNIST has in files instead of `data`, so that every digitty reads them."""
+"""Fields that the files of networks for MNIST hold instead of `data`, so that older versions of digitty read them too."""
 
 
 def to_dict(config: DataSpec | ModelConfig | ScheduleConfig | SampleConfig | TrainConfig) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def to_dict(config: DataSpec | ModelConfig | ScheduleConfig | SampleConfig | Tra
 
 
 def from_dict(cls: type[C], values: object) -> C:
-    """The reverse of `to_dict`. Raises SettingError for anything that is not one: unknown or ill-typed fields, bad values."""
+    """The reverse of `to_dict`. Raises SettingError for unknown fields, wrong types and bad values."""
     if not isinstance(values, Mapping):
         raise SettingError(f"{cls.__name__} is not a table of settings")
     if cls is ModelConfig and "data" not in values:
@@ -47,17 +47,17 @@ def from_dict(cls: type[C], values: object) -> C:
         given["schedule"] = from_dict(ScheduleConfig, given["schedule"])
     try:
         config = cls(**given)
-        hash(config)  # a list where a number belongs
+        hash(config)  # fails for a list where a number belongs
     except (TypeError, AttributeError) as error:
         raise SettingError(f"{cls.__name__} has a field of the wrong type: {error}") from None
     return config
 
 
 def _without_mnist_fields(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a network whose file names no data set. Raises SettingError for sizes that are not MNIST's."""
+    """The fields of a network whose file names no data set, which is MNIST. Raises SettingError for other sizes."""
     for name, value in MNIST_FIELDS.items():
         if values.get(name, value) != value:
-            raise SettingError(f"{name} {values[name]!r} is not {value}, MNIST's")
+            raise SettingError(f"{name} {values[name]!r} is not {value}, as MNIST has it")
     return {name: value for name, value in values.items() if name not in MNIST_FIELDS}
 
 

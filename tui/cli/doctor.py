@@ -159,7 +159,7 @@ def _terminal(color: str) -> Iterator[str]:
     columns, lines = shutil.get_terminal_size()
     forced = "" if color == "auto" else " (--color)"
     streams = {"input": sys.stdin, "output": sys.stdout, "error": sys.stderr}
-    connected = ", ".join(f"{name} {'a terminal' if stream and stream.isatty() else 'none'}" for name, stream in streams.items())
+    connected = ", ".join(f"{name}: {'terminal' if stream and stream.isatty() else 'no terminal'}" for name, stream in streams.items())
     yield f"{found.color} colours{forced}, {'unicode' if found.unicode else 'ascii'}, {columns}x{lines}; {connected}"
     clues = [f"{name}={'yes' if name in _PRIVATE else os.environ[name]}" for name in JUDGED_BY if name in os.environ]
     clues += ["over SSH"] if found.remote else []

@@ -28,17 +28,17 @@ def open_screen(jobs: Jobs, color: str, config: config_file.Config) -> int:
         raise InputError(f"{why}; use: digitty generate seven")
     terminal = term.detect(os.environ, color)
     term.apply_to_textual(terminal, os.environ)
-    with redirect_stderr_to_log(terminal.unicode) as (display, log_path), ShutdownWatcher(display, file=log_path) as leaving:
+    with redirect_stderr_to_log(terminal.unicode) as (display, log_path), ShutdownWatcher(display, file=log_path) as watcher:
         from tui.app import DigittyApp
 
         app = DigittyApp(jobs, terminal, config)
-        leaving.work, app.report_fault = app.studio, leaving.fail
+        watcher.work, app.report_fault = app.studio, watcher.fail
         try:
             code = app.run() or app.return_code or 0
         except BaseException as error:
-            leaving.fail(error)
-            leaving.wait()
-        leaving.rearm()
+            watcher.fail(error)
+            watcher.wait()
+        watcher.rearm()
         if not app.studio.finish(0.5):
             display.print_line(app.studio.saving())
             if not app.studio.finish(DEADLINE + app.studio.patience()):

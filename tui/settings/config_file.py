@@ -26,7 +26,7 @@ from engine.storage.atomic import read_small
 from tui.settings import themes
 from tui.terminal.capabilities import CHOICES as COLORS
 
-COLOR = Setting("auto", "Colours that the terminal can show; auto finds out.", choices=COLORS, option="--color")
+COLOR = Setting("auto", "Colours that the terminal can show; auto detects them.", choices=COLORS, option="--color")
 SECTIONS: Mapping[str, Mapping[str, Setting]] = {
     "draw": {**settings_of(SampleConfig), "weights": settings_of(DrawRequest)["weights"]},
     "train": {"preset": settings_of(TrainConfig)["preset"]},

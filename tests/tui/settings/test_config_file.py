@@ -81,6 +81,13 @@ def test_the_command_line_comes_before_the_file(written, asked) -> None:
     assert not ProgressLine.plain
 
 
+def test_the_guidance_interval_is_a_setting_of_the_file(written, asked) -> None:
+    assert not written("[draw]\nguided_from = 0.25\nguided_to = 8\n").problems
+    request, *_ = asked("generate", "seven")
+    assert (request.sample.guided_from, request.sample.guided_to) == (0.25, 8)
+    assert written("[draw]\nguided_from = -1\n").problems == ("config.toml, line 2: guided_from -1 is less than 0",)
+
+
 @pytest.mark.parametrize(
     ("file", "options", "steps", "redraw_below"),
     [
