@@ -23,7 +23,7 @@ def open_screen(jobs: Jobs, color: str, config: config_file.Config) -> int:
     """Run the application, then wait until the engine has saved; the exit code. Raises InputError without a usable terminal."""
     in_browser = "TEXTUAL_DRIVER" in os.environ
     if not in_browser and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        raise InputError("the screen needs a terminal for input, output and error (with ssh use -t); without a terminal use: digitty generate seven")
+        raise InputError("the screen needs a terminal for input, output and error (ssh -t gives one); without a terminal use: digitty generate seven")
     if not in_browser and (why := term.why_unusable(os.environ)):
         raise InputError(f"{why}; use: digitty generate seven")
     terminal = term.detect(os.environ, color)
