@@ -22,6 +22,7 @@ from textual.pilot import Pilot
 from engine.jobs.jobs import Jobs
 from engine.protocol.events import Event, Frame
 from engine.protocol.requests import DrawRequest
+from engine.storage import paths
 from tui.app import DigittyApp
 
 FOLDER = Path(__file__).parent
@@ -106,7 +107,7 @@ def main(run: Path | None) -> None:
     with tempfile.TemporaryDirectory() as home:
         os.environ["DIGITTY_HOME"] = home
         if run:
-            shutil.copytree(run, Path(home) / "runs" / run.name)
+            shutil.copytree(run, paths.runs_dir() / run.name)
         pictures = {"prompt": asyncio.run(film_prompt()), **asyncio.run(photograph(run))}
     for name, svg in pictures.items():
         (FOLDER / f"{name}.svg").write_text(svg)
