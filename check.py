@@ -1,7 +1,7 @@
-"""The one check, for developers and CI alike: lint, format, types, borders, tests. `python check.py -k prompt` hands its arguments to pytest.
+"""The one check, for developers and CI alike: lint, format, types, layers, tests. Arguments go to pytest: `python check.py -k prompt`.
 
-Runs every step even when one fails, says what each took, and exits with 1 if any failed. Tests run on up to four processors, whole files at a
-time, since what a file's tests share is dear; `python check.py -n 0` takes one after the other, as a debugger wants it.
+It runs every step even when one fails, prints how long each took, and exits with 1 if any failed. Tests run in up to four processes, one file
+in one process, since tests of a file share expensive fixtures. For a debugger, `python check.py -n 0` runs one test after the other.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ STEPS = {
     "ruff format": ["-m", "ruff", "format", "--check", "."],
     "mypy": ["-m", "mypy"],
     "lint-imports": ["-c", "from importlinter.cli import lint_imports_command as main; main()", "--no-logo"],
-    "pytest": ["-m", "pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"],  # last, so that its closing line is among the last lines
+    "pytest": ["-m", "pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"],  # last, so that its summary ends the output
 }
 
 
 def main(pytest_arguments: list[str]) -> int:
     failed: list[str] = []
-    environment = {"OMP_NUM_THREADS": "1", **os.environ}  # threads of several processes would wait for one another
+    environment = {"OMP_NUM_THREADS": "1", **os.environ}  # threads of several processes would wait for each other
     start = time.perf_counter()
     for name, command in STEPS.items():
         print(f"--- {name}", flush=True)
