@@ -1,1 +1,1 @@
-"""A prompt turned into labels. Plain Python: no tensors, no screen."""
+"""Text -> labels: vocabulary.py has the words, tokens.py finds them, parser.py is the grammar, faults.py explains what can't be read. No torch."""

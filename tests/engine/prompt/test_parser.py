@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import PromptError
-from engine.prompt.parser import MAX_CHARACTERS, MAX_DIGITS, Prompt, parse
+from engine.prompt.parser import MAX_CHARACTERS, MAX_LABELS, Prompt, parse
 
 fuzz = settings(derandomize=True, deadline=None, max_examples=300)
 
@@ -199,7 +199,7 @@ def test_a_refused_prompt_leaves_the_generator_alone(text: str) -> None:
         ("random, bicycle", "understood random, but can't read 'bicycle'", "random,"),
         ("12 ones bicycle", "understood 1 1 1 1 1 1 1 1 …, but can't read 'bicycle'", "12 ones"),
         # numbers above nine
-        ("ten", "'ten' is not a digit, they go from 0 to 9", "1 0"),
+        ("ten", "'ten' is not a digit (digits go from 0 to 9)", "1 0"),
         ("twelve", "'twelve' is not a digit", "1 2"),
         ("twenty-five", "'twenty-five' is not a digit", "2 5"),
         ("two dozen", "'two dozen' is not a digit", "2 4"),
@@ -211,10 +211,10 @@ def test_a_refused_prompt_leaves_the_generator_alone(text: str) -> None:
         ("11 to 15", "a range goes from one digit to another", "0 to 9"),
         ("0-10", "a range goes from one digit to another", "0 to 9"),
         ("3 to twelve", "a range goes from one digit to another", "3 to 9"),
-        ("3 to 7 sevens", "a comma goes after a range", "3 to 7, sevens"),
-        ("1-2-3", "a comma goes after a range", "1-2, 3"),
-        ("-3", "a dash goes between two digits, and none is negative", "3"),
-        ("−3", "none is negative", "3"),
+        ("3 to 7 sevens", "put a comma after a range", "3 to 7, sevens"),
+        ("1-2-3", "put a comma after a range", "1-2, 3"),
+        ("-3", "a dash goes between two digits; there are no negative numbers", "3"),
+        ("−3", "no negative numbers", "3"),
         ("5, -3", "understood 5, but a dash", "5, 3"),
         ("3-", "a dash goes between two digits", "3"),
         ("to", "a range goes from one digit to another", None),
@@ -234,14 +234,14 @@ def test_a_refused_prompt_leaves_the_generator_alone(text: str) -> None:
         ("7 and grid", "understood 7, but 'grid' and 'all' stand alone", "7 and"),
         ("all 12 digits", "'grid' and 'all' stand alone", "12 digits"),
         # more than 64
-        ("65 ones", "'65 ones' makes it more than 64 digits", "64 ones"),
-        ("a hundred sevens", "'hundred sevens' makes it more than 64 digits", "64 sevens"),
-        ("999999999 sevens", "makes it more than 64 digits", "64 sevens"),
-        ("999999999 x 7", "makes it more than 64 digits", "64 x 7"),
-        ("random 999999999", "makes it more than 64 digits", "random 64"),
-        ("60 sevens and 10 ones", "'10 ones' makes it more than 64 digits", "60 sevens and 4 ones"),
-        ("64 ones and 1", "'1' makes it more than 64 digits", None),
-        ("1" * 65, "makes it more than 64 digits", None),
+        ("65 ones", "'65 ones' is too much: a prompt draws at most 64 pictures", "64 ones"),
+        ("a hundred sevens", "'hundred sevens' is too much: a prompt draws at most 64 pictures", "64 sevens"),
+        ("999999999 sevens", "is too much: a prompt draws at most 64 pictures", "64 sevens"),
+        ("999999999 x 7", "is too much: a prompt draws at most 64 pictures", "64 x 7"),
+        ("random 999999999", "is too much: a prompt draws at most 64 pictures", "random 64"),
+        ("60 sevens and 10 ones", "'10 ones' is too much: a prompt draws at most 64 pictures", "60 sevens and 4 ones"),
+        ("64 ones and 1", "'1' is too much: a prompt draws at most 64 pictures", None),
+        ("1" * 65, "is too much: a prompt draws at most 64 pictures", None),
         # numerals that are no decimal digits, and what has no business in a prompt
         ("²", "can't read '²'", "2"),
         ("3²", "understood 3, but can't read '²'", "3 2"),
@@ -264,7 +264,7 @@ def test_refuses(text: str, why: str, near: str | None) -> None:
 
 
 def test_long_text_is_refused_for_its_length_before_it_is_read() -> None:
-    assert "1,000,000 characters is too long, 1000 is the most" in refusal("9" * 10**6)
+    assert "the prompt has 1,000,000 characters, but at most 1000 are allowed" in refusal("9" * 10**6)
     assert "1,000,007 characters" in refusal("9" * 10**6 + " sevens")
     assert "1,001 characters" in refusal("7" + " " * MAX_CHARACTERS)
     assert labels("7" + " " * (MAX_CHARACTERS - 1)) == [7]
@@ -300,7 +300,7 @@ def is_right_or_refused_well(text: str) -> None:
         if near is not None:
             assert labels(near), "what is suggested can be read"
     else:
-        assert 1 <= len(prompt.labels) <= MAX_DIGITS
+        assert 1 <= len(prompt.labels) <= MAX_LABELS
         assert all(type(label) is int and 0 <= label <= 9 for label in prompt.labels)
         assert not prompt.shared_noise or prompt.labels == tuple(range(10))
 
@@ -335,7 +335,7 @@ def test_of_all_numerals_only_decimal_digits_are_digits() -> None:
 
 
 @fuzz
-@given(st.lists(st.integers(0, 9), min_size=1, max_size=MAX_DIGITS), st.sampled_from([" ", ", ", ",", " and ", "", "\n"]))
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=MAX_LABELS), st.sampled_from([" ", ", ", ",", " and ", "", "\n"]))
 def test_a_list_reads_as_itself(expected: list[int], gap: str) -> None:
     assert labels(gap.join(map(str, expected))) == expected
     if gap:
@@ -343,7 +343,7 @@ def test_a_list_reads_as_itself(expected: list[int], gap: str) -> None:
 
 
 @fuzz
-@given(st.integers(1, MAX_DIGITS), st.integers(0, 9))
+@given(st.integers(1, MAX_LABELS), st.integers(0, 9))
 def test_a_count_of_a_plural(count: int, digit: int) -> None:
     for number in (str(count), spelt(count), spelt(count, "-")):
         assert labels(f"{number} {PLURALS[digit]}") == [digit] * count
@@ -365,10 +365,10 @@ def test_a_range_has_both_its_ends(first: int, last: int, link: str) -> None:
 def test_counts_add_up_to_64_at_most(groups: list[tuple[int, int]], gap: str) -> None:
     text = gap.join(f"{count} {PLURALS[digit]}" for count, digit in groups)
     expected = [digit for count, digit in groups for _ in range(count)]
-    if len(expected) <= MAX_DIGITS:
+    if len(expected) <= MAX_LABELS:
         assert labels(text) == expected
     else:
-        assert "more than 64 digits" in refusal(text)
+        assert "at most 64 pictures" in refusal(text)
 
 
 def test_reading_needs_neither_tensors_nor_a_screen() -> None:
