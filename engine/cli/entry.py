@@ -99,7 +99,7 @@ def exit_process(code: int) -> NoReturn:
     """End the process: at once after a signal, since Python can't shut down in order in the middle of an import."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if code > 128:
-        SignalGuard.hurried = True  # output that its reader has not taken by now is dropped
+        SignalGuard.leaving = True  # output that its reader has not taken by now is dropped
     if code > 128 or is_rank():  # threads of gloo outlive their group, and some abort the process while Python shuts down
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):

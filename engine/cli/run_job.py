@@ -40,7 +40,7 @@ def run_job(job: Job, on_event: Callable[[Event], None], on_signal: OnSignal = O
             for event in job:
                 on_event(event)
                 if isinstance(event, on_signal.starts) and not isinstance(event, Preparing):
-                    guard.begin(on_signal.note, once=on_signal.close)
+                    guard.defer_signals(on_signal.note, once=on_signal.close)
                 if guard.number and on_signal.close:
                     job.close()
                     on_signal.closed()

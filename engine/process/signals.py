@@ -31,7 +31,7 @@ class Stopped(BaseException):
 class SignalGuard:
     """What the signals asked for so far."""
 
-    hurried: ClassVar[bool] = False
+    leaving: ClassVar[bool] = False
     """Whether the command was asked to leave: output no longer waits for a reader that takes nothing."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class SignalGuard:
         self._noted = 0.0
         self._timer: threading.Timer | None = None
 
-    def begin(self, hear: Callable[[], None] = lambda: None, once: bool = True) -> None:
+    def defer_signals(self, hear: Callable[[], None] = lambda: None, once: bool = True) -> None:
         """From now on there is something to leave in order: a first signal is only noted, and `hear` called.
 
         A later one than TOGETHER acts as it always did, unless not `once`: torchrun sends several, and the ranks leave together.
@@ -56,7 +56,7 @@ class SignalGuard:
             for number in self._handled:
                 signal.signal(number, self._note)
 
-    def break_off(self) -> None:
+    def interrupt_on_signal(self) -> None:
         """From now on a first signal raises Stopped amid the work under way, which leaves nothing behind; later ones are for nothing."""
         for number in self._handled:
             signal.signal(number, self._raise)
@@ -77,7 +77,7 @@ class SignalGuard:
                 signal.signal(number, self._before[signal.Signals(number)])
                 os.kill(os.getpid(), number)
             return
-        self.number, self._noted, SignalGuard.hurried = number, time.monotonic(), True
+        self.number, self._noted, SignalGuard.leaving = number, time.monotonic(), True
         self._hear()
         self._timer = threading.Timer(DEADLINE + self.patience(), self._give_up)
         self._timer.daemon = True
@@ -86,7 +86,7 @@ class SignalGuard:
 
     def end(self) -> None:
         """The work has ended in order: nothing has to be given up any more."""
-        SignalGuard.hurried = False
+        SignalGuard.leaving = False
         if self._timer:
             self._timer.cancel()
 
@@ -101,7 +101,7 @@ class SignalGuard:
 def interruptible() -> Iterator[None]:
     """SIGINT, SIGTERM and SIGHUP break the block off with Stopped, at whatever line: for files that are written whole or not at all."""
     with graceful() as leave:
-        leave.break_off()
+        leave.interrupt_on_signal()
         yield
 
 

@@ -124,8 +124,8 @@ class Output(FileIO):
 
     def _ready(self) -> bool:
         """Waits until something can be written; False where the command is to leave and the reader takes nothing."""
-        while not select.select([], [self], [], 0 if SignalGuard.hurried else self.LOOK_EVERY)[1]:
-            if SignalGuard.hurried:
+        while not select.select([], [self], [], 0 if SignalGuard.leaving else self.LOOK_EVERY)[1]:
+            if SignalGuard.leaving:
                 return False
         return True
 

@@ -81,7 +81,7 @@ class Claim:
             return  # the file system fails, which says nothing of the folder
         if not there:
             raise _moved(self.folder, self._root)
-        newest = liveness.newest(self.folder)
+        newest = liveness.newest_owner(self.folder)
         if newest and newest.number > int(self.path.name):
             raise RunError(f"{newest.who} took over the run {self.folder.name}, since this process gave no sign of life; this one stopped")
 
@@ -110,7 +110,7 @@ class Claim:
 
     def _claimed(self) -> Path:
         """This writer's claim, a number above the one of the last writer, which is gone. Raises OSError."""
-        last = liveness.newest(self.folder)
+        last = liveness.newest_owner(self.folder)
         sight = liveness.judge(last, self._flocked, self._ended)
         if sight.life is not Life.GONE:
             raise self._refused(sight, last)
@@ -137,7 +137,7 @@ class Claim:
         return claim
 
     def _newest_number(self) -> int:
-        return max((int(claim.name) for claim in liveness.claims(self.folder)), default=0)
+        return max((int(claim.name) for claim in liveness.list_claims(self.folder)), default=0)
 
     def _tidy(self, claim: Path) -> None:
         """Removes the claims of earlier writers, and those that were never made whole."""
@@ -149,7 +149,7 @@ class Claim:
             (self.folder / "owner.json").unlink()
 
     def _refused(self, sight: Sight, owner: Owner | None = None) -> RunError:
-        owner, name = owner or liveness.newest(self.folder), self.folder.name
+        owner, name = owner or liveness.newest_owner(self.folder), self.folder.name
         who = owner.who if owner else "another process"
         if sight.life is Life.UNKNOWN:
             return RunError(

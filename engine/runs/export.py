@@ -23,7 +23,7 @@ def rows(run: Run) -> Iterator[dict[str, Any]]:
     _check_readable(run.metrics_path)
     steps: dict[int, dict[str, Any]] = {}
     epochs: dict[int, dict[str, Any]] = {}
-    for record in Follower(run.metrics_path).new():
+    for record in Follower(run.metrics_path).records():
         step = record["step"]
         if record.get("event") == "started":
             _cut(steps, step)

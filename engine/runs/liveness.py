@@ -79,7 +79,7 @@ class Owner:
 def look(folder: Path, ended: Callable[[], bool]) -> Sight:
     """Whether a process writes the run in `folder` now; `ended` says whether its metrics end with an orderly end. Changes nothing."""
     held = _flock_held(folder / "lock")
-    return Sight(Life.ALIVE) if held else judge(newest(folder), held is False, ended)
+    return Sight(Life.ALIVE) if held else judge(newest_owner(folder), held is False, ended)
 
 
 def judge(owner: Owner | None, lock_is_free: bool, ended: Callable[[], bool]) -> Sight:
@@ -94,20 +94,20 @@ def judge(owner: Owner | None, lock_is_free: bool, ended: Callable[[], bool]) ->
     return Sight(Life.ALIVE if lives else Life.GONE)
 
 
-def newest(folder: Path) -> Owner | None:
+def newest_owner(folder: Path) -> Owner | None:
     """The newest claim on the run in `folder`; None where nobody ever wrote it."""
-    while found := claims(folder):
+    while found := list_claims(folder):
         for name in ("owner.json", "released.json"):
             with suppress(FileNotFoundError, NotADirectoryError):
                 return Owner(found[-1], _facts(found[-1] / name), name == "released.json")
-        if claims(folder)[-1:] == found[-1:]:  # else it made room for a newer one meanwhile
+        if list_claims(folder)[-1:] == found[-1:]:  # else it made room for a newer one meanwhile
             return Owner(found[-1], released=True)
     with suppress(FileNotFoundError, NotADirectoryError):
         return Owner(folder, _facts(folder / "owner.json"), legacy=True)
     return None
 
 
-def claims(folder: Path) -> list[Path]:
+def list_claims(folder: Path) -> list[Path]:
     """The claims on the run in `folder`, the newest last."""
     try:
         names = os.listdir(folder / "writers")

@@ -86,7 +86,7 @@ def delete_run(run: Run) -> Path | None:
     """
     target = run.path.resolve() if run.path.is_symlink() else None
     hidden = run.path.with_name(f".{run.name}.deleted-{os.getpid()}-{time.time_ns()}")
-    claim = Claim(run.path, run.ended)
+    claim = Claim(run.path, run.has_ended)
     try:
         if target:
             run.path.unlink()
@@ -108,7 +108,7 @@ def rename_run(run: Run, name: str) -> Run:
     exists = RunError(f"run {name} exists; choose another name")
     if name_taken(name):
         raise exists
-    claim = Claim(run.path, run.ended)
+    claim = Claim(run.path, run.has_ended)
     try:
         if not _placed(run.path, renamed.path):
             raise exists

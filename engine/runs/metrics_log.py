@@ -111,7 +111,7 @@ class Follower:
         self._before = b""
         self._in_long_line = False
 
-    def new(self, budget: float | None = None) -> Iterator[dict[str, Any]]:
+    def records(self, budget: float | None = None) -> Iterator[dict[str, Any]]:
         """The records written since the last call, for about `budget` seconds at most; to be read to its end."""
         for block in self._blocks(budget):
             for each in block.split(b"\n") if block else ():
@@ -178,7 +178,7 @@ def _batches(block: bytes) -> Iterator[Steps | dict[str, Any]]:
         yield Steps(steps, losses, json.loads(last + b"}"))
 
 
-def backwards(path: Path, holding: bytes = b"", reach: int | None = None) -> Iterator[dict[str, Any]]:
+def read_backwards(path: Path, holding: bytes = b"", reach: int | None = None) -> Iterator[dict[str, Any]]:
     """The records from the last to the first, of the lines that hold these bytes, as far as `reach` bytes from the end (and a block)."""
     with suppress(OSError):
         for block in _blocks_backwards(path, reach):
@@ -188,9 +188,9 @@ def backwards(path: Path, holding: bytes = b"", reach: int | None = None) -> Ite
                         yield record
 
 
-def last(path: Path, wanted: Callable[[dict[str, Any]], bool], holding: bytes = b"") -> dict[str, Any] | None:
+def find_last(path: Path, wanted: Callable[[dict[str, Any]], bool], holding: bytes = b"") -> dict[str, Any] | None:
     """The last record that `wanted` accepts; `holding`, what its line must hold, spares parsing the others."""
-    return next(filter(wanted, backwards(path, holding)), None)
+    return next(filter(wanted, read_backwards(path, holding)), None)
 
 
 def cut_torn_tail(path: Path) -> None:

@@ -104,7 +104,7 @@ class Run:
 
     def sight(self) -> Sight:
         """Whether a process writes it now, on this machine or on another. Asking changes nothing."""
-        return liveness.look(self.path, self.ended)
+        return liveness.look(self.path, self.has_ended)
 
     def running(self) -> bool:
         """Whether a process is known to write it now."""
@@ -112,12 +112,12 @@ class Run:
 
     def owner(self) -> dict[str, Any]:
         """host, pid and start time of the process that writes or wrote it last; empty where that can't be read."""
-        owner = liveness.newest(self.path)
+        owner = liveness.newest_owner(self.path)
         return dict(owner.facts) if owner else {}
 
     def writer(self) -> str:
         """process 4711 on gpubox: the one that writes or wrote it last."""
-        owner = liveness.newest(self.path)
+        owner = liveness.newest_owner(self.path)
         return owner.who if owner else "another process"
 
     def state(self) -> str:
@@ -130,7 +130,7 @@ class Run:
             return ("paused" if event == "paused" else "running") + ("" if host == socket.gethostname() else f" on {printable(host, 64)}")
         return event if event in ENDS else "crashed"
 
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         """Whether the last line tells an end: its writer may not be gone yet, but has no more to save."""
         return self._last_event() in ENDS
 
@@ -141,14 +141,14 @@ class Run:
 
     def last(self, wanted: Callable[[dict[str, Any]], bool], holding: bytes = b"") -> dict[str, Any] | None:
         """The last metrics record that `wanted` accepts, looked for from the end among lines that hold these bytes."""
-        return metrics.last(self.metrics_path, wanted, holding)
+        return metrics.find_last(self.metrics_path, wanted, holding)
 
     def step(self) -> int:
         """The last step that was logged."""
         last = self.last(metrics.is_step, b'"loss"')
         return int(last["step"]) if last else 0
 
-    def written(self) -> float:
+    def modified(self) -> float:
         """When something was last written, in seconds since 1970."""
         for path in (self.metrics_path, self.path / "config.json"):
             with suppress(OSError):
@@ -193,7 +193,7 @@ def all_runs() -> list[Run]:
         found = [Run(p) for p in paths.runs_dir().iterdir() if _NAME.fullmatch(p.name) and (p / "config.json").is_file()]
     except OSError:
         return []
-    return sorted(found, key=Run.written, reverse=True)
+    return sorted(found, key=Run.modified, reverse=True)
 
 
 def check_name(name: str) -> str:

@@ -33,7 +33,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "total_steps": config.total_steps,
         "loss": loss,
         "created": created,
-        "written": run.written(),
+        "written": run.modified(),
         "bytes": run.size(),
         "path": str(run.path),
     }

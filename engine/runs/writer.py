@@ -119,7 +119,7 @@ def open_writer(run: Run) -> Iterator[Writer]:
 
     Raises RunError where another process has it or may have it, StorageError where the folder can't be written.
     """
-    claim = Claim(run.path, run.ended)
+    claim = Claim(run.path, run.has_ended)
     try:
         _mend(run)
         claim.begin()

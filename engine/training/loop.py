@@ -83,7 +83,7 @@ class TrainingLoop:
                 yield from self._kept("state", lambda: self._end("finished" if trainer.step >= total else "stopped"), last=True)
                 yield TrainDone(name, trainer.step, self.seconds) if trainer.step >= total else TrainStopped(name, trainer.step)
         except GeneratorExit:  # closed from outside
-            if self.writer and not self.run.ended():
+            if self.writer and not self.run.has_ended():
                 self._stop()
             raise
         except MovedError as error:

@@ -197,7 +197,7 @@ def goes_on(in_process: None, unbroken: dict[int, float]) -> Callable[[Run], boo
     """Whether a run, resumed, becomes the one that nobody asked to leave."""
 
     def losses(run: Run) -> dict[int, float]:
-        return {record["step"]: record["loss"] for record in Follower(run.metrics_path).new() if "loss" in record}
+        return {record["step"]: record["loss"] for record in Follower(run.metrics_path).records() if "loss" in record}
 
     def goes_on(run: Run) -> bool:
         if not unbroken:

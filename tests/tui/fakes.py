@@ -194,7 +194,7 @@ class FakeJobs:
                 yield from self._held(self.go_on_ending)
                 yield TrainDone(run.name, step, 0.5) if finished else TrainStopped(run.name, step)
             except GeneratorExit:
-                if not run.ended():
+                if not run.has_ended():
                     self._save(writer, step)
                     writer.event("stopped", step)
                 raise

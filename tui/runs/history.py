@@ -13,7 +13,7 @@ from engine.config.data import DataSpec
 from engine.config.training import TrainConfig
 from engine.errors import RunError
 from engine.protocol.recipe import Images
-from engine.runs.metrics_log import Follower, Restarted, Steps, backwards, last
+from engine.runs.metrics_log import Follower, Restarted, Steps, find_last, read_backwards
 from engine.runs.run import ENDS, Run
 from engine.storage import images
 from tui.runs.loss_series import LossSeries
@@ -158,10 +158,10 @@ class RunHistory:
         with suppress(OSError):
             size = path.stat().st_size
             length, self._tail_end = min(TAIL_BYTES, size - self._tail_end), size
-            events = [record for record in backwards(path, b'"event":', length) if "event" in record]
+            events = [record for record in read_backwards(path, b'"event":', length) if "event" in record]
             for record in reversed(events):
                 self._at_end.add_event(record)
-            newest = last(path, lambda record: _number(record.get("loss")) is not None or record.get("event") == "started")
+            newest = find_last(path, lambda record: _number(record.get("loss")) is not None or record.get("event") == "started")
             if newest and "loss" in newest:
                 self._at_end.add_step(newest)
             return any(record["event"] == "started" for record in events)

@@ -131,7 +131,7 @@ class LocalTraining:
         if self.run is None or not self.saving() or self.handing_over:
             return False
         try:
-            return not find_run(self.run).ended()
+            return not find_run(self.run).has_ended()
         except DigittyError:  # somebody deleted it
             return True
 

@@ -155,7 +155,7 @@ def test_signals_that_arrive_together_are_no_traceback() -> None:
     code = (
         "import os, signal\nfrom engine.process.signals import quiet_races, graceful\n"
         "with quiet_races(), graceful() as leave:\n"
-        "    leave.begin()\n"
+        "    leave.defer_signals()\n"
         "    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGHUP])\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n    os.kill(os.getpid(), signal.SIGHUP)\n"
         "    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM, signal.SIGHUP])\n"

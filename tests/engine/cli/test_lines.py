@@ -40,7 +40,7 @@ def assert_harmless(said: str) -> None:
 
 def claim_with_evil_words(run: Run, name: str) -> None:
     """Changes who is said to write the run, or to have written it."""
-    owner = liveness.newest(run.path)
+    owner = liveness.newest_owner(run.path)
     assert owner is not None
     write_checksummed(owner.folder / name, {**read_checksummed(owner.folder / name), "host": f"h{HOSTILE}", "pid": f"p{HOSTILE}"})
 

@@ -18,7 +18,7 @@ def test_where_no_thread_can_be_started_the_work_is_saved_all_the_same(monkeypat
 
     heard: list[int] = []
     with pytest.raises(Stopped), graceful() as leave:  # noqa: PT012
-        leave.begin(lambda: heard.append(1))
+        leave.defer_signals(lambda: heard.append(1))
         monkeypatch.setattr(threading.Thread, "start", refused)
         os.kill(os.getpid(), signal.SIGTERM)
         assert heard == [1]
@@ -32,7 +32,7 @@ def test_ctrl_c_twice_at_once_is_one_wish_and_a_later_one_does_not_wait(monkeypa
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt), graceful() as leave:  # noqa: PT012
-            leave.begin()
+            leave.defer_signals()
             os.kill(os.getpid(), signal.SIGINT)
             seconds[0] += leaving.TOGETHER / 2
             os.kill(os.getpid(), signal.SIGINT)

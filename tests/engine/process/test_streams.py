@@ -143,11 +143,11 @@ def test_who_is_asked_to_leave_does_not_wait_for_a_reader() -> None:
     os.set_blocking(end, False)
     output = streams.Output(end, "<output>")
     with graceful() as leave:
-        leave.begin()
+        leave.defer_signals()
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
         assert output.write(b"x" * 1_000_000) == 1_000_000
         assert leave.number == signal.SIGTERM
-    assert not SignalGuard.hurried
+    assert not SignalGuard.leaving
     assert not any(isinstance(thread, threading.Timer) and not thread.finished.is_set() for thread in threading.enumerate()), "nothing gives up later"
     os.close(reader)
     os.close(end)
@@ -161,7 +161,7 @@ def test_a_disk_that_hangs_is_said_although_the_words_are_stuck(tmp_path: Path) 
         "from engine.process.streams import fix_std_streams\nfix_std_streams()\n"
         "leaving.DEADLINE = 0.3\n"
         "with leaving.graceful() as leave:\n"
-        "    leave.begin()\n"
+        "    leave.defer_signals()\n"
         "    threading.Thread(target=lambda: sys.stderr.buffer.write(b'x' * 999_999), daemon=True).start()\n"
         "    leave._note(signal.SIGTERM, None)\n"
         "    threading.Event().wait()"

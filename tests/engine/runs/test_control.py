@@ -130,7 +130,7 @@ def until(events: Iterator[Event], kind: type[Event], step: int | None = None) -
 
 
 def losses(name: str) -> dict[int, float]:
-    return {record["step"]: record["loss"] for record in Follower(find_run(name).metrics_path).new() if "loss" in record}
+    return {record["step"]: record["loss"] for record in Follower(find_run(name).metrics_path).records() if "loss" in record}
 
 
 def test_paused_resumed_stopped(jobs: Jobs, every_step: None, tiny: TrainConfig, send: Send) -> None:
@@ -165,7 +165,7 @@ def test_stopped_while_it_waits(jobs: Jobs, every_step: None, tiny: TrainConfig,
     until(events, Paused)
     send(control, Command.STOP)
     assert until(events, TrainStopped).step == 2
-    told = [record["event"] for record in Follower(find_run("r").metrics_path).new() if "event" in record]
+    told = [record["event"] for record in Follower(find_run("r").metrics_path).records() if "event" in record]
     assert told == ["started", "saved", "paused", "stopped"]
 
 

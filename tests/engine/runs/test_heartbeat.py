@@ -65,7 +65,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def elsewhere(run: Run, ahead: float = 0.0) -> Path:
     """The claim of a writer on another machine, whose clock is `ahead` of this one. Returns its heartbeat."""
-    claim = Claim(run.path, run.ended)
+    claim = Claim(run.path, run.has_ended)
     owner = claim.path / "owner.json"
     facts = {**read_checksummed(owner), "host": "gpubox", "boot": "another", "machine": "another", "pid": 4711, "started": time.time() + ahead}
     claim.release()
@@ -183,7 +183,7 @@ def test_an_orderly_end_elsewhere_is_believed(run: Run) -> None:
 
 
 def test_after_a_restart_of_this_machine_its_writers_are_gone(run: Run, flock: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    claim = Claim(run.path, run.ended)
+    claim = Claim(run.path, run.has_ended)
     monkeypatch.setattr(liveness, "machine", lambda: {**here, "boot": "later"})
     here = {"host": socket.gethostname(), "machine": "m"}
     owner = claim.path / "owner.json"

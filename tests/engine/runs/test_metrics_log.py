@@ -193,7 +193,7 @@ def damaged(body: bytes, how: str) -> bytes:
 def test_the_quick_reader_says_what_the_plain_one_says(path: Path, told: list[tuple[bytes, str]]) -> None:
     lines = b"".join(damaged(body, how) for body, how in told)
     path.write_bytes(lines)
-    assert [short(record) for record in flat(Follower(path).batches())] == [short(record) for record in Follower(path).new()]
+    assert [short(record) for record in flat(Follower(path).batches())] == [short(record) for record in Follower(path).records()]
 
 
 def test_each_flipped_byte_among_many_lines_costs_a_line_or_two(path: Path) -> None:
@@ -214,7 +214,7 @@ def test_steps_come_together_and_the_rest_between_them(path: Path) -> None:
     assert (epoch, event) == (EPOCH, EVENT)
     assert (list(first.steps), list(second.steps), list(second.losses)) == ([1, 2], [20, 30], [0.5, 0.25])
     assert second.last == step(30, 0.25)
-    assert list(Follower(path).new()) == [step(1), step(2), EPOCH, EVENT, step(20), step(30, 0.25)]
+    assert list(Follower(path).records()) == [step(1), step(2), EPOCH, EVENT, step(20), step(30, 0.25)]
 
 
 def test_steps_rise_within_a_batch(path: Path) -> None:
@@ -231,12 +231,12 @@ def test_each_line_once_and_no_torn_one(path: Path, by: int) -> None:
     records = [step(n, n / 7) for n in range(1, 40 if by < 1000 else 4000)]
     stream = b"".join(map(encode, records))
     one, many = Follower(path), Follower(path)
-    assert list(one.new()) == flat(many.batches()) == []  # nothing there yet
+    assert list(one.records()) == flat(many.batches()) == []  # nothing there yet
     seen, batched = list[Any](), list[Any]()
     with path.open("ab", buffering=0) as file:
         for at in range(0, len(stream), by):
             file.write(stream[at : at + by])
-            seen += one.new()
+            seen += one.records()
             batched += flat(many.batches())
     assert seen == records
     assert batched == [(r["step"], r["loss"]) for r in records]
@@ -264,9 +264,9 @@ def test_a_writer_that_dies_and_one_that_cuts(path: Path, lives: list[tuple[int,
         with path.open("ab") as file:
             file.write(b"".join(map(encode, records)) + encode(EVENT)[: min(torn, len(encode(EVENT)) - 1)])
         if looked:
-            seen += follower.new()
+            seen += follower.records()
     metrics.cut_torn_tail(path)
-    assert seen + list(follower.new()) == written
+    assert seen + list(follower.records()) == written
 
 
 @pytest.mark.parametrize("count", [0, 2, 5, 9])
@@ -290,16 +290,16 @@ def test_a_file_cut_back_to_a_line_and_continued(path: Path) -> None:
     lines = [encode(step(n)) for n in range(1, 6)]
     path.write_bytes(b"".join(lines))
     follower = Follower(path)
-    assert len(list(follower.new())) == 5
+    assert len(list(follower.records())) == 5
     path.write_bytes(b"".join(lines[:3]) + encode(step(4, 0.25)) + encode(step(5, 0.25)) + encode(step(6, 0.25)))
-    assert [record["loss"] for record in follower.new()] == [0.5] * 3 + [0.25] * 3
+    assert [record["loss"] for record in follower.records()] == [0.5] * 3 + [0.25] * 3
 
 
 def test_a_line_without_end_is_passed_over_in_bounded_memory(path: Path) -> None:
     path.write_bytes(encode(step(1)) + b"x" * (3 * BLOCK) + encode(step(2)) + encode(step(3)))
     follower = Follower(path)
     assert flat(follower.batches()) == [(1, 0.5), (3, 0.5)]
-    assert [record["step"] for record in metrics.backwards(path)] == [3, 1]
+    assert [record["step"] for record in metrics.read_backwards(path)] == [3, 1]
     path.write_bytes(encode(step(1)) + b"x" * (3 * BLOCK))
     follower = Follower(path)
     assert flat(follower.batches()) == [(1, 0.5)]
@@ -311,13 +311,13 @@ def test_a_line_without_end_is_passed_over_in_bounded_memory(path: Path) -> None
 def test_no_file_is_no_news(path: Path) -> None:
     follower = Follower(path)
     path.mkdir()
-    assert list(follower.new()) == list(metrics.backwards(path)) == []
+    assert list(follower.records()) == list(metrics.read_backwards(path)) == []
     path.rmdir()
-    assert list(follower.new()) == list(metrics.backwards(path)) == []
+    assert list(follower.records()) == list(metrics.read_backwards(path)) == []
     path.write_bytes(encode(EVENT))
-    assert list(follower.new()) == [EVENT]
+    assert list(follower.records()) == [EVENT]
     path.unlink()
-    assert list(follower.new()) == []
+    assert list(follower.records()) == []
 
 
 # --- from the end -----------------------------------------------------------------------------------------------------
@@ -332,21 +332,21 @@ def test_backwards_is_forwards_reversed(path: Path, sizes: list[int], torn: int,
     lines = [encode(record) for record in records]
     path.write_bytes(b"".join(lines) + b"t" * torn)
     kept = [record for record, each in zip(records, lines, strict=True) if len(each) <= BLOCK]  # longer ones may be left out
-    assert [record for record in metrics.backwards(path) if record in kept] == kept[::-1]
-    assert list(Follower(path).new()) == kept
-    near = list(metrics.backwards(path, reach=reach))
-    assert near == list(metrics.backwards(path))[: len(near)]
+    assert [record for record in metrics.read_backwards(path) if record in kept] == kept[::-1]
+    assert list(Follower(path).records()) == kept
+    near = list(metrics.read_backwards(path, reach=reach))
+    assert near == list(metrics.read_backwards(path))[: len(near)]
 
 
 def test_the_last_of_a_kind(path: Path) -> None:
     records = [{**EVENT, "step": 0}, *(step(n, 1 / n) for n in range(1, 3000)), EPOCH]
     path.write_bytes(b"".join(map(encode, records)) + encode(EVENT)[:-9])
-    assert metrics.last(path, lambda record: True) == EPOCH
-    assert metrics.last(path, lambda record: "loss" in record) == step(2999, 1 / 2999)
-    assert metrics.last(path, lambda record: record["step"] == 17) == step(17, 1 / 17)
-    assert metrics.last(path, lambda record: "event" in record, holding=b'"event"') == {**EVENT, "step": 0}
-    assert metrics.last(path, lambda record: False) is None
-    assert list(metrics.backwards(path, b'"event"', reach=1000)) == []
+    assert metrics.find_last(path, lambda record: True) == EPOCH
+    assert metrics.find_last(path, lambda record: "loss" in record) == step(2999, 1 / 2999)
+    assert metrics.find_last(path, lambda record: record["step"] == 17) == step(17, 1 / 17)
+    assert metrics.find_last(path, lambda record: "event" in record, holding=b'"event"') == {**EVENT, "step": 0}
+    assert metrics.find_last(path, lambda record: False) is None
+    assert list(metrics.read_backwards(path, b'"event"', reach=1000)) == []
 
 
 @given(whole=st.integers(0, 3), torn=st.integers(0, 2 * BLOCK))

@@ -250,7 +250,7 @@ def test_a_torn_tail_is_cut_before_more_is_written(run: Run) -> None:
     with open_writer(run) as writer:
         writer.log({"step": 2, "loss": 0.25})
         writer.flush()
-    assert [record["loss"] for record in Follower(run.metrics_path).new()] == [0.5, 0.25]
+    assert [record["loss"] for record in Follower(run.metrics_path).records()] == [0.5, 0.25]
 
 
 def test_the_last_record_of_a_kind(run: Run) -> None:
@@ -276,7 +276,7 @@ def test_a_line_waits_for_room_and_an_event_is_said_again(run: Run) -> None:
             writer.event("saved", 1)
         run.metrics_path.rmdir()
         writer.event("stopped", 1)
-    assert [record.get("event") for record in Follower(run.metrics_path).new()] == [None, "stopped"]
+    assert [record.get("event") for record in Follower(run.metrics_path).records()] == [None, "stopped"]
 
 
 def test_lines_that_wait_are_not_kept_without_end(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,7 +289,7 @@ def test_lines_that_wait_are_not_kept_without_end(run: Run, monkeypatch: pytest.
                 writer.flush()
         run.metrics_path.rmdir()
         writer.flush()
-    assert [record["step"] for record in Follower(run.metrics_path).new()] == [7, 8, 9]
+    assert [record["step"] for record in Follower(run.metrics_path).records()] == [7, 8, 9]
 
 
 # --- checkpoints ------------------------------------------------------------------------------------------------------

@@ -240,16 +240,16 @@ def test_a_damaged_config_is_told_in_the_listing(run: Run) -> None:
 
 def test_damaged_metrics_lose_the_damaged_lines_alone(run: Run) -> None:
     path = run.metrics_path
-    whole, right, quick, line = path.read_bytes(), list(Follower(path).new()), batched(run), RunLine(run).line()
+    whole, right, quick, line = path.read_bytes(), list(Follower(path).records()), batched(run), RunLine(run).line()
     assert (run.state(), run.step()) == ("finished", 8)
     for how, damaged in damages(whole, seed=3):
         path.write_bytes(damaged)
-        kept = list(Follower(path).new())
+        kept = list(Follower(path).records())
         expected = right[: len(kept)] if how.startswith("cut") else right
         assert [record for record in expected if record in kept] == kept, how
         assert len(kept) == damaged.count(b"\n") if how.startswith("cut") else len(kept) >= len(right) - 2
         assert [told for told in quick if told in batched(run)] == batched(run)
-        assert list(metrics.backwards(path)) == kept[::-1]
+        assert list(metrics.read_backwards(path)) == kept[::-1]
         assert run.step() == max((record["step"] for record in kept if "loss" in record), default=0)
         finished = bool(kept) and kept[-1] == right[-1]
         assert run.state() == ("finished" if finished else "crashed"), how
@@ -261,11 +261,11 @@ def test_damaged_metrics_are_mended_by_the_next_writer(run: Run) -> None:
     path, last = run.metrics_path, {"step": 9, "loss": 0.5}
     for how, damaged in damages(path.read_bytes(), seed=4):
         path.write_bytes(damaged)
-        kept = list(Follower(path).new())
+        kept = list(Follower(path).records())
         with open_writer(run) as writer:
             writer.log(last)
             writer.flush()
-        assert list(Follower(path).new()) == [*kept, last], how
+        assert list(Follower(path).records()) == [*kept, last], how
 
 
 def test_a_damaged_sample_is_no_picture(run: Run) -> None:
@@ -363,4 +363,4 @@ def test_a_damaged_run_goes_on_exactly_or_says_why_not(run: Run, jobs: Jobs, eve
 
 
 def logged(run: Run) -> list[tuple[int, float]]:
-    return [(record["step"], record["loss"]) for record in Follower(run.metrics_path).new() if "loss" in record]
+    return [(record["step"], record["loss"]) for record in Follower(run.metrics_path).records() if "loss" in record]

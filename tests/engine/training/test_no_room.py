@@ -81,7 +81,7 @@ def known() -> dict[str, Any]:
 
 
 def logged(run: Run) -> list[tuple[int, float]]:
-    return [(record["step"], record["loss"]) for record in Follower(run.metrics_path).new() if "loss" in record]
+    return [(record["step"], record["loss"]) for record in Follower(run.metrics_path).records() if "loss" in record]
 
 
 def pulled(events: Iterator[Event], kind: type[Event], step: int) -> list[Event]:

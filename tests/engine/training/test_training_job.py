@@ -49,7 +49,7 @@ def until(events: Iterator[Event], kind: type[Event], step: int) -> None:
 
 
 def records(run: Run) -> list[dict[str, Any]]:
-    return list(Follower(run.metrics_path).new())
+    return list(Follower(run.metrics_path).records())
 
 
 def logged(run: Run, *wanted: str) -> list[tuple[Any, ...]]:
@@ -125,7 +125,7 @@ def test_leaving_a_run_that_has_just_ended_leaves_it_finished(
 ) -> None:
     monkeypatch.setattr(session, "SAVE_SHARE", 1e-9)  # so that the last save comes with the end
     with closing(jobs.train(TrainRequest(tiny, run="r"))) as events:
-        told = next(event for event in events if isinstance(event, kind) and find_run("r").ended())
+        told = next(event for event in events if isinstance(event, kind) and find_run("r").has_ended())
     assert logged(find_run("r"), "step", "event")[-1] == (getattr(told, "step", None), "finished")
 
 

@@ -26,7 +26,7 @@ def elsewhere() -> Run:
     """A run that a process on gpubox writes, or wrote, by its files."""
     liveness._watched.clear()
     run = create_run("one", PRESETS["quick"], ComputeInfo("cpu", "fp32", "contiguous"))
-    claim = Claim(run.path, run.ended)
+    claim = Claim(run.path, run.has_ended)
     owner = claim.path / "owner.json"
     facts = {**read_checksummed(owner), "host": "gpubox\033[1m", "boot": "another", "machine": "another", "pid": 4711}
     claim.release()
@@ -58,7 +58,7 @@ def test_it_is_unknown_and_then_interrupted(elsewhere: Run, monkeypatch: pytest.
 
 def test_it_is_unknown_and_then_trains(elsewhere: Run) -> None:
     status = status_of(elsewhere)
-    heartbeat = liveness.claims(elsewhere.path)[-1] / "heartbeat"
+    heartbeat = liveness.list_claims(elsewhere.path)[-1] / "heartbeat"
     heartbeat.write_text(json.dumps({"beat": 1, "time": 5.0}))
     status.refresh()
     assert status.describe(own=False) == "training on gpubox·[1m (pid 4711)"

@@ -47,7 +47,7 @@ async def test_what_a_run_says_of_its_trainer_its_engine_and_its_saves() -> None
     config = with_changes(PRESETS["quick"], epochs=1)
     run = create_run("mine", config, ENGINE)
     with open_writer(run) as writer:
-        claim = liveness.newest(run.path)
+        claim = liveness.newest_owner(run.path)
         assert claim is not None
         owner = claim.folder / "owner.json"
         write_checksummed(owner, {**read_checksummed(owner), "host": f"h{ALL}", "pid": f"p{ALL}"})
