@@ -70,6 +70,7 @@ class ShutdownWatcher:
         self._display, self._stdin, self._file = display, stdin, file
         self._is_terminal = os.isatty(stdin)  # in a browser it is a pipe
         self._code = 0
+        self._sigterm = False
         self._fault_text = ""
         self._lock = threading.Lock()
         self._interrupted = 0.0
@@ -145,6 +146,7 @@ class ShutdownWatcher:
                 if fd == self._wake_read:
                     numbers = os.read(self._wake_read, 512)
                     ended = 0 in numbers
+                    self._sigterm = signal.SIGTERM in numbers
                     for number in numbers:
                         if number in self._handled:
                             self._exit(128 + number)
@@ -172,7 +174,13 @@ class ShutdownWatcher:
                 self._display.print_line(line)
             self._display.restore()  # in case the screen took it again meanwhile
         finally:
-            os._exit(code)
+            os._exit(128 + signal.SIGTERM if code == 128 + signal.SIGHUP and self._sigterm_came() else code)
+
+    def _sigterm_came(self) -> bool:
+        """Whether SIGTERM followed SIGHUP, as when systemd ends a login by both. SIGTERM then decides the exit code, since their order is chance."""
+        while not self._sigterm and select.select([self._wake_read], [], [], 0)[0]:
+            self._sigterm = signal.SIGTERM in os.read(self._wake_read, 512)
+        return self._sigterm
 
     def _mute_stdin(self) -> None:
         """Replace standard input by a silent pipe. A reader of a terminal that is gone would spin."""
