@@ -74,13 +74,15 @@ def parse_json(data: bytes) -> Any:
         raise ValueError("it is nested too deep") from None
 
 
-def write_atomic(path: Path, write: Callable[[BinaryIO], object], error: type[DigittyError] = StorageError) -> None:
+def write_atomic(path: Path, write: Callable[[BinaryIO], object], error: type[DigittyError] = StorageError, follow_links: bool | None = None) -> None:
     """Write to a temporary file beside `path`, fsync, rename over it. A failure leaves `path` as it was and raises `error`.
 
-    An existing file keeps its permissions. OutputError is for files that the person named: there a symbolic link is followed, and a
-    disk that fails raises StorageError all the same. No temporary file is left, whatever ends this (a signal's exception at any line).
+    An existing file keeps its permissions. OutputError is for files that the user named: there a symbolic link is followed by default,
+    and a disk that fails raises StorageError all the same. No temporary file is left, whatever ends this (a signal's exception at any line).
     """
-    target = Path(os.path.realpath(path)) if issubclass(error, OutputError) else path
+    if follow_links is None:
+        follow_links = issubclass(error, OutputError)
+    target = Path(os.path.realpath(path)) if follow_links else path
     temporary = target.with_name(f".{target.name[:50]}.{os.urandom(4).hex()}.part")  # known before it exists, so that it is always removed
     try:
         mode = _permissions(target)

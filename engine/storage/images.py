@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from engine.config.data import MNIST, DataSpec
 from engine.errors import OutputError
@@ -62,9 +62,14 @@ def recipe_json(recipe: Recipe) -> dict[str, Any]:
     return {"format": "digitty-recipe", "version": 1, **values}
 
 
-def save_drawing(path: Path, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
-    """By its ending: a PNG (8×), a GIF of the denoising, or an NPZ with `images` and `labels`. Raises OutputError."""
-    {".png": _save_png, ".gif": _save_gif, ".npz": _save_npz}[check_output_path(path, replace=True).suffix.lower()](path, recipe, images, frames)
+def save_drawing(path: Path, recipe: Recipe, images: Images, frames: Sequence[Images], replace: bool = True) -> None:
+    """Write a PNG (8×), a GIF of the denoising, or an NPZ with `images` and `labels`, by the ending of `path`. Raises OutputError.
+
+    Without `replace` nothing may exist there, not even a symbolic link, and none is written through.
+    """
+    suffix = check_output_path(path, replace=replace).suffix.lower()
+    write = {".png": _write_png, ".gif": _write_gif, ".npz": _write_npz}[suffix]
+    write_atomic(path, lambda file: write(file, recipe, images, frames), OutputError, follow_links=replace)
 
 
 def check_output_path(path: Path, endings: Sequence[str] = ENDINGS, replace: bool = False) -> Path:
@@ -95,8 +100,8 @@ def _checked(path: Path, endings: Sequence[str], replace: bool) -> Path:
     return path
 
 
-def _save_png(path: Path, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
-    write_atomic(path, lambda file: file.write(png_bytes(images, recipe)), OutputError)
+def _write_png(file: BinaryIO, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
+    file.write(png_bytes(images, recipe))
 
 
 def png_bytes(images: Images, recipe: Recipe) -> bytes:
@@ -113,7 +118,7 @@ def png_bytes(images: Images, recipe: Recipe) -> bytes:
     return buffer.getvalue()
 
 
-def _save_gif(path: Path, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
+def _write_gif(file: BinaryIO, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
     from PIL import Image
 
     columns, scale = columns_for(len(images)), SCALE if len(images) <= 16 else 4
@@ -121,22 +126,18 @@ def _save_gif(path: Path, recipe: Recipe, images: Images, frames: Sequence[Image
     pictures = [p.resize((p.width * scale, p.height * scale), Image.Resampling.NEAREST) for p in pictures]
     each = max(40, min(200, 3000 // len(pictures)))  # milliseconds: about three seconds of denoising, then a rest
     comment = json.dumps(recipe_json(recipe)).encode()[:65000]
-
-    def write(file: Any) -> None:
-        durations = [each] * (len(pictures) - 1) + [2000]
-        pictures[0].save(file, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0, comment=comment)
-
-    write_atomic(path, write, OutputError)
+    durations = [each] * (len(pictures) - 1) + [2000]
+    pictures[0].save(file, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0, comment=comment)
 
 
-def _save_npz(path: Path, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
+def _write_npz(file: BinaryIO, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
     import numpy as np
 
     shape = (images.height, images.width, images.channels)[: 2 if images.channels == 1 else 3]
     pixels = np.frombuffer(images.data, np.uint8).reshape(len(images), *shape)
     labels = np.array([-1 if label is None else label for label in recipe.labels], np.int64)
     text = np.array(json.dumps(recipe_json(recipe)))
-    write_atomic(path, lambda file: np.savez_compressed(file, images=pixels, labels=labels, recipe=text), OutputError)
+    np.savez_compressed(file, images=pixels, labels=labels, recipe=text)
 
 
 def save_gallery(path: Path, images: Images) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Set
 from dataclasses import replace
 from pathlib import Path
@@ -124,7 +125,7 @@ class AppScreen(Screen[None]):
             return
         try:
             path = _free_name(Path.cwd(), done, ending)
-            images.save_drawing(path, done.recipe, done.images, done.frames)
+            images.save_drawing(path, done.recipe, done.images, done.frames, replace=False)
         except (DigittyError, OSError) as error:
             self.notify(str(error), severity="error", timeout=10)
         else:
@@ -143,4 +144,4 @@ def _free_name(folder: Path, done: DrawDone, ending: str) -> Path:
         digits = f"{digits[:10]}-{len(digits)}"
     stem = f"digitty-{digits}-seed{done.recipe.sample.seed}"
     names = (folder / (stem + (f"-{n}" if n > 1 else "") + ending) for n in range(1, 10_000))
-    return next(path for path in names if not path.exists())
+    return next(path for path in names if not os.path.lexists(path))

@@ -12,8 +12,11 @@ import pytest
 
 from engine.cli import entry
 from engine.cli.main import commands
+from engine.config.compute import ComputeInfo
+from engine.config.sampling import SampleConfig
 from engine.errors import DigittyError, OutputError, StorageError
 from engine.formatting import printable
+from engine.protocol.recipe import Images, Recipe, WeightsInfo
 from engine.storage import images
 from engine.storage.atomic import parse_json, read_checksummed, read_small, write_atomic, write_text
 
@@ -131,6 +134,21 @@ def test_a_link_to_a_file_that_was_named_is_followed_and_one_among_our_own_repla
         write_text(tmp_path / name, "ours")
         assert not (tmp_path / name).is_symlink()
         assert (tmp_path / "far" / name).read_text() == "new"
+
+
+@pytest.mark.parametrize("ending", images.ENDINGS)
+def test_a_drawing_that_must_not_replace_anything_is_not_written_through_a_link(tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    link, far = tmp_path / f"link{ending}", tmp_path / f"far{ending}"
+    link.symlink_to(far)
+    recipe = Recipe((7,), (0,), SampleConfig(), WeightsInfo("shipped", 1, "average"), ComputeInfo("cpu", "fp32", "contiguous"))
+    picture = Images(bytes(784), 1)
+    with pytest.raises(OutputError, match="exists"):
+        images.save_drawing(link, recipe, picture, [picture], replace=False)
+    monkeypatch.setattr(images, "check_output_path", lambda path, replace: path)  # the link appears after the check
+    images.save_drawing(link, recipe, picture, [picture], replace=False)
+    assert link.is_file()
+    assert not link.is_symlink()
+    assert not far.exists()
 
 
 @pytest.mark.parametrize("name", ["x" * 251, "x" * 255, "ü" * 127, "\N{SNOWMAN}" * 85], ids=["251", "255", "umlauts", "snowmen"])

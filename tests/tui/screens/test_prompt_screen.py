@@ -135,6 +135,17 @@ async def test_saving_writes_a_png_that_holds_its_recipe(tmp_path: Path, monkeyp
     assert (recipe["labels"], recipe["sample"]["seed"], recipe["weights"]["name"]) == ([7], 1, "shipped")
 
 
+async def test_saving_passes_over_a_name_that_is_a_dangling_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("digitty-7-seed1.png").symlink_to("elsewhere.png")
+    async with opened() as person:
+        await person.enter("seven")
+        await person.sees("0.05 s")
+        await person.press("ctrl+s")
+        await person.is_told("digitty-7-seed1-2.png")
+    assert not Path("elsewhere.png").exists()
+
+
 async def test_a_folder_that_cannot_be_written_is_a_notice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("engine.storage.images.os.access", lambda *_: False)
