@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from engine.errors import OutputError, StorageError
-from engine.runs.metrics_log import Follower
+from engine.errors import OutputError
+from engine.runs.metrics_log import Follower, check_readable
 from engine.runs.run import Run
 from engine.storage.atomic import cannot_write, write_text
 from engine.storage.images import load_strip
@@ -20,7 +20,7 @@ COLUMNS = ("step", "epoch", "loss", "lr", "steps_per_s", "time", "epoch_average"
 
 def rows(run: Run) -> Iterator[dict[str, Any]]:
     """One table row a logged step, in order; where a run went back to a save, its last line of a step counts."""
-    _check_readable(run.metrics_path)
+    check_readable(run.metrics_path)
     steps: dict[int, dict[str, Any]] = {}
     epochs: dict[int, dict[str, Any]] = {}
     for record in Follower(run.metrics_path).records():
@@ -45,16 +45,6 @@ def rows(run: Run) -> Iterator[dict[str, Any]]:
             "epoch_average": ended.get("average"),
             "epoch_seconds": ended.get("seconds"),
         }
-
-
-def _check_readable(path: Path) -> None:
-    """Raises StorageError for metrics that are there and can't be read: an empty table would be taken for theirs."""
-    try:
-        path.open("rb").close()
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise StorageError(f"can't read {path}: {error.strerror}; make it readable, and try again") from None
 
 
 def to_csv(run: Run, path: Path) -> int:

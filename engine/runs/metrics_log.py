@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from zlib import crc32
 
+from engine.errors import StorageError
+from engine.formatting import printable
 from engine.storage.atomic import open_regular
 
 BLOCK = 1 << 17
@@ -179,8 +181,11 @@ def _batches(block: bytes) -> Iterator[Steps | dict[str, Any]]:
 
 
 def read_backwards(path: Path, holding: bytes = b"", reach: int | None = None) -> Iterator[dict[str, Any]]:
-    """The records from the last to the first, of the lines that hold these bytes, as far as `reach` bytes from the end (and a block)."""
-    with suppress(OSError):
+    """The records from the last to the first, of the lines that hold these bytes, as far as `reach` bytes from the end (and a block).
+
+    Yields nothing if there is no file. Raises OSError if it can't be read.
+    """
+    with suppress(FileNotFoundError):
         for block in _blocks_backwards(path, reach):
             if holding in block:
                 for each in reversed(block.split(b"\n")):
@@ -189,7 +194,7 @@ def read_backwards(path: Path, holding: bytes = b"", reach: int | None = None) -
 
 
 def find_last(path: Path, wanted: Callable[[dict[str, Any]], bool], holding: bytes = b"") -> dict[str, Any] | None:
-    """The last record that `wanted` accepts; `holding`, what its line must hold, spares parsing the others."""
+    """The last record that `wanted` accepts; `holding`, what its line must hold, spares parsing the others. Raises OSError as above."""
     return next(filter(wanted, read_backwards(path, holding)), None)
 
 
@@ -206,6 +211,20 @@ def cut_torn_tail(path: Path) -> None:
                 return
             end = start
         file.truncate(0)
+
+
+def check_readable(path: Path) -> None:
+    """Raises StorageError if the file exists and can't be read: what is in it would be taken for nothing."""
+    try:
+        open_regular(path).close()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise unreadable_error(path, error) from None
+
+
+def unreadable_error(path: Path, error: OSError) -> StorageError:
+    return StorageError(f"can't read {printable(path)}: {error.strerror or error}; make it readable, and try again")
 
 
 def _blocks_backwards(path: Path, reach: int | None) -> Iterator[bytes]:

@@ -121,30 +121,43 @@ class Run:
         return owner.who if owner else "another process"
 
     def state(self) -> str:
-        """running, paused (either with "on HOST" where it is another), one of ENDS, crashed, or "unknown, last heartbeat 3 minutes ago"."""
-        sight, event = self.sight(), self._last_event()  # in this order: a writer's last line is there before its lock is gone
+        """running, paused (either with "on HOST" if that is not this machine), one of ENDS, or crashed.
+
+        "unknown, last heartbeat 3 minutes ago" if only time can tell, and "unreadable, Permission denied" if its metrics can't be read.
+        """
+        sight, event, unreadable = self.sight(), "", ""  # first, since a writer's last line is written before its lock is free
+        try:
+            event = self._last_event()
+        except OSError as error:
+            unreadable = f"unreadable, {error.strerror or error}"
         if sight.life is Life.UNKNOWN:
             return f"unknown, {sight.heard}"
         if sight.life is Life.ALIVE:
             host = self.owner().get("host", socket.gethostname())
             return ("paused" if event == "paused" else "running") + ("" if host == socket.gethostname() else f" on {printable(host, 64)}")
-        return event if event in ENDS else "crashed"
+        return unreadable or (event if event in ENDS else "crashed")
 
     def has_ended(self) -> bool:
-        """Whether the last line tells an end: its writer may not be gone yet, but has no more to save."""
-        return self._last_event() in ENDS
+        """Whether the last line is an end: the writer may still be there, but has nothing more to save. False if the metrics can't be read."""
+        try:
+            return self._last_event() in ENDS
+        except OSError:
+            return False
 
     def _last_event(self) -> str:
-        """The event that the last line tells: a writer that leaves in order says so last of all."""
-        last = self.last(lambda record: True)
+        """The event of the last line, "" for none: a writer that ends cleanly writes its end last. Raises OSError."""
+        last = metrics.find_last(self.metrics_path, lambda record: True)
         return str(last.get("event", "")) if last else ""
 
     def last(self, wanted: Callable[[dict[str, Any]], bool], holding: bytes = b"") -> dict[str, Any] | None:
-        """The last metrics record that `wanted` accepts, looked for from the end among lines that hold these bytes."""
-        return metrics.find_last(self.metrics_path, wanted, holding)
+        """The last metrics record that `wanted` accepts, searched from the end among lines that hold these bytes. Raises StorageError."""
+        try:
+            return metrics.find_last(self.metrics_path, wanted, holding)
+        except OSError as error:
+            raise metrics.unreadable_error(self.metrics_path, error) from None
 
     def step(self) -> int:
-        """The last step that was logged."""
+        """The last step that was logged; 0 for none. Raises StorageError."""
         last = self.last(metrics.is_step, b'"loss"')
         return int(last["step"]) if last else 0
 

@@ -1,27 +1,27 @@
-"""What a list of runs says of each."""
+"""The facts that a list of runs shows of each."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from engine.errors import InputError
+from engine.errors import DigittyError
 from engine.formatting import printable
 from engine.runs.metrics_log import is_step
 from engine.runs.run import Run
 
 
 def run_facts(run: Run) -> dict[str, Any]:
-    """What a listing says of a run; of one that can't be read why, whatever is wrong with it: it must not hide the others."""
+    """The facts that a listing shows of a run, or an "error" that says why it can't be read. Raises nothing: one bad run must not hide the others."""
     try:
         return _facts(run)
-    except InputError as error:
+    except DigittyError as error:
         return {"run": run.name, "error": str(error)}
     except Exception as error:
         return {"run": run.name, "error": f"can't be read ({type(error).__name__}: {printable(error)})"}
 
 
 def _facts(run: Run) -> dict[str, Any]:
-    """Raises RunError where its config.json can't be read."""
+    """Raises RunError if its config.json can't be read, StorageError if its metrics can't."""
     config, created = run.config(), run.created()
     last = run.last(is_step, b'"loss"')
     step, loss = (last["step"], last["loss"]) if last else (0, None)

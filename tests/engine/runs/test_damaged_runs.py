@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import os
 import re
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 from zlib import crc32
 
 import pytest
@@ -12,6 +16,7 @@ import pytest
 from engine.cli import watch
 from engine.config.compute import ComputeInfo
 from engine.config.training import PRESETS
+from engine.runs import metrics_log
 from engine.runs.manage import create_run
 from engine.runs.run import Run, find_run
 from engine.runs.writer import open_writer
@@ -82,3 +87,39 @@ def test_an_engine_table_of_the_wrong_types_is_refused(command: Command, engine:
     assert "run r has a config.json that can't be read" in err
     assert "\033" not in err
     assert "Traceback" not in err
+
+
+def link_loop(path: Path) -> None:
+    path.symlink_to(path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [(link_loop, "Too many levels of symbolic links"), (Path.mkdir, "it is not a regular file"), (os.mkfifo, "it is not a regular file")],
+    ids=["link loop", "folder", "pipe"],
+)
+def test_metrics_that_cannot_be_read_are_reported_and_no_crash(command: Command, spoil: Callable[[Path], None], why: str) -> None:
+    path = made().metrics_path
+    spoil(path)
+    says_why(command, why)
+
+
+def test_a_disk_that_cannot_be_read_is_reported_and_no_crash(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(path: Path) -> BinaryIO:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    with open_writer(made()) as writer:
+        writer.event("stopped", 0)
+    monkeypatch.setattr(metrics_log, "open_regular", fails)
+    says_why(command, "Input/output error")
+
+
+def says_why(command: Command, why: str) -> None:
+    code, out, _ = command("runs")
+    assert (code, "crashed" in out) == (0, False)
+    assert re.search(rf"^r +can't read .*metrics.jsonl: {why}; make it readable", out, re.M)
+    assert f"metrics.jsonl: {why}" in json.loads(command("runs", "--json")[1])["error"]
+    code, out, err = command("watch", "r")
+    assert (code, out) == (3, "")
+    assert f"metrics.jsonl: {why}" in err
+    assert find_run("r").state() == f"unreadable, {why}"
