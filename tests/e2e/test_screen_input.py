@@ -12,6 +12,15 @@ from terminal import Terminal, environment, faked
 pytestmark = pytest.mark.slow
 
 
+PATIENT = """
+import tui.terminal.driver
+from functools import partial
+from tui.terminal.typed_input import Timeouts, TypedInput
+tui.terminal.driver.TypedInput = partial(TypedInput, timeouts=Timeouts(paste=600.0))
+"""
+"""A busy machine cannot lose the end of a paste."""
+
+
 def send(terminal: Terminal, *pieces: bytes | float) -> None:
     """Bytes as they are, and pauses."""
     for piece in pieces:
@@ -22,7 +31,7 @@ def send(terminal: Terminal, *pieces: bytes | float) -> None:
 
 
 def test_odd_input_costs_itself(warm_home: Path, tmp_path: Path) -> None:
-    patch = faked(more="import tui.terminal.typed_input; tui.terminal.typed_input.PASTE_PATIENCE = 600.0")
+    patch = faked(more=PATIENT)
     with Terminal([], environment(warm_home), tmp_path, patch=patch) as terminal:
         terminal.sees("Type a digit", "cpu fp32")
 

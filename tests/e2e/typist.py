@@ -35,7 +35,7 @@ RANGES = [
     (0x1F300, 0x1F6FF),
     (1, 0x9F),
 ]
-UNGUARDED = re.compile(r" tui\.(leaving unexpected|driver |typed_input reading)")
+UNGUARDED = re.compile(r" tui\.terminal\.(shutdown unhandled exception|driver |typed_input reading)")
 """In the log: what only the last resorts caught. (Textual's faults that `guarded.py` knows are logged there, too.)"""
 Pieces = list[bytes]
 """One string, as the terminal sends it: with a pause between two pieces."""

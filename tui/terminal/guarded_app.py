@@ -1,4 +1,4 @@
-"""An application whose faults end it in order: they are reported to the log, never drawn over the terminal. And what of Textual's needs a guard."""
+"""An application that exits cleanly after a fault, which goes to the log and is not drawn over the terminal. Also guards parts of Textual."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from textual.widget import MountError
 from textual.widgets import Input
 from textual.worker import WorkerFailed
 
-GONE = (MountError, NoMatches, ScreenStackError)
-"""What the handlers of keys that were typed after q raise: the widgets that they look for are gone."""
+WIDGET_GONE = (MountError, NoMatches, ScreenStackError)
+"""Raised by the handlers of keys that were typed after q, whose widgets no longer exist."""
 
 log = logging.getLogger(__name__)
 
 
 class Palette(CommandPalette):
-    """Textual's, whose search goes on while its list is being moved in or closed."""
+    """Textual's palette, without the errors of keys that move in its list while the search changes or closes it."""
 
     def _action_command_list(self, action: str) -> None:
         with suppress(KeyError, IndexError, NoMatches):
@@ -36,19 +36,19 @@ class Palette(CommandPalette):
 
 
 class GuardedApp(App[int]):
-    """Where nobody set `report_fault`, as in a test, Textual handles exceptions as it always does."""
+    """Without `report_fault`, as in a test, Textual handles exceptions as usual."""
 
     report_fault: Callable[[BaseException], None] | None = None
-    """Gets each exception that nobody handled, and ends the application."""
+    """Receives each unhandled exception and ends the application."""
 
     def on_load(self) -> None:
-        asyncio.get_running_loop().set_exception_handler(self._loop_failed)
+        asyncio.get_running_loop().set_exception_handler(self._on_loop_exception)
 
     def _handle_exception(self, error: Exception) -> None:
-        """Of a handler, a timer, a worker or a callback."""
+        """Handle an exception of a handler, a timer, a worker or a callback."""
         cause = error.error if isinstance(error, WorkerFailed) else error
-        if _is_of_closed_palette(cause) or (self._exit and self.report_fault and isinstance(cause, GONE)):
-            log.warning("of what is closed", exc_info=cause)
+        if _comes_from_closed_palette(cause) or (self._exit and self.report_fault and isinstance(cause, WIDGET_GONE)):
+            log.warning("exception of a closed widget", exc_info=cause)
         elif self.report_fault is None:
             super()._handle_exception(error)
         else:
@@ -56,7 +56,7 @@ class GuardedApp(App[int]):
             self.report_fault(cause)
 
     async def on_event(self, event: events.Event) -> None:
-        """Passes the mouse on to what lies beneath it, which may just have been removed: Textual raises then (where a drag begins, for one)."""
+        """Handle an event. Textual raises if the widget below the mouse has just been removed, for example where a drag begins."""
         if not isinstance(event, events.MouseEvent):
             await super().on_event(event)
             return
@@ -66,8 +66,8 @@ class GuardedApp(App[int]):
             log.warning("%r", event, exc_info=True)
             self.clear_selection()
 
-    def _loop_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Of a call or a task that Textual does not watch."""
+    def _on_loop_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Handle an exception of a call or a task that Textual does not watch."""
         error = context.get("exception")
         if self.report_fault is None or self._exit or not isinstance(error, Exception):
             loop.default_exception_handler(context)
@@ -75,16 +75,16 @@ class GuardedApp(App[int]):
             self.report_fault(error)
 
     def _print_error_renderables(self) -> None:
-        """What Textual itself has to say at the end, as of a style sheet that it can't read."""
+        """Report what Textual prints at the end, such as an error in a style sheet."""
         if self.report_fault is None or not self._exit_renderables:
             super()._print_error_renderables()
             return
-        said = Console(file=io.StringIO(), width=120)
+        text = io.StringIO()
+        console = Console(file=text, width=120)
         for renderable in self._exit_renderables:
-            said.print(renderable)
+            console.print(renderable)
         self._exit_renderables.clear()
-        assert isinstance(said.file, io.StringIO)
-        self.report_fault(RuntimeError(said.file.getvalue()))
+        self.report_fault(RuntimeError(text.getvalue()))
 
     def action_command_palette(self) -> None:
         if self.use_command_palette and not isinstance(self.screen, Palette):
@@ -94,16 +94,16 @@ class GuardedApp(App[int]):
         self.push_screen(Palette(providers=[ThemeProvider], placeholder="Search for themes…"))
 
     def clear_selection(self) -> None:
-        """Also while a mode's first screen is mounted: from Python 3.12 on its input has the focus before the screen is on the stack."""
+        """Clear the selection, even before a screen is on the stack: from Python 3.12 on an input may have the focus by then."""
         with suppress(ScreenStackError):
             super().clear_selection()
 
     def pop_screen(self) -> AwaitComplete:
-        """Does nothing where there is but one, as after two quick presses of enter in the command palette."""
+        """Pop the screen, or do nothing if it is the last one, as after two quick presses of enter in the command palette."""
         return super().pop_screen() if len(self.screen_stack) > 1 else AwaitComplete()
 
     def copy_selection(self) -> bool:
-        """Copies what is selected by mouse or in an input, and says whether something was."""
+        """Copy the text selected by mouse or in an input. Whether any was selected."""
         focused = self.focused
         if isinstance(focused, Input) and focused.selected_text:
             self.copy_to_clipboard(focused.selected_text)
@@ -113,23 +113,23 @@ class GuardedApp(App[int]):
         if text := self._selected_text():
             self.copy_to_clipboard(text)
         else:
-            self.screen.clear_selection()  # of nothing: the next time the key means what it says
+            self.screen.clear_selection()  # an empty selection: next time the key has its usual effect
         return True
 
     def _selected_text(self) -> str:
-        """As the screen's `get_selected_text`, which raises where a selection begins below the last line of a widget's text (Textual #6708)."""
-        found: list[str] = []
+        """The screen's `get_selected_text`, which raises if a selection begins below the last line of a widget's text (Textual #6708)."""
+        texts: list[str] = []
         for widget, selection in self.screen.selections.items():
             try:
                 selected = widget.get_selection(selection) if widget.is_attached else None
             except Exception:
                 log.warning("copying the selection of %r", widget, exc_info=True)
                 continue
-            found += selected or ()
-        return "".join(found).rstrip("\n")
+            texts += selected or ()
+        return "".join(texts).rstrip("\n")
 
 
-def _is_of_closed_palette(error: BaseException) -> bool:
-    """Whether it only concerns a palette that is gone: its search looks for widgets that went before it."""
+def _comes_from_closed_palette(error: BaseException) -> bool:
+    """Whether the error comes from a palette that is closed, whose search looks for widgets that no longer exist."""
     owners = (frame.f_locals.get("self") for frame, _ in traceback.walk_tb(error.__traceback__))
     return any(isinstance(owner, CommandPalette) and not owner.is_active for owner in owners)

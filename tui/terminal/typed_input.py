@@ -1,8 +1,8 @@
 """Turn the bytes that a terminal sends into keys, pastes, mouse events and answers. Plain state and a clock: no thread, no terminal.
 
-Textual's own parser raises on some input, waits for ever for the end of a paste, and types what it does not know into the input. This one
-splits the stream as ECMA-48 says, so that it knows where each sequence ends, and asks Textual only what a whole sequence means. A sequence
-that makes no sense is skipped and logged.
+Textual's own parser raises on some input, waits forever for the end of a paste, and types unknown sequences into the input. This one splits the
+stream as ECMA-48 says, so that it knows where each sequence ends, and asks Textual only for the meaning of a whole sequence. Sequences that make
+no sense are skipped and logged.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from textual import constants, events, messages
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
@@ -21,49 +22,55 @@ from textual.keys import Keys
 from textual.message import Message
 
 ESC = "\x1b"
-LONGEST = 64
-"""Characters of a sequence that are read; the rest of a longer one is skipped with it."""
-LARGEST_PASTE = 1 << 20
-"""Characters of a paste that are read."""
-SEQUENCE_PATIENCE = 1.0
-"""Seconds to wait for the rest of a sequence or of a character that a link delivers in pieces."""
-PASTE_PATIENCE = 2.0
-"""Seconds without input after which a paste has lost its end."""
-TYPED_PATIENCE = 5.0
-"""Seconds without a long piece after which the input in a paste is a person who types."""
+MAX_SEQUENCE = 64
+"""Characters of a sequence that are kept. A longer one is skipped as a whole."""
+MAX_PASTE = 1 << 20
+"""Characters of a paste that are kept."""
 LONG_PIECE = 16
-"""Bytes that nobody types at once."""
-FARTHEST = 10_000
-"""Columns and rows beyond which a mouse report makes no sense."""
+"""More bytes than anybody types at once."""
+MAX_POSITION = 10_000
+"""The largest column and row of a mouse report that makes sense."""
 LOG_EVERY = 60.0
-"""Seconds between two lines of the log about input that was skipped."""
+"""Seconds between two lines of the log about skipped input."""
 
 _STRINGS = "P]X^_"
-"""DCS, OSC, SOS, PM, APC: what follows runs to its own terminator."""
+"""The characters after the escape of DCS, OSC, SOS, PM and APC, which run up to a terminator."""
 _ANSWER = re.compile(r"\x1b\[(\d{1,5});(\d{1,5})R")
 _MOUSE = re.compile(r"\x1b\[<\d{1,5};(-?\d{1,9});(-?\d{1,9})[Mm]")
 _OLD_MOUSE = re.compile(r"\x1b\[(M...|\d+;\d+;\d+M)", re.DOTALL)
-"""Modes 1000, 1005 and 1015, of a terminal that lacks 1006."""
+"""Reports of modes 1000, 1005 and 1015, from a terminal without 1006."""
 _MODE = re.compile(r"\x1b\[\?(\d+);(\d)\$y")
 _KITTY = re.compile(r"\x1b\[(\d*)(?::\d*)*(?:;(\d*)(?::(\d+))?)?(?:;([\d:]*))?([u~ABCDEFHPQRS])")
-"""Code point and its alternatives; modifiers and kind of event; text; final. The parts behind a colon are optional."""
+"""A key in kitty's protocol: code point and alternatives; modifiers and kind of event; text; final. Parts after a colon are optional."""
 _RELEASE = "3"
 
 log = logging.getLogger(__name__)
 
 
-def _one_each(error: UnicodeError) -> tuple[str, int]:
-    """One replacement a byte, so that the bytes of an old mouse report can be counted."""
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """All in seconds without further input, unless they say otherwise."""
+
+    sequence: float = 1.0
+    """For the rest of a sequence, or of a character, that the connection delivers in pieces."""
+    paste: float = 2.0
+    """After which the end of a paste counts as lost."""
+    typing: float = 5.0
+    """Without a long piece of input, after which input in a paste counts as typed."""
+
+
+def _replace_each_byte(error: UnicodeError) -> tuple[str, int]:
+    """One replacement character a byte, so that the bytes of an old mouse report can be counted."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return "\N{REPLACEMENT CHARACTER}" * (error.end - error.start), error.end
 
 
-codecs.register_error("digitty_typed", _one_each)
+codecs.register_error("digitty_typed", _replace_each_byte)
 
 
-def _plain(kitty: re.Match[str]) -> str:
-    """The sequence without what Textual does not expect in it, and with the text that some terminals leave out."""
+def _simplify(kitty: re.Match[str]) -> str:
+    """The sequence without the parts that Textual does not know, and with the text that some terminals leave out."""
     code, modifiers, _, text, final = kitty.groups(default="")
     if final == "u" and not text and modifiers in ("", "1") and code + final not in FUNCTIONAL_KEYS and chr(int(code or 1)).isprintable():
         text = code
@@ -71,61 +78,61 @@ def _plain(kitty: re.Match[str]) -> str:
 
 
 class TypedInput:
-    """For one thread. `feed` and `tick` return what the input so far means, and never raise."""
+    """`feed` and `tick` return the messages that the input so far amounts to, and never raise. For one thread."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._known = XTermParser()
+    def __init__(self, clock: Callable[[], float] = time.monotonic, timeouts: Timeouts = Timeouts()) -> None:
+        self._clock, self._timeouts = clock, timeouts
+        self._parser = XTermParser()
         self._decoder = codecs.getincrementaldecoder("utf-8")("digitty_typed")
-        self._held = ""
-        """The sequence under way, from its escape on."""
+        self._sequence = ""
+        """The unfinished sequence, from its escape on."""
         self._interrupted = ""
-        """In a paste, the beginning of a sequence that another one interrupts."""
-        self._heard = 0.0
-        """When the last byte came."""
+        """In a paste, the beginning of a sequence that another sequence interrupts."""
+        self._last_byte_at = 0.0
+        """The time of the last byte."""
         self._paste: list[str] | None = None
-        self._long_piece = 0.0
-        """When the last long piece of the paste came."""
-        self._found: list[Message] = []
+        self._last_long_piece_at = 0.0
+        """The time of the last long piece of the paste."""
+        self._messages: list[Message] = []
         self._skipped = 0
         self._logged = -LOG_EVERY
 
     @property
     def waiting(self) -> bool:
-        """Whether a time-out may be due soon."""
-        return bool(self._held) or self._paste is not None or bool(self._decoder.getstate()[0])
+        """Whether a timeout may be due soon."""
+        return bool(self._sequence) or self._paste is not None or bool(self._decoder.getstate()[0])
 
     @property
     def _may_be_keys(self) -> bool:
-        """Escape, or alt with a letter. (Alt with [ is rarer than a sequence that is cut there.)"""
-        return len(self._held) <= 2 and self._held != "\x1b["
+        """Whether the unfinished sequence may be escape, or alt with a letter. (Alt with [ is rarer than a sequence that is cut there.)"""
+        return len(self._sequence) <= 2 and self._sequence != "\x1b["
 
     def feed(self, data: bytes) -> list[Message]:
         """The messages that these bytes complete."""
-        now = self._heard = self._clock()
+        now = self._last_byte_at = self._clock()
         if len(data) >= LONG_PIECE:
-            self._long_piece = now
+            self._last_long_piece_at = now
         self._read(self._decoder.decode(data))
-        return self._taken()
+        return self._take_messages()
 
     def tick(self, now: float | None = None) -> list[Message]:
-        """The messages that are due because nothing more had come by then. To be called several times a second while `waiting`."""
+        """The messages that are due because no more input came by then. To be called several times a second while `waiting`."""
         now = self._clock() if now is None else now
-        quiet = now - self._heard
-        if quiet >= SEQUENCE_PATIENCE and self._decoder.getstate()[0]:
+        quiet = now - self._last_byte_at
+        if quiet >= self._timeouts.sequence and self._decoder.getstate()[0]:
             self._read(self._decoder.decode(b"", True))
             self._decoder.reset()
         if self._paste is not None:
-            if quiet >= PASTE_PATIENCE or now - self._long_piece >= TYPED_PATIENCE:
+            if quiet >= self._timeouts.paste or now - self._last_long_piece_at >= self._timeouts.typing:
                 self._skip("a paste without an end")
                 self._end_paste()
-        elif self._held and quiet >= (constants.ESCAPE_DELAY if self._may_be_keys else SEQUENCE_PATIENCE):
+        elif self._sequence and quiet >= (constants.ESCAPE_DELAY if self._may_be_keys else self._timeouts.sequence):
             self._give_up()
-        return self._taken()
+        return self._take_messages()
 
-    def _taken(self) -> list[Message]:
-        found, self._found = self._found, []
-        return found
+    def _take_messages(self) -> list[Message]:
+        messages, self._messages = self._messages, []
+        return messages
 
     # --- where a sequence ends ----------------------------------------------------------------------------------------
 
@@ -133,162 +140,161 @@ class TypedInput:
         for char in text:
             try:
                 self._read_one(char)
-            except Exception:  # whatever Textual makes of it
-                log.exception("reading %r", self._held + char)
-                self._held = ""
+            except Exception:  # Textual raises on some input
+                log.exception("reading %r", self._sequence + char)
+                self._sequence = ""
 
     def _read_one(self, char: str) -> None:
-        if self._held:
-            self._go_on(char)
+        if self._sequence:
+            self._continue(char)
         elif char == ESC:
-            self._held = ESC
+            self._sequence = ESC
         elif self._paste is None:
             self._key(char)
-        elif len(self._paste) < LARGEST_PASTE and (char.isprintable() or char in "\t\r\n"):
+        elif len(self._paste) < MAX_PASTE and (char.isprintable() or char in "\t\r\n"):
             self._paste.append(char)
 
-    def _go_on(self, char: str) -> None:
-        """One more character of a sequence."""
-        kind = self._held[1:2]
+    def _continue(self, char: str) -> None:
+        """Add a character to the unfinished sequence."""
+        kind = self._sequence[1:2]
         if kind and kind in _STRINGS:
-            self._go_on_with_string(char)
+            self._continue_string(char)
         elif char == ESC and self._paste is not None:
-            self._held, self._interrupted = ESC, self._held
+            self._sequence, self._interrupted = ESC, self._sequence
         elif char == ESC:
             self._give_up()
-            self._held = ESC
+            self._sequence = ESC
         elif not kind and char in "[O" + _STRINGS:
-            self._held += char
+            self._sequence += char
         elif not kind:
-            self._held = ""
-            self._escaped(char)
-        elif not " " <= char <= "~" and not (self._held.startswith("\x1b[M") and char >= " "):
-            self._give_up()  # it was broken off
+            self._sequence = ""
+            self._alt_key(char)
+        elif not " " <= char <= "~" and not (self._sequence.startswith("\x1b[M") and char >= " "):
+            self._give_up()  # the sequence was cut off
             self._read_one(char)
         else:
-            if len(self._held) <= LONGEST:
-                self._held += char
+            if len(self._sequence) <= MAX_SEQUENCE:
+                self._sequence += char
             if self._ends(char):
-                sequence, self._held, self._interrupted = self._held, self._interrupted, ""
-                self._sequence(sequence)
+                sequence, self._sequence, self._interrupted = self._sequence, self._interrupted, ""
+                self._interpret(sequence)
 
     def _ends(self, char: str) -> bool:
-        """Whether this printable character ends the sequence held."""
-        held = self._held
-        if held.startswith("\x1b[M"):
-            return len(held) == 6
-        if held.startswith("\x1bO"):
-            return len(held) == 3
-        if held == "\x1b[[":  # the Linux console's function keys
+        """Whether this printable character ends the sequence."""
+        sequence = self._sequence
+        if sequence.startswith("\x1b[M"):
+            return len(sequence) == 6
+        if sequence.startswith("\x1bO"):
+            return len(sequence) == 3
+        if sequence == "\x1b[[":  # the Linux console's function keys
             return False
-        return "@" <= char <= "~" or (char == "$" and held in ANSI_SEQUENCES_KEYS)
+        return "@" <= char <= "~" or (char == "$" and sequence in ANSI_SEQUENCES_KEYS)
 
-    def _go_on_with_string(self, char: str) -> None:
-        """Such strings answer questions that nobody asked here: they are skipped as a whole."""
-        if char in "\x07\x18\x1a" or (char == "\\" and self._held.endswith(ESC)):
-            self._skip(self._held)
-            self._held = ""
-        elif self._held.endswith(ESC):  # it was broken off by another sequence
-            self._skip(self._held)
-            self._held = ESC
-            self._go_on(char)
-        elif char == ESC or len(self._held) <= LONGEST:
-            self._held += char
+    def _continue_string(self, char: str) -> None:
+        """Add a character to a string such as OSC. Strings answer queries that digitty never sends, so they are skipped."""
+        if char in "\x07\x18\x1a" or (char == "\\" and self._sequence.endswith(ESC)):
+            self._skip(self._sequence)
+            self._sequence = ""
+        elif self._sequence.endswith(ESC):  # another sequence cuts it off
+            self._skip(self._sequence)
+            self._sequence = ESC
+            self._continue(char)
+        elif char == ESC or len(self._sequence) <= MAX_SEQUENCE:
+            self._sequence += char
 
     def _give_up(self) -> None:
-        """The sequence held is all there is: keys where a person may have pressed them."""
-        held, self._held = self._held, ""
-        if self._paste is not None or len(held) > 2:
-            self._skip(held)
-        elif held == ESC:
-            self._found.append(events.Key("escape", ESC))
+        """Take the unfinished sequence as it is: as keys if somebody may have pressed them."""
+        sequence, self._sequence = self._sequence, ""
+        if self._paste is not None or len(sequence) > 2:
+            self._skip(sequence)
+        elif sequence == ESC:
+            self._messages.append(events.Key("escape", ESC))
         else:
-            self._escaped(held[1])
+            self._alt_key(sequence[1])
 
-    # --- what it means ------------------------------------------------------------------------------------------------
+    # --- what a sequence means ----------------------------------------------------------------------------------------
 
-    def _sequence(self, sequence: str) -> None:
-        """A whole CSI or SS3 sequence."""
+    def _interpret(self, sequence: str) -> None:
+        """Handle a whole CSI or SS3 sequence."""
         if sequence == BRACKETED_PASTE_START:
             if self._paste is None:
-                self._paste, self._long_piece = [], self._clock()
+                self._paste, self._last_long_piece_at = [], self._clock()
         elif sequence == BRACKETED_PASTE_END:
             self._end_paste()
         elif sequence in (FOCUSIN, FOCUSOUT):
-            self._found.append(events.AppFocus() if sequence == FOCUSIN else events.AppBlur())
+            self._messages.append(events.AppFocus() if sequence == FOCUSIN else events.AppBlur())
         elif answer := _ANSWER.fullmatch(sequence):
-            self._found.append(events.CursorPosition(int(answer[2]) - 1, int(answer[1]) - 1))
+            self._messages.append(events.CursorPosition(int(answer[2]) - 1, int(answer[1]) - 1))
         elif mouse := _MOUSE.fullmatch(sequence):
             self._mouse(sequence, int(mouse[1]), int(mouse[2]))
         elif mode := _MODE.fullmatch(sequence):
             if mode[1] == "2026" and mode[2] != "0":
-                self._found.append(messages.TerminalSupportsSynchronizedOutput())
+                self._messages.append(messages.TerminalSupportsSynchronizedOutput())
         elif not _OLD_MOUSE.fullmatch(sequence):
-            found = [] if self._paste is not None else list(self._pressed(sequence))
-            self._found += found
-            if not found and not self._is_quiet(sequence):
+            keys = [] if self._paste is not None else list(self._keys_of(sequence))
+            self._messages += keys
+            if not keys and not self._is_expected(sequence):
                 self._skip(sequence)
 
     def _mouse(self, sequence: str, x: int, y: int) -> None:
-        event = self._known.parse_mouse_code(sequence) if x <= FARTHEST and y <= FARTHEST else None
+        event = self._parser.parse_mouse_code(sequence) if x <= MAX_POSITION and y <= MAX_POSITION else None
         if event is not None:
-            self._found.append(event)
+            self._messages.append(event)
         else:
             self._skip(sequence)
 
     def _key(self, char: str) -> None:
-        self._found += self._legible(self._known._sequence_to_key_events(char))
+        self._messages += self._known_keys(self._parser._sequence_to_key_events(char))
 
-    def _escaped(self, char: str) -> None:
-        """A key pressed with alt, which few terminals tell from escape and then the key."""
+    def _alt_key(self, char: str) -> None:
+        """Handle a key pressed with alt. Few terminals distinguish that from escape followed by the key."""
         if self._paste is not None:
             self._skip(ESC + char)
             return
-        found = list(self._legible(self._known._sequence_to_key_events(ESC + char)))
-        self._found += found or self._legible(self._known._sequence_to_key_events(char, alt=True))
+        keys = list(self._known_keys(self._parser._sequence_to_key_events(ESC + char)))
+        self._messages += keys or self._known_keys(self._parser._sequence_to_key_events(char, alt=True))
 
-    def _pressed(self, sequence: str) -> Iterator[Message]:
+    def _keys_of(self, sequence: str) -> Iterator[Message]:
         """The keys that a sequence stands for."""
         kitty, listed = _KITTY.fullmatch(sequence), ANSI_SEQUENCES_KEYS.get(sequence)
         if kitty is not None and kitty[3] != _RELEASE and self._makes_sense(kitty[1] or "1", kitty[4] or "", kitty[5]):
-            yield from self._legible(self._known._sequence_to_key_events(_plain(kitty)))
+            yield from self._known_keys(self._parser._sequence_to_key_events(_simplify(kitty)))
         elif listed is not None and kitty is None:
-            yield from self._legible(self._known._sequence_to_key_events(sequence))
-        elif isinstance(listed, tuple):  # Textual takes its number for a character's
-            yield from self._legible([events.Key(key.value, None) for key in listed])
+            yield from self._known_keys(self._parser._sequence_to_key_events(sequence))
+        elif isinstance(listed, tuple):  # Textual takes its number for that of a character
+            yield from self._known_keys([events.Key(key.value, None) for key in listed])
 
     @staticmethod
     def _makes_sense(code: str, text: str, final: str) -> bool:
-        """Whether it is a key that exists and text that could be typed. (Textual takes any number for a character's.)"""
+        """Whether the key exists and the text could be typed. (Textual takes any number for that of a character.)"""
         points = text.split(":") if text else []
         if len(code) > 7 or not all(1 <= len(point) <= 7 for point in points):
             return False
-        typed = [int(point) for point in points]
-        if not all(point <= 0x10FFFF and chr(point).isprintable() for point in typed):
+        if not all(int(point) <= 0x10FFFF and chr(int(point)).isprintable() for point in points):
             return False
         if final != "u":
             return f"{int(code)}{final}" in FUNCTIONAL_KEYS
         return int(code) <= 0x10FFFF and not 0xD800 <= int(code) <= 0xDFFF
 
     @staticmethod
-    def _legible(keys: Iterable[events.Key]) -> Iterator[events.Key]:
+    def _known_keys(keys: Iterable[events.Key]) -> Iterator[events.Key]:
         return (key for key in keys if key.key != Keys.Ignore)
 
     @staticmethod
-    def _is_quiet(sequence: str) -> bool:
-        """Whether it is skipped for a good reason, and often: a key that is let go, or one that stands for nothing."""
+    def _is_expected(sequence: str) -> bool:
+        """Whether the sequence is common and rightly skipped: the release of a key, or a key without a meaning."""
         kitty = _KITTY.fullmatch(sequence)
         return sequence in ANSI_SEQUENCES_KEYS or (kitty is not None and kitty[3] == _RELEASE)
 
     def _end_paste(self) -> None:
-        text, self._paste, self._held = "".join(self._paste or ()), None, ""
+        text, self._paste, self._sequence = "".join(self._paste or ()), None, ""
         if text:
-            self._found.append(events.Paste(text))
+            self._messages.append(events.Paste(text))
 
     def _skip(self, sequence: str) -> None:
-        """Says so in the log, at most once a minute."""
+        """Skip a sequence and log it, but at most once a minute."""
         self._skipped += 1
         now = self._clock()
         if now - self._logged >= LOG_EVERY:
-            log.warning("skipped input that makes no sense (%d); the last was %r", self._skipped, sequence[:LONGEST])
+            log.warning("skipped input that makes no sense (%d); the last was %r", self._skipped, sequence[:MAX_SEQUENCE])
             self._skipped, self._logged = 0, now

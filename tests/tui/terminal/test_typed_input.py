@@ -1,4 +1,4 @@
-"""What a terminal sends, and what it means: whatever comes in whatever pieces, nothing raises, nothing waits for ever, and keys go on working."""
+"""What the bytes of a terminal mean. Whatever comes in whatever pieces, nothing raises, nothing waits forever, and later keys work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from textual._keyboard_protocol import FUNCTIONAL_KEYS
 from textual._xterm_parser import XTermParser
 from textual.message import Message
 
-from tui.terminal.typed_input import LOG_EVERY, PASTE_PATIENCE, SEQUENCE_PATIENCE, TYPED_PATIENCE, TypedInput
+from tui.terminal.typed_input import LOG_EVERY, Timeouts, TypedInput
+
+TIMEOUTS = Timeouts()
 
 
 class Typed:
@@ -57,7 +59,7 @@ def typed() -> Typed:
 
 @pytest.mark.parametrize("odd", [b"\xe9", b"\xff", b"\x80", b"\xc3(", b"\xf0\x9f"])
 def test_an_odd_byte_is_replaced_and_the_next_key_works(typed: Typed, odd: bytes) -> None:
-    assert typed(odd, SEQUENCE_PATIENCE, b"7")[0] == "�"
+    assert typed(odd, TIMEOUTS.sequence, b"7")[0] == "�"
     assert typed(b"7\x1b[A") == ["7", "up"]
 
 
@@ -116,7 +118,7 @@ def test_a_sequence_that_stands_for_nothing_here_types_nothing(typed: Typed, seq
 
 @pytest.mark.parametrize("start", [b"\x1b[", b"\x1b[1;", b"\x1b]11;rgb", b"\x1bP1$r", b"\x1bO", b"\x1b[M", b"\x1b[M  ", b"\x1b[<0;1"])
 def test_a_sequence_without_an_end_ends_by_itself(typed: Typed, start: bytes) -> None:
-    typed(start, SEQUENCE_PATIENCE)
+    typed(start, TIMEOUTS.sequence)
     assert typed(b"q") == ["q"]
     assert not typed.input.waiting
 
@@ -181,14 +183,14 @@ def test_a_paste_may_come_in_pieces(typed: Typed, cut: int) -> None:
 
 
 def test_a_paste_without_an_end_gives_the_keyboard_back(typed: Typed) -> None:
-    assert typed(b"\x1b[200~seven", PASTE_PATIENCE - 0.5) == []
+    assert typed(b"\x1b[200~seven", TIMEOUTS.paste - 0.5) == []
     assert typed(0.6) == ["paste 'seven'"]
     assert typed(b"\x03q\x1b[201~q") == ["ctrl+c", "q", "q"]
 
 
 def test_a_paste_without_an_end_does_not_swallow_a_person_for_ever(typed: Typed) -> None:
     found = typed(b"\x1b[200~")
-    for _ in range(round(TYPED_PATIENCE) + 1):
+    for _ in range(round(TIMEOUTS.typing) + 1):
         found += typed(b"q", 1)
     assert found[0].startswith("paste 'qqq")
     assert typed(b"q") == ["q"]
@@ -224,6 +226,6 @@ def test_whatever_textual_raises_is_logged_and_skipped(typed: Typed, monkeypatch
     def broken(code: str) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(typed.input._known, "parse_mouse_code", broken)
+    monkeypatch.setattr(typed.input._parser, "parse_mouse_code", broken)
     assert typed(b"\x1b[<0;3;4Mq") == ["q"]
     assert "ZeroDivisionError" in caplog.text
