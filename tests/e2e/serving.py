@@ -14,6 +14,7 @@ import aiohttp
 import pyte
 
 from tui.web.server import GuardedServer, listening
+from tui.web.timeouts import Timeouts
 
 TOKEN = "a token of 27 characters ok"
 FAKE = f"exec {shlex.quote(sys.executable)} {shlex.quote(str(Path(__file__).with_name('served_app.py')))}"
@@ -26,9 +27,9 @@ def packets(notes: Path, habit: str = "") -> str:
 
 
 @asynccontextmanager
-async def served(command: str = FAKE, host: str = "127.0.0.1") -> AsyncIterator[str]:
+async def served(command: str = FAKE, timeouts: Timeouts | None = None, max_pending: int | None = None) -> AsyncIterator[str]:
     """A server, and its address."""
-    async with listening(GuardedServer(command, host, 0, TOKEN)) as (_, port):
+    async with listening(GuardedServer(command, "127.0.0.1", 0, TOKEN, timeouts), max_pending) as (_, port):
         yield f"http://127.0.0.1:{port}"
 
 

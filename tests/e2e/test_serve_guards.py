@@ -13,9 +13,9 @@ from serving import TOKEN, served, visitor
 
 from engine.cli.entry import run
 from tui.cli.main import digitty
-from tui.web import connections as served_connections
 from tui.web.access import is_loopback
 from tui.web.log import RareLines, rare_lines
+from tui.web.timeouts import Timeouts
 
 HEAD = "\r\nHost: 127.0.0.1\r\n"
 
@@ -127,7 +127,7 @@ async def test_a_page_from_elsewhere_opens_no_session(origin: str) -> None:
         ("--host :: --public", "needs --public and a token"),
         ("--token short", "at least 16 characters"),
         ("--host 0.0.0.0 --public --token short", "at least 16 characters"),
-        ("--host a..b --public --token 0123456789abcdef", "no name of a host"),
+        ("--host a..b --public --token 0123456789abcdef", "is not a host name"),
     ],
 )
 def test_other_machines_are_let_in_only_on_purpose(arguments: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -185,9 +185,8 @@ async def test_requests_that_make_no_sense_are_refused_without_a_traceback(capsy
 # --- strangers that only cost -----------------------------------------------------------------------------------------
 
 
-async def test_silent_strangers_do_not_lock_the_owner_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(served_connections, "most_strangers", lambda: 8)
-    async with served("head -c 1") as url:
+async def test_silent_strangers_do_not_lock_the_owner_out() -> None:
+    async with served("head -c 1", max_pending=8) as url:
         port = int(url.rpartition(":")[2])
         idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(40)]
         async with visitor(url) as guest, guest.session.get(f"{url}/static/js/textual.js") as script:
@@ -204,16 +203,15 @@ async def test_silent_strangers_do_not_lock_the_owner_out(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow"])
-async def test_a_request_that_never_comes_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, begun: bytes) -> None:
-    monkeypatch.setattr(served_connections, "SILENCE", 0.2)
-    async with served() as url:
+async def test_a_request_that_never_comes_is_not_waited_for(begun: bytes) -> None:
+    async with served(timeouts=Timeouts(request=0.2)) as url:
         with suppress(ConnectionError):
             assert b"200" not in await said(url, begun)
 
 
 async def test_accepting_survives_having_no_file_descriptor_left(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with rare_lines():
-        async with served() as url:
+        async with served(timeouts=Timeouts(retry=0.001)) as url:
             loop, accept, failures = asyncio.get_running_loop(), asyncio.get_running_loop().sock_accept, list(range(20))
 
             async def sock_accept(listener: socket.socket) -> tuple[socket.socket, object]:
@@ -223,7 +221,6 @@ async def test_accepting_survives_having_no_file_descriptor_left(monkeypatch: py
                 return await accept(listener)
 
             monkeypatch.setattr(loop, "sock_accept", sock_accept)
-            monkeypatch.setattr(served_connections, "RETRY", 0.001)
             assert await status(url, f"GET / HTTP/1.1{HEAD}") == 200, "the one that was waited for when the patch came"
             assert await status(url, f"GET / HTTP/1.1{HEAD}") == 200
     assert not failures

@@ -14,11 +14,10 @@ import pytest
 from serving import closed, packets, served, until, visitor
 from terminal import ROOT, environment
 
-import tui.web.server
 from tui.cli.serve import COMMAND
-from tui.web import session as served_session
-from tui.web.server import SESSIONS
-from tui.web.session import LARGEST_MESSAGE, MOST_COLUMNS, MOST_LINES
+from tui.web.server import MAX_SESSIONS
+from tui.web.session import MAX_COLUMNS, MAX_LINES, MAX_MESSAGE
+from tui.web.timeouts import Timeouts
 
 
 async def pid(socket: aiohttp.ClientWebSocketResponse) -> int:
@@ -85,7 +84,7 @@ async def test_a_message_too_large_or_broken_ends_the_session(notes: Path) -> No
     async with served(packets(notes)) as url, visitor(url) as guest:
         async with await guest.open() as socket:
             await pid(socket)
-            await socket.send_json(["stdin", "x" * LARGEST_MESSAGE])
+            await socket.send_json(["stdin", "x" * MAX_MESSAGE])
             assert (await closed(socket))[0] == 1009
         async with await guest.open() as socket:
             process = await pid(socket)
@@ -99,7 +98,7 @@ async def test_a_message_too_large_or_broken_ends_the_session(notes: Path) -> No
     ("width", "height", "shown"),
     [
         ("80", "24", "80x24"),
-        ("1000000000", "1000000000", f"{MOST_COLUMNS}x{MOST_LINES}"),
+        ("1000000000", "1000000000", f"{MAX_COLUMNS}x{MAX_LINES}"),
         ("-5", "0", "1x1"),
         ("NaN", "Infinity", "80x24"),
         ("1e9", "", "80x24"),
@@ -112,7 +111,7 @@ async def test_a_size_is_one_that_the_screen_can_have(width: str, height: str, s
         for size in ('{"width": 1000000000, "height": -3}', '{"width": NaN, "height": 24}', '{"width": 1e9, "height": true}'):
             await socket.send_str(f'["resize", {size}]')
         await socket.send_json(["stdin", "end"])
-        assert await socket.receive_bytes(timeout=60) == b'<{"type": "resize", "width": %d, "height": 1}>' % MOST_COLUMNS
+        assert await socket.receive_bytes(timeout=60) == b'<{"type": "resize", "width": %d, "height": 1}>' % MAX_COLUMNS
         assert await socket.receive_bytes(timeout=60) == b"<end>", "what is no number of cells is no size"
 
 
@@ -132,10 +131,8 @@ async def test_a_session_ends_with_its_page(end: str, notes: Path) -> None:
     assert notes.read_text() == '{"type": "quit"}\nsaved\n'
 
 
-async def test_a_page_that_reads_nothing_does_not_keep_its_session(notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(served_session, "STALLED", 0.3)
-    monkeypatch.setattr(served_session, "CLOSING", 0.3)
-    async with served(packets(notes, "loud")) as url, visitor(url) as guest:
+async def test_a_page_that_reads_nothing_does_not_keep_its_session(notes: Path) -> None:
+    async with served(packets(notes, "loud"), Timeouts(send=0.3, close=0.3)) as url, visitor(url) as guest:
         socket = await guest.open()
         process = await pid(socket)
         await until(lambda: not lives(process))  # nobody reads the socket meanwhile
@@ -143,11 +140,9 @@ async def test_a_page_that_reads_nothing_does_not_keep_its_session(notes: Path, 
     assert notes.read_text().endswith("saved\n")
 
 
-async def test_a_page_that_only_asks_does_not_keep_its_session(notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_page_that_only_asks_does_not_keep_its_session(notes: Path) -> None:
     """Pings without end from a page that never reads the answers."""
-    monkeypatch.setattr(served_session, "HEARTBEAT", 0.5)
-    monkeypatch.setattr(served_session, "LOOK_EVERY", 0.05)
-    async with served(packets(notes)) as url, visitor(url) as guest:
+    async with served(packets(notes), Timeouts(heartbeat=0.5, poll=0.05)) as url, visitor(url) as guest:
         socket = await guest.open()
         process = await pid(socket)
         socket.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_RCVBUF, 4096)  # soon full
@@ -162,20 +157,18 @@ async def test_a_page_that_only_asks_does_not_keep_its_session(notes: Path, monk
     assert notes.read_text().endswith("saved\n")
 
 
-async def test_a_session_that_reads_nothing_ends_with_its_page(notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(served_session, "SAVING", 0.3)
-    async with served(packets(notes, "deaf")) as url, visitor(url) as guest:
+async def test_a_session_that_reads_nothing_ends_with_its_page(notes: Path) -> None:
+    async with served(packets(notes, "deaf"), Timeouts(save=0.3)) as url, visitor(url) as guest:
         socket = await guest.open()
         process = await pid(socket)
         for _ in range(10):
-            await socket.send_json(["stdin", "x" * (LARGEST_MESSAGE - 100)])
-        assert await closed(socket) == (1011, "The session does not read what is typed. It is ended.")
+            await socket.send_json(["stdin", "x" * (MAX_MESSAGE - 100)])
+        assert await closed(socket) == (1011, "The session does not read its input and has been ended.")
         await until(lambda: not lives(process))
 
 
-async def test_a_session_that_does_not_quit_is_made_to(notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(served_session, "SAVING", 0.3)
-    async with served(f"trap '' TERM; {packets(notes, 'stubborn')}") as url, visitor(url) as guest:
+async def test_a_session_that_does_not_quit_is_made_to(notes: Path) -> None:
+    async with served(f"trap '' TERM; {packets(notes, 'stubborn')}", Timeouts(save=0.3)) as url, visitor(url) as guest:
         socket = await guest.open()
         process = await pid(socket)
         await socket.close()
@@ -195,10 +188,9 @@ async def test_ending_the_server_ends_every_session_and_says_so(notes: Path) -> 
     assert notes.read_text().count("saved") == 2
 
 
-async def test_there_is_an_end_to_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tui.web.server, "ROOM", 0.1)
-    async with served("head -c 1") as url, visitor(url) as guest:
-        sockets = [await guest.open() for _ in range(SESSIONS)]
+async def test_there_is_an_end_to_sessions() -> None:
+    async with served("head -c 1", Timeouts(free_session=0.1)) as url, visitor(url) as guest:
+        sockets = [await guest.open() for _ in range(MAX_SESSIONS)]
         code, reason = await closed(await guest.open())
         assert (code, reason[:19]) == (1013, "4 sessions are open")
         for socket in sockets:
@@ -207,7 +199,7 @@ async def test_there_is_an_end_to_sessions(monkeypatch: pytest.MonkeyPatch) -> N
 
 async def test_a_page_can_be_reloaded_where_no_session_is_left(notes: Path) -> None:
     async with served(packets(notes)) as url, visitor(url) as guest:
-        sockets = [await guest.open() for _ in range(SESSIONS)]
+        sockets = [await guest.open() for _ in range(MAX_SESSIONS)]
         opening = asyncio.create_task(guest.open())
         await asyncio.sleep(0.1)
         await sockets[0].close()
@@ -232,9 +224,8 @@ async def test_a_page_can_be_reloaded_where_no_session_is_left(notes: Path) -> N
         ("echo __GANGLION__; printf 'M\\000\\000\\000\\001{'; exec sleep 3600", "The session ended: its output made no sense"),
     ],
 )
-async def test_a_session_that_dies_says_why(command: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(served_session, "SAVING", 0.5)
-    async with served(command) as url, visitor(url) as guest, await guest.open() as socket:
+async def test_a_session_that_dies_says_why(command: str, reason: str) -> None:
+    async with served(command, Timeouts(save=0.5)) as url, visitor(url) as guest, await guest.open() as socket:
         assert await closed(socket) == (1011, reason)
 
 
@@ -244,7 +235,7 @@ async def test_a_session_that_can_not_be_started_says_why(monkeypatch: pytest.Mo
 
     async with served("exit 0") as url, visitor(url) as guest:
         monkeypatch.setattr(asyncio, "create_subprocess_shell", no_process)
-        for _ in range(SESSIONS + 1):
+        for _ in range(MAX_SESSIONS + 1):
             async with await guest.open() as socket:
                 assert await closed(socket) == (1011, "The session did not start: Too many open files")
 

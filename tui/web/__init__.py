@@ -1,1 +1,1 @@
-"""The screen in a browser: who may connect, the page, and one session for each tab."""
+"""The screen in a browser: access control, the page, and a session for each tab."""

@@ -10,14 +10,17 @@ LOOPBACK = "127.0.0.1"
 
 
 def check_address(host: str, token: str | None, public: bool) -> None:
-    """Raises InputError for an address that other machines reach, unless that is wanted and guarded."""
+    """Raises InputError for an address that other machines can reach, unless `public` allows it and a token guards it."""
     if not is_loopback(host) and not (public and token):
-        raise InputError(f"{host} lets other machines in: that needs --public and a token in DIGITTY_TOKEN; better use ssh -L 8000:127.0.0.1:8000")
+        raise InputError(
+            f"listening on {host} lets other machines in, which needs --public and a token in DIGITTY_TOKEN; ssh -L 8000:127.0.0.1:8000 is safer"
+        )
     if token is not None and len(token) < 16:
-        raise InputError("a token needs at least 16 characters; leave it out for a new one")
+        raise InputError("a token needs at least 16 characters; leave it out to get a new one")
 
 
 def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach that address."""
     if host == "localhost":
         return True
     try:

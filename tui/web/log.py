@@ -1,4 +1,4 @@
-"""What goes wrong inside the server of `digitty serve`, as lines on standard error that strangers can't multiply."""
+"""Errors inside the server of `digitty serve`, as lines on standard error that a client cannot multiply."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from engine.formatting import printable
 
 LOGGERS = ("aiohttp", "asyncio", "textual-serve", "digitty.serve")
 log = logging.getLogger("digitty.serve")
-QUIET = 60.0
+INTERVAL = 60.0
 """Seconds between two lines of one kind."""
-KINDS = 100
+MAX_KINDS = 100
 """Kinds that are remembered."""
 
 
 class RareLines(logging.Handler):
-    """Writes at most one line a minute for each kind of record, and never a traceback. A kind is a place, a message and an exception's type."""
+    """Writes at most one line a minute for each kind of record, without tracebacks. A kind is a place, a message and an exception's type."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(logging.WARNING)
@@ -32,12 +32,12 @@ class RareLines(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         first = str(record.msg).split("\n", 1)[0]
         kind = (record.name, record.pathname, record.lineno, first, type(error))
-        last, withheld = self._kinds.get(kind, (-QUIET, 0))
+        last, withheld = self._kinds.get(kind, (-INTERVAL, 0))
         now = self._clock()
-        if now - last < QUIET:
+        if now - last < INTERVAL:
             self._kinds[kind] = (last, withheld + 1)
             return
-        if len(self._kinds) >= KINDS:
+        if len(self._kinds) >= MAX_KINDS:
             self._kinds.clear()
         self._kinds[kind] = (now, 0)
         try:
@@ -46,11 +46,11 @@ class RareLines(logging.Handler):
             text = first
         cause = "" if error is None else f": {_cause(error)}"
         more = f" ({withheld} more like this)" if withheld else ""
-        complain(f"digitty serve: {printable(text + cause, 400)}{more}")
+        print_error(f"digitty serve: {printable(text + cause, 400)}{more}")
 
 
-def complain(line: str) -> None:
-    """Writes to standard error, where that still goes anywhere."""
+def print_error(line: str) -> None:
+    """Write to standard error, if it is still open."""
     with suppress(OSError, ValueError):
         click.echo(printable(line, 500), err=True)
 
@@ -63,7 +63,7 @@ def _cause(error: BaseException) -> str:
 
 @contextmanager
 def rare_lines() -> Iterator[None]:
-    """Within the block the server's libraries log through `RareLines` alone."""
+    """Within the block the server's libraries log only through `RareLines`."""
     handler, before = RareLines(), {name: logging.getLogger(name).propagate for name in LOGGERS}
     for name in LOGGERS:
         logging.getLogger(name).addHandler(handler)

@@ -1,8 +1,8 @@
 """The page of `digitty serve`: textual-serve's, with a script that holds the session key.
 
-The key is no cookie: browsers send a host's cookies to every port of it, and so to any other user's server on this machine. It comes in the
-fragment of the first address, which browsers send to no server, is moved into the storage of this origin (a host and a port) once a session
-has opened, and leaves the page only as a websocket subprotocol.
+The key is not a cookie: browsers send the cookies of a host to all its ports, and so to servers of other users on this machine. The key comes in
+the fragment of the first address, which browsers never send. Once a session has opened, the script moves it into the storage of this origin (a
+host and a port). It leaves the page only as a websocket subprotocol.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ import re
 from urllib.parse import urlencode
 
 PROTOCOL = "digitty"
-"""The websocket subprotocol that the server chooses; the page offers the key beside it."""
+"""The websocket subprotocol that the server chooses. The page offers the key as a second one."""
 STATIC = re.compile(r"/static/[\w./-]+\.(?:css|js|png|ttf)")
-"""What the page fetches."""
+"""The paths of the files that the page fetches."""
 SCRIPT = """
 <script>
 (() => {
   const name = "digitty-key";
-  const given = (/^#key=([\\w-]+)$/.exec(location.hash) || [])[1];
-  const kept = () => { try { return localStorage.getItem(name); } catch { return null; } };
-  const keep = (key) => { try { localStorage.setItem(name, key); return true; } catch { return false; } };
-  const key = given || kept();
-  const say = (text) => { document.querySelector(".closed-dialog .message").textContent = text; };
+  const newKey = (/^#key=([\\w-]+)$/.exec(location.hash) || [])[1];
+  const loadKey = () => { try { return localStorage.getItem(name); } catch { return null; } };
+  const storeKey = (key) => { try { localStorage.setItem(name, key); return true; } catch { return false; } };
+  const key = newKey || loadKey();
+  const showMessage = (text) => { document.querySelector(".closed-dialog .message").textContent = text; };
   const Plain = window.WebSocket;
   window.WebSocket = class extends Plain {
     constructor(url) {
@@ -30,12 +30,12 @@ SCRIPT = """
       let opened = false;
       this.addEventListener("open", () => {
         opened = true;
-        if (given && keep(key)) history.replaceState(null, "", location.pathname + location.search);
+        if (newKey && storeKey(key)) history.replaceState(null, "", location.pathname + location.search);
       });
       this.addEventListener("close", (event) => {
-        if (event.reason) say(event.reason);
-        else if (!opened) say("No session was opened. Open the address that digitty serve printed, and check that it still runs.");
-        else if (event.code === 1006) say("The connection was lost. The session saves what it trains and ends.");
+        if (event.reason) showMessage(event.reason);
+        else if (!opened) showMessage("No session was opened. Open the address that digitty serve printed, and check that it still runs.");
+        else if (event.code === 1006) showMessage("The connection was lost. The session saves what it trains and ends.");
       });
     }
   };
@@ -44,20 +44,20 @@ SCRIPT = """
 """.replace("PROTOCOL", PROTOCOL)
 
 
-def with_script(page: str) -> str:
+def add_script(page: str) -> str:
     """The page with the script before textual-serve's own."""
     return page.replace("<head>", f"<head>{SCRIPT}", 1)
 
 
-def entered(key: str, fontsize: str) -> str:
+def page_address(key: str, fontsize: str) -> str:
     """The address of the page with the key in its fragment."""
     return f"/{'?' + urlencode({'fontsize': fontsize}) if fontsize.isdigit() else ''}#key={key}"
 
 
 def security_headers(host: str | None, is_page: bool) -> dict[str, str]:
-    """The page fetches nothing from elsewhere and is shown in no other page's frame. Other files, a screenshot among them, run no script.
+    """Headers that keep the page from fetching anything elsewhere or being framed by another page. Other files, such as screenshots, run no script.
 
-    `host` is what the page was reached by.
+    `host` is the name by which the browser reached the page.
     """
     socket = f" ws://{host}" if host else ""
     page = (

@@ -1,9 +1,8 @@
-"""The server behind `digitty serve`: textual-serve's, guarded. A process, and so an engine, each session; closing the page saves and ends it.
+"""The server behind `digitty serve`: textual-serve's with access control. Each session is a process; closing its page saves and ends it.
 
-Whoever reaches the port and has the token is the person who started it: runs can be started and deleted. So there always is a token, also on
-this machine, where others may be logged in. The first address carries it; the page gets a key that is good until this server ends
-(page.py). Names other than this server's are refused, so that no page elsewhere reaches it by a rebound name, and a websocket is only
-opened by a page that came from here.
+A client with the token can do whatever the user can, such as start and delete runs. So there is always a token, even on this machine, where others
+may be logged in. It is part of the first address. The page then gets a key that is valid until this server ends (page.py). Requests for other
+host names are refused, so that no page elsewhere gets here by DNS rebinding, and only a page from here may open a websocket.
 """
 
 from __future__ import annotations
@@ -25,127 +24,128 @@ from textual_serve.server import Server, to_int
 
 from engine.errors import InputError
 from tui.web.access import is_loopback
-from tui.web.connections import SILENCE, Connections
+from tui.web.connections import Connections, pending_limit
 from tui.web.log import rare_lines
-from tui.web.page import PROTOCOL, STATIC, entered, security_headers, with_script
-from tui.web.session import Session, clamped, close_page, new_page
+from tui.web.page import PROTOCOL, STATIC, add_script, page_address, security_headers
+from tui.web.session import Session, clamp_size, close_page, new_page
+from tui.web.timeouts import Timeouts
 
-SESSIONS = 4
-"""At once: each is a process with PyTorch in it."""
-ROOM = 5.0
-"""Seconds to wait for one of them to end."""
+MAX_SESSIONS = 4
+"""Sessions at the same time. Each is a process with PyTorch in it."""
 HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class GuardedServer(Server):
-    """`command` is what a session runs."""
+    """Serves the page, and runs `command` for each session."""
 
-    def __init__(self, command: str, host: str, port: int, token: str) -> None:
+    def __init__(self, command: str, host: str, port: int, token: str, timeouts: Timeouts | None = None) -> None:
         super().__init__(command, host, port, title="digitty")
+        self.timeouts = timeouts or Timeouts()
         self._token, self._key = token, secrets.token_urlsafe(24)
         self._sessions: set[Session] = set()
         self.connections: Connections | None = None
 
     async def _make_app(self) -> web.Application:
         app = await super()._make_app()
-        app.middlewares.append(self._guarded)
+        app.middlewares.append(self._check_access)
         app.on_response_prepare.append(_add_security_headers)
         return app
 
     async def on_startup(self, app: web.Application) -> None:
-        """Without textual-serve's banner."""
+        """Do nothing: textual-serve would print a banner."""
 
     async def on_shutdown(self, app: web.Application) -> None:
-        """Every session saves what it trains."""
+        """End every session, which saves what it trains."""
         sessions = list(self._sessions)
         await asyncio.gather(*(session.end(WSCloseCode.GOING_AWAY, "digitty serve has ended.") for session in sessions))
         await asyncio.gather(*(session.wait() for session in sessions))
 
-    # --- who may ------------------------------------------------------------------------------------------------------
+    # --- access -------------------------------------------------------------------------------------------------------
 
     @web.middleware
-    async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _check_access(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if self.connections is not None:
-            self.connections.heard(request.transport)
+            self.connections.on_request(request.transport)
         if request.method != hdrs.METH_GET:
             raise web.HTTPMethodNotAllowed(request.method, [hdrs.METH_GET])
         host = _host(request)
         if host is None:
-            raise web.HTTPBadRequest(text="the request names no host, or none that makes sense")
+            raise web.HTTPBadRequest(text="the request has no valid host")
         if is_loopback(self.host) and not is_loopback(urlsplit(f"//{host}").hostname or ""):
-            raise web.HTTPForbidden(text="this server is reached as localhost alone")
+            raise web.HTTPForbidden(text="this server answers only to localhost")
         if request.path == "/" and "token" in request.query:
-            if not _is_same_secret(request.query["token"], self._token):
+            if not _token_ok(request.query["token"], self._token):
                 raise web.HTTPForbidden(text="the token is wrong: open the address that digitty serve printed")
-            raise web.HTTPFound(entered(self._key, request.query.get("fontsize", "")), headers={"Cache-Control": "no-store"})
+            raise web.HTTPFound(page_address(self._key, request.query.get("fontsize", "")), headers={"Cache-Control": "no-store"})
         if request.path.startswith("/static") and not STATIC.fullmatch(request.path):
             raise web.HTTPNotFound
         if request.path == "/ws":
-            self._check_page(request, host)
+            self._check_websocket(request, host)
         return await handler(request)
 
-    def _check_page(self, request: web.Request, host: str) -> None:
-        """Browsers always say which page opens a websocket; what is no browser has no page that could deceive it."""
+    def _check_websocket(self, request: web.Request, host: str) -> None:
+        """Check key and origin. Browsers always send the origin of the page; other clients run no foreign pages, and so may leave it out."""
         offered = [each.strip() for each in request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "").split(",")]
-        if offered[0] != PROTOCOL or len(offered) != 2 or not _is_same_secret(offered[1], self._key):
+        if offered[0] != PROTOCOL or len(offered) != 2 or not _token_ok(offered[1], self._key):
             raise web.HTTPForbidden(text="the key is missing or wrong: open the address that digitty serve printed")
         origin = request.headers.get(hdrs.ORIGIN)
         if origin is not None and origin.partition("://")[2] != host:
             raise web.HTTPForbidden(text="this page is not digitty's")
 
-    # --- what is served -----------------------------------------------------------------------------------------------
+    # --- responses ----------------------------------------------------------------------------------------------------
 
     async def handle_index(self, request: web.Request) -> Any:
-        """By whatever name and port it was reached: ssh -L may have given it another."""
-        self.public_url = f"{request.scheme}://{request.host}"  # read before anything else can run
+        """The page, for the name and port of the request. With ssh -L the port may not be ours."""
+        self.public_url = f"{request.scheme}://{request.host}"  # super() reads it before any other request is handled
         page = await super().handle_index(request)
         assert isinstance(page, web.Response)
         assert page.text is not None
-        page.text = with_script(page.text)
+        page.text = add_script(page.text)
         page.headers["Cache-Control"] = "no-cache"
         return page
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
-        """A session, from the first byte to the end of its process."""
-        page, transport = new_page(), request.transport
+        """Run a session, from the first byte to the end of its process."""
+        page, transport = new_page(self.timeouts), request.transport
         assert transport is not None
         if self.connections is not None:
             self.connections.admit(transport)
-        await self._wait_for_room()
-        session = Session(self.command, page, transport, self.download_manager)
-        full = len(self._sessions) >= SESSIONS
+        await self._wait_for_session()
+        session = Session(self.command, page, transport, self.download_manager, self.timeouts)
+        full = len(self._sessions) >= MAX_SESSIONS
         if not full:
             self._sessions.add(session)
         try:
             await page.prepare(request)
             if full:
-                await close_page(page, WSCloseCode.TRY_AGAIN_LATER, f"{SESSIONS} sessions are open. Close one, wait until it has saved, try again.")
+                reason = f"{MAX_SESSIONS} sessions are open. Close one, wait until it has saved, and try again."
+                await close_page(page, WSCloseCode.TRY_AGAIN_LATER, reason, self.timeouts.close)
             else:
-                await session.converse(*clamped(to_int(request.query.get("width", ""), 80), to_int(request.query.get("height", ""), 24)))
+                await session.relay(*clamp_size(to_int(request.query.get("width", ""), 80), to_int(request.query.get("height", ""), 24)))
         finally:
             self._sessions.discard(session)
         return page
 
-    async def _wait_for_room(self) -> None:
-        """Where a page is reloaded, its session before has yet to end."""
+    async def _wait_for_session(self) -> None:
+        """Wait a while for a session to end. The old session of a page that is reloaded is about to."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(ROOM):
-                while len(self._sessions) >= SESSIONS:
+            async with asyncio.timeout(self.timeouts.free_session):
+                while len(self._sessions) >= MAX_SESSIONS:
                     await asyncio.sleep(0.05)
 
 
 def _host(request: web.Request) -> str | None:
-    """What the browser was told to reach. `request.host` would ask the name service where the header is missing."""
+    """The host in the request's header. Where that is missing, `request.host` would query DNS."""
     host = request.headers.get(hdrs.HOST, "")
     try:
         return host if HOST.fullmatch(host) and urlsplit(f"//{host}").hostname else None
-    except ValueError:  # brackets around what is no address
+    except ValueError:  # brackets around something other than an address
         return None
 
 
-def _is_same_secret(given: str, secret: str) -> bool:
-    return hmac.compare_digest(given.encode(errors="surrogatepass"), secret.encode(errors="surrogatepass"))
+def _token_ok(candidate: str, secret: str) -> bool:
+    return hmac.compare_digest(candidate.encode(errors="surrogatepass"), secret.encode(errors="surrogatepass"))
 
 
 async def _add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
@@ -153,26 +153,28 @@ async def _add_security_headers(request: web.Request, response: web.StreamRespon
 
 
 def run(host: str, port: int, token: str, command: str) -> None:
-    """Until SIGINT, SIGTERM or SIGHUP. Raises InputError where the address can't be had."""
-    os.environ.pop("DIGITTY_TOKEN", None)  # no session needs to know it
+    """Serve until SIGINT, SIGTERM or SIGHUP. Raises InputError if the address is not available."""
+    os.environ.pop("DIGITTY_TOKEN", None)  # sessions do not need it
     with rare_lines():
         asyncio.run(_run(GuardedServer(command, host, port, token), token))
 
 
 @asynccontextmanager
-async def listening(server: GuardedServer) -> AsyncIterator[tuple[str, int]]:
-    """The server at work, and the address and port that it got. Leaving the block saves and ends every session. Raises InputError."""
-    runner = web.AppRunner(await server._make_app(), access_log=None, keepalive_timeout=SILENCE, lingering_time=1.0, shutdown_timeout=1.0)
+async def listening(server: GuardedServer, max_pending: int | None = None) -> AsyncIterator[tuple[str, int]]:
+    """Serve within the block, which gets the address and the port. Its end saves and ends every session. Raises InputError."""
+    runner = web.AppRunner(
+        await server._make_app(), access_log=None, keepalive_timeout=server.timeouts.request, lingering_time=1.0, shutdown_timeout=1.0
+    )
     await runner.setup()
     assert runner.server is not None
-    server.connections = connections = Connections(runner.server)
+    server.connections = connections = Connections(runner.server, server.timeouts, max_pending or pending_limit())
     try:
         try:
             address = connections.listen(server.host, server.port)
         except OSError as error:
             raise InputError(f"can't listen on {server.host} port {server.port}: {error.strerror}; choose another with --port") from None
         except UnicodeError:
-            raise InputError(f"{server.host} is no name of a host; leave --host out for this machine alone") from None
+            raise InputError(f"{server.host} is not a host name; leave out --host to listen on this machine only") from None
         yield address
     finally:
         await connections.close()
@@ -185,6 +187,6 @@ async def _run(server: GuardedServer, token: str) -> None:
         loop.add_signal_handler(number, stop.set)
     async with listening(server) as (name, port):
         click.echo(f"digitty is at http://{f'[{name}]' if ':' in name else name}:{port}/?token={quote(token, safe='', errors='surrogatepass')}")
-        click.echo("Each page is a session of its own; closing it saves what it trains. ctrl+c ends them all.", err=True)
+        click.echo("Each page is a separate session. Closing it saves what it trains. ctrl+c ends all sessions.", err=True)
         await stop.wait()
-        loop.remove_signal_handler(signal.SIGINT)  # a second ctrl+c won't wait
+        loop.remove_signal_handler(signal.SIGINT)  # so that a second ctrl+c does not wait
