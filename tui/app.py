@@ -79,7 +79,7 @@ class DigittyApp(StudioApp):
         return binding.key_display or display_name(binding.key)
 
     def get_css_variables(self) -> dict[str, str]:
-        self.theme_variables = themes.readable(super().get_css_variables(), self.current_theme)
+        self.theme_variables = themes.make_readable(super().get_css_variables(), self.current_theme)
         return self.theme_variables
 
     # --- what the studio reports --------------------------------------------------------------------------------------

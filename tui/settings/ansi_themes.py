@@ -1,4 +1,4 @@
-"""The screen where there are 16 colours or none: the terminal's own ink on its own paper, so that a light background works too."""
+"""Themes for 16 colours or none. They use the terminal's own foreground and background, so that a light background works, too."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tui.terminal.capabilities import ColorDepth, Terminal
 
 NAMES = ("terminal-dark", "terminal-light")
 _TRACK = dict.fromkeys(("scrollbar-background", "scrollbar-background-hover", "scrollbar-background-active"), "ansi_default")
-"""So that in reverse video the bar itself is seen."""
+"""Keeps the scroll bar visible in reverse video."""
 
 
 def install_ansi_themes(app: App[Any], terminal: Terminal) -> bool:
-    """Lets the palette offer the two themes of few colours alone, and shows the fitting one; False where there are enough for any theme."""
+    """Let the palette offer only these two themes and select one of them. False, and nothing done, if there are enough colours for any theme."""
     if terminal.color not in (ColorDepth.COLORS_16, ColorDepth.NONE):
         return False
     for theme in themes():
@@ -35,13 +35,13 @@ def install_ansi_themes(app: App[Any], terminal: Terminal) -> bool:
 
 
 def themes() -> list[Theme]:
-    """Textual's."""
+    """Textual's ANSI themes under other names, with a visible scroll bar."""
     bases = (BUILTIN_THEMES["ansi-dark"], BUILTIN_THEMES["ansi-light"])
     return [replace(base, name=name, variables={**base.variables, **_TRACK}) for base, name in zip(bases, NAMES, strict=True)]
 
 
 class ReverseVideo(LineFilter):
-    """No colour at all; what has a background of its own is shown in reverse."""
+    """Removes all colours, and reverses text that has its own background."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         return [Segment(text, style and _without_color(style), control) for text, style, control in segments]

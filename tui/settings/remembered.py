@@ -1,6 +1,6 @@
-"""The person's last choices, kept in a file from one start to the next, which any number of screens may share.
+"""The user's last choices, in a file that any number of screens may share.
 
-Whatever can't be read is left at its default. A disk that refuses costs only the memory of a choice.
+A setting that cannot be read keeps its default. If the disk refuses to write, only the choice is forgotten.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from tui.settings import themes
 from tui.settings.config_file import Config
 from tui.settings.shared_file import locked
 
-MOST_SAMPLES = 64
-LONGEST = 4096
-"""Characters of a setting; a path has no more."""
-USUAL = to_dict(SampleConfig())
+MAX_SAMPLES = 64
+MAX_LENGTH = 4096
+"""Characters of a setting, which may be a path."""
+DEFAULT_SAMPLE = to_dict(SampleConfig())
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Shared by the screens."""
+    """The settings that all screens share."""
 
     sample: SampleConfig = field(default_factory=SampleConfig)
-    """`sample.seed` is the seed of the next drawing."""
+    """`sample.seed` is the random seed of the next drawing."""
     weights: str = "shipped"
     theme: str = themes.DEFAULT
     count: int = 16
     """Samples on the Generate screen."""
     classes: str = "random"
-    """What they show: `random`, or a prompt whose digits are repeated."""
+    """The classes on the Generate screen: `random`, or a prompt whose digits are repeated."""
 
-    def with_file(self, config: Config) -> Settings:
-        """What the person's config.toml sets comes before what is remembered."""
+    def overridden_by(self, config: Config) -> Settings:
+        """These settings with the values of the user's config.toml, which override remembered ones."""
         own = {name: config.values[name] for name in ("weights", "theme") if name in config.values}
         sampler: Sampler = config.sample.get("sampler", self.sample.sampler)
         if is_student(own.get("weights", self.weights)):
@@ -51,25 +51,25 @@ class Settings:
         return replace(self, sample=replace(sample, **{**config.sample, "sampler": sampler}), **own)
 
     def with_sample(self, **changes: object) -> Settings:
-        """Raises SettingError where a value is out of its range."""
+        """The settings with other values in `sample`. Raises SettingError if a value is out of its range."""
         return replace(self, sample=replace(self.sample, **changes))  # type: ignore[arg-type]
 
 
 def load() -> tuple[Settings, list[str]]:
-    """What is remembered, and what is wrong with the rest, which is left at its default."""
+    """The remembered settings, and messages about those that cannot be read, which keep their defaults."""
     known, problems = _read()
     plain = {name: value for name, value in known.items() if name in _PLAIN}
     return Settings(sample=from_dict(SampleConfig, known.get("sample", {})), **plain), problems
 
 
 def save(before: Settings, after: Settings) -> None:
-    """Remembers what differs between the two, and leaves the rest of the file as another screen may have written it.
+    """Save the settings that differ between the two. The rest of the file stays as another screen may have written it.
 
-    How to draw is remembered as far as it differs from the defaults, which may get better.
+    Values in `sample` are saved only if they differ from the defaults, so that later, better defaults take effect.
     """
     plain = {name: getattr(after, name) for name in _PLAIN if getattr(after, name) != getattr(before, name)}
-    was = to_dict(before.sample)
-    sample = {name: value for name, value in to_dict(after.sample).items() if value != was[name]}
+    old = to_dict(before.sample)
+    sample = {name: value for name, value in to_dict(after.sample).items() if value != old[name]}
     if not plain and not sample:
         return
     with suppress(DigittyError, OSError):
@@ -77,12 +77,12 @@ def save(before: Settings, after: Settings) -> None:
         with locked(target):
             known, _ = _read()
             merged = {**known.pop("sample", {}), **sample}
-            drawn = {name: value for name, value in merged.items() if value != USUAL[name]}
-            write_text(target, json.dumps({**known, **plain, "sample": drawn}, indent=1))
+            changed = {name: value for name, value in merged.items() if value != DEFAULT_SAMPLE[name]}
+            write_text(target, json.dumps({**known, **plain, "sample": changed}, indent=1))
 
 
 def _read() -> tuple[dict[str, Any], list[str]]:
-    """The valid part of settings.json, and what is wrong with the rest. Fields of a later digitty stay."""
+    """The valid part of settings.json, and messages about the rest. Fields of a later digitty stay."""
     try:
         known = parse_json(read_small(_path()))
         if not isinstance(known, dict):
@@ -90,17 +90,18 @@ def _read() -> tuple[dict[str, Any], list[str]]:
     except FileNotFoundError:
         return {}, []
     except (OSError, ValueError) as error:
-        return {}, [f"{_path()} can't be read, and its settings are left at their defaults: {getattr(error, 'strerror', None) or error}"]
+        return {}, [f"{_path()} can't be read, so its settings keep their defaults: {getattr(error, 'strerror', None) or error}"]
     sample = known.pop("sample", {})
-    drawn = {name: value for name, value in sample.items() if name in USUAL and _is_sample(name, value)} if isinstance(sample, dict) else {}
+    values = sample if isinstance(sample, dict) else {}
+    valid_sample = {name: value for name, value in values.items() if name in DEFAULT_SAMPLE and _is_valid_sample(name, value)}
     plain = {name: value for name, value in known.items() if name not in _PLAIN or _is_valid(name, value)}
     wrong = [name for name in known if name not in plain]
-    wrong += [name for name in sample if name not in drawn] if isinstance(sample, dict) else ["sample"]
-    problems = [f"{_path()} is wrong about {', '.join(wrong)}: left at the default"] if wrong else []
-    return {**plain, "sample": drawn}, problems
+    wrong += [name for name in values if name not in valid_sample] if isinstance(sample, dict) else ["sample"]
+    problems = [f"{_path()} has invalid values, which keep their defaults: {', '.join(wrong)}"] if wrong else []
+    return {**plain, "sample": valid_sample}, problems
 
 
-def _is_sample(name: str, value: object) -> bool:
+def _is_valid_sample(name: str, value: object) -> bool:
     try:
         from_dict(SampleConfig, {name: value})
     except (DigittyError, TypeError, ValueError, AttributeError):
@@ -112,13 +113,13 @@ def _is_valid(name: str, value: object) -> bool:
     if type(value) is not type(_PLAIN[name]):
         return False
     if isinstance(value, int):
-        return 1 <= value <= MOST_SAMPLES
+        return 1 <= value <= MAX_SAMPLES
     text = str(value)
-    return text in themes.NAMES if name == "theme" else 0 < len(text) <= LONGEST and text.isprintable()
+    return text in themes.NAMES if name == "theme" else 0 < len(text) <= MAX_LENGTH and text.isprintable()
 
 
 _PLAIN: Mapping[str, object] = {f.name: getattr(Settings(), f.name) for f in fields(Settings) if f.name != "sample"}
-"""Every setting but `sample`, at its default."""
+"""The default of every setting but `sample`."""
 
 
 def _path() -> Path:

@@ -1,4 +1,4 @@
-"""A file that several screens write to, one after the other."""
+"""A lock for a file that several screens write to."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 WAIT = 0.5
-"""Seconds to wait for another screen that writes. Afterwards this one writes all the same: what it loses at worst is a remembered choice."""
+"""Seconds to wait for another screen that writes. After that this one writes anyway: at worst it loses a remembered choice."""
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Holds a lock beside `path` for the block; none where the file system has no locks, can't make the file, or somebody holds on to it."""
-    handle = _taken(path.with_name(f".{path.name}.lock"))
+    """Hold a lock beside `path` within the block. Goes on without one if the file system has no locks or refuses, or after WAIT seconds."""
+    handle = _lock(path.with_name(f".{path.name}.lock"))
     try:
         yield
     finally:
@@ -24,7 +24,7 @@ def locked(path: Path) -> Iterator[None]:
             os.close(handle)
 
 
-def _taken(path: Path) -> int | None:
+def _lock(path: Path) -> int | None:
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
     except OSError:

@@ -1,4 +1,4 @@
-"""The themes one may choose, and what makes each of them readable. The names load no textual."""
+"""The themes on offer, each made readable. Importing the names does not import Textual."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ NAMES = (
     "solarized-light",
     "tokyo-night",
 )
-READABLE = 4.5
-"""Contrast of text with its background that WCAG 2.1 asks for (1.4.3, level AA)."""
-HIGH = 7.0
-"""What it asks for at level AAA, and what the themes of high contrast have."""
+MIN_CONTRAST = 4.5
+"""The contrast of text with its background that WCAG 2.1 requires (1.4.3, level AA)."""
+HIGH_CONTRAST = 7.0
+"""The contrast for level AAA, which the themes of high contrast have."""
 TEXTS = (
     *("foreground", "text-muted", "text-disabled", "accent", "warning", "error"),
     *("text-primary", "text-secondary", "text-accent", "text-warning", "text-error", "text-success"),
     *("footer-foreground", "footer-key-foreground", "footer-description-foreground"),
 )
-PAPERS = ("background", "surface", "panel")
-"""What they are written on."""
+BACKGROUNDS = ("background", "surface", "panel")
+"""The backgrounds of these texts."""
 
 
 def digitty_themes() -> list[Theme]:
-    """Those that Textual does not bring."""
+    """The themes that Textual does not have."""
     from textual.theme import Theme
 
     dark = Theme(
@@ -83,7 +83,7 @@ def digitty_themes() -> list[Theme]:
 
 
 def install(app: App[Any], name: str) -> None:
-    """Lets the palette offer these themes alone, and shows the one of this name."""
+    """Let the palette offer only these themes, and select the one of this name."""
     for theme in digitty_themes():
         app.register_theme(theme)
     app.theme = name if name in NAMES else DEFAULT
@@ -91,35 +91,35 @@ def install(app: App[Any], name: str) -> None:
         app.unregister_theme(other)
 
 
-def readable(variables: Mapping[str, str], theme: Theme) -> dict[str, str]:
-    """The theme's variables with every colour of text moved towards black or white until it reads on each of the theme's papers.
+def make_readable(variables: Mapping[str, str], theme: Theme) -> dict[str, str]:
+    """The theme's variables with every text colour moved towards black or white until it is readable on all backgrounds.
 
-    Textual's own themes have orange on light grey at 1.4 to 1.
+    Some of Textual's own themes have orange text on light grey, a contrast of 1.4.
     """
     from textual.color import Color
 
     if theme.ansi:
-        return dict(variables)  # the terminal's own colours
-    wanted = HIGH if theme.name.startswith("contrast-") else READABLE
-    if theme.ansi:
-        return dict(variables)  # the terminal's own colours, which nobody here knows
-    papers = [Color.parse(variables[name]) for name in PAPERS]
-    texts = {name: _with_contrast(variables[name], papers, theme.dark, wanted).hex for name in TEXTS}
-    return {**variables, **texts, "footer-background": variables["panel"]}  # some themes have a footer on which neither black nor white reads
+        return dict(variables)  # the terminal's own colours, which are not known here
+    min_contrast = HIGH_CONTRAST if theme.name.startswith("contrast-") else MIN_CONTRAST
+    backgrounds = [Color.parse(variables[name]) for name in BACKGROUNDS]
+    texts = {name: _with_contrast(variables[name], backgrounds, theme.dark, min_contrast).hex for name in TEXTS}
+    # In some themes neither black nor white is readable on the footer's own background.
+    return {**variables, **texts, "footer-background": variables["panel"]}
 
 
-def _with_contrast(color: str, papers: Sequence[Color], dark: bool, wanted: float) -> Color:
+def _with_contrast(color: str, backgrounds: Sequence[Color], dark: bool, min_contrast: float) -> Color:
+    """The first of 20 blends of the colour with white (black on a light theme) that has the contrast; else white (black)."""
     from textual.color import BLACK, WHITE, Color
 
     pole = WHITE if dark else BLACK
-    opacity = re.fullmatch(r"auto (\d+)%", color)  # black or white, so much of it
-    start = papers[0].blend(pole, int(opacity[1]) / 100, 1) if opacity else Color.parse(color)
-    steps = (start.blend(pole, part / 20, 1) for part in range(20))
-    return next((moved for moved in steps if min(contrast(moved, paper) for paper in papers) >= wanted), pole)
+    opacity = re.fullmatch(r"auto (\d+)%", color)  # this percentage of black or white
+    start = backgrounds[0].blend(pole, int(opacity[1]) / 100, 1) if opacity else Color.parse(color)
+    blends = (start.blend(pole, part / 20, 1) for part in range(20))
+    return next((blend for blend in blends if min(contrast(blend, background) for background in backgrounds) >= min_contrast), pole)
 
 
 def contrast(one: Color, other: Color) -> float:
-    """WCAG 2.1's ratio, 1 to 21."""
+    """The contrast ratio of WCAG 2.1, from 1 to 21."""
     low, high = sorted((_luminance(one), _luminance(other)))
     return (high + 0.05) / (low + 0.05)
 

@@ -47,7 +47,7 @@ class Studio:
         self.jobs, self.terminal, self.config = jobs, terminal, config
         known, self.problems = remembered.load()
         """What is wrong with the settings that were remembered."""
-        self.settings: Settings = known.with_file(config)
+        self.settings: Settings = known.overridden_by(config)
         self.rng = random.Random()
         self.last_words: list[str] = []
         """Lines to print once the screen is closed."""

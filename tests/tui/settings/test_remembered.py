@@ -19,7 +19,7 @@ from engine.storage import paths
 from tui.settings import prompt_history as prompts
 from tui.settings import remembered as settings
 from tui.settings import shared_file
-from tui.settings.prompt_history import REMEMBERED
+from tui.settings.prompt_history import MAX_PROMPTS
 from tui.settings.remembered import Settings
 
 
@@ -80,7 +80,7 @@ def test_the_file_of_prompts_does_not_grow_for_ever() -> None:
     found, problem = prompts.load()
     assert not problem
     assert [line.split()[0] for line in found] == [str(n) for n in range(1200 - len(found), 1200)]
-    assert REMEMBERED // 3 < len(found) <= REMEMBERED
+    assert MAX_PROMPTS // 3 < len(found) <= MAX_PROMPTS
 
 
 def test_a_line_that_was_cut_short_spoils_no_other() -> None:
@@ -109,12 +109,11 @@ def test_file_systems_without_locks(code: int, monkeypatch: pytest.MonkeyPatch) 
     assert (prompts.load(), settings.load()) == ((["seven"], ""), (changed(seed=7), []))
 
 
-def test_a_lock_that_is_never_let_go_is_waited_for_only_so_long(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_file, "WAIT", 0.1)
+def test_the_wait_for_a_lock_that_is_never_released_ends(file: Path) -> None:
     with shared_file.locked(prompts.path()), shared_file.locked(file):
         began = time.monotonic()
         remember_all()
-        assert time.monotonic() - began >= 0.2
+        assert 2 * shared_file.WAIT <= time.monotonic() - began < 10 * shared_file.WAIT
     assert (prompts.load(), settings.load()) == ((["seven"], ""), (changed(seed=7), []))
 
 
@@ -221,7 +220,7 @@ async def test_the_screen_says_what_it_goes_on_without(file: Path) -> None:
     file.write_text('{"theme": 7}')
     file.with_name("history").mkdir()
     async with opened() as person:
-        await person.is_told(f"{file} is wrong about theme")
+        await person.is_told(f"{file} has invalid values, which keep their defaults: theme")
         await person.is_told("history can't be read")
         await person.enter("seven")
         await person.sees("7 · seven", "steps/s")

@@ -13,7 +13,9 @@ from tui.settings import themes
 def unreadable(person: Person, wanted: float) -> dict[str, float]:
     """Texts with less contrast than that, by the theme's variables and as some are shown."""
     variables = person.app.theme_variables
-    pairs = {f"{text} on {paper}": (variables[text], variables[paper]) for text in themes.TEXTS for paper in (*themes.PAPERS, "footer-background")}
+    pairs = {
+        f"{text} on {paper}": (variables[text], variables[paper]) for text in themes.TEXTS for paper in (*themes.BACKGROUNDS, "footer-background")
+    }
     ratios = {words: themes.contrast(Color.parse(text), Color.parse(paper)) for words, (text, paper) in pairs.items()}
     for query in ("#status", "#hello", "Footer"):
         _, _, paper, text = person.app.screen.query_one(query).colors
@@ -31,7 +33,7 @@ async def test_texts_have_the_contrast_that_wcag_asks_for(name: str) -> None:
                 person.app.screen.query_one("#hello").colors[2] == Color.parse(person.app.current_theme.to_color_system().generate()["background"])
             )
         )
-        assert not unreadable(person, themes.HIGH if name.startswith("contrast-") else themes.READABLE)
+        assert not unreadable(person, themes.HIGH_CONTRAST if name.startswith("contrast-") else themes.MIN_CONTRAST)
 
 
 def test_contrast_is_wcags() -> None:
