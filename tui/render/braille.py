@@ -1,4 +1,4 @@
-"""Numbers -> braille dots, and the axes to read them by. Pure: knows neither losses nor widgets."""
+"""Draw with braille dots, and choose axes and labels. Pure: knows neither losses nor widgets."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from itertools import pairwise
 from math import ceil, floor, log10
 
 DOTS_X, DOTS_Y = 2, 4
-"""Dots in a cell."""
-_BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # U+2800's, by row and column
+"""Dots in a cell, across and down."""
+_BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of the characters from U+2800, by row and column
 _UPPER = 0x01 | 0x08 | 0x02 | 0x10
 
 
 class Canvas:
-    """width x height cells of dots; dot (0, 0) is the upper left. Dots outside are left out."""
+    """width x height cells of dots. Dot (0, 0) is at the upper left. Dots outside are ignored."""
 
     def __init__(self, width: int, height: int) -> None:
         self.width = width
@@ -22,13 +22,14 @@ class Canvas:
         self._cells = bytearray(width * height)
 
     def dot(self, x: int, y: int) -> None:
+        """Set a dot."""
         column, row = x // DOTS_X, y // DOTS_Y
         if 0 <= column < self.width and 0 <= row < self.height:
             self._cells[row * self.width + column] |= _BITS[y % DOTS_Y][x % DOTS_X]
 
     def line(self, x0: int, y0: int, x1: int, y1: int) -> None:
-        """A straight line, both ends included."""
-        if x0 == x1:  # most of a chart's lines are upright
+        """Draw a straight line, including both ends."""
+        if x0 == x1:  # most lines of a chart are vertical
             for y in range(min(y0, y1), max(y0, y1) + 1):
                 self.dot(x0, y)
             return
@@ -37,12 +38,12 @@ class Canvas:
             self.dot(round(x0 + (x1 - x0) * i / n), round(y0 + (y1 - y0) * i / n))
 
     def path(self, points: Sequence[tuple[int, int]]) -> None:
-        """A line through all points; a single point is a dot."""
+        """Draw a line through all points. A single point becomes a dot."""
         for start, end in pairwise(points) if len(points) > 1 else zip(points, points, strict=True):
             self.line(*start, *end)
 
     def char(self, column: int, row: int, braille: bool = True) -> str:
-        """The cell's character, "" for an empty one; without braille the upper and lower halves are told apart."""
+        """The character of a cell, "" if it is empty. Without braille it only shows which halves have dots."""
         bits = self._cells[row * self.width + column]
         if not bits:
             return ""
@@ -53,23 +54,23 @@ class Canvas:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Values from `low` to `high`, evenly spaced or by their logarithm (low must then be positive)."""
+    """Values from `low` to `high`, spaced evenly or by their logarithm, for which `low` must be positive."""
 
     low: float
     high: float
     log: bool = False
 
     def position(self, value: float, count: int) -> int:
-        """Which of `count` dots shows the value, from 0 for `low`. What lies outside is outside, but by no more than the scale's own length."""
+        """Which of `count` dots shows the value, from 0 for `low`. Values outside the scale are at most one length of the scale away."""
         low, high = self.low, self.high
         if self.log:
             low, high, value = log10(low), log10(high), log10(max(value, low / high * low))
-        part = (value - low) / (high - low)
-        return round(min(2.0, max(-1.0, part)) * (count - 1))
+        fraction = (value - low) / (high - low)
+        return round(min(2.0, max(-1.0, fraction)) * (count - 1))
 
 
 def nice_step(span: float, count: int) -> float:
-    """The smallest 1, 2 or 5 times a power of ten that divides `span` into at most `count` parts."""
+    """The smallest step of 1, 2 or 5 times a power of ten that divides `span` into at most `count` parts."""
     raw = span / max(1, count)
     power = 10.0 ** floor(log10(raw))
     factor = next(f for f in (1, 2, 5, 10) if f * power >= raw * (1 - 1e-9))
@@ -77,7 +78,7 @@ def nice_step(span: float, count: int) -> float:
 
 
 def axis(low: float, high: float, count: int, log: bool = False) -> tuple[Scale, list[float]]:
-    """A scale that takes in low … high, and round values on it, some `count` of them (twice as many where 1-2-5 fit a logarithmic one)."""
+    """A scale from at most `low` to at least `high`, and about `count` round values on it (up to twice as many on a logarithmic scale)."""
     if high - low <= 1e-6 * max(abs(low), abs(high)):
         low, high = low - abs(low) / 10, high + abs(high) / 10 or 1.0
     if log and low > 0:
@@ -89,8 +90,8 @@ def axis(low: float, high: float, count: int, log: bool = False) -> tuple[Scale,
 
 
 def _log_axis(low: float, high: float, count: int) -> tuple[Scale, list[float]]:
-    """1, 2 and 5 of each decade; decades where those crowd; even steps where the whole is narrower than that."""
-    low, high = 10 ** (floor(log10(low) * 10 + 1e-9) / 10), 10 ** (ceil(log10(high) * 10 - 1e-9) / 10)  # in coarse steps, so that the scale rests
+    """Ticks at 1, 2 and 5 of each decade; only at decades if those are too many; evenly spaced if the scale is narrower than a decade."""
+    low, high = 10 ** (floor(log10(low) * 10 + 1e-9) / 10), 10 ** (ceil(log10(high) * 10 - 1e-9) / 10)  # coarse, so that the scale rarely changes
     powers = range(floor(log10(low)), ceil(log10(high)) + 1)
     ticks = [tick for power in powers for f in (1, 2, 5) if low <= (tick := float(f"{f}e{power}")) * (1 + 1e-9) and tick <= high * (1 + 1e-9)]
     if len(ticks) > 2 * count:
@@ -103,7 +104,7 @@ def _log_axis(low: float, high: float, count: int) -> tuple[Scale, list[float]]:
 
 
 def labels(ticks: Sequence[float]) -> list[str]:
-    """Evenly spaced ticks with the same number of decimals, others each as short as they go; eight characters at most."""
+    """The text of each tick, at most eight characters. Evenly spaced ticks get the same number of decimals, others as few as possible."""
     steps = {round(b - a, 12) for a, b in pairwise(ticks)}
     if len(steps) == 1 and (step := steps.pop()) >= 1e-4 and ticks[-1] < 1e5:
         return [f"{tick:.{max(0, -floor(log10(step) + 1e-9))}f}" for tick in ticks]
@@ -111,7 +112,7 @@ def labels(ticks: Sequence[float]) -> list[str]:
 
 
 def count_label(count: int) -> str:
-    """950, 4500, 20k, 1.5M: at most five characters for a round number."""
+    """950, 4500, 20k, 1.5M: a round number takes at most five characters."""
     if count < 10_000:
         return str(count)
     return f"{count / 1_000:g}k" if count < 1_000_000 else f"{count / 1_000_000:g}M"

@@ -1,4 +1,4 @@
-"""LossSeries -> lines of characters with a role each. Pure: knows neither colours nor Textual."""
+"""Draw a LossSeries as lines of characters, each with a role. Pure: knows neither colours nor Textual."""
 
 from __future__ import annotations
 
@@ -11,33 +11,34 @@ from tui.render.braille import DOTS_X, DOTS_Y, Canvas, Scale, axis, count_label,
 from tui.runs.loss_series import Bucket, LossSeries, smooth
 
 SMOOTHED_OVER = 60
-"""About how many losses the bright line averages at each place, whatever the zoom."""
+"""About how many losses the smoothed curve averages at each point, at any zoom."""
 EPOCH_SPACING = 4
-"""Columns from one epoch's mark to the next, at least."""
+"""The least number of columns between the marks of two epochs."""
 
 Line = tuple[tuple[str, str], ...]
-"""(text, role) from the left; a role is raw, smooth, epoch, axis or blank."""
+"""(text, role) from left to right. A role is raw, smooth, epoch, axis or blank."""
 _BLANK = (" ", "blank")
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What of the series is drawn, and how."""
+    """Which part of the series is drawn, and how."""
 
     width: int
     height: int
     log_scale: bool = False
     window: int | None = None
+    """The number of steps, up to the last; None for the whole run."""
     braille: bool = True
 
 
 def chart(series: LossSeries, view: View) -> list[Line]:
-    """The chart as lines of cells; at 20x5 there is still something to see."""
+    """The chart as lines of cells. It is still useful at 20x5."""
     span = series.span(view.window)
     if span and view.width >= 16 and view.height >= 2:
-        widest = series.columns(view.width * DOTS_X, *span, positive=view.log_scale)
-        if widest:
-            return _Plot(series, span, widest, view).lines()
+        full_width = series.columns(view.width * DOTS_X, *span, positive=view.log_scale)
+        if full_width:
+            return _Plot(series, span, full_width, view).lines()
     return _message("no loss yet", view)
 
 
@@ -50,13 +51,13 @@ def _message(text: str, view: View) -> list[Line]:
 class _Plot:
     """One drawing of the chart: a grid of cells with a role each."""
 
-    def __init__(self, series: LossSeries, span: tuple[int, int], widest: Sequence[tuple[int, Bucket]], view: View) -> None:
-        """`widest` are the columns as if the axis took no room: they tell how wide the axis is."""
+    def __init__(self, series: LossSeries, span: tuple[int, int], full_width: Sequence[tuple[int, Bucket]], view: View) -> None:
+        """`full_width` are the columns without room for the axis, whose width depends on them."""
         self.view = view
         self.first, self.last = span
         self.epochs = [(step, value) for step, value in series.epochs if self.first <= step <= self.last]
-        self.rows = view.height - 1  # the last line is for the steps
-        self.scale, self.ticks = self._axis(widest)
+        self.rows = view.height - 1  # the last line shows the steps
+        self.scale, self.ticks = self._axis(full_width)
         self.names = labels(self.ticks)
         self.gutter = max(map(len, self.names)) + 1
         self.width = view.width - self.gutter
@@ -64,7 +65,7 @@ class _Plot:
         self.data = series.columns(self.width * DOTS_X, *span, positive=view.log_scale)
 
     def _axis(self, data: Sequence[tuple[int, Bucket]]) -> tuple[Scale, list[float]]:
-        """A linear scale leaves out the highest twentieth: the first steps of a run would flatten the rest."""
+        """The scale and its ticks. A linear scale leaves out the highest twentieth: the first steps of a run would flatten the rest."""
         low = min(bucket.low for _, bucket in data)
         highs = sorted(bucket.high for _, bucket in data)
         high = highs[-1 if self.view.log_scale else -1 - len(data) // 20]
@@ -88,21 +89,20 @@ class _Plot:
         return self.gutter + (step - self.first) * self.width // (self.last - self.first + 1)
 
     def _draw_losses(self) -> None:
-        raw, bright = Canvas(self.width, self.rows), Canvas(self.width, self.rows)
+        raw, smoothed = Canvas(self.width, self.rows), Canvas(self.width, self.rows)
         for x, bucket in self.data:
             raw.line(x, max(0, self._y(bucket.high)), x, self._y(bucket.low))
-        middles = [(x, self._y(bucket.mean)) for x, bucket in self.data]
-        raw.path(middles)
-        bright.path([(x, self._y(mean)) for (x, _), mean in zip(self.data, self._smoothed(), strict=True)])
+        raw.path([(x, self._y(bucket.mean)) for x, bucket in self.data])
+        smoothed.path([(x, self._y(mean)) for (x, _), mean in zip(self.data, self._smoothed_means(), strict=True)])
         for row in range(self.rows):
             for column in range(self.width):
-                if char := bright.char(column, row, self.view.braille):
+                if char := smoothed.char(column, row, self.view.braille):
                     self.cells[row][self.gutter + column] = (char, "smooth")
                 elif char := raw.char(column, row, self.view.braille):
                     self.cells[row][self.gutter + column] = (char, "raw")
 
-    def _smoothed(self) -> list[float]:
-        """The running mean at each column; on a logarithmic scale of the logarithms, so that the line runs amid the dots."""
+    def _smoothed_means(self) -> list[float]:
+        """The running mean at each column. On a logarithmic scale it is that of the logarithms, so that the curve runs through the dots."""
         count = len(self.data)
         reach = SMOOTHED_OVER // 2 * count // sum(bucket.count for _, bucket in self.data)
         reach = max(min(2, count // 10), min(reach, count // 10))
@@ -111,39 +111,39 @@ class _Plot:
         return [exp(mean) for mean in smooth([log(bucket.mean) for _, bucket in self.data], reach)]
 
     def _draw_axes(self) -> None:
-        upright, tick = ("│", "┤") if self.view.braille else ("|", "+")
+        line, tick = ("│", "┤") if self.view.braille else ("|", "+")
         for row in range(self.rows):
-            self._write(self.gutter - 1, row, upright, "axis")
+            self._write(self.gutter - 1, row, line, "axis")
         for value, name in zip(self.ticks, self.names, strict=True):
             row = self._y(value) // DOTS_Y
             self._write(0, row, name.rjust(self.gutter - 1) + tick, "axis")
-        step = max(1, int(nice_step(max(1, self.last - self.first), max(1, self.width // 12))))
-        free = self.gutter - 1
-        for at in range(-(-self.first // step) * step, self.last + 1, step):
-            name = count_label(at)
-            x = min(self._x(at) - len(name) // 2, self.view.width - len(name))
+        interval = max(1, int(nice_step(max(1, self.last - self.first), max(1, self.width // 12))))
+        free = self.gutter - 1  # the first column without a label
+        for step in range(-(-self.first // interval) * interval, self.last + 1, interval):
+            name = count_label(step)
+            x = min(self._x(step) - len(name) // 2, self.view.width - len(name))
             if x >= free:
                 self._write(x, self.rows, name, "axis")
                 free = x + len(name) + 1
 
     def _draw_epochs(self) -> None:
-        """A mark at the end of each epoch, and its average beside it where that hides nothing bright; the newest first, as it matters most."""
+        """Mark the end of each epoch, and write its average beside the mark where that hides no curve. The latest epoch comes first."""
         mark = "◆" if self.view.braille else "*"
-        places: list[tuple[int, int, float]] = []
+        marks: list[tuple[int, int, float]] = []
         for step, value in reversed(self.epochs):
             x = self._x(step)
-            if (not places or places[-1][0] - x >= EPOCH_SPACING) and 0 <= (row := self._y(value) // DOTS_Y) < self.rows:
-                places.append((x, row, value))
+            if (not marks or marks[-1][0] - x >= EPOCH_SPACING) and 0 <= (row := self._y(value) // DOTS_Y) < self.rows:
+                marks.append((x, row, value))
                 self._write(x, row, mark, "epoch")
-        for x, row, value in places if self.view.width >= 40 else ():
+        for x, row, value in marks if self.view.width >= 40 else ():
             name = f"{value:.4f}"
             left = min(x - len(name) // 2, self.view.width - len(name))
             for y in (row - 1, row - 2, row + 1):
-                if left >= self.gutter and 0 <= y < self.rows and self._free(left - 1, y, len(name) + 2):
+                if left >= self.gutter and 0 <= y < self.rows and self._is_free(left - 1, y, len(name) + 2):
                     self._write(left, y, name, "epoch")
                     break
 
-    def _free(self, x: int, y: int, length: int) -> bool:
+    def _is_free(self, x: int, y: int, length: int) -> bool:
         return all(role in ("blank", "raw", "axis") for _, role in self.cells[y][max(0, x) : x + length])
 
     def _write(self, x: int, y: int, text: str, role: str) -> None:
