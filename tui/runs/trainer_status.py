@@ -35,7 +35,7 @@ class TrainerStatus:
         self.intervals = intervals
         self.by = ""
         """The trainer's host and process, in words."""
-        self.asked: Command | None = None
+        self.pending: Command | None = None
         """The command that was sent and has shown no effect yet."""
         self._history = history
         self._sight, self._checked = Sight(Life.GONE), 0.0
@@ -60,11 +60,11 @@ class TrainerStatus:
     @property
     def will_wait(self) -> bool:
         """Whether the trainer is paused or has been asked to pause."""
-        return self.asked is Command.PAUSE or (self._history.now.paused and self.asked is not Command.RUN)
+        return self.pending is Command.PAUSE or (self._history.now.paused and self.pending is not Command.RUN)
 
     def ask(self, command: Command) -> None:
         """Note that this command was sent: `asked` holds it until the run's files show its effect."""
-        self.asked, self._asked_at = command, time.monotonic()
+        self.pending, self._asked_at = command, time.monotonic()
 
     def refresh(self) -> bool:
         """Read the present state. False, once, if the trainer has not answered a command in time."""
@@ -73,10 +73,10 @@ class TrainerStatus:
             self._checked, self._event = now, history.now.event
             self._sight = history.run.sight()
             self.by = "" if self._sight.life is Life.GONE else run_words.trainer_name(history.run)
-        if self.asked and self._obeyed(self.asked):
-            self.asked = None
-        elif self.asked and now - self._asked_at > self.intervals.answer:
-            self.asked = None
+        if self.pending and self._obeyed(self.pending):
+            self.pending = None
+        elif self.pending and now - self._asked_at > self.intervals.answer:
+            self.pending = None
             return False
         return True
 
@@ -93,5 +93,5 @@ class TrainerStatus:
         if not self.alive:
             return self._history.now.event if self._has_ended else "interrupted"
         where = "" if own else f" on {self.by}"
-        asked = f", {COMMAND_TEXT[self.asked]}" if self.asked in COMMAND_TEXT else ""
-        return ("paused" if self._history.now.paused else "training") + where + asked
+        command = f", {COMMAND_TEXT[self.pending]}" if self.pending in COMMAND_TEXT else ""
+        return ("paused" if self._history.now.paused else "training") + where + command

@@ -211,7 +211,7 @@ class PromptScreen(AppScreen):
         conversation.scroll_relative(y=by * max(1, conversation.size.height - 2), animate=False)
 
     def action_save(self) -> None:
-        finished = [answer.done for answer in self._answers() if answer.done]
+        finished = [answer.result for answer in self._answers() if answer.result]
         self.save_drawing(finished[-1] if finished else None, ".png")
 
     def action_again(self) -> None:

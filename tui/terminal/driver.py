@@ -113,16 +113,16 @@ class PacedDriver(LinuxDriver):
                 self.exit_event.wait(IDLE_POLL)
 
     def run_input_thread(self) -> None:
-        typed = TypedInput()
+        parser = TypedInput()
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():
-                wait = WAITING_POLL if typed.waiting else IDLE_POLL
+                wait = WAITING_POLL if parser.waiting else IDLE_POLL
                 silent_until = time.monotonic() + wait  # on a busy machine this thread may run much later
                 data = self._read() if selector.select(wait) else None
                 if data == b"":
                     self.exit_event.wait(IDLE_POLL)  # the terminal is gone, which another thread handles
-                for message in typed.feed(data) if data else typed.tick(silent_until):
+                for message in parser.feed(data) if data else parser.tick(silent_until):
                     self.process_message(message)
 
     def _read(self) -> bytes | None:

@@ -94,10 +94,10 @@ class FlowControl:
         shortest = self._shortest = took if self._shortest is None else min(took, self._shortest)
         if query.sent_at < self._window_set_at or 2 * query.in_flight < self._window:
             return  # the answer belongs to an earlier window, or the window was not even half full
-        fitting = query.in_flight * MAX_DELAY / max(took - shortest, MAX_DELAY / 8)
-        if fitting < self._window == MIN_WINDOW:
+        target = query.in_flight * MAX_DELAY / max(took - shortest, MAX_DELAY / 8)
+        if target < self._window == MIN_WINDOW:
             self._shortest += 0.1 * (took - shortest)  # so few bytes cannot cause a delay, so the round trip itself has grown
-        self._window = int(max(MIN_WINDOW, self._window / 4, min(MAX_WINDOW, self._window * 2, fitting)))
+        self._window = int(max(MIN_WINDOW, self._window / 4, min(MAX_WINDOW, self._window * 2, target)))
         self._window_set_at = at
 
     def wait(self) -> float:

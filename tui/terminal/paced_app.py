@@ -118,11 +118,11 @@ class PacedApp(GuardedApp):
         if not isinstance(driver, PacedDriver) or not driver.entered or not self._diff.size:
             return
         rows, cursor = self._diff.due_rows(), self._diff.size.clamp_offset(self.cursor_position)
-        fitting = self._take_fitting(rows, 0 if driver.has_backlog else self._flow.window_left())
-        if fitting or cursor != self._cursor:
+        sequences = self._take_fitting(rows, 0 if driver.has_backlog else self._flow.window_left())
+        if sequences or cursor != self._cursor:
             self._cursor = cursor
-            self._flow.on_sent(driver.paint(fitting, cursor, self._sync_available, self._flow.wants_query))
-        if len(fitting) < len(rows):
+            self._flow.on_sent(driver.paint(sequences, cursor, self._sync_available, self._flow.wants_query))
+        if len(sequences) < len(rows):
             self._timer = asyncio.get_running_loop().call_later(self._flow.wait(), self._send)
             return
         waiting, self._waiting = self._waiting, {}
@@ -131,14 +131,14 @@ class PacedApp(GuardedApp):
 
     def _take_fitting(self, rows: list[tuple[int, str]], window: int) -> list[str]:
         """The escape sequences of the rows to send now, which count as sent."""
-        fitting, size, heavy_window = [], 0, min(window, self._flow.byte_budget())
+        sequences, size, heavy_window = [], 0, min(window, self._flow.byte_budget())
         for y, sequence in rows:
             if size >= (heavy_window if is_heavy(sequence) else window):
                 break
-            fitting.append(sequence)
+            sequences.append(sequence)
             size += len(sequence.encode())
             self._diff.mark_sent(y)
-        return fitting
+        return sequences
 
 
 def _erases_with_background() -> bool:

@@ -42,8 +42,8 @@ class ScreenDiff:
         """`erases`: cells that the terminal erases take the background's colour."""
         self.size = Size(0, 0)
         self._system, self._erases = system, erases
-        self._wanted: list[list[Cell]] = []
-        self._shown: list[Sequence[Cell | None]] = []  # None where it is not known
+        self._wanted_rows: list[list[Cell]] = []
+        self._shown_rows: list[Sequence[Cell | None]] = []  # None where it is not known
         self._due: dict[int, str | None] = {}  # rows that may differ, with the escape sequence where it is computed
         self._next_heavy = 0
         self._styles: dict[int, tuple[Style | None, CellStyle, CellStyle]] = {}
@@ -54,7 +54,7 @@ class ScreenDiff:
             if update.region.size != self.size:
                 self.size = update.region.size
                 blank = _cell_style("", ANY_FG, DEFAULT_BG).cells[" "]
-                self._wanted = [[blank] * self.size.width for _ in range(self.size.height)]
+                self._wanted_rows = [[blank] * self.size.width for _ in range(self.size.height)]
                 self.invalidate()
             for y, strips in enumerate(update.strips, update.region.y):
                 self._set_cells(y, update.region.x, strips)
@@ -66,7 +66,7 @@ class ScreenDiff:
 
     def invalidate(self) -> None:
         """Forget what the terminal shows: after a new size, after output of another program, or when the user asks for a repaint."""
-        self._shown = [[None] * self.size.width for _ in range(self.size.height)]
+        self._shown_rows = [[None] * self.size.width for _ in range(self.size.height)]
         self._due = dict.fromkeys(range(self.size.height))
 
     def due_rows(self) -> list[tuple[int, str]]:
@@ -83,7 +83,7 @@ class ScreenDiff:
 
     def _escape_sequence(self, y: int) -> str:
         """Turns row y as it is shown into row y as it is wanted. Erases coloured blanks at the end of the line at once."""
-        shown, wanted = self._shown[y], self._wanted[y]
+        shown, wanted = self._shown_rows[y], self._wanted_rows[y]
         text, style = blank = wanted[-1]
         start = len(wanted)
         if text == " " and style.fg == ANY_FG and (self._erases or style.bg == DEFAULT_BG):
@@ -95,14 +95,14 @@ class ScreenDiff:
 
     def mark_sent(self, y: int) -> None:
         """Note that the terminal got this row's escape sequence from `due_rows`."""
-        self._shown[y] = self._wanted[y].copy()
+        self._shown_rows[y] = self._wanted_rows[y].copy()
         if is_heavy(self._due.pop(y) or ""):
             self._next_heavy = y + 1
 
     def _set_cells(self, y: int, x: int, strips: Iterable[Strip], limit: int = MAX_COLUMNS) -> None:
         """Put strips into row y from column x on, up to the limit."""
         cells = [cell for strip in strips for cell in self._cells(strip)]
-        row = self._wanted[y] if y < len(self._wanted) else []
+        row = self._wanted_rows[y] if y < len(self._wanted_rows) else []
         end = min(x + len(cells), len(row), limit)
         del cells[max(0, end - x) :]
         if row[x:end] == cells:

@@ -51,11 +51,11 @@ class SgrWriter:
         self._attributes: str | None = None
         self._fg = self._bg = ""
 
-    def write_changes(self, shown: Sequence[Cell | None]) -> str:
-        """Turns `shown` into the row. Begins with a position and a whole style, so that it may follow any output."""
+    def write_changes(self, old_row: Sequence[Cell | None]) -> str:
+        """Turns `old_row` into the row. Begins with a position and a whole style, so that it may follow any output."""
         output = self._output
         cursor = -1  # its column; -1 where it is not known
-        for x, (old, new) in enumerate(zip(shown, self._row, strict=True)):
+        for x, (old, new) in enumerate(zip(old_row, self._row, strict=True)):
             text, style = new
             if old is new or not text:
                 continue

@@ -75,8 +75,10 @@ class ShutdownWatcher:
         self._lock = threading.Lock()
         self._interrupted = 0.0
         """The time of the first ctrl+c."""
-        self._before = {number: signal.getsignal(number) for number in SIGNALS}
-        self._handled = [number for number, handler in self._before.items() if handler is not signal.SIG_IGN]  # nohup ignores SIGHUP
+        self._previous_handlers = {number: signal.getsignal(number) for number in SIGNALS}
+        self._handled_signals = [
+            number for number, handler in self._previous_handlers.items() if handler is not signal.SIG_IGN
+        ]  # nohup ignores SIGHUP
         self._thread = threading.Thread(target=self._watch, name="shutdown", daemon=True)
 
     def __enter__(self) -> ShutdownWatcher:
@@ -92,7 +94,7 @@ class ShutdownWatcher:
     def rearm(self) -> None:
         """Handle signals again after an event loop that took them over, as that of Textual's web driver does."""
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
-        for number in self._handled:
+        for number in self._handled_signals:
             signal.signal(number, self._on_signal)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
@@ -103,7 +105,7 @@ class ShutdownWatcher:
         self._thread.join()
         signal.set_wakeup_fd(self._wakeup_fd_before)
         threading.excepthook = self._hook_before
-        for number, handler in self._before.items():
+        for number, handler in self._previous_handlers.items():
             signal.signal(number, handler)
         os.close(self._wake_read)
         os.close(self._wake_write)
@@ -148,7 +150,7 @@ class ShutdownWatcher:
                     ended = 0 in numbers
                     self._sigterm = signal.SIGTERM in numbers
                     for number in numbers:
-                        if number in self._handled:
+                        if number in self._handled_signals:
                             self._exit(128 + number)
                         elif number == FAULT:
                             self._exit(1)

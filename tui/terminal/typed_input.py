@@ -86,7 +86,7 @@ class TypedInput:
         self._decoder = codecs.getincrementaldecoder("utf-8")("digitty_typed")
         self._sequence = ""
         """The unfinished sequence, from its escape on."""
-        self._interrupted = ""
+        self._outer_sequence = ""
         """In a paste, the beginning of a sequence that another sequence interrupts."""
         self._last_byte_at = 0.0
         """The time of the last byte."""
@@ -94,8 +94,8 @@ class TypedInput:
         self._last_long_piece_at = 0.0
         """The time of the last long piece of the paste."""
         self._messages: list[Message] = []
-        self._skipped = 0
-        self._logged = -LOG_EVERY
+        self._skip_count = 0
+        self._logged_at = -LOG_EVERY
 
     @property
     def waiting(self) -> bool:
@@ -160,7 +160,7 @@ class TypedInput:
         if kind and kind in _STRINGS:
             self._continue_string(char)
         elif char == ESC and self._paste is not None:
-            self._sequence, self._interrupted = ESC, self._sequence
+            self._sequence, self._outer_sequence = ESC, self._sequence
         elif char == ESC:
             self._give_up()
             self._sequence = ESC
@@ -176,7 +176,7 @@ class TypedInput:
             if len(self._sequence) <= MAX_SEQUENCE:
                 self._sequence += char
             if self._ends(char):
-                sequence, self._sequence, self._interrupted = self._sequence, self._interrupted, ""
+                sequence, self._sequence, self._outer_sequence = self._sequence, self._outer_sequence, ""
                 self._interpret(sequence)
 
     def _ends(self, char: str) -> bool:
@@ -256,13 +256,13 @@ class TypedInput:
 
     def _keys_of(self, sequence: str) -> Iterator[Message]:
         """The keys that a sequence stands for."""
-        kitty, listed = _KITTY.fullmatch(sequence), ANSI_SEQUENCES_KEYS.get(sequence)
+        kitty, entry = _KITTY.fullmatch(sequence), ANSI_SEQUENCES_KEYS.get(sequence)
         if kitty is not None and kitty[3] != _RELEASE and self._makes_sense(kitty[1] or "1", kitty[4] or "", kitty[5]):
             yield from self._known_keys(self._parser._sequence_to_key_events(_simplify(kitty)))
-        elif listed is not None and kitty is None:
+        elif entry is not None and kitty is None:
             yield from self._known_keys(self._parser._sequence_to_key_events(sequence))
-        elif isinstance(listed, tuple):  # Textual takes its number for that of a character
-            yield from self._known_keys([events.Key(key.value, None) for key in listed])
+        elif isinstance(entry, tuple):  # Textual takes its number for that of a character
+            yield from self._known_keys([events.Key(key.value, None) for key in entry])
 
     @staticmethod
     def _makes_sense(code: str, text: str, final: str) -> bool:
@@ -293,8 +293,8 @@ class TypedInput:
 
     def _skip(self, sequence: str) -> None:
         """Skip a sequence and log it, but at most once a minute."""
-        self._skipped += 1
+        self._skip_count += 1
         now = self._clock()
-        if now - self._logged >= LOG_EVERY:
-            log.warning("skipped input that makes no sense (%d); the last was %r", self._skipped, sequence[:MAX_SEQUENCE])
-            self._skipped, self._logged = 0, now
+        if now - self._logged_at >= LOG_EVERY:
+            log.warning("skipped input that makes no sense (%d); the last was %r", self._skip_count, sequence[:MAX_SEQUENCE])
+            self._skip_count, self._logged_at = 0, now

@@ -64,13 +64,13 @@ def _cause(error: BaseException) -> str:
 @contextmanager
 def rare_lines() -> Iterator[None]:
     """Within the block the server's libraries log only through `RareLines`."""
-    handler, before = RareLines(), {name: logging.getLogger(name).propagate for name in LOGGERS}
+    handler, propagation = RareLines(), {name: logging.getLogger(name).propagate for name in LOGGERS}
     for name in LOGGERS:
         logging.getLogger(name).addHandler(handler)
         logging.getLogger(name).propagate = False
     try:
         yield
     finally:
-        for name, propagate in before.items():
+        for name, propagate in propagation.items():
             logging.getLogger(name).removeHandler(handler)
             logging.getLogger(name).propagate = propagate

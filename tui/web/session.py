@@ -190,7 +190,7 @@ class Session(AppService):
         try:
             if self._process is not None:
                 await self._download_manager.cancel_app_downloads(app_service_id=self.app_service_id)
-                await self._wait_or_kill(self._process, asked=await self.send_meta({"type": "quit"}))
+                await self._wait_or_kill(self._process, was_asked=await self.send_meta({"type": "quit"}))
             for task in (self._task, self._stderr_task):
                 if task is not None:
                     done, _ = await asyncio.wait({task}, timeout=self._timeouts.close)  # a grandchild may keep the pipe open
@@ -204,9 +204,9 @@ class Session(AppService):
                 self._process._transport.close()  # type: ignore[attr-defined]  # otherwise its pipes stay open as long as a grandchild has them
             self._ended.set()
 
-    async def _wait_or_kill(self, process: Process, asked: bool) -> None:
-        """Wait until the process has ended. Send signals if it does not, or at once if it was not `asked` to."""
-        for seconds, send_signal in ((self._timeouts.save if asked else 0.0, process.terminate), (self._timeouts.save, process.kill)):
+    async def _wait_or_kill(self, process: Process, was_asked: bool) -> None:
+        """Wait until the process has ended. Send signals if it does not, or at once if it could not be asked to."""
+        for seconds, send_signal in ((self._timeouts.save if was_asked else 0.0, process.terminate), (self._timeouts.save, process.kill)):
             with suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), seconds)
                 return

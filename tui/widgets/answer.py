@@ -23,7 +23,7 @@ class Answer(Widget):
         super().__init__(classes="answer")
         self.text, self.prompt, self.view = text, prompt, view
         self.job: int | None = None
-        self.done: e.DrawDone | None = None
+        self.result: e.DrawDone | None = None
         """The finished drawing."""
         self._prompt_line, self._details = Static(classes="asked"), Static(classes="words")
         view.show(Images(bytes(784 * len(prompt.labels)), len(prompt.labels)))  # reserves the room
@@ -58,7 +58,7 @@ class Answer(Widget):
                 self.view.show(images)
                 self.set_text(f"{self._heading()}\n{caption.progress(event)}")
             case e.DrawDone():
-                self.done, self._recipe = event, event.recipe
+                self.result, self._recipe = event, event.recipe
                 self.view.show(event.images)
                 between = "\n" if len(self.prompt.labels) == 1 else " · "
                 details = f"{caption.describe_sample(event.recipe.sample)}\n{caption.timing(event)}{between}{event.recipe.weights}"

@@ -44,7 +44,7 @@ class LossChart(Widget):
         self.set_reactive(LossChart.log_scale, log_scale)
         self.set_reactive(LossChart.window, window)
         self._lines: list[Line] = []
-        self._drawn: tuple[View, LossSeries, int] | None = None
+        self._source: tuple[View, LossSeries, int] | None = None
         """What the lines were drawn from: the view, the series and its version."""
 
     def watch_series(self) -> None:
@@ -59,7 +59,7 @@ class LossChart(Widget):
     @property
     def is_current(self) -> bool:
         """Whether the lines show the series as it is."""
-        return self._drawn == (self._view, self.series, self.series.version)
+        return self._source == (self._view, self.series, self.series.version)
 
     @property
     def _view(self) -> View:
@@ -73,15 +73,15 @@ class LossChart(Widget):
         self._draw()
         if len(before) != len(self._lines):
             self.refresh()
-        elif changed := [y for y, (old, new) in enumerate(zip(before, self._lines, strict=True)) if old != new]:
-            self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
+        elif rows := [y for y, (old, new) in enumerate(zip(before, self._lines, strict=True)) if old != new]:
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in rows))
 
     def _draw(self) -> None:
-        self._drawn = self._view, self.series, self.series.version
+        self._source = self._view, self.series, self.series.version
         self._lines = chart(self.series, self._view)
 
     def render_line(self, y: int) -> Strip:
-        if self.size and (self._drawn is None or self._drawn[0] != self._view):
+        if self.size and (self._source is None or self._source[0] != self._view):
             self._draw()
         if y >= len(self._lines):
             return Strip.blank(self.size.width, self.rich_style)

@@ -181,12 +181,12 @@ class RunView(Vertical):
         if self.history is None:
             return
         try:
-            changed = (self.history.run.path / "samples").stat().st_mtime_ns
+            mtime = (self.history.run.path / "samples").stat().st_mtime_ns
         except OSError:
-            changed = 0
-        listed_change, listed = self._samples_key
-        if listed_change != changed or listed - changed < MTIME_RESOLUTION:
-            self._samples_key = changed, time.time_ns()
+            mtime = 0
+        listed_mtime, listed_at = self._samples_key
+        if listed_mtime != mtime or listed_at - mtime < MTIME_RESOLUTION:
+            self._samples_key = mtime, time.time_ns()
             self._samples = self.history.samples()
 
     def _show_preview(self) -> None:

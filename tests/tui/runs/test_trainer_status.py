@@ -49,11 +49,11 @@ def test_it_is_unknown_and_then_interrupted(elsewhere: Run, monkeypatch: pytest.
     assert " unknown " in run_words.describe_run(elsewhere)
     status.ask(Command.STOP)
     status.refresh()
-    assert status.asked is Command.STOP, "the answer is still to come"
+    assert status.pending is Command.STOP, "the answer is still to come"
     monkeypatch.setattr(liveness, "SILENT", 0.0)
     status.refresh()
     assert status.describe(own=False) == "interrupted"
-    assert status.asked is None
+    assert status.pending is None
 
 
 def test_it_is_unknown_and_then_trains(elsewhere: Run) -> None:

@@ -101,7 +101,7 @@ def test_no_cell_ever_holds_a_control_character(text: str) -> None:
     width = strip.cell_length
     diff = ScreenDiff()
     diff.set_wanted(LayoutUpdate([[strip]], Region(0, 0, width, 1)))
-    cells = [char for char, _ in diff._wanted[0]]
+    cells = [char for char, _ in diff._wanted_rows[0]]
     assert not controls("".join(cells))
     assert len(cells) == width
     assert "".join(cells).endswith("三⣀right")
