@@ -76,9 +76,8 @@ class ShutdownWatcher:
         self._interrupted = 0.0
         """The time of the first ctrl+c."""
         self._previous_handlers = {number: signal.getsignal(number) for number in SIGNALS}
-        self._handled_signals = [
-            number for number, handler in self._previous_handlers.items() if handler is not signal.SIG_IGN
-        ]  # nohup ignores SIGHUP
+        handlers = self._previous_handlers.items()
+        self._handled_signals = [number for number, handler in handlers if handler is not signal.SIG_IGN]  # nohup ignores SIGHUP
         self._thread = threading.Thread(target=self._watch, name="shutdown", daemon=True)
 
     def __enter__(self) -> ShutdownWatcher:
