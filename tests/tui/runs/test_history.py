@@ -1,4 +1,4 @@
-"""What a run's files tell: the newest numbers at once, the whole exactly, however often it went back."""
+"""The history of a run: the newest numbers at once, and all of it exactly, however often the run was rewound."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tui.runs.history import EpochRow, Latest, RunHistory
 
 PER_EPOCH = 10
 LONG = 3000
-"""Steps that take more than one block of the metrics."""
+"""Steps whose metrics take more than one slice to read."""
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_numbers_follow_what_is_written(run: Run) -> None:
     ],
 )
 def test_events(run: Run, names: str, paused: bool, saved: int, unsaved: str) -> None:
-    for many in (0, LONG):  # read whole, and glanced at
+    for many in (0, LONG):  # read as a whole, and only the tail
         run.metrics_path.unlink(missing_ok=True)
         write(run.metrics_path, steps(1, many))
         write(
@@ -119,7 +119,7 @@ def test_events(run: Run, names: str, paused: bool, saved: int, unsaved: str) ->
         assert history.now.step == 4
 
 
-def test_going_on_after_a_crash_voids_what_came_after_the_save(run: Run) -> None:
+def test_resuming_after_a_crash_drops_everything_after_the_save(run: Run) -> None:
     history = RunHistory(run)
     write(run.metrics_path, [event("started", 0), *steps(1, 10, 0.5), epoch(1, 0.5), *steps(11, 14, 0.5), event("saved", 14)])
     write(run.metrics_path, [*steps(15, 20, 0.1), epoch(2, 0.1), *steps(21, 33, 0.1), epoch(3, 0.1)])
@@ -137,7 +137,7 @@ def test_going_on_after_a_crash_voids_what_came_after_the_save(run: Run) -> None
     assert losses(history) == dict.fromkeys(range(1, 15), 0.5) | dict.fromkeys(range(15, 21), 1.0)
 
 
-def test_beginning_again_voids_everything(run: Run) -> None:
+def test_starting_again_drops_everything(run: Run) -> None:
     write(run.metrics_path, [event("started", 0), *steps(1, 15), epoch(1, 0.5), event("started", 0)])
     history = RunHistory(run)
     history.update()
@@ -162,7 +162,7 @@ def test_steps_with_gaps(run: Run) -> None:
     assert (history.epoch, history.epoch_average) == (10, 0.95)
 
 
-def test_damaged_and_odd_lines_are_passed_over(run: Run) -> None:
+def test_damaged_and_odd_lines_are_skipped(run: Run) -> None:
     odd = [
         {"step": 3, "loss": None},
         {"step": 3, "loss": "0.5"},
@@ -180,7 +180,7 @@ def test_damaged_and_odd_lines_are_passed_over(run: Run) -> None:
     assert (history.now.step, history.epochs, history.now.event) == (1, [], "")
 
 
-def test_a_longer_run_is_told_when_it_goes_on(run: Run, config: TrainConfig) -> None:
+def test_a_resumed_run_may_have_a_longer_config(run: Run, config: TrainConfig) -> None:
     history = RunHistory(run)
     write(run.metrics_path, [event("started", 0), step(1)])
     history.update()
@@ -212,7 +212,7 @@ def test_the_newest_numbers_come_first_and_the_whole_in_slices(run: Run) -> None
     assert history.epoch_average == pytest.approx(2.625 / 6)
 
 
-def test_what_is_appended_shows_while_the_rest_is_read(run: Run) -> None:
+def test_new_records_show_while_the_rest_is_read(run: Run) -> None:
     write(run.metrics_path, [event("started", 0), *steps(1, LONG * 2)])
     write(run.metrics_path, [event("started", LONG), event("paused", LONG)])
     history = RunHistory(run)
@@ -230,7 +230,7 @@ def test_what_is_appended_shows_while_the_rest_is_read(run: Run) -> None:
     assert (history.now.step, history.now.loss, history.now.saved_step) == (20, 1 / 21, 20)
 
 
-def test_a_file_that_was_replaced_is_told_anew(run: Run) -> None:
+def test_a_replaced_file_is_read_anew(run: Run) -> None:
     write(run.metrics_path, [event("unsaved", 0, message="no room"), *steps(1, 20), epoch(1, 0.5), epoch(2, 0.5)])
     history = RunHistory(run)
     history.update()
@@ -246,7 +246,7 @@ def test_a_file_that_was_replaced_is_told_anew(run: Run) -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(1, 40), st.booleans()), min_size=1, max_size=6), st.booleans())
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_it_is_as_if_what_is_void_had_never_been(run: Run, stretches: list[tuple[int, int, bool]], looked: bool) -> None:
+def test_dropped_records_leave_no_trace(run: Run, stretches: list[tuple[int, int, bool]], looked: bool) -> None:
     run.metrics_path.unlink(missing_ok=True)
     history, rng = RunHistory(run), random.Random(5)
     kept: dict[int, float] = {}

@@ -1,4 +1,4 @@
-"""A run whose writer is on another machine, as the screen shows it: unknown, until it was watched for a while."""
+"""The trainer of a run on another machine is unknown until its heartbeat has been watched for a while."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tui.runs.trainer_status import Intervals, TrainerStatus
 
 @pytest.fixture
 def elsewhere() -> Run:
-    """A run that a process on gpubox writes, or wrote, by its files."""
+    """A run whose files say that a process on gpubox writes it."""
     liveness._watched.clear()
     run = create_run("one", PRESETS["quick"], ComputeInfo("cpu", "fp32", "contiguous"))
     claim = Claim(run.path, run.has_ended)

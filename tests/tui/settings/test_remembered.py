@@ -1,4 +1,4 @@
-"""What the screen remembers: several screens at once, files that are damaged or hostile, disks that refuse."""
+"""Remembered settings and prompts: with several screens at once, damaged or hostile files, and disks that refuse."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tui.settings.remembered import Settings
 
 @pytest.fixture
 def file() -> Path:
-    """Where settings.json is."""
+    """The path of settings.json."""
     return paths.ensure_folder(paths.config_dir()) / "settings.json"
 
 
@@ -73,7 +73,7 @@ def test_prompts_that_are_remembered_at_the_same_moment() -> None:
     assert sorted(prompts.load()[0]) == sorted(f"{name} {n}" for name in "abcd" for n in range(50))
 
 
-def test_the_file_of_prompts_does_not_grow_for_ever() -> None:
+def test_the_file_of_prompts_does_not_grow_forever() -> None:
     for n in range(1200):
         prompts.remember(f"{n} " + "x" * 900)
     assert prompts.path().stat().st_size < files.LARGEST
@@ -154,7 +154,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("data", UNREADABLE.values(), ids=UNREADABLE)
-def test_settings_that_cannot_be_read_are_named_and_gone_on_without(data: bytes, file: Path) -> None:
+def test_settings_that_cannot_be_read_are_reported_and_keep_their_defaults(data: bytes, file: Path) -> None:
     file.write_bytes(data)
     found, (problem,) = settings.load()
     assert found == Settings()
@@ -197,7 +197,7 @@ def test_a_number_of_steps_that_is_none(value: object, file: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["settings.json", "history"])
-def test_what_is_no_small_regular_file_is_not_read(name: str, file: Path) -> None:
+def test_only_a_small_regular_file_is_read(name: str, file: Path) -> None:
     target = file.with_name(name)
 
     def load() -> str:
@@ -216,7 +216,7 @@ def test_what_is_no_small_regular_file_is_not_read(name: str, file: Path) -> Non
     remember_all()
 
 
-async def test_the_screen_says_what_it_goes_on_without(file: Path) -> None:
+async def test_the_screen_reports_files_that_it_cannot_read(file: Path) -> None:
     file.write_text('{"theme": 7}')
     file.with_name("history").mkdir()
     async with opened() as person:

@@ -1,4 +1,4 @@
-"""Every theme that the palette offers reads: its texts on its papers, and digits as ink on paper where it is light."""
+"""Every theme on offer is readable: its texts on its backgrounds, and digits as ink on paper where it is light."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tui.settings import themes
 
 
 def unreadable(person: Person, wanted: float) -> dict[str, float]:
-    """Texts with less contrast than that, by the theme's variables and as some are shown."""
+    """The texts with less contrast than wanted, by the theme's variables and by the colours of some widgets."""
     variables = person.app.theme_variables
     pairs = {
         f"{text} on {paper}": (variables[text], variables[paper]) for text in themes.TEXTS for paper in (*themes.BACKGROUNDS, "footer-background")

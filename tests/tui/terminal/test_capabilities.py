@@ -1,4 +1,4 @@
-"""Which terminals get which colours, and that Textual takes the answer."""
+"""Which terminals get which colours, and whether Textual obeys."""
 
 from __future__ import annotations
 

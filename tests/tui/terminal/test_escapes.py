@@ -1,4 +1,4 @@
-"""Escape sequences in what digitty reads: each source on the screen, and the filter behind them all by itself."""
+"""Escape sequences in what digitty reads: each source on the screen, and the common filter by itself."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ALL = "".join(HOSTILE)
 
 
 def controls(text: str) -> list[str]:
-    """Characters that a terminal would not just show."""
+    """The characters that control a terminal."""
     return [char for char in text if not char.isprintable()]
 
 
@@ -96,7 +96,7 @@ async def test_the_history_and_config_toml(home: Path) -> None:
 
 @pytest.mark.parametrize("text", [*HOSTILE, "\ud8ff", *(chr(code) for code in (*range(32), *range(127, 160)))])
 def test_no_cell_ever_holds_a_control_character(text: str) -> None:
-    """Whatever a widget gives; what comes behind it stays in its column."""
+    """Whatever text a widget gives. The text after it stays in its column."""
     strip = Strip([Segment("left "), Segment(text), Segment(f"{text}三"), Segment("⣀"), Segment("right")])
     width = strip.cell_length
     diff = ScreenDiff()

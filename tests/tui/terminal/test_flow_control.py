@@ -9,19 +9,19 @@ import pytest
 from tui.terminal.flow_control import FIRST_TIMEOUT, HEAVY_BURST, HEAVY_RATE, MAX_DELAY, MIN_WINDOW, TIMEOUT, FlowControl
 
 
-class Line:
-    """To a terminal `length` seconds away there and back, at `rate` bytes a second, behind a buffer without end; the time is its own."""
+class Connection:
+    """A simulated connection with `rate` bytes a second, a round trip of `length` seconds, an endless buffer, and its own clock."""
 
     def __init__(self, rate: float, length: float = 0.0, remote: bool = False, answers: bool = True) -> None:
         self.now = 0.0
         self.rate, self.length, self.answers = rate, length, answers
         self.flow = FlowControl(remote, lambda: self.now)
         self.free = 0.0
-        """When it will have passed on what it has."""
+        """When everything that was sent will have arrived."""
         self.coming: deque[float] = deque()
         self.total = 0
         self.worst = 0.0
-        self.send(0)  # to see how long the way is
+        self.send(0)  # measures the round trip
 
     def send(self, size: int) -> None:
         self.free = max(self.free, self.now) + size / self.rate
@@ -32,14 +32,14 @@ class Line:
         self.flow.on_sent(size)
 
     def pass_time(self, seconds: float, heavy: bool = True, piece: int = 700) -> None:
-        """There is always more to send."""
+        """Send whatever the flow control allows."""
         end = self.now + seconds
         while self.now < end:
             while self.coming and self.coming[0] <= self.now:
                 self.flow.on_answer(self.coming.popleft())
-            room = min(self.flow.window_left(), self.flow.byte_budget()) if heavy else self.flow.window_left()
+            allowed = min(self.flow.window_left(), self.flow.byte_budget()) if heavy else self.flow.window_left()
             size = 0
-            while size < room and self.now - end:
+            while size < allowed and self.now - end:
                 size += piece
                 if size > 200_000:
                     break
@@ -50,50 +50,50 @@ class Line:
 
 @pytest.mark.parametrize("length", [0.0, 0.02, 0.3])
 @pytest.mark.parametrize("rate", [4_000.0, 16_000.0, 100_000.0, 2e6])
-def test_what_is_under_way_stays_short_on_any_line_and_the_line_is_used(rate: float, length: float) -> None:
-    line = Line(rate, length)
-    line.pass_time(10)
-    line.worst, line.total = 0.0, 0
-    line.pass_time(20)
-    assert line.worst <= 3 * MAX_DELAY + 2 * MIN_WINDOW / rate
+def test_the_delay_stays_short_and_the_connection_is_used(rate: float, length: float) -> None:
+    connection = Connection(rate, length)
+    connection.pass_time(10)
+    connection.worst, connection.total = 0.0, 0
+    connection.pass_time(20)
+    assert connection.worst <= 3 * MAX_DELAY + 2 * MIN_WINDOW / rate
     least = min(rate, MIN_WINDOW / (length + 0.02)) if rate * length < MIN_WINDOW else 0.4 * rate
-    assert line.total >= 0.4 * 20 * least
+    assert connection.total >= 0.4 * 20 * least
 
 
-def test_over_ssh_heavy_rows_keep_to_their_rate_however_quick_the_line() -> None:
-    line = Line(1e9, 0.03, remote=True)
-    line.pass_time(20)
-    assert line.total <= HEAVY_BURST + 20 * HEAVY_RATE + 1_000
-    assert line.total >= 18 * HEAVY_RATE
+def test_over_ssh_heavy_rows_keep_to_their_rate_however_fast_the_connection() -> None:
+    connection = Connection(1e9, 0.03, remote=True)
+    connection.pass_time(20)
+    assert connection.total <= HEAVY_BURST + 20 * HEAVY_RATE + 1_000
+    assert connection.total >= 18 * HEAVY_RATE
 
 
 def test_a_terminal_that_never_answers_is_not_waited_for() -> None:
-    line = Line(1e9, answers=False)
-    line.pass_time(FIRST_TIMEOUT + 0.1)
-    assert not line.flow.wants_query
-    before = line.total
-    line.pass_time(1)
-    assert line.total > before + 1e6
-    remote = Line(1e9, answers=False, remote=True)
+    connection = Connection(1e9, answers=False)
+    connection.pass_time(FIRST_TIMEOUT + 0.1)
+    assert not connection.flow.wants_query
+    before = connection.total
+    connection.pass_time(1)
+    assert connection.total > before + 1e6
+    remote = Connection(1e9, answers=False, remote=True)
     remote.pass_time(20)
     assert 18 * HEAVY_RATE <= remote.total <= HEAVY_BURST + 20 * HEAVY_RATE + 1_000
 
 
-def test_an_answer_that_is_lost_does_not_stop_the_picture() -> None:
-    line = Line(1e6)
-    line.pass_time(1)
-    line.coming.clear()
-    line.answers = False
-    line.pass_time(0.5)
-    before = line.total
-    line.pass_time(TIMEOUT)
-    assert MIN_WINDOW <= line.total - before <= 4 * MIN_WINDOW, "a little, to ask again"
-    line.answers = True
-    line.pass_time(2 * TIMEOUT)
-    assert line.total > before + 1e6
+def test_a_lost_answer_does_not_stop_the_output() -> None:
+    connection = Connection(1e6)
+    connection.pass_time(1)
+    connection.coming.clear()
+    connection.answers = False
+    connection.pass_time(0.5)
+    before = connection.total
+    connection.pass_time(TIMEOUT)
+    assert MIN_WINDOW <= connection.total - before <= 4 * MIN_WINDOW, "a little, with new queries"
+    connection.answers = True
+    connection.pass_time(2 * TIMEOUT)
+    assert connection.total > before + 1e6
 
 
-def test_a_terminal_that_answers_late_after_all_is_asked_again() -> None:
+def test_a_terminal_whose_first_answer_is_late_gets_queries_again() -> None:
     clock = [0.0]
     flow = FlowControl(clock=lambda: clock[0])
     flow.on_sent(100)

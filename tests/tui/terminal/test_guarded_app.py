@@ -1,4 +1,4 @@
-"""What of Textual's would end the application: selecting by mouse, two quick presses of enter, a palette that is closed while it searches."""
+"""Faults in Textual that would end the application: on selecting by mouse, two quick presses of enter, or closing a palette while it searches."""
 
 from __future__ import annotations
 

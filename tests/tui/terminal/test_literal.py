@@ -1,4 +1,4 @@
-"""Foreign text on the screen: never markup, never a control sequence. Whatever a name, a path, an error or a file holds."""
+"""Foreign text on the screen is never markup and never a control sequence, whatever a name, a path, an error or a file holds."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ SAFE = {"literal", "literal_lines", "assemble", "_page", "table_of", "join"}
 
 
 def is_ours(node: ast.expr) -> bool:
-    """Whether it is our own constant, or was made by `literal` and its kin."""
+    """Whether the text is our own constant, or comes from `literal` and the like."""
     match node:
         case ast.Constant():
             return True
@@ -94,7 +94,7 @@ def is_ours(node: ast.expr) -> bool:
 
 
 def handed_to_markup(source: str) -> list[str]:
-    """What of a module is parsed as markup, or skips `literal`, and may hold foreign text."""
+    """The calls of a module in which Textual would parse foreign text as markup."""
     found = []
     for node in ast.walk(ast.parse(source)):
         match node:

@@ -35,8 +35,8 @@ def random_strip(rng: random.Random, width: int) -> Strip:
     return Strip(segments, length).adjust_cell_length(width, Style.null())
 
 
-class Seen:
-    """A terminal that shows what it is sent, beside one that Textual has drawn everything on."""
+class Emulator:
+    """A terminal that shows what it is sent."""
 
     def __init__(self, width: int = WIDTH, height: int = HEIGHT) -> None:
         self.screen = pyte.Screen(width, height)
@@ -47,7 +47,7 @@ class Seen:
 
     @property
     def cells(self) -> list[list[tuple[object, ...]]]:
-        """Each as it looks: a blank's colour of ink and weight are nothing to see."""
+        """Each cell as it looks. The foreground and the weight of a blank are invisible."""
         rows = ([self.screen.buffer[y][x] for x in range(self.screen.columns)] for y in range(self.screen.lines))
         return [[(c.data, c.bg, c.reverse, c.underscore) + (() if c.data == " " and not c.reverse else (c.fg, c.bold)) for c in row] for row in rows]
 
@@ -58,32 +58,32 @@ def console() -> object:
     return Console(color_system="truecolor", force_terminal=True)
 
 
-def drawn_afresh(lines: list[Strip]) -> Seen:
-    """By Textual itself."""
-    seen = Seen()
-    seen.feed(LayoutUpdate([[line] for line in lines], Region(0, 0, WIDTH, HEIGHT)).render_segments(console()))  # type: ignore[arg-type]
-    return seen
+def draw_with_textual(lines: list[Strip]) -> Emulator:
+    """A terminal on which Textual itself has drawn these lines."""
+    terminal = Emulator()
+    terminal.feed(LayoutUpdate([[line] for line in lines], Region(0, 0, WIDTH, HEIGHT)).render_segments(console()))  # type: ignore[arg-type]
+    return terminal
 
 
-def send(diff: ScreenDiff, seen: Seen, rows: int = 1_000) -> int:
-    """The bytes of at most so many rows."""
+def send(diff: ScreenDiff, terminal: Emulator, rows: int = 1_000) -> int:
+    """Send at most so many rows. Returns the number of bytes."""
     sent = 0
     for y, sequence in diff.due_rows()[:rows]:
-        seen.feed(sequence)
+        terminal.feed(sequence)
         diff.mark_sent(y)
         sent += len(sequence.encode())
     return sent
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_whatever_changes_the_terminal_comes_to_show_what_textual_would_have_drawn(seed: int) -> None:
-    """Pictures, parts of them, whole screens, and now and then less sent than is due."""
+def test_the_terminal_ends_up_as_textual_would_have_drawn_it(seed: int) -> None:
+    """After random updates of parts and of the whole screen, of which not all was sent at once."""
     rng = random.Random(seed)
-    diff, seen = ScreenDiff(erases=seed % 2 == 0), Seen()
+    diff, terminal = ScreenDiff(erases=seed % 2 == 0), Emulator()
     lines = [random_strip(rng, WIDTH) for _ in range(HEIGHT)]
     diff.set_wanted(LayoutUpdate([[line] for line in lines], Region(0, 0, WIDTH, HEIGHT)))
     for _ in range(30):
-        send(diff, seen, rng.randrange(HEIGHT))
+        send(diff, terminal, rng.randrange(HEIGHT))
         if rng.random() < 0.1:
             lines = [random_strip(rng, WIDTH) for _ in range(HEIGHT)]
             diff.set_wanted(LayoutUpdate([[line] for line in lines], Region(0, 0, WIDTH, HEIGHT)))
@@ -94,8 +94,8 @@ def test_whatever_changes_the_terminal_comes_to_show_what_textual_would_have_dra
         lines[y] = Strip.join([before, part, after])
         chops = [{0: before, x1: part, x2: None} if row == y else {0: None} for row in range(HEIGHT)]
         diff.set_wanted(ChopsUpdate(chops, [(y, x1, x2)], [[x1, x2, WIDTH] if row == y else [WIDTH] for row in range(HEIGHT)]))
-    send(diff, seen)
-    assert seen.cells == drawn_afresh(lines).cells
+    send(diff, terminal)
+    assert terminal.cells == draw_with_textual(lines).cells
     assert not diff.due_rows()
 
 
@@ -103,16 +103,16 @@ def grey_strip(greys: list[int]) -> Strip:
     return Strip([Segment("▀", Style(color=Color.from_rgb(g, g, g), bgcolor=Color.from_rgb(0, 0, 0))) for g in greys])
 
 
-def shown(lines: list[Strip], width: int = WIDTH) -> ScreenDiff:
-    diff, seen = ScreenDiff(), Seen()
+def diff_after(lines: list[Strip], width: int = WIDTH) -> ScreenDiff:
+    diff, terminal = ScreenDiff(), Emulator()
     diff.set_wanted(LayoutUpdate([[line] for line in lines], Region(0, 0, width, len(lines))))
-    send(diff, seen)
+    send(diff, terminal)
     return diff
 
 
-def test_only_cells_that_differ_are_sent_and_nothing_for_what_looks_the_same() -> None:
+def test_only_cells_that_differ_are_sent() -> None:
     greys = [8 + 10 * (x % 20) for x in range(WIDTH)]
-    diff = shown([grey_strip(greys)])
+    diff = diff_after([grey_strip(greys)])
     diff.set_wanted(LayoutUpdate([[grey_strip(greys)]], Region(0, 0, WIDTH, 1)))
     assert diff.due_rows() == []
     greys[5] = 128
@@ -120,9 +120,9 @@ def test_only_cells_that_differ_are_sent_and_nothing_for_what_looks_the_same() -
     assert diff.due_rows() == [(0, "\x1b[1;6H\x1b[0;38;5;244;48;2;0;0;0m▀")]
 
 
-def test_neighbours_share_what_they_have_in_common() -> None:
-    """A colour that stays is not named again, nor a blank's ink, and a short gap is not leapt over."""
-    diff = shown([Strip([Segment("a" * 12)])], 12)
+def test_neighbours_share_colours() -> None:
+    """An unchanged colour is not repeated, a blank needs no foreground, and a short gap is written again rather than skipped."""
+    diff = diff_after([Strip([Segment("a" * 12)])], 12)
     red, blue = Style(color="#ff0000", bgcolor="#000000"), Style(color="#0000ff", bgcolor="#000000")
     diff.set_wanted(
         LayoutUpdate(
@@ -149,9 +149,9 @@ def test_blanks_at_the_end_are_erased_where_that_leaves_the_right_colour() -> No
     assert sequence(True, paper + Style(underline=True)).endswith("seven         ")
 
 
-def test_text_goes_before_noise_and_noise_goes_round() -> None:
+def test_text_goes_before_noise_and_rows_of_noise_take_turns() -> None:
     rng = random.Random(0)
-    diff = shown([Strip([Segment(" " * WIDTH)])] * 4)
+    diff = diff_after([Strip([Segment(" " * WIDTH)])] * 4)
 
     def note() -> None:
         noise = [grey_strip([8 + 10 * rng.randrange(24) for _ in range(WIDTH)]) for _ in range(3)]
@@ -172,11 +172,11 @@ def test_text_goes_before_noise_and_noise_goes_round() -> None:
     assert order == [0, 1, 2, 0]
 
 
-def test_what_was_shown_is_forgotten_with_the_size_and_on_a_wish() -> None:
-    diff = shown([Strip([Segment("seven")])] * 3, 5)
+def test_all_rows_are_due_after_invalidate_and_after_a_new_size() -> None:
+    diff = diff_after([Strip([Segment("seven")])] * 3, 5)
     diff.invalidate()
     assert [y for y, _ in diff.due_rows()] == [0, 1, 2]
-    diff = shown([Strip([Segment("seven")])] * 3, 5)
+    diff = diff_after([Strip([Segment("seven")])] * 3, 5)
     diff.set_wanted(LayoutUpdate([[Strip([Segment("seven")])]] * 2, Region(0, 0, 5, 2)))
     assert [y for y, _ in diff.due_rows()] == [0, 1]
 

@@ -1,4 +1,4 @@
-"""The terminal's end that Textual draws on: given back in bounded time, whatever state it is in."""
+"""The terminal is restored in bounded time, whatever its state."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Pair:
     def __init__(self) -> None:
         self.master, self.slave = pty.openpty()
 
-    def taken(self) -> bytes:
-        """What was sent so far."""
+    def read_all(self) -> bytes:
+        """Everything sent since the last call."""
         data = b""
         while select.select([self.master], [], [], 0.05)[0]:
             data += os.read(self.master, 65536)
@@ -50,44 +50,44 @@ def test_what_is_written_arrives_once_it_is_flushed(pair: Pair) -> None:
     display = RestorableTty(pair.slave)
     display.write("sieben ")
     display.write("▀")
-    assert pair.taken() == b""
+    assert pair.read_all() == b""
     display.flush()
-    assert pair.taken() == "sieben ▀".encode()
+    assert pair.read_all() == "sieben ▀".encode()
     assert display.isatty()
     assert display.fileno() == pair.slave
 
 
-def test_it_is_given_back_with_its_settings_and_then_nothing_is_drawn(pair: Pair) -> None:
+def test_restore_brings_the_settings_back_and_drops_later_output(pair: Pair) -> None:
     before = termios.tcgetattr(pair.slave)
     display = RestorableTty(pair.slave)
     display.write(ENTERED.decode() + "\x1b[?1000h picture")
     display.flush()
     tty.setraw(pair.slave)
-    pair.taken()
+    pair.read_all()
     display.restore()
-    assert pair.taken() == RESET
+    assert pair.read_all() == RESET
     assert termios.tcgetattr(pair.slave) == before
     display.write("more")
     display.flush()
-    assert pair.taken() == b""
+    assert pair.read_all() == b""
     display.print_line("saved")
-    assert pair.taken() == b"digitty: saved\r\n"
+    assert pair.read_all() == b"digitty: saved\r\n"
     display.restore()
-    assert pair.taken() == b"", "once is enough"
+    assert pair.read_all() == b"", "once is enough"
 
 
 @pytest.mark.parametrize("drawn", ["", ENTERED.decode() + "x" + LEFT.decode()])
-def test_a_screen_that_was_never_entered_or_is_left_already_is_not_touched(pair: Pair, drawn: str) -> None:
+def test_a_terminal_that_was_not_entered_or_is_left_already_is_not_touched(pair: Pair, drawn: str) -> None:
     display = RestorableTty(pair.slave)
     display.write(drawn)
     display.flush()
-    pair.taken()
+    pair.read_all()
     display.restore()
-    assert pair.taken() == b""
+    assert pair.read_all() == b""
 
 
 def test_whatever_textual_switches_on_is_switched_off() -> None:
-    """Its driver's own words: what it writes to begin, to end, and in answer to a terminal that can more."""
+    """Checked against the sequences of Textual's own driver."""
     sent: list[str] = []
 
     class Driver(LinuxDriver):
@@ -121,7 +121,7 @@ def test_a_terminal_that_is_gone_is_no_error(pair: Pair) -> None:
     display.print_line("saved")
 
 
-def test_a_terminal_that_takes_nothing_is_given_back_all_the_same(pair: Pair) -> None:
+def test_a_terminal_that_takes_nothing_is_restored_all_the_same(pair: Pair) -> None:
     display = RestorableTty(pair.slave)
 
     def draw() -> None:
@@ -132,13 +132,13 @@ def test_a_terminal_that_takes_nothing_is_given_back_all_the_same(pair: Pair) ->
 
     writer = threading.Thread(target=draw, daemon=True)
     writer.start()
-    while select.select([], [pair.slave], [], 0)[1]:  # until it is full: the writer then waits for who never reads
+    while select.select([], [pair.slave], [], 0)[1]:  # until it is full, so that the writer waits
         writer.join(0.01)
     assert writer.is_alive()
     restoring = threading.Thread(target=display.restore, daemon=True)
     restoring.start()
     restoring.join(10)
     assert not restoring.is_alive()
-    assert pair.taken().endswith(RESET)
+    assert pair.read_all().endswith(RESET)
     writer.join(10)
-    assert not writer.is_alive(), "nothing waits for this terminal any more"
+    assert not writer.is_alive(), "no thread waits for this terminal any more"

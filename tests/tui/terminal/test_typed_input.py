@@ -17,14 +17,14 @@ TIMEOUTS = Timeouts()
 
 
 class Typed:
-    """A parser and its clock."""
+    """The parser with a clock of its own."""
 
     def __init__(self) -> None:
         self.now = 0.0
         self.input = TypedInput(lambda: self.now)
 
     def __call__(self, *pieces: bytes | float) -> list[str]:
-        """What bytes, and seconds of waiting between them, come to."""
+        """The meaning of bytes, with seconds of waiting between them."""
         found: list[Message] = []
         for piece in pieces:
             if isinstance(piece, bytes):
@@ -33,10 +33,10 @@ class Typed:
                 for _ in range(round(piece * 10) + 1):
                     self.now += 0.1
                     found += self.input.tick()
-        return [shown(message) for message in found]
+        return [describe(message) for message in found]
 
 
-def shown(message: Message) -> str:
+def describe(message: Message) -> str:
     match message:
         case events.Key():
             return message.character if message.is_printable and message.character and "+" not in message.key else message.key
@@ -111,7 +111,7 @@ def test_an_old_mouse_report_that_is_cut_off_takes_nothing_with_it(typed: Typed)
         b"\x1b[3\x18",
     ],
 )
-def test_a_sequence_that_stands_for_nothing_here_types_nothing(typed: Typed, sequence: bytes) -> None:
+def test_a_sequence_without_a_meaning_here_types_nothing(typed: Typed, sequence: bytes) -> None:
     found = typed(sequence, b"q\x1b[<35;3;4M")
     assert [each for each in found if each != "ctrl+x"] == ["q", "MouseMove 2 3"]
 
@@ -153,7 +153,7 @@ def test_escape_is_a_key_once_nothing_follows(typed: Typed) -> None:
 
 
 def test_whole_sequences_mean_what_textual_takes_them_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All that its tables list, but those where it takes the number of a key for a character's."""
+    """All sequences in its tables, except those where it takes the number of a key for that of a character."""
     mistaken = [f"\x1b[{number}~" for number in (25, 26, 28, 29, 31, 32, 33, 34, 62, 63)] + [f"\x1b[5{end}" for end in "ABCD"]
     listed = [*ANSI_SEQUENCES_KEYS, *(f"\x1b[{code}" for code in FUNCTIONAL_KEYS), *(f"\x1b[{code[:-1]};6{code[-1]}" for code in FUNCTIONAL_KEYS)]
     for sequence in listed:
@@ -163,7 +163,7 @@ def test_whole_sequences_mean_what_textual_takes_them_for(monkeypatch: pytest.Mo
         monkeypatch.setattr(_parser, "get_time", lambda: 9.0)
         found += theirs.tick()
         if sequence not in mistaken:
-            assert typed(sequence.encode(), 2) == [shown(message) for message in found], repr(sequence)
+            assert typed(sequence.encode(), 2) == [describe(message) for message in found], repr(sequence)
 
 
 def test_answers_mouse_and_focus(typed: Typed) -> None:
@@ -188,7 +188,7 @@ def test_a_paste_without_an_end_gives_the_keyboard_back(typed: Typed) -> None:
     assert typed(b"\x03q\x1b[201~q") == ["ctrl+c", "q", "q"]
 
 
-def test_a_paste_without_an_end_does_not_swallow_a_person_for_ever(typed: Typed) -> None:
+def test_a_paste_without_an_end_does_not_swallow_typing_forever(typed: Typed) -> None:
     found = typed(b"\x1b[200~")
     for _ in range(round(TIMEOUTS.typing) + 1):
         found += typed(b"q", 1)

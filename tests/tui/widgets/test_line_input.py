@@ -1,4 +1,4 @@
-"""Several lines pasted into an input of one: none is lost without a word."""
+"""Several lines pasted into a one-line input: none is lost silently."""
 
 from __future__ import annotations
 

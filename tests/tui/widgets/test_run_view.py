@@ -30,7 +30,7 @@ def test_facts_that_do_not_fit_are_left_out_by_rank(width: int, expected: str) -
     assert "  ".join(fact.text for fact in select_fitting(FACTS, width)) == expected
 
 
-async def test_a_line_is_texts_again_only_when_its_facts_or_its_width_change(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_line_is_drawn_again_only_when_its_facts_or_its_width_change(monkeypatch: pytest.MonkeyPatch) -> None:
     texts: list[str] = []
     render = FactLine.render
 
@@ -83,7 +83,7 @@ def test_a_warning_takes_the_place_of_what_matters_less() -> None:
     assert [fact.text for fact in losses_of(history, Status(warning="not saved"))] == ["loss 0.1111", "not saved"]
 
 
-def test_a_run_of_no_step_yet_has_no_losses() -> None:
+def test_a_run_without_steps_has_no_losses() -> None:
     history = RunHistory(create_run("bare", PRESETS["quick"], ENGINE))
     history.update()
     assert [fact.text for fact in losses_of(history, Status())] == ["quick · batch 128 · muon 0.005 cosine", "cpu fp32 contiguous"]
