@@ -1,1 +1,1 @@
-"""Windows over a screen that ask for one thing and close. They know the studio, not the screens."""
+"""Windows over a screen that ask one thing and close. They know the studio, not the screens."""

@@ -1,4 +1,4 @@
-"""Starting a run: preset, epochs, name, where it lives; or the run to continue."""
+"""Start a run or continue one: preset, epochs, name, and whether it trains in the background."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HINTS = {name: setting.hint for described in (TrainConfig, TrainRequest) for nam
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """What to train, and whether in a process of its own."""
+    """What to train, and whether in a background process."""
 
     request: TrainRequest
     detached: bool
@@ -42,13 +42,13 @@ class NewRunDialog(Dialog[NewRun | None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel"), Binding("ctrl+s", "start", "Start")]
 
     def __init__(self, preset: config.Preset = "seed") -> None:
-        """`preset` is the one that is offered first."""
+        """`preset` is selected at first."""
         super().__init__()
         self._preset: config.Preset = preset
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Static("[b]Train[/]   tab moves, enter or ctrl+s starts, esc leaves it")
+            yield Static("[b]Train[/]   tab moves, enter or ctrl+s starts, esc cancels")
             yield Static()
             names = [(literal(n), n) for n in (NEW, *self._resumable())]
             resume = Select(names, value=NEW, allow_blank=False, compact=True, id="resume")
@@ -59,7 +59,7 @@ class NewRunDialog(Dialog[NewRun | None]):
             )
             yield FormRow("epochs", LineInput(str(PRESETS[self._preset].epochs), compact=True, id="epochs"), HINTS["epochs"])
             yield FormRow("steps", LineInput(placeholder="all", compact=True, id="steps"), HINTS["steps"])
-            yield FormRow("name", LineInput(placeholder="the next free", compact=True, id="name"), HINTS["run"])
+            yield FormRow("name", LineInput(placeholder="next free name", compact=True, id="name"), HINTS["run"])
             answers = [(literal(n), n) for n in ("no", "yes")]
             detach = Select(answers, value="no", allow_blank=False, compact=True, id="detach")
             yield FormRow("detach", detach, DETACH.hint)
@@ -72,17 +72,17 @@ class NewRunDialog(Dialog[NewRun | None]):
         self.query_one("#epochs", Input).focus()
 
     def _resumable(self) -> list[str]:
-        """What `--resume` takes, the one written last first; one that never saved begins again."""
+        """The runs that can be continued, the newest first. One that never saved starts from the beginning."""
         return [run.name for run in all_runs() if not run.running()]
 
     def on_select_changed(self, event: Select.Changed) -> None:
         if event.select.id == "preset":
             preset = cast(config.Preset, event.value)
             self.query_one("#about", Static).update(PRESET_HINTS[preset])
-            if self._chosen_run() is None:
+            if self._selected_run() is None:
                 self.query_one("#epochs", Input).value = str(PRESETS[preset].epochs)
         elif event.select.id == "resume":
-            run = self._chosen_run()
+            run = self._selected_run()
             for name in ("#preset", "#name"):
                 self.query_one(name).disabled = run is not None
             if run is not None:
@@ -92,12 +92,12 @@ class NewRunDialog(Dialog[NewRun | None]):
         try:
             recorded = run.config()
         except RunError as error:
-            self._complain(error)
+            self._show_problem(error)
             return
         self.query_one("#epochs", Input).value = str(recorded.epochs)
         self.query_one("#steps", Input).value = str(recorded.steps or "")
 
-    def _chosen_run(self) -> Run | None:
+    def _selected_run(self) -> Run | None:
         name = str(self.query_one("#resume", Select).value)
         return None if name == NEW else Run(paths.runs_dir() / name)
 
@@ -114,11 +114,11 @@ class NewRunDialog(Dialog[NewRun | None]):
         try:
             self.dismiss(NewRun(self._request(), self.query_one("#detach", Select).value == "yes"))
         except DigittyError as error:
-            self._complain(error)
+            self._show_problem(error)
 
     def _request(self) -> TrainRequest:
-        epochs, steps = self._whole("epochs"), self._whole("steps")
-        run = self._chosen_run()
+        epochs, steps = self._whole_number("epochs"), self._whole_number("steps")
+        run = self._selected_run()
         if run is not None:
             recorded = run.config()
             return TrainRequest(config.TrainConfig(**{**vars(recorded), "epochs": epochs or recorded.epochs, "steps": steps}), resume=run.name)
@@ -128,7 +128,7 @@ class NewRunDialog(Dialog[NewRun | None]):
             raise RunError(f"run {name} exists; choose it above to continue it")
         return TrainRequest(with_changes(preset, epochs=epochs, steps=steps), run=name)
 
-    def _whole(self, name: str) -> int | None:
+    def _whole_number(self, name: str) -> int | None:
         text = self.query_one(f"#{name}", Input).value.strip()
         if not text:
             return None
@@ -137,5 +137,5 @@ class NewRunDialog(Dialog[NewRun | None]):
         except ValueError:
             raise SettingError(f"{name} {text!r} is not a whole number") from None
 
-    def _complain(self, error: DigittyError) -> None:
+    def _show_problem(self, error: DigittyError) -> None:
         self.query_one("#problem", Static).update(literal(str(error)))

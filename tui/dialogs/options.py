@@ -1,18 +1,17 @@
-"""Sampler, spacing, steps, guidance, redrawing, eta and seed, shared by the screens that draw."""
+"""How to draw, on all screens: sampler, steps, spacing, guidance, redrawing, seed, eta and variance."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, cast, get_args
+from typing import ClassVar, cast, get_args
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
+from textual.dom import DOMNode
 from textual.widgets import Button, Input, Select, Static
 
 from engine.config.fields import settings_of
-from engine.config.sampling import SampleConfig, Sampler, Spacing, Variance
-from engine.config.sampling import default_for as usual_
+from engine.config.sampling import SampleConfig, Sampler, Spacing, Variance, default_for
 from engine.errors import SettingError
 from tui.dialogs.dialog import Dialog
 from tui.settings.remembered import Settings
@@ -25,14 +24,14 @@ NUMBERS = {"steps": int, "guidance": float, "redraw_below": float, "eta": float,
 HINTS = {name: setting.hint for name, setting in settings_of(SampleConfig).items()}
 
 
-def sync_sampler_fields(form: Screen[Any], was: Sampler, now: Sampler) -> None:
-    """Another sampler was chosen: the fields of the form go where `with_sampler` would take them."""
-    before, after = usual_(was), usual_(now)
+def sync_sampler_fields(form: DOMNode, old: Sampler, new: Sampler) -> None:
+    """Another sampler was chosen: change the other fields of the form as `with_sampler` would change the settings."""
+    old_defaults, new_defaults = default_for(old), default_for(new)
     for name in ("steps", "redraw_below"):
-        usual, own = f"{getattr(before, name):g}", f"{getattr(after, name):g}"
+        before, after = f"{getattr(old_defaults, name):g}", f"{getattr(new_defaults, name):g}"
         for field in form.query(f"#{name}").results(Input):
-            if usual != own and (name == "steps" or field.value.strip() == usual):
-                field.value = own
+            if before != after and (name == "steps" or field.value.strip() == before):
+                field.value = after
 
 
 class OptionsDialog(Dialog[Settings | None]):
@@ -47,7 +46,7 @@ class OptionsDialog(Dialog[Settings | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Static("[b]How to draw[/]   tab moves, enter or ctrl+s applies, esc leaves it")
+            yield Static("[b]How to draw[/]   tab moves, enter or ctrl+s applies, esc cancels")
             yield Static()
             for name in ("sampler", "steps", "spacing", "guidance", "redraw_below", "seed", "eta", "variance"):
                 yield FormRow(name.partition("_")[0], self._field(name), HINTS[name])

@@ -79,7 +79,7 @@ class RunsDialog(Dialog[str | None]):
         with suppress(OptionDoesNotExist):  # the run was deleted meanwhile
             self._list.replace_option_prompt(name, literal(line))
 
-    def _complain(self, problem: str | DigittyError = "") -> None:
+    def _show_problem(self, problem: str | DigittyError = "") -> None:
         self.query_one("#problem", Static).update(literal(str(problem)))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
@@ -97,12 +97,12 @@ class RunsDialog(Dialog[str | None]):
         run = self._runs.get(option.id or "") if option else None
         sight = run.sight() if run else None
         if run and sight and sight.life is Life.UNKNOWN:
-            self._complain(f"{trainer_name(run)} may still be training {run.name} ({sight.heard}). Try again in {liveness.SILENT:.0f} s.")
+            self._show_problem(f"{trainer_name(run)} may still be training {run.name} ({sight.heard}). Try again in {liveness.SILENT:.0f} s.")
             return None
         if run and sight and sight.life is Life.ALIVE:
-            self._complain(f"{run.name} is being trained by {trainer_name(run)}. Press enter to show it, then x to stop it.")
+            self._show_problem(f"{run.name} is being trained by {trainer_name(run)}. Press enter to show it, then x to stop it.")
             return None
-        self._complain()
+        self._show_problem()
         return run
 
     # --- renaming -----------------------------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ class RunsDialog(Dialog[str | None]):
     def _end_renaming(self) -> None:
         self._renaming = None
         self._input.display = False
-        self._complain()
+        self._show_problem()
         self.query_one("#keys", Static).update(KEYS)
         self._list.focus()
 
@@ -131,9 +131,9 @@ class RunsDialog(Dialog[str | None]):
         try:
             check_name(name)
         except DigittyError as error:
-            self._complain(error)
+            self._show_problem(error)
             return False
-        self._complain()
+        self._show_problem()
         return True
 
     def on_input_submitted(self) -> None:
@@ -144,7 +144,7 @@ class RunsDialog(Dialog[str | None]):
             try:
                 renamed = rename_run(run, name)
             except DigittyError as error:
-                self._complain(error)
+                self._show_problem(error)
                 return
             self._replace(run.name, renamed)
             studio_app(self).studio.on_run_moved(run.name, name)
@@ -168,14 +168,14 @@ class RunsDialog(Dialog[str | None]):
 
     def _confirm(self, run: Run, size: int | DigittyError) -> None:
         if isinstance(size, DigittyError):
-            self._complain(size)
+            self._show_problem(size)
         elif self.app.screen is self:
             delete = Choice("delete", "delete it permanently", ("y",))
             question = ChoiceDialog(f"Delete {run.name}, {format_size(size)}?", [delete], escape="keep it", safe=-1)
             self.app.push_screen(question, lambda answer: self._delete(run) if answer == "delete" else None)
 
     def _delete(self, run: Run) -> None:
-        self._complain(f"deleting {run.name}…")
+        self._show_problem(f"deleting {run.name}…")
         run_in_background(self.app, lambda: delete_run(run), lambda result: self._on_deleted(run, result))
 
     def _on_deleted(self, run: Run, result: Path | DigittyError | None) -> None:
@@ -186,7 +186,7 @@ class RunsDialog(Dialog[str | None]):
             studio_app(self).studio.on_run_moved(run.name, None)
         if not self.is_attached:
             return
-        self._complain(error or "")
+        self._show_problem(error or "")
         if error is None:
             del self._runs[run.name]
             self._list.remove_option(run.name)

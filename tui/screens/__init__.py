@@ -1,1 +1,1 @@
-"""The four screens and their dialogs."""
+"""The four screens, each of which shows one kind of work. They know dialogs, widgets and the studio, not the application."""

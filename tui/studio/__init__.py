@@ -1,1 +1,1 @@
-"""What all screens share: the running jobs, the settings and the training of this process."""
+"""What all screens share: the jobs, the settings, and the run that this process trains. Knows no screen and no dialog."""

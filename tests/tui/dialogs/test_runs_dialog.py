@@ -145,7 +145,7 @@ async def test_a_run_that_is_trained_is_left_alone() -> None:
         await person.until(lambda: row(person, "mine")[1:2] == ["running"])
         for key in ("r", "delete", "backspace"):
             await person.press("up")
-            person.app.screen._complain()
+            person.app.screen._show_problem()
             await person.press(key)
             await person.sees("mine is being trained by")
             assert isinstance(person.app.screen, RunsDialog)
