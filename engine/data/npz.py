@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -89,7 +90,7 @@ def _arrays(path: Path, raw: bytes) -> dict[str, npt.NDArray[Any]]:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
             return {name: _array(archive, members[name]) for name in NAMES if name in members}
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, RuntimeError, NotImplementedError, MemoryError) as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, OSError, ValueError, TypeError, EOFError, RuntimeError, MemoryError) as error:
         raise SettingError(f"{printable(path)} is damaged, or not an .npz file of arrays ({one_line(error)})") from None
 
 
@@ -97,6 +98,8 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> npt.NDArray[Any]:
     """One array, whose header is believed only where as many bytes follow. Raises ValueError."""
     if info.file_size > LARGEST_ARRAY:
         raise ValueError(f"{info.filename} is larger than {LARGEST_ARRAY >> 30} GiB")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{info.filename} is compressed in a way that numpy does not use")
     packed = io.BytesIO(archive.read(info))
     version = np.lib.format.read_magic(packed)
     if version not in ((1, 0), (2, 0)):
