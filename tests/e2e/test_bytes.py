@@ -13,7 +13,7 @@ from terminal import Terminal, environment
 from test_screen import answer_row, faked
 
 from engine.storage import paths
-from tui.render.cells import half_block_rows
+from tui.render.cells import Picture, half_block_rows
 from tui.terminal.capabilities import ColorDepth
 from tui.terminal.flow_control import HEAVY_BURST
 
@@ -40,7 +40,7 @@ def seven() -> bytes:
 
 def greys(image: bytes) -> bytes:
     """What a terminal of many colours shows of a picture."""
-    rows = half_block_rows(image, 28, ColorDepth.TRUECOLOR)
+    rows = half_block_rows(Picture(image), 28, ColorDepth.TRUECOLOR)
     halves = ((bytes(run.fg for run in row for _ in run.text), bytes(run.bg for run in row for _ in run.text)) for row in rows)
     return b"".join(upper + lower for upper, lower in halves)
 

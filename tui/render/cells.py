@@ -1,20 +1,21 @@
-"""A grey picture -> terminal cells. Pure: bytes in, runs of characters out; knows neither widgets nor the terminal it is drawn on.
+"""A grey or colour picture -> terminal cells. Pure: bytes in, runs of characters out; knows neither widgets nor the terminal it is drawn on.
 
 A cell is about twice as tall as wide, so an upper half block (foreground above, background below) makes two square pixels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from itertools import groupby
-from math import isqrt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 
+from engine.config.data import MNIST
+from tui.render.tiles import scale
 from tui.terminal.capabilities import ColorDepth
 
 RGB = tuple[int, int, int]
@@ -29,18 +30,42 @@ ASCII_RAMP = " .:-=+*#%@"
 SHADES = ((" ", 0, 0), ("░", 64, 64), ("▒", 128, 128), ("▓", 191, 191), ("█", 255, 255), ("▀", 255, 0), ("▄", 0, 255))
 """Characters of code page 437, which every font with block characters has, with the grey of their upper and lower half."""
 
+PALETTE_LEVELS = (0, 95, 135, 175, 215, 255)
+"""What red, green and blue may be in the cube of the 256 colours."""
 PALETTE_GREYS = (0, *range(8, 239, 10), 255)
 """Black, the 24 greys and white of the 256 colours."""
 TRUECOLOR_GREYS = tuple(min(PALETTE_GREYS, key=lambda grey: abs(grey - level)) for level in range(0, 256, 17))
-"""16 levels: neighbouring cells are then often equal and go out as one run, and no eye misses the rest in a 28-pixel digit. All have a number."""
+"""16 levels: neighbouring cells are then often equal and go out as one run, and no eye misses the rest in a small digit. All have a number."""
+
+
+class Picture(NamedTuple):
+    """One picture: rows from the top, a byte a pixel, or its red, green and blue in turn."""
+
+    data: bytes
+    height: int = MNIST.height
+    width: int = MNIST.width
+    channels: int = MNIST.channels
+
+    @property
+    def mode(self) -> str:
+        """Pillow's name of such pixels."""
+        return "L" if self.channels == 1 else "RGB"
+
+    def translate(self, table: bytes) -> Picture:
+        """Each value replaced by its entry in a table of 256."""
+        return self._replace(data=self.data.translate(table))
+
+
+Pixel = int | RGB
+"""A grey, or red, green and blue."""
 
 
 class CellRun(NamedTuple):
-    """Neighbouring cells of the same character and greys. A blank one shows its `bg` alone."""
+    """Neighbouring cells of the same character and colours. A blank one shows its `bg` alone."""
 
     text: str
-    fg: int
-    bg: int
+    fg: Pixel
+    bg: Pixel
 
 
 Row = tuple[CellRun, ...]
@@ -51,26 +76,45 @@ def _nearest(greys: tuple[int, ...]) -> bytes:
     return bytes(min(greys, key=lambda level: abs(level - grey)) for grey in range(256))
 
 
-_QUANTISE = {ColorDepth.TRUECOLOR: _nearest(TRUECOLOR_GREYS), ColorDepth.COLORS_256: _nearest(PALETTE_GREYS)}
+_QUANTISE = {
+    (ColorDepth.TRUECOLOR, 1): _nearest(TRUECOLOR_GREYS),
+    (ColorDepth.COLORS_256, 1): _nearest(PALETTE_GREYS),
+    (ColorDepth.TRUECOLOR, 3): _nearest(tuple(range(0, 256, 17))),
+    (ColorDepth.COLORS_256, 3): _nearest(PALETTE_LEVELS),
+}
+"""By what the terminal has and the picture's channels."""
 
 
 @lru_cache(maxsize=256)
-def resize(image: bytes, size: int) -> bytes:
-    """A square grey picture at size x size pixels; at 10 without the outermost pixel of each edge, which is empty in 99 of 100 of MNIST's.
+def resize(picture: Picture, size: int) -> Picture:
+    """The picture with `size` pixels along its longer side. Lanczos reads best.
 
-    Lanczos reads best, and so does that: of MNIST's digits at 10 pixels, blown up again, our classifier took 98.2% right, 96.8% with the edges.
-    Its ringing is cut to black, and the brightest pixel raised towards white (by at most half again), because a thin stroke fades as it shrinks.
+    A picture of MNIST's size has strokes on black: at 10 pixels the outermost pixel of each edge is left out, which is empty in 99 of 100 of
+    MNIST's. Of its digits at 10 pixels, blown up again, our classifier took 98.2% right, 96.8% with the edges. Lanczos' ringing is cut to
+    black, and the brightest pixel raised towards white (by at most half again), because a thin stroke fades as it shrinks.
     """
-    side = isqrt(len(image))
-    if size == side:
-        return image
-    edge = int(size <= SMALL)
+    data, height, width, channels = picture
+    if size == max(height, width):
+        return picture
+    has_strokes = (channels, height, width) == MNIST.shape
+    edge = int(has_strokes and size <= SMALL)
     from PIL import Image  # here, since the first screen shows no picture
 
-    whole = Image.frombytes("L", (side, side), image)
-    small = whole.resize((size, size), Image.Resampling.LANCZOS, box=(edge, edge, side - edge, side - edge))
-    data = small.tobytes()
-    return data.translate(_raised(max(170, *data)))
+    new_height, new_width = scale((height, width), size)
+    whole = Image.frombytes(picture.mode, (width, height), data)
+    small = whole.resize((new_width, new_height), Image.Resampling.LANCZOS, box=(edge, edge, width - edge, height - edge))
+    resized = Picture(small.tobytes(), new_height, new_width, channels)
+    return resized.translate(_raised(max(170, *resized.data))) if has_strokes else resized
+
+
+def _grey(picture: Picture) -> Picture:
+    """The picture in greys, by the luma of its colours (ITU-R BT.601)."""
+    if picture.channels == 1:
+        return picture
+    from PIL import Image
+
+    grey = Image.frombytes(picture.mode, (picture.width, picture.height), picture.data).convert("L")
+    return Picture(grey.tobytes(), picture.height, picture.width)
 
 
 @cache
@@ -79,45 +123,48 @@ def _raised(brightest: int) -> bytes:
     return bytes(min(255, round(grey * 255 / brightest)) if grey >= 16 else 0 for grey in range(256))
 
 
-def half_block_rows(image: bytes, size: int, depth: ColorDepth) -> tuple[Row, ...]:
-    """size/2 rows of half blocks in the greys that truecolor or 256 colours have. An odd last row of pixels has black below it."""
-    pixels = resize(image, size).translate(_QUANTISE[depth])
-    return tuple(tuple(_half_blocks(len([*same]), *pair) for pair, same in groupby(pairs)) for pairs in _pixel_pairs(pixels, size))
+def half_block_rows(picture: Picture, size: int, depth: ColorDepth) -> tuple[Row, ...]:
+    """Rows of half blocks in the greys or colours that truecolor or 256 colours have. An odd last row of pixels has black below it."""
+    pixels = resize(picture, size).translate(_QUANTISE[depth, picture.channels])
+    return tuple(tuple(_half_blocks(len([*same]), *pair) for pair, same in groupby(pairs)) for pairs in _pixel_pairs(pixels))
 
 
-def shade_rows(image: bytes, size: int, unicode: bool = True) -> tuple[Row, ...]:
-    """size/2 rows in ink on paper alone: the character whose two halves come nearest to each pair of pixels; their mean on ASCII's ramp."""
+def shade_rows(picture: Picture, size: int, unicode: bool = True) -> tuple[Row, ...]:
+    """Rows in ink on paper alone: the character whose two halves come nearest to each pair of pixels; their mean on ASCII's ramp."""
     glyph = _nearest_shade if unicode else _nearest_ascii
-    return tuple(_merge((glyph(top, bottom), 255, 0) for top, bottom in pairs) for pairs in _pixel_pairs(resize(image, size), size))
+    pixels = resize(_grey(picture), size)
+    return tuple(_merge((glyph(top, bottom), 255, 0) for top, bottom in pairs) for pairs in _pixel_pairs(pixels))
 
 
 @lru_cache(maxsize=256)
-def tile_rows(image: bytes, size: int, depth: ColorDepth = ColorDepth.TRUECOLOR, unicode: bool = True) -> tuple[Row, ...]:
-    """The picture at size x size pixels, in size/2 rows of `size` cells, as well as the terminal can show it."""
-    if unicode and depth in _QUANTISE:
-        return half_block_rows(image, size, depth)
-    return shade_rows(image, size, unicode)
+def tile_rows(picture: Picture, size: int, depth: ColorDepth = ColorDepth.TRUECOLOR, unicode: bool = True) -> tuple[Row, ...]:
+    """The picture with `size` pixels along its longer side, as well as the terminal can show it: two rows of pixels in each row of cells."""
+    if unicode and (depth, picture.channels) in _QUANTISE:
+        return half_block_rows(picture, size, depth)
+    return shade_rows(picture, size, unicode)
 
 
 def segments(row: Row, depth: ColorDepth, ink: RGB = WHITE, paper: RGB = BLACK) -> list[Segment]:
-    """The row for Rich and Textual; white becomes `ink` and black `paper`."""
+    """The row for Rich and Textual; of greys, white becomes `ink` and black `paper`."""
     return [_segment(run, depth, ink, paper) for run in row]
 
 
-def _pixel_pairs(pixels: bytes, size: int) -> Iterable[Iterable[tuple[int, int]]]:
+def _pixel_pairs(picture: Picture) -> Iterable[Iterable[tuple[Any, Any]]]:
     """For each row of cells, the pixels above and below in each cell."""
-    lines = [pixels[y * size : (y + 1) * size] for y in range(size)]
-    if size % 2:
-        lines.append(bytes(size))
+    data, height, width, channels = picture
+    pixels: Sequence[Pixel] = data if channels == 1 else list(zip(data[::3], data[1::3], data[2::3], strict=True))
+    lines = [pixels[y * width : (y + 1) * width] for y in range(height)]
+    if height % 2:
+        lines.append(bytes(width) if channels == 1 else [BLACK] * width)
     return (zip(top, bottom, strict=True) for top, bottom in zip(lines[::2], lines[1::2], strict=True))
 
 
-def _merge(cells: Iterable[tuple[str, int, int]]) -> Row:
+def _merge(cells: Iterable[tuple[str, Pixel, Pixel]]) -> Row:
     return tuple(CellRun(text * sum(1 for _ in same), fg, bg) for (text, fg, bg), same in groupby(cells))
 
 
 @lru_cache(maxsize=8192)
-def _half_blocks(length: int, top: int, bottom: int) -> CellRun:
+def _half_blocks(length: int, top: Pixel, bottom: Pixel) -> CellRun:
     return CellRun((" " if top == bottom else UPPER_HALF) * length, top, bottom)
 
 
@@ -136,14 +183,17 @@ def _nearest_ascii(top: int, bottom: int) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _style(fg: int, bg: int, depth: ColorDepth, ink: RGB, paper: RGB) -> Style:
+def _style(fg: Pixel, bg: Pixel, depth: ColorDepth, ink: RGB, paper: RGB) -> Style:
     if depth is ColorDepth.NONE:  # the terminal's own ink and paper, whichever of them is the lighter
         return Style(reverse=sum(ink) < sum(paper))
     return Style.from_color(_color(fg, depth, ink, paper), _color(bg, depth, ink, paper))
 
 
-def _color(grey: int, depth: ColorDepth, ink: RGB, paper: RGB) -> Color:
-    red, green, blue = (round(p + (i - p) * grey / 255) for i, p in zip(ink, paper, strict=True))
+def _color(pixel: Pixel, depth: ColorDepth, ink: RGB, paper: RGB) -> Color:
+    if isinstance(pixel, tuple):
+        red, green, blue = pixel
+    else:
+        red, green, blue = (round(p + (i - p) * pixel / 255) for i, p in zip(ink, paper, strict=True))
     if red == green == blue:
         red = green = blue = greys_for_rich(depth)[red]
     return Color.from_rgb(red, green, blue)
@@ -157,4 +207,4 @@ def greys_for_rich(depth: ColorDepth) -> bytes:
     """
     if depth is not ColorDepth.COLORS_256:
         return bytes(range(256))
-    return bytes(round(PALETTE_GREYS.index(nearest) * 10.2) for nearest in _QUANTISE[depth])
+    return bytes(round(PALETTE_GREYS.index(nearest) * 10.2) for nearest in _QUANTISE[depth, 1])

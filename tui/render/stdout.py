@@ -23,7 +23,7 @@ SPARE = 3
 def print_images(pictures: Images, color: str = term.AUTO) -> None:
     """As large as fits the terminal, however many there are: what is too much scrolls."""
     terminal, (columns, lines) = _terminal(color), shutil.get_terminal_size()
-    tiles = fit(len(pictures), columns, max(1, lines - SPARE), largest=pictures.width, shrink=terminal.greys)
+    tiles = fit(len(pictures), columns, max(1, lines - SPARE), image=(pictures.height, pictures.width), shrink=terminal.greys)
     if terminal.greys:
         _pixels(pictures, tiles, terminal.color)
     else:
@@ -44,22 +44,25 @@ def _pixels(pictures: Images, tiles: Tiles, depth: ColorDepth) -> None:
     from rich.console import Console
     from rich_pixels import Pixels
 
-    from tui.render.cells import greys_for_rich, resize
+    from tui.render.cells import Picture, greys_for_rich, resize
 
     rows = -(-tiles.count // tiles.columns)
-    sheet = Image.new("L", (tiles.width, 2 * (rows * (tiles.tile_height + tiles.gap_y) - tiles.gap_y)))
+    sheet = Image.new("RGB", (tiles.width, 2 * (rows * (tiles.tile_height + tiles.gap_y) - tiles.gap_y)))
     for i, image in enumerate(pictures):
         x, y = tiles.place(i)
-        sheet.paste(Image.frombytes("L", (tiles.size, tiles.size), resize(image, tiles.size).translate(greys_for_rich(depth))), (x, 2 * y))
+        tile = resize(Picture(image, pictures.height, pictures.width, pictures.channels), tiles.size)
+        tile = tile.translate(greys_for_rich(depth)) if tile.channels == 1 else tile
+        sheet.paste(Image.frombytes(tile.mode, (tile.width, tile.height), tile.data), (x, 2 * y))
     system: Literal["truecolor", "256"] = "truecolor" if depth is ColorDepth.TRUECOLOR else "256"
     console = Console(color_system=system, force_terminal=True, no_color=False, width=max(80, sheet.width), height=sheet.height, highlight=False)
-    console.print(Pixels.from_image(sheet.convert("RGB")), end="")
+    console.print(Pixels.from_image(sheet), end="")
 
 
 def _characters(pictures: Images, tiles: Tiles, unicode: bool) -> None:
-    from tui.render.cells import tile_rows
+    from tui.render.cells import Picture, tile_rows
 
-    drawn = [tile_rows(image, tiles.size, ColorDepth.NONE, unicode) for image in pictures]
+    shape = pictures.height, pictures.width, pictures.channels
+    drawn = [tile_rows(Picture(image, *shape), tiles.size, ColorDepth.NONE, unicode) for image in pictures]
     for first in range(0, len(drawn), tiles.columns):
         row = drawn[first : first + tiles.columns]
         for y in range(len(row[0])):

@@ -35,11 +35,11 @@ class Tile:
         """Row y of the picture, or the caption below it. Equal lines look the same."""
         return self.rows[y] if y < len(self.rows) else self.caption
 
-    def segments(self, y: int, size: int, style: TileStyle) -> list[Segment]:
-        """Line y as `size` cells."""
+    def segments(self, y: int, width: int, style: TileStyle) -> list[Segment]:
+        """Line y as `width` cells."""
         line = self.line(y)
         if isinstance(line, str):
-            return [Segment(_centred(line, size), style.caption)]
+            return [Segment(_centred(line, width), style.caption)]
         return segments(line, style.depth, style.ink, style.paper)
 
 

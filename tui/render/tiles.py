@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil, isqrt, sqrt
 
-SIZES = (28, 22, 18, 14, 10)
-"""Pixels a side, the largest first; a tile is that many columns and half as many rows."""
+from engine.config.data import MNIST
+
+STEPS = (10, 14, 18, 22, 28, 36, 44, 56, 72, 88, 112, 144, 176, 224, 288, 352, 448)
+"""Pixels of a tile's longer side, where it is smaller than the image; each step is about a quarter more."""
 _GAPS = ((1, 1), (1, 0), (0, 0))
 """Between tiles, across and down: given up in this order before a tile shrinks."""
 
 
+def sizes(image: tuple[int, int]) -> tuple[int, ...]:
+    """What the longer side of an image (height, width) may measure as a tile, the largest first: all of its pixels, else one of STEPS."""
+    whole = max(image)
+    return whole, *(step for step in reversed(STEPS) if step < whole)
+
+
+def scale(image: tuple[int, int], size: int) -> tuple[int, int]:
+    """(height, width) of the image in pixels where its longer side has `size`."""
+    height, width = (max(1, round(side * size / max(image))) for side in image)
+    return height, width
+
+
 @dataclass(frozen=True, slots=True)
 class Tiles:
-    """A grid of `count` tiles, paged where `columns * rows` hold fewer."""
+    """A grid of `count` tiles, paged where `columns * rows` hold fewer. A tile has a column for each pixel across, and a row for two down."""
 
     count: int
     size: int
+    """Pixels of the longer side."""
     columns: int
     rows: int
     gap_x: int = 1
     gap_y: int = 1
     caption: bool = False
     """One more row below each tile."""
+    image: tuple[int, int] = MNIST.height, MNIST.width
+    """Height and width of the images, which the tiles keep the proportions of."""
 
     @property
     def per_page(self) -> int:
@@ -34,13 +51,18 @@ class Tiles:
         return ceil(self.count / self.per_page)
 
     @property
+    def tile_width(self) -> int:
+        """In columns of cells."""
+        return scale(self.image, self.size)[1]
+
+    @property
     def tile_height(self) -> int:
         """In rows of cells, with the caption."""
-        return (self.size + 1) // 2 + self.caption
+        return (scale(self.image, self.size)[0] + 1) // 2 + self.caption
 
     @property
     def width(self) -> int:
-        return self.columns * (self.size + self.gap_x) - self.gap_x
+        return self.columns * (self.tile_width + self.gap_x) - self.gap_x
 
     @property
     def height(self) -> int:
@@ -50,28 +72,36 @@ class Tiles:
     def place(self, i: int) -> tuple[int, int]:
         """Column and row of the upper left cell of tile i of a page."""
         row, column = divmod(i, self.columns)
-        return column * (self.size + self.gap_x), row * (self.tile_height + self.gap_y)
+        return column * (self.tile_width + self.gap_x), row * (self.tile_height + self.gap_y)
 
 
 @lru_cache(maxsize=256)
 def fit(
-    count: int, width: int, height: int, *, columns: int | None = None, captions: bool = False, largest: int = SIZES[0], shrink: bool = True
+    count: int,
+    width: int,
+    height: int,
+    *,
+    image: tuple[int, int] = (MNIST.height, MNIST.width),
+    columns: int | None = None,
+    captions: bool = False,
+    shrink: bool = True,
 ) -> Tiles:
-    """The largest tiles, `largest` at most, that show all of `count` (1 or more) in width x height cells, else pages of the smallest.
+    """The largest tiles that show all of `count` (1 or more) in width x height cells, else pages of the smallest.
 
-    Without `shrink`, pages of the largest size of which one tile fits. `columns` is kept where the width allows it.
+    `image` is the images' height and width in pixels. Without `shrink`, pages of the largest size of which one tile fits.
+    `columns` is kept where the width allows it.
     """
-    sizes = tuple(s for s in SIZES if s <= largest and s <= width and (s + 1) // 2 + captions <= height) or SIZES[-1:]
-    if not shrink:
-        sizes = sizes[:1]
+    one_each = [Tiles(1, size, 1, 1, caption=captions, image=image) for size in sizes(image)]
+    fitting = [tile for tile in one_each if tile.width <= width and tile.height <= height] or one_each[-1:]
     choices = [min(columns, count)] if columns else _columns_by_taste(count)
-    for size in sizes:
+    candidates = fitting if shrink else fitting[:1]
+    for tile in candidates:
         for across in choices:
             for gap_x, gap_y in _GAPS:
-                tiles = Tiles(count, size, across, ceil(count / across), gap_x, gap_y, captions)
+                tiles = replace(tile, count=count, columns=across, rows=ceil(count / across), gap_x=gap_x, gap_y=gap_y)
                 if tiles.width <= width and tiles.height <= height:
                     return tiles
-    return _paged(count, width, height, columns, captions, sizes[-1])
+    return _paged(replace(candidates[-1], count=count), width, height, columns)
 
 
 def _columns_by_taste(count: int) -> list[int]:
@@ -80,12 +110,13 @@ def _columns_by_taste(count: int) -> list[int]:
     return sorted(range(1, count + 1), key=lambda c: (abs(c - best), -c))
 
 
-def _paged(count: int, width: int, height: int, columns: int | None, captions: bool, size: int) -> Tiles:
-    across = max(1, min(columns or count, count, (width + 1) // (size + 1)))
-    tile = (size + 1) // 2 + captions
+def _paged(tile: Tiles, width: int, height: int, columns: int | None) -> Tiles:
+    """As many tiles of this size on a page as fit."""
+    count, tall = tile.count, tile.tile_height
+    across = max(1, min(columns or count, count, (width + 1) // (tile.tile_width + 1)))
     needed = ceil(count / across)
-    if needed * tile <= height:  # with fewer columns than asked for, one page may do
-        return Tiles(count, size, across, needed, 1, int(needed * (tile + 1) - 1 <= height), captions)
-    tight, loose = (height - 1) // tile, height // (tile + 1)  # without and with gaps; the page mark takes a row
+    if needed * tall <= height:  # with fewer columns than asked for, one page may do
+        return replace(tile, columns=across, rows=needed, gap_y=int(needed * (tall + 1) - 1 <= height))
+    tight, loose = (height - 1) // tall, height // (tall + 1)  # without and with gaps; the page mark takes a row
     down = max(1, min(tight, needed))
-    return Tiles(count, size, across, down, 1, int(down == 1 or loose >= down), captions)
+    return replace(tile, columns=across, rows=down, gap_y=int(down == 1 or loose >= down))

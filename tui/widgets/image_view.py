@@ -16,7 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from engine.protocol.recipe import Images
-from tui.render.cells import BLACK, WHITE, tile_rows
+from tui.render.cells import BLACK, WHITE, Picture, tile_rows
 from tui.render.tile import Tile, TileStyle
 from tui.render.tiles import Tiles, fit
 from tui.terminal.capabilities import Terminal
@@ -58,14 +58,18 @@ class ImageView(Widget):
 
     def show(self, images: Images, captions: Sequence[str] = ()) -> None:
         """Show these images. The page stays where it still exists. A row below each tile is reserved for captions if any are given."""
-        before = len(self.images or ()), bool(self._captions)
+        before = self._layout_facts()
         self.images, self._captions = images, tuple(captions)
-        if before != (len(images), bool(captions)):
+        if before != self._layout_facts():
             self._update(resized=True)
         elif isinstance(self.app, PacedApp):
             self.app.when_caught_up(self._update)  # do not spend time on frames that would be dropped
         else:
             self._update()
+
+    def _layout_facts(self) -> tuple[object, ...]:
+        """What the grid depends on."""
+        return (len(self.images), self.images.height, self.images.width, bool(self._captions)) if self.images else ()
 
     def clear(self) -> None:
         """Show nothing."""
@@ -77,7 +81,7 @@ class ImageView(Widget):
 
     @property
     def tile(self) -> int | None:
-        """The size of a tile in pixels a side."""
+        """The pixels of a tile's longer side."""
         return self._grid.size if self._grid else None
 
     @property
@@ -106,7 +110,8 @@ class ImageView(Widget):
         if not self.images:
             return None
         shrink = self._terminal.greys  # with few shades a digit needs many pixels
-        grid = fit(len(self.images), width, height, columns=self._columns, captions=bool(self._captions), shrink=shrink)
+        size = self.images.height, self.images.width
+        grid = fit(len(self.images), width, height, image=size, columns=self._columns, captions=bool(self._captions), shrink=shrink)
         return replace(grid, rows=ceil(grid.count / grid.columns)) if self.max_rows and grid.pages > 1 else grid
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
@@ -150,7 +155,7 @@ class ImageView(Widget):
             for dy in range(grid.tile_height):
                 if old.line(dy) != new.line(dy):
                     x1, x2 = spans.get(y + dy, (x, x))
-                    spans[y + dy] = min(x1, x), max(x2, x + grid.size)
+                    spans[y + dy] = min(x1, x), max(x2, x + grid.tile_width)
         origin = self._origin(grid)
         return [Region(x1, y, x2 - x1, 1).translate(origin) for y, (x1, x2) in spans.items()]
 
@@ -168,7 +173,8 @@ class ImageView(Widget):
     def _make_tile(self, i: int, size: int) -> Tile:
         assert self.images is not None
         caption = self._captions[i] if i < len(self._captions) else ""
-        return Tile(tile_rows(self.images[i], size, self._terminal.color, self._terminal.unicode), caption)
+        picture = Picture(self.images[i], self.images.height, self.images.width, self.images.channels)
+        return Tile(tile_rows(picture, size, self._terminal.color, self._terminal.unicode), caption)
 
     def render_line(self, y: int) -> Strip:
         if self._layout_key[0] != self.size:
@@ -185,8 +191,8 @@ class ImageView(Widget):
             for i in range(row * grid.columns, min((row + 1) * grid.columns, len(self._tiles))):
                 left = origin.x + grid.place(i)[0]
                 line += [Segment(" " * (left - x), base)] if left > x else []
-                line += self._tiles[i].segments(dy, grid.size, style)
-                x = left + grid.size
+                line += self._tiles[i].segments(dy, grid.tile_width, style)
+                x = left + grid.tile_width
         strip = Strip(line, x).adjust_cell_length(self.size.width, base)
         is_last = y == min(origin.y + grid.height, self.size.height) - 1
         return self._with_page_number(strip, grid, origin) if grid.pages > 1 and is_last else strip

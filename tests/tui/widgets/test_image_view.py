@@ -15,7 +15,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from engine.protocol.recipe import Images
-from tui.render.tiles import SIZES, Tiles, fit
+from tui.render.tiles import Tiles, fit, sizes
 from tui.terminal.capabilities import ColorDepth, Terminal
 from tui.widgets.image_view import ImageView
 
@@ -73,14 +73,30 @@ def test_asked_for_columns_are_kept_while_the_width_allows() -> None:
     assert fit(10, 40, 40, columns=5).columns == 3
 
 
+@pytest.mark.parametrize(
+    ("image", "longer_sides"),
+    [((28, 28), (28, 22, 18, 14, 10)), ((20, 32), (32, 28, 22, 18, 14, 10)), ((64, 48), (64, 56, 44, 36, 28, 22, 18, 14, 10)), ((8, 8), (8,))],
+)
+def test_a_tile_is_as_large_as_the_image_or_smaller(image: tuple[int, int], longer_sides: tuple[int, ...]) -> None:
+    assert sizes(image) == longer_sides
+
+
+def test_tiles_keep_the_proportions_of_the_images() -> None:
+    tiles = fit(3, 100, 12, image=(20, 32))
+    assert (tiles.size, tiles.tile_width, tiles.tile_height, tiles.columns, tiles.width) == (32, 32, 10, 3, 98)
+    smaller = fit(3, 97, 12, image=(20, 32), captions=True)
+    assert (smaller.size, smaller.tile_width, smaller.tile_height) == (32, 32, 11)  # without gaps
+    assert fit(3, 95, 12, image=(20, 32)).size == 28
+
+
 def every_space() -> Iterator[tuple[Tiles, int, int]]:
     rng = random.Random(3)
     for _ in range(3000):
         count, width, height = rng.randint(1, 70), rng.randint(1, 200), rng.randint(1, 70)
         columns, captions, shrink = rng.choice([None, None, 3, 5]), rng.random() < 0.5, rng.random() < 0.8
-        largest = rng.choice(SIZES)
-        tiles = fit(count, width, height, columns=columns, captions=captions, largest=largest, shrink=shrink)
-        again = fit(count, tiles.width, tiles.height, columns=columns, captions=captions, largest=largest, shrink=shrink)
+        image = rng.choice([(28, 28), (28, 28), (20, 32), (64, 48), (8, 12)])
+        tiles = fit(count, width, height, columns=columns, captions=captions, image=image, shrink=shrink)
+        again = fit(count, tiles.width, tiles.height, columns=columns, captions=captions, image=image, shrink=shrink)
         too_small = tiles.width > width or tiles.height > height  # for a single tile, its caption and the page mark
         assert too_small or again == tiles, "a widget that takes the size it asked for shows what it meant to"
         yield tiles, width, height
@@ -88,7 +104,7 @@ def every_space() -> Iterator[tuple[Tiles, int, int]]:
 
 def test_tiles_lie_inside_and_apart_in_any_space() -> None:
     for tiles, width, height in every_space():
-        regions = [Region(*tiles.place(i), tiles.size, tiles.tile_height) for i in range(min(tiles.count, tiles.per_page))]
+        regions = [Region(*tiles.place(i), tiles.tile_width, tiles.tile_height) for i in range(min(tiles.count, tiles.per_page))]
         assert tiles.pages * tiles.per_page >= tiles.count
         if width >= 10 and height >= 7:  # room for one tile, its caption and the page mark
             assert tiles.width <= width
