@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from engine.config.data import MNIST, DataSpec
+from engine.config.model import ModelConfig
+from engine.config.serialize import from_dict
 from engine.errors import DigittyError, RunError
 from engine.formatting import printable
 from engine.runs.run import find_run, latest_state
 from engine.storage import paths
+from engine.storage.atomic import open_regular, parse_json
 
 SHIPPED = {
     "shipped": paths.ASSETS / "weights" / "digitty.safetensors",
@@ -15,6 +20,8 @@ SHIPPED = {
     "shipped:seed": paths.ASSETS / "weights" / "seed.safetensors",
 }
 """The weights that come with digitty: the best, a one-step student, and those of the preset `seed`."""
+LARGEST_HEADER = 1 << 20
+"""Bytes of a weights file's header, which is parsed into objects many times its size."""
 
 
 def locate_weights(weights: str) -> tuple[Path, str, str | None]:
@@ -38,6 +45,33 @@ def locate_weights(weights: str) -> tuple[Path, str, str | None]:
     if kind == "best" and not run.best_path.exists():
         raise RunError(f"run {name} has no best weights yet: it keeps them from its first whole epoch on; use {name}")
     return (run.best_path, name, "best") if kind == "best" else (latest_state(run), name, "average")
+
+
+def data_of(weights: str) -> DataSpec:
+    """What weights draw, by the name that drawing takes, as far as their run or file says so; else MNIST, whose weights may say nothing.
+
+    Nothing is raised for weights that are missing or damaged: drawing with them says what is wrong.
+    """
+    name = weights.partition(":")[0]
+    if name == "shipped":
+        return MNIST
+    try:
+        if name.endswith(".safetensors") or "/" in weights:
+            model = parse_json(_metadata(Path(weights).expanduser())["model"].encode())
+            return from_dict(ModelConfig, model).data
+        return find_run(name).config().data
+    except (DigittyError, OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError):
+        return MNIST
+
+
+def _metadata(path: Path) -> Mapping[str, str]:
+    """The metadata of a safetensors file: eight bytes of length, then JSON. Raises OSError, ValueError or KeyError."""
+    with open_regular(path) as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > LARGEST_HEADER:
+            raise ValueError("its header is too long")
+        header: Mapping[str, Mapping[str, str]] = parse_json(file.read(length))
+    return header["__metadata__"]
 
 
 def is_student(weights: str) -> bool:

@@ -18,7 +18,7 @@ from torch import Tensor
 from engine.checkpoints.lookup import find_weights
 from engine.checkpoints.training_state import load_state
 from engine.checkpoints.weights import load_weights, save_pth, save_weights
-from engine.config.data import DataSpec
+from engine.config.data import MNIST, DataSpec
 from engine.config.model import ScheduleConfig
 from engine.config.sampling import SampleConfig
 from engine.config.serialize import from_dict
@@ -30,6 +30,7 @@ from engine.protocol.events import DrawDone, Frame, Preview, Saved, TrainDone
 from engine.protocol.recipe import Images
 from engine.protocol.requests import DrawRequest, EvaluateRequest, TrainRequest
 from engine.runs.run import find_run, latest_state
+from engine.runs.weights_names import SHIPPED, data_of
 from engine.storage.images import load_strip, save_drawing, save_strip
 
 HEIGHT, WIDTH = 20, 32
@@ -139,6 +140,8 @@ def test_draw_save_and_export(jobs: Jobs, config: TrainConfig, tmp_path: Path) -
     path = tmp_path / "flags.safetensors"
     save_weights(path, find_weights("flags"), torch.float32)
     assert load_weights(path).model == config.model
+    for weights in ("flags", "flags:best", str(path)):
+        assert data_of(weights) == config.data
     assert draw(jobs, str(path))[0].images == done.images
     with pytest.raises(OutputError, match=r"MNIST.*flags\.safetensors"):
         save_pth(tmp_path / "flags.pth", find_weights("flags"))
@@ -151,6 +154,14 @@ def test_what_other_images_have_not(jobs: Jobs, config: TrainConfig) -> None:
         draw(jobs, "flags", (3,))
     with pytest.raises(SettingError, match=r"flags draws flags.*judge.*MNIST"):
         list(jobs.evaluate(EvaluateRequest(4, weights="flags")))
+
+
+def test_what_says_nothing_draws_mnist(tmp_path: Path) -> None:
+    (tmp_path / "rubbish.safetensors").write_bytes(b"\xff" * 100)
+    (tmp_path / "list.safetensors").write_bytes((2).to_bytes(8, "little") + b"[]")
+    files = (tmp_path / "rubbish.safetensors", tmp_path / "list.safetensors", tmp_path / "none.safetensors", tmp_path, tmp_path / "x.pth")
+    for weights in (*SHIPPED, *map(str, SHIPPED.values()), *map(str, files), "no-run", "no-run:best", "~nobody/x.safetensors", "", "a\0/b"):
+        assert data_of(weights) == MNIST
 
 
 def test_many_at_once_are_drawn_as_alone(jobs: Jobs, config: TrainConfig) -> None:
