@@ -13,6 +13,7 @@ from engine.cli.output import print_line, print_status
 from engine.cli.progress import ProgressLine
 from engine.cli.run_job import run_job
 from engine.config.compute import Device, Precision
+from engine.config.data import DataSpec
 from engine.config.fields import MAX_COUNT
 from engine.errors import SettingError
 from engine.jobs.jobs import Jobs
@@ -20,6 +21,7 @@ from engine.process.signals import interruptible
 from engine.prompt.parser import parse
 from engine.protocol import events as e
 from engine.protocol.requests import DrawRequest
+from engine.runs.weights_names import data_of
 from engine.storage import images
 from tui.cli.options import color_option
 from tui.render import captions as caption
@@ -56,13 +58,14 @@ def generate(
     sample = sample_config(options, weights)
     if not 1 <= count <= MAX_COUNT:
         raise SettingError(f"count {count} is outside 1 to {MAX_COUNT:,}")
-    labels, shared_noise = _labels(prompt, count, random.Random(sample.seed))
+    data = data_of(weights)
+    labels, shared_noise = _labels(prompt, count, random.Random(sample.seed), data)
     if out is not None:
         images.check_output_path(out, replace=force)
         if out.suffix.lower() == ".gif" and len(labels) > MOST_SHOWN:
-            raise SettingError(f"a GIF holds at most {MOST_SHOWN} digits, not {len(labels):,}; use .npz")
+            raise SettingError(f"a GIF holds at most {caption.count_images(MOST_SHOWN, data)}, not {len(labels):,}; use .npz")
     grid = len(labels) // count
-    indices = tuple(i // grid for i in range(len(labels))) if shared_noise else None  # the digits of a grid share their noise
+    indices = tuple(i // grid for i in range(len(labels))) if shared_noise else None  # the images of a grid share their noise
     done = draw_with_progress(DrawRequest(labels, sample, indices, weights, fps=10), Jobs(device, precision, threads))
     if out is not None:
         with interruptible():
@@ -72,15 +75,15 @@ def generate(
         print_status(f"saved {out}")
 
 
-def _labels(prompt: str, count: int, rng: random.Random) -> tuple[tuple[int, ...], bool]:
+def _labels(prompt: str, count: int, rng: random.Random, data: DataSpec) -> tuple[tuple[int, ...], bool]:
     """The labels of the prompt, `count` times, and whether it is a grid. Random labels are different each time."""
     state = rng.getstate()
-    first = parse(prompt, rng)
+    first = parse(prompt, rng, data.class_names)
     if len(first.labels) * count > MAX_COUNT:
-        raise SettingError(f"{len(first.labels) * count:,} digits are more than {MAX_COUNT:,}; use a smaller --count")
+        raise SettingError(f"{caption.count_images(len(first.labels) * count, data)} are more than {MAX_COUNT:,}; use a smaller --count")
     if rng.getstate() == state:  # nothing in the prompt is random
         return first.labels * count, first.shared_noise
-    repeats = [first.labels, *(parse(prompt, rng).labels for _ in range(count - 1))]
+    repeats = [first.labels, *(parse(prompt, rng, data.class_names).labels for _ in range(count - 1))]
     return tuple(label for labels in repeats for label in labels), False
 
 
@@ -103,11 +106,11 @@ def draw_with_progress(request: DrawRequest, jobs: Jobs) -> e.DrawDone:
 
 
 def _print_drawing(done: e.DrawDone, color: str) -> None:
-    """Prints the digits in terminal pixels on standard output and a line about them on standard error; with --plain just a line of words."""
+    """Prints the images in terminal pixels on standard output and a line about them on standard error; with --plain just a line of words."""
     if ProgressLine.plain:
         print_line(caption.screen_reader_text(done))
         return
     if len(done.images) <= MOST_SHOWN:
         print_images(done.images, color)
-    digits = "digit" if len(done.images) == 1 else "digits"
-    print_status(f"{len(done.images):,} {digits} · {caption.describe_sample(done.recipe.sample)} · {done.recipe.weights} · {caption.timing(done)}")
+    drawn = caption.count_images(len(done.images), done.recipe.data)
+    print_status(f"{drawn} · {caption.describe_sample(done.recipe.sample)} · {done.recipe.weights} · {caption.timing(done)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.config.data import DataSpec
 from engine.config.sampling import SampleConfig
+from engine.prompt.vocabulary import vocabulary_for
 from engine.protocol.events import DrawDone, Frame
 from engine.protocol.recipe import Recipe
 
@@ -12,8 +13,26 @@ SPOKEN = 64
 
 
 def name_of(label: int | None, data: DataSpec) -> str:
-    """7 · seven"""
-    return "no label" if label is None else f"{label} · {data.class_names[label]}"
+    """7 · seven, or boot"""
+    if label is None:
+        return "no label"
+    short, name = short_name(label, data), data.class_names[label]
+    return name if short == name else f"{short} · {name}"
+
+
+def short_name(label: int | None, data: DataSpec) -> str:
+    """7, or boot: what a prompt calls the class."""
+    return "·" if label is None else vocabulary_for(data.class_names).name(label)
+
+
+def noun(data: DataSpec) -> str:
+    """digit, or image: what one picture is called."""
+    return "digit" if vocabulary_for(data.class_names).is_digits else "image"
+
+
+def count_images(count: int, data: DataSpec) -> str:
+    """1 digit, 1,000 digits, 3 images"""
+    return f"{count:,} {noun(data)}{'' if count == 1 else 's'}"
 
 
 def describe_sample(sample: SampleConfig) -> str:
@@ -30,7 +49,7 @@ def describe_sample(sample: SampleConfig) -> str:
 
 def labels_of(recipe: Recipe) -> str:
     """The labels in a row, shortened."""
-    labels = " ".join("·" if label is None else str(label) for label in recipe.labels)
+    labels = " ".join(short_name(label, recipe.data) for label in recipe.labels)
     return labels if len(labels) <= 40 else labels[:39] + "…"
 
 

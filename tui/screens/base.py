@@ -25,6 +25,8 @@ from tui.terminal.literal import literal
 from tui.widgets.key_footer import KeyFooter
 from tui.widgets.top_line import TopLine
 
+MOST_NAMED = 10
+"""Labels that the name of a saved file holds."""
 SMALLEST = (40, 12)
 """Columns and rows. A smaller screen shows nothing but a line that says so."""
 
@@ -139,9 +141,10 @@ def _footer_order(item: tuple[str, ActiveBinding]) -> tuple[bool, bool]:
 
 def _free_name(folder: Path, done: DrawDone, ending: str) -> Path:
     """digitty-777-seed3.png, or digitty-777-seed3-2.png if that exists."""
-    digits = "".join("x" if label is None else str(label) for label in done.recipe.labels)
-    if len(digits) > 10:
-        digits = f"{digits[:10]}-{len(digits)}"
-    stem = f"digitty-{digits}-seed{done.recipe.sample.seed}"
+    labels = ["x" if label is None else str(label) for label in done.recipe.labels]
+    drawn = ("" if max(map(len, labels)) == 1 else "-").join(labels[:MOST_NAMED])
+    if len(labels) > MOST_NAMED:
+        drawn += f"-{len(labels)}"
+    stem = f"digitty-{drawn}-seed{done.recipe.sample.seed}"
     names = (folder / (stem + (f"-{n}" if n > 1 else "") + ending) for n in range(1, 10_000))
     return next(path for path in names if not os.path.lexists(path))

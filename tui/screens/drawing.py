@@ -68,7 +68,7 @@ class DrawScreen(AppScreen):
         raise NotImplementedError
 
     def captions_for(self, labels: Sequence[int]) -> Sequence[str]:
-        return [str(label) for label in labels]
+        return [captions.short_name(label, self.studio.data) for label in labels]
 
     def draw(self) -> None:
         """Start a drawing with the current settings, and stop the one before."""
@@ -156,9 +156,10 @@ class DrawScreen(AppScreen):
         last = len(self.done.frames) - 1
         self._frame = max(0, min(last, self._frame + by))
         self.view.show(self.done.frames[self._frame], self._captions)
+        noun = captions.noun(self.done.recipe.data)
         step, steps = self.done.frame_steps[self._frame], self.done.recipe.sample.steps
         self.bar.fraction = step / steps
-        self.bar.words = f"after step {step}/{steps} · " + ("noise" if self._frame == 0 else "digit" if self._frame == last else "noise → digit")
+        self.bar.words = f"after step {step}/{steps} · " + ("noise" if self._frame == 0 else noun if self._frame == last else f"noise → {noun}")
 
     def action_save(self, ending: str) -> None:
         self.save_drawing(self.done, ending)

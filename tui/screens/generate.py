@@ -84,11 +84,11 @@ class GenerateScreen(DrawScreen):
 
     def labels(self, seed: int) -> Sequence[int]:
         """Random classes are derived from the seed, so that a seed always draws the same sheet."""
-        settings = self.studio.settings
+        settings, data = self.studio.settings, self.studio.data
         rng = random.Random(seed)
         if settings.classes.strip().lower() in ("", "random"):
-            return [rng.randrange(10) for _ in range(settings.count)]
-        asked = parse(settings.classes, rng).labels
+            return [rng.randrange(data.classes) for _ in range(settings.count)]
+        asked = parse(settings.classes, rng, data.class_names).labels
         return [asked[i % len(asked)] for i in range(settings.count)]
 
     def action_draw(self) -> None:
@@ -124,7 +124,7 @@ class GenerateScreen(DrawScreen):
             raise SettingError(f"count {count:g} is outside 1 to {LARGEST}; digitty generate --count draws more")
         classes = self.query_one("#classes", Input).value.strip() or "random"
         if classes.lower() != "random":
-            parse(classes, random.Random(0))
+            parse(classes, random.Random(0), self.studio.data.class_names)
         self.studio.change_settings(sample=settings.sample, count=int(count), classes=classes)
 
     def _number(self, name: str, kind: type[int] | type[float]) -> float:

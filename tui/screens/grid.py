@@ -1,4 +1,4 @@
-"""Grid: the ten digits from the same noise, to show what the label does."""
+"""Grid: an image of each class from the same noise, to show what the label does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from engine.config.data import MNIST
+from engine.prompt.parser import MAX_LABELS
+from tui.render import captions
 from tui.screens.drawing import DrawScreen
 from tui.widgets.image_view import ImageView
 from tui.widgets.job_bar import JobBar
@@ -19,7 +20,7 @@ class GridScreen(DrawScreen):
 
     NAME = "grid"
     SHARED_NOISE = True
-    ABOUT = "the ten digits from the same noise: only the label differs"
+    ABOUT = "an image of each class from the same noise: only the label differs"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "draw", show=False, tooltip="draw with the current settings"),
     ]
@@ -33,10 +34,10 @@ class GridScreen(DrawScreen):
         self.draw()
 
     def labels(self, seed: int) -> Sequence[int]:
-        return range(10)
+        return range(min(self.studio.data.classes, MAX_LABELS))
 
     def captions_for(self, labels: Sequence[int]) -> Sequence[str]:
-        return [f"{label} {MNIST.class_names[label]}" for label in labels]
+        return [captions.name_of(label, self.studio.data).replace(" · ", " ") for label in labels]
 
     def action_draw(self) -> None:
         self.draw()

@@ -11,8 +11,10 @@ from textual.containers import VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from engine.config.data import DataSpec
 from engine.errors import PromptError
 from engine.prompt.parser import Prompt, parse
+from engine.prompt.vocabulary import vocabulary_for
 from engine.protocol import events as e
 from engine.protocol.events import Event
 from tui.screens.base import AppScreen
@@ -27,11 +29,11 @@ ANSWERS = 40
 
 
 class Conversation(VerticalScroll):
-    """Prompts and their answers. The digits are as large as they can be while an answer fits."""
+    """Prompts and their answers. The images are as large as they can be while an answer fits."""
 
     @property
     def room(self) -> int:
-        """Rows for the digits of an answer; its prompt and its text take the others."""
+        """Rows for the images of an answer; its prompt and its text take the others."""
         return max(5, self.size.height - 5)
 
     def on_resize(self) -> None:
@@ -59,7 +61,7 @@ class PromptScreen(AppScreen):
 
     def body(self) -> Iterable[Widget]:
         yield Conversation(id="conversation", can_focus=False)
-        yield PromptInput(placeholder="a digit: seven · 3 1 4 · three sevens · 0-9 · random · grid", select_on_focus=False, id="prompt")
+        yield PromptInput(placeholder=_examples(self.studio.data), select_on_focus=False, id="prompt")
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,11 +74,17 @@ class PromptScreen(AppScreen):
             self.notify(problem, severity="warning", timeout=20)
         self._recalled = len(self._history)
         """The place in the history that up and down have reached."""
-        self.query_one("#conversation").mount(Static("Type a digit and press enter. [$text-muted]Type help to list the keys.[/]", id="hello"))
+        hello = f"Type a {vocabulary_for(self.studio.data.class_names).noun} and press enter. [$text-muted]Type help to list the keys.[/]"
+        self.query_one("#conversation").mount(Static(hello, id="hello"))
         self.on_navigate()
 
     def on_navigate(self) -> None:
         self._input.focus()
+
+    def show_status(self) -> None:
+        """Other weights may have been chosen, which draw other classes."""
+        super().show_status()
+        self._input.placeholder = _examples(self.studio.data)
 
     @property
     def _input(self) -> Input:
@@ -100,7 +108,7 @@ class PromptScreen(AppScreen):
             return
         self._remember(text)
         try:
-            prompt = parse(text, self.studio.rng)
+            prompt = parse(text, self.studio.rng, self.studio.data.class_names)
         except PromptError as error:
             self._show_problem(str(error))  # the input keeps its text, to be corrected
             return
@@ -110,15 +118,15 @@ class PromptScreen(AppScreen):
     # --- sketches while typing ----------------------------------------------------------------------------------------
 
     def on_input_changed(self) -> None:
-        """Sketch the digits that the input names so far, in one step, in the place of the full drawing."""
+        """Sketch the images that the input names so far, in one step, in the place of the full drawing."""
         text = self._input.value.strip()
         rng = random.Random(0)
         before = rng.getstate()
         try:
-            prompt = parse(text, rng) if text and self._sketches else None
+            prompt = parse(text, rng, self.studio.data.class_names) if text and self._sketches else None
         except PromptError:
             prompt = None
-        if prompt is None or rng.getstate() != before:  # nothing to draw, or random digits, which would differ from those drawn
+        if prompt is None or rng.getstate() != before:  # nothing to draw, or random classes, which would differ from those drawn
             self._end_sketch()
         elif self._sketch and self._sketch.prompt == prompt:
             self._sketch.set_prompt(text)
@@ -128,7 +136,7 @@ class PromptScreen(AppScreen):
     def _begin_sketch(self, text: str, prompt: Prompt) -> None:
         """The sketch before stays until this one is finished."""
         self._stop_sketch()
-        sketch = Answer(text, prompt, ImageView(self.studio.terminal, max_rows=self.query_one(Conversation).room))
+        sketch = Answer(text, prompt, ImageView(self.studio.terminal, max_rows=self.query_one(Conversation).room), self.studio.data)
         sketch.add_class("sketch")
 
         def on_job_event(event: Event) -> None:
@@ -175,7 +183,7 @@ class PromptScreen(AppScreen):
         conversation = self.query_one(Conversation)
         self.query("#hello, .problem").remove()
         self._end_sketch()
-        answer = Answer(text, prompt, ImageView(self.studio.terminal, max_rows=conversation.room))
+        answer = Answer(text, prompt, ImageView(self.studio.terminal, max_rows=conversation.room), self.studio.data)
         for old in self._answers()[: 1 - ANSWERS]:
             old.remove()
         conversation.mount(answer)
@@ -220,3 +228,11 @@ class PromptScreen(AppScreen):
             self._draw(answers[-1].text, answers[-1].prompt, self.studio.next_seed())
         else:
             self.notify("Nothing to draw again yet.", severity="warning")
+
+
+def _examples(data: DataSpec) -> str:
+    """What the input shows while it is empty."""
+    vocabulary = vocabulary_for(data.class_names)
+    if vocabulary.is_digits:
+        return "a digit: seven · 3 1 4 · three sevens · 0-9 · random · grid"
+    return f"a class: {vocabulary.name(0)} · three {vocabulary.plural(0)} · random · grid"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from textual.app import App
 
 from engine.config.compute import ComputeInfo
+from engine.config.data import DataSpec
 from engine.config.sampling import SampleConfig, fit_sampler
 from engine.errors import DigittyError
 from engine.jobs.jobs import Jobs
@@ -16,7 +17,7 @@ from engine.jobs.worker import Worker
 from engine.protocol import events as e
 from engine.protocol.events import Event
 from engine.protocol.requests import DrawRequest
-from engine.runs.weights_names import is_student
+from engine.runs.weights_names import data_of, is_student
 from tui.runs.text import host, startup_notice
 from tui.settings import remembered
 from tui.settings.config_file import Config
@@ -67,6 +68,11 @@ class Studio:
     def status(self) -> str:
         """For the top line: gpubox · cuda bf16 · shipped · drawing"""
         return " · ".join(part for part in (host(), self._compute, self.settings.weights, self.router.activity) if part)
+
+    @property
+    def data(self) -> DataSpec:
+        """What the chosen weights draw: it names the classes of prompts."""
+        return data_of(self.settings.weights)
 
     # --- start and end ------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""One prompt, and its digits as they emerge from the noise."""
+"""One prompt, and its images as they emerge from the noise."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Static
 
+from engine.config.data import DataSpec
 from engine.prompt.parser import Prompt
 from engine.protocol import events as e
 from engine.protocol.events import Event
@@ -19,14 +20,15 @@ from tui.widgets.image_view import ImageView
 class Answer(Widget):
     """Shows a drawing whose events go to `on_job_event`."""
 
-    def __init__(self, text: str, prompt: Prompt, view: ImageView) -> None:
+    def __init__(self, text: str, prompt: Prompt, view: ImageView, data: DataSpec) -> None:
+        """`data` is what the prompt was read for."""
         super().__init__(classes="answer")
         self.text, self.prompt, self.view = text, prompt, view
         self.job: int | None = None
         self.result: e.DrawDone | None = None
         """The finished drawing."""
         self._prompt_line, self._details = Static(classes="asked"), Static(classes="words")
-        view.show(Images(bytes(784 * len(prompt.labels)), len(prompt.labels)))  # reserves the room
+        view.show(Images.black(data, len(prompt.labels)))  # reserves the room
 
     def compose(self) -> ComposeResult:
         yield self._prompt_line
@@ -40,12 +42,12 @@ class Answer(Widget):
             yield self._details
 
     def set_prompt(self, text: str) -> None:
-        """Set the line above the digits."""
+        """Set the line above the images."""
         self.text = text
         self._prompt_line.update(literal(f"❯ {text}").stylize("bold"))
 
     def set_text(self, text: str) -> None:
-        """Set the text beside or below the digits."""
+        """Set the text beside or below the images."""
         self._details.update(literal_lines(text))
 
     def on_job_event(self, event: Event) -> None:
