@@ -45,9 +45,11 @@ def drawing(jobs: Jobs, labels: tuple[int, ...], sample: SampleConfig) -> tuple[
 @torch.inference_mode()
 def bare(pipeline: Pipeline, batches: list[int]) -> float:
     """Forwards a second of the network alone."""
-    x = torch.randn(max(batches), 1, 28, 28, device=pipeline.device, dtype=pipeline.numerics.dtype).contiguous(memory_format=pipeline.numerics.format)
+    x = torch.randn(max(batches), *pipeline.data.shape, device=pipeline.device, dtype=pipeline.numerics.dtype).contiguous(
+        memory_format=pipeline.numerics.format
+    )
     t = torch.full((max(batches),), 500, device=pipeline.device)
-    label = t % 10
+    label = t % pipeline.data.classes
     start = time.perf_counter()
     for n in batches:
         out = pipeline.network(x[:n], t[:n], label[:n])

@@ -12,6 +12,7 @@ import click
 
 from engine.cli.output import print_status
 from engine.cli.progress import BETWEEN, ProgressLine
+from engine.config.serialize import to_dict
 from engine.config.training import TrainConfig
 from engine.errors import StorageError
 from engine.formatting import format_duration
@@ -160,5 +161,8 @@ class HandoverReporter(TrainReporter):
 
 
 def _print_json(event: e.Event) -> None:
-    click.echo(json.dumps({"event": type(event).__name__, **asdict(event)}))  # type: ignore[call-overload]
+    values = asdict(event)  # type: ignore[call-overload]
+    if isinstance(event, e.TrainStarted):
+        values["config"] = to_dict(event.config)  # as the run's config.json has it
+    click.echo(json.dumps({"event": type(event).__name__, **values}))
     sys.stdout.flush()

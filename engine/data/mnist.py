@@ -9,6 +9,7 @@ import zlib
 import torch
 from torch import Tensor
 
+from engine.config.data import MNIST
 from engine.errors import StorageError
 from engine.storage import paths
 
@@ -29,7 +30,7 @@ def load(train: bool, device: torch.device | None = None, limit: int | None = No
     Raises StorageError when the data set in the package is damaged.
     """
     part = "train" if train else "t10k"
-    images = _tensor(f"{part}-images-idx3-ubyte", IMAGES_AT).view(-1, 28, 28)
+    images = _tensor(f"{part}-images-idx3-ubyte", IMAGES_AT).view(-1, *MNIST.pixel_shape)
     labels = _tensor(f"{part}-labels-idx1-ubyte", LABELS_AT).long()
     return images[:limit].to(device), labels[:limit].to(device)
 

@@ -1,4 +1,4 @@
-"""Tells real digits from drawn ones of the same label, and which digit it sees, so that a student draws what can't be told apart. Knows no diffusion.
+"""Tells real images from drawn ones of the same label, and which class it sees, so that a student draws what can't be told apart. Knows no diffusion.
 
 Its loss is relativistic with a penalty on both gradients (R3GAN: Huang et al. 2024), which makes no modes vanish and needs no tricks; beside it
 it learns to read the real ones, and asks of the drawn ones that they can be read (Odena et al. 2017).
@@ -21,7 +21,7 @@ NOISE = 0.05
 GAMMA = 1.0
 """How much a steep gradient costs."""
 LABEL_WEIGHT = 0.3
-"""How much it counts that drawn digits can be read: more buys accuracy with recall."""
+"""How much it counts that drawn images can be read: more buys accuracy with recall."""
 LAZY = 4
 """The penalty is taken every so many steps, and counts as often (Karras et al. 2020, section 3.1)."""
 
@@ -29,7 +29,7 @@ LAZY = 4
 class Discriminator(nn.Module):
     """Half, a quarter and an eighth of the size, then 256 features; what was asked for by projection (Miyato & Koyama 2018). No normalisation.
 
-    That is a label and a kind: from which of so many timesteps a digit was drawn. Judged as one, too soft a kind makes up for one too sharp.
+    That is a label and a kind: from which of several timesteps an image was drawn. Judged as one, too soft a kind makes up for one too sharp.
     """
 
     def __init__(self, data: DataSpec, kinds: int = 1) -> None:
@@ -44,7 +44,7 @@ class Discriminator(nn.Module):
         self.real = nn.Linear(FEATURES, 1)
         self.kinds = kinds
         self.asked = nn.Embedding(data.classes * kinds, FEATURES)
-        self.digit = nn.Linear(FEATURES, data.classes)
+        self.digit = nn.Linear(FEATURES, data.classes)  # which class: named as training states have it
         nn.init.normal_(self.asked.weight, std=FEATURES**-0.5)
 
     def forward(self, x: Tensor, label: Tensor, kind: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 
 import pytest
 
 from engine.cli.progress import BAR, ProgressLine, fitted
-from engine.cli.reporters import TrainReporter
+from engine.cli.reporters import JsonReporter, TrainReporter
 from engine.config.compute import ComputeInfo
+from engine.config.serialize import to_dict
 from engine.config.training import PRESETS
 from engine.protocol.events import TrainStarted, TrainStep
 
@@ -77,3 +79,10 @@ def test_foreign_text_does_not_leave_the_line(monkeypatch: pytest.MonkeyPatch) -
     bar._tty = True
     bar.show("reading \x1b[31m\nmore")
     assert said == ["\r\x1b[Kreading ·[31m·more"]
+
+
+def test_json_has_the_configuration_as_the_run_has_it(capsys: pytest.CaptureFixture[str]) -> None:
+    JsonReporter().report(TrainStarted("mine", PRESETS["seed"], ComputeInfo("cpu", "fp32", "contiguous"), 0, 1))
+    config = json.loads(capsys.readouterr().out)["config"]
+    assert config == json.loads(json.dumps(to_dict(PRESETS["seed"])))
+    assert (config["model"]["image_size"], config["model"]["classes"]) == (28, 10)
