@@ -58,14 +58,7 @@ class LocalTraining:
     """Only for the screen's thread, except `saving`, `patience` and `finish_handover`."""
 
     def __init__(
-        self,
-        router: JobRouter,
-        jobs: Jobs,
-        *,
-        notify: Notify,
-        changed: Callable[[], None],
-        begun: Callable[[str], None],
-        leave: Callable[[], None],
+        self, router: JobRouter, jobs: Jobs, *, notify: Notify, changed: Callable[[], None], begun: Callable[[str], None], leave: Callable[[], None]
     ) -> None:
         """`changed` is called whenever something here changes, `begun` with a run's name once it trains, `leave` to close the application."""
         self._router, self._jobs = router, jobs
