@@ -119,7 +119,7 @@ def test_a_run_is_left_to_a_background_process(tiny_home: Path, tmp_path: Path) 
     try:
         saved = run.states()[-1][0]
         with Terminal(["--precision", "fp32"], environment(tiny_home), tmp_path) as terminal:
-            terminal.sees("quick-1 trains on")
+            terminal.sees("quick-1 is training on")
             terminal.press("f5")
             terminal.sees("quick-1", f"(pid {run.owner()['pid']})", "/400")
             terminal.until(lambda: (step := re.search(r"step (\d+)/400", terminal.text)) and int(step[1]) > saved)

@@ -142,7 +142,7 @@ async def test_a_run_of_another_process_is_paused_and_stopped_through_its_folder
     assert list(theirs.detach(TrainRequest(PRESETS["quick"], run="theirs")))[-1] == Detached("theirs")
     try:
         async with opened() as person:
-            await person.is_told("theirs trains on")
+            await person.is_told("theirs is training on")
             await person.is_told("Press F5 to watch it")
             await person.press("f5")
             await person.sees("theirs  training on", f"(pid {os.getpid()})", "step 2/8", "space pause", "x stop")
