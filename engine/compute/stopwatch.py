@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class Stopwatch:
-    """Seconds spent on the work itself: what passes while a job is not pulled does not count."""
+    """Counts from its creation."""
 
     def __init__(self) -> None:
         self._start = time.perf_counter()
-        self._away = 0.0
+        self._pauses = 0.0
 
     def wall(self) -> float:
+        """Seconds since the start."""
         return time.perf_counter() - self._start
 
     def spent(self) -> float:
-        return max(1e-9, self.wall() - self._away)
+        """Seconds since the start without the pauses; more than 0, so that rates can be taken."""
+        return max(1e-9, self.wall() - self._pauses)
 
-    def away(self) -> Stopwatch.Away:
-        return Stopwatch.Away(self)
-
-    class Away:
-        """A `with` around a yield."""
-
-        def __init__(self, watch: Stopwatch) -> None:
-            self._watch = watch
-
-        def __enter__(self) -> None:
-            self._from = time.perf_counter()
-
-        def __exit__(self, *_: object) -> None:
-            self._watch._away += time.perf_counter() - self._from
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Goes around a yield: the time until a job is pulled again is not spent on the work."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._pauses += time.perf_counter() - start

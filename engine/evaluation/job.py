@@ -45,7 +45,7 @@ def evaluate(runtime: Runtime, request: EvaluateRequest) -> Iterator[Event]:
     """
     watch = Stopwatch()
     for event in _evaluate(runtime, request, watch):
-        with watch.away():
+        with watch.pause():
             yield event
 
 
@@ -87,11 +87,13 @@ def _draw(
 
     images = torch.empty(request.count, *pipeline.data.pixel_shape, dtype=torch.uint8)
     with pipeline.network.register_forward_pre_hook(count_evaluations):
-        for part in draw_into(images, pipeline, reader, labels, range(request.count), request.sample):
-            if watch.wall() - shown_at < PROGRESS_EVERY and part.again <= redrawn:
+        for progress in draw_into(images, pipeline, reader, labels, range(request.count), request.sample):
+            if progress.step == 0:
+                continue
+            if watch.wall() - shown_at < PROGRESS_EVERY and progress.redrawing <= redrawn:
                 yield Tick()
                 continue
-            shown_at, redrawn = watch.wall(), max(redrawn, part.again)
-            what, total = ("redrawing", part.again) if part.again else ("drawing", request.count)
-            yield EvaluateProgress(what, part.step * total // part.steps, total)
+            shown_at, redrawn = watch.wall(), max(redrawn, progress.redrawing)
+            what, total = ("redrawing", progress.redrawing) if progress.redrawing else ("drawing", request.count)
+            yield EvaluateProgress(what, progress.done * total // progress.total, total)
     return Drawn(images.to(pipeline.device), evaluations / request.count, redrawn)

@@ -1,81 +1,108 @@
-"""One batch of images from noise, as a generator of its steps."""
+"""Images from noise, a batch at a time, as a generator of their steps."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from engine.config.model import NO_LABEL
 from engine.config.sampling import SampleConfig, fit_sampler
+from engine.diffusion import samplers
 from engine.diffusion.denoiser import clip_x0, to_denoiser
 from engine.diffusion.guidance import conditional, guidance_interval, guided
 from engine.diffusion.noise import ImageNoise
 from engine.diffusion.samplers import Noise, Step
-from engine.diffusion.samplers import sample as walk
 from engine.models.classifier import Classifier
 from engine.protocol.events import Event, Tick
 from engine.protocol.recipe import Images
 from engine.sampling.pipeline import Pipeline
 from engine.sampling.pixels import to_pixels, to_uint8
-from engine.sampling.rejection import Attempts
+from engine.sampling.rejection import ATTEMPTS, acceptance_threshold, rejected_indices
 
 BATCH = {"cpu": 32, "cuda": 512, "mps": 64}
-"""Pictures through the network at once (twice as many with guidance)."""
+"""Images through the network at once on each device (twice as many with guidance)."""
 PREVIEWED = 20
-"""Classes that a run's previews show at most."""
+"""The most classes that a run's previews show."""
 
 
-class Progress(NamedTuple):
-    """How far `draw_into` is: steps of all batches together; of those that are drawn again, where there are any."""
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A drawing after one step of one batch, or before the first."""
 
+    places: Sequence[int]
+    """The batch: places among all the images."""
+    x: Tensor
+    """The batch now, (N, C, H, W); noise alone at step 0."""
     step: int
-    steps: int
-    again: int
+    """Steps of this batch that are done."""
+    done: int
+    """Steps of all batches of this attempt that are done …"""
+    total: int
+    """… out of so many."""
+    redrawing: int
+    """How many images this attempt draws again; 0 in the first attempt."""
 
 
 def draw_into(
-    images: Tensor, pipeline: Pipeline, reader: Classifier | None, labels: Sequence[int | None], indices: Sequence[int], sample: SampleConfig
+    images: Tensor,
+    pipeline: Pipeline,
+    reader: Classifier | None,
+    labels: Sequence[int | None],
+    indices: Sequence[int],
+    sample: SampleConfig,
+    batch_size: int | None = None,
 ) -> Iterator[Progress]:
-    """Fills images (N, H, W) or (N, H, W, 3) uint8 on the CPU, batch by batch; yields after each step of one."""
-    size = BATCH[pipeline.device.type]
-    attempts = Attempts(reader, labels, indices, sample)
-    for attempt, places in attempts:
+    """Fills images (N, H, W) or (N, H, W, 3) uint8 on the CPU, batch by batch; then again, from other noise, where the reader rejects them.
+
+    Images of equal index share their noise, so one that is rejected has the others redrawn too. Yields before and after each step of a batch.
+    """
+    size, threshold = batch_size or BATCH[pipeline.device.type], acceptance_threshold(sample)
+    places = list(range(len(labels)))
+    for attempt in range(ATTEMPTS):
         batches = [places[first : first + size] for first in range(0, len(places), size)]
-        for i, batch in enumerate(batches):
-            noise = ImageNoise(pipeline.data.shape, sample.seed, [indices[place] for place in batch], pipeline.device, attempt)
-            for step in sample_batch(pipeline, [labels[place] for place in batch], sample, noise(), noise):
+        total, redrawing = len(batches) * sample.steps, len(places) if attempt else 0
+        rejected: set[int] = set()
+        for k, batch in enumerate(batches):
+            batch_labels, batch_indices = [labels[place] for place in batch], [indices[place] for place in batch]
+            noise = ImageNoise(pipeline.data.shape, sample.seed, batch_indices, pipeline.device, attempt)
+            x = noise()
+            yield Progress(batch, x, 0, k * sample.steps, total, redrawing)
+            for step in sample_batch(pipeline, batch_labels, sample, x, noise):
                 if step.i == step.n:
                     images[batch] = to_pixels(step.x)
-                    attempts.read(images[batch], batch)
-                yield Progress(i * step.n + step.i, len(batches) * step.n, attempt and len(places))
+                    if attempt < ATTEMPTS - 1:
+                        rejected |= rejected_indices(reader, images[batch], batch_labels, batch_indices, threshold)
+                yield Progress(batch, step.x, step.i, k * sample.steps + step.i, total, redrawing)
+        places = [place for place in places if indices[place] in rejected]
+        if not places:
+            return
 
 
 def sample_batch(pipeline: Pipeline, labels: Sequence[int | None], sample: SampleConfig, x: Tensor, noise: Noise) -> Iterator[Step]:
-    """The steps of one batch from x at the first timestep. Fast samplers clip x0; DDPM does not, as in the seed."""
-    wanted = torch.tensor([NO_LABEL if label is None else label for label in labels], device=pipeline.device)
-    numerics = pipeline.numerics.dtype, pipeline.numerics.format
-    answer = alone = conditional(pipeline.network, wanted, *numerics)
-    if sample.sampler != "one-step":  # whose student has guidance folded in
-        answer = guided(pipeline.network, wanted, sample.guidance, *numerics)
+    """The steps of one batch from x at the first timestep. Fast samplers clip x0; DDPM does not, as in the guide."""
+    label = torch.tensor([NO_LABEL if label is None else label for label in labels], device=pipeline.device)
+    dtype, layout = pipeline.numerics.dtype, pipeline.numerics.format
+    predict = without_guidance = conditional(pipeline.network, label, dtype, layout)
+    if sample.sampler != "one-step":  # a student has guidance folded in
+        predict = guided(pipeline.network, label, sample.guidance, dtype, layout)
         if sample.guidance > 1:
-            answer = guidance_interval(answer, alone, pipeline.schedule, sample.guided_from, sample.guided_to)
-    denoise = to_denoiser(answer, pipeline.schedule, pipeline.network.config.prediction, pipeline.data.std)
+            predict = guidance_interval(predict, without_guidance, pipeline.schedule, sample.guided_from, sample.guided_to)
+    denoise = to_denoiser(predict, pipeline.schedule, pipeline.network.config.prediction, pipeline.data.std)
     if sample.sampler != "ddpm":
         denoise = clip_x0(denoise, pipeline.schedule)
-    return walk(denoise, x, pipeline.schedule, sample, noise)
+    return samplers.sample(denoise, x, pipeline.schedule, sample, noise)
 
 
 def preview(pipeline: Pipeline, seed: int) -> Generator[Event, None, Images]:
-    """An image of each class, of many the first, from the fixed noise of a run: yields Ticks, returns the pictures."""
+    """Returns an image of each class (of many, the first), always from the same noise; yields Ticks."""
     labels = range(min(pipeline.data.classes, PREVIEWED))
-    noise = ImageNoise(pipeline.data.shape, seed, labels, pipeline.device)
-    last: Step | None = None
     sample = fit_sampler(SampleConfig(), pipeline.network.config.one_step)
-    for step in sample_batch(pipeline, labels, sample, noise(), noise):
-        last = step
+    noise = ImageNoise(pipeline.data.shape, seed, labels, pipeline.device)
+    x = noise()
+    for step in sample_batch(pipeline, labels, sample, x, noise):
+        x = step.x
         yield Tick()
-    assert last is not None
-    return to_uint8(last.x)
+    return to_uint8(x)

@@ -1,4 +1,4 @@
-"""Drawing again, from other noise, what a reader does not take for the digit asked for.
+"""Which images to redraw, from other noise: those that a reader does not take for the class asked for.
 
 Rejection sampling with a classifier (Razavi et al. 2019, section 3.4): guidance makes every digit more typical to mend the few that are
 misread; this replaces those few. The reader is a third classifier: neither judge of `evaluate` has a say.
@@ -6,7 +6,7 @@ misread; this replaces those few. The reader is a third classifier: neither judg
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -15,46 +15,23 @@ from engine.config.sampling import SampleConfig
 from engine.models.classifier import Classifier
 
 ATTEMPTS = 4
-"""Drawings of one digit at most; the last stands, whatever it is."""
+"""Drawings of one image at most; the last one stays, whatever it shows."""
 
 
-class Attempts:
-    """Iterated: (attempt from 0, places to draw), first all of them, then those whose digits were doubted when they were handed to `read`.
+def acceptance_threshold(sample: SampleConfig) -> float:
+    """The probability of its label at which an image is kept. 0, which keeps all, at guidance 0: it asks for no label."""
+    return sample.redraw_below if sample.guidance != 0 or sample.sampler == "one-step" else 0.0
 
-    Digits of equal index share their noise, also when one of them is doubted.
+
+def rejected_indices(reader: Classifier | None, images: Tensor, labels: Sequence[int | None], indices: Sequence[int], threshold: float) -> set[int]:
+    """The indices of those images (N, H, W) or (N, H, W, 3) uint8 whose label has a smaller probability for the reader than `threshold`.
+
+    An image without a label is never rejected, and without a reader none is.
     """
-
-    def __init__(self, reader: Classifier | None, labels: Sequence[int | None], indices: Sequence[int], sample: SampleConfig) -> None:
-        self._reader, self._labels, self._indices = reader, labels, indices
-        asks = reader is not None and (sample.guidance != 0 or sample.sampler == "one-step")  # guidance 0 asks for no label
-        self._below = sample.redraw_below if asks else 0.0
-        self._doubted: set[int] = set()
-        self._last = False
-
-    def __iter__(self) -> Iterator[tuple[int, list[int]]]:
-        places = list(range(len(self._labels)))
-        for attempt in range(ATTEMPTS):
-            self._doubted.clear()
-            self._last = attempt == ATTEMPTS - 1
-            yield attempt, places
-            places = [place for place in places if self._indices[place] in self._doubted]
-            if not places:
-                return
-
-    def read(self, images: Tensor, places: list[int]) -> None:
-        """The finished images (N, H, W) or (N, H, W, 3) uint8 of these places."""
-        if self._last or self._reader is None:
-            return
-        doubts = rejected(self._reader, images, [self._labels[place] for place in places], self._below)
-        self._doubted |= {self._indices[places[i]] for i in doubts}
-
-
-def rejected(reader: Classifier, images: Tensor, labels: Sequence[int | None], below: float) -> list[int]:
-    """The places in images (N, H, W) or (N, H, W, 3) uint8 whose label the reader gives less than `below`; never one without a label."""
-    asked = [place for place, label in enumerate(labels) if label is not None]
-    if below <= 0 or not asked:
-        return []
-    _, logits = reader.features_and_logits(images[asked].to(reader.device))
-    wanted = torch.tensor([labels[place] for place in asked], device=reader.device)
-    sure = logits.softmax(1).gather(1, wanted[:, None])[:, 0].tolist()
-    return [place for place, p in zip(asked, sure, strict=True) if p < below]
+    places = [place for place, label in enumerate(labels) if label is not None]
+    if reader is None or threshold <= 0 or not places:
+        return set()
+    _, logits = reader.features_and_logits(images[places].to(reader.device))
+    wanted = torch.tensor([labels[place] for place in places], device=reader.device)
+    probabilities = logits.softmax(1).gather(1, wanted[:, None])[:, 0].tolist()
+    return {indices[place] for place, probability in zip(places, probabilities, strict=True) if probability < threshold}

@@ -33,10 +33,10 @@ from engine.protocol.events import DrawDone, DrawStarted, Event, Frame, Preparin
 from engine.protocol.recipe import Images
 from engine.protocol.requests import DrawRequest, TrainRequest
 from engine.runs.run import find_run
-from engine.sampling import draw as drawing
-from engine.sampling import rejection as redraw
+from engine.sampling import batch
 from engine.sampling.draw import FRAMES
 from engine.sampling.pixels import to_uint8
+from engine.sampling.rejection import rejected_indices
 from engine.storage import images
 
 CPU = torch.device("cpu")
@@ -184,15 +184,15 @@ class Reader:
     def __init__(self, doubts: dict[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
         self.doubts, self.read = dict(doubts), 0
 
-        def doubted(_: object, images: Tensor, labels: Sequence[int | None], below: float) -> list[int]:
-            assert below == 0.7
+        def rejected(_: object, images: Tensor, labels: Sequence[int | None], indices: Sequence[int], threshold: float) -> set[int]:
+            assert threshold == 0.7
             self.read += len(images)
             places = [place for place, label in enumerate(labels) if label is not None and self.doubts.get(label, 0)]
             for place in places:
                 self.doubts[labels[place]] -= 1  # type: ignore[index]
-            return places
+            return {indices[place] for place in places}
 
-        monkeypatch.setattr(redraw, "rejected", doubted)
+        monkeypatch.setattr(batch, "rejected_indices", rejected)
 
 
 AGAIN = SampleConfig(steps=6, redraw_below=0.7, seed=2)
@@ -201,7 +201,7 @@ AGAIN = SampleConfig(steps=6, redraw_below=0.7, seed=2)
 def attempt(jobs: Jobs, label: int | None, index: int, which: int, weights: str, monkeypatch: pytest.MonkeyPatch) -> DrawDone:
     """The drawing that an attempt makes, alone."""
     with monkeypatch.context() as patched:
-        patched.setattr(drawing, "ImageNoise", lambda shape, seed, indices, device, _: ImageNoise(shape, seed, indices, device, which))
+        patched.setattr(batch, "ImageNoise", lambda shape, seed, indices, device, _: ImageNoise(shape, seed, indices, device, which))
         return drawn(jobs, DrawRequest((label,), replace(AGAIN, redraw_below=0.0), (index,), weights))
 
 
@@ -260,11 +260,13 @@ def test_where_no_digit_is_asked_for_or_all_are_kept_none_is_drawn_again(jobs: J
 def test_the_reader_that_ships_doubts_what_was_not_asked_for() -> None:
     reader = load_classifier(CPU, READER)
     pictures, labels = data.load(False, limit=500)
-    assert len(redraw.rejected(reader, pictures, labels.tolist(), 0.9)) < 15
+    indices = range(1000, 1500)
+    assert len(rejected_indices(reader, pictures, labels.tolist(), indices, 0.9)) < 15
     others = [(label + 1) % 10 for label in labels.tolist()]
-    assert len(redraw.rejected(reader, pictures, others, 0.9)) > 495
-    assert redraw.rejected(reader, pictures, [None, *others[1:100], *[None] * 400], 0.9) == list(range(1, 100))
-    assert redraw.rejected(reader, pictures, others, 0.0) == []
+    assert len(rejected_indices(reader, pictures, others, indices, 0.9)) > 495
+    assert rejected_indices(reader, pictures, [None, *others[1:100], *[None] * 400], indices, 0.9) == set(range(1001, 1100))
+    assert rejected_indices(reader, pictures, others, indices, 0.0) == set()
+    assert rejected_indices(None, pictures, others, indices, 0.9) == set()
 
 
 @pytest.mark.parametrize(
