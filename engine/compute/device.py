@@ -1,4 +1,4 @@
-"""The device, and how numbers are held there. autotune.py measures which way is the fastest."""
+"""The device that computes: which one, how many threads and how much memory it uses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from engine.process.processors import threads_for
 
 
 def select_device(name: Device = "auto", local_rank: int = 0) -> torch.device:
-    """The torch device: cuda:N by its number; cuda, and auto where there is CUDA, by `local_rank`. Raises DeviceError if it is missing."""
+    """The torch device for a name of `check_device`. Raises DeviceError if this machine lacks it.
+
+    `auto` prefers CUDA to MPS to the CPU. `local_rank` chooses among several CUDA devices where the name gives no number.
+    """
     kind, _, number = name.partition(":")
     if kind == "cuda" or (kind == "auto" and torch.cuda.is_available()):
         if not torch.cuda.is_available():
@@ -22,7 +25,7 @@ def select_device(name: Device = "auto", local_rank: int = 0) -> torch.device:
         if index >= count and number:
             raise DeviceError(f"no {name} here; there {'is' if count == 1 else 'are'} {', '.join(cuda_devices())}")
         if index >= count:
-            raise DeviceError(f"{count} CUDA devices here are too few; start as many processes, or use --device cpu")
+            raise DeviceError(f"{count} CUDA devices are too few for this many processes; start {count} processes, or use --device cpu")
         torch.cuda.set_device(index)
         return torch.device("cuda", index)
     if kind == "mps" or (kind == "auto" and torch.backends.mps.is_available()):
@@ -33,14 +36,14 @@ def select_device(name: Device = "auto", local_rank: int = 0) -> torch.device:
 
 
 def limit_threads(asked: int | None) -> None:
-    """Lets torch use as many CPU threads as were asked for; if none were, no more than this process has processors."""
+    """Lets torch use `asked` CPU threads; None: at most one for each processor of this process."""
     present = torch.get_num_threads()
     if (threads := threads_for(asked, present)) != present:
         torch.set_num_threads(threads)
 
 
 def cuda_devices() -> list[str]:
-    """cuda:0 (its name), cuda:1 (its name) …; none where there is no CUDA."""
+    """cuda:0 (its name), cuda:1 (its name) …; empty without CUDA."""
     if not torch.cuda.is_available():
         return []
     return [f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count())]
@@ -48,7 +51,7 @@ def cuda_devices() -> list[str]:
 
 @contextmanager
 def explain_out_of_memory(device: str = "the device") -> Iterator[None]:
-    """Running out of memory as a DeviceError with the way out."""
+    """Turns torch's error about missing memory into a DeviceError that says what to do."""
     try:
         yield
     except torch.OutOfMemoryError as error:
@@ -60,12 +63,12 @@ def explain_out_of_memory(device: str = "the device") -> Iterator[None]:
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch means that memory ran out: on the CPU it says so in a plain RuntimeError."""
+    """Whether the error means that memory ran out. On the CPU torch raises a plain RuntimeError for it."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error) or "out of memory" in str(error)
 
 
 def memory_in_use(device: torch.device) -> int:
-    """Bytes: what torch holds on a CUDA device, else what is resident of this process."""
+    """Bytes that torch holds on a CUDA device; on others the resident memory of this process."""
     if device.type == "cuda":
         return torch.cuda.memory_allocated(device)
     try:

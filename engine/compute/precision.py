@@ -1,19 +1,22 @@
-"""How numbers are held on a device: precision and memory layout."""
+"""How a device holds numbers: precision and memory layout."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
+from torch import nn
 
 from engine.config.compute import ComputeInfo
-from engine.models.unet import UNet
+
+M = TypeVar("M", bound=nn.Module)
 
 
 @dataclass(frozen=True)
 class Numerics:
-    """How numbers are held on the device."""
+    """A precision and a memory layout."""
 
     precision: str
     """fp32, tf32 or bf16"""
@@ -27,13 +30,13 @@ class Numerics:
     def format(self) -> torch.memory_format:
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
-    def place(self, model: UNet, device: torch.device) -> UNet:
-        """For training: float32 weights in this layout; `autocast` does the rest."""
+    def place(self, model: M, device: torch.device) -> M:
+        """Moves a model to the device for training: its weights stay float32, and `autocast` lowers the precision of each step."""
         _allow_tf32(self.precision != "fp32")
         return model.to(device).to(memory_format=self.format)
 
-    def cast(self, model: UNet, device: torch.device) -> UNet:
-        """For sampling: the weights themselves in this precision, so that no step casts them again."""
+    def cast(self, model: M, device: torch.device) -> M:
+        """Moves a model to the device for sampling: the weights themselves are in this precision, so that no step casts them again."""
         _allow_tf32(self.precision != "fp32")
         return model.to(device, self.dtype).to(memory_format=self.format)
 
@@ -42,6 +45,7 @@ class Numerics:
         return torch.bfloat16 if self.precision == "bf16" else torch.float32
 
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:
+        """Goes around a forward pass of training."""
         return torch.autocast(device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
 
     def describe(self, device: torch.device) -> ComputeInfo:

@@ -1,4 +1,4 @@
-"""Which of several ways to do the same work is the fastest, within a budget of seconds. Plain Python: knows no torch."""
+"""Finds the fastest of several ways to do the same work, within a budget of seconds. Plain Python: knows no torch."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 NEAR = 0.2
-"""How much slower a likelier candidate may be and still be chosen: so much is noise, and a full batch favours it."""
+"""A likelier candidate may be slower by this share and still be chosen: that much is noise, and a full batch favours it."""
 SLOWER = (3.0, 1.5)
-"""A candidate this many times slower than the fastest is given up after the first size, and after a later one."""
+"""A candidate this many times slower than the fastest is dropped: after the first size, and after a later one."""
 HOPELESS = 5.0
-"""A candidate whose first trial, which also builds kernels, takes this many times longer than the fastest has no second one."""
+"""A candidate has no second trial if its first one, which also builds kernels, takes this many times longer than the fastest."""
 BUILDING = 0.5
-"""Seconds that building kernels may take; they don't make a candidate hopeless."""
+"""Seconds that building kernels may take without making a candidate hopeless."""
 TURNS = 2
-"""More trials of each candidate at the last size, in turns: a machine that slows down then slows all of them."""
+"""Rounds of further trials at the last size. The candidates take turns, so that a machine that slows down slows all of them."""
 
 
 @dataclass(frozen=True)
 class Result(Generic[T]):
-    """How a race ended."""
+    """The outcome of a race."""
 
     best: T | None
     """The fastest candidate, or an earlier one that is nearly as fast; None if none works."""
@@ -37,9 +37,9 @@ def race(
 ) -> Generator[T, None, Result[T]]:
     """Finds the fastest candidate. Yields a candidate before each of its trials, so that closing it between trials ends the race.
 
-    `trial` does work of a size, one of `sizes` in ascending order, and returns its seconds, infinity if it does not work. A trial can't be
-    interrupted, so all candidates start with the smallest size. Clearly slower ones are given up there, and the next size is tried only
-    if its trials are likely to fit into `budget` seconds. Beyond the budget no trial begins, as soon as one candidate works.
+    `trial` does work of one of the `sizes`, which ascend, and returns the seconds it took, or infinity if it failed. A trial can't be
+    interrupted, so all candidates start with the smallest size. Clearly slower ones are dropped there, and the next size follows only
+    if its trials are likely to fit into `budget` seconds. Once a candidate works, no trial begins after the budget is spent.
     """
     end = clock() + budget
     field, complete = list(candidates), True
@@ -55,7 +55,7 @@ def race(
                     complete = complete and step > 0
                     break
                 yield candidate
-                now[candidate] = trial(candidate, size)  # the first one also builds kernels and finds memory: the second counts
+                now[candidate] = trial(candidate, size)  # the first trial also builds kernels and allocates memory: the second counts
                 if math.isinf(now[candidate]) or now[candidate] > BUILDING + HOPELESS * best:
                     break
         fastest = min(now.values())
@@ -69,7 +69,7 @@ def race(
 
 
 def _take_turns(field: Sequence[T], times: dict[T, float], trial: Callable[[T], float], fits: Callable[[float], bool]) -> Iterator[T]:
-    """Lowers the times of several candidates by more trials, while they fit into the budget."""
+    """Repeats the trials of several candidates while they fit into the budget, and keeps the shorter times."""
     for _ in range(TURNS if len(field) > 1 else 0):
         for candidate in field:
             if not fits(times.get(candidate, math.inf)):
@@ -79,5 +79,5 @@ def _take_turns(field: Sequence[T], times: dict[T, float], trial: Callable[[T], 
 
 
 def _cost(field: Sequence[T], times: dict[T, float], growth: float) -> float:
-    """Seconds that two trials of each candidate are likely to take at a size that is `growth` times larger."""
+    """The likely seconds of two trials of each candidate at a size that is `growth` times larger."""
     return 2 * growth * sum(times[candidate] for candidate in field)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def derive_seed(*keys: int) -> int:
-    """Several numbers into one 63-bit seed (splitmix64, Steele et al. 2014), so that neighbours have nothing in common."""
+    """A 63-bit seed that depends on all keys (splitmix64, Steele et al. 2014). Neighbouring keys give unrelated seeds."""
     state = 0
     for key in keys:
         state = (state ^ key) + 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF

@@ -15,8 +15,7 @@ from torch import Tensor
 from engine.checkpoints.classifier import READER, load_classifier
 from engine.checkpoints.lookup import find_weights
 from engine.checkpoints.weights import ModelWeights
-from engine.compute import autotune as precision
-from engine.compute import device
+from engine.compute import autotune, device
 from engine.compute.precision import Numerics
 from engine.config.compute import Device, Precision
 from engine.config.data import MNIST, DataSpec
@@ -97,7 +96,7 @@ class Runtime:
         """Returns the fastest precision and layout for this network, measured once."""
         announced = ""
         if (model, training) not in self._numerics:
-            for progress in precision.measure(self.device, model, training, self.precision):
+            for progress in autotune.measure(self.device, model, training, self.precision):
                 if isinstance(progress, Numerics):
                     self._numerics[model, training] = progress
                 elif progress != announced:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from engine.checkpoints.lookup import find_weights
 from engine.checkpoints.training_state import load_state
-from engine.compute.autotune import supports
+from engine.compute.candidates import supports
 from engine.compute.device import explain_out_of_memory
 from engine.compute.precision import Numerics
 from engine.config.training import TrainConfig

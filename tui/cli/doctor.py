@@ -181,7 +181,7 @@ def _devices() -> list[str]:
     """The devices that --device may name, and which low precision the CPU is fast at."""
     import torch
 
-    from engine.compute.autotune import LIMITS, cpu_bf16
+    from engine.compute.candidates import LIMITS, cpu_bf16
     from engine.compute.device import cuda_devices
 
     mps = ["mps"] if torch.backends.mps.is_available() else []

@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.compute import autotune as precision
-from engine.compute.autotune import Purpose, Trials, candidates, cpu_bf16, measure, supports
+from engine.compute import autotune
+from engine.compute import candidates as candidates_module
+from engine.compute.autotune import measure
+from engine.compute.candidates import LIMITS, candidates, cpu_bf16, supports
 from engine.compute.precision import Numerics
+from engine.compute.trials import Purpose, Trials
 from engine.config.model import ModelConfig
 from engine.errors import DeviceError, SettingError
 from engine.protocol.events import Event, Preparing, Tick
@@ -28,12 +31,12 @@ Processor = Callable[..., None]
 @pytest.fixture
 def processor(monkeypatch: pytest.MonkeyPatch) -> Processor:
     """Makes torch report a CPU with these features; without any of them it has AVX2 only."""
-    for name in precision.LIMITS:
+    for name in LIMITS:
         monkeypatch.delenv(name, raising=False)
 
     def be(*features: str, machine: str = "x86_64") -> None:
-        monkeypatch.setattr(precision.platform, "machine", lambda: machine)
-        monkeypatch.setattr(precision, "_cpu_has", lambda feature: feature in features)
+        monkeypatch.setattr(candidates_module.platform, "machine", lambda: machine)
+        monkeypatch.setattr(candidates_module, "_cpu_has", lambda feature: feature in features)
 
     return be
 
@@ -121,7 +124,7 @@ def test_what_does_not_work_is_no_candidate(error: Exception | None, says: str, 
             raise error
         return torch.tensor(math.nan)
 
-    monkeypatch.setattr(Trials, "_training", lambda *_: work)
+    monkeypatch.setattr(Trials, "_training_step", lambda *_: work)
     with pytest.raises(DeviceError, match=f"no precision works on cpu: {says}; try"):
         list(measure(CPU, MODEL, training=True))
     assert not cache().exists()
@@ -173,7 +176,7 @@ class TestCache:
         assert measured_again(timed)
         assert not measured_again(timed)
 
-    @pytest.mark.parametrize("name", precision.LIMITS)
+    @pytest.mark.parametrize("name", LIMITS)
     def test_another_environment_is_measured_anew(self, name: str, timed: list[tuple[Numerics, int]], monkeypatch: pytest.MonkeyPatch) -> None:
         assert measured_again(timed)
         monkeypatch.setenv(name, "AVX2")
@@ -185,7 +188,7 @@ class TestCache:
         assert measured_again(timed)
         monkeypatch.setattr(torch, "__version__", "2.99.0")
         assert measured_again(timed)
-        monkeypatch.setattr(precision, "_cpu_name", lambda: "another CPU")
+        monkeypatch.setattr(autotune, "_cpu_name", lambda: "another CPU")
         assert measured_again(timed)
         monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
         assert measured_again(timed)
@@ -220,7 +223,7 @@ class TestCache:
         cache().parent.mkdir(parents=True)
         cache().write_text(json.dumps({str(i): {} for i in range(5000)}))
         assert measured_again(timed)
-        assert len(json.loads(cache().read_text())) == precision.REMEMBERED
+        assert len(json.loads(cache().read_text())) == autotune.CACHE_LENGTH
         assert not measured_again(timed)
 
     @pytest.mark.parametrize("obstacle", ["a file for a folder", "a folder for the file"])
@@ -234,7 +237,7 @@ class TestCache:
         assert measured_again(timed)
 
     def test_a_machine_too_busy_to_tell_is_measured_again(self, timed: list[tuple[Numerics, int]], monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(precision, "BUDGET", {"train": -1.0})
+        monkeypatch.setattr(autotune, "BUDGET", {"train": -1.0})
         for _ in range(2):
             *_, best = measure(CPU, MODEL, training=True)
             assert best == Numerics("fp32", channels_last=False), "the likeliest"

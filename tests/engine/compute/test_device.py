@@ -37,7 +37,7 @@ def test_a_name_means_a_device(two_gpus: list[int], name: str, local_rank: int, 
 def test_a_gpu_that_is_missing_is_refused_with_those_that_there_are(two_gpus: list[int]) -> None:
     with pytest.raises(DeviceError, match=r"no cuda:7 here; there are cuda:0 \(GPU A\), cuda:1 \(GPU B\)"):
         device.select_device("cuda:7")
-    with pytest.raises(DeviceError, match="2 CUDA devices here are too few"):
+    with pytest.raises(DeviceError, match="2 CUDA devices are too few"):
         device.select_device("cuda", local_rank=2)
     assert two_gpus == []
 
