@@ -13,25 +13,19 @@ from engine.models.classifier import Classifier
 from engine.storage import paths
 
 WEIGHTS = paths.ASSETS / "weights" / "classifier.safetensors"
-
-
 SECOND = paths.ASSETS / "weights" / "classifier-2.safetensors"
-
-
 READER = paths.ASSETS / "weights" / "reader.safetensors"
-
-
 FORMAT = "digitty-classifier"
 
 
 def save_classifier(path: Path, model: Classifier, test_accuracy: float) -> None:
-    """A float16 .safetensors file with the accuracy and a digest in its metadata. Raises OutputError."""
+    """Writes a float16 .safetensors file with the accuracy and a checksum in its metadata. Raises OutputError."""
     tensors = {name: t.half() if t.is_floating_point() else t for name, t in model.state_dict().items()}
     write_tensor_file(path, FORMAT, tensors, {"test_accuracy": str(test_accuracy), "second": str(model.second)})
 
 
 def load_classifier(device: torch.device | None = None, path: Path = WEIGHTS) -> Classifier:
-    """The classifier in float32, ready to judge. Raises CheckpointError; runs nothing that the file holds."""
+    """The classifier in float32, ready to judge. Raises CheckpointError; runs no code from the file."""
     tensors, metadata = read_tensor_file(path, FORMAT, "python -m engine.evaluation.train_classifier makes one")
     model = Classifier(metadata.get("second") == "True")
     try:

@@ -1,4 +1,4 @@
-"""Weights by the name that commands and screens take: shipped, RUN, RUN:best, or a file."""
+"""Loads weights by the name that commands and screens take: shipped, RUN, RUN:best, or a file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.runs.weights_names import locate_weights
 
 
 def find_weights(weights: str) -> ModelWeights:
-    """Weights from wherever `locate_weights` finds them. Raises RunError or CheckpointError."""
+    """Loads the weights that `locate_weights` finds; a training state gives its average. Raises RunError or CheckpointError."""
     path, name, kind = locate_weights(weights)
     if path.suffix == ".pt":
         return average_weights(*load_state(path), name)

@@ -1,7 +1,7 @@
-"""Reads pickles of plain data without Python's unpickler: nothing is imported or called, and memory stays in proportion to the bytes read.
+"""Reads pickles of plain data without Python's unpickler: it imports and calls nothing, and its memory stays in proportion to the bytes read.
 
-Python's own unpickler takes what a file claims (eight gigabytes for 300 bytes), and hashing nested tuples can take for ever. This one
-knows dicts, lists, tuples, numbers and strings. Other objects are left to the caller, by name. It knows no tensors.
+Python's own unpickler allocates whatever a file claims (eight gigabytes for 300 bytes), and hashing nested tuples can take for ever. This one
+reads dicts, lists, tuples, numbers and strings. For other objects it calls back with their name. It knows no tensors.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from engine.errors import CheckpointError
 from engine.formatting import printable
 
 MOST_OPCODES = 1_000_000
-"""Of one pickle; a training state of digitty has some ten thousand."""
+"""In one pickle. A training state of digitty has about ten thousand."""
 LONGEST = 10_000
-"""Characters of a string."""
+"""Characters in a string."""
 LARGEST_KEY = 1 << 20
 """Optimizers number their parameters."""
 IGNORED = frozenset({"PROTO", "FRAME"})
@@ -34,13 +34,13 @@ CONSTANTS: dict[str, Callable[[], object]] = {
 }
 TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 APPENDING = {"APPEND": 1, "SETITEM": 2, "APPENDS": 0, "SETITEMS": 0}
-"""How many values it takes; 0: all from the mark on."""
+"""The number of values that the opcode takes. 0: all from the mark on."""
 REMEDY = "save the network's weights alone: torch.save(model.state_dict(), file)"
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """What a pickle calls a function or a class. It is never imported."""
+    """The name of a function or a class in a pickle. It is never imported."""
 
     module: str
     name: str
@@ -52,8 +52,8 @@ class Name:
 class Unpickler:
     """Reads one pickle after another from a stream.
 
-    `allowed` are the names that a pickle may mention, `call` answers where one is called with arguments, and `persistent` where the
-    pickle refers to data outside it.
+    `allowed` are the names that a pickle may mention. `call` gives the value where a pickle calls one of them with arguments, and `persistent`
+    where it refers to data outside it.
     """
 
     def __init__(self, allowed: frozenset[str], call: Callable[[str, tuple[Any, ...]], object], persistent: Callable[[object], object]) -> None:
@@ -62,7 +62,7 @@ class Unpickler:
         self._persistent = persistent
 
     def load(self, stream: BinaryIO) -> object:
-        """The next value of the stream. Raises CheckpointError for anything but plain data, whatever is wrong with it."""
+        """The next value of the stream. Raises CheckpointError for anything but plain data, however malformed."""
         try:
             return self._load(stream)
         except (ValueError, TypeError, LookupError, OverflowError, struct.error):
@@ -86,26 +86,26 @@ class Unpickler:
             elif name in ("BINGET", "LONG_BINGET"):
                 stack.append(memo[argument])
             elif name in TUPLES:
-                stack.append(_popped(stack, TUPLES[name]))
+                stack.append(_pop(stack, TUPLES[name]))
             elif name == "TUPLE":
-                stack.append(_popped(stack, len(stack) - marks.pop()))
+                stack.append(_pop(stack, len(stack) - marks.pop()))
             elif name in APPENDING:
-                _extend(stack, _popped(stack, APPENDING[name] or len(stack) - marks.pop()), pairs=name.startswith("SET"))
+                _extend(stack, _pop(stack, APPENDING[name] or len(stack) - marks.pop()), pairs=name.startswith("SET"))
             elif name not in IGNORED:
                 self._push(name, argument, stack)
         raise CheckpointError("is truncated: its pickle has no end")
 
     def _push(self, name: str, argument: Any, stack: list[Any]) -> None:
-        """The opcodes that make one value, of their argument or of the values before."""
+        """Handles the opcodes that make one value, from their argument or from the values on the stack."""
         if name in CONSTANTS:
             stack.append(CONSTANTS[name]())
         elif name in NUMBERS or name in STRINGS:
-            stack.append(_short(argument))
+            stack.append(_check_length(argument))
         elif name == "GLOBAL":
-            stack.append(self._named(*argument.split(" ", 1)))
+            stack.append(self._allowed_name(*argument.split(" ", 1)))
         elif name == "STACK_GLOBAL":
             last, module = stack.pop(), stack.pop()
-            stack.append(self._named(module, last))
+            stack.append(self._allowed_name(module, last))
         elif name == "BINPERSID":
             stack.append(self._persistent(stack.pop()))
         elif name == "REDUCE":
@@ -116,16 +116,16 @@ class Unpickler:
         elif name == "BUILD" and isinstance(stack[-2], dict):
             stack.pop()  # attributes of an OrderedDict: a state dict's versions of its modules
         else:
-            raise CheckpointError(f"holds something other than plain data (opcode {name}), and nothing of it was run; {REMEDY}")
+            raise CheckpointError(f"holds something other than plain data (opcode {name}); none of it was run; {REMEDY}")
 
-    def _named(self, module: str, name: str) -> Name:
-        found = Name(_short(module), _short(name))
-        if str(found) not in self._allowed:
-            raise CheckpointError(f"holds {printable(found, 80)}, which digitty does not read, and nothing of it was run; {REMEDY}")
-        return found
+    def _allowed_name(self, module: str, name: str) -> Name:
+        full = Name(_check_length(module), _check_length(name))
+        if str(full) not in self._allowed:
+            raise CheckpointError(f"holds {printable(full, 80)}, which digitty does not read; none of it was run; {REMEDY}")
+        return full
 
 
-def _popped(stack: list[Any], count: int) -> tuple[Any, ...]:
+def _pop(stack: list[Any], count: int) -> tuple[Any, ...]:
     """The last `count` values, taken off the stack."""
     if not 0 <= count <= len(stack):
         raise IndexError("fewer values than it takes")
@@ -135,7 +135,10 @@ def _popped(stack: list[Any], count: int) -> tuple[Any, ...]:
 
 
 def _extend(stack: list[Any], items: tuple[Any, ...], pairs: bool) -> None:
-    """Puts the items into the list or dict on top. Nested tuples as keys take for ever to hash, and large numbers can collide."""
+    """Puts the items into the list or dict on top of the stack.
+
+    Keys must be strings or small numbers: nested tuples take for ever to hash, and large numbers can collide.
+    """
     target = stack[-1]
     if isinstance(target, dict) and pairs:
         for key, value in zip(items[::2], items[1::2], strict=True):
@@ -148,8 +151,8 @@ def _extend(stack: list[Any], items: tuple[Any, ...], pairs: bool) -> None:
         raise TypeError("items for something that holds none")
 
 
-def _short(value: Any) -> Any:
-    """A string or a number of a sensible length: one that a float can hold."""
+def _check_length(value: Any) -> Any:
+    """The value, unless it is a long string or a number that no float can hold: then raises CheckpointError."""
     if (isinstance(value, str) and len(value) > LONGEST) or (isinstance(value, int) and value.bit_length() > 1000):
         raise CheckpointError("holds longer strings or numbers than any weights do")
     return value

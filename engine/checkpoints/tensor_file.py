@@ -1,4 +1,4 @@
-"""safetensors files with a format, a version and a digest, which safetensors has none of its own; and reading files that may be anything."""
+"""safetensors files with a format name, a version and a checksum in their metadata, since safetensors itself has none."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from engine.storage.atomic import read_small, write_atomic
 
 VERSION = 1
 LARGEST = 1 << 30
-"""Bytes; a training state of the largest preset has a tenth."""
+"""Bytes. A training state of the largest preset has a tenth of it."""
 LARGEST_HEADER = 1 << 20
-"""Bytes of a safetensors header, which is parsed into objects many times its size."""
+"""Bytes of a safetensors header. Parsing makes objects of many times its size."""
 
 
 def write_tensor_file(
     path: Path, form: str, tensors: Mapping[str, Tensor], facts: Mapping[str, str], error: type[DigittyError] = OutputError
 ) -> None:
-    """Tensors and facts (its metadata) as a .safetensors file of the format `form`. Raises `error`."""
-    placed = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    """Writes tensors, and facts as metadata, to a .safetensors file of the format `form`. Raises `error`."""
+    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {"format": form, "version": str(VERSION), **facts}
-    metadata["sha256"] = _digest(placed, metadata)
-    write_atomic(path, lambda file: file.write(tensor_bytes(placed, metadata)), error)
+    metadata["sha256"] = _checksum(on_cpu, metadata)
+    write_atomic(path, lambda file: file.write(tensor_bytes(on_cpu, metadata)), error)
 
 
 def read_tensor_file(path: Path, form: str, remedy: str) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The reverse of `save_sealed`. Raises CheckpointError, which ends with the `remedy`; runs nothing that the file holds."""
+    """The tensors and the metadata of a file of the format `form`. Raises CheckpointError, ending with the `remedy`; runs no code from the file."""
     raw = read_file(path)
     if int.from_bytes(raw[:8], "little") > LARGEST_HEADER:
         raise CheckpointError(f"{path} is not a safetensors file, or it describes more tensors than any weights have; {remedy}")
@@ -48,8 +48,8 @@ def read_tensor_file(path: Path, form: str, remedy: str) -> tuple[dict[str, Tens
         raise CheckpointError(f"{path} holds no {form.replace('-', ' ')}; {remedy}")
     if metadata.get("version") != str(VERSION):
         raise CheckpointError(f"{path} has format version {metadata.get('version')!r}; this digitty reads {VERSION}")
-    if metadata.pop("sha256", None) != _digest(tensors, metadata):
-        raise CheckpointError(f"{path} is damaged: it does not match its digest; {remedy}")
+    if metadata.pop("sha256", None) != _checksum(tensors, metadata):
+        raise CheckpointError(f"{path} is damaged: it does not match its checksum; {remedy}")
     return tensors, metadata
 
 
@@ -60,22 +60,22 @@ def read_file(path: Path) -> bytes:
     except FileNotFoundError:
         raise CheckpointError(f"no file {path}") from None
     except OSError as error:
-        if error.errno in (errno.EINVAL, errno.EFBIG, errno.ELOOP, errno.EISDIR):  # it is no file of ours
+        if error.errno in (errno.EINVAL, errno.EFBIG, errno.ELOOP, errno.EISDIR):  # not a regular file of a sensible size
             raise CheckpointError(f"can't read {path}: {error.strerror}") from None
         raise UnreadableError(f"can't read {path}: {error.strerror}; make it readable, and try again") from None
 
 
 def _metadata(raw: bytes) -> dict[str, str]:
-    """The header's __metadata__ (safetensors: 8 bytes of length, then JSON)."""
+    """The header's __metadata__. A safetensors file begins with 8 bytes of length and a header in JSON."""
     length = int.from_bytes(raw[:8], "little")
     metadata = json.loads(raw[8 : 8 + length]).get("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        raise ValueError("metadata is no table of strings")
+        raise ValueError("metadata is not a table of strings")
     return metadata
 
 
-def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
-    """SHA-256 over every tensor and over the metadata."""
+def _checksum(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """The SHA-256 of all tensors and the metadata, in hex."""
     sha = hashlib.sha256(json.dumps(dict(metadata), sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name].contiguous()

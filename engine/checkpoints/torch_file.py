@@ -1,8 +1,8 @@
 """Reads files of torch.save that may come from anywhere: dense tensors and plain data, and nothing else.
 
-torch.load runs no code with weights_only, but it takes the memory and the time that a file claims. Here the claims are checked first:
-records must lie within the file and not overlap in sum, tensors within their storages, and all of them hold no more than the file.
-Both formats are known: the archive of torch 1.6 and later, and the stream of pickles that came before.
+With weights_only torch.load runs no code, but it spends the memory and the time that a file claims to need. Here the claims are checked
+first: records must lie within the file without overlap, tensors within their storages, and all tensors together must be no larger than the
+file. It reads both formats: the archive of torch 1.6 and later, and the stream of pickles before that.
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ DICT, SIZE, PARAMETER = "collections.OrderedDict", "torch.Size", "torch._utils._
 TENSORS = frozenset({"torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2"})
 ALLOWED = frozenset({*DTYPES, *TENSORS, DICT, SIZE, PARAMETER})
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
-"""What the older format begins with, as two pickles."""
+"""The older format begins with these two pickles."""
 LARGEST_DIRECTORY = 2 << 20
-"""Bytes of an archive's directory, which is parsed into objects ten times its size."""
+"""Bytes of an archive's directory. Parsing makes objects of ten times its size."""
 LARGEST_PICKLE = 1 << 20
-"""Bytes of the pickle that says which tensors there are; the largest of ours has 60,000."""
+"""Bytes of the pickle that lists the tensors. The largest that digitty writes has 60,000."""
 MOST_VALUES = 20_000
-"""A training state of digitty has some three thousand."""
+"""A training state of digitty has about three thousand."""
 DEEPEST = 32
-"""Of lists within dicts within lists."""
+"""The deepest nesting of lists and dicts."""
 
 
 def read(path: Path, raw: bytes) -> object:
-    """What torch.save was given: dicts, lists, tuples, numbers, strings and tensors on the CPU. Raises CheckpointError."""
+    """The value that torch.save was given: dicts, lists, tuples, numbers, strings, and tensors on the CPU. Raises CheckpointError."""
     try:
         return (_Archive(raw) if raw[:2] == b"PK" else _Stream(raw)).value()
     except CheckpointError as error:
@@ -63,7 +63,7 @@ def read(path: Path, raw: bytes) -> object:
 
 @dataclass(eq=False, slots=True)
 class Storage:
-    """A run of numbers in the file that tensors are views of."""
+    """A stretch of numbers in the file, of which tensors are views."""
 
     dtype: torch.dtype
     numel: int
@@ -71,18 +71,18 @@ class Storage:
     values: Tensor | None = None
 
     def tensor(self) -> Tensor:
-        """The numbers in torch's own memory, once for all views."""
+        """The numbers in memory of torch; all views share it."""
         if self.values is None:
             assert self.data is not None
-            held = torch.empty(len(self.data), dtype=torch.uint8)
-            held.numpy()[:] = np.frombuffer(self.data, np.uint8)
-            self.values = held.view(self.dtype)
+            own = torch.empty(len(self.data), dtype=torch.uint8)
+            own.numpy()[:] = np.frombuffer(self.data, np.uint8)
+            self.values = own.view(self.dtype)
         return self.values
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A tensor that a pickle describes, found to lie within its storage; no memory is taken for it yet."""
+    """A tensor that a pickle describes. It lies within its storage, and has no memory yet. Raises CheckpointError otherwise."""
 
     storage: Storage
     offset: int
@@ -92,7 +92,7 @@ class Claim:
     def __post_init__(self) -> None:
         numbers = (self.offset, *self.shape, *self.stride)
         if not all(type(n) is int and 0 <= n < 1 << 62 for n in numbers) or not 0 <= len(self.shape) == len(self.stride) <= 8:
-            raise CheckpointError("is damaged: it describes a tensor that can't be")
+            raise CheckpointError("is damaged: it describes an impossible tensor")
         end = next_stride = 1
         for stride, size in sorted(zip(self.stride, self.shape, strict=True)):
             if size > 1 and stride < next_stride:
@@ -118,7 +118,7 @@ class Claim:
 
 
 class _File:
-    """What both formats share: storages by key, and pickles that describe tensors as views of them."""
+    """The part that both formats share: storages by key, and pickles that describe tensors as views of them."""
 
     def __init__(self) -> None:
         self.storages: dict[str, Storage] = {}
@@ -127,15 +127,15 @@ class _File:
         self.unpickler = Unpickler(ALLOWED, self._call, self._storage)
 
     def _storage(self, reference: object) -> Storage:
-        """('storage', its type, its key, its device, its length); the older format adds a view, or None."""
+        """The storage of ('storage', type, key, device, length). The older format adds a view, or None."""
         if not isinstance(reference, tuple) or len(reference) not in (5, 6) or reference[0] != "storage" or reference[5:] not in ((), (None,)):
-            raise CheckpointError(f"refers to data in a way that is not known; {REMEDY}")
+            raise CheckpointError(f"refers to data in an unknown way; {REMEDY}")
         dtype, key, numel = DTYPES.get(str(reference[1])), reference[2], reference[4]
         if dtype is None or not isinstance(key, str) or type(numel) is not int or not 0 <= numel < 1 << 40:
-            raise CheckpointError("is damaged: it refers to data that can't be")
+            raise CheckpointError("is damaged: it refers to impossible data")
         storage = self.storages.setdefault(key, Storage(dtype, numel))
         if (storage.dtype, storage.numel) != (dtype, numel):
-            raise CheckpointError("is damaged: it describes the same data twice, differently")
+            raise CheckpointError("is damaged: it describes the same data in two ways")
         return storage
 
     def _call(self, name: str, arguments: tuple[Any, ...]) -> object:
@@ -151,31 +151,31 @@ class _File:
                 claim = Claim(storage, offset, shape, stride)
                 self.claimed += claim.size
                 return claim
-        raise CheckpointError(f"is damaged: it calls {name} with something else than that takes")
+        raise CheckpointError(f"is damaged: it calls {name} with unknown arguments")
 
-    def filled(self, value: object) -> object:
-        """The value with tensors for claims, once all storages have their data."""
+    def fill(self, value: object) -> object:
+        """The value with tensors in place of claims; all storages must have their data. Raises CheckpointError."""
         if self.claimed > sum(storage.numel * storage.dtype.itemsize for storage in self.storages.values()):
-            raise CheckpointError("holds tensors that share their data, which weights of digitty never do")
-        return self._filled(value, 0)
+            raise CheckpointError("holds tensors that share data, which weights of digitty never do")
+        return self._fill(value, 0)
 
-    def _filled(self, value: object, depth: int) -> object:
+    def _fill(self, value: object, depth: int) -> object:
         self.values += 1
         if depth > DEEPEST or self.values > MOST_VALUES:
-            raise CheckpointError("holds more values than any weights do, or deeper nested ones")
+            raise CheckpointError("holds more values, or deeper nesting, than any weights do")
         if isinstance(value, Claim):
             return value.tensor()
         if isinstance(value, dict):
-            return {key: self._filled(item, depth + 1) for key, item in value.items()}
+            return {key: self._fill(item, depth + 1) for key, item in value.items()}
         if isinstance(value, list | tuple):
-            return type(value)([self._filled(item, depth + 1) for item in value])
+            return type(value)([self._fill(item, depth + 1) for item in value])
         if value is None or isinstance(value, str | int | float):
             return value
         raise CheckpointError(f"holds something other than tensors and plain values; {REMEDY}")
 
 
 class _Archive(_File):
-    """The format of torch 1.6 and later: a zip archive, nothing in it compressed, with a pickle and a record a storage."""
+    """The format of torch 1.6 and later: an uncompressed zip archive of one pickle and a record for each storage."""
 
     def __init__(self, raw: bytes) -> None:
         super().__init__()
@@ -191,12 +191,12 @@ class _Archive(_File):
         for key, storage in self.storages.items():
             storage.data = self.records.get(f"data/{key}")
             if storage.data is None or len(storage.data) != storage.numel * storage.dtype.itemsize:
-                raise CheckpointError(f"is damaged: the data {printable(key, 20)} of a tensor are missing or of another size")
-        return self.filled(value)
+                raise CheckpointError(f"is damaged: the data {printable(key, 20)} of a tensor is missing or has another size")
+        return self.fill(value)
 
 
 class _Stream(_File):
-    """The format before torch 1.6: a magic number, a version, facts of the system, the value, and the storages' keys as pickles; then their data."""
+    """The format before torch 1.6: pickles of a magic number, a version, system facts, the value and the storages' keys; then their data."""
 
     def __init__(self, raw: bytes) -> None:
         super().__init__()
@@ -205,28 +205,28 @@ class _Stream(_File):
     def value(self) -> object:
         pickles = io.BytesIO(self.raw[:LARGEST_PICKLE])
         try:
-            known = (self.unpickler.load(pickles), self.unpickler.load(pickles)) == (MAGIC, PROTOCOL)
+            matches = (self.unpickler.load(pickles), self.unpickler.load(pickles)) == (MAGIC, PROTOCOL)
         except CheckpointError as error:
             raise CheckpointError(f"is not a file of torch.save, or it is truncated: it {error}") from None
-        if not known:
+        if not matches:
             raise CheckpointError("is not a file of torch.save")
         system, value, keys = (self.unpickler.load(pickles) for _ in range(3))
         if not isinstance(system, dict) or system.get("little_endian") is not (sys.byteorder == "little"):
             raise CheckpointError("was written on a machine of another byte order; save it again on one like this")
         if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys) or sorted(keys) != sorted(self.storages):
-            raise CheckpointError("is damaged: the data of its tensors are not listed")
+            raise CheckpointError("is damaged: it does not list the data of its tensors")
         at = pickles.tell()
         for key in keys:
             storage = self.storages[key]
             start, at = at + 8, at + 8 + storage.numel * storage.dtype.itemsize
             if at > len(self.raw) or int.from_bytes(self.raw[start - 8 : start], sys.byteorder) != storage.numel:
-                raise CheckpointError("is truncated, or its data are damaged")
+                raise CheckpointError("is truncated, or its data is damaged")
             storage.data = memoryview(self.raw)[start:at]
-        return self.filled(value)
+        return self.fill(value)
 
 
 class _Directory(io.BytesIO):
-    """An archive whose directory is read only where it is of a sensible size: zipfile reads it at once, whatever size it claims."""
+    """A file that refuses to read more than LARGEST_DIRECTORY at once: zipfile would read a directory of any size that the file claims."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         size = self.getbuffer().nbytes - self.tell() if size is None or size < 0 else size
@@ -236,7 +236,7 @@ class _Directory(io.BytesIO):
 
 
 def _records(raw: bytes) -> Mapping[str, memoryview]:
-    """The files in an archive, without its own name before them. Checks that all are whole, which costs time in proportion to `raw`."""
+    """The files in an archive by their paths without its first folder. Checks that all are whole, in time proportional to `raw`."""
     try:
         with zipfile.ZipFile(_Directory(raw)) as archive:
             entries = archive.infolist()
@@ -251,7 +251,7 @@ def _records(raw: bytes) -> Mapping[str, memoryview]:
 
 
 def _record(raw: bytes, entry: zipfile.ZipInfo) -> memoryview:
-    """The bytes of one record, where its own header and its checksum agree."""
+    """The bytes of one record. Raises CheckpointError unless its header and its checksum agree."""
     at = entry.header_offset
     header = raw[at : at + 30] if at >= 0 else b""
     if len(header) < 30 or not header.startswith(b"PK\x03\x04"):

@@ -1,4 +1,4 @@
-"""Weights on disk: saved whole or not at all, loaded without running code."""
+"""Weights files: .safetensors with all that is known of them, and the guide's .pth. Written whole or not at all, read without running code."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ WEIGHTS_FORMAT = "digitty-weights"
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 WRAPPERS = ("module.", "_orig_mod.")
 LARGEST_WEIGHT = 1e6
-"""Of any network that was trained; sums of much larger numbers overflow, and the digits are black."""
+"""Larger than in any trained network. Sums of much larger numbers overflow, and the images are black."""
 KINDS = ("average", "live", "best", "imported")
 
 
 @dataclass(frozen=True)
 class ModelWeights:
-    """A network's weights in float32, by the names of `UNet`'s parameters, and what is known of them."""
+    """A network's weights in float32, by the names of `UNet`'s parameters, and where they come from."""
 
     tensors: dict[str, Tensor]
     model: ModelConfig
@@ -41,11 +41,8 @@ class ModelWeights:
     kind: str
 
 
-# --- shared weights ---------------------------------------------------------------------------------------------------
-
-
 def save_weights(path: Path, weights: ModelWeights, dtype: torch.dtype = torch.float16, error: type[DigittyError] = OutputError) -> None:
-    """A .safetensors file with the configuration and a digest of the tensors in its metadata, which names them as the guide does."""
+    """Writes a .safetensors file whose metadata holds the configuration and a checksum; parameters have the guide's names. Raises `error`."""
     tensors = {name: tensor.detach().to("cpu", dtype) for name, tensor in _named_for_file(weights).items()}
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
@@ -63,7 +60,7 @@ def save_weights(path: Path, weights: ModelWeights, dtype: torch.dtype = torch.f
 
 
 def load_weights(path: Path) -> ModelWeights:
-    """Weights from a .safetensors or a .pth file. Raises CheckpointError; runs nothing that the file holds."""
+    """Loads a .safetensors or a .pth file. Raises CheckpointError; runs no code from the file."""
     return _load_pth(path) if path.suffix.lower() == ".pth" else _load_safetensors(path)
 
 
@@ -77,7 +74,7 @@ def _load_safetensors(path: Path) -> ModelWeights:
         if kind not in KINDS:
             raise ValueError(f"kind {kind[:40]!r} is none of {', '.join(KINDS)}")
     except (KeyError, ValueError, RecursionError, SettingError) as error:
-        raise CheckpointError(f"{path} has metadata that can't be read ({one_line(error)})") from None
+        raise CheckpointError(f"{path} has unreadable metadata ({one_line(error)})") from None
     return ModelWeights(check_fit(tensors, model, path), model, schedule, step, metadata.get("run", path.stem), kind)
 
 
@@ -136,6 +133,6 @@ def check_fit(tensors: dict[str, Tensor], model: ModelConfig, path: Path) -> dic
             raise CheckpointError(f"{path} holds the weights of another network: {name} is {tuple(tensor.shape)}, not {tuple(expected[name])}")
         if tensor.dtype not in FLOATS:
             raise CheckpointError(f"{path} has {str(tensor.dtype).removeprefix('torch.')} in {name}; weights are floats of 16, 32 or 64 bits")
-        if not float(tensor.abs().max()) <= LARGEST_WEIGHT:  # NaN is not either
+        if not float(tensor.abs().max()) <= LARGEST_WEIGHT:  # also true of NaN
             raise CheckpointError(f"{path} has values in {name} that are not finite numbers, or larger than any trained network's")
     return to_module_names({name: tensor.float() for name, tensor in tensors.items()}, levels)

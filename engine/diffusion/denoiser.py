@@ -1,4 +1,4 @@
-"""What a sampler sees of a model: denoise(x_t, t) -> (x0, eps). Guidance and clipping wrap it; no sampler knows labels."""
+"""Turns a network into what samplers call, denoise(x_t, t) -> (x0, eps). Guidance and clipping wrap it; no sampler knows labels."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from engine.config.model import Prediction
 from engine.diffusion.schedule import NoiseSchedule
 
 Denoise = Callable[[Tensor, int], tuple[Tensor, Tensor]]
-"""x_t (N, C, H, W) and t for all of it -> the guesses at x0 and eps, like x_t."""
-Answer = Callable[[Tensor, int], Tensor]
-"""x_t and t -> what the network answers, eps or another (`coefficients`)."""
+"""x_t (N, C, H, W) and one t for all images -> the guesses at x0 and eps, like x_t."""
+Predict = Callable[[Tensor, int], Tensor]
+"""x_t and one t for all images -> the network's prediction F, like x_t: eps or another (`coefficients`)."""
 
 
 def coefficients(prediction: Prediction, alpha_bar: float, sigma_data: float) -> tuple[float, float]:
-    """(c_skip, c_out) with x0 = c_skip x_t + c_out F for the network's answer F (Karras et al. 2022, eq. 7, for x_t of kept variance).
+    """(c_skip, c_out) with x0 = c_skip x_t + c_out F for the network's prediction F (Karras et al. 2022, eq. 7, for a variance-preserving x_t).
 
     eps: F is the noise (Ho et al. 2020). v: F = sqrt(alpha_bar) eps - sigma x0 (Salimans & Ho 2022). edm: x0 - c_skip x_t is F times its
     standard deviation, for images of deviation sigma_data and c_skip the linear regression of x0 on x_t.
@@ -31,13 +31,13 @@ def coefficients(prediction: Prediction, alpha_bar: float, sigma_data: float) ->
     return a * sigma_data**2 / variance, s * sigma_data / math.sqrt(variance)
 
 
-def to_denoiser(answer: Answer, schedule: NoiseSchedule, prediction: Prediction = "eps", sigma_data: float = 1.0) -> Denoise:
-    """The guesses at x0 and eps from the network's answer; of eps-prediction, eps is the answer itself. Only edm-prediction asks for sigma_data."""
+def to_denoiser(predict: Predict, schedule: NoiseSchedule, prediction: Prediction = "eps", sigma_data: float = 1.0) -> Denoise:
+    """Derives x0 and eps from the network's prediction. Only edm-prediction uses `sigma_data`."""
 
     def denoise(x_t: Tensor, t: int) -> tuple[Tensor, Tensor]:
         alpha_bar = schedule.alpha_bar_at(t)
         skip, out = coefficients(prediction, alpha_bar, sigma_data)
-        F = answer(x_t, t)
+        F = predict(x_t, t)
         x0 = skip * x_t + out * F
         return x0, F if prediction == "eps" else (x_t - math.sqrt(alpha_bar) * x0) / math.sqrt(1 - alpha_bar)
 
@@ -45,7 +45,7 @@ def to_denoiser(answer: Answer, schedule: NoiseSchedule, prediction: Prediction 
 
 
 def clip_x0(denoise: Denoise, schedule: NoiseSchedule) -> Denoise:
-    """x0 held to [-1, 1] and eps made to agree: without it |x0| reaches hundreds near t = T."""
+    """Clips x0 to [-1, 1] and makes eps agree with it. Without this |x0| reaches hundreds near t = T."""
 
     def clip(x_t: Tensor, t: int) -> tuple[Tensor, Tensor]:
         a = schedule.alpha_bar_at(t)

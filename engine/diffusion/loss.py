@@ -1,4 +1,4 @@
-"""What training minimises: which t are drawn, what the network is to answer at x_t, and how much it counts."""
+"""What training minimises: how t is sampled, what the network should predict from x_t, and the weight of each t."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.diffusion.denoiser import coefficients
 from engine.diffusion.schedule import NoiseSchedule, per_image
 
 GAMMA = 5.0
-"""min-SNR's bound (Hang et al. 2023)."""
+"""The bound of min-SNR weighting (Hang et al. 2023)."""
 LOG_SIGMA = (-0.6, 1.2)
 """Mean and deviation of log(sigma / alpha) under `lognormal` (Karras et al. 2022, table 1, moved to images as small and dark as MNIST's)."""
 

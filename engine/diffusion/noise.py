@@ -1,4 +1,4 @@
-"""Noise that depends on an image alone, whatever batch it is drawn in."""
+"""Noise that belongs to an image, whatever batch it is drawn in."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from torch import Tensor
 
 
 class ImageNoise:
-    """Standard normal noise (N, C, H, W), image i from its own counter-based generator keyed (seed, index), from its counter's part `attempt`.
+    """Standard normal noise (N, C, H, W). Each image has its own counter-based generator (Philox, Salmon et al. 2011) with the key (seed, index).
 
-    So an image's noise is the same, to the bit, in any batch and on any device (Philox, Salmon et al. 2011).
+    So the noise of an image is the same, to the bit, in any batch and on any device. Each `attempt` at an image uses another part of the counter.
     """
 
     def __init__(self, shape: tuple[int, int, int], seed: int, indices: Sequence[int], device: torch.device, attempt: int = 0) -> None:
         """`shape` is one image's, (C, H, W)."""
         self._shape, self._device = shape, device
-        self._own = {index: np.random.Generator(np.random.Philox(key=[seed, index], counter=[0, 0, 0, attempt])) for index in set(indices)}
+        self._generators = {index: np.random.Generator(np.random.Philox(key=[seed, index], counter=[0, 0, 0, attempt])) for index in set(indices)}
         self._order = list(indices)
 
     def __call__(self) -> Tensor:
-        drawn = {index: rng.standard_normal(self._shape, np.float32) for index, rng in self._own.items()}
-        return torch.from_numpy(np.stack([drawn[index] for index in self._order])).to(self._device, non_blocking=True)
+        noise = {index: rng.standard_normal(self._shape, np.float32) for index, rng in self._generators.items()}
+        return torch.from_numpy(np.stack([noise[index] for index in self._order])).to(self._device, non_blocking=True)

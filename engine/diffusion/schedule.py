@@ -1,4 +1,4 @@
-"""The noise schedule: how much of x_0 is left at each t, and which t a sampler walks. Knows no network."""
+"""The noise schedule: how much of x_0 is left at each t, and which timesteps a sampler visits. Knows no network."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from engine.config.sampling import Spacing
 from engine.errors import SettingError
 
 RESTARTS = ((4,), (4, 2), (4, 2, 1), (4, 3, 2, 1))
-"""Where a student of 1, 2, 3 and 4 steps starts and starts again, in quarters of T."""
+"""The timesteps of a student that draws in 1, 2, 3 and 4 steps, in quarters of T."""
 ARCTAN = 0.4
-"""The power that `arctan` takes: 0 would be `logsnr`; 1, on the cosine schedule, `linear`."""
+"""The power in the spacing `arctan`. 0 would give `logsnr`, and 1 would give `linear` on the cosine schedule."""
 ENDS = (80.0, 0.04)
-"""sigma / alpha where `arctan` begins and ends: more noise than that leaves nothing to see, less changes nothing."""
+"""sigma / alpha where `arctan` begins and ends: with more noise nothing is visible, with less nothing changes."""
 
 
 class NoiseSchedule:
     """q(x_t | x_0) = N(sqrt(alpha_bar_t) x_0, (1 - alpha_bar_t) I), t = 0 … T-1 (Ho et al. 2020, eq. 4).
 
-    Built in float64; `on(device)` gives what training gathers from, in float32. Samplers read Python floats, which
-    cost no transfer. Every tensor has shape (T,).
+    Built in float64. Training looks up float32 tables on its device, `on(device)`; samplers read Python floats, which need no
+    transfer. Every tensor has shape (T,).
     """
 
     def __init__(self, config: ScheduleConfig | None = None) -> None:
@@ -35,11 +35,11 @@ class NoiseSchedule:
         self.alpha_bar = self.alpha.cumprod(0)
         if not 1e-30 < float(self.alpha_bar[-1]) <= float(self.alpha_bar[0]) < 1:
             raise SettingError(f"betas {config.beta_start} … {config.beta_end} over {config.T} steps leave no noise or no image")
-        before = torch.cat([torch.ones(1, dtype=torch.float64), self.alpha_bar[:-1]])
-        self.posterior_variance = self.beta * (1 - before) / (1 - self.alpha_bar)  # Ho et al. 2020, eq. 7
+        previous = torch.cat([torch.ones(1, dtype=torch.float64), self.alpha_bar[:-1]])
+        self.posterior_variance = self.beta * (1 - previous) / (1 - self.alpha_bar)  # Ho et al. 2020, eq. 7
         self.snr = self.alpha_bar / (1 - self.alpha_bar)  # Hang et al. 2023, eq. 4
-        self._posterior_x0 = self.beta * before.sqrt() / (1 - self.alpha_bar)  # eq. 7, the coefficient of x_0 …
-        self._posterior_x_t = (1 - before) * self.alpha.sqrt() / (1 - self.alpha_bar)  # … and of x_t
+        self._posterior_x0 = self.beta * previous.sqrt() / (1 - self.alpha_bar)  # eq. 7, the coefficient of x_0 …
+        self._posterior_x_t = (1 - previous) * self.alpha.sqrt() / (1 - self.alpha_bar)  # … and of x_t
         self._alpha_bar: list[float] = [*self.alpha_bar.tolist(), 1.0]  # so that index -1 is the clean image
 
     def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -66,9 +66,10 @@ class NoiseSchedule:
         return per_image(a) * x0 + per_image(b) * x_t, per_image(variance)
 
     def timesteps(self, steps: int, spacing: Spacing) -> list[int]:
-        """`steps` distinct timesteps to walk, falling; `leading` is diffusers' word for k * (T // steps).
+        """`steps` distinct timesteps in descending order, evenly spaced in a quantity that `spacing` names. Raises SettingError.
 
-        The others are even in arctan((sigma / alpha)^ARCTAN), between ENDS, or from T-1 to 0 in t (`linear`), its root (`quadratic`) or log SNR.
+        `arctan`: arctan((sigma / alpha)^ARCTAN), between ENDS. From T-1 to 0: `linear` in t, `quadratic` in its square root, `logsnr` in log SNR
+        (Lu et al. 2022). `leading` is diffusers' word for k * (T // steps).
         """
         if not 1 <= steps <= self.T:
             raise SettingError(f"steps {steps} is outside 1 to {self.T}")
@@ -85,15 +86,15 @@ class NoiseSchedule:
         elif spacing == "arctan":
             first, last = (math.atan(ratio**ARCTAN) for ratio in ENDS)
             t = self._nearest(-2 / ARCTAN * (last + (first - last) * u).tan().log())
-        else:  # evenly in lambda = log(sqrt(alpha_bar) / sqrt(1 - alpha_bar)), Lu et al. 2022
+        else:
             clean, noisy = self.snr[0].log(), self.snr[-1].log()
             t = self._nearest(clean + (noisy - clean) * u)
         return _distinct([round(v) for v in t.tolist()], top)[::-1]
 
     def _nearest(self, log_snr: Tensor) -> Tensor:
-        """The timesteps whose log SNR are nearest to these (N,)."""
+        """The timesteps whose log SNR is nearest to each of these (N,)."""
         top = self.T - 1
-        rising = self.snr.log().flip(0)  # it falls with t
+        rising = self.snr.log().flip(0)  # log SNR falls with t
         target = log_snr.clamp(rising[0], rising[-1])
         right = torch.searchsorted(rising, target).clamp(1, top) if top else torch.zeros(len(target), dtype=torch.long)
         left = right - 1
@@ -101,7 +102,7 @@ class NoiseSchedule:
         return (top - nearest).double()
 
     def restarts(self, steps: int) -> list[int]:
-        """The timesteps that a one-step student starts from in 1 to 4 steps: T-1, then some of those it was trained at. Raises SettingError."""
+        """The timesteps of a one-step student that draws in `steps` steps: T-1, then those at which noise is added again. Raises SettingError."""
         if not 1 <= steps <= len(RESTARTS):
             raise SettingError(f"steps {steps} is outside 1 to {len(RESTARTS)}")
         return [self.T * quarters // 4 - 1 for quarters in RESTARTS[steps - 1]]
@@ -126,7 +127,7 @@ def _shifted(beta: Tensor, shift: float) -> Tensor:
 
 
 def _distinct(rising: list[int], top: int) -> list[int]:
-    """The nearest strictly rising timesteps: rounding makes twins at the low end when nearly all T are walked."""
+    """The nearest strictly ascending timesteps. Rounding gives equal ones at the low end when nearly all T are visited."""
     for i in range(1, len(rising)):
         rising[i] = max(rising[i], rising[i - 1] + 1)
     for back, i in enumerate(reversed(range(len(rising)))):

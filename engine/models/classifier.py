@@ -1,8 +1,8 @@
-"""The small CNNs behind `evaluate`: which digit a picture shows, and 64 features to compare sets of pictures by. Know no diffusion.
+"""The small CNNs that tell which class an image shows, and give 64 features by which `evaluate` compares sets of images. They know no diffusion.
 
-Two judge, built and trained differently, so that what flatters one does not flatter both; a third, of the first one's build, reads what is
-drawn (see sampling/rejection.py). `python -m engine.evaluation.train_classifier first`, `second` and `reader` train the weights that ship, on MNIST's
-60,000 training images.
+Two of them judge in `evaluate`. They are built and trained differently, so that no drawing pleases both by a weakness of one. A third, built as
+the first is, reads what is drawn (see sampling/rejection.py). `python -m engine.evaluation.train_classifier first`, `second` and `reader` train the
+weights that ship, on MNIST's 60,000 training images.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from engine.config.data import MNIST, DataSpec
 
 FEATURES = 64
 BATCH = 256
-"""Pictures at once, in training and in judging: about 0.05 s on one CPU core."""
+"""Images at once, in training and in judging: about 0.05 s on one CPU core."""
 
 
 class Classifier(nn.Module):
-    """Three convolutions with batch normalisation, each of which halves the image, then 64 features, then a logit a class.
+    """Three convolutions with batch normalisation, each of which halves the image, then 64 features, then one logit per class.
 
-    The second: two strided convolutions of 5x5 with group normalisation and dropout.
+    `second`: two strided convolutions of 5x5 with group normalisation and dropout.
     """
 
     test_accuracy: float | None = None
-    """On MNIST's 10,000 test images, as its file says."""
+    """The accuracy on MNIST's 10,000 test images, as the file states it."""
 
     def __init__(self, second: bool = False, data: DataSpec = MNIST) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class Classifier(nn.Module):
 
 
 def _stage(i: int, o: int) -> list[nn.Module]:
-    """Pools before it normalises: a quarter of the work, and no other result where the scale is positive."""
+    """Pools before it normalises, which is a quarter of the work and gives the same result where the scale is positive."""
     return [nn.Conv2d(i, o, 3, padding=1, bias=False), nn.MaxPool2d(2), nn.BatchNorm2d(o), nn.ReLU()]
 
 

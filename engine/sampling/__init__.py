@@ -1,1 +1,1 @@
-"""Images drawn with trained weights: which weights are in memory, in which batches they draw, which images are drawn again."""
+"""Drawing images with trained weights: pipelines in memory, batches of images, and which images to redraw. Knows no screen."""

@@ -12,7 +12,7 @@ from engine.config.model import NO_LABEL
 from engine.config.sampling import SampleConfig, fit_sampler
 from engine.diffusion import samplers
 from engine.diffusion.denoiser import clip_x0, to_denoiser
-from engine.diffusion.guidance import conditional, guidance_interval, guided
+from engine.diffusion.guidance import apply_guidance, fix_labels, guidance_interval
 from engine.diffusion.noise import ImageNoise
 from engine.diffusion.samplers import Noise, Step
 from engine.models.classifier import Classifier
@@ -85,9 +85,9 @@ def sample_batch(pipeline: Pipeline, labels: Sequence[int | None], sample: Sampl
     """The steps of one batch from x at the first timestep. Fast samplers clip x0; DDPM does not, as in the guide."""
     label = torch.tensor([NO_LABEL if label is None else label for label in labels], device=pipeline.device)
     dtype, layout = pipeline.numerics.dtype, pipeline.numerics.format
-    predict = without_guidance = conditional(pipeline.network, label, dtype, layout)
+    predict = without_guidance = fix_labels(pipeline.network, label, dtype, layout)
     if sample.sampler != "one-step":  # a student has guidance folded in
-        predict = guided(pipeline.network, label, sample.guidance, dtype, layout)
+        predict = apply_guidance(pipeline.network, label, sample.guidance, dtype, layout)
         if sample.guidance > 1:
             predict = guidance_interval(predict, without_guidance, pipeline.schedule, sample.guided_from, sample.guided_to)
     denoise = to_denoiser(predict, pipeline.schedule, pipeline.network.config.prediction, pipeline.data.std)

@@ -1,4 +1,4 @@
-"""The drawing job: labels and a recipe -> frames of a denoising -> finished pictures."""
+"""The drawing job: labels and settings -> frames while it denoises -> finished images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SMALL = 64
 """The most images that are drawn in one batch and with frames: no screen shows more."""
 NO_IMAGES = Images(b"", 0)
 PROGRESS_EVERY = 0.2
-"""Seconds between two frames of more images than that, which hold no pixels."""
+"""Seconds between two frames of a larger drawing; they hold no pixels."""
 
 
 def draw(runtime: Runtime, request: DrawRequest) -> Iterator[Event]:

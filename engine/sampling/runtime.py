@@ -68,7 +68,7 @@ class FileVersion:
 
 
 class Runtime:
-    """Raises DeviceError at once where the device is missing."""
+    """One for each process. Raises DeviceError at once where the device is missing."""
 
     def __init__(self, name: Device = "auto", precision: Precision = "auto", threads: int | None = None, local_rank: int = 0) -> None:
         self.device = device.select_device(name, local_rank)

@@ -19,7 +19,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from engine.checkpoints import tensor_file as sealed
+from engine.checkpoints import tensor_file
 from engine.checkpoints.parameter_names import to_module_names
 from engine.checkpoints.training_state import average_weights, load_state, save_state
 from engine.checkpoints.weights import ModelWeights, load_weights, save_pth, save_weights
@@ -199,7 +199,7 @@ def rewritten(path: Path, weights: ModelWeights, tensors: dict[str, Tensor] | No
         whole = {**file.metadata(), **metadata}
     tensors = tensors or safetensors.torch.load_file(path)
     whole.pop("sha256")
-    whole["sha256"] = sealed._digest(tensors, whole)
+    whole["sha256"] = tensor_file._checksum(tensors, whole)
     safetensors.torch.save_file(tensors, path, whole)
     return path
 

@@ -11,7 +11,7 @@ from torch.testing import assert_close
 
 from engine.config.model import NO_LABEL
 from engine.diffusion.denoiser import clip_x0, to_denoiser
-from engine.diffusion.guidance import conditional, guidance_interval, guided
+from engine.diffusion.guidance import apply_guidance, fix_labels, guidance_interval
 from engine.diffusion.schedule import NoiseSchedule
 
 SCHEDULE = NoiseSchedule()
@@ -36,9 +36,9 @@ def x_t() -> Tensor:
 
 @pytest.mark.parametrize("scale", [-1.0, 0.0, 0.5, 1.0, 1.5, 2.0, 7.0])
 def test_guidance_is_two_separate_calls(scale: float) -> None:
-    with_label = conditional(Network(), LABELS, torch.float32, FLAT)(x_t(), 400)
-    without = conditional(Network(), torch.full_like(LABELS, NO_LABEL), torch.float32, FLAT)(x_t(), 400)
-    got = guided(Network(), LABELS, scale, torch.float32, FLAT)(x_t(), 400)
+    with_label = fix_labels(Network(), LABELS, torch.float32, FLAT)(x_t(), 400)
+    without = fix_labels(Network(), torch.full_like(LABELS, NO_LABEL), torch.float32, FLAT)(x_t(), 400)
+    got = apply_guidance(Network(), LABELS, scale, torch.float32, FLAT)(x_t(), 400)
     assert_close(got, without + scale * (with_label - without), rtol=1e-5, atol=1e-5)
     assert_close(got[1], without[1], rtol=1e-5, atol=1e-6)  # where there is no label, guidance has nothing to say
 
@@ -46,7 +46,7 @@ def test_guidance_is_two_separate_calls(scale: float) -> None:
 @pytest.mark.parametrize(("scale", "images"), [(0.0, 3), (1.0, 3), (2.0, 6)])
 def test_guidance_costs_a_second_half_only_where_it_needs_one(scale: float, images: int) -> None:
     network = Network()
-    guided(network, LABELS, scale, torch.float32, FLAT)(x_t(), 7)
+    apply_guidance(network, LABELS, scale, torch.float32, FLAT)(x_t(), 7)
     ((given, t, label),) = network.calls
     assert len(given) == len(t) == len(label) == images
     assert set(t.tolist()) == {7}
@@ -55,7 +55,7 @@ def test_guidance_costs_a_second_half_only_where_it_needs_one(scale: float, imag
 def test_the_network_is_called_in_its_own_precision_and_layout() -> None:
     network = Network()
     both = torch.randn(3, 4, 28, 28, generator=torch.Generator().manual_seed(0))
-    out = conditional(network, LABELS, torch.bfloat16, torch.channels_last)(both, 3)
+    out = fix_labels(network, LABELS, torch.bfloat16, torch.channels_last)(both, 3)
     assert network.calls[0][0].dtype == torch.bfloat16
     assert network.calls[0][0].is_contiguous(memory_format=torch.channels_last)
     assert out.dtype == torch.float32
@@ -63,8 +63,8 @@ def test_the_network_is_called_in_its_own_precision_and_layout() -> None:
 
 def test_guidance_within_an_interval_costs_and_changes_nothing_outside() -> None:
     network = Network()
-    inside = guided(network, LABELS, 3.0, torch.float32, FLAT)
-    outside = conditional(network, LABELS, torch.float32, FLAT)
+    inside = apply_guidance(network, LABELS, 3.0, torch.float32, FLAT)
+    outside = fix_labels(network, LABELS, torch.float32, FLAT)
     answer = guidance_interval(inside, outside, SCHEDULE, 0.5, 5.0)
     sigma = [math.sqrt(1 / float(SCHEDULE.snr[t])) for t in range(1000)]
     for t in (0, 100, next(t for t in range(1000) if sigma[t] >= 0.5), 400, next(t for t in range(1000) if sigma[t] >= 5.0), 999):
@@ -77,7 +77,7 @@ def test_guidance_within_an_interval_costs_and_changes_nothing_outside() -> None
 @pytest.mark.parametrize("t", [0, 1, 500, 999])
 @pytest.mark.parametrize("clip", [False, True])
 def test_x0_and_eps_agree_with_x_t(t: int, clip: bool) -> None:
-    denoise = to_denoiser(guided(Network(), LABELS, 2.0, torch.float32, FLAT), SCHEDULE)
+    denoise = to_denoiser(apply_guidance(Network(), LABELS, 2.0, torch.float32, FLAT), SCHEDULE)
     x0, eps = (clip_x0(denoise, SCHEDULE) if clip else denoise)(x_t(), t)
     a = SCHEDULE.alpha_bar_at(t)
     assert_close(math.sqrt(a) * x0 + math.sqrt(1 - a) * eps, x_t(), rtol=1e-4, atol=1e-5)
