@@ -54,7 +54,7 @@ def plain_loop(device: torch.device, workers: int) -> tuple[Callable[[int], None
     batches = itertools.chain.from_iterable(itertools.repeat(loader))
     model = UNet().to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    a, s = NoiseSchedule().on(device)
+    a, s = NoiseSchedule().tables_on(device)
 
     def train(steps: int) -> None:
         with torch_defaults():

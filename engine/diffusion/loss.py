@@ -28,35 +28,38 @@ class DenoisingLoss:
         device: torch.device,
         sigma_data: float,
     ) -> None:
-        """`sigma_data` is the deviation of the training images, which only edm-prediction asks for."""
-        self._a, self._s = schedule.on(device)
+        """`sigma_data` is the standard deviation of the training images; only edm-prediction uses it."""
+        self._a, self._s = schedule.tables_on(device)
         self._eps = prediction == "eps"
         skip, out = torch.tensor([coefficients(prediction, a, sigma_data) for a in schedule.alpha_bar.tolist()], dtype=torch.float64).T
         self._skip, self._out = (v.to(device, torch.float32) for v in (skip, out))
-        share = _lognormal(schedule) if timesteps == "lognormal" else torch.full((schedule.T,), 1 / schedule.T, dtype=torch.float64)
-        self._cumulative = None if timesteps == "uniform" else share.cumsum(0).to(device, torch.float32)
+        density = _lognormal(schedule) if timesteps == "lognormal" else torch.full((schedule.T,), 1 / schedule.T, dtype=torch.float64)
+        self._cumulative = None if timesteps == "uniform" else density.cumsum(0).to(device, torch.float32)
         # min(SNR, gamma) of the error in x0, which is c_out times the error in F
         self._weight = None if weighting == "flat" else (schedule.snr.clamp(max=GAMMA) * out.square()).to(device, torch.float32)
 
     def timesteps(self, n: int, rng: torch.Generator) -> Tensor:
-        """(n,) int64. All but `uniform` are stratified, one in each n-th of their distribution: batches differ less (as in Kingma et al. 2021)."""
+        """(n,) int64. All but `uniform` are stratified: one t from each n-th of the distribution; batches differ less (Kingma et al. 2021)."""
         if self._cumulative is None:
             return torch.randint(len(self._a), (n,), device=self._a.device, generator=rng)
         u = (torch.arange(n, device=self._a.device) + torch.rand(n, device=self._a.device, generator=rng)) / n
         return torch.searchsorted(self._cumulative, u).clamp(max=len(self._a) - 1)
 
-    def noised(self, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
-        """x_t for x0 and eps (N, C, H, W), t (N,) (Ho et al. 2020, eq. 4)."""
+    def add_noise(self, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+        """x_t = sqrt(alpha_bar_t) x0 + sqrt(1 - alpha_bar_t) eps (Ho et al. 2020, eq. 4), for x0 and eps (N, C, H, W) and t (N,)."""
         return per_image(self._a[t]) * x0 + per_image(self._s[t]) * eps
 
-    def guess(self, answer: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
-        """The network's guess at x0, like x_t, in float32 (the `coefficients` of each t)."""
-        return per_image(self._skip[t]) * x_t + per_image(self._out[t]) * answer.float()
+    def predict_x0(self, F: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
+        """The guess at x0 that follows from the network's prediction F, like x_t, in float32 (the `coefficients` of each t)."""
+        return per_image(self._skip[t]) * x_t + per_image(self._out[t]) * F.float()
 
-    def loss(self, answer: Tensor, x0: Tensor, x_t: Tensor, t: Tensor, eps: Tensor) -> Tensor:
-        """The batch's mean, a scalar. With eps, uniform t and flat weights it is Ho et al.'s L_simple (eq. 14)."""
+    def loss(self, F: Tensor, x0: Tensor, x_t: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+        """The mean loss of a batch, a scalar, for the network's prediction F.
+
+        With eps, uniform t and flat weights it is L_simple (Ho et al. 2020, eq. 14).
+        """
         target = eps if self._eps else (x0 - per_image(self._skip[t]) * x_t) / per_image(self._out[t])
-        error = (answer.float() - target).square()
+        error = (F.float() - target).square()
         return error.mean() if self._weight is None else (per_image(self._weight[t]) * error).mean()
 
 

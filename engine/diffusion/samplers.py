@@ -99,7 +99,7 @@ def one_step(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, timesteps: Se
 def sample(denoise: Denoise, x: Tensor, schedule: NoiseSchedule, config: SampleConfig, noise: Noise) -> Iterator[Step]:
     """The steps of the sampler and the timesteps that `config` names, from x at the first of them."""
     if config.sampler == "one-step":
-        return one_step(denoise, x, schedule, schedule.restarts(config.steps), noise)
+        return one_step(denoise, x, schedule, schedule.student_timesteps(config.steps), noise)
     timesteps = schedule.timesteps(config.steps, config.spacing)
     if config.sampler == "ddpm":
         return ddpm(denoise, x, schedule, timesteps, noise, config.variance)

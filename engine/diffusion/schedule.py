@@ -11,7 +11,7 @@ from engine.config.model import ScheduleConfig
 from engine.config.sampling import Spacing
 from engine.errors import SettingError
 
-RESTARTS = ((4,), (4, 2), (4, 2, 1), (4, 3, 2, 1))
+STUDENT_QUARTERS = ((4,), (4, 2), (4, 2, 1), (4, 3, 2, 1))
 """The timesteps of a student that draws in 1, 2, 3 and 4 steps, in quarters of T."""
 ARCTAN = 0.4
 """The power in the spacing `arctan`. 0 would give `logsnr`, and 1 would give `linear` on the cosine schedule."""
@@ -22,7 +22,7 @@ ENDS = (80.0, 0.04)
 class NoiseSchedule:
     """q(x_t | x_0) = N(sqrt(alpha_bar_t) x_0, (1 - alpha_bar_t) I), t = 0 … T-1 (Ho et al. 2020, eq. 4).
 
-    Built in float64. Training looks up float32 tables on its device, `on(device)`; samplers read Python floats, which need no
+    Built in float64. Training looks up float32 tables on its device, `tables_on(device)`; samplers read Python floats, which need no
     transfer. Every tensor has shape (T,).
     """
 
@@ -31,18 +31,13 @@ class NoiseSchedule:
         self.T = config.T
         beta = _linear(config) if config.kind == "linear" else _cosine(config)
         self.beta = beta if config.shift == 1 else _shifted(beta, config.shift)
-        self.alpha = 1 - self.beta
-        self.alpha_bar = self.alpha.cumprod(0)
+        self.alpha_bar = (1 - self.beta).cumprod(0)
         if not 1e-30 < float(self.alpha_bar[-1]) <= float(self.alpha_bar[0]) < 1:
             raise SettingError(f"betas {config.beta_start} … {config.beta_end} over {config.T} steps leave no noise or no image")
-        previous = torch.cat([torch.ones(1, dtype=torch.float64), self.alpha_bar[:-1]])
-        self.posterior_variance = self.beta * (1 - previous) / (1 - self.alpha_bar)  # Ho et al. 2020, eq. 7
         self.snr = self.alpha_bar / (1 - self.alpha_bar)  # Hang et al. 2023, eq. 4
-        self._posterior_x0 = self.beta * previous.sqrt() / (1 - self.alpha_bar)  # eq. 7, the coefficient of x_0 …
-        self._posterior_x_t = (1 - previous) * self.alpha.sqrt() / (1 - self.alpha_bar)  # … and of x_t
         self._alpha_bar: list[float] = [*self.alpha_bar.tolist(), 1.0]  # so that index -1 is the clean image
 
-    def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+    def tables_on(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """sqrt(alpha_bar) and sqrt(1 - alpha_bar), each (T,) in float32 on the device."""
         return (
             self.alpha_bar.sqrt().to(device, torch.float32),
@@ -54,16 +49,6 @@ class NoiseSchedule:
         if not -1 <= t < self.T:
             raise IndexError(f"t {t} is outside -1 to {self.T - 1}")
         return self._alpha_bar[t]
-
-    def q_sample(self, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
-        """x_t for x0 (N, C, H, W), t (N,) and eps like x0 (Ho et al. 2020, eq. 4)."""
-        a, s = self.on(x0.device)
-        return per_image(a[t]) * x0 + per_image(s[t]) * eps
-
-    def posterior(self, x0: Tensor, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean (N, C, H, W) and variance (N, 1, 1, 1) of q(x_{t-1} | x_t, x_0) (Ho et al. 2020, eq. 6 and 7)."""
-        a, b, variance = (v.to(x0.device, torch.float32)[t] for v in (self._posterior_x0, self._posterior_x_t, self.posterior_variance))
-        return per_image(a) * x0 + per_image(b) * x_t, per_image(variance)
 
     def timesteps(self, steps: int, spacing: Spacing) -> list[int]:
         """`steps` distinct timesteps in descending order, evenly spaced in a quantity that `spacing` names. Raises SettingError.
@@ -101,11 +86,11 @@ class NoiseSchedule:
         nearest = torch.where((target - rising[left]).abs() <= (rising[right] - target).abs(), left, right)
         return (top - nearest).double()
 
-    def restarts(self, steps: int) -> list[int]:
+    def student_timesteps(self, steps: int) -> list[int]:
         """The timesteps of a one-step student that draws in `steps` steps: T-1, then those at which noise is added again. Raises SettingError."""
-        if not 1 <= steps <= len(RESTARTS):
-            raise SettingError(f"steps {steps} is outside 1 to {len(RESTARTS)}")
-        return [self.T * quarters // 4 - 1 for quarters in RESTARTS[steps - 1]]
+        if not 1 <= steps <= len(STUDENT_QUARTERS):
+            raise SettingError(f"steps {steps} is outside 1 to {len(STUDENT_QUARTERS)}")
+        return [self.T * quarters // 4 - 1 for quarters in STUDENT_QUARTERS[steps - 1]]
 
 
 def _linear(config: ScheduleConfig) -> Tensor:

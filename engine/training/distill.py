@@ -21,7 +21,7 @@ ADVERSARIAL = 0.6
 """How much the discriminator's opinion counts beside the distance to the teacher."""
 JUDGE_LR = 4e-4
 FROM_NOISE = 0.75
-"""How often what the discriminator sees is drawn from noise alone; else from a real digit, noised to one of the later `restarts`."""
+"""How often what the discriminator sees is drawn from noise alone; else from a real digit, noised to a later one of the `student_timesteps`."""
 
 
 class Distiller(Trainer):
@@ -39,7 +39,7 @@ class Distiller(Trainer):
             torch.manual_seed(derive_seed(config.seed, 0, 8))
             self.judge = Discriminator(config.data, ONE_STEP_MOST).to(device)
         self.judging = torch.optim.Adam(self.judge.parameters(), JUDGE_LR, betas=(0.0, 0.99), fused=True)
-        self._restarts = torch.tensor(NoiseSchedule(config.schedule).restarts(ONE_STEP_MOST), device=device)
+        self._restarts = torch.tensor(NoiseSchedule(config.schedule).student_timesteps(ONE_STEP_MOST), device=device)
 
     def state(self) -> dict[str, Any]:
         return {**super().state(), "judge": self.judge.state_dict(), "judging": self.judging.state_dict()}
@@ -72,12 +72,12 @@ class Distiller(Trainer):
         eps = torch.randn(real.shape, device=self.device, generator=rng)
         kind = torch.randint(1, len(self._restarts), (n,), device=self.device, generator=rng)
         kind = torch.where(torch.rand(n, device=self.device, generator=rng) < FROM_NOISE, 0, kind)
-        return torch.where(per_image(kind > 0), self._objective.noised(real, self._restarts[kind], eps), eps), kind
+        return torch.where(per_image(kind > 0), self._objective.add_noise(real, self._restarts[kind], eps), eps), kind
 
     def _guess(self, x_t: Tensor, t: Tensor, label: Tensor) -> Tensor:
         with self.how.autocast(self.device):
             answer = self.network(x_t.contiguous(memory_format=self.how.format), t, label)
-        return self._objective.guess(answer, x_t, t)
+        return self._objective.predict_x0(answer, x_t, t)
 
     def _blurred(self, x: Tensor, rng: torch.Generator) -> Tensor:
         return x + NOISE * torch.randn(x.shape, device=self.device, generator=rng)

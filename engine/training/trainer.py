@@ -153,7 +153,7 @@ class Trainer:
     def _forward(self) -> tuple[Tensor, Tensor]:
         """The loss of the coming step to tell of, and what to minimise: here the same. Scalars on the device, this rank's part."""
         x0, t, label, eps = self._batch()
-        x_t = self._objective.noised(x0, t, eps).contiguous(memory_format=self.how.format)
+        x_t = self._objective.add_noise(x0, t, eps).contiguous(memory_format=self.how.format)
         with self.how.autocast(self.device):
             answer = self.network(x_t, t, label)
         loss = self._objective.loss(answer, x0, x_t, t, eps)

@@ -98,7 +98,8 @@ def test_clipping_changes_only_what_is_outside() -> None:
 def test_true_noise_gives_the_image_back() -> None:
     rng = torch.Generator().manual_seed(1)
     x0, eps = torch.rand(3, 1, 28, 28, generator=rng) * 2 - 1, torch.randn(3, 1, 28, 28, generator=rng)
-    noisy = SCHEDULE.q_sample(x0, torch.full((3,), 600), eps)
+    alpha_bar = SCHEDULE.alpha_bar_at(600)
+    noisy = alpha_bar**0.5 * x0 + (1 - alpha_bar) ** 0.5 * eps
     guess, same = to_denoiser(lambda x, t: eps, SCHEDULE)(noisy, 600)
     assert_close(guess, x0, rtol=0, atol=1e-5)
     assert same is eps

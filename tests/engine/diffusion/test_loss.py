@@ -26,13 +26,21 @@ def pictures(n: int = 6) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return torch.rand(n, 1, 28, 28, generator=rng) * 2 - 1, torch.randn(n, 1, 28, 28, generator=rng), torch.linspace(1, 990, n).long()
 
 
+def test_add_noise_is_that_of_diffusers() -> None:
+    from diffusers import DDPMScheduler
+
+    x0, eps, t = pictures()
+    theirs = DDPMScheduler(beta_start=1e-4, beta_end=0.02, beta_schedule="linear").add_noise(x0, eps, t)
+    ours = DenoisingLoss(NoiseSchedule(), "eps", "uniform", "flat", CPU, SIGMA_DATA).add_noise(x0, t, eps)
+    assert_close(ours, theirs, rtol=0, atol=1e-5)  # their alpha_bar is a float32 product
+
+
 @pytest.mark.parametrize("prediction", PREDICTIONS)
 def test_the_right_answer_has_no_loss_and_gives_the_image_back(prediction: Prediction) -> None:
     x0, eps, t = pictures()
     objective = DenoisingLoss(SCHEDULE, prediction, "uniform", "flat", CPU, SIGMA_DATA)
-    x_t = objective.noised(x0, t, eps)
-    assert_close(x_t, SCHEDULE.q_sample(x0, t, eps))
-    a, s = (v[t].view(-1, 1, 1, 1) for v in SCHEDULE.on(CPU))
+    x_t = objective.add_noise(x0, t, eps)
+    a, s = (v[t].view(-1, 1, 1, 1) for v in SCHEDULE.tables_on(CPU))
     scale = (a**2 * SIGMA_DATA**2 + s**2).sqrt()
     right = {"eps": eps, "v": a * eps - s * x0, "edm": (x0 - a * SIGMA_DATA**2 / scale**2 * x_t) * scale / (s * SIGMA_DATA)}[prediction]
     assert float(objective.loss(right, x0, x_t, t, eps)) < 1e-6
@@ -49,7 +57,7 @@ def test_edm_s_target_has_unit_variance_at_every_noise_level() -> None:
     x0, eps = (torch.randn(4, 1, 100, 100, generator=rng) for _ in range(2))
     for time in (0, 300, 700, 999):
         t = torch.full((4,), time)
-        x_t = objective.noised(x0 * SIGMA_DATA, t, eps)
+        x_t = objective.add_noise(x0 * SIGMA_DATA, t, eps)
         assert float(objective.loss(torch.zeros_like(x0), x0 * SIGMA_DATA, x_t, t, eps)) == pytest.approx(1, rel=0.03)
 
 
@@ -57,7 +65,7 @@ def test_edm_s_target_has_unit_variance_at_every_noise_level() -> None:
 def test_min_snr_is_the_bounded_error_in_x0(prediction: Prediction) -> None:
     x0, eps, t = pictures()
     objective = DenoisingLoss(SCHEDULE, prediction, "uniform", "min-snr", CPU, SIGMA_DATA)
-    x_t = objective.noised(x0, t, eps)
+    x_t = objective.add_noise(x0, t, eps)
     answer = torch.tanh(x_t)
     expected = []
     for i, time in enumerate(t.tolist()):

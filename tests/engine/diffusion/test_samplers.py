@@ -66,6 +66,14 @@ def test_ddpm_is_that_of_diffusers(ours: str, theirs: str, n: int) -> None:
     hold(walked, scheduler, x, generator=torch.Generator().manual_seed(1))
 
 
+@pytest.mark.parametrize(("t", "variance"), [(487, 0.009791571986), (999, 0.019999983527)])
+def test_the_posterior_variance_of_ddpm(t: int, variance: float) -> None:
+    """From x, x0 and eps of 0 a step leads to sigma times its noise, here 1."""
+    zeros = torch.zeros(1, 1, 1, 1, dtype=torch.float64)
+    first = next(ddpm(lambda x, _: (x, x), zeros, SCHEDULE, [t, t - 1], lambda: zeros + 1, "posterior"))
+    assert float(first.x) ** 2 == pytest.approx(variance, rel=1e-9)
+
+
 @pytest.mark.parametrize("eta", [0.0, 0.4, 1.0])
 @pytest.mark.parametrize("n", [1, 2, 10, 50, 1000])
 def test_ddim_is_that_of_diffusers(n: int, eta: float) -> None:

@@ -38,15 +38,10 @@ def test_closed_form_table(t: int, alpha_bar: float, root: float, snr: float) ->
     assert LINEAR.alpha_bar[t].item() == pytest.approx(alpha_bar, rel=1e-11)
     assert LINEAR.alpha_bar_at(t) == LINEAR.alpha_bar[t].item()
     assert LINEAR.snr[t].item() == pytest.approx(snr, rel=1e-6)
-    sqrt_alpha_bar, sqrt_one_minus = LINEAR.on(torch.device("cpu"))
+    sqrt_alpha_bar, sqrt_one_minus = LINEAR.tables_on(torch.device("cpu"))
     assert sqrt_alpha_bar.dtype == torch.float32
     assert sqrt_alpha_bar[t].item() == pytest.approx(root, rel=1e-7)
     assert sqrt_one_minus[t].item() == pytest.approx(math.sqrt(1 - alpha_bar), rel=1e-6)
-
-
-@pytest.mark.parametrize(("t", "variance"), [(0, 0.0), (487, 0.009791571986), (999, 0.019999983527)])
-def test_posterior_variance(t: int, variance: float) -> None:
-    assert LINEAR.posterior_variance[t].item() == pytest.approx(variance, rel=1e-9)
 
 
 def test_the_clean_image_is_at_minus_one() -> None:
@@ -78,37 +73,6 @@ def test_noise_only_grows(schedule: NoiseSchedule) -> None:
     assert 0 < schedule.alpha_bar[-1] < 1e-4
     assert (schedule.snr.diff() < 0).all()
     assert torch.isfinite(schedule.snr).all()
-
-
-def test_q_sample_is_add_noise_of_diffusers() -> None:
-    from diffusers import DDPMScheduler
-
-    rng = torch.Generator().manual_seed(0)
-    x0, eps = torch.randn(4, 1, 28, 28, generator=rng), torch.randn(4, 1, 28, 28, generator=rng)
-    t = torch.tensor([0, 249, 500, 999])
-    theirs = DDPMScheduler(beta_start=1e-4, beta_end=0.02, beta_schedule="linear").add_noise(x0, eps, t)
-    assert_close(LINEAR.q_sample(x0, t, eps), theirs, rtol=0, atol=1e-5)  # their alpha_bar is a float32 product
-
-
-@pytest.mark.parametrize("t", [1, 2, 300, 999])
-def test_posterior_is_bayes_rule(t: int) -> None:
-    """q(x_{t-1} | x_t, x_0) is proportional to q(x_t | x_{t-1}) q(x_{t-1} | x_0): precisions add, means weigh by them."""
-    beta, before = LINEAR.beta[t].item(), LINEAR.alpha_bar[t - 1].item()
-    x0, x_t = 0.3, -0.8
-    precision_step, precision_prior = (1 - beta) / beta, 1 / (1 - before)
-    variance = 1 / (precision_step + precision_prior)
-    mean = variance * (precision_step * x_t / math.sqrt(1 - beta) + precision_prior * math.sqrt(before) * x0)
-    got_mean, got_variance = LINEAR.posterior(torch.full((2, 1, 1, 1), x0), torch.full((2, 1, 1, 1), x_t), torch.tensor([t, t]))
-    assert_close(got_mean, torch.full((2, 1, 1, 1), mean), rtol=1e-5, atol=1e-6)
-    assert_close(got_variance, torch.full((2, 1, 1, 1), variance), rtol=1e-5, atol=0)
-
-
-def test_posterior_variance_is_that_of_diffusers() -> None:
-    from diffusers import DDPMScheduler
-
-    theirs = DDPMScheduler(beta_start=1e-4, beta_end=0.02, beta_schedule="linear", variance_type="fixed_small")
-    for t in (1, 10, 487, 999):
-        assert LINEAR.posterior_variance[t].item() == pytest.approx(theirs._get_variance(t).item(), rel=1e-3)  # theirs is float32
 
 
 @given(st.integers(1, 1000) | st.sampled_from([1, 2, 3, 998, 999, 1000]), st.sampled_from(SPACINGS), st.sampled_from([LINEAR, COSINE]))

@@ -101,7 +101,9 @@ def test_losses_and_weights_are_those_of_a_loop_by_hand(make: Make) -> None:
         eps = torch.randn(x0.shape, generator=rng)
         t = torch.randint(1000, (len(x0),), generator=rng)
         label = torch.where(torch.rand(len(x0), generator=rng) < 0.1, NO_LABEL, trainer.labels[chosen])
-        loss = torch.nn.functional.mse_loss(model(schedule.q_sample(x0, t, eps), t, label), eps)
+        alpha_bar = schedule.alpha_bar[t].view(-1, 1, 1, 1)
+        x_t = alpha_bar.sqrt().float() * x0 + (1 - alpha_bar).sqrt().float() * eps
+        loss = torch.nn.functional.mse_loss(model(x_t, t, label), eps)
         optimizer.zero_grad()
         loss.backward()
         clipped += int(torch.nn.utils.clip_grad_norm_(model.parameters(), 0.5) > 0.5)
