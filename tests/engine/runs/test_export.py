@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -87,3 +89,19 @@ def test_metrics_that_can_not_be_read_are_no_empty_table(run: Run, tmp_path: Pat
     with pytest.raises(StorageError, match="can't read"):
         export.to_csv(run, tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize("has_reader", [False, True])
+def test_a_pipe_in_place_of_the_metrics_is_refused_and_not_waited_for(run: Run, tmp_path: Path, has_reader: bool) -> None:
+    run.metrics_path.unlink()
+    os.mkfifo(run.metrics_path)
+    reader = os.open(run.metrics_path, os.O_RDONLY | os.O_NONBLOCK) if has_reader else None
+    signal.alarm(30)
+    try:
+        with pytest.raises(StorageError, match="not a regular file"):
+            export.to_csv(run, tmp_path / "m.csv")
+    finally:
+        signal.alarm(0)
+        if reader is not None:
+            os.close(reader)
+    assert not (tmp_path / "m.csv").exists()
