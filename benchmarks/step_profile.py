@@ -42,7 +42,7 @@ def convolutions(trainer: Trainer) -> list[Callable[[], object]]:
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
                 hooks.enter_context(module.register_forward_hook(lambda of, given, out: seen.append((of, given[0], out))))
         trainer.train_step()
-    return [_alone(trainer.how, *call) for call in seen]
+    return [_alone(trainer.numerics, *call) for call in seen]
 
 
 def _alone(how: Numerics, module: nn.Module, given: Tensor, out: Tensor) -> Callable[[], object]:
@@ -88,7 +88,7 @@ def show(preset: str, rounds: int, most: int, device: torch.device) -> None:
 
     def step() -> None:
         trainer.train_step()
-        trainer.read()
+        trainer.read_losses()
 
     def bare() -> None:
         for call in calls:

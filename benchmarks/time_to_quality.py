@@ -57,7 +57,7 @@ def ours(config: TrainConfig, device: torch.device, minutes: float, grown: int |
     for _ in range(4):
         start = time.perf_counter()
         trial.train_step()
-        trial.read()
+        trial.read_losses()
         seconds = min(seconds, time.perf_counter() - start)
     config = replace(config, epochs=100_000, steps=max(1, int(minutes * 60 / seconds)))
     trainer = Trainer(config, images, labels, how, device)
@@ -70,11 +70,11 @@ def ours(config: TrainConfig, device: torch.device, minutes: float, grown: int |
             if grown and trainer.step >= config.steps // 2:  # as far in the cosine, counted in the larger batches' steps
                 times = grown / config.batch_size
                 config = replace(config, batch_size=grown, steps=round(config.steps / times))
-                state = {**trainer.state(), "step": round(trainer.step / times)}
+                state = replace(trainer.state(), step=round(trainer.step / times))
                 trainer, grown = Trainer(config, images, labels, how, device), None
                 trainer.restore(state)
             trainer.train_step()
-            trainer.read()
+            trainer.read_losses()
         return trainer.step
 
     return advance, lambda: trainer.ema.model

@@ -42,7 +42,7 @@ from engine.data import mnist as data
 from engine.diffusion.schedule import NoiseSchedule
 from engine.models.unet import UNet
 from engine.process.malloc import keep_freed_memory
-from engine.training.loop import READ_EVERY
+from engine.training.cadence import Cadence
 from engine.training.trainer import Trainer
 
 BATCH = 128
@@ -102,10 +102,10 @@ def ours(device: torch.device, how: Numerics, compiled: bool) -> Callable[[int],
         read = time.perf_counter()
         for _ in range(steps):
             trainer.train_step()
-            if time.perf_counter() - read >= READ_EVERY:
-                trainer.read()
+            if time.perf_counter() - read >= Cadence.read_every:
+                trainer.read_losses()
                 read = time.perf_counter()
-        trainer.read()
+        trainer.read_losses()
 
     return train
 

@@ -57,13 +57,8 @@ def at_hand(first_sixty: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture
-def every_step(at_hand: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every step is read, every epoch saved, however short, and a run that waits looks often."""
-    from engine.training import loop as session
-
-    monkeypatch.setattr(session, "READ_EVERY", 0.0)
-    monkeypatch.setattr(session, "SAVE_SHARE", math.inf)
-    monkeypatch.setattr(session, "WAIT", 0.001)
+def every_step(at_hand: None) -> None:
+    """With this, `jobs` read every step, save every epoch, however short, and look often while they wait."""
 
 
 @pytest.fixture(scope="session")
@@ -97,11 +92,13 @@ def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def jobs(unmeasured: None, one_thread: None) -> Jobs:
+def jobs(unmeasured: None, one_thread: None, request: pytest.FixtureRequest) -> Jobs:
     """The front door, on the CPU in fp32."""
     from engine.jobs.jobs import Jobs
+    from engine.training.cadence import Cadence
 
-    return Jobs("cpu", "fp32")
+    every_step = "every_step" in request.fixturenames
+    return Jobs("cpu", "fp32", cadence=Cadence(read_every=0.0, save_share=math.inf, wait=0.001) if every_step else None)
 
 
 @pytest.fixture

@@ -14,5 +14,5 @@ def find_weights(weights: str) -> ModelWeights:
     """Loads the weights that `locate_weights` finds; a training state gives its average. Raises RunError or CheckpointError."""
     path, name, kind = locate_weights(weights)
     if path.suffix == ".pt":
-        return average_weights(*load_state(path), name)
+        return average_weights(load_state(path), name)
     return replace(loaded := checkpoint.load_weights(path), run=name, kind=kind or loaded.kind)

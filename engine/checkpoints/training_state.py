@@ -1,9 +1,10 @@
-"""Training states: all that a resumed run needs, in one checksummed file that is loaded without running code."""
+"""Training states: all that a resumed run needs, in one file with a checksum that is loaded without running code."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,57 +22,102 @@ from engine.formatting import one_line
 from engine.storage.atomic import HashingWriter, write_atomic
 
 STATE_FORMAT = "digitty-state"
-
-
 STATE_VERSION = 1
-
-
 CHECKSUM_LINE = b"digitty sha256 "
 """What the last line of a training state begins with; its SHA-256 in hex follows."""
+FILE_NAMES = {"discriminator": "judge", "discriminator_optimizer": "judging"}
+"""The fields of a TrainingState that have another name in the file."""
 
 
-def save_state(path: Path, config: TrainConfig, state: Mapping[str, Any]) -> None:
-    """All that a resumed run needs: weights, average, optimiser, step, and the configuration it belongs to, with a checksum at the end.
+@dataclass(frozen=True)
+class TrainingState:
+    """All that a resumed run needs. Optimisers are state dicts of torch."""
+
+    config: TrainConfig
+    step: int
+    """Optimiser steps done."""
+    best: float
+    """The lowest epoch average."""
+    epoch_sum: float
+    """The sum of the loss over the images of the epoch that has begun."""
+    model: Mapping[str, Tensor]
+    ema: Mapping[str, Tensor]
+    optimizer: Mapping[str, Any]
+    muon: Mapping[int, Tensor] = field(default_factory=dict)
+    """The momentum of each weight that Muon trains; older files have none."""
+    discriminator: Mapping[str, Tensor] | None = None
+    """Of a one-step student; None for all other runs."""
+    discriminator_optimizer: Mapping[str, Any] | None = None
+    epoch_seconds: float = 0.0
+    """The time that the epoch has taken so far."""
+    run: str | None = None
+    """The id of the run; older files have none."""
+
+    def to_values(self) -> dict[str, Any]:
+        """What the file holds: tensors and plain values."""
+        values = {name: getattr(self, name) for name in _names() if getattr(self, name) is not None}
+        return {FILE_NAMES.get(name, name): value for name, value in values.items()} | {"config": to_dict(self.config)}
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> TrainingState:
+        """The reverse of `to_values`. Raises KeyError, TypeError, ValueError or SettingError for anything else."""
+        known = {name: values[FILE_NAMES.get(name, name)] for name in _names() if FILE_NAMES.get(name, name) in values}
+        state = cls(**{**known, "config": from_dict(TrainConfig, values["config"])})
+        if not isinstance(state.optimizer, dict) or type(state.step) is not int or not 0 <= state.step < 1 << 40:
+            raise ValueError("its optimizer or step is malformed")
+        for number in (state.best, state.epoch_sum, state.epoch_seconds):
+            float(number)
+        for tensors in (state.model, state.ema):
+            if not isinstance(tensors, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in tensors.items()):
+                raise ValueError("its weights are malformed")
+        return state
+
+
+def save_state(path: Path, state: TrainingState) -> None:
+    """Writes the state with a checksum at the end. Raises StorageError.
 
     Weights and average have the names of weights files; optimisers know the parameters by number, in the order of `UNet.parameters()`.
-    Raises StorageError.
     """
-    levels = len(config.model.channels)
-    tensors = {name: to_file_names(state[name], levels) for name in ("model", "ema")}
-    whole = {"format": STATE_FORMAT, "version": STATE_VERSION, "config": to_dict(config), **state, **tensors}
+    levels = len(state.config.model.channels)
+    named = replace(state, model=to_file_names(state.model, levels), ema=to_file_names(state.ema, levels))
+    _write(path, {"format": STATE_FORMAT, "version": STATE_VERSION, **named.to_values()})
 
+
+def load_state(path: Path) -> TrainingState:
+    """The state, on the CPU. Raises CheckpointError; runs no code from the file."""
+    values = torch_file.read(path, _without_checksum(path, read_file(path)))
+    if not isinstance(values, dict) or values.get("format") != STATE_FORMAT:
+        raise CheckpointError(f"{path} holds no training state of digitty")
+    if values.get("version") != STATE_VERSION:
+        raise CheckpointError(f"{path} has format version {values.get('version')!r}; this digitty reads {STATE_VERSION}")
+    try:
+        state = TrainingState.from_values(values)
+        model, ema = (check_fit(dict(tensors), state.config.model, path) for tensors in (state.model, state.ema))
+    except (KeyError, ValueError, TypeError, OverflowError, RuntimeError, SettingError) as error:
+        raise CheckpointError(f"{path} is malformed ({one_line(error)})") from None
+    return replace(state, model=model, ema=ema)
+
+
+def average_weights(state: TrainingState, run: str) -> ModelWeights:
+    """The average weights within a training state."""
+    return ModelWeights(dict(state.ema), state.config.model, state.config.schedule, state.step, run, "average")
+
+
+def _names() -> list[str]:
+    return [field.name for field in fields(TrainingState)]
+
+
+def _write(path: Path, values: Mapping[str, Any]) -> None:
     def write(file: BinaryIO) -> None:
         hashing = HashingWriter(file)
-        _save(whole, hashing.as_file())
+        _save(values, hashing.as_file())
         file.write(CHECKSUM_LINE + hashing.sha.hexdigest().encode())
 
     write_atomic(path, write, StorageError)
 
 
-def load_state(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
-    """The configuration and the state, on the CPU. Raises CheckpointError; runs nothing that the file holds."""
-    state = torch_file.read(path, _without_checksum(path, read_file(path)))
-    if not isinstance(state, dict) or state.get("format") != STATE_FORMAT:
-        raise CheckpointError(f"{path} holds no training state of digitty")
-    if state.get("version") != STATE_VERSION:
-        raise CheckpointError(f"{path} has format version {state.get('version')!r}; this digitty reads {STATE_VERSION}")
-    try:
-        config = from_dict(TrainConfig, state["config"])
-        model, ema, optimizer = state["model"], state["ema"], state["optimizer"]
-        if not isinstance(optimizer, dict) or type(state["step"]) is not int or not 0 <= state["step"] < 1 << 40:
-            raise ValueError("its optimizer or step is malformed")
-        float(state["best"]), float(state["epoch_sum"])
-        for name, tensors in (("model", model), ("ema", ema)):
-            if not isinstance(tensors, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in tensors.items()):
-                raise ValueError("its weights are malformed")
-            state[name] = check_fit(tensors, config.model, path)
-    except (KeyError, ValueError, TypeError, OverflowError, RuntimeError, SettingError) as error:
-        raise CheckpointError(f"{path} is malformed ({one_line(error)})") from None
-    return config, state
-
-
 def _without_checksum(path: Path, raw: bytes) -> bytes:
-    """What stands before the digest, if it matches."""
+    """The content before the checksum. Raises CheckpointError unless they match."""
     at = len(raw) - len(CHECKSUM_LINE) - 64
     if at < 0 or raw[at : at + len(CHECKSUM_LINE)] != CHECKSUM_LINE:
         raise CheckpointError(f"{path} is truncated, or no training state of digitty")
@@ -80,15 +126,10 @@ def _without_checksum(path: Path, raw: bytes) -> bytes:
     return raw[:at]
 
 
-def average_weights(config: TrainConfig, state: Mapping[str, Any], run: str) -> ModelWeights:
-    """The average weights within a training state."""
-    return ModelWeights(state["ema"], config.model, config.schedule, int(state["step"]), run, "average")
-
-
-def _save(whole: object, file: BinaryIO) -> None:
-    """torch.save; its archive writer makes a RuntimeError of a full disk's OSError."""
+def _save(values: object, file: BinaryIO) -> None:
+    """torch.save, whose archive writer turns the OSError of a full disk into a RuntimeError; this raises the OSError."""
     try:
-        torch.save(whole, file)
+        torch.save(values, file)
     except RuntimeError as error:
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, OSError):

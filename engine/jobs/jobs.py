@@ -17,6 +17,7 @@ from engine.process.malloc import keep_freed_memory
 from engine.protocol.events import Event, Preparing
 from engine.protocol.requests import DrawRequest, EvaluateRequest, TrainRequest
 from engine.runs.control import Control
+from engine.training.cadence import Cadence
 
 if TYPE_CHECKING:
     from engine.sampling.runtime import Runtime
@@ -29,14 +30,22 @@ Job = Generator[Event, None, None]
 class Jobs:
     """The jobs of one process, which share a device, the weights in memory and the trainers that run. For one thread at a time."""
 
-    def __init__(self, device: Device = "auto", precision: Precision = "auto", threads: int | None = None, group: ProcessGroup | None = None) -> None:
-        """`threads`: of the CPU; None leaves the number to the environment. `group`: the processes that train together; only `train` uses it.
+    def __init__(
+        self,
+        device: Device = "auto",
+        precision: Precision = "auto",
+        threads: int | None = None,
+        group: ProcessGroup | None = None,
+        cadence: Cadence | None = None,
+    ) -> None:
+        """`threads` is the number of CPU threads; None leaves it to the environment. `group` and `cadence` are for `train` alone.
 
-        Raises SettingError for what names no device, and for one of several GPUs where each process of a group takes its own.
+        Raises SettingError for an unknown device, and for one of several GPUs in a group, where each process takes its own GPU.
         """
         check_device(device)
         self._device, self._precision, self._threads = device, precision, threads
         self._group = group or ProcessGroup()
+        self.cadence = cadence or Cadence()
         if self._group.size > 1 and ":" in device:
             raise SettingError(f"--device {device} is for one process; under torchrun use --device cuda, which gives each process its own GPU")
         self._runtime: Runtime | None = None
@@ -56,7 +65,7 @@ class Jobs:
         yield from self._loading()
         from engine.training.job import train
 
-        yield from train(self._open(), request, control or Control(), self._group)
+        yield from train(self._open(), request, control or Control(), self._group, self.cadence)
 
     def detach(self, request: TrainRequest) -> Iterator[Event]:
         """Preparing…, Detached: trains in a process of its own, on the same device. For any thread."""

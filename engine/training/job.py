@@ -1,25 +1,23 @@
-"""The training job: which run, on which device, in which precision, from which state; the session then trains it."""
+"""The training job: a new run, or one to resume; its device, precision, data and first weights. The TrainingLoop then trains it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from engine.checkpoints.lookup import find_weights
-from engine.checkpoints.training_state import load_state
 from engine.compute.candidates import supports
 from engine.compute.device import explain_out_of_memory
 from engine.compute.precision import Numerics
 from engine.config.training import TrainConfig
 from engine.data.registry import load_images
-from engine.errors import CheckpointError, RunError, SettingError, UnreadableError
+from engine.errors import SettingError
 from engine.formatting import printable
 from engine.process.distributed import ProcessGroup
 from engine.process.processors import processors
@@ -28,143 +26,126 @@ from engine.protocol.requests import TrainRequest
 from engine.runs.control import Control
 from engine.runs.liveness import Life
 from engine.runs.manage import create_run
-from engine.runs.run import Run, find_run, state_step
+from engine.runs.run import Run, find_run
 from engine.runs.writer import Writer, open_writer, write_config
 from engine.sampling.runtime import Runtime
-from engine.training.distill import Distiller
-from engine.training.loop import WAIT, TrainingLoop
+from engine.training.artifacts import RunArtifacts
+from engine.training.cadence import Cadence
+from engine.training.distill import DistillationLoss
+from engine.training.first_weights import load_first_weights, take_over_network
+from engine.training.loop import TrainingLoop
+from engine.training.restore import check_resumable, check_unfinished, restore, restore_newest
 from engine.training.teacher_pairs import load_or_draw
 from engine.training.trainer import Trainer
 
 
-def train(runtime: Runtime, request: TrainRequest, control: Control, group: ProcessGroup) -> Iterator[Event]:
+def train(runtime: Runtime, request: TrainRequest, control: Control, group: ProcessGroup, cadence: Cadence) -> Iterator[Event]:
     """See `Jobs.train`. In a group every rank pulls this; rank 0 decides and writes."""
     if request.config.teacher and group.size > 1:
         raise SettingError("the preset one-step trains in one process; start it without torchrun")
+    job = TrainingJob(runtime, request, control, group, cadence)
     with group.joined(runtime.device), explain_out_of_memory(str(runtime.device)):
-        if request.resume:
-            check_resumable(find_run(request.resume), request.config)
-        else:
-            request = replace(request, config=_with_network(request.config))
-        if request.resume and runtime.device.type == "cpu" and group.size == 1:
-            yield from _use_threads(find_run(request.resume), runtime.threads or processors())
-        how = Numerics(**(yield from group.stream_on_leader(_numerics(runtime, request))))
-        yield Preparing(f"reading {request.config.data.name}")
-        images = load_images(request.config.data, True, runtime.device, request.config.limit)
-        run = find_run(group.on_leader(lambda: _run(request, how, runtime)))
-        yield from group.stream_on_leader(_watch_heartbeat(run))
-        if group.leader:
-            control.follow(run.control_path)  # before the claim: a command that sees the claim may ask at once
-        with _writing(run, group) as writer:
-            trainer = yield from _trainer(runtime, request.config, run, images, how, group)
-            state, seconds = yield from group.stream_on_leader(_newest_whole(run, trainer))
-            if state and not group.leader:
-                _restored(Path(state), trainer)
-            if state is None and (weights := _first_weights(request.config)):
-                trainer.begin_from(weights)
-            if request.resume:
-                _check_unfinished(run, trainer)
-            if request.resume and writer:
-                write_config(run, request.config, how.describe(runtime.device))
+        yield from job.resume(request.resume) if request.resume else job.start_new()
+
+
+class TrainingJob:
+    """One request to train."""
+
+    def __init__(self, runtime: Runtime, request: TrainRequest, control: Control, group: ProcessGroup, cadence: Cadence) -> None:
+        self.runtime, self.request, self.control, self.group, self.cadence = runtime, request, control, group, cadence
+        self.device = runtime.device
+
+    def start_new(self) -> Iterator[Event]:
+        """Creates a run and trains it."""
+        config = take_over_network(self.request.config)
+        numerics = Numerics(**(yield from self.group.stream_on_leader(_measure(self.runtime, config))))
+        images = yield from self._read_images(config)
+        run = find_run(self.group.on_leader(lambda: create_run(self.request.run, config, numerics.describe(self.device)).name))
+        with self._open_writer(run) as writer:
+            trainer = yield from self._build_trainer(config, run, images, numerics)
+            _begin_from_first_weights(trainer)
+            yield from self._loop(trainer, run, writer, epoch_seconds=0.0)
+
+    def resume(self, name: str) -> Iterator[Event]:
+        """Continues a run from its newest whole training state."""
+        config, run = self.request.config, find_run(name)
+        check_resumable(run, config)
+        if self.device.type == "cpu" and self.group.size == 1:
+            yield from _use_recorded_threads(run, self.runtime.threads or processors())
+        numerics = Numerics(**(yield from self.group.stream_on_leader(_recorded_numerics(self.runtime, run, config))))
+        images = yield from self._read_images(config)
+        yield from self.group.stream_on_leader(_watch_heartbeat(run, self.cadence))
+        with self._open_writer(run) as writer:
+            trainer = yield from self._build_trainer(config, run, images, numerics)
+            path, epoch_seconds = yield from self.group.stream_on_leader(restore_newest(run, trainer))
+            if path is None:
+                _begin_from_first_weights(trainer)
+            elif not self.group.leader:
+                restore(Path(path), trainer)
+            check_unfinished(run, trainer)
             if writer:
+                write_config(run, config, numerics.describe(self.device))
                 writer.prune()
-                runtime.live[run.name] = trainer
-            try:
-                yield from TrainingLoop(runtime, trainer, run, writer, control, request.when_full, seconds).events()
-            finally:
-                runtime.live.pop(run.name, None)
+            yield from self._loop(trainer, run, writer, epoch_seconds)
+
+    def _read_images(self, config: TrainConfig) -> Generator[Event, None, tuple[Tensor, Tensor]]:
+        yield Preparing(f"reading {config.data.name}")
+        return load_images(config.data, True, self.device, config.limit)
+
+    @contextmanager
+    def _open_writer(self, run: Run) -> Iterator[Writer | None]:
+        """On rank 0 the run's writer, and its control file is obeyed from now on; None on the other ranks."""
+        if not self.group.leader:
+            yield None
+            return
+        self.control.follow(run.control_path)  # before the claim: whoever sees the claim may send a command at once
+        with open_writer(run) as writer:
+            yield writer
+
+    def _build_trainer(self, config: TrainConfig, run: Run, images: tuple[Tensor, Tensor], numerics: Numerics) -> Generator[Event, None, Trainer]:
+        if config.teacher is None:
+            return Trainer(config, *images, numerics, self.device, self.group)
+        teacher = self.runtime.pipeline_for(config.teacher, "dpmpp")
+        pairs = yield from load_or_draw(run.path / "pairs.safetensors", teacher, config.data, config.pairs, config.seed, self.device)
+        return Trainer(config, *images, numerics, self.device, loss=DistillationLoss(config, numerics, self.device, pairs))
+
+    def _loop(self, trainer: Trainer, run: Run, writer: Writer | None, epoch_seconds: float) -> Iterator[Event]:
+        """The TrainingLoop; meanwhile the weights can be drawn with under the run's name."""
+        artifacts = RunArtifacts(trainer, run, self.runtime)
+        loop = TrainingLoop(trainer, artifacts, run, writer, self.control, self.request.when_full, self.cadence, epoch_seconds)
+        if writer:
+            self.runtime.live[run.name] = trainer
+        try:
+            yield from loop.events()
+        finally:
+            self.runtime.live.pop(run.name, None)
 
 
-@contextmanager
-def _writing(run: Run, group: ProcessGroup) -> Iterator[Writer | None]:
-    """The run's writer, for who leads the group."""
-    if not group.leader:
-        yield None
-        return
-    with open_writer(run) as writer:
-        yield writer
+def _begin_from_first_weights(trainer: Trainer) -> None:
+    if weights := load_first_weights(trainer.config):
+        trainer.begin_from(weights)
 
 
-def _watch_heartbeat(run: Run) -> Generator[Event, None, None]:
-    """Where only that can tell whether a process on another machine still trains the run."""
-    if (sight := run.sight()).life is Life.UNKNOWN:
-        yield Preparing(f"watching whether {run.writer()} still trains {run.name} ({sight.heard})")
-    while run.sight().life is Life.UNKNOWN:
-        time.sleep(WAIT)
-        yield Tick()
+# --- precision, threads, other writers --------------------------------------------------------------------------------
 
 
-def _with_network(config: TrainConfig) -> TrainConfig:
-    """The configuration with the network and the noise schedule of the weights that it starts from. Raises RunError or CheckpointError."""
-    source = config.first_weights
-    if source is None:
-        return config
-    weights = find_weights(source)
-    if config.teacher and weights.model.one_step:
-        raise SettingError(f"{printable(source)} is a one-step student itself; its teacher draws in many steps")
-    return replace(config, model=replace(weights.model, one_step=config.teacher is not None), schedule=weights.schedule)
+def _measure(runtime: Runtime, config: TrainConfig) -> Generator[Event, None, dict[str, Any]]:
+    """The precision and layout that are fastest here, as JSON."""
+    return asdict((yield from runtime.choose_numerics(config.model, training=True)))
 
 
-def _first_weights(config: TrainConfig) -> Mapping[str, Tensor] | None:
-    """Those that a run starts from, where they are not new: the file may be another than when it was made. Raises RunError or CheckpointError."""
-    source = config.first_weights
-    if source is None:
-        return None
-    weights = find_weights(source)
-    if replace(weights.model, one_step=config.model.one_step) != config.model:
-        raise CheckpointError(f"{printable(source)} holds another network by now than this run was made for; start a new run")
-    return weights.tensors
+def _recorded_numerics(runtime: Runtime, run: Run, config: TrainConfig) -> Generator[Event, None, dict[str, Any]]:
+    """The precision and layout that the run began in, where this machine has them; else those that are fastest here. As JSON."""
+    recorded = run.engine()
+    numerics = Numerics(recorded.precision, recorded.layout == "channels_last")
+    if supports(runtime.device, numerics):
+        return asdict(numerics)
+    lacking = f"{printable(recorded.precision)}, which {runtime.device} lacks"
+    yield Notice(f"{run.name} was trained in {lacking}; it goes on in another, not bit for bit the same")
+    return (yield from _measure(runtime, config))
 
 
-def _trainer(
-    runtime: Runtime, config: TrainConfig, run: Run, images: tuple[Tensor, Tensor], how: Numerics, group: ProcessGroup
-) -> Generator[Event, None, Trainer]:
-    if config.teacher is None:
-        return Trainer(config, *images, how, runtime.device, group)
-    teacher = runtime.pipeline_for(config.teacher, "dpmpp")
-    pairs = yield from load_or_draw(run.path / "pairs.safetensors", teacher, config.data, config.pairs, config.seed, runtime.device)
-    return Distiller(config, *images, how, runtime.device, pairs)
-
-
-def check_resumable(run: Run, asked: TrainConfig) -> None:
-    """Resuming may change how far a run goes, and nothing else. Raises RunError that names what differs."""
-    recorded = run.config()
-    for name in recorded.__dataclass_fields__:
-        if name not in ("epochs", "steps") and getattr(recorded, name) != getattr(asked, name):
-            was, now = printable(getattr(recorded, name)), printable(getattr(asked, name))
-            raise RunError(f"run {run.name} has {name} {was}, which resuming can't change; start a new run for {now}")
-
-
-def _check_unfinished(run: Run, trainer: Trainer) -> None:
-    total = trainer.config.total_steps
-    if trainer.step > total:
-        raise RunError(f"run {run.name} has done {trainer.step} steps, more than the {total} asked for; give more --epochs or --steps")
-    last = run.last(lambda record: True) or {}
-    if trainer.step == total and last.get("event") == "finished":  # else it died after its last save, and only its end is to be told
-        raise RunError(f"run {run.name} has done all its {total} steps; give more --epochs, or more --steps, to go on")
-
-
-# --- what rank 0 finds out for all ------------------------------------------------------------------------------------
-
-
-def _numerics(runtime: Runtime, request: TrainRequest) -> Generator[Event, None, dict[str, Any]]:
-    """Precision and layout: those that the run began in, where this machine has them; else those measured now."""
-    if request.resume:
-        told = find_run(request.resume).engine()
-        how = Numerics(told.precision, told.layout == "channels_last")
-        if supports(runtime.device, how):
-            return asdict(how)
-        lacking = f"{printable(told.precision)}, which {runtime.device} lacks"
-        yield Notice(f"{request.resume} was trained in {lacking}; it goes on in another, not bit for bit the same")
-    return asdict((yield from runtime.choose_numerics(request.config.model, training=True)))
-
-
-def _run(request: TrainRequest, how: Numerics, runtime: Runtime) -> str:
-    """The run's name; a new one is made."""
-    return request.resume or create_run(request.run, request.config, how.describe(runtime.device)).name
-
-
-def _use_threads(run: Run, most: int) -> Iterator[Event]:
+def _use_recorded_threads(run: Run, most: int) -> Iterator[Event]:
     """As many threads as the run recorded, if that many are allowed: sums in another order would be other numbers."""
     recorded, present = run.engine().threads, torch.get_num_threads()
     if 0 < recorded <= most:
@@ -175,47 +156,10 @@ def _use_threads(run: Run, most: int) -> Iterator[Event]:
         )
 
 
-def _newest_whole(run: Run, trainer: Trainer) -> Generator[Event, None, tuple[str | None, float]]:
-    """The newest whole training state into the trainer; its file, and the seconds already spent on its epoch.
-
-    No file where the run never saved: it begins again, exactly. One that is damaged or belongs to another run is set aside, with a notice, and
-    the one before it taken. Raises CheckpointError where none is left, UnreadableError where one can't be read now.
-    """
-    damaged: list[tuple[Path, CheckpointError]] = []
-    for _, path in reversed(run.states()):
-        try:
-            seconds = _restored(path, trainer)
-        except UnreadableError:
-            raise  # an older state would throw away work that is there
-        except CheckpointError as error:
-            damaged.append((path, error))
-            continue
-        for bad, why in damaged:
-            bad.replace(bad.with_name(bad.name + ".damaged"))
-            yield Notice(f"{why}; going on from {path.name}")
-        return str(path), seconds
-    if damaged:
-        raise damaged[0][1]
-    return None, 0.0
-
-
-def _check_belongs(path: Path, config: TrainConfig, state: Mapping[str, Any], own: TrainConfig) -> None:
-    """Raises CheckpointError for the state of another run or of another step than its name says. States of an older digitty name no run."""
-    if replace(config, epochs=own.epochs, steps=own.steps) != own:
-        raise CheckpointError(f"{path} belongs to another run: its settings differ from those in config.json")
-    run = Run(path.parent.parent)
-    if state.get("run", run.id()) != run.id():
-        raise CheckpointError(f"{path} belongs to another run than the one in whose folder it lies")
-    if state_step(path) != state["step"]:
-        raise CheckpointError(f"{path} holds step {state['step']}, not the one in its name")
-
-
-def _restored(path: Path, trainer: Trainer) -> float:
-    """The state into the trainer; returns the seconds already spent on its epoch. Raises CheckpointError."""
-    config, state = load_state(path)
-    _check_belongs(path, config, state, trainer.config)
-    try:
-        trainer.restore(state)
-        return float(state.get("epoch_seconds", 0.0))
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise CheckpointError(f"{path} does not fit its run: {error}") from None
+def _watch_heartbeat(run: Run, cadence: Cadence) -> Generator[Event, None, None]:
+    """Waits until it is known whether a process on another machine still trains the run."""
+    if (sight := run.sight()).life is Life.UNKNOWN:
+        yield Preparing(f"watching whether {run.writer()} still trains {run.name} ({sight.heard})")
+    while run.sight().life is Life.UNKNOWN:
+        time.sleep(cadence.wait)
+        yield Tick()

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -16,15 +17,19 @@ import torch
 import torch._dynamo
 
 from engine.checkpoints import training_state
+from engine.checkpoints.training_state import TrainingState
+from engine.cli import train as engine_train
 from engine.compute import autotune as precision
 from engine.compute.precision import Numerics
 from engine.config import training as c
 from engine.config.model import ModelConfig
 from engine.data import mnist as data
+from engine.jobs.jobs import Jobs
 from engine.models import classifier
 from engine.process import signals as leaving
 from engine.sampling import batch, draw
-from engine.training import loop as session
+from engine.training import artifacts
+from engine.training.cadence import Cadence
 from engine.training.trainer import Trainer
 from tui.cli import main as cli
 
@@ -41,6 +46,8 @@ TINY = c.TrainConfig(
     save_minutes=1000.0,
 )
 """Twelve steps, four an epoch."""
+CADENCE = Cadence(read_every=0.0, save_share=math.inf, wait=0.01)
+"""Every step is read, every epoch saved."""
 HELD = 5
 """Steps done when the sixth is slow."""
 
@@ -63,16 +70,14 @@ def command(arguments: list[str], slow: str = "", marker: str = "", seconds: flo
 
 
 def quick() -> None:
-    """Digits at hand, nothing to measure, every step read, every epoch saved."""
+    """Digits at hand, nothing to measure, every step read, every epoch saved by `train`."""
     images, labels = torch.zeros(16, 28, 28, dtype=torch.uint8), torch.arange(16) % 10
     for i in range(16):
         images[i, i : i + 8, i // 2 : i // 2 + 12] = 255
     for owner, name, fake in (
         (data, "load", lambda *_: (images, labels)),
         (precision, "measure", lambda *_: iter([Numerics("fp32", channels_last=False)])),
-        (session, "READ_EVERY", 0.0),
-        (session, "SAVE_SHARE", math.inf),
-        (session, "WAIT", 0.01),
+        (engine_train, "Jobs", partial(Jobs, cadence=CADENCE)),
     ):
         assert hasattr(owner, name), f"{owner.__name__} has no {name} to replace"
         setattr(owner, name, fake)
@@ -119,16 +124,16 @@ def _save(here: Here) -> None:
 
 def _hanging_save(here: Here) -> None:
     """The second save waits for a disk that never answers."""
-    save = session.save_state
+    save = artifacts.save_state
 
-    def hung(path: Path, config: c.TrainConfig, state: Any) -> None:
-        if state["step"] > 4:
+    def hung(path: Path, state: TrainingState) -> None:
+        if state.step > 4:
             here()
             while True:
                 time.sleep(3600)
-        save(path, config, state)
+        save(path, state)
 
-    session.save_state = hung
+    artifacts.save_state = hung
     leaving.DEADLINE = 0.5
 
 

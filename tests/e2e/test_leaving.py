@@ -177,8 +177,7 @@ def scene(nursery: Nursery, home: Path) -> Iterator[Scene]:
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch, one_thread: None) -> None:
     """The same digits and habits here as in the scenes."""
-    names = [("engine.data.mnist", "load"), ("engine.compute.autotune", "measure")]
-    names += [("engine.training.loop", name) for name in ("READ_EVERY", "SAVE_SHARE", "WAIT")]
+    names = [("engine.data.mnist", "load"), ("engine.compute.autotune", "measure"), ("engine.cli.train", "Jobs")]
     for module, name in names:
         monkeypatch.setattr(f"{module}.{name}", getattr(sys.modules[module], name))
     for preset, config in scenes.c.PRESETS.items():
@@ -200,10 +199,11 @@ def goes_on(in_process: None, unbroken: dict[int, float]) -> Callable[[Run], boo
         return {record["step"]: record["loss"] for record in Follower(run.metrics_path).records() if "loss" in record}
 
     def goes_on(run: Run) -> bool:
+        jobs = Jobs("cpu", "fp32", cadence=scenes.CADENCE)
         if not unbroken:
-            list(Jobs("cpu", "fp32").train(TrainRequest(scenes.TINY, run="unbroken")))
+            list(jobs.train(TrainRequest(scenes.TINY, run="unbroken")))
             unbroken.update(losses(find_run("unbroken")))
-        list(Jobs("cpu", "fp32").train(TrainRequest(run.config(), resume=run.name)))
+        list(jobs.train(TrainRequest(run.config(), resume=run.name)))
         return run.state() == "finished" and losses(run) == unbroken
 
     return goes_on
@@ -213,7 +213,7 @@ def check_saved(run: Run, state: str = "stopped") -> None:
     """What an orderly end leaves: the newest state, the last line, and nothing half done."""
     assert (run.state(), run.running()) == (state, False)
     step, path = run.states()[-1]
-    assert step == run.step() == load_state(path)[1]["step"]
+    assert step == run.step() == load_state(path).step
     assert not list(run.path.rglob("*.part"))
 
 

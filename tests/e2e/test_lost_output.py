@@ -123,7 +123,7 @@ def test_a_reader_that_has_had_enough_stops_the_training_which_is_saved(scene: S
     assert "digitty:" not in scene.errors.read_text()
     run = find_run("new")
     assert run.state() == "stopped"
-    assert load_state(latest_state(run))[1]["step"] == run.step()
+    assert load_state(latest_state(run)).step == run.step()
 
 
 @pytest.mark.parametrize("arguments", SEVERAL.values(), ids=SEVERAL)

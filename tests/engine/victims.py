@@ -37,8 +37,10 @@ from engine.runs import writer
 from engine.runs.run import Run, all_runs, find_run, latest_state
 from engine.runs.writer import STATES_KEPT, Writer
 from engine.storage import paths
+from engine.training import artifacts, restore
 from engine.training import job as training
 from engine.training import loop as session
+from engine.training.cadence import Cadence
 from engine.training.trainer import Trainer
 
 PHASES = ("starting", "creating", "restoring", "stepping", "appending", "best", "saving", "pruning", "drawing", "preview", "between", "done")
@@ -59,6 +61,9 @@ CONFIG = TrainConfig(
 # --- inside a victim --------------------------------------------------------------------------------------------------
 
 _shared: mmap.mmap | None = None
+_steps = [0]
+CADENCE = Cadence(read_every=0.0, save_share=-1.0, clock=lambda: _steps[0] * CONFIG.save_minutes * 60 / EVERY)
+"""Every step is read, every third saved, by a clock that counts steps; none is saved for being an epoch's last."""
 
 
 def train(home: str, name: str, phase: str) -> None:
@@ -69,7 +74,7 @@ def train(home: str, name: str, phase: str) -> None:
         _shared = mmap.mmap(file.fileno(), 1)
     _watch()
     request = TrainRequest(CONFIG, resume=name) if (paths.runs_dir() / name / "config.json").exists() else TrainRequest(CONFIG, run=name)
-    for event in Jobs("cpu", "fp32").train(request):
+    for event in Jobs("cpu", "fp32", cadence=CADENCE).train(request):
         if isinstance(event, TrainStarted):
             _shared[0] = PHASES.index("between")
     _shared[0] = PHASES.index("done")
@@ -77,14 +82,12 @@ def train(home: str, name: str, phase: str) -> None:
 
 
 def _watch() -> None:
-    """Every step is read, every third saved; the digits are at hand; and who does what says so."""
+    """The digits are at hand, and who does what says so."""
     images, labels = torch.zeros(CONFIG.images, 28, 28, dtype=torch.uint8), torch.arange(CONFIG.images) % 10
     for i in range(CONFIG.images):
         images[i, i : i + 9, 3:20] = 255
     for owner, name, fake in (
         (data, "load", lambda *_: (images, labels)),
-        (session, "READ_EVERY", 0.0),
-        (session.TrainingLoop, "_save_due", lambda self, at_epoch_end: self.trainer.step % EVERY == 0),
         (precision, "measure", lambda *_: iter([Numerics("fp32", channels_last=False)])),
         (writer, "_append", lambda file, lines, lasting, append=writer._append: append(cast(BinaryIO, Dribble(file)), lines, lasting)),
     ):
@@ -93,15 +96,22 @@ def _watch() -> None:
         (training, "create_run", "creating"),
         (writer, "_append", "appending"),
         (training, "write_config", "creating"),
-        (training, "_restored", "restoring"),
+        (restore, "restore", "restoring"),
         (Trainer, "train_step", "stepping"),
         (checkpoint, "save_weights", "best"),
-        (session, "save_state", "saving"),
+        (artifacts, "save_state", "saving"),
         (Writer, "prune", "pruning"),
         (session, "save_strip", "preview"),
     ):
         setattr(owner, name, _told(getattr(owner, name), phase))
-    draw = session.preview
+    step = Trainer.train_step
+
+    def timed(self: Trainer) -> None:
+        step(self)
+        _steps[0] += 1
+
+    setattr(Trainer, "train_step", timed)  # noqa: B010
+    draw = artifacts.preview
 
     def drawn(*arguments: Any) -> Iterator[Event]:
         ticks = draw(*arguments)
@@ -112,7 +122,7 @@ def _watch() -> None:
                 return end.value
             yield tick
 
-    session.preview = drawn  # type: ignore[assignment]
+    artifacts.preview = drawn  # type: ignore[assignment]
 
 
 def _told(function: Callable[..., Any], phase: str) -> Callable[..., Any]:
@@ -210,9 +220,9 @@ def samples(run: Run) -> dict[int, bytes]:
 
 def state(path: Path) -> dict[str, Any]:
     """What must be the same, however the run came there."""
-    config, whole = load_state(path)
-    assert config == CONFIG
-    return {name: value for name, value in whole.items() if name not in ("epoch_seconds", "run")}
+    whole = load_state(path)
+    assert whole.config == CONFIG
+    return {name: value for name, value in whole.to_values().items() if name not in ("config", "epoch_seconds", "run")}
 
 
 def check(run: Run, unbroken: Unbroken, reached: int) -> int:

@@ -12,16 +12,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pytest
 import safetensors.torch
 import torch
 from torch import Tensor
 
-from engine.checkpoints import tensor_file
+from engine.checkpoints import tensor_file, training_state
 from engine.checkpoints.parameter_names import to_module_names
-from engine.checkpoints.training_state import average_weights, load_state, save_state
+from engine.checkpoints.training_state import STATE_FORMAT, STATE_VERSION, TrainingState, average_weights, load_state, save_state
 from engine.checkpoints.weights import ModelWeights, load_weights, save_pth, save_weights
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.training import TrainConfig
@@ -47,20 +47,20 @@ def saved(kind: str, folder: Path, weights: ModelWeights) -> tuple[Path, Callabl
     elif kind == "pth":
         save_pth(path, weights)
     else:
-        save_state(path, TrainConfig(model=MODEL), state_of(weights))
+        save_state(path, state_of(weights))
     if kind == "pt":
-        return path, lambda: flat(load_state(path)[1])
+        return path, lambda: flat(load_state(path).to_values())
     return path, lambda: load_weights(path).tensors
 
 
-def state_of(weights: ModelWeights) -> dict[str, Any]:
+def state_of(weights: ModelWeights) -> TrainingState:
     model = UNet(weights.model)
     model.load_state_dict(weights.tensors)
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
     model(torch.ones(2, 1, 28, 28), torch.tensor([1, 2]), torch.tensor([3, 4])).square().sum().backward()
     optimizer.step()
     ema = {name: tensor + 1 for name, tensor in weights.tensors.items()}
-    return {"step": 7, "best": 0.5, "epoch_sum": 1.25, "model": model.state_dict(), "ema": ema, "optimizer": optimizer.state_dict()}
+    return TrainingState(TrainConfig(model=MODEL, epochs=3), 7, 0.5, 1.25, model.state_dict(), ema, optimizer.state_dict())
 
 
 def flat(of: object, name: str = "") -> dict[str, Tensor]:
@@ -105,13 +105,13 @@ def test_pth_round_trip_is_a_bare_state_dict(tmp_path: Path, weights: ModelWeigh
 
 
 def test_state_round_trip(tmp_path: Path, weights: ModelWeights) -> None:
-    config, state = TrainConfig(model=MODEL, epochs=3), state_of(weights)
-    save_state(tmp_path / "s.pt", config, state)
-    got_config, got = load_state(tmp_path / "s.pt")
-    assert got_config == config
-    assert same(flat({k: got[k] for k in state}), flat(state))
-    average = average_weights(got_config, got, "r")
-    assert same(average.tensors, state["ema"])
+    state = state_of(weights)
+    save_state(tmp_path / "s.pt", state)
+    got = load_state(tmp_path / "s.pt")
+    assert got.config == state.config
+    assert same(flat(got.to_values()), flat(state.to_values()))
+    average = average_weights(got, "r")
+    assert same(average.tensors, dict(state.ema))
     assert (average.step, average.kind) == (7, "average")
 
 
@@ -281,10 +281,9 @@ def test_pth_of_another_network(tmp_path: Path, content: object) -> None:
     ],
     ids=lambda change: "-".join(f"{k}={str(v)[:20]}" for k, v in change.items()),
 )
-def test_states_that_make_no_sense(tmp_path: Path, weights: ModelWeights, change: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_states_that_make_no_sense(tmp_path: Path, weights: ModelWeights, change: dict[str, object]) -> None:
     path = tmp_path / "s.pt"
-    monkeypatch.setattr("engine.checkpoints.training_state.to_file_names", lambda tensors, _levels: tensors)  # which takes state dicts alone
-    save_state(path, TrainConfig(model=MODEL), {**state_of(weights), **change})
+    training_state._write(path, {"format": STATE_FORMAT, "version": STATE_VERSION, **state_of(weights).to_values(), **change})
     with pytest.raises(CheckpointError, match=r"s\.pt"):
         load_state(path)
 

@@ -240,7 +240,7 @@ def gone(pid: int) -> bool:
 def check_saved(run: Run) -> None:
     assert run.state() == "stopped"
     step, path = run.states()[-1]
-    assert step == run.step() == load_state(path)[1]["step"]
+    assert step == run.step() == load_state(path).step
     assert not list(run.path.rglob("*.part"))
 
 

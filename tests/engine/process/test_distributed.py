@@ -25,6 +25,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.testing import assert_close
 
+from engine.checkpoints.training_state import TrainingState
 from engine.compute.precision import Numerics
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.training import TrainConfig
@@ -92,11 +93,11 @@ def walk(group: ProcessGroup, config: TrainConfig, to: int, start: bytes | None 
     with group.joined(CPU):
         trainer = made(config, group)
         if start:
-            trainer.restore(torch.load(io.BytesIO(start), weights_only=True))
+            trainer.restore(TrainingState.from_values(torch.load(io.BytesIO(start), weights_only=True)))
         while trainer.step < to:
             trainer.train_step()
             if trainer.step % 3 == 0 or trainer.step in (keep, to) or trainer.step % 4 == 0:
-                losses += trainer.read()
+                losses += trainer.read_losses()
             if trainer.step % 4 == 0:
                 averages.append(trainer.end_epoch())
             if trainer.step == keep:
@@ -106,7 +107,7 @@ def walk(group: ProcessGroup, config: TrainConfig, to: int, start: bytes | None 
 
 def saved(trainer: Trainer) -> bytes:
     file = io.BytesIO()
-    torch.save(trainer.state(), file)
+    torch.save(trainer.state().to_values(), file)
     return file.getvalue()
 
 
@@ -273,7 +274,7 @@ def poisoned(group: ProcessGroup, config: TrainConfig) -> list[tuple[int, bool]]
             good = trainer.network
             for _ in range(2):
                 trainer.train_step()
-            trainer.read()
+            trainer.read_losses()
             before = tensors(saved(trainer))
             spoilt = torch.zeros(28, 28).index_put((torch.tensor(3), torch.tensor(3)), torch.tensor(off))
             if group.rank == 1:
@@ -281,10 +282,10 @@ def poisoned(group: ProcessGroup, config: TrainConfig) -> list[tuple[int, bool]]
             for _ in range(3):
                 trainer.train_step()
             with pytest.raises(DivergedError, match="--lr") as raised:
-                trainer.read()
+                trainer.read_losses()
             with pytest.raises(DivergedError):
                 trainer.state()
-            trainer._bad.fill_(-1)  # so that it can be looked at
+            trainer.guard.bad_step.fill_(-1)  # so that it can be looked at
             after = tensors(saved(trainer))
             told.append((raised.value.step, all(torch.equal(after[name], tensor) for name, tensor in before.items())))
     return told

@@ -42,8 +42,7 @@ def test_a_state_of_another_run_is_set_aside(jobs: Jobs, tiny: TrainConfig) -> N
         list(jobs.train(TrainRequest(tiny, run=name)))
     run, other = find_run("r"), find_run("other")
     foreign = run.path / "checkpoints" / "state-0000012.pt"
-    state = {**load_state(latest_state(other))[1], "step": 12}
-    save_state(foreign, other.config(), state)
+    save_state(foreign, replace(load_state(latest_state(other)), step=12))
     events = list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="r")))
     notice = next(event for event in events if isinstance(event, Notice))
     assert re.search(r"state-0000012\.pt belongs to another run .*; going on from state-0000008\.pt", notice.message)
@@ -56,9 +55,8 @@ def test_a_state_of_other_settings_is_set_aside_though_it_names_no_run(jobs: Job
     list(jobs.train(TrainRequest(replace(tiny, seed=1), run="other")))
     for _, path in find_run("r").states():
         path.unlink()
-    config, state = load_state(latest_state(find_run("other")))
-    del state["run"]
-    save_state(find_run("r").path / "checkpoints" / "state-0000008.pt", config, state)
+    state = load_state(latest_state(find_run("other")))
+    save_state(find_run("r").path / "checkpoints" / "state-0000008.pt", replace(state, run=None))
     with pytest.raises(CheckpointError, match="belongs to another run: its settings differ"):
         list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="r")))
 
@@ -82,16 +80,14 @@ def test_a_run_of_an_older_digitty_goes_on(jobs: Jobs, tiny: TrainConfig) -> Non
     whole = {name: value for name, value in read_checksummed(run.path / "config.json").items() if name != "id"}
     write_checksummed(run.path / "config.json", whole)
     for _, path in run.states():
-        config, state = load_state(path)
-        del state["run"]
-        save_state(path, config, state)
+        save_state(path, replace(load_state(path), run=None))
     shutil.rmtree(run.path / "writers")
     write_checksummed(run.path / "owner.json", {"host": socket.gethostname(), "pid": os.getpid(), "started": 1e9})
     assert (run.id(), run.state()) == (None, "finished")
     events = list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="r")))
     assert next(event for event in events if isinstance(event, TrainStarted)).step == 8
     assert isinstance(events[-1], TrainDone)
-    assert load_state(latest_state(run))[1]["run"] == run.id() is not None
+    assert load_state(latest_state(run)).run == run.id() is not None
 
 
 # --- a folder that goes away ------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints import weights as checkpoint
+from engine.checkpoints.training_state import TrainingState
 from engine.checkpoints.weights import ModelWeights
 from engine.compute.precision import Numerics
 from engine.compute.seeds import derive_seed
@@ -35,12 +36,13 @@ from engine.protocol.requests import DrawRequest, EvaluateRequest, TrainRequest
 from engine.runs.run import find_run
 from engine.sampling.batch import sample_batch
 from engine.sampling.pipeline import Pipeline
-from engine.training.distill import Distiller
+from engine.training.distill import DistillationLoss
 from engine.training.teacher_pairs import TEACHING, TeacherPairs, draw_pairs, load_or_draw, noise_and_labels
+from engine.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 FP32 = Numerics("fp32", channels_last=False)
-Make = Callable[..., Distiller]
+Make = Callable[..., Trainer]
 
 
 @pytest.fixture
@@ -52,33 +54,38 @@ def student(tiny: TrainConfig) -> TrainConfig:
 
 @pytest.fixture
 def make(student: TrainConfig) -> Make:
-    """A distiller of a teacher that draws its label's own grey, from noise in place of MNIST."""
+    """A trainer of a student whose teacher draws its label's own grey, from noise in place of MNIST."""
 
-    def made(**changes: Any) -> Distiller:
+    def made(**changes: Any) -> Trainer:
         config = replace(student, **changes)
         images = torch.randint(256, (config.images, 28, 28), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
         noise, labels = noise_and_labels(config.data, config.pairs, config.seed)
         pairs = TeacherPairs(noise, labels, (25 * labels).to(torch.uint8).view(-1, 1, 1).expand(-1, 28, 28).contiguous())
-        return Distiller(config, images, torch.arange(config.images) % 10, FP32, CPU, pairs)
+        return Trainer(config, images, torch.arange(config.images) % 10, FP32, CPU, loss=DistillationLoss(config, FP32, CPU, pairs))
 
     return made
 
 
-def run(trainer: Distiller, steps: int) -> list[float]:
+def run(trainer: Trainer, steps: int) -> list[float]:
     for _ in range(steps):
         trainer.train_step()
-    return trainer.read()
+    return trainer.read_losses()
 
 
-def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
+def loss_of(trainer: Trainer) -> DistillationLoss:
+    assert isinstance(trainer.loss, DistillationLoss)
+    return trainer.loss
+
+
+def through_a_file(state: TrainingState) -> TrainingState:
     file = io.BytesIO()
-    torch.save(state, file)
+    torch.save(state.to_values(), file)
     file.seek(0)
-    return dict(torch.load(file, weights_only=True))
+    return TrainingState.from_values(torch.load(file, weights_only=True))
 
 
-def weights_of(trainer: Distiller) -> list[Tensor]:
-    return [p.detach().clone() for module in (trainer.model, trainer.ema.model, trainer.judge) for p in module.parameters()]
+def weights_of(trainer: Trainer) -> list[Tensor]:
+    return [p.detach().clone() for module in (trainer.model, trainer.ema.model, loss_of(trainer).discriminator) for p in module.parameters()]
 
 
 # --- a step -----------------------------------------------------------------------------------------------------------
@@ -86,11 +93,12 @@ def weights_of(trainer: Distiller) -> list[Tensor]:
 
 def test_the_loss_told_is_the_distance_to_the_teachers_pictures(make: Make) -> None:
     trainer = make()
+    pairs = loss_of(trainer).pairs
     rng = torch.Generator().manual_seed(derive_seed(0, 0, 7))
-    starts, _ = trainer._starts(trainer._digits(slice(0, 16))[0], rng)
+    starts, _ = loss_of(trainer).starts(trainer.batches.load(0)[0], rng)
     chosen = torch.randint(20, (16,), generator=rng)
     alpha_bar = NoiseSchedule(ScheduleConfig("cosine")).alpha_bar_at(999)
-    noise, label = trainer.pairs.noise[chosen], trainer.pairs.labels[chosen]
+    noise, label = pairs.noise[chosen], pairs.labels[chosen]
     with torch.no_grad():
         v = trainer.model(torch.cat([noise, starts]), torch.full((32,), 999), torch.cat([label, label]))[:16]
     x0 = math.sqrt(alpha_bar) * noise - math.sqrt(1 - alpha_bar) * v
@@ -100,9 +108,9 @@ def test_the_loss_told_is_the_distance_to_the_teachers_pictures(make: Make) -> N
 
 def test_students_begin_at_noise_or_where_several_steps_begin_again(make: Make) -> None:
     trainer = make(limit=60, batch_size=60)
-    real, label = trainer._digits(slice(0, 60))
+    real, label = trainer.batches.load(0)
     assert sorted(label.tolist()) == sorted(i % 10 for i in range(60))
-    x_t, kind = trainer._starts(real, torch.Generator().manual_seed(0))
+    x_t, kind = loss_of(trainer).starts(real, torch.Generator().manual_seed(0))
     assert set(kind.tolist()) == {0, 1, 2, 3}
     assert 35 <= int((kind == 0).sum()) <= 55
     schedule = NoiseSchedule(ScheduleConfig("cosine"))
@@ -131,7 +139,7 @@ def test_a_discriminator_that_is_not_finite_ends_it_and_spoils_nothing(make: Mak
     trainer = make()
     run(trainer, 2)
     with torch.no_grad():
-        trainer.judge.real.bias.fill_(math.nan)
+        loss_of(trainer).discriminator.real.bias.fill_(math.nan)
     before = weights_of(trainer)
     with pytest.raises(DivergedError, match="step 3") as diverged:
         run(trainer, 2)

@@ -16,7 +16,7 @@ from nursery import Nursery
 from torch import Tensor
 
 from engine.checkpoints.lookup import find_weights
-from engine.checkpoints.training_state import load_state
+from engine.checkpoints.training_state import TrainingState, load_state
 from engine.checkpoints.weights import load_weights
 from engine.cli import runs as cli_runs
 from engine.cli.watch import RunLine
@@ -34,8 +34,8 @@ from engine.runs.run import Run, all_runs, find_run, latest_state
 from engine.runs.summary import run_facts
 from engine.runs.writer import open_writer
 from engine.storage.images import load_strip
-from engine.training import job as training
-from engine.training import loop as session
+from engine.training import restore
+from engine.training.cadence import Cadence
 from engine.training.trainer import Trainer
 
 # --- kill -9 ----------------------------------------------------------------------------------------------------------
@@ -121,9 +121,7 @@ def original(tmp_path_factory: pytest.TempPathFactory, first_sixty: tuple[Tensor
         patch.setenv("DIGITTY_HOME", str(tmp_path_factory.mktemp("original")))
         patch.setattr("engine.data.mnist.load", lambda *_: first_sixty)
         patch.setattr("engine.compute.autotune.measure", lambda *_: iter([Numerics("fp32", channels_last=False)]))
-        patch.setattr(session, "READ_EVERY", 0.0)
-        patch.setattr(session, "SAVE_SHARE", math.inf)
-        for _ in Jobs("cpu", "fp32").train(TrainRequest(config, run="r")):
+        for _ in Jobs("cpu", "fp32", cadence=Cadence(read_every=0.0, save_share=math.inf)).train(TrainRequest(config, run="r")):
             pass
         run = find_run("r")
         send_command(run.control_path, Command.PAUSE)
@@ -163,6 +161,8 @@ def read(reading: Callable[[], object]) -> object:
 
 
 def same(a: object, b: object) -> bool:
+    if isinstance(a, TrainingState) and isinstance(b, TrainingState):
+        return victims.same(a.to_values(), b.to_values())
     if isinstance(a, tuple) and isinstance(b, tuple):
         return len(a) == len(b) and all(map(same, a, b))
     return victims.same(a, b)
@@ -196,7 +196,7 @@ READINGS: Mapping[str, tuple[Callable[[Run], object], ...]] = {
         lambda run: run.engine(),
         lambda run: run.created(),
         lambda run: RunLine(run).line(),
-        lambda run: training.check_resumable(run, replace(run.config(), epochs=3)),
+        lambda run: restore.check_resumable(run, replace(run.config(), epochs=3)),
     ),
     "newest state": (
         lambda run: load_state(run.path / WHAT["newest state"]),
@@ -331,12 +331,12 @@ def test_a_damaged_newest_state_gives_way_to_the_one_before_it(run: Run, first_s
 
     newest, older = run.path / WHAT["newest state"], run.path / WHAT["older state"]
     trainer = Trainer(run.config(), *first_sixty, Numerics("fp32", channels_last=False), torch.device("cpu"))
-    right = load_state(older)[1]
+    right = load_state(older).to_values()
     for how, damaged in list(damages(newest.read_bytes(), seed=9))[::8]:
         newest.write_bytes(damaged)
-        told = list(training._newest_whole(run, trainer))
+        told = list(restore.restore_newest(run, trainer))
         assert len(told) == 1, how
-        state = trainer.state()
+        state = trainer.state().to_values()
         assert all(victims.same(state[name], right[name]) for name in ("step", "best", "epoch_sum", "model", "ema"))
         assert not newest.exists()
         newest.with_name(newest.name + ".damaged").rename(newest)
@@ -358,7 +358,7 @@ def test_a_damaged_run_goes_on_exactly_or_says_why_not(run: Run, jobs: Jobs, eve
     assert not isinstance(got, type)
     losses, expected = (dict(logged(Run(run.path.with_name(name)))) for name in ("r", "whole"))
     assert {step: losses[step] for step in range(9, 13)} == {step: expected[step] for step in range(9, 13)}
-    states = [load_state(latest_state(Run(run.path.with_name(name))))[1] for name in ("r", "whole")]
+    states = [load_state(latest_state(Run(run.path.with_name(name)))).to_values() for name in ("r", "whole")]
     assert victims.same(*({k: v for k, v in state.items() if k != "epoch_seconds"} for state in states))
 
 

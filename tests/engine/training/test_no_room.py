@@ -6,8 +6,7 @@ import errno
 import math
 import os
 import resource
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -17,7 +16,7 @@ from typing import Any
 import pytest
 import victims
 
-from engine.checkpoints.training_state import load_state
+from engine.checkpoints.training_state import TrainingState, load_state
 from engine.cli import entry
 from engine.cli import main as cli
 from engine.config.training import PRESETS, TrainConfig
@@ -28,8 +27,9 @@ from engine.protocol.requests import TrainRequest
 from engine.runs.control import Command, Control, send_command
 from engine.runs.metrics_log import Follower
 from engine.runs.run import Run, find_run, latest_state
-from engine.training import loop as session
-from engine.training.trainer import Trainer
+from engine.training import artifacts
+from engine.training.batches import EpochBatches
+from engine.training.step_loss import DenoisingStepLoss
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def exactly(jobs: Jobs, config: TrainConfig, at_hand: None, every_step: None, kn
     """Whether a run, resumed to its end if need be, is one that always had room."""
 
     def asked(run: Run) -> tuple[dict[int, float], dict[str, Any]]:
-        state = load_state(latest_state(run))[1]
+        state = load_state(latest_state(run)).to_values()
         return dict(logged(run)), {name: value for name, value in state.items() if name not in ("config", "epoch_seconds", "run")}
 
     def exact(run: Run) -> bool:
@@ -153,13 +153,13 @@ def test_full_and_going_on(jobs: Jobs, exactly: Exact, config: TrainConfig, what
 def test_a_loss_that_is_not_finite_is_told_where_the_disk_is_full_too(
     jobs: Jobs, config: TrainConfig, at_hand: None, every_step: None, monkeypatch: pytest.MonkeyPatch, when_full: Any
 ) -> None:
-    batch = Trainer._batch
+    draw = DenoisingStepLoss.draw
 
-    def poisoned(self: Trainer) -> Any:
-        x_t, *rest = batch(self)
-        return (x_t * math.nan if self.step == 5 else x_t), *rest
+    def poisoned(self: DenoisingStepLoss, step: int, batches: EpochBatches) -> Any:
+        x0, *rest = draw(self, step, batches)
+        return (x0 * math.nan if step == 5 else x0), *rest
 
-    monkeypatch.setattr(Trainer, "_batch", poisoned)
+    monkeypatch.setattr(DenoisingStepLoss, "draw", poisoned)
     events = jobs.train(TrainRequest(config, run="r", when_full=when_full))
     pulled(events, TrainStep, 5)
     run = find_run("r")
@@ -182,21 +182,16 @@ def test_while_full_saving_is_tried_once_an_interval(jobs: Jobs, exactly: Exact,
     """Not at every step: it writes much of a state before it knows."""
     tried: list[int] = []
 
-    class MinutesAStep:
+    def minutes_a_step() -> float:
         """The clock, by which each step takes a minute."""
+        return 60.0 * next(iter(jobs._open().live.values())).step if jobs._open().live else 0.0
 
-        sleep, time, perf_counter = time.sleep, time.time, time.perf_counter
-
-        @staticmethod
-        def monotonic() -> float:
-            return 60.0 * next(iter(jobs._open().live.values())).step if jobs._open().live else 0.0
-
-    def full(path: Path, config: TrainConfig, state: Mapping[str, Any]) -> None:
-        tried.append(state["step"])
+    def full(path: Path, state: TrainingState) -> None:
+        tried.append(state.step)
         raise StorageError("no room")
 
-    monkeypatch.setattr(session, "time", MinutesAStep)
-    monkeypatch.setattr(session, "save_state", full)
+    jobs.cadence = replace(jobs.cadence, clock=minutes_a_step)
+    monkeypatch.setattr(artifacts, "save_state", full)
     with pytest.raises(StorageError):
         list(jobs.train(TrainRequest(replace(config, batch_size=5, epochs=1, save_minutes=4.0), run="r", when_full="go-on")))
     assert tried == [4, 8, 12, 12]  # the last is the run's end

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
+from engine.checkpoints.training_state import TrainingState
 from engine.compute.precision import Numerics
 from engine.compute.seeds import derive_seed
 from engine.config.model import NO_LABEL, ModelConfig, ScheduleConfig
@@ -23,7 +24,10 @@ from engine.data.batches import epoch_order, to_x0
 from engine.diffusion.schedule import NoiseSchedule
 from engine.errors import DivergedError
 from engine.models.unet import UNet
-from engine.training.trainer import UNREAD, Trainer, lr_at
+from engine.training.batches import EpochBatches
+from engine.training.lr_schedule import lr_at
+from engine.training.step_loss import DenoisingStepLoss
+from engine.training.trainer import UNREAD, Trainer
 
 CPU = torch.device("cpu")
 FP32 = Numerics("fp32", channels_last=False)
@@ -55,7 +59,13 @@ def make(tiny: TrainConfig) -> Make:
 def run(trainer: Trainer, steps: int) -> list[float]:
     for _ in range(steps):
         trainer.train_step()
-    return trainer.read()
+    return trainer.read_losses()
+
+
+def batch_of(trainer: Trainer) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """x0, t, label and eps of the coming step."""
+    assert isinstance(trainer.loss, DenoisingStepLoss)
+    return trainer.loss.draw(trainer.step, trainer.batches)
 
 
 def tensors(of: object, name: str = "") -> Iterator[tuple[str, Tensor]]:
@@ -67,17 +77,17 @@ def tensors(of: object, name: str = "") -> Iterator[tuple[str, Tensor]]:
             yield from tensors(value, f"{name}.{key}")
 
 
-def same(a: dict[str, Any], b: dict[str, Any]) -> bool:
+def same(a: Mapping[str, Any] | TrainingState, b: Mapping[str, Any] | TrainingState) -> bool:
     """Bit for bit."""
-    left, right = dict(tensors(a)), dict(tensors(b))
+    left, right = (dict(tensors(one.to_values() if isinstance(one, TrainingState) else one)) for one in (a, b))
     return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
 
 
-def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
+def through_a_file(state: TrainingState) -> TrainingState:
     file = io.BytesIO()
-    torch.save(state, file)
+    torch.save(state.to_values(), file)
     file.seek(0)
-    return dict(torch.load(file, weights_only=True))
+    return TrainingState.from_values(torch.load(file, weights_only=True))
 
 
 # --- one step ---------------------------------------------------------------------------------------------------------
@@ -96,11 +106,11 @@ def test_losses_and_weights_are_those_of_a_loop_by_hand(make: Make) -> None:
         epoch, k = divmod(step, 4)
         chosen = epoch_order(config.seed, epoch, 60)[k * 16 : (k + 1) * 16]
         assert len(chosen) == (12 if k == 3 else 16)
-        x0 = trainer.images[chosen].float().unsqueeze(1) / 255 * 2 - 1
+        x0 = trainer.batches.images[chosen].float().unsqueeze(1) / 255 * 2 - 1
         rng = torch.Generator().manual_seed(derive_seed(config.seed, step, 3))
         eps = torch.randn(x0.shape, generator=rng)
         t = torch.randint(1000, (len(x0),), generator=rng)
-        label = torch.where(torch.rand(len(x0), generator=rng) < 0.1, NO_LABEL, trainer.labels[chosen])
+        label = torch.where(torch.rand(len(x0), generator=rng) < 0.1, NO_LABEL, trainer.batches.labels[chosen])
         alpha_bar = schedule.alpha_bar[t].view(-1, 1, 1, 1)
         x_t = alpha_bar.sqrt().float() * x0 + (1 - alpha_bar).sqrt().float() * eps
         loss = torch.nn.functional.mse_loss(model(x_t, t, label), eps)
@@ -149,16 +159,16 @@ def test_labels_are_dropped_as_often_as_asked(make: Make, dropout: float, expect
     dropped = []
     for step in range(200):
         trainer.step = step
-        dropped.append((trainer._batch()[2] == NO_LABEL).float())
+        dropped.append((batch_of(trainer)[2] == NO_LABEL).float())
     assert float(torch.cat(dropped).mean()) == pytest.approx(expected, abs=0.02)
 
 
 def test_a_batch_is_its_images_with_their_labels(make: Make) -> None:
     trainer = make(label_dropout=0.0)
-    x0, t, label, eps = trainer._batch()
+    x0, t, label, eps = batch_of(trainer)
     chosen = epoch_order(0, 0, 60)[:16]
     assert torch.equal(label, chosen % 10)
-    assert torch.equal(x0, to_x0(trainer.images[chosen]))
+    assert torch.equal(x0, to_x0(trainer.batches.images[chosen]))
     assert eps.shape == x0.shape
     assert t.shape == (16,)
 
@@ -220,12 +230,12 @@ def test_order_is_a_pure_function_and_every_image_comes_once() -> None:
 
 def test_every_image_comes_once_an_epoch(make: Make) -> None:
     trainer = make(label_dropout=0.0)
-    trainer.labels = torch.arange(60)  # an image's number in place of its label
+    trainer.batches.labels = torch.arange(60)  # an image's number in place of its label
     for epoch in range(2):
         seen = []
         for k in range(4):
             trainer.step = 4 * epoch + k
-            seen += trainer._batch()[2].tolist()
+            seen += batch_of(trainer)[2].tolist()
         assert sorted(seen) == list(range(60))
 
 
@@ -268,7 +278,7 @@ def test_moments_follow_the_layout_of_the_weights(make: Make) -> None:
     saved = through_a_file(trainer.state())
     moved = make(FP32)
     moved.restore(saved)
-    assert same(moved.optimizer.state_dict()["state"], saved["optimizer"]["state"])
+    assert same(moved.optimizer.state_dict()["state"], saved.optimizer["state"])
     for p, moments in moved.optimizer.state.items():
         assert moments["exp_avg"].stride() == moments["exp_avg_sq"].stride() == p.stride()
 
@@ -278,7 +288,7 @@ def test_moments_of_another_shape_are_refused(make: Make, damage: dict[str, Tens
     trainer = make()
     run(trainer, 1)
     state = through_a_file(trainer.state())
-    state["optimizer"]["state"][0].update(damage)
+    state.optimizer["state"][0].update(damage)
     with pytest.raises((KeyError, TypeError, ValueError, RuntimeError)):
         make().restore(state)
 
@@ -302,11 +312,11 @@ def test_the_average_is_not_the_live_weights(make: Make) -> None:
     trainer = make()
     run(trainer, 3)
     state = trainer.state()
-    assert not same(state["model"], state["ema"])
+    assert not same(state.model, state.ema)
     resumed = make()
     resumed.restore(through_a_file(state))
-    assert same(resumed.ema.model.state_dict(), state["ema"])
-    assert same(resumed.model.state_dict(), state["model"])
+    assert same(resumed.ema.model.state_dict(), state.ema)
+    assert same(resumed.model.state_dict(), state.model)
 
 
 # --- losses that are not finite ---------------------------------------------------------------------------------------
@@ -314,13 +324,14 @@ def test_the_average_is_not_the_live_weights(make: Make) -> None:
 
 def poison_batch(trainer: Trainer, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
     """An infinity in the noise of step `at`."""
-    batch = trainer._batch
+    assert isinstance(trainer.loss, DenoisingStepLoss)
+    draw = trainer.loss.draw
 
-    def poisoned() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        x0, t, label, eps = batch()
-        return x0, t, label, eps.index_fill(0, torch.tensor([0]), math.inf) if trainer.step == at else eps
+    def poisoned(step: int, batches: EpochBatches) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        x0, t, label, eps = draw(step, batches)
+        return x0, t, label, eps.index_fill(0, torch.tensor([0]), math.inf) if step == at else eps
 
-    monkeypatch.setattr(trainer, "_batch", poisoned)
+    monkeypatch.setattr(trainer.loss, "draw", poisoned)
 
 
 @pytest.mark.parametrize(("read_every", "changes"), [(1, {}), (3, {}), (8, {}), (3, BEYOND)], ids=["1", "3", "8", "3-beyond"])
@@ -339,10 +350,10 @@ def test_a_loss_that_is_not_finite_changes_nothing_and_names_its_step(
     with pytest.raises(DivergedError, match=r"step 5.*--lr") as told:
         walk()
     assert told.value.step == 5
-    assert same(bad.model.state_dict(), expected["model"])
-    assert same(bad.ema.model.state_dict(), expected["ema"])
-    assert same(bad.optimizer.state_dict(), expected["optimizer"])
-    assert same(bad.muon.state(), expected["muon"])
+    assert same(bad.model.state_dict(), expected.model)
+    assert same(bad.ema.model.state_dict(), expected.ema)
+    assert same(bad.optimizer.state_dict(), expected.optimizer)
+    assert same(bad.muon.state(), expected.muon)
     with pytest.raises(DivergedError):
         bad.state()  # no save writes over a good one
 
@@ -387,7 +398,7 @@ def test_a_step_on_cuda_never_waits(tiny: TrainConfig, how: Numerics) -> None:
             trainer.train_step()
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    assert all(math.isfinite(loss) for loss in trainer.read())
+    assert all(math.isfinite(loss) for loss in trainer.read_losses())
 
 
 @pytest.mark.parametrize("_gpu", [pytest.param(None, marks=cuda)])

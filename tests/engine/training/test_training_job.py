@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints import weights as checkpoint
-from engine.checkpoints.training_state import load_state, save_state
+from engine.checkpoints.training_state import TrainingState, load_state, save_state
 from engine.compute import autotune as precision
 from engine.config.compute import Precision
 from engine.config.data import MNIST
@@ -32,8 +32,10 @@ from engine.runs.run import Run, all_runs, find_run, latest_state
 from engine.runs.writer import open_writer, write_config
 from engine.storage import atomic as files
 from engine.storage.images import load_strip
+from engine.training import artifacts
 from engine.training import job as training
-from engine.training import loop as session
+from engine.training.batches import EpochBatches
+from engine.training.step_loss import DenoisingStepLoss
 from engine.training.trainer import Trainer
 
 LOAD = data.load
@@ -59,7 +61,7 @@ def logged(run: Run, *wanted: str) -> list[tuple[Any, ...]]:
 
 def final_state(run: Run) -> dict[str, Any]:
     """But for what names the run."""
-    return {name: value for name, value in load_state(latest_state(run))[1].items() if name != "run"}
+    return {name: value for name, value in load_state(latest_state(run)).to_values().items() if name != "run"}
 
 
 def same(a: object, b: object) -> bool:
@@ -101,9 +103,9 @@ def test_events_in_order_and_files_in_place(jobs: Jobs, tiny: TrainConfig) -> No
 
 
 @pytest.mark.parametrize("share", [math.inf, 1e-9])
-def test_epochs_too_short_to_be_worth_a_save(jobs: Jobs, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch, share: float) -> None:
+def test_epochs_too_short_to_be_worth_a_save(jobs: Jobs, tiny: TrainConfig, share: float) -> None:
     """The run's end is saved in any case, and so is the first epoch's, as nobody knows yet what saving costs."""
-    monkeypatch.setattr(session, "SAVE_SHARE", share)
+    jobs.cadence = replace(jobs.cadence, save_share=share)
     list(jobs.train(TrainRequest(replace(tiny, epochs=4), run="r")))
     saved = [step for step, event in logged(find_run("r"), "step", "event") if event == "saved"]
     assert saved == ([4, 8, 12, 16] if share == math.inf else [4, 16])
@@ -120,10 +122,8 @@ def test_leaving_at_the_end_of_the_best_epoch_keeps_its_weights(jobs: Jobs, tiny
 
 
 @pytest.mark.parametrize("kind", [Saved, TrainDone])
-def test_leaving_a_run_that_has_just_ended_leaves_it_finished(
-    jobs: Jobs, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch, kind: type[Event]
-) -> None:
-    monkeypatch.setattr(session, "SAVE_SHARE", 1e-9)  # so that the last save comes with the end
+def test_leaving_a_run_that_has_just_ended_leaves_it_finished(jobs: Jobs, tiny: TrainConfig, kind: type[Event]) -> None:
+    jobs.cadence = replace(jobs.cadence, save_share=1e-9)  # so that the last save comes with the end
     with closing(jobs.train(TrainRequest(tiny, run="r"))) as events:
         told = next(event for event in events if isinstance(event, kind) and find_run("r").has_ended())
     assert logged(find_run("r"), "step", "event")[-1] == (getattr(told, "step", None), "finished")
@@ -368,13 +368,13 @@ def test_a_recorded_number_of_threads_is_used_if_there_are_as_many_processors(
 
 
 def test_a_diverged_run_keeps_its_last_good_checkpoint(jobs: Jobs, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    batch = Trainer._batch
+    draw = DenoisingStepLoss.draw
 
-    def poisoned(self: Trainer) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        x_t, t, label, eps = batch(self)
-        return (x_t * math.nan if self.step == 5 else x_t), t, label, eps
+    def poisoned(self: DenoisingStepLoss, step: int, batches: EpochBatches) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        x0, t, label, eps = draw(self, step, batches)
+        return (x0 * math.nan if step == 5 else x0), t, label, eps
 
-    monkeypatch.setattr(Trainer, "_batch", poisoned)
+    monkeypatch.setattr(DenoisingStepLoss, "draw", poisoned)
     with pytest.raises(DivergedError, match="step 6") as told:
         list(jobs.train(TrainRequest(tiny, run="r")))
     assert told.value.step == 6
@@ -383,7 +383,7 @@ def test_a_diverged_run_keeps_its_last_good_checkpoint(jobs: Jobs, tiny: TrainCo
     assert [step for step, _ in run.states()] == [4]
     assert logged(run, "step", "loss")[-1][0] == 5
     assert all(bool(torch.isfinite(tensor).all()) for tensor in final_state(run)["ema"].values())
-    monkeypatch.setattr(Trainer, "_batch", batch)
+    monkeypatch.setattr(DenoisingStepLoss, "draw", draw)
     list(jobs.train(TrainRequest(tiny, resume="r")))
     assert run.state() == "finished"
 
@@ -391,12 +391,12 @@ def test_a_diverged_run_keeps_its_last_good_checkpoint(jobs: Jobs, tiny: TrainCo
 def test_no_room_for_a_checkpoint_ends_the_run_and_keeps_the_last(jobs: Jobs, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     save = save_state
 
-    def full(path: Any, config: TrainConfig, state: Any) -> None:
-        if state["step"] > 4:
+    def full(path: Path, state: TrainingState) -> None:
+        if state.step > 4:
             raise StorageError("no room")
-        save(path, config, state)
+        save(path, state)
 
-    monkeypatch.setattr(session, "save_state", full)
+    monkeypatch.setattr(artifacts, "save_state", full)
     with pytest.raises(StorageError, match="no room"):
         list(jobs.train(TrainRequest(tiny, run="r")))
     assert [step for step, _ in find_run("r").states()] == [4]

@@ -1,0 +1,44 @@
+"""What training saves and draws of a run's weights: training states, the best weights, previews."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+
+from engine.checkpoints import weights as checkpoint
+from engine.checkpoints.training_state import save_state
+from engine.checkpoints.weights import ModelWeights
+from engine.errors import StorageError
+from engine.protocol.events import Event
+from engine.protocol.recipe import Images
+from engine.runs.run import Run
+from engine.sampling.batch import preview
+from engine.sampling.runtime import Runtime
+from engine.training.trainer import Trainer
+
+PREVIEW_SEED = 0
+
+
+class RunArtifacts:
+    """Of one run, for its TrainingLoop."""
+
+    def __init__(self, trainer: Trainer, run: Run, runtime: Runtime) -> None:
+        self.trainer, self.name, self.runtime = trainer, run.name, runtime
+        self.id = run.id()
+        """Ties training states to the run."""
+
+    def save_state(self, path: Path, epoch_seconds: float) -> None:
+        """All that a resumed run needs. Raises StorageError, and DivergedError rather than save weights that are not finite."""
+        save_state(path, replace(self.trainer.state(), epoch_seconds=epoch_seconds, run=self.id))
+
+    def save_best(self, path: Path) -> None:
+        """The average weights. Raises StorageError."""
+        trainer, config = self.trainer, self.trainer.config
+        weights = ModelWeights(dict(trainer.weights("average")), config.model, config.schedule, trainer.step, self.name, "best")
+        checkpoint.save_weights(path, weights, error=StorageError)
+
+    def draw_preview(self) -> Generator[Event, None, Images]:
+        """The ten digits from fixed noise, drawn by the average weights."""
+        pipeline = yield from self.runtime.pipeline(self.name)
+        return (yield from preview(pipeline, PREVIEW_SEED))

@@ -1,0 +1,21 @@
+"""How often training does what is due between steps. Plain Python."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """The defaults suit a person who watches; tests hand in others."""
+
+    read_every: float = 0.1
+    """Seconds between boundaries: there the losses are read, which waits for the device, and the ranks of a group agree on what comes next."""
+    save_share: float = 0.01
+    """The share of the time that saves at the ends of epochs may take; where epochs are so short that it would be more, fewer are saved."""
+    wait: float = 0.05
+    """Seconds that a paused run sleeps at a time; a drawing in the same process waits as long."""
+    clock: Callable[[], float] = time.perf_counter
+    """What measures these seconds, and those of steps and saves."""

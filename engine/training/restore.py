@@ -1,0 +1,80 @@
+"""Resuming: what may be resumed, and the newest whole training state into the trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+
+from engine.checkpoints.training_state import TrainingState, load_state
+from engine.config.training import TrainConfig
+from engine.errors import CheckpointError, RunError, UnreadableError
+from engine.formatting import printable
+from engine.protocol.events import Event, Notice
+from engine.runs.run import Run, state_step
+from engine.training.trainer import Trainer
+
+
+def check_resumable(run: Run, config: TrainConfig) -> None:
+    """Resuming may change how far a run goes, and nothing else. Raises RunError that names what differs."""
+    recorded = run.config()
+    for name in recorded.__dataclass_fields__:
+        if name not in ("epochs", "steps") and getattr(recorded, name) != getattr(config, name):
+            was, now = printable(getattr(recorded, name)), printable(getattr(config, name))
+            raise RunError(f"run {run.name} has {name} {was}, which resuming can't change; start a new run for {now}")
+
+
+def check_unfinished(run: Run, trainer: Trainer) -> None:
+    """Raises RunError where there is nothing left to train. A run that died after its last save only lacks the line that says it ended."""
+    total = trainer.config.total_steps
+    if trainer.step > total:
+        raise RunError(f"run {run.name} has done {trainer.step} steps, more than the {total} asked for; give more --epochs or --steps")
+    last = run.last(lambda record: True) or {}
+    if trainer.step == total and last.get("event") == "finished":
+        raise RunError(f"run {run.name} has done all its {total} steps; give more --epochs, or more --steps, to go on")
+
+
+def restore_newest(run: Run, trainer: Trainer) -> Generator[Event, None, tuple[str | None, float]]:
+    """Restores the newest whole training state. Returns its path, and the seconds already spent on its epoch.
+
+    The path is None where the run never saved: it then starts again, exactly. A state that is damaged or belongs to another run is set aside, with
+    a notice, and the one before it taken. Raises CheckpointError where none is left, UnreadableError where one can't be read now.
+    """
+    damaged: list[tuple[Path, CheckpointError]] = []
+    for _, path in reversed(run.states()):
+        try:
+            seconds = restore(path, trainer)
+        except UnreadableError:
+            raise  # an older state would throw away work that is there
+        except CheckpointError as error:
+            damaged.append((path, error))
+            continue
+        for bad, why in damaged:
+            bad.replace(bad.with_name(bad.name + ".damaged"))
+            yield Notice(f"{why}; going on from {path.name}")
+        return str(path), seconds
+    if damaged:
+        raise damaged[0][1]
+    return None, 0.0
+
+
+def restore(path: Path, trainer: Trainer) -> float:
+    """Restores a training state. Returns the seconds already spent on its epoch. Raises CheckpointError."""
+    state = load_state(path)
+    _check_belongs(path, state, trainer.config)
+    try:
+        trainer.restore(state)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise CheckpointError(f"{path} does not fit its run: {error}") from None
+    return float(state.epoch_seconds)
+
+
+def _check_belongs(path: Path, state: TrainingState, config: TrainConfig) -> None:
+    """Raises CheckpointError for the state of another run or of another step than its name says. States of older versions name no run."""
+    if replace(state.config, epochs=config.epochs, steps=config.steps) != config:
+        raise CheckpointError(f"{path} belongs to another run: its settings differ from those in config.json")
+    run = Run(path.parent.parent)
+    if state.run is not None and state.run != run.id():
+        raise CheckpointError(f"{path} belongs to another run than the one in whose folder it lies")
+    if state_step(path) != state.step:
+        raise CheckpointError(f"{path} holds step {state.step}, not the one in its name")
