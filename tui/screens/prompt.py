@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -74,8 +75,9 @@ class PromptScreen(AppScreen):
             self.notify(problem, severity="warning", timeout=20)
         self._recalled = len(self._history)
         """The place in the history that up and down have reached."""
-        hello = f"Type a {vocabulary_for(self.studio.data.class_names).noun} and press enter. [$text-muted]Type help to list the keys.[/]"
-        self.query_one("#conversation").mount(Static(hello, id="hello"))
+        noun = vocabulary_for(self.studio.data.class_names).noun
+        keys = ("Type help to list the keys.", "$text-muted")
+        self.query_one("#conversation").mount(Static(Content.assemble(f"Type a {noun} and press enter. ", keys), id="hello"))
         self.on_navigate()
 
     def on_navigate(self) -> None:
