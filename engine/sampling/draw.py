@@ -46,7 +46,7 @@ def _draw(pipeline: Pipeline, reader: Classifier | None, recipe: Recipe, fps: fl
     small = count <= SMALL
     frame_steps = sorted({round(k * n / (FRAMES - 1)) for k in range(FRAMES)}) if small else [n]
     frames = {step: torch.empty(count, *recipe.data.pixel_shape, dtype=torch.uint8) for step in frame_steps}
-    shown, finished = torch.empty_like(frames[n]), frames[n]
+    now, finished = torch.empty_like(frames[n]), frames[n]
     interval = (1 / fps if fps else math.inf) if small else PROGRESS_EVERY
     next_frame = 0.0 if small and fps else interval
     watch, steps_done, redrawn = Stopwatch(), 0, 0
@@ -54,16 +54,17 @@ def _draw(pipeline: Pipeline, reader: Classifier | None, recipe: Recipe, fps: fl
         step, places = progress.step, progress.places
         steps_done += step > 0
         redrawn = max(redrawn, progress.redrawing)
-        # a finished batch needs no frame, and one that is redrawn none of its noise alone
-        frame_due = watch.wall() >= next_frame and (bool(progress.redrawing) <= step < n if small else step > 0)
+        # no frame of the last step, which DrawDone brings, nor of noise alone in place of an image that is redrawn
+        shows_more = (step < n and (step > 0 or not progress.redrawing)) if small else step > 0
+        frame_due = shows_more and watch.wall() >= next_frame
         if small and (step in frames or frame_due):
-            shown[places] = to_pixels(progress.x)
+            now[places] = to_pixels(progress.x)
         if small and step in frames:
-            frames[step][places] = shown[places]
+            frames[step][places] = now[places]
         event: Event = Tick()
         if frame_due:
             next_frame = watch.wall() + interval
-            pixels = to_images(shown) if small else NO_IMAGES
+            pixels = to_images(now) if small else NO_IMAGES
             event = Frame(pixels, progress.done, progress.total, steps_done / watch.spent(), progress.redrawing)
         with watch.pause():
             yield event

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from engine.checkpoints import weights as checkpoint
 from engine.checkpoints.training_state import TrainingState, load_state, save_state
-from engine.compute import autotune as precision
+from engine.compute import candidates
 from engine.config.compute import Precision
 from engine.config.data import MNIST
 from engine.config.model import ModelConfig, ScheduleConfig
@@ -322,14 +322,14 @@ def test_a_state_of_another_run_is_not_taken_for_ones_own(jobs: Jobs, tiny: Trai
 
 
 def test_a_recorded_precision_is_used_again(jobs: Jobs, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "cpu_bf16", lambda: "converted")
+    monkeypatch.setattr(candidates, "cpu_bf16", lambda: "converted")
     run = trained_in_bf16(jobs, tiny)
     list(jobs.train(TrainRequest(tiny, resume="r")))
     assert (run.engine().precision, run.engine().layout) == ("bf16", "channels_last")
 
 
 def test_a_run_in_bf16_goes_on_in_another_precision_where_bf16_is_hopeless(jobs: Jobs, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "cpu_bf16", lambda: "none")
+    monkeypatch.setattr(candidates, "cpu_bf16", lambda: "none")
     run = trained_in_bf16(jobs, tiny)
     said = [event.message for event in jobs.train(TrainRequest(tiny, resume="r")) if isinstance(event, Notice)]
     assert said == ["r was trained in bf16, which cpu lacks; it goes on in another, not bit for bit the same"]
