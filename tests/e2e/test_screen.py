@@ -12,7 +12,7 @@ from terminal import Terminal, environment, faked
 
 from engine.config.sampling import SampleConfig
 from engine.process.signals import TOGETHER
-from engine.runs import control
+from engine.runs.control import Command, send_command
 from engine.runs.run import find_run
 
 pytestmark = pytest.mark.slow
@@ -130,7 +130,7 @@ def test_a_run_is_left_to_a_background_process(tiny_home: Path, tmp_path: Path) 
         assert run.state() == "stopped"
         assert run.states()[-1][0] == run.step() > saved
     finally:
-        control.send(run.control_path, "stop")
+        send_command(run.control_path, Command.STOP)
 
 
 # --- death by signals and hang-ups: the screen is real, the engine is not -----------------------------------------------
