@@ -30,7 +30,7 @@ DISPLAY_NAMES = {
     "backspace": "backspace",
 }
 
-TABS = "go to Prompt, Generate, Grid, Train; or click a tab"
+TABS = "go to Prompt, Generate, Grid, Train; or click"
 GLOBAL_BINDINGS = (
     Binding("f2,1", "go('prompt')", "screens", key_display="F2–F5", tooltip=TABS, id="prompt"),
     Binding("f3,2", "go('generate')", show=False, tooltip=TABS, id="generate"),
