@@ -39,6 +39,6 @@ class RunArtifacts:
         checkpoint.save_weights(path, weights, error=StorageError)
 
     def draw_preview(self) -> Generator[Event, None, Images]:
-        """The ten digits from fixed noise, drawn by the average weights."""
+        """An image of each class from fixed noise, drawn by the average weights."""
         pipeline = yield from self.runtime.pipeline(self.name)
         return (yield from preview(pipeline, PREVIEW_SEED))

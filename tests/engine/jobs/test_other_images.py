@@ -60,7 +60,7 @@ def config(tiny: TrainConfig, file: Path) -> TrainConfig:
 
 def final(name: str) -> dict[str, Any]:
     """A run's last state, but for what names the run."""
-    return {key: value for key, value in load_state(latest_state(find_run(name)))[1].items() if key != "run"}
+    return {key: value for key, value in load_state(latest_state(find_run(name))).to_values().items() if key != "run"}
 
 
 def same(a: object, b: object) -> bool:
@@ -109,7 +109,7 @@ def test_leaving_saves_and_resuming_goes_on(jobs: Jobs, config: TrainConfig) -> 
         for event in job:
             if getattr(event, "step", 0) == 3:
                 break
-    assert load_state(latest_state(find_run("left")))[1]["step"] == 3
+    assert load_state(latest_state(find_run("left"))).step == 3
     list(jobs.train(TrainRequest(config, resume="left")))
     assert same(final("left"), final("whole"))
 
