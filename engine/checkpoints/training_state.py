@@ -122,7 +122,7 @@ def _without_checksum(path: Path, raw: bytes) -> bytes:
     if at < 0 or raw[at : at + len(CHECKSUM_LINE)] != CHECKSUM_LINE:
         raise CheckpointError(f"{path} is truncated, or no training state of digitty")
     if hashlib.sha256(memoryview(raw)[:at]).hexdigest().encode() != raw[-64:]:
-        raise CheckpointError(f"{path} is damaged: it does not match its digest")
+        raise CheckpointError(f"{path} is damaged: it does not match its checksum")
     return raw[:at]
 
 

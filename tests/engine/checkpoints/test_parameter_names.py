@@ -11,7 +11,7 @@ import torch
 from torch.testing import assert_close
 
 from engine.checkpoints.parameter_names import to_file_names, to_module_names
-from engine.checkpoints.training_state import load_state, save_state
+from engine.checkpoints.training_state import TrainingState, load_state, save_state
 from engine.checkpoints.weights import load_weights, save_pth, save_weights
 from engine.config.model import ModelConfig
 from engine.config.training import TrainConfig
@@ -78,13 +78,12 @@ def test_a_pth_may_have_either_names_and_the_prefixes_of_wrappers(prefix: str, o
 def test_a_training_state_has_the_old_names_in_the_file(tmp_path: Path) -> None:
     weights = load_weights(FILES / "two-levels.safetensors")
     ema = {name: tensor + 1 for name, tensor in weights.tensors.items()}
-    state = {"step": 3, "best": 0.5, "epoch_sum": 0.0, "model": weights.tensors, "ema": ema, "optimizer": {}}
-    save_state(tmp_path / "s.pt", TrainConfig(model=weights.model), state)
+    save_state(tmp_path / "s.pt", TrainingState(TrainConfig(model=weights.model), 3, 0.5, 0.0, weights.tensors, ema, {}))
     raw = torch.load(tmp_path / "s.pt", weights_only=True)
     assert raw["model"].keys() == raw["ema"].keys() == safetensors.torch.load_file(FILES / "two-levels.safetensors").keys()
-    _, loaded = load_state(tmp_path / "s.pt")
-    assert all(torch.equal(loaded["model"][name], weights.tensors[name]) for name in weights.tensors)
-    assert all(torch.equal(loaded["ema"][name], ema[name]) for name in ema)
+    loaded = load_state(tmp_path / "s.pt")
+    assert all(torch.equal(loaded.model[name], weights.tensors[name]) for name in weights.tensors)
+    assert all(torch.equal(loaded.ema[name], ema[name]) for name in ema)
 
 
 @pytest.mark.parametrize(
