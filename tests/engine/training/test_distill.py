@@ -283,9 +283,9 @@ def test_another_sampler_leaves_what_was_chosen() -> None:
     [
         (["evaluate", "--sampler", "one-step", "--steps", "5"], "outside 1 to 4"),
         (["train", "--preset", "best", "--teacher", "shipped"], "--preset one-step"),
-        (["train", "--preset", "one-step", "--schedule", "linear"], "that of the weights"),
-        (["train", "--start-from", "shipped", "--schedule", "linear"], "that of the weights"),
-        (["train", "--preset", "one-step", "--timesteps", "lognormal"], "from noise alone"),
+        (["train", "--preset", "one-step", "--schedule", "linear"], "determine the noise schedule"),
+        (["train", "--start-from", "shipped", "--schedule", "linear"], "determine the noise schedule"),
+        (["train", "--preset", "one-step", "--timesteps", "lognormal"], "pure noise"),
         (["train", "--preset", "one-step", "--teacher", "nobody"], "nobody"),
         (["train", "--preset", "one-step", "--teacher", "shipped:one-step"], "one-step student"),
     ],
