@@ -11,6 +11,7 @@ from engine.cli import entry, runs
 from engine.cli.evaluate import evaluate
 from engine.cli.export import export
 from engine.cli.train import train
+from engine.cli.train_detached import train_detached
 from engine.cli.watch import watch
 
 EXIT_CODES = """\b
@@ -25,7 +26,7 @@ def commands() -> None:
     """The group that the commands are added to."""
 
 
-for _command in (train, evaluate, export, watch, *runs.COMMANDS):
+for _command in (train, train_detached, evaluate, export, watch, *runs.COMMANDS):
     commands.add_command(_command)
 
 

@@ -11,7 +11,7 @@ import click
 from engine.cli.options import Decorator, all_options, device_options, plain_option, setting_option
 from engine.cli.output import print_line, print_status
 from engine.cli.progress import ProgressLine
-from engine.cli.reporters import HandoverReporter, JsonReporter, SilentReporter, TrainReporter
+from engine.cli.reporters import JsonReporter, SilentReporter, TrainReporter
 from engine.cli.run_job import OnSignal, run_job
 from engine.config.compute import Device, Precision
 from engine.config.fields import settings_of
@@ -58,7 +58,6 @@ _OPTIONS: list[Decorator] = [
     click.option("--json", "as_json", is_flag=True, help="Print each event as a JSON object on standard output."),
     setting_option(_REQUEST["when_full"]),
     setting_option(DETACH, is_flag=True, show_default=False),
-    click.option("--into-log", is_flag=True, hidden=True),
 ]
 
 
@@ -73,7 +72,6 @@ def train(
     as_json: bool,
     when_full: WhenFull,
     detach: bool,
-    into_log: bool,
     **options: Any,
 ) -> None:
     if resume is not None and precision != "auto":
@@ -87,14 +85,14 @@ def train(
     if detach:
         start_detached(request, device, precision, threads)
         return
-    reporter: TrainReporter = HandoverReporter() if into_log else JsonReporter() if as_json else TrainReporter()
+    reporter: TrainReporter = JsonReporter() if as_json else TrainReporter()
     if not group.leader:
         reporter = SilentReporter()
-    _train(request, Jobs(device, precision, threads, group), group, reporter)
+    run_training(request, Jobs(device, precision, threads, group), group, reporter)
     reporter.close()
 
 
-def _train(request: TrainRequest, jobs: Jobs, group: ProcessGroup, reporter: TrainReporter) -> None:
+def run_training(request: TrainRequest, jobs: Jobs, group: ProcessGroup, reporter: TrainReporter) -> None:
     """Trains to the end. A signal closes the job, which saves; the ranks of a group instead agree to stop together."""
     control = Control()
 
@@ -149,9 +147,14 @@ def train_request(run: str | None, resume: str | None, options: dict[str, Any]) 
         raise SettingError("--timesteps does not go with a teacher: its student only learns to draw from pure noise")
     if schedule:
         config = with_changes(config, schedule=ScheduleConfig(kind=schedule))
+    check_run_name(run)
+    return TrainRequest(_fit_epochs(with_changes(config, **options), options["epochs"]), run=run)
+
+
+def check_run_name(run: str | None) -> None:
+    """Raises RunError if a run has the name of the new one."""
     if run is not None and name_taken(run):
         raise RunError(f"run {run} exists; resume it with --resume {run}, or choose another --run")
-    return TrainRequest(_fit_epochs(with_changes(config, **options), options["epochs"]), run=run)
 
 
 def _resume_request(run: str | None, resume: str, options: dict[str, Any]) -> TrainRequest:

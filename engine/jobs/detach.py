@@ -1,4 +1,4 @@
-"""Handing a training to a process of its own session, which survives the terminal and whoever started it. No torch."""
+"""Training in a process of its own session, which survives the terminal and the process that started it. No torch."""
 
 from __future__ import annotations
 
@@ -7,97 +7,84 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import fields
+from contextlib import suppress
+from dataclasses import replace
 
 from engine.config.compute import Device, Precision
-from engine.config.training import PRESETS, TrainConfig
 from engine.errors import DeviceError, DigittyError, InputError, StorageError
+from engine.jobs.handover import Handover
 from engine.protocol.events import Detached, Event, Preparing
 from engine.protocol.requests import TrainRequest
 from engine.runs.run import all_runs
 
+COMMAND = "train-detached"
+"""The hidden command of `engine.cli` that reads a Handover."""
 _ERRORS = {error.exit_code: error for error in (InputError, StorageError, DeviceError)}
 
 
 def start_detached_process(
     request: TrainRequest, device: Device = "auto", precision: Precision = "auto", threads: int | None = None
 ) -> Iterator[Event]:
-    """Starts the run in a process of its own; Preparing… as that says so, and in the end Detached.
+    """Starts the run in a detached process. Yields Preparing… as the process reports it, and in the end Detached.
 
-    Closing this early leaves the process to itself. Raises the DigittyError that kept it from starting.
+    Closing this early does not stop the process. Raises the DigittyError that kept the run from starting.
     """
     yield from DetachedProcess(request, device, precision, threads)
 
 
 class DetachedProcess:
-    """A process that is to train: pulled for what it says until it does."""
+    """A process that was told to train. Iterate over it until it does."""
 
     def __init__(self, request: TrainRequest, device: Device = "auto", precision: Precision = "auto", threads: int | None = None) -> None:
-        command = [sys.executable, "-P", "-m", "engine.cli", "train", *arguments(request), "--device", device, "--into-log"]
-        if not request.resume:
-            command += ["--precision", precision]
-        if threads is not None:
-            command += ["--threads", str(threads)]
+        """Nobody is there to be asked about a full disk: `request.when_full` ask becomes stop."""
+        if request.when_full == "ask":
+            request = replace(request, when_full="stop")
         self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True
+            [sys.executable, "-P", "-m", "engine.cli", COMMAND],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
         )
-        # whoever starts it may outlive it, and must not keep its remains
-        threading.Thread(target=self._process.wait, name="burying", daemon=True).start()
+        # whoever starts the process may live on when it ends, and must not keep a zombie
+        threading.Thread(target=self._process.wait, name="reaper", daemon=True).start()
+        assert self._process.stdin is not None
+        with suppress(OSError), self._process.stdin as stdin:  # a process that died says why, or its exit code does
+            stdin.write(Handover(request, device, precision, threads).to_json())
 
     def __iter__(self) -> Iterator[Event]:
-        """Preparing…, and Detached once it trains. Raises the DigittyError that kept it from that."""
+        """Preparing…, and Detached once the run trains. Raises the DigittyError that kept it from starting."""
         assert self._process.stdout is not None
-        words = ""
+        last_line = ""
         with self._process.stdout as lines:
             yield Preparing("starting a process")  # from here on it lives, whatever becomes of this one
             for line in lines:
-                said = _parsed(line)
-                if said is None:
-                    words = line.strip() or words
-                elif said.get("event") == "TrainStarted":
-                    yield Detached(str(said["run"]))
+                event = _parse_event(line)
+                if event is None:
+                    last_line = line.strip() or last_line
+                elif event.get("event") == "TrainStarted":
+                    yield Detached(str(event["run"]))
                     return
-                elif said.get("event") == "Preparing":
-                    yield Preparing(str(said.get("what")))
+                elif event.get("event") == "Preparing":
+                    yield Preparing(str(event.get("what")))
         code = self._process.wait()
-        raise _ERRORS.get(code, DigittyError)(words.removeprefix("digitty: ") or f"the training process ended with code {code} before it began")
+        message = last_line.removeprefix("digitty: ") or f"the training process ended with code {code} before it began"
+        raise _ERRORS.get(code, DigittyError)(message)
 
     def cancel(self) -> str | None:
-        """Asks it to leave, and waits until it has. Returns the run's name where it had begun to train: that is saved."""
+        """Terminates the process and waits until it has ended. Returns the run's name if it had begun to train: it is then saved."""
         self._process.terminate()
-        if self._process.wait() < 0:  # it had nothing to leave in order
+        if self._process.wait() < 0:  # killed by the signal, before there was anything to save
             return None
         return next((run.name for run in all_runs() if run.owner().get("pid") == self._process.pid), None)
 
 
-def arguments(request: TrainRequest) -> list[str]:
-    """`request` as options of `digitty train`."""
-    config = request.config
-    options: dict[str, object] = {"when-full": request.when_full if request.when_full != "ask" else "stop"}
-    if request.resume:
-        options |= {"resume": request.resume, "epochs": config.epochs, "steps": config.steps}
-    else:
-        preset = PRESETS[config.preset]
-        options |= {"preset": config.preset, "run": request.run}
-        for field in fields(TrainConfig):
-            value = getattr(config, field.name)
-            if value == getattr(preset, field.name):
-                continue
-            if field.name == "schedule":
-                value = config.schedule.kind
-            options[field.name.replace("_", "-")] = value
-    words: list[str] = []
-    for name, value in options.items():
-        if value is True:
-            words.append(f"--{name}")
-        elif value is not None:
-            words += [f"--{name}", str(value)]
-    return words
-
-
-def _parsed(line: str) -> dict[str, object] | None:
+def _parse_event(line: str) -> dict[str, object] | None:
+    """The event in a line of the process; None for any other line."""
     try:
-        said = json.loads(line)
+        event = json.loads(line)
     except ValueError:
         return None
-    return said if isinstance(said, dict) else None
+    return event if isinstance(event, dict) else None

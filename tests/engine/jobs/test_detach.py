@@ -15,19 +15,22 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from engine.checkpoints.training_state import load_state
-from engine.cli.train import train, train_request
 from engine.compute import autotune as precision
 from engine.config.compute import ComputeInfo
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.training import PRESETS, TrainConfig
-from engine.errors import DeviceError, DigittyError, InputError, StorageError
-from engine.jobs.detach import DetachedProcess, arguments, start_detached_process
-from engine.protocol.events import Detached, Event, Preparing
-from engine.protocol.requests import TrainRequest
+from engine.errors import DeviceError, DigittyError, InputError, SettingError, StorageError
+from engine.jobs.detach import DetachedProcess, start_detached_process
+from engine.jobs.handover import Handover
+from engine.process.distributed import ProcessGroup
+from engine.protocol.events import Detached, Event, Preparing, TrainDone
+from engine.protocol.requests import TrainRequest, WhenFull
+from engine.runs.control import Control
 from engine.runs.manage import create_run
 from engine.runs.run import Run, all_runs, find_run
 
@@ -37,62 +40,114 @@ Command = Callable[..., tuple[int, str, str]]
 
 # --- what it is told --------------------------------------------------------------------------------------------------
 
-
-def understood(request: TrainRequest) -> TrainRequest:
-    """What the new process makes of the arguments."""
-    given = train.make_context("train", arguments(request)).params
-    for name in ("device", "precision", "threads", "as_json", "detach", "into_log"):
-        given.pop(name)
-    when_full = given.pop("when_full")
-    return replace(train_request(given.pop("run"), given.pop("resume"), given), when_full=when_full)
-
-
-OPTIONS: dict[str, object] = {
+CHANGES: dict[str, object] = {
     "epochs": 7,
     "steps": 123,
     "batch_size": 32,
     "lr": 0.00123456789,
     "lr_schedule": "constant",
-    "schedule": ScheduleConfig(kind="cosine"),
+    "warmup": 3,
+    "optimizer": "muon",
     "timesteps": "lognormal",
+    "weighting": "min-snr",
+    "label_dropout": 0.25,
+    "ema": 0.5,
+    "clip": 0.0,
     "seed": 2**63 - 1,
     "limit": 100,
+    "preview_every": 7,
+    "save_minutes": 0.1,
     "compile": True,
+    "pairs": 10,
+    "model": ModelConfig(channels=(8, 16), attention=True, prediction="v"),
+    "schedule": ScheduleConfig(kind="cosine"),
+    "start_from": "/a/file 'é\n\udcff.safetensors",
 }
+STUDENT = replace(PRESETS["one-step"], teacher="mine:best")
+REQUESTS = [TrainRequest(config) for config in (*PRESETS.values(), STUDENT)]
+REQUESTS += [TrainRequest(replace(TrainConfig(), **{name: value})) for name, value in CHANGES.items()]  # type: ignore[arg-type]
+REQUESTS += [TrainRequest(run="mine"), TrainRequest(resume="mine"), TrainRequest(when_full="go-on")]
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_a_new_run_arrives_as_it_was_asked_for(preset: str) -> None:
-    config = PRESETS[preset]  # type: ignore[index]
-    requests = [TrainRequest(config), TrainRequest(config, run="mine"), TrainRequest(config, when_full="go-on")]
-    options = OPTIONS
-    if preset == "one-step":  # the schedule is its teacher's, and it trains at the timesteps that it draws from
-        options = {name: value for name, value in OPTIONS.items() if name not in ("schedule", "timesteps")} | {"teacher": "mine:best"}
-    requests += [TrainRequest(replace(config, **{name: value})) for name, value in options.items()]  # type: ignore[arg-type]
-    requests += [TrainRequest(replace(config, **options), run="mine")]  # type: ignore[arg-type]
-    requests += [TrainRequest(replace(config, start_from="other"))]
-    for request in requests:
-        assert understood(request) == request
+@pytest.mark.parametrize("request_", REQUESTS, ids=str)
+def test_a_request_arrives_as_it_was_made(request_: TrainRequest) -> None:
+    handover = Handover(request_, "cuda:1", "bf16", 1)
+    text = handover.to_json()
+    assert text.isascii()
+    assert "\n" not in text
+    assert Handover.from_json(text.encode()) == handover
 
 
-@pytest.mark.parametrize("changes", [{}, {"epochs": 9}, {"steps": 50}, {"epochs": 9, "steps": 50}], ids=str)
-def test_a_run_to_go_on_with_arrives_as_it_was_asked_for(changes: dict[str, int]) -> None:
-    recorded = replace(PRESETS["quick"], lr=0.5, seed=9, limit=1000, steps=40)
-    create_run("r", recorded, ComputeInfo("cpu", "fp32", "contiguous", 1))
-    request = TrainRequest(replace(recorded, **changes), resume="r")  # type: ignore[arg-type]
-    assert understood(request) == request
+def test_every_field_is_tried() -> None:
+    assert set(CHANGES) | {"preset", "teacher"} == {field.name for field in fields(TrainConfig)}
+    assert all(getattr(TrainConfig(), name) != value for name, value in CHANGES.items())
 
 
-def test_who_can_not_be_asked_stops_where_the_disk_is_full() -> None:
-    assert understood(TrainRequest(when_full="ask")).when_full == "stop"
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"device": "tpu"},
+        {"device": 3},
+        {"precision": "int8"},
+        {"threads": 0},
+        {"threads": "2"},
+        {"threads": True},
+        {"more": 1},
+        {"request": None},
+        {"request": {}},
+        {"request.when_full": "ask them"},
+        {"request.run": 3},
+        {"request.resume": ["r"]},
+        {"request.config": None},
+        {"request.config": {"epochs": -1}},
+        {"request.config": {"optimiser": "muon"}},
+    ],
+    ids=str,
+)
+def test_a_request_that_makes_no_sense_is_refused(change: dict[str, object]) -> None:
+    values = json.loads(Handover(TrainRequest()).to_json())
+    for path, value in change.items():
+        *outer, name = path.split(".")
+        (values[outer[0]] if outer else values)[name] = value
+    with pytest.raises(SettingError):
+        Handover.from_json(json.dumps(values).encode())
 
 
-def test_every_field_is_an_option_or_comes_with_the_preset() -> None:
-    """One that can be asked for somewhere, but not here, would be lost on the way."""
-    options = {parameter.name for parameter in train.params}
-    fixed = {"model", "warmup", "label_dropout", "ema", "clip", "preview_every", "save_minutes", "optimizer", "weighting", "pairs"}
-    assert {field.name for field in fields(TrainConfig)} - options == fixed
-    assert set(OPTIONS) | {"preset", "start_from", "teacher"} == {field.name for field in fields(TrainConfig)} - fixed
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 99_999, "{}"], ids=lambda text: text[:5])
+def test_what_is_no_request_is_refused(text: str) -> None:
+    with pytest.raises(SettingError):
+        Handover.from_json(text.encode())
+
+
+class RecordingJobs:
+    """In place of Jobs in the detached process: notes what it was asked for, and trains nothing."""
+
+    asked: ClassVar[list[object]] = []
+
+    def __init__(self, device: str, precision: str, threads: int | None, group: ProcessGroup) -> None:
+        self.asked[:] = [device, precision, threads, group.size]
+
+    def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
+        self.asked.append(request)
+        yield TrainDone("r", 1, 0.0)
+
+
+@pytest.mark.parametrize(("when_full", "arrives"), [("stop", "stop"), ("go-on", "go-on"), ("ask", "stop")])
+def test_the_process_trains_what_it_reads(
+    command: Command, instead: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, when_full: WhenFull, arrives: WhenFull
+) -> None:
+    """There is nobody who could be asked about a full disk."""
+    instead(f'echo "$@" > {tmp_path}/arguments\ncat > {tmp_path}/stdin\n{said("TrainStarted", run="mine")}')
+    config = replace(PRESETS["quick"], optimizer="adam", ema=0.9, warmup=7)
+    list(start_detached_process(TrainRequest(config, run="mine", when_full=when_full), "cpu", "fp32", 1))
+    arguments = (tmp_path / "arguments").read_text().split()
+    assert arguments[:3] == ["-P", "-m", "engine.cli"]
+    monkeypatch.setattr("engine.cli.train_detached.Jobs", RecordingJobs)
+    monkeypatch.setattr("engine.cli.train_detached._read_all", (tmp_path / "stdin").read_bytes)
+    code, out, _ = command(*arguments[3:])
+    assert code == 0
+    assert json.loads(out)["event"] == "TrainDone"
+    assert RecordingJobs.asked == ["cpu", "fp32", 1, 1, TrainRequest(config, run="mine", when_full=arrives)]
 
 
 # --- what it tells back: a process that is none of ours ---------------------------------------------------------------
@@ -142,7 +197,7 @@ def test_what_is_none_of_its_words_is_passed_over(instead: Callable[[str], None]
 
 
 def test_it_has_a_session_of_its_own_and_none_of_the_starters_ends(instead: Callable[[str], None], tmp_path: Path) -> None:
-    instead(f"{said('TrainStarted', run='mine')}\nreadlink /proc/$$/fd/0 > {tmp_path}/stdin\nsleep 60 & echo $$ > {tmp_path}/pid; wait")
+    instead(f"{said('TrainStarted', run='mine')}\nsleep 60 & echo $$ > {tmp_path}/pid; wait")
     assert list(start_detached_process(TrainRequest()))[-1] == Detached("mine")
     end = time.monotonic() + LONG
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
@@ -151,7 +206,6 @@ def test_it_has_a_session_of_its_own_and_none_of_the_starters_ends(instead: Call
     pid = int((tmp_path / "pid").read_text())
     try:
         assert os.getsid(pid) == pid != os.getsid(0)
-        assert (tmp_path / "stdin").read_text().strip() == os.devnull
     finally:
         os.killpg(pid, signal.SIGKILL)
 
@@ -259,6 +313,7 @@ def test_it_outlives_its_terminal_and_answers_to_whoever_comes_later(machine: No
     pid = run.owner()["pid"]
     assert run.running()
     assert os.getsid(pid) == pid
+    assert os.readlink(f"/proc/{pid}/fd/0") == os.devnull
     reached = run.step()
     until(lambda: run.step() > reached + 2)
     assert re.search(r"^r +running here +step \d+/39996 ", command("runs")[1])

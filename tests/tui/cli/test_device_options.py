@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ from typing import Any
 import pytest
 
 from engine.cli.entry import run
-from engine.cli.train import train
 from engine.config import training as c
 from engine.errors import SettingError
 from engine.jobs import detach
@@ -119,13 +119,18 @@ def test_under_torchrun_the_local_rank_decides() -> None:
 
 
 def test_a_detached_run_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[list[str]] = []
+    told: list[str] = []
+
+    class Pipe(io.StringIO):
+        def write(self, text: str) -> int:
+            told.append(text)
+            return len(text)
 
     class Process:
         pid, stdout = 1, io.StringIO('{"event": "TrainStarted", "run": "r"}\n')
 
-        def __init__(self, command: list[str], **_: Any) -> None:
-            started.append(command)
+        def __init__(self, _: list[str], **__: Any) -> None:
+            self.stdin = Pipe()
 
         def wait(self) -> int:
             return 0
@@ -133,8 +138,6 @@ def test_a_detached_run_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detach.subprocess, "Popen", Process)
     assert list(Jobs("cuda:1", "fp32", 3).detach(TrainRequest(c.PRESETS["quick"])))[-1] == Detached("r")
     DetachedProcess(TrainRequest(c.PRESETS["quick"]))
-    (with_them, without) = (command[command.index("engine.cli") + 2 :] for command in started)
-    given = train.make_context("train", with_them).params
-    assert (given["device"], given["precision"], given["threads"]) == ("cuda:1", "fp32", 3)
-    given = train.make_context("train", without).params
-    assert (given["device"], given["precision"], given["threads"]) == ("auto", "auto", None)
+    with_them, without = map(json.loads, told)
+    assert (with_them["device"], with_them["precision"], with_them["threads"]) == ("cuda:1", "fp32", 3)
+    assert (without["device"], without["precision"], without["threads"]) == ("auto", "auto", None)
