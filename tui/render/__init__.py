@@ -1,1 +1,1 @@
-"""Pictures, plots and captions as characters. Pure functions: no Textual, no state."""
+"""Images, plots and captions as characters. Pure functions: no Textual, no state."""

@@ -1,4 +1,4 @@
-"""The words beside a drawing."""
+"""The texts beside a drawing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from engine.prompt.vocabulary import vocabulary_for
 from engine.protocol.events import DrawDone, Frame
 from engine.protocol.recipe import Recipe
 
-SPOKEN = 64
-"""Images that are named one by one."""
+MAX_NAMES = 64
+"""Images that a screen reader names one by one."""
 
 
 def name_of(label: int | None, data: DataSpec) -> str:
@@ -21,12 +21,12 @@ def name_of(label: int | None, data: DataSpec) -> str:
 
 
 def short_name(label: int | None, data: DataSpec) -> str:
-    """7, or boot: what a prompt calls the class."""
+    """7, or boot: the name of the class in a prompt."""
     return "·" if label is None else vocabulary_for(data.class_names).name(label)
 
 
 def noun(data: DataSpec) -> str:
-    """digit, or image: what one picture is called."""
+    """digit, or image: the word for one image."""
     return "digit" if vocabulary_for(data.class_names).is_digits else "image"
 
 
@@ -48,28 +48,28 @@ def describe_sample(sample: SampleConfig) -> str:
 
 
 def labels_of(recipe: Recipe) -> str:
-    """The labels in a row, shortened."""
+    """The labels in a row, cut after 40 characters."""
     labels = " ".join(short_name(label, recipe.data) for label in recipe.labels)
     return labels if len(labels) <= 40 else labels[:39] + "…"
 
 
 def timing(done: DrawDone) -> str:
-    """0.11 s · 178 steps/s · 1 drawn again"""
-    again = f" · {done.again:,} drawn again" if done.again else ""
-    return f"{done.seconds:.2f} s · {done.steps_per_s:.0f} steps/s{again}"
+    """0.11 s · 178 steps/s · 1 redrawn"""
+    redrawn = f" · {done.again:,} redrawn" if done.again else ""
+    return f"{done.seconds:.2f} s · {done.steps_per_s:.0f} steps/s{redrawn}"
 
 
 def progress(frame: Frame) -> str:
-    """1 again · step 3/14 · 178 steps/s"""
-    again = f"{frame.again:,} again · " if frame.again else ""
-    return f"{again}step {frame.step}/{frame.steps}" + (f" · {frame.steps_per_s:.0f} steps/s" if frame.step else "")
+    """redrawing 1 · step 3/14 · 178 steps/s"""
+    redrawing = f"redrawing {frame.again:,} · " if frame.again else ""
+    return f"{redrawing}step {frame.step}/{frame.steps}" + (f" · {frame.steps_per_s:.0f} steps/s" if frame.step else "")
 
 
 def screen_reader_text(done: DrawDone) -> str:
-    """seven, seed 41, dpmpp, 14 steps, guidance 1.4, shipped, 0.11 s, 1 drawn again: in words alone, as a screen reader says it"""
+    """seven, seed 41, dpmpp, 14 steps, guidance 1.4, shipped, 0.11 s, 1 redrawn: without symbols, for a screen reader"""
     labels = done.recipe.labels
-    names = ["no label" if label is None else done.recipe.data.class_names[label] for label in labels[:SPOKEN]]
-    more = [f"and {len(labels) - SPOKEN:,} more"] if len(labels) > SPOKEN else []
+    names = ["no label" if label is None else done.recipe.data.class_names[label] for label in labels[:MAX_NAMES]]
+    more = [f"and {len(labels) - MAX_NAMES:,} more"] if len(labels) > MAX_NAMES else []
     facts = [*describe_sample(done.recipe.sample).split(" · "), str(done.recipe.weights).replace(" · ", ", "), f"{done.seconds:.2f} s"]
-    facts += [f"{done.again:,} drawn again"] if done.again else []
+    facts += [f"{done.again:,} redrawn"] if done.again else []
     return ", ".join([*names, *more, *facts])

@@ -1,4 +1,4 @@
-"""A grey or colour picture -> terminal cells. Pure: bytes in, runs of characters out; knows neither widgets nor the terminal it is drawn on.
+"""Turn a grey or colour picture into terminal cells. Pure: bytes in, runs of characters out; knows neither widgets nor the terminal.
 
 A cell is about twice as tall as wide, so an upper half block (foreground above, background below) makes two square pixels.
 """
@@ -23,23 +23,23 @@ WHITE: RGB = (255, 255, 255)
 BLACK: RGB = (0, 0, 0)
 
 SMALL = 10
-"""Pixels at which each of them is needed for the digit."""
+"""The size in pixels at which a digit needs every one of them."""
 UPPER_HALF = "\N{UPPER HALF BLOCK}"
 ASCII_RAMP = " .:-=+*#%@"
-"""Ten even steps from paper to ink."""
+"""Ten even steps from background to foreground."""
 SHADES = ((" ", 0, 0), ("░", 64, 64), ("▒", 128, 128), ("▓", 191, 191), ("█", 255, 255), ("▀", 255, 0), ("▄", 0, 255))
-"""Characters of code page 437, which every font with block characters has, with the grey of their upper and lower half."""
+"""Characters of code page 437, which every font with block characters has, with the greys of their upper and lower halves."""
 
 PALETTE_LEVELS = (0, 95, 135, 175, 215, 255)
-"""What red, green and blue may be in the cube of the 256 colours."""
+"""The levels of red, green and blue in the cube of the 256 colours."""
 PALETTE_GREYS = (0, *range(8, 239, 10), 255)
 """Black, the 24 greys and white of the 256 colours."""
 TRUECOLOR_GREYS = tuple(min(PALETTE_GREYS, key=lambda grey: abs(grey - level)) for level in range(0, 256, 17))
-"""16 levels: neighbouring cells are then often equal and go out as one run, and no eye misses the rest in a small digit. All have a number."""
+"""16 levels, so that neighbouring cells are often equal and make one run. In a small digit more levels are invisible. All are in the palette."""
 
 
 class Picture(NamedTuple):
-    """One picture: rows from the top, a byte a pixel, or its red, green and blue in turn."""
+    """One picture: rows from the top, one byte a pixel, or three for red, green and blue."""
 
     data: bytes
     height: int = MNIST.height
@@ -48,11 +48,11 @@ class Picture(NamedTuple):
 
     @property
     def mode(self) -> str:
-        """Pillow's name of such pixels."""
+        """Pillow's name for this kind of pixels."""
         return "L" if self.channels == 1 else "RGB"
 
     def translate(self, table: bytes) -> Picture:
-        """Each value replaced by its entry in a table of 256."""
+        """Replace each value by its entry in a table of 256."""
         return self._replace(data=self.data.translate(table))
 
 
@@ -61,7 +61,7 @@ Pixel = int | RGB
 
 
 class CellRun(NamedTuple):
-    """Neighbouring cells of the same character and colours. A blank one shows its `bg` alone."""
+    """Neighbouring cells of the same character and colours. A blank shows only its `bg`."""
 
     text: str
     fg: Pixel
@@ -72,7 +72,7 @@ Row = tuple[CellRun, ...]
 
 
 def _nearest(greys: tuple[int, ...]) -> bytes:
-    """A translation table: each of 256 greys -> the nearest of `greys`."""
+    """A translation table: maps each of 256 values to the nearest of `greys`."""
     return bytes(min(greys, key=lambda level: abs(level - grey)) for grey in range(256))
 
 
@@ -82,29 +82,29 @@ _QUANTISE = {
     (ColorDepth.TRUECOLOR, 3): _nearest(tuple(range(0, 256, 17))),
     (ColorDepth.COLORS_256, 3): _nearest(PALETTE_LEVELS),
 }
-"""By what the terminal has and the picture's channels."""
+"""Translation tables by the terminal's colours and the picture's channels."""
 
 
 @lru_cache(maxsize=256)
 def resize(picture: Picture, size: int) -> Picture:
-    """The picture with `size` pixels along its longer side. Lanczos reads best.
+    """The picture with `size` pixels along its longer side, by Lanczos, which gives the most legible digits.
 
-    A picture of MNIST's size has strokes on black: at 10 pixels the outermost pixel of each edge is left out, which is empty in 99 of 100 of
-    MNIST's. Of its digits at 10 pixels, blown up again, our classifier took 98.2% right, 96.8% with the edges. Lanczos' ringing is cut to
-    black, and the brightest pixel raised towards white (by at most half again), because a thin stroke fades as it shrinks.
+    A picture of MNIST's size shows strokes on black. At 10 pixels it loses the outermost pixel of each edge, which is empty in 99 of 100 images of
+    MNIST: enlarged again, our classifier read 98.2% of its digits right, and 96.8% with the edges. Lanczos' ringing becomes black, and the
+    brightest pixel is raised towards white (by at most half), because a thin stroke fades as it shrinks.
     """
     data, height, width, channels = picture
     if size == max(height, width):
         return picture
     has_strokes = (channels, height, width) == MNIST.shape
     edge = int(has_strokes and size <= SMALL)
-    from PIL import Image  # here, since the first screen shows no picture
+    from PIL import Image  # here, because the first screen needs no picture
 
     new_height, new_width = scale((height, width), size)
     whole = Image.frombytes(picture.mode, (width, height), data)
     small = whole.resize((new_width, new_height), Image.Resampling.LANCZOS, box=(edge, edge, width - edge, height - edge))
     resized = Picture(small.tobytes(), new_height, new_width, channels)
-    return resized.translate(_raised(max(170, *resized.data))) if has_strokes else resized
+    return resized.translate(_brighten(max(170, *resized.data))) if has_strokes else resized
 
 
 def _grey(picture: Picture) -> Picture:
@@ -118,8 +118,8 @@ def _grey(picture: Picture) -> Picture:
 
 
 @cache
-def _raised(brightest: int) -> bytes:
-    """A translation table: each of 256 greys -> what it is where the brightest becomes white."""
+def _brighten(brightest: int) -> bytes:
+    """A translation table that makes the brightest grey white and the faintest black."""
     return bytes(min(255, round(grey * 255 / brightest)) if grey >= 16 else 0 for grey in range(256))
 
 
@@ -130,7 +130,7 @@ def half_block_rows(picture: Picture, size: int, depth: ColorDepth) -> tuple[Row
 
 
 def shade_rows(picture: Picture, size: int, unicode: bool = True) -> tuple[Row, ...]:
-    """Rows in ink on paper alone: the character whose two halves come nearest to each pair of pixels; their mean on ASCII's ramp."""
+    """Rows in one foreground and one background: for each pair of pixels the nearest of SHADES, or their mean on the ASCII ramp."""
     glyph = _nearest_shade if unicode else _nearest_ascii
     pixels = resize(_grey(picture), size)
     return tuple(_merge((glyph(top, bottom), 255, 0) for top, bottom in pairs) for pairs in _pixel_pairs(pixels))
@@ -138,19 +138,19 @@ def shade_rows(picture: Picture, size: int, unicode: bool = True) -> tuple[Row, 
 
 @lru_cache(maxsize=256)
 def tile_rows(picture: Picture, size: int, depth: ColorDepth = ColorDepth.TRUECOLOR, unicode: bool = True) -> tuple[Row, ...]:
-    """The picture with `size` pixels along its longer side, as well as the terminal can show it: two rows of pixels in each row of cells."""
+    """The picture with `size` pixels along its longer side, as the terminal shows it best. Each row of cells holds two rows of pixels."""
     if unicode and (depth, picture.channels) in _QUANTISE:
         return half_block_rows(picture, size, depth)
     return shade_rows(picture, size, unicode)
 
 
 def segments(row: Row, depth: ColorDepth, ink: RGB = WHITE, paper: RGB = BLACK) -> list[Segment]:
-    """The row for Rich and Textual; of greys, white becomes `ink` and black `paper`."""
+    """The row for Rich and Textual. In greys, white becomes `ink` and black becomes `paper`."""
     return [_segment(run, depth, ink, paper) for run in row]
 
 
 def _pixel_pairs(picture: Picture) -> Iterable[Iterable[tuple[Any, Any]]]:
-    """For each row of cells, the pixels above and below in each cell."""
+    """For each row of cells, the upper and the lower pixel of each cell."""
     data, height, width, channels = picture
     pixels: Sequence[Pixel] = data if channels == 1 else list(zip(data[::3], data[1::3], data[2::3], strict=True))
     lines = [pixels[y * width : (y + 1) * width] for y in range(height)]
@@ -184,7 +184,7 @@ def _nearest_ascii(top: int, bottom: int) -> str:
 
 @lru_cache(maxsize=4096)
 def _style(fg: Pixel, bg: Pixel, depth: ColorDepth, ink: RGB, paper: RGB) -> Style:
-    if depth is ColorDepth.NONE:  # the terminal's own ink and paper, whichever of them is the lighter
+    if depth is ColorDepth.NONE:  # the terminal's own foreground and background, whichever is lighter
         return Style(reverse=sum(ink) < sum(paper))
     return Style.from_color(_color(fg, depth, ink, paper), _color(bg, depth, ink, paper))
 
@@ -201,9 +201,9 @@ def _color(pixel: Pixel, depth: ColorDepth, ink: RGB, paper: RGB) -> Color:
 
 @cache
 def greys_for_rich(depth: ColorDepth) -> bytes:
-    """A translation table: each of 256 greys -> the one that makes Rich send the nearest that there is.
+    """A translation table: maps each of 256 greys to one for which Rich sends the nearest grey of the palette.
 
-    Of the 256 colours Rich takes entry 231 + round(25 * lightness), which is not the nearest.
+    In 256 colours Rich picks entry 231 + round(25 * lightness), which is not the nearest.
     """
     if depth is not ColorDepth.COLORS_256:
         return bytes(range(256))

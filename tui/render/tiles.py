@@ -1,4 +1,4 @@
-"""How many tiles of which size fit a space, and where each lies. Pure arithmetic on cells."""
+"""The size, the number and the places of tiles in a given space. Pure arithmetic on cells."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from math import ceil, isqrt, sqrt
 from engine.config.data import MNIST
 
 STEPS = (10, 14, 18, 22, 28, 36, 44, 56, 72, 88, 112, 144, 176, 224, 288, 352, 448)
-"""Pixels of a tile's longer side, where it is smaller than the image; each step is about a quarter more."""
+"""Pixels of the longer side of a tile that is smaller than its image. Each step is about a quarter more."""
 _GAPS = ((1, 1), (1, 0), (0, 0))
-"""Between tiles, across and down: given up in this order before a tile shrinks."""
+"""Gaps between tiles, across and down. Tiles move together in this order before they shrink."""
 
 
 def sizes(image: tuple[int, int]) -> tuple[int, ...]:
-    """What the longer side of an image (height, width) may measure as a tile, the largest first: all of its pixels, else one of STEPS."""
+    """The pixels that the longer side of an image (height, width) may have in a tile: all of them, or a smaller one of STEPS. Descending."""
     whole = max(image)
     return whole, *(step for step in reversed(STEPS) if step < whole)
 
 
 def scale(image: tuple[int, int], size: int) -> tuple[int, int]:
-    """(height, width) of the image in pixels where its longer side has `size`."""
+    """(height, width) of the image in pixels when its longer side has `size`."""
     height, width = (max(1, round(side * size / max(image))) for side in image)
     return height, width
 
 
 @dataclass(frozen=True, slots=True)
 class Tiles:
-    """A grid of `count` tiles, paged where `columns * rows` hold fewer. A tile has a column for each pixel across, and a row for two down."""
+    """A grid of `count` tiles, in pages if `columns * rows` is less. A tile has a column for each pixel across and a row for two pixels down."""
 
     count: int
     size: int
@@ -38,9 +38,9 @@ class Tiles:
     gap_x: int = 1
     gap_y: int = 1
     caption: bool = False
-    """One more row below each tile."""
+    """Whether each tile has one more row, for its caption."""
     image: tuple[int, int] = MNIST.height, MNIST.width
-    """Height and width of the images, which the tiles keep the proportions of."""
+    """Height and width of the images, whose proportions the tiles keep."""
 
     @property
     def per_page(self) -> int:
@@ -66,7 +66,7 @@ class Tiles:
 
     @property
     def height(self) -> int:
-        """With a row for the page mark where there are pages."""
+        """With a row for the page number if there are several pages."""
         return self.rows * (self.tile_height + self.gap_y) - self.gap_y + (self.pages > 1)
 
     def place(self, i: int) -> tuple[int, int]:
@@ -86,14 +86,14 @@ def fit(
     captions: bool = False,
     shrink: bool = True,
 ) -> Tiles:
-    """The largest tiles that show all of `count` (1 or more) in width x height cells, else pages of the smallest.
+    """The largest tiles that show all `count` images (at least 1) in width x height cells, else pages of the smallest tiles.
 
-    `image` is the images' height and width in pixels. Without `shrink`, pages of the largest size of which one tile fits.
+    `image` is the images' height and width in pixels. Without `shrink`: pages of the largest tiles of which one fits.
     `columns` is kept where the width allows it.
     """
     one_each = [Tiles(1, size, 1, 1, caption=captions, image=image) for size in sizes(image)]
     fitting = [tile for tile in one_each if tile.width <= width and tile.height <= height] or one_each[-1:]
-    choices = [min(columns, count)] if columns else _columns_by_taste(count)
+    choices = [min(columns, count)] if columns else _columns_by_preference(count)
     candidates = fitting if shrink else fitting[:1]
     for tile in candidates:
         for across in choices:
@@ -104,19 +104,19 @@ def fit(
     return _paged(replace(candidates[-1], count=count), width, height, columns)
 
 
-def _columns_by_taste(count: int) -> list[int]:
-    """A row up to five; else what leaves the fewest holes, nearly square and rather wide (10: 5, 16: 4); then ever further from that."""
+def _columns_by_preference(count: int) -> list[int]:
+    """Numbers of columns, the best first: one row of up to five; else the fewest holes, nearly square and rather wide (10: 5, 16: 4)."""
     best = count if count <= 5 else min(range(ceil(sqrt(count)), 2 * isqrt(count) + 1), key=lambda c: (-count % c, c))
     return sorted(range(1, count + 1), key=lambda c: (abs(c - best), -c))
 
 
 def _paged(tile: Tiles, width: int, height: int, columns: int | None) -> Tiles:
-    """As many tiles of this size on a page as fit."""
-    count, tall = tile.count, tile.tile_height
+    """Pages with as many tiles of this size as fit."""
+    count, tile_height = tile.count, tile.tile_height
     across = max(1, min(columns or count, count, (width + 1) // (tile.tile_width + 1)))
     needed = ceil(count / across)
-    if needed * tall <= height:  # with fewer columns than asked for, one page may do
-        return replace(tile, columns=across, rows=needed, gap_y=int(needed * (tall + 1) - 1 <= height))
-    tight, loose = (height - 1) // tall, height // (tall + 1)  # without and with gaps; the page mark takes a row
+    if needed * tile_height <= height:  # fewer columns than asked for may make one page enough
+        return replace(tile, columns=across, rows=needed, gap_y=int(needed * (tile_height + 1) - 1 <= height))
+    tight, loose = (height - 1) // tile_height, height // (tile_height + 1)  # without and with gaps; the page number takes a row
     down = max(1, min(tight, needed))
     return replace(tile, columns=across, rows=down, gap_y=int(down == 1 or loose >= down))

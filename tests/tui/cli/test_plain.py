@@ -38,7 +38,7 @@ def test_digits_are_said_and_nothing_is_written_over(told: Told) -> None:
 def test_what_was_drawn_again_is_said_too(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.cli.generate.Jobs", lambda *_: FakeJobs(again=1))
     out, _ = told("three", "--plain")
-    assert out.endswith("0.05 s, 1 drawn again\n")
+    assert out.endswith("0.05 s, 1 redrawn\n")
 
 
 def test_without_it_there_is_a_picture_and_a_line_that_is_written_over(told: Told) -> None:

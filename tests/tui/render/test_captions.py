@@ -1,4 +1,4 @@
-"""The words beside a drawing say what its sampler heeded, and nothing else."""
+"""The text beside a drawing names the settings that its sampler used, and no others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tui.render.captions import describe_sample
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("settings", "text"),
     [
         ({}, "seed 7 · dpmpp · 14 steps · guidance 1.4"),
         ({"eta": 0.3}, "seed 7 · dpmpp · 14 steps · guidance 1.4 · eta 0.3"),
@@ -21,5 +21,5 @@ from tui.render.captions import describe_sample
     ],
     ids=["default", "dpmpp with noise", "ddim with noise", "ddpm", "one-step"],
 )
-def test_how(given: dict[str, Any], said: str) -> None:
-    assert describe_sample(SampleConfig(seed=7, **given)) == said
+def test_describe_sample(settings: dict[str, Any], text: str) -> None:
+    assert describe_sample(SampleConfig(seed=7, **settings)) == text
