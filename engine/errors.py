@@ -1,21 +1,21 @@
-"""Everything digitty raises on purpose, as one tree. Each message says what is wrong and what would be right.
+"""The tree of errors that digitty raises on purpose. Each message says what is wrong and what to do.
 
-    DigittyError              exit 1   (never raised itself)
-    ├── InputError            exit 2   what was asked for can't be done as asked
-    │   ├── PromptError                no digits can be read from a prompt
-    │   ├── SettingError               an option or a field is out of its range
-    │   ├── OutputError                a file that was asked for can't be written
-    │   ├── CheckpointError            weights or training state that can't be used
-    │   │   └── UnreadableError        or can't be read now
-    │   └── RunError                   a run that is missing, already there, or in use
-    │       └── MovedError             the folder of a run that is being written was moved or deleted
-    ├── StorageError          exit 3   digitty's own folders: no room, not writable, data that can't be repaired
-    ├── DeviceError           exit 4   the device is missing or out of memory
-    │   ├── PackageError               a Python package that computes or shows is missing or can't be loaded
-    │   └── GroupError                 a process that trains along is gone or hangs
-    └── DivergedError         exit 5   a training loss that is not finite
+    DigittyError              exit 1   the root, never raised itself
+    ├── InputError            exit 2   the request can't be done as given
+    │   ├── PromptError                a prompt can't be read
+    │   ├── SettingError               an option or a setting is out of its range
+    │   ├── OutputError                an output file can't be written
+    │   ├── CheckpointError            weights or a training state can't be used
+    │   │   └── UnreadableError        they can't be read at the moment
+    │   └── RunError                   a run is missing, exists already, or is in use
+    │       └── MovedError             the folder of a run was moved or deleted during training
+    ├── StorageError          exit 3   digitty's own folders: no space, not writable, or damaged data
+    ├── DeviceError           exit 4   a device is missing or out of memory
+    │   ├── PackageError               a Python package is missing or can't be loaded
+    │   └── GroupError                 a process of a distributed training ended or hangs
+    └── DivergedError         exit 5   the training loss is not finite
 
-130 is for ctrl+c, 141 for a pipe that its reader closed, 143 for SIGTERM and 129 for SIGHUP, as shells have it; 1 is an internal error.
+Other exit codes: 1 internal error; 130 ctrl+c, 141 closed pipe, 143 SIGTERM and 129 SIGHUP, as in shells.
 """
 
 from __future__ import annotations
@@ -24,43 +24,43 @@ from pathlib import Path
 
 
 class DigittyError(Exception):
-    """The root; `exit_code` is what the command line leaves with."""
+    """The root of the tree; `exit_code` is the exit code of the command line."""
 
     exit_code = 1
 
 
 class InputError(DigittyError):
-    """What was asked for can't be done as asked."""
+    """The request can't be done as given."""
 
     exit_code = 2
 
 
 class PromptError(InputError):
-    """No digits can be read from a prompt."""
+    """A prompt can't be read."""
 
 
 class SettingError(InputError):
-    """An option or a configuration field is out of its range."""
+    """An option or a setting is out of its range."""
 
 
 class OutputError(InputError):
-    """A file that was asked for can't be written."""
+    """An output file that the user named can't be written."""
 
 
 class CheckpointError(InputError):
-    """A file of weights or of training state is truncated, foreign, hostile, or for another network."""
+    """A file of weights or training state is truncated, foreign, hostile, or for another network."""
 
 
 class UnreadableError(CheckpointError):
-    """A file of weights or of training state can't be read now, which says nothing of what it holds."""
+    """A file of weights or training state can't be read at the moment; its content may be good."""
 
 
 class RunError(InputError):
-    """A run is missing, already there, or in use by another process."""
+    """A run is missing, exists already, or is in use by another process."""
 
 
 class MovedError(RunError):
-    """The folder of a run was moved or deleted while it was written; `place` is where it is now, if that is known."""
+    """The folder of a run was moved or deleted during training; `place` is its new path, if known."""
 
     def __init__(self, message: str, place: Path | None) -> None:
         super().__init__(message)
@@ -68,7 +68,7 @@ class MovedError(RunError):
 
 
 class StorageError(DigittyError):
-    """digitty's own folders: no room, not writable, or data that can't be repaired."""
+    """digitty's own folders have no space, are not writable, or hold damaged data."""
 
     exit_code = 3
 
@@ -84,11 +84,11 @@ class PackageError(DeviceError):
 
 
 class GroupError(DeviceError):
-    """A process of one training is gone or hangs; what was saved stands."""
+    """A process of a distributed training ended or hangs; everything that was saved is kept."""
 
 
 class DivergedError(DigittyError):
-    """The training loss is not finite from `step` on; the last good state is kept."""
+    """The training loss is not finite at `step`; the last good state is kept."""
 
     exit_code = 5
 

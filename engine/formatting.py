@@ -1,4 +1,4 @@
-"""Numbers as people read them, and foreign text that is safe to show."""
+"""Format numbers for people, and make foreign text safe to show."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_size(count: float) -> str:
-    """98 MB, 1.2 GB: decimal units."""
+    """98 MB, 1.2 GB, in decimal units."""
     for unit in ("B", "kB", "MB"):
         if count < 999.5:
             return f"{count:.0f} {unit}"
@@ -34,17 +34,17 @@ def format_age(seconds: float) -> str:
 
 
 def printable(text: object, longest: int = 200) -> str:
-    """What a file, an environment or another process said, as one line that is safe on a terminal.
+    """Text from a file, the environment or another process, as one line that is safe on a terminal.
 
-    Control characters, escape sequences among them, and line breaks become "·", so that it shows that something stood there; more than
-    `longest` characters are cut. Surrogates, which stand for the bytes of a file name that is no UTF-8, become "·" too.
+    Control characters (and so escape sequences), line breaks, and the surrogates that stand for bytes of a file name that is not UTF-8
+    become "·". Text beyond `longest` characters is cut.
     """
     line = "".join(char if char.isprintable() else "·" for char in str(text)[: longest + 1])
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def one_line(error: BaseException, length: int = 120) -> str:
-    """What an error says, on one line of at most so many characters."""
-    text = "".join(c if c.isprintable() else " " for c in str(error))  # a file's own words may hold escape sequences
+    """The message of an error on one line of at most `length` characters; its type if it has no message."""
+    text = "".join(c if c.isprintable() else " " for c in str(error))  # text from a file may contain escape sequences
     text = " ".join(text.split()) or type(error).__name__
     return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,1 +1,1 @@
-"""This process and its surroundings: signals, standard streams, processors, and other processes that train with it. No torch."""
+"""This process and its environment: signals, standard streams, processors, memory, and the processes that train together. No torch at import."""

@@ -1,4 +1,4 @@
-"""Exceptions of other packages that are no fault of digitty's: a package that is missing, and too little room or memory. Loads nothing."""
+"""Explain exceptions that are not digitty's fault: missing packages, a full disk, too little memory. Imports no other package."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import sys
 from engine.errors import DeviceError, DigittyError, PackageError, StorageError
 from engine.formatting import printable
 
-OURS = ("engine", "tui")
+OWN_PACKAGES = ("engine", "tui")
 PACKAGES = {"PIL": "pillow", "torch": "torch torchvision", "rich_pixels": "rich-pixels", "textual_serve": "textual-serve"}
-"""What pip calls a module, where the names differ; torch is of no use without torchvision's matching version."""
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+"""pip's name of a module, where it differs; a torch without the matching torchvision is of no use."""
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 LOADING = "failed to map segment"
-"""Says the loader of shared libraries."""
+"""The message of the loader of shared libraries."""
 NO_MEMORY = (
     LOADING,
     "cannot allocate memory",
@@ -24,23 +24,23 @@ NO_MEMORY = (
     "out of memory",
     "bad_alloc",
 )
-"""How it, the kernel, torch and Python say that memory does not suffice, in lower case."""
+"""Messages of the loader, the kernel, torch and Python for too little memory, in lower case."""
 
 
 def explain(error: BaseException) -> DigittyError | None:
-    """The error to report in place of `error`; None where digitty itself is to blame."""
-    if isinstance(error, OSError) and error.errno in NO_ROOM:
+    """The error to report instead of `error`; None if the fault is digitty's own."""
+    if isinstance(error, OSError) and error.errno in NO_SPACE:
         where = f"can't write {error.filename}: " if error.filename else ""
-        return StorageError(f"{where}{error.strerror}; free some room, or set DIGITTY_HOME to a folder you can write to")
+        return StorageError(f"{where}{error.strerror}; free some space, or set DIGITTY_HOME to a folder you can write to")
     if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):
-        return StorageError("no folder for temporary files can be written to; free some room, or set TMPDIR to a folder you can write to")
+        return StorageError("no folder for temporary files is writable; free some space, or set TMPDIR to a folder you can write to")
     if isinstance(error, MemoryError) or (isinstance(error, ImportError | OSError | RuntimeError) and _lacks_memory(error)):
         loading = " to load its libraries" if LOADING in str(error) else ""
-        return DeviceError(f"not enough memory{loading}; raise the limit on this process (ulimit -v, or the container's), or ask for less")
+        return DeviceError(f"not enough memory{loading}; raise the memory limit (ulimit -v, or that of the container), or ask for less")
     if "can't start new thread" in str(error) or (isinstance(error, OSError) and error.errno == errno.EAGAIN):
-        return DeviceError("no more processes or threads can be started; raise the limit (ulimit -u, or the container's), or end some")
-    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] not in OURS:
-        return _unusable(error)
+        return DeviceError("no more processes or threads can be started; raise the limit (ulimit -u, or that of the container), or end some")
+    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] not in OWN_PACKAGES:
+        return _package_error(error)
     return None
 
 
@@ -49,7 +49,7 @@ def _lacks_memory(error: BaseException) -> bool:
     return no_memory or any(sign in str(error).lower() for sign in NO_MEMORY)
 
 
-def _unusable(error: ImportError) -> PackageError:
+def _package_error(error: ImportError) -> PackageError:
     module = (error.name or "").partition(".")[0]
     package = PACKAGES.get(module, module)
     if module in sys.stdlib_module_names:

@@ -1,4 +1,4 @@
-"""How the C library holds memory: glibc hands large blocks back to the kernel when they are freed, and each training step pays for fresh pages."""
+"""Keep freed memory. glibc returns large blocks to the kernel when they are freed, so that each training step would pay for new pages."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from contextlib import suppress
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3  # malloc.h
 LARGE = 1 << 30
-"""Bytes below which a block is kept for the next one that asks."""
+"""Bytes of the largest block that is kept for reuse."""
 
 
 def keep_freed_memory() -> None:
-    """From now on freed blocks stay with this process, up to what it held at once. Does nothing where the C library is another.
+    """From now on, keep freed blocks in this process for reuse. Does nothing where the C library is not glibc.
 
-    A step of the seed's network touched 50,000 fresh pages without it and 3,000 with it.
+    A training step of the guide's network touched 50,000 new pages without this, and 3,000 with it.
     """
     if not sys.platform.startswith("linux"):
         return

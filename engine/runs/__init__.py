@@ -1,13 +1,13 @@
-"""A run directory, which outlives every process: any number of readers, one writer. No torch.
+"""A run's directory, which outlives every process. It may have any number of readers, but one writer at a time. No torch.
 
-runs/NAME/config.json                 what the run is, sealed with its SHA-256
-          metrics.jsonl               one line a step, an epoch, an event; append-only, a CRC a line
-          checkpoints/state-0000469.pt    training state; the highest number is the latest; one that is damaged ends in .pt.damaged
-          checkpoints/best.safetensors    the average weights after the best epoch
-          samples/step-0000100.png    the ten digits from fixed noise, side by side
-          lock, writers/              which process writes it, and its heartbeat: see liveness.py
-          control.json                what another process asks of the writer: pause, run, stop
-          train.log                   what a detached trainer says
+runs/NAME/config.json                 what the run is, with its SHA-256
+          metrics.jsonl               one line for each logged step, epoch and event; append-only, each line with its CRC
+          checkpoints/state-0000469.pt    training state; the highest number is the latest; a damaged one ends in .pt.damaged
+          checkpoints/best.safetensors    the averaged weights after the best epoch
+          samples/step-0000100.png    previews from fixed noise, side by side
+          lock, writers/              which process writes the run, and its heartbeat: see liveness.py
+          control.json                the last command from another process: pause, run or stop
+          train.log                   the output of a detached trainer
 
-The parts: run.py reads, writer.py writes, manage.py makes, renames and deletes.
+run.py reads a run, writer.py writes one, manage.py creates, renames and deletes them. metrics_log.py knows the lines of metrics.jsonl.
 """

@@ -1,4 +1,4 @@
-"""A run's metrics for other programs: a CSV file, or TensorBoard's event files, where people compare runs."""
+"""Export a run's metrics for other programs: as a CSV file, or as event files of TensorBoard."""
 
 from __future__ import annotations
 
@@ -19,22 +19,25 @@ COLUMNS = ("step", "epoch", "loss", "lr", "steps_per_s", "time", "epoch_average"
 
 
 def rows(run: Run) -> Iterator[dict[str, Any]]:
-    """One table row a logged step, in order; where a run went back to a save, its last line of a step counts."""
+    """One table row for each logged step, in order. If a run went back to a save, the last line of a step counts.
+
+    Raises StorageError if the metrics can't be read.
+    """
     check_readable(run.metrics_path)
     steps: dict[int, dict[str, Any]] = {}
     epochs: dict[int, dict[str, Any]] = {}
     for record in Follower(run.metrics_path).records():
         step = record["step"]
         if record.get("event") == "started":
-            _cut(steps, step)
-            _cut(epochs, step)
+            _remove_after(steps, step)
+            _remove_after(epochs, step)
         elif "loss" in record:
             steps[step] = record
         elif "average" in record:
             epochs[step] = record
     per_epoch = run.config().steps_per_epoch
     for step, record in steps.items():
-        ended = epochs.get(step, {})
+        epoch = epochs.get(step, {})
         yield {
             "step": step,
             "epoch": 1 + (step - 1) // per_epoch,
@@ -42,13 +45,13 @@ def rows(run: Run) -> Iterator[dict[str, Any]]:
             "lr": record.get("lr"),
             "steps_per_s": record.get("rate"),
             "time": record.get("time"),
-            "epoch_average": ended.get("average"),
-            "epoch_seconds": ended.get("seconds"),
+            "epoch_average": epoch.get("average"),
+            "epoch_seconds": epoch.get("seconds"),
         }
 
 
 def to_csv(run: Run, path: Path) -> int:
-    """Writes the rows with a header; returns how many. Raises OutputError."""
+    """Write the rows below a header. Returns their number. Raises OutputError and StorageError."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -59,18 +62,21 @@ def to_csv(run: Run, path: Path) -> int:
 
 
 def to_tensorboard(run: Run, folder: Path) -> int:
-    """Writes FOLDER/RUN/events…: loss, lr and speed by step, the epochs' averages, the previews. Returns the steps. Raises OutputError."""
+    """Write FOLDER/RUN/events…: loss, learning rate and speed of each step, averages of the epochs, previews.
+
+    Returns the number of steps. Raises OutputError and StorageError.
+    """
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        raise OutputError("TensorBoard's files need the package tensorboard: pip install 'digitty[tensorboard]'") from None
+        raise OutputError("the package tensorboard is not installed; install it with: pip install 'digitty[tensorboard]'") from None
     target, part = folder / run.name, folder / f".{run.name}.part"
     if target.exists():
         raise OutputError(f"{target} exists; choose another folder, or delete it first")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with SummaryWriter(str(part)) as writer:
-            count = _tell(run, writer)
+            count = _write_events(run, writer)
         part.rename(target)
         return count
     except OSError as error:
@@ -79,9 +85,9 @@ def to_tensorboard(run: Run, folder: Path) -> int:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _tell(run: Run, writer: Any) -> int:
-    """Everything to TensorBoard's `writer`, at the times when it happened."""
-    import numpy as np  # here, so that commands that only read runs stay light
+def _write_events(run: Run, writer: Any) -> int:
+    """Write everything to TensorBoard's `writer`, with the times at which it happened. Returns the number of steps."""
+    import numpy as np  # not at module level, so that commands that only read runs stay light
 
     table, data = list(rows(run)), run.config().data
     for row in table:
@@ -96,7 +102,7 @@ def _tell(run: Run, writer: Any) -> int:
     return len(table)
 
 
-def _cut(records: dict[int, dict[str, Any]], step: int) -> None:
-    """Forget what came after a step: dicts keep their order, so it is at the end."""
+def _remove_after(records: dict[int, dict[str, Any]], step: int) -> None:
+    """Remove the records of later steps, which are at the end: dicts keep their order."""
     while records and (last := next(reversed(records))) > step:
         del records[last]

@@ -1,14 +1,14 @@
-"""Who writes a run, and whether that writer lives: one rule for all who ask. No torch.
+"""Which process writes a run, and whether that process is alive: one rule for all readers and writers. No torch.
 
-RUN/lock                    the writer holds its flock: on this machine that decides
+RUN/lock                    the writer holds its flock, which decides on this machine
     writers/0000003/        the claim of the third writer; the highest number counts
-        owner.json          its host, kernel and process; renamed to released.json when it leaves in order
-        heartbeat           a counter that it raises every BEAT seconds
-    owner.json              the claim of an older digitty, which touched it instead of counting
+        owner.json          its host, kernel and process; renamed to released.json when the writer ends cleanly
+        heartbeat           a counter that the writer raises every BEAT seconds
+    owner.json              the claim of an older digitty, which touched this file instead of counting
 
-Where flock does not work, the process in owner.json decides on this machine. On another machine the heartbeat decides: a writer
-whose counter rises while this process watches is alive, one whose counter stands still for SILENT seconds is gone. No clock is compared,
-and before either happens the answer is "unknown".
+Where flock does not work, the process in owner.json decides on this machine. On another machine the heartbeat decides: a writer is
+alive if its counter rises while this process watches, and gone if the counter stands still for SILENT seconds. Until then the answer
+is "unknown". No clocks are compared.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from engine.storage.atomic import open_regular, parse_json, read_checksummed, re
 BEAT = 5.0
 """Seconds between two heartbeats."""
 SILENT = 45.0
-"""Seconds of watching without a heartbeat after which a writer on another machine counts as gone."""
+"""Seconds to watch without a heartbeat before a writer on another machine counts as gone."""
 SKEW = 60.0
-"""Seconds by which two clocks must differ to be worth a word."""
+"""Seconds by which two clocks must differ to be reported."""
 CLAIM = re.compile(r"\d{7,}")
 
 
@@ -47,11 +47,11 @@ class Life(Enum):
 
 @dataclass(frozen=True)
 class Sight:
-    """What can be said of a run's writer now."""
+    """What is known about a run's writer now."""
 
     life: Life
     heard: str = ""
-    """Of an unknown one: last heartbeat 3 minutes ago."""
+    """When the writer is unknown: last heartbeat 3 minutes ago."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +59,17 @@ class Owner:
     """The newest claim on a run."""
 
     folder: Path
-    """Where its heartbeat is."""
+    """The folder of its heartbeat."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """host, boot, pids, pid, start, started, locked; empty where they can't be read."""
+    """host, boot, pids, pid, start, started, locked; empty if they can't be read."""
     released: bool = False
+    """Whether the writer ended cleanly."""
     legacy: bool = False
+    """Whether an older digitty made the claim."""
 
     @property
     def number(self) -> int:
-        """Of its claim; 0 for an older digitty, which made none."""
+        """The number of the claim; 0 for that of an older digitty."""
         return 0 if self.legacy else int(self.folder.name)
 
     @property
@@ -76,34 +78,34 @@ class Owner:
         return f"process {printable(self.facts.get('pid', '?'), 20)} on {printable(self.facts.get('host', '?'), 64)}"
 
 
-def look(folder: Path, ended: Callable[[], bool]) -> Sight:
-    """Whether a process writes the run in `folder` now; `ended` says whether its metrics end with an orderly end. Changes nothing."""
-    held = _flock_held(folder / "lock")
-    return Sight(Life.ALIVE) if held else judge(newest_owner(folder), held is False, ended)
+def look(folder: Path, has_ended: Callable[[], bool]) -> Sight:
+    """Whether a process writes the run in `folder` now. `has_ended` says whether its metrics end with its end. Changes nothing."""
+    held = _is_locked(folder / "lock")
+    return Sight(Life.ALIVE) if held else judge(newest_owner(folder), held is False, has_ended)
 
 
-def judge(owner: Owner | None, lock_is_free: bool, ended: Callable[[], bool]) -> Sight:
-    """The same for an owner whose flock is free, or can't be asked for."""
+def judge(owner: Owner | None, lock_is_free: bool, has_ended: Callable[[], bool]) -> Sight:
+    """The same, for an owner whose lock is free or can't be checked."""
     if owner is None or owner.released or (lock_is_free and not owner.facts):
         return Sight(Life.GONE)
     lives = _lives_here(owner.facts, lock_is_free) if owner.facts else None
-    if lives is None and ended():
+    if lives is None and has_ended():
         lives = False
     if lives is None:
-        return _by_heartbeat(owner)
+        return _watch_heartbeat(owner)
     return Sight(Life.ALIVE if lives else Life.GONE)
 
 
 def newest_owner(folder: Path) -> Owner | None:
-    """The newest claim on the run in `folder`; None where nobody ever wrote it."""
+    """The newest claim on the run in `folder`; None if no process ever wrote the run."""
     while found := list_claims(folder):
         for name in ("owner.json", "released.json"):
             with suppress(FileNotFoundError, NotADirectoryError):
-                return Owner(found[-1], _facts(found[-1] / name), name == "released.json")
-        if list_claims(folder)[-1:] == found[-1:]:  # else it made room for a newer one meanwhile
+                return Owner(found[-1], _read_facts(found[-1] / name), name == "released.json")
+        if list_claims(folder)[-1:] == found[-1:]:  # otherwise a newer writer has just removed it
             return Owner(found[-1], released=True)
     with suppress(FileNotFoundError, NotADirectoryError):
-        return Owner(folder, _facts(folder / "owner.json"), legacy=True)
+        return Owner(folder, _read_facts(folder / "owner.json"), legacy=True)
     return None
 
 
@@ -116,8 +118,8 @@ def list_claims(folder: Path) -> list[Path]:
     return [folder / "writers" / name for name in sorted(filter(CLAIM.fullmatch, names), key=int)]
 
 
-def _facts(path: Path) -> dict[str, Any]:
-    """Of an owner's file; empty where it is damaged. Raises FileNotFoundError and NotADirectoryError."""
+def _read_facts(path: Path) -> dict[str, Any]:
+    """The facts in an owner's file; empty if it is damaged. Raises FileNotFoundError and NotADirectoryError."""
     try:
         return read_checksummed(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -126,11 +128,11 @@ def _facts(path: Path) -> dict[str, Any]:
         return {}
 
 
-def _flock_held(path: Path) -> bool | None:
-    """None where that can't be found out."""
+def _is_locked(path: Path) -> bool | None:
+    """Whether a writer holds the lock; None if that can't be found out."""
     try:
         with open_regular(path, os.O_RDONLY | os.O_NOFOLLOW) as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # a writer holds it alone; any number of readers may ask
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # exclusive to a writer, shared by readers that check it
     except BlockingIOError:
         return True
     except OSError:
@@ -143,7 +145,7 @@ def _flock_held(path: Path) -> bool | None:
 
 @cache
 def machine() -> dict[str, str]:
-    """What tells this machine from others: its names, this start of its kernel, and the numbering of its processes."""
+    """What distinguishes this machine from others: its names, the current boot of its kernel, and its namespace of process numbers."""
     facts = {"host": socket.gethostname(), "boot": "", "pids": "", "machine": ""}
     for name, path in (("boot", "/proc/sys/kernel/random/boot_id"), ("machine", "/etc/machine-id")):
         with suppress(OSError, ValueError):
@@ -154,12 +156,12 @@ def machine() -> dict[str, str]:
 
 
 def process() -> dict[str, Any]:
-    """What tells this process from all others."""
-    return {**machine(), "pid": os.getpid(), "start": _start(os.getpid()), "started": round(time.time(), 3)}
+    """What distinguishes this process from all others."""
+    return {**machine(), "pid": os.getpid(), "start": _start_time(os.getpid()), "started": round(time.time(), 3)}
 
 
 def _lives_here(facts: Mapping[str, Any], lock_is_free: bool) -> bool | None:
-    """None where this machine can't say."""
+    """Whether the owner's process is alive on this machine; None if this machine can't tell."""
     here = machine()
     same_host, boot = facts.get("host") == here["host"], facts.get("boot")
     same_kernel = boot == here["boot"] if boot and here["boot"] else same_host
@@ -172,7 +174,7 @@ def _lives_here(facts: Mapping[str, Any], lock_is_free: bool) -> bool | None:
 
 
 def _process_lives(pid: object, start: object) -> bool | None:
-    """Whether a process of this machine is still the one that had this number; None where that can't be found out."""
+    """Whether process `pid` of this machine is alive and started at `start`; None if that can't be found out."""
     if type(pid) is not int or not 0 < pid < 1 << 31:
         return None
     try:
@@ -180,61 +182,63 @@ def _process_lives(pid: object, start: object) -> bool | None:
     except ProcessLookupError:
         return False
     except OSError:
-        pass  # it is another user's
-    now = _start(pid)
+        pass  # the process belongs to another user
+    now = _start_time(pid)
     if now == "dead":
         return False
     return now == start if now and start else None
 
 
-def _start(pid: int) -> str:
-    """When a process started, in ticks since the machine did; "dead" for a zombie, "" where it can't be read."""
+def _start_time(pid: int) -> str:
+    """When a process started, in clock ticks since boot; "dead" for a zombie, "" if it can't be read."""
     try:
-        words = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()  # its name, in brackets, may hold anything
+        words = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()  # the name in brackets may contain anything
         return "dead" if words[0] in (b"Z", b"X") else words[19].decode()
     except (OSError, IndexError, ValueError):
         return ""
 
 
-# --- elsewhere --------------------------------------------------------------------------------------------------------
+# --- on other machines --------------------------------------------------------------------------------------------------------
 
 
 @dataclass
 class _Watched:
     """A heartbeat that this process watches."""
 
-    signs: bytes
+    content: bytes
     since: float
-    """When it was first seen as it is, by this process's monotonic clock."""
+    """When this content was first seen, by this process's monotonic clock."""
     looked: float
+    """When it was last read."""
     rises: bool = False
+    """Whether the content has changed while this process watched."""
 
 
 _watched: dict[tuple[str, object], _Watched] = {}
 _watching = threading.Lock()
 
 
-def _by_heartbeat(owner: Owner) -> Sight:
-    """Whether it rose while this process watched."""
+def _watch_heartbeat(owner: Owner) -> Sight:
+    """Whether the heartbeat has risen while this process watched."""
     try:
-        signs, heard = _heartbeat(owner)
+        content, heard = _read_heartbeat(owner)
     except OSError:
         return Sight(Life.UNKNOWN, "its heartbeat can't be read")
     now, key = time.monotonic(), (str(owner.folder), owner.facts.get("started"))
     with _watching:
         seen = _watched.get(key)
-        if seen is None or (seen.signs != signs and now - seen.looked > SILENT):  # a change in an hour does not say that it lives now
-            seen = _watched[key] = _Watched(signs, now, now)
-        elif seen.signs != signs:
-            seen = _watched[key] = _Watched(signs, now, now, rises=True)
+        if seen is None or (seen.content != content and now - seen.looked > SILENT):  # a change since an hour ago does not prove a live writer
+            seen = _watched[key] = _Watched(content, now, now)
+        elif seen.content != content:
+            seen = _watched[key] = _Watched(content, now, now, rises=True)
         seen.looked = now
         if now - seen.since >= SILENT:
             return Sight(Life.GONE)
     return Sight(Life.ALIVE) if seen.rises else Sight(Life.UNKNOWN, heard)
 
 
-def _heartbeat(owner: Owner) -> tuple[bytes, str]:
-    """What changes with every heartbeat, and when the last one was, in words. Raises OSError."""
+def _read_heartbeat(owner: Owner) -> tuple[bytes, str]:
+    """Bytes that change with every heartbeat, and the age of the last one in words. Raises OSError."""
     path = owner.folder / ("owner.json" if owner.legacy else "heartbeat")
     changed = path.stat()
     counted = b"" if owner.legacy else read_small(path)
@@ -245,16 +249,16 @@ def _heartbeat(owner: Owner) -> tuple[bytes, str]:
 
 
 def last_heartbeat(changed: float, recorded: object, host: object) -> str:
-    """last heartbeat 3 minutes ago: by the file system's clock, as far as the clocks agree."""
+    """last heartbeat 3 minutes ago, by the file system's clock. Says so if the clocks differ."""
     silent = time.time() - changed
     if silent < -2:
-        return f"last heartbeat at an unknown time, since the clocks differ by {_long(-silent)}"
+        return f"last heartbeat at an unknown time, since the clocks differ by {_approximate(-silent)}"
     skew = abs(recorded - changed) if isinstance(recorded, int | float) else 0.0
-    differs = f", though the clock of {printable(host, 64)} differs by {_long(skew)}" if skew > SKEW else ""
-    return f"last heartbeat {_long(silent)} ago{differs}"
+    differs = f", though the clock of {printable(host, 64)} differs by {_approximate(skew)}" if skew > SKEW else ""
+    return f"last heartbeat {_approximate(silent)} ago{differs}"
 
 
-def _long(seconds: float) -> str:
+def _approximate(seconds: float) -> str:
     """40 seconds, 1 minute, 3 hours"""
     for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= length:

@@ -1,9 +1,9 @@
-"""The metrics file of a run: a JSON object a line, sealed with its CRC; append-only, read while it grows. Plain Python: no torch, no screen.
+"""The metrics file of a run: one JSON object a line, each with its CRC. It is append-only and read while it grows. No torch, no screen.
 
 {"step":12,"loss":0.0712,"lr":0.001,"rate":8.25,"time":1760000000.5,"crc":"89abcdef"}
 
-A step has loss, lr, rate and time; an epoch has epoch, average, seconds and best; all else has event and time. The event `started` carries the
-step that training goes on from: steps and epochs above it that stand before it are void. A damaged line is as if it were not there.
+A step has loss, lr, rate and time; an epoch has epoch, average, seconds and best; any other record has event and time. The event `started`
+carries the step from which training continues: later steps and epochs that were logged before it are void. Damaged lines are ignored.
 """
 
 from __future__ import annotations
@@ -26,61 +26,61 @@ from engine.formatting import printable
 from engine.storage.atomic import open_regular
 
 BLOCK = 1 << 17
-"""Bytes read at a time; a longer line is no record."""
-_CHECKSUM = len(',"crc":"89abcdef"}')
+"""Bytes read at a time. A longer line is not a record."""
+_CHECKSUM_LENGTH = len(',"crc":"89abcdef"}')
 _BEFORE = 64
-"""Bytes before the place read up to that tell whether the file is still the same: the last line's checksum is among them."""
+"""Bytes before the current offset that must be unchanged if the file is still the same. The checksum of the last line is among them."""
 _NUMBER = rb"-?+(?:0|[1-9]\d{0,15}+)(?:\.\d{1,20}+)?+(?:e[-+]?+\d{1,2}+)?+"
 _STEP_LINE = re.compile(
     rb'(\{"step":([1-9]\d{0,15}+),"loss":(NUMBER),"lr":NUMBER,"rate":NUMBER,"time":NUMBER),"crc":"([0-9a-f]{8}+)"\}'.replace(b"NUMBER", _NUMBER)
 )
-"""A step as training logs it, in groups body, step, loss and checksum. `decode` says the same of such a line, and takes four times as long."""
+"""A step as training logs it, in groups body, step, loss and checksum. `decode` reads the same from such a line, but takes four times as long."""
 
 
 def encode(record: Mapping[str, Any]) -> bytes:
-    """A record as its line. Raises ValueError for a number that is not finite."""
+    """The line of a record. Raises ValueError for a number that is not finite."""
     body = json.dumps(record, separators=(",", ":"), allow_nan=False)[:-1].encode()
-    return body + _checksum(body) + b"\n"
+    return body + _checksum_field(body) + b"\n"
 
 
 def decode(line: bytes) -> dict[str, Any] | None:
-    """The record of a line, with or without its newline; None where it is damaged, has no `step`, or holds a value of the wrong type."""
+    """The record of a line, with or without its newline; None if it is damaged, has no `step`, or has a value of the wrong type."""
     line = line.removesuffix(b"\n")
-    body = line[:-_CHECKSUM]
-    if line[-_CHECKSUM:] != _checksum(body):
+    body = line[:-_CHECKSUM_LENGTH]
+    if line[-_CHECKSUM_LENGTH:] != _checksum_field(body):
         return None
     try:
         record = json.loads(body + b"}", parse_constant=_refuse)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(record, dict) or not _whole_number(record.get("step")):
+    if not isinstance(record, dict) or not _is_whole_number(record.get("step")):
         return None
     return record if all(fits(record[name]) for name, fits in _FIELDS.items() if name in record) else None
 
 
 def is_step(record: dict[str, Any]) -> bool:
-    """Whether a record is that of a step."""
+    """Whether the record is of a step, not of an epoch or an event."""
     return "loss" in record
 
 
-def _whole_number(value: object) -> bool:
+def _is_whole_number(value: object) -> bool:
     return type(value) is int and 0 <= value < 1 << 63
 
 
-def _number(value: object) -> bool:
-    """Whether it is a finite number that a float can hold; those of JSON have no bound."""
+def _is_number(value: object) -> bool:
+    """Whether the value is a finite number that fits a float; numbers in JSON have no limit."""
     return math.isfinite(value) if type(value) is float else type(value) is int and abs(value) < 1 << 1023
 
 
 _FIELDS: dict[str, Callable[[object], bool]] = {
-    **dict.fromkeys(("loss", "lr", "rate", "time", "average", "seconds"), _number),
-    "epoch": _whole_number,
+    **dict.fromkeys(("loss", "lr", "rate", "time", "average", "seconds"), _is_number),
+    "epoch": _is_whole_number,
     "event": lambda value: isinstance(value, str),
 }
-"""Fields that readers compute with, and what they may hold."""
+"""The fields that readers compute with, and a check for each."""
 
 
-def _checksum(body: bytes) -> bytes:
+def _checksum_field(body: bytes) -> bytes:
     return b',"crc":"%08x"}' % crc32(body)
 
 
@@ -90,38 +90,38 @@ def _refuse(name: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """Step lines that stand together; the steps rise."""
+    """Consecutive step lines, whose steps rise."""
 
     steps: array[int]
     losses: array[float]
     last: dict[str, Any]
-    """The last of them as a record."""
+    """The record of the last one."""
 
 
 class Restarted:
-    """The file is not the one that was read so far: what it said is void, and it is read from its start."""
+    """The file was replaced or cut: everything read before is void, and reading starts again at its beginning."""
 
 
 class Follower:
-    """Follows a metrics file while it grows. A torn last line waits until it is whole."""
+    """Reads a metrics file while it grows. An unfinished last line is read when it is complete."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.behind = False
-        """Whether the last reading stopped for its budget, with more to read."""
+        """Whether the last call ran out of its budget and left more to read."""
         self._offset = 0
         self._before = b""
         self._in_long_line = False
 
     def records(self, budget: float | None = None) -> Iterator[dict[str, Any]]:
-        """The records written since the last call, for about `budget` seconds at most; to be read to its end."""
+        """The records written since the last call, read for at most about `budget` seconds. Consume the iterator to its end."""
         for block in self._blocks(budget):
-            for each in block.split(b"\n") if block else ():
-                if (record := decode(each)) is not None:
+            for line in block.split(b"\n") if block else ():
+                if (record := decode(line)) is not None:
                     yield record
 
     def batches(self, budget: float | None = None) -> Iterator[Steps | dict[str, Any] | Restarted]:
-        """The same, a million steps in seconds: steps as arrays, other records one by one, in order."""
+        """The same, fast enough for a million steps: steps as arrays, other records one by one, in order."""
         for block in self._blocks(budget):
             if block is None:
                 yield Restarted()
@@ -129,7 +129,7 @@ class Follower:
                 yield from _batches(block)
 
     def _blocks(self, budget: float | None) -> Iterator[bytes | None]:
-        """Whole lines, a block at a time; None where the file is another."""
+        """Complete lines, a block at a time; None when the file was replaced or cut."""
         start, self.behind = time.perf_counter(), False
         with suppress(OSError), open_regular(self.path) as file:
             if not self._is_same(file):
@@ -158,7 +158,7 @@ class Follower:
 
 
 def _batches(block: bytes) -> Iterator[Steps | dict[str, Any]]:
-    """What whole lines say."""
+    """The steps and records of complete lines."""
     steps, losses, last = array("q"), array("d"), b""
     for line in block.split(b"\n"):
         if match := _STEP_LINE.fullmatch(line):
@@ -181,25 +181,25 @@ def _batches(block: bytes) -> Iterator[Steps | dict[str, Any]]:
 
 
 def read_backwards(path: Path, holding: bytes = b"", reach: int | None = None) -> Iterator[dict[str, Any]]:
-    """The records from the last to the first, of the lines that hold these bytes, as far as `reach` bytes from the end (and a block).
+    """The records from the last to the first, of the lines that contain `holding`, up to about `reach` bytes from the end.
 
     Yields nothing if there is no file. Raises OSError if it can't be read.
     """
     with suppress(FileNotFoundError):
         for block in _blocks_backwards(path, reach):
             if holding in block:
-                for each in reversed(block.split(b"\n")):
-                    if holding in each and (record := decode(each)) is not None:
+                for line in reversed(block.split(b"\n")):
+                    if holding in line and (record := decode(line)) is not None:
                         yield record
 
 
 def find_last(path: Path, wanted: Callable[[dict[str, Any]], bool], holding: bytes = b"") -> dict[str, Any] | None:
-    """The last record that `wanted` accepts; `holding`, what its line must hold, spares parsing the others. Raises OSError as above."""
+    """The last record that `wanted` accepts. Lines that don't contain `holding` are not decoded. Raises OSError as above."""
     return next(filter(wanted, read_backwards(path, holding)), None)
 
 
 def cut_torn_tail(path: Path) -> None:
-    """A line that a killed writer left half done would spoil the next one: the file is cut after its last newline."""
+    """Cut the file after its last newline: an unfinished line of a killed writer would spoil the next one. Raises OSError."""
     with suppress(FileNotFoundError), open_regular(path, os.O_RDWR | os.O_NOFOLLOW) as file:
         end = file.seek(0, os.SEEK_END)
         while end > 0:
@@ -214,7 +214,7 @@ def cut_torn_tail(path: Path) -> None:
 
 
 def check_readable(path: Path) -> None:
-    """Raises StorageError if the file exists and can't be read: what is in it would be taken for nothing."""
+    """Raises StorageError if the file exists and can't be read. A reader would otherwise take it for empty."""
     try:
         open_regular(path).close()
     except FileNotFoundError:
@@ -228,10 +228,10 @@ def unreadable_error(path: Path, error: OSError) -> StorageError:
 
 
 def _blocks_backwards(path: Path, reach: int | None) -> Iterator[bytes]:
-    """The whole lines of a file, a block at a time, the last first."""
+    """The complete lines of a file, a block at a time, the last first."""
     with open_regular(path) as file:
         size = end = file.seek(0, os.SEEK_END)
-        rest, torn = b"", True  # what belongs to a line that begins before `end`; whether that line is to be left out
+        rest, torn = b"", True  # the part of a line that starts before `end`; whether that line is to be skipped
         while end > max(0, size - (size if reach is None else reach)):
             start = max(0, end - BLOCK)
             file.seek(start)

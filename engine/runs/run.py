@@ -1,4 +1,4 @@
-"""A run as a reader sees it: everything is read from the files of its folder. No torch."""
+"""A run as readers see it: everything is read from the files in its folder. No torch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from engine.storage.atomic import read_checksummed
 FORMAT = "digitty-run"
 VERSION = 2
 ENDS = ("finished", "stopped", "diverged", "failed")
-"""Events that a writer ends with."""
+"""Events with which a writer ends."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _STATE = re.compile(r"state-(\d{7,})\.pt")
 _DAMAGED = re.compile(_STATE.pattern + r"\.damaged")
@@ -35,7 +35,7 @@ _SAMPLE = re.compile(r"step-(\d{7,})\.png")
 
 @dataclass(frozen=True)
 class Run:
-    """A run as a reader sees it; everything is read from its files."""
+    """A run as readers see it. Nothing is cached: each method reads the files again."""
 
     path: Path
 
@@ -60,7 +60,7 @@ class Run:
         return self.path / "train.log"
 
     def config(self) -> TrainConfig:
-        """Raises RunError where config.json can't be read."""
+        """Raises RunError if config.json can't be read."""
         return self._config()[0]
 
     def engine(self) -> ComputeInfo:
@@ -72,7 +72,7 @@ class Run:
         return self._config()[2]
 
     def id(self) -> str | None:
-        """What its training states carry too; None for a run that an older digitty began."""
+        """The identity that its training states carry too; None for a run that an older digitty created."""
         return self._config()[3]
 
     def _config(self) -> tuple[TrainConfig, ComputeInfo, float, str | None]:
@@ -80,7 +80,7 @@ class Run:
         try:
             whole = read_checksummed(path)
             if whole.get("format") != FORMAT or whole.get("version") != VERSION:
-                raise RunError(f"{printable(path)} has a format that this digitty does not read")
+                raise RunError(f"{printable(path)} has a format that this version of digitty does not read")
             created, own = whole["created"], whole.get("id")
             if type(created) not in (int, float) or not math.isfinite(created):
                 raise ValueError("created is not a time")
@@ -95,7 +95,7 @@ class Run:
         return _numbered(self.path / "checkpoints", _STATE)
 
     def damaged_states(self) -> list[tuple[int, Path]]:
-        """The same of those that were set aside."""
+        """The same for the damaged ones that were set aside."""
         return _numbered(self.path / "checkpoints", _DAMAGED)
 
     def samples(self) -> list[tuple[int, Path]]:
@@ -103,20 +103,20 @@ class Run:
         return _numbered(self.path / "samples", _SAMPLE)
 
     def sight(self) -> Sight:
-        """Whether a process writes it now, on this machine or on another. Asking changes nothing."""
+        """What is known about its writer, on this machine or another. Changes nothing."""
         return liveness.look(self.path, self.has_ended)
 
     def running(self) -> bool:
-        """Whether a process is known to write it now."""
+        """Whether a process certainly writes it now."""
         return self.sight().life is Life.ALIVE
 
     def owner(self) -> dict[str, Any]:
-        """host, pid and start time of the process that writes or wrote it last; empty where that can't be read."""
+        """Host, pid and start time of the process that writes it or wrote it last; empty if that can't be read."""
         owner = liveness.newest_owner(self.path)
         return dict(owner.facts) if owner else {}
 
     def writer(self) -> str:
-        """process 4711 on gpubox: the one that writes or wrote it last."""
+        """process 4711 on gpubox: the process that writes it or wrote it last."""
         owner = liveness.newest_owner(self.path)
         return owner.who if owner else "another process"
 
@@ -162,7 +162,7 @@ class Run:
         return int(last["step"]) if last else 0
 
     def modified(self) -> float:
-        """When something was last written, in seconds since 1970."""
+        """When the run was last written to, in seconds since 1970."""
         for path in (self.metrics_path, self.path / "config.json"):
             with suppress(OSError):
                 return path.stat().st_mtime
@@ -179,7 +179,7 @@ class Run:
 
 
 def _engine(table: object) -> ComputeInfo:
-    """The engine table of a config.json. Raises ValueError and TypeError."""
+    """The engine table of config.json. Raises ValueError and TypeError."""
     if not isinstance(table, dict):
         raise ValueError("engine is no table")
     engine = ComputeInfo(**table)
@@ -192,16 +192,16 @@ def _engine(table: object) -> ComputeInfo:
 
 
 def find_run(name: str) -> Run:
-    """An existing run. Raises RunError that names those there are."""
+    """The run of this name. Raises RunError, which lists the existing runs."""
     run = Run(paths.runs_dir() / check_name(name))
     if not (run.path / "config.json").is_file():
         known = ", ".join(r.name for r in all_runs())
-        raise RunError(f"no run named {name}; " + (f"existing runs: {known}" if known else "there is none yet; digitty train makes one"))
+        raise RunError(f"no run named {name}; " + (f"existing runs: {known}" if known else "there are no runs yet; start one with: digitty train"))
     return run
 
 
 def all_runs() -> list[Run]:
-    """Every run, the one written last first."""
+    """Every run, the last modified first."""
     try:
         found = [Run(p) for p in paths.runs_dir().iterdir() if _NAME.fullmatch(p.name) and (p / "config.json").is_file()]
     except OSError:
@@ -210,16 +210,17 @@ def all_runs() -> list[Run]:
 
 
 def check_name(name: str) -> str:
-    """A name that is safe as a folder's. Raises RunError."""
-    if not _NAME.fullmatch(name) or name == "shipped" or name.endswith((".safetensors", ".pth")):  # those name other weights
-        raise RunError(
-            f"{printable(name[:80])!r} is no name for a run; use letters, digits, '.', '_' and '-', at most 64, but not what names other weights"
-        )
+    """The name, if a run can have it. Raises RunError."""
+    quoted = repr(printable(name[:80]))
+    if not _NAME.fullmatch(name):
+        raise RunError(f"a run can't be named {quoted}; use 1 to 64 letters, digits, '.', '_' and '-', and start with a letter or digit")
+    if name == "shipped" or name.endswith((".safetensors", ".pth")):
+        raise RunError(f"a run can't be named {quoted}, since that is the name of other weights; choose another name")
     return name
 
 
 def latest_state(run: Run) -> Path:
-    """The newest training state. Raises CheckpointError where there is none yet."""
+    """The newest training state. Raises CheckpointError if there is none."""
     states = run.states()
     if not states:
         raise CheckpointError(f"run {run.name} has no checkpoint yet")
@@ -227,12 +228,13 @@ def latest_state(run: Run) -> Path:
 
 
 def state_step(path: Path) -> int | None:
-    """The step that a training state's name says."""
+    """The step in the name of a training state; None for another name."""
     match = _STATE.fullmatch(path.name)
     return int(match[1]) if match else None
 
 
 def _numbered(folder: Path, pattern: re.Pattern[str]) -> list[tuple[int, Path]]:
+    """(number, file) of the files whose names match, in order; empty if the folder can't be read."""
     try:
         names = os.listdir(folder)
     except OSError:

@@ -19,31 +19,31 @@ SHIPPED = {
     "shipped:one-step": paths.ASSETS / "weights" / "one-step.safetensors",
     "shipped:seed": paths.ASSETS / "weights" / "seed.safetensors",
 }
-"""The weights that come with digitty: the best, a one-step student, and those of the preset `seed`."""
+"""The weights that come with digitty: the best ones, a one-step student, and those of the preset `seed`."""
 LARGEST_HEADER = 1 << 20
 """Bytes of a weights file's header, which is parsed into objects many times its size."""
 
 
 def locate_weights(weights: str) -> tuple[Path, str, str | None]:
-    """The file that holds the weights, their name and kind, for one of SHIPPED, RUN, RUN:latest, RUN:best or a file. Raises RunError."""
+    """The file, name and kind of weights: one of SHIPPED, RUN, RUN:latest, RUN:best, or a file. Raises RunError."""
     if weights in SHIPPED:
         return SHIPPED[weights], weights, None
     if "\0" in weights:
-        raise RunError(f"weights {printable(weights)} hold a NUL character; name a run or a file")
+        raise RunError(f"the name of the weights, {printable(weights)}, contains a NUL character; name a run or a file")
     try:
         path = Path(weights).expanduser()
     except RuntimeError:
-        raise RunError(f"weights {printable(weights)}: no home folder is known for {weights.partition('/')[0]}; write the path out") from None
+        raise RunError(f"no home folder is known for {printable(weights.partition('/')[0])} in {printable(weights)}; give the full path") from None
     if path.suffix in (".safetensors", ".pth") or "/" in weights:
         return path, path.name, None
     name, _, kind = weights.partition(":")
     if kind not in ("", "latest", "best", "live"):
-        raise RunError(f"weights {weights!r}: after the run's name comes :latest, :best or :live")
+        raise RunError(f"weights {printable(weights)!r} are unknown; after the name of a run, only :latest, :best or :live is possible")
     run = find_run(name)
     if kind == "live":
-        raise RunError(f"run {name} does not train in this process; use {name}:latest or {name}:best")
+        raise RunError(f"run {name} is not being trained in this process; use {name}:latest or {name}:best")
     if kind == "best" and not run.best_path.exists():
-        raise RunError(f"run {name} has no best weights yet: it keeps them from its first whole epoch on; use {name}")
+        raise RunError(f"run {name} has no best weights yet, as they are first kept after a whole epoch; use {name}")
     return (run.best_path, name, "best") if kind == "best" else (latest_state(run), name, "average")
 
 
@@ -75,7 +75,7 @@ def _metadata(path: Path) -> Mapping[str, str]:
 
 
 def is_student(weights: str) -> bool:
-    """Whether weights, by the name that drawing takes, draw in one step, as far as their run's config tells; of a file it says no."""
+    """Whether weights of this name draw in one step, as far as their run's config says. False for a file."""
     name, _, kind = weights.partition(":")
     if name == "shipped":
         return kind == "one-step"

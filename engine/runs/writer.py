@@ -1,4 +1,4 @@
-"""The one writer of a run: its claim, its lines, its place on the disk. No torch."""
+"""The one writer of a run: it holds the claim, appends to the metrics, and removes old files. No torch."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from engine.storage import paths
 from engine.storage.atomic import open_regular, sync_folder, write_checksummed
 
 STATES_KEPT = 2
-"""Training states kept (98 MB each for the seed's network)."""
+"""Training states kept (98 MB each for the guide's network)."""
 UNWRITTEN = 100_000
-"""Lines of metrics kept in memory while the disk refuses them."""
+"""Lines of metrics kept in memory while they can't be written."""
 CHECK = 1.0
-"""Seconds between looks whether the run is still this writer's, and where it was."""
+"""Seconds between checks that the run still belongs to this writer and has not moved."""
 
 
 class Writer:
@@ -39,48 +39,48 @@ class Writer:
         self._checked = time.monotonic()
 
     def log(self, record: Mapping[str, Any]) -> None:
-        """Keeps a line for the next `flush`."""
+        """Keep a line for the next `flush`."""
         self._lines.append(metrics.encode(record))
 
-    def event(self, event: str, step: int, **more: Any) -> None:
-        """A line at once, that lasts. Raises StorageError, and the event is then not kept: who tries again says it again."""
-        self.log({"event": event, "step": step, "time": round(time.time(), 3), **more})
+    def event(self, event: str, step: int, **fields: Any) -> None:
+        """Write a line at once, and make it durable. If that raises StorageError the event is dropped, and the caller may try again."""
+        self.log({"event": event, "step": step, "time": round(time.time(), 3), **fields})
         try:
-            self.flush(lasting=True)
+            self.flush(durable=True)
         except StorageError:
             self._lines.pop()
             raise
 
-    def flush(self, lasting: bool = False) -> None:
-        """Appends what was logged; with `lasting` it, and all before it, outlives a power cut.
+    def flush(self, durable: bool = False) -> None:
+        """Append the lines that were logged. With `durable`, they and all lines before them survive a power cut.
 
-        Raises StorageError; the file is then as it was, and the last UNWRITTEN lines are kept.
+        If it raises StorageError, the file is unchanged, and the last UNWRITTEN lines are kept for the next time.
         """
-        if not self._lines and not lasting:
+        if not self._lines and not durable:
             return
         self.check(at_once=False)
         try:
             with open_regular(self.run.metrics_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW) as file:
-                _append(file, b"".join(self._lines), lasting)
-            if lasting:
+                _append(file, b"".join(self._lines), durable)
+            if durable:
                 sync_folder(self.run.path)
         except OSError as error:
             del self._lines[:-UNWRITTEN]
             self.check()
-            raise StorageError(f"can't write {self.run.metrics_path}: {error.strerror}; free some room") from None
+            raise StorageError(f"can't write {self.run.metrics_path}: {error.strerror}; free some space") from None
         self._lines.clear()
 
     def check(self, at_once: bool = True) -> None:
-        """Raises MovedError where the run's folder is no longer where it was, RunError where another process writes it now.
+        """Raises MovedError if the run's folder is no longer where it was, RunError if another process took the run over.
 
-        Without `at_once` it looks once in CHECK seconds, so that it costs nothing.
+        Without `at_once` it checks only every CHECK seconds, and costs nothing otherwise.
         """
         if at_once or time.monotonic() - self._checked >= CHECK:
             self._checked = time.monotonic()
             self._claim.check()
 
     def follow(self, place: Path) -> None:
-        """Goes on writing where the run's folder was moved to."""
+        """Continue to write in `place`, the folder to which the run was moved."""
         self.run = Run(place)
         self._claim.folder = place
 
@@ -91,9 +91,9 @@ class Writer:
         return self.run.path / "samples" / f"step-{step:07d}.png"
 
     def prune(self) -> None:
-        """Once the newest state is known to be whole: removes all but the last STATES_KEPT, and what is damaged of up to that step.
+        """Remove all training states but the last STATES_KEPT, and damaged states up to the newest. Call it when the newest is known to be good.
 
-        A damaged state is kept for who wants to rescue it, until training has come as far again: then there is nothing in it to rescue.
+        A damaged state is kept in case someone wants to rescue it, until training has reached its step again.
         """
         states = self.run.states()
         newest = states[-1][0] if states else -1
@@ -104,7 +104,7 @@ class Writer:
 
 
 def write_config(run: Run, config: TrainConfig, engine: ComputeInfo) -> None:
-    """Writes config.json: when the run is made, and when resuming changes how far it goes."""
+    """Write config.json: when the run is created, and when resuming changes its length."""
     try:
         created, own = run.created(), run.id()
     except RunError:
@@ -115,28 +115,28 @@ def write_config(run: Run, config: TrainConfig, engine: ComputeInfo) -> None:
 
 @contextmanager
 def open_writer(run: Run) -> Iterator[Writer]:
-    """The claim on the run, for as long as the block lasts; first mends what a killed writer left half done.
+    """Hold the claim on the run for the block. First repairs what a killed writer left unfinished.
 
-    Raises RunError where another process has it or may have it, StorageError where the folder can't be written.
+    Raises RunError if another process has the claim or may have it, StorageError if the folder can't be written.
     """
     claim = Claim(run.path, run.has_ended)
     try:
-        _mend(run)
-        claim.begin()
+        _repair(run)
+        claim.start_heartbeat()
         yield Writer(run, claim)
     finally:
         claim.release()
 
 
-def _mend(run: Run) -> None:
-    """Removes what a killed writer left half done, and makes sure that all can be written that training writes. Raises StorageError."""
+def _repair(run: Run) -> None:
+    """Remove what a killed writer left unfinished, and check that training can write its files. Raises StorageError."""
     try:
         metrics.cut_torn_tail(run.metrics_path)
     except OSError as error:
         raise StorageError(f"can't write {run.metrics_path}: {error.strerror or error}; remove what is in its place") from None
-    for place, _, names in os.walk(run.path):  # which passes over folders that another process removes meanwhile
+    for place, _, names in os.walk(run.path):  # skips folders that another process removes meanwhile
         for name in fnmatch.filter(names, ".*.part"):
-            if not name.startswith(f".{run.control_path.name}."):  # a process that asks for something holds no lock
+            if not name.startswith(f".{run.control_path.name}."):  # processes that send commands write this without the lock
                 with suppress(OSError):
                     os.unlink(os.path.join(place, name))
     for folder in (run.best_path.parent, run.path / "samples"):
@@ -144,23 +144,23 @@ def _mend(run: Run) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Raises StorageError where nothing can be made in it."""
+    """Raises StorageError if nothing can be created in the folder."""
     probe = folder / f".probe-{os.getpid()}"
     try:
         probe.mkdir()
         probe.rmdir()
     except OSError as error:
-        raise StorageError(f"can't write to {folder}: {error.strerror}; free some room, or set DIGITTY_HOME to a folder you can write to") from None
+        raise StorageError(f"can't write to {folder}: {error.strerror}; free some space, or set DIGITTY_HOME to a folder you can write to") from None
 
 
-def _append(file: BinaryIO, data: bytes, lasting: bool) -> None:
-    """All of it or none: a disk that fills up in the middle of a line must not leave half of one."""
+def _append(file: BinaryIO, data: bytes, durable: bool) -> None:
+    """Append all of the data or none: a disk that fills up in the middle of a line must not leave half of it."""
     before = file.seek(0, os.SEEK_END)
     rest = memoryview(data)
     try:
         while rest:
             rest = rest[file.write(rest) :]
-        if lasting:
+        if durable:
             os.fsync(file.fileno())
     except OSError:
         with suppress(OSError):

@@ -1,1 +1,1 @@
-"""Files and folders: where they are, how they are written whole, and pictures. No torch."""
+"""Files and folders: where they are, how they are written in one piece, and pictures. No torch."""

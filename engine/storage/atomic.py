@@ -1,4 +1,4 @@
-"""Files written whole or not at all, with a digest where nothing else would notice damage; and small files read whatever they may be."""
+"""Write files completely or not at all, with a digest where nothing else would reveal damage; read small files without waiting."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from typing import Any, BinaryIO, cast
 from engine.errors import DigittyError, OutputError, StorageError
 
 LARGEST = 1 << 20
-"""Bytes of a small file, a configuration or a record of a run's owner; those that digitty writes are a hundred times smaller."""
+"""Bytes of a small file such as a configuration. Those that digitty writes are a hundred times smaller."""
 
-DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
-"""Errors that are the disk's fault, whatever was asked for."""
-ROOM = "free some room or choose another folder"
+DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
+"""Errors that are the disk's fault, whichever file was to be written."""
+FREE_SPACE = "free some space or choose another folder"
 REMEDIES = {
     errno.EIO: "check the disk or choose another folder",
     errno.EROFS: "choose another folder",
@@ -33,11 +33,11 @@ REMEDIES = {
     errno.EMFILE: "close some files, or raise the limit with ulimit -n",
     errno.ENFILE: "close some files",
 }
-"""What to do, by error; ROOM for the rest."""
+"""What the user can do about an error; FREE_SPACE for the others."""
 
 
 def open_regular(path: Path, flags: int = os.O_RDONLY) -> BinaryIO:
-    """A regular file, opened by the flags of os.open, unbuffered. Never waits, as opening a FIFO would. Raises OSError."""
+    """Open a regular file, unbuffered, with flags of os.open. Refuses a FIFO instead of waiting for it. Raises OSError."""
     handle = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -51,14 +51,14 @@ def open_regular(path: Path, flags: int = os.O_RDONLY) -> BinaryIO:
 
 
 def read_small(path: Path, largest: int = LARGEST) -> bytes:
-    """The whole of a regular file of at most `largest` bytes. Never waits, as reading a FIFO would. Raises OSError."""
+    """Read a regular file of at most `largest` bytes. Refuses a FIFO instead of waiting for it. Raises OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(handle, "rb") as file:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file", str(path))
         data = b""
-        while len(data) <= largest and status.st_size <= largest:  # file.read takes memory for all that it is asked for
+        while len(data) <= largest and status.st_size <= largest:  # file.read allocates everything that it is asked for
             part = file.read(min(max(status.st_size, LARGEST), largest - len(data)) + 1)
             if not part:
                 return data
@@ -67,23 +67,23 @@ def read_small(path: Path, largest: int = LARGEST) -> bytes:
 
 
 def parse_json(data: bytes) -> Any:
-    """JSON of any origin. Raises ValueError for all that is wrong with it, nesting too deep for Python among it."""
+    """Parse JSON of any origin. Raises ValueError for anything wrong with it, including nesting that is too deep for Python."""
     try:
         return json.loads(data)
     except RecursionError:
-        raise ValueError("it is nested too deep") from None
+        raise ValueError("it is nested too deeply") from None
 
 
 def write_atomic(path: Path, write: Callable[[BinaryIO], object], error: type[DigittyError] = StorageError, follow_links: bool | None = None) -> None:
-    """Write to a temporary file beside `path`, fsync, rename over it. A failure leaves `path` as it was and raises `error`.
+    """Write to a temporary file beside `path`, fsync it, and rename it to `path`. A failure leaves `path` unchanged and raises `error`.
 
     An existing file keeps its permissions. OutputError is for files that the user named: there a symbolic link is followed by default,
-    and a disk that fails raises StorageError all the same. No temporary file is left, whatever ends this (a signal's exception at any line).
+    and a failing disk still raises StorageError. No temporary file is left behind, even if a signal raises an exception at some line.
     """
     if follow_links is None:
         follow_links = issubclass(error, OutputError)
     target = Path(os.path.realpath(path)) if follow_links else path
-    temporary = target.with_name(f".{target.name[:50]}.{os.urandom(4).hex()}.part")  # known before it exists, so that it is always removed
+    temporary = target.with_name(f".{target.name[:50]}.{os.urandom(4).hex()}.part")  # named before it exists, so that it is always removed
     try:
         mode = _permissions(target)
         with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, 0o666 if mode is None else mode)) as file:
@@ -103,13 +103,13 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object], error: type[Di
 
 
 def cannot_write(path: Path, cause: OSError, error: type[DigittyError] = StorageError) -> DigittyError:
-    """The `error` to raise where writing failed, with the way out that fits; StorageError where the disk is at fault."""
-    kind = StorageError if cause.errno in DISK else error
-    return kind(f"can't write {path}: {cause.strerror or cause}; {REMEDIES.get(cause.errno or 0, ROOM)}")
+    """The `error` to raise when writing failed, with what the user can do; a StorageError if the disk is at fault."""
+    kind = StorageError if cause.errno in DISK_ERRORS else error
+    return kind(f"can't write {path}: {cause.strerror or cause}; {REMEDIES.get(cause.errno or 0, FREE_SPACE)}")
 
 
 def _permissions(path: Path) -> int | None:
-    """Of an existing regular file; None for anything else."""
+    """The permissions of a regular file; None if there is none."""
     try:
         mode = path.lstat().st_mode
     except OSError:
@@ -118,24 +118,25 @@ def _permissions(path: Path) -> int | None:
 
 
 def write_text(path: Path, text: str, error: type[DigittyError] = StorageError) -> None:
+    """Write text as UTF-8, as `write_atomic` does; what can't be encoded becomes a question mark."""
     write_atomic(path, lambda file: file.write(text.encode(errors="replace")), error)
 
 
 def write_checksummed(path: Path, values: Mapping[str, Any]) -> None:
-    """A JSON object with the SHA-256 of the rest as its last field."""
+    """Write a JSON object whose last field is the SHA-256 of the others. Raises StorageError."""
     write_text(path, json.dumps({**values, "sha256": _digest(values)}, indent=1))
 
 
 def read_checksummed(path: Path) -> dict[str, Any]:
-    """What `write_sealed` wrote, without the digest. Raises OSError, and ValueError where the two do not match."""
+    """Read what `write_checksummed` wrote, without the digest. Raises OSError, or ValueError if the digest does not match."""
     values = parse_json(read_small(path))
     if not isinstance(values, dict) or values.pop("sha256", None) != _digest(values):
-        raise ValueError("it does not match its digest: it was damaged or changed by hand")
+        raise ValueError("it does not match its digest, so it was damaged or edited by hand")
     return values
 
 
 class HashingWriter:
-    """A file to write to that keeps the SHA-256 of what it was given."""
+    """Passes writes on to a file, and computes the SHA-256 of what was written."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -149,7 +150,7 @@ class HashingWriter:
         self._file.flush()
 
     def as_file(self) -> BinaryIO:
-        """For who asks for a file and only writes."""
+        """This writer as a file, for code that requires one but only writes."""
         return cast(BinaryIO, self)
 
 
@@ -158,7 +159,7 @@ def _digest(values: Mapping[str, Any]) -> str:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes the names in it last through a power loss; not every file system can."""
+    """Make the names in a folder survive a power cut, if the file system can."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

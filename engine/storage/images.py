@@ -1,4 +1,4 @@
-"""Pictures: tensors -> uint8, strips and grids, PNG with the recipe in its metadata, GIF, NPZ. Knows no network."""
+"""Pictures of bytes: contact sheets and strips, PNG with the recipe in its metadata, GIF, NPZ. Knows no tensors."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SCALE = 8
-"""Nearest-neighbour enlargement of saved pictures …"""
+"""Enlargement of saved pictures, by nearest neighbour, unless the sheet would exceed LARGEST."""
 LARGEST = 16_384
-"""… as far as the sheet's side stays within so many pixels."""
+"""Pixels of a saved sheet's longest side."""
 ENDINGS = (".png", ".npz", ".gif")
 MODES = {1: "L", 3: "RGB"}
-"""Pillow's names of pixels of so many channels."""
+"""Pillow's mode for each number of channels."""
 LONGEST_STRIP = 64
 """Images in a row that `load_strip` accepts."""
 
@@ -47,7 +47,7 @@ def contact_sheet(images: Images, columns: int, gap: int = 0) -> Image.Image:
 
 
 def columns_for(count: int) -> int:
-    """A pleasant number of columns: few in one row, ten as 2×5, sixteen as 4×4; else nearly square."""
+    """A number of columns that looks good: up to five in one row, ten as 2×5, sixteen as 4×4, otherwise nearly square."""
     if count <= 5:
         return max(1, count)
     square = math.ceil(math.sqrt(count))
@@ -55,7 +55,7 @@ def columns_for(count: int) -> int:
 
 
 def recipe_json(recipe: Recipe) -> dict[str, Any]:
-    """All that decides the pictures, as JSON values; `data` only where that is not MNIST."""
+    """Everything that determines the pictures, as JSON values; `data` only if that is not MNIST."""
     values = asdict(recipe)
     if recipe.data == MNIST:
         del values["data"]
@@ -73,30 +73,30 @@ def save_drawing(path: Path, recipe: Recipe, images: Images, frames: Sequence[Im
 
 
 def check_output_path(path: Path, endings: Sequence[str] = ENDINGS, replace: bool = False) -> Path:
-    """The path, if a file with one of these endings can be written there. Raises OutputError that says what would be right.
+    """The path, if a file with one of these endings can be written there. Raises OutputError, which says what to change.
 
-    A file that exists may be written to where `replace` says so.
+    An existing file is accepted only with `replace`.
     """
     try:
-        return _checked(path, endings, replace)
+        return _check_path(path, endings, replace)
     except OSError as error:
         raise cannot_write(path, error, OutputError) from None
 
 
-def _checked(path: Path, endings: Sequence[str], replace: bool) -> Path:
+def _check_path(path: Path, endings: Sequence[str], replace: bool) -> Path:
     if path.suffix.lower() not in endings:
-        raise OutputError(f"{path} ends in none of {', '.join(endings)}")
+        raise OutputError(f"{path} must end in {' or '.join([', '.join(endings[:-1]), endings[-1]] if endings[1:] else endings)}")
     if not path.parent.is_dir():
-        raise OutputError(f"no folder {path.parent}; make it first or choose another")
+        raise OutputError(f"there is no folder {path.parent}; create it, or choose another")
     if path.is_dir():
-        raise OutputError(f"{path} is a folder; name a file")
+        raise OutputError(f"{path} is a folder; give the name of a file")
     if os.path.lexists(path) and not replace:
         raise OutputError(f"{path} exists; choose another name, or replace it with --force")
     if path.exists() and not path.is_file():
         raise OutputError(f"{path} is not an ordinary file; choose another name")
     probe = path if path.exists() else path.parent
     if not os.access(probe, os.W_OK) or not os.access(path.parent, os.W_OK):
-        raise OutputError(f"{probe} is not writable; choose another place")
+        raise OutputError(f"{probe} is not writable; choose another folder")
     return path
 
 
@@ -124,7 +124,7 @@ def _write_gif(file: BinaryIO, recipe: Recipe, images: Images, frames: Sequence[
     columns, scale = columns_for(len(images)), SCALE if len(images) <= 16 else 4
     pictures = [contact_sheet(frame, columns, gap=1) for frame in frames]
     pictures = [p.resize((p.width * scale, p.height * scale), Image.Resampling.NEAREST) for p in pictures]
-    each = max(40, min(200, 3000 // len(pictures)))  # milliseconds: about three seconds of denoising, then a rest
+    each = max(40, min(200, 3000 // len(pictures)))  # milliseconds: about three seconds of denoising, then a pause
     comment = json.dumps(recipe_json(recipe)).encode()[:65000]
     durations = [each] * (len(pictures) - 1) + [2000]
     pictures[0].save(file, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0, comment=comment)
@@ -141,7 +141,7 @@ def _write_npz(file: BinaryIO, recipe: Recipe, images: Images, frames: Sequence[
 
 
 def save_gallery(path: Path, images: Images) -> None:
-    """The best and the worst of an evaluation as a PNG: ten a row, four pixels each. Raises OutputError."""
+    """Write the best and the worst images of an evaluation as a PNG: ten in a row, enlarged four times. Raises OutputError."""
     from PIL import Image
 
     sheet = contact_sheet(images, 10, gap=1) if len(images) else Image.new("L", (1, 1))
@@ -150,7 +150,7 @@ def save_gallery(path: Path, images: Images) -> None:
 
 
 def save_strip(path: Path, images: Images) -> None:
-    """The images in one row, not enlarged: a run's preview."""
+    """Write the images in one row, not enlarged: a run's preview. Raises StorageError."""
     write_atomic(path, lambda file: contact_sheet(images, len(images)).save(file, "PNG"))
 
 
@@ -161,7 +161,7 @@ def load_strip(path: Path, data: DataSpec) -> Images | None:
     try:
         raw = read_small(path)
         with Image.open(io.BytesIO(raw), formats=["PNG"]) as image:
-            image.verify()  # the checksums, which decoding passes over
+            image.verify()  # checks the checksums, which decoding does not
         with Image.open(io.BytesIO(raw), formats=["PNG"]) as image:
             count, rest = divmod(image.width, data.width)
             if image.mode != MODES[data.channels] or image.height != data.height or not 1 <= count <= LONGEST_STRIP or rest:

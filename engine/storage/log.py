@@ -1,4 +1,4 @@
-"""digitty's log: where the traceback of an internal error goes. Opening it never waits, whatever lies in its place."""
+"""digitty's log file, for the tracebacks of internal errors. Opening it never waits, even for a FIFO in its place."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def log_path() -> Path:
 
 
 def open_log() -> int:
-    """A descriptor that appends to the log. Raises StorageError."""
+    """Open the log for appending, and return the descriptor. Raises StorageError."""
     path = log_path()
     paths.ensure_folder(path.parent)
     with suppress(OSError):
@@ -31,7 +31,7 @@ def open_log() -> int:
 
 
 def open_to_append(path: Path) -> int:
-    """A descriptor that appends to a regular file, which is made if need be. A FIFO or a device is refused. Raises StorageError."""
+    """Open a regular file for appending, create it if necessary, and return the descriptor. Refuses FIFOs and devices. Raises StorageError."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
     except OSError as error:
@@ -43,7 +43,7 @@ def open_to_append(path: Path) -> int:
 
 
 def write_traceback(error: BaseException) -> Path:
-    """Appends the traceback of `error` to the log. Returns the log's path. Raises StorageError."""
+    """Append the traceback of `error` to the log. Returns the path of the log. Raises StorageError."""
     head = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {os.getpid()} unexpected"
     entry = f"{head}\n{''.join(traceback.format_exception(error))}"
     with open(open_log(), "wb", buffering=0) as file:

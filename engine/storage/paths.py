@@ -1,4 +1,7 @@
-"""Where digitty keeps things: platformdirs' folders, or everything under DIGITTY_HOME where that is set."""
+"""The folders that digitty uses: those of platformdirs, or folders under DIGITTY_HOME if that is set.
+
+Every function that returns one of them raises StorageError if the home folder is unknown.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +18,17 @@ WAY_OUT = "set DIGITTY_HOME to a folder you can write to"
 
 
 def data_dir() -> Path:
-    """Runs and what the person would miss. Like all of these, it raises StorageError where the home folder is unknown."""
+    """Runs, and everything else that the user would miss."""
     return _folder("data", platformdirs.user_data_dir)
 
 
 def cache_dir() -> Path:
-    """What can be made again: measured precisions."""
+    """What can be computed again, such as the fastest precision of this machine."""
     return _folder("cache", platformdirs.user_cache_dir)
 
 
 def config_dir() -> Path:
-    """Last choices and the prompt's history."""
+    """config.toml, remembered settings, and the history of prompts."""
     return _folder("config", platformdirs.user_config_dir)
 
 
@@ -38,16 +41,16 @@ def runs_dir() -> Path:
 
 
 def ensure_folder(folder: Path) -> Path:
-    """The folder, made if need be. Raises StorageError with the way out where that fails."""
+    """The folder, created if necessary. Raises StorageError, which says what to do."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(f"can't make the folder {folder}: {error.strerror}; {WAY_OUT}") from None
+        raise StorageError(f"can't create the folder {folder}: {error.strerror}; {WAY_OUT}") from None
     return folder
 
 
 def check() -> None:
-    """Raises StorageError where a folder is unknown, or the runs can't be listed. Makes nothing: a folder may be missing."""
+    """Raises StorageError if a folder is unknown or the runs can't be listed. Creates nothing: a folder may be missing."""
     for folder in (cache_dir, config_dir, log_dir):
         folder()
     try:
@@ -64,9 +67,9 @@ def _folder(part: str, usual: Callable[..., str]) -> Path:
         if home:
             return Path(home).expanduser().absolute() / part
         folder = Path(usual("digitty", appauthor=False))
-    except (RuntimeError, OSError) as error:  # an unknown user, or a working folder that was deleted
-        what = f"DIGITTY_HOME={home} is no folder ({error})" if home else f"the home folder is unknown ({error})"
+    except (RuntimeError, OSError) as error:  # an unknown user, or a deleted working folder
+        what = f"DIGITTY_HOME={home} is not a folder ({error})" if home else f"the home folder is unknown ({error})"
         raise StorageError(f"{what}; {WAY_OUT}") from None
-    if not folder.is_absolute():  # it would be another one in each working folder
+    if not folder.is_absolute():  # it would depend on the working folder
         raise StorageError(f"the home folder is unknown ({folder} is not a full path); {WAY_OUT}")
     return folder

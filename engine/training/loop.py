@@ -224,7 +224,7 @@ class TrainingLoop:
             return None
         path = writer.state_path(trainer.step)
         with self.saves.saving(trainer.step):
-            writer.flush(lasting=True)  # first: after a power cut, no state may be newer than its metrics
+            writer.flush(durable=True)  # first: after a power cut, no state may be newer than its metrics
             self.artifacts.save_state(path, self.epoch_seconds)
             writer.prune()
         self._log_event("saved", seconds=round(self.saves.seconds, 3))

@@ -207,4 +207,4 @@ def test_everything_is_full(scene: Scene, arguments: str, code: int) -> None:
     assert "Logging error" not in said
     if code:
         assert said.splitlines()[-1].startswith("digitty: can't write")
-        assert "free some room" in said.splitlines()[-1]
+        assert "free some space" in said.splitlines()[-1]

@@ -254,7 +254,7 @@ class FakeJobs:
 
     def _save(self, writer: Writer, step: int) -> object:
         if self.full.is_set():
-            raise StorageError("can't write state.pt: No space left on device; free some room")
+            raise StorageError("can't write state.pt: No space left on device; free some space")
         return save(writer, step)
 
     def _train_step(self, writer: Writer, config: TrainConfig, step: int, request: TrainRequest, control: Control) -> Iterator[Event]:

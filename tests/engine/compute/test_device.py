@@ -60,7 +60,7 @@ def torch_threads() -> Iterator[None]:
 @pytest.mark.usefixtures("torch_threads")
 def test_torch_uses_the_threads_that_it_may(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(processors_module, "ROOT", tmp_path)
-    monkeypatch.setattr(processors_module, "_assigned", lambda: 2)
+    monkeypatch.setattr(processors_module, "_affinity", lambda: 2)
     for name in processors_module.LIMITED:
         monkeypatch.delenv(name, raising=False)
     torch.set_num_threads(3)

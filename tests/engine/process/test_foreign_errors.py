@@ -101,5 +101,5 @@ def test_too_little_address_space_for_torch(home: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=home.parent, env=env, capture_output=True, text=True, preexec_fn=limit, timeout=120)
     assert done.returncode == 4, done.stderr
-    assert "digitty: not enough memory to load its libraries; raise the limit" in done.stderr
+    assert "digitty: not enough memory to load its libraries; raise the memory limit" in done.stderr
     assert "Traceback" not in done.stderr

@@ -18,7 +18,7 @@ V1_MOUNT = "32 31 0:29 {part} /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,c
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(module, "ROOT", tmp_path)
-    monkeypatch.setattr(module, "_assigned", lambda: 16)
+    monkeypatch.setattr(module, "_affinity", lambda: 16)
     for name in module.LIMITED:
         monkeypatch.delenv(name, raising=False)
     return tmp_path

@@ -193,5 +193,5 @@ def test_a_folder_that_goes_while_a_writer_mends_the_run_is_passed_over(run: Run
     monkeypatch.setattr(os, "scandir", after_it_went)
     with pytest.raises(FileNotFoundError):
         os.scandir(str(gone))
-    writer._mend(run)
+    writer._repair(run)
     assert not part.exists()

@@ -141,7 +141,7 @@ def test_a_config_of_something_else_is_not_read_though_its_digest_is_right(run: 
 def test_a_config_changed_by_hand_says_so(run: Run) -> None:
     path = run.path / "config.json"
     path.write_text(path.read_text().replace('"epochs": 2', '"epochs": 3'))
-    with pytest.raises(RunError, match="damaged or changed by hand"):
+    with pytest.raises(RunError, match="damaged or edited by hand"):
         run.config()
 
 

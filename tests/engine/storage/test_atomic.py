@@ -52,7 +52,7 @@ def test_a_sparse_file_is_refused_by_its_size_and_one_that_claims_no_size_is_rea
 
 @pytest.mark.parametrize("data", [b"[" * 100_000, b"1" * 10_000, b"\xff", b"", b"{"], ids=["deep", "long number", "bytes", "empty", "torn"])
 def test_json_that_is_wrong_is_a_value_error(data: bytes) -> None:
-    with pytest.raises(ValueError, match=r"nested too deep|Exceeds the limit|decode|Expecting"):
+    with pytest.raises(ValueError, match=r"nested too deeply|Exceeds the limit|decode|Expecting"):
         parse_json(data)
 
 
@@ -72,9 +72,9 @@ def test_no_control_character_of_foreign_text_reaches_the_terminal() -> None:
 @pytest.mark.parametrize(
     ("number", "kind", "remedy"),
     [
-        (errno.ENOSPC, StorageError, "free some room or choose another folder"),
-        (errno.EDQUOT, StorageError, "free some room or choose another folder"),
-        (errno.EFBIG, StorageError, "free some room or choose another folder"),
+        (errno.ENOSPC, StorageError, "free some space or choose another folder"),
+        (errno.EDQUOT, StorageError, "free some space or choose another folder"),
+        (errno.EFBIG, StorageError, "free some space or choose another folder"),
         (errno.EIO, StorageError, "check the disk or choose another folder"),
         (errno.EROFS, StorageError, "choose another folder"),
         (errno.EACCES, OutputError, "choose a folder that you can write to"),

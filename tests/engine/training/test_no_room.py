@@ -119,7 +119,7 @@ def test_full_stop(jobs: Jobs, exactly: Exact, config: TrainConfig) -> None:
     pulled(events, Saved, 4)
     run = find_run("r")
     before = contents(run)
-    with no_file_beyond(ROOM["state"]), pytest.raises(StorageError, match=r"state-0000008\.pt.*free some room"):
+    with no_file_beyond(ROOM["state"]), pytest.raises(StorageError, match=r"state-0000008\.pt.*free some space"):
         list(events)
     assert contents(run)["state-0000004.pt"] == before["state-0000004.pt"]
     assert run.states() == [(4, run.path / "checkpoints" / "state-0000004.pt")]
@@ -315,7 +315,7 @@ def test_the_command_says_so_and_leaves_with_3(
     with no_file_beyond(ROOM["state"]):
         assert entry.run(cli.commands, ["train", "--resume", "r", "--epochs", "3", "--when-full", when_full]) == 3
     *lines, last = capsys.readouterr().err.splitlines()
-    told = f"can't write {find_run('r').path}/checkpoints/state-00000{{:02}}.pt: File too large; free some room or choose another folder"
+    told = f"can't write {find_run('r').path}/checkpoints/state-00000{{:02}}.pt: File too large; free some space or choose another folder"
     goes_on = f"not saved at step 8: {told.format(8)}; the last save is of step 4; training goes on"
     assert (goes_on in lines) is (when_full == "go-on")
     assert last == "digitty: " + told.format(12 if when_full == "go-on" else 8)

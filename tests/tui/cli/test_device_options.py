@@ -30,7 +30,7 @@ Asked = Callable[..., tuple[str, int | None]]
 @pytest.fixture(autouse=True)
 def eight_processors(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, home: Path) -> None:
     monkeypatch.setattr(processors_module, "ROOT", tmp_path)
-    monkeypatch.setattr(processors_module, "_assigned", lambda: 8)
+    monkeypatch.setattr(processors_module, "_affinity", lambda: 8)
 
 
 @pytest.fixture

@@ -426,8 +426,8 @@ async def test_leaving_the_screen_loses_nothing() -> None:
     [
         ({"epochs": "0"}, "epochs 0 is outside 1 to"),
         ({"epochs": "x"}, "epochs 'x' is not a whole number"),
-        ({"name": "a/b"}, "no name for a run"),
-        ({"name": "[bold]"}, "'[bold]' is no name for a run"),
+        ({"name": "a/b"}, "a run can't be named"),
+        ({"name": "[bold]"}, "a run can't be named '[bold]'"),
         ({"name": "mine"}, "run mine exists"),
     ],
 )

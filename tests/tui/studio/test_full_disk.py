@@ -105,5 +105,5 @@ async def test_leaving_is_still_possible_and_says_what_was_not_saved() -> None:
         await person.press("ctrl+q")
         await person.until(lambda: not person.app.is_running)
         assert person.app.studio.finish(10)
-        assert person.app.studio.last_words == ["can't write state.pt: No space left on device; free some room"]
+        assert person.app.studio.last_words == ["can't write state.pt: No space left on device; free some space"]
     assert [step for step, _ in find_run("mine").states()] == [4]
