@@ -62,7 +62,7 @@ async def test_the_dialog_starts_it_detached_at_once() -> None:
     jobs = FakeJobs(train_holds_at=2)
     async with opened(jobs) as person:
         await person.press("f5", "n")
-        await person.sees("keep training after I leave")
+        await person.sees("keep training after I quit")
         dialog = person.app.screen
         dialog.query_one("#detach", Select).value = "yes"
         dialog.query_one("#epochs").focus()
