@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from rehearsed import ROOT
+from prerecorded_jobs import ROOT
 from typist import Session, Typist
 
 ROUND = 2_000

@@ -20,8 +20,8 @@ import time
 from pathlib import Path
 from statistics import median, quantiles
 
-from rehearsed import ROOT
-from relay import Relay
+from prerecorded_jobs import ROOT
+from slow_terminal import SlowTerminal
 from terminal import environment
 from test_screen import train
 
@@ -45,7 +45,7 @@ def trained_alone(home: Path, steps: int) -> float:
 
 def trained_in_the_screen(home: Path, steps: int, keys: int) -> tuple[float, list[float]]:
     """Steps a second, and the seconds from each key to its letter on the screen."""
-    with Relay([], environment(home, OMP_NUM_THREADS=THREADS), home, rate=1e9) as terminal:
+    with SlowTerminal([], environment(home, OMP_NUM_THREADS=THREADS), home, rate=1e9) as terminal:
         terminal.sees("Type a digit")
         train(terminal, "100000")
         terminal.until(lambda: max(rates(home), default=0) >= steps, 3600)

@@ -81,7 +81,7 @@ def train(steps: int, every: int) -> list[tuple[int, int]]:
 
 def screen(keys: tuple[str, ...], count: int) -> list[tuple[int, int]]:
     """(key presses, bytes resident) while the screen gets these keys, over and over."""
-    from rehearsed import FakeJobs
+    from prerecorded_jobs import FakeJobs
     from textual import events
 
     from tui.app import DigittyApp

@@ -1,4 +1,4 @@
-"""The commands with a standard output that is full, gone, closed or slow: for processes that the nursery forks."""
+"""The commands with a standard output that is full, gone, closed or slow: for processes that the server forks."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def light(arguments: list[str], outlet: str, target: str, errors: str) -> None:
 
 
 def heavy(arguments: list[str], outlet: str, target: str, errors: str) -> None:
-    """The same with the tiny engine of the scenes."""
-    import scenes
+    """The same with the tiny engine of slow_commands.py."""
+    import slow_commands
 
     from engine.config.sampling import SampleConfig
     from engine.protocol.requests import DrawRequest
@@ -29,7 +29,7 @@ def heavy(arguments: list[str], outlet: str, target: str, errors: str) -> None:
 
     _open(outlet, target, errors)
     doctor.SEVEN = DrawRequest((7,), SampleConfig(steps=1, redraw_below=0), fps=10)
-    scenes.command(arguments)
+    slow_commands.command(arguments)
 
 
 def everything_full(arguments: list[str], errors: str) -> None:
@@ -45,9 +45,9 @@ def everything_full(arguments: list[str], errors: str) -> None:
     os.dup2(writer, 2)
     os.close(writer)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    import scenes
+    import slow_commands
 
-    scenes.command(arguments)
+    slow_commands.command(arguments)
 
 
 # --- kinds of standard output -----------------------------------------------------------------------------------------

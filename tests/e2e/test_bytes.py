@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from relay import Relay
+from slow_terminal import SlowTerminal
 from terminal import Terminal, environment
 from test_screen import answer_row, faked
 
@@ -82,7 +82,7 @@ def test_an_idle_screen_sends_nothing(warm_home: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rate", [16_000, 100_000])
 def test_over_a_slow_line_the_last_picture_is_the_true_one(warm_home: Path, tmp_path: Path, rate: int) -> None:
-    with Relay([], environment(warm_home), tmp_path, patch=faked("pace=0.05"), rate=rate) as terminal:
+    with SlowTerminal([], environment(warm_home), tmp_path, patch=faked("pace=0.05"), rate=rate) as terminal:
         terminal.sees("Type a digit", "cpu fp32")
         terminal.type("seven\r")
         terminal.sees("7 · seven", "200 steps/s")
@@ -97,7 +97,7 @@ def test_over_a_slow_line_the_last_picture_is_the_true_one(warm_home: Path, tmp_
 @pytest.mark.parametrize("rate", [16_000, 100_000])
 def test_however_much_there_is_to_show_little_is_under_way(warm_home: Path, tmp_path: Path, rate: int) -> None:
     """A key's effect, and the leaving, wait for that alone; and no answer is typed into the shell."""
-    with Relay([], environment(warm_home), tmp_path, 120, 62, faked(more=NOISE), rate) as terminal:
+    with SlowTerminal([], environment(warm_home), tmp_path, 120, 62, faked(more=NOISE), rate) as terminal:
         terminal.sees("Type a digit", "cpu fp32")
         terminal.press("f3")
         terminal.sees("count")
@@ -116,7 +116,7 @@ def test_however_much_there_is_to_show_little_is_under_way(warm_home: Path, tmp_
 
 
 def test_over_ssh_a_live_view_keeps_to_50_kilobytes_a_second(warm_home: Path, tmp_path: Path) -> None:
-    with Relay([], environment(warm_home, SSH_CONNECTION="::1 1 ::1 22"), tmp_path, 120, 62, faked(more=NOISE), rate=1e9) as terminal:
+    with SlowTerminal([], environment(warm_home, SSH_CONNECTION="::1 1 ::1 22"), tmp_path, 120, 62, faked(more=NOISE), rate=1e9) as terminal:
         terminal.sees("Type a digit", "cpu fp32")
         terminal.press("f3")
         terminal.sees("count")
@@ -129,7 +129,7 @@ def test_over_ssh_a_live_view_keeps_to_50_kilobytes_a_second(warm_home: Path, tm
 
 
 def test_after_a_while_in_the_background_the_screen_is_whole_again(warm_home: Path, tmp_path: Path) -> None:
-    with Relay([], environment(warm_home), tmp_path, patch=faked(), rate=1e9) as terminal:
+    with SlowTerminal([], environment(warm_home), tmp_path, patch=faked(), rate=1e9) as terminal:
         terminal.sees("Type a digit", "cpu fp32")
         terminal.type("seven\r")
         terminal.sees("7 · seven", "200 steps/s")

@@ -22,8 +22,8 @@ from pathlib import Path
 from types import TracebackType
 
 import pytest
-import scenes
-from nursery import Death, Nursery
+import slow_commands
+from fork_server import Exit, ForkServer
 from terminal import Terminal, environment
 
 from engine.checkpoints.training_state import load_state
@@ -86,8 +86,8 @@ class Tty:
 class Scene:
     """Commands in a home of their own, at a terminal."""
 
-    def __init__(self, nursery: Nursery, home: Path, tty: Tty) -> None:
-        self.nursery, self.home, self.tty = nursery, home, tty
+    def __init__(self, server: ForkServer, home: Path, tty: Tty) -> None:
+        self.server, self.home, self.tty = server, home, tty
         self.marker = home / "marker"
         self.pid = 0
         self._before = 0.0
@@ -97,7 +97,7 @@ class Scene:
         env = {**environment(self.home), "DIGITTY_HOME": str(self.home)}
         self.marker.unlink(missing_ok=True)
         call = [arguments.split(), slow, str(self.marker), seconds]
-        self.pid = self.nursery.fork("scenes:command", *call, env=env, cwd=self.home, tty=self.tty.name, ignore=ignore or [])
+        self.pid = self.server.fork("slow_commands:command", *call, env=env, cwd=self.home, tty=self.tty.name, ignore=ignore or [])
         for words, key in keys.items():
             self.until(lambda words=words: words in self.tty.text)
             self.tty.press(key)
@@ -121,7 +121,7 @@ class Scene:
 
     def left(self) -> int:
         """Its exit code, once it is gone and nothing of it is left."""
-        death: Death = self.nursery.reap(self.pid)
+        death: Exit = self.server.reap(self.pid)
         assert death.seconds - self._before < 5, "it spun"
         assert session_of(self.pid) == [], "something is left over"
         return death.code
@@ -159,16 +159,16 @@ def session_of(leader: int) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    with Nursery(Path(__file__).parent, "scenes") as nursery:
-        yield nursery
+def server() -> Iterator[ForkServer]:
+    with ForkServer(Path(__file__).parent, "slow_commands") as server:
+        yield server
 
 
 @pytest.fixture
-def scene(nursery: Nursery, home: Path) -> Iterator[Scene]:
+def scene(server: ForkServer, home: Path) -> Iterator[Scene]:
     home.mkdir()
     with Tty() as tty:
-        yield Scene(nursery, home, tty)
+        yield Scene(server, home, tty)
 
 
 # --- what must hold of a run ------------------------------------------------------------------------------------------
@@ -176,13 +176,13 @@ def scene(nursery: Nursery, home: Path) -> Iterator[Scene]:
 
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch, one_thread: None) -> None:
-    """The same digits and habits here as in the scenes."""
+    """The same digits and habits here as in slow_commands.py."""
     names = [("engine.data.mnist", "load"), ("engine.compute.autotune", "measure"), ("engine.cli.train", "Jobs")]
     for module, name in names:
         monkeypatch.setattr(f"{module}.{name}", getattr(sys.modules[module], name))
-    for preset, config in scenes.c.PRESETS.items():
-        monkeypatch.setitem(scenes.c.PRESETS, preset, config)  # type: ignore[arg-type]
-    scenes.quick()
+    for preset, config in slow_commands.c.PRESETS.items():
+        monkeypatch.setitem(slow_commands.c.PRESETS, preset, config)  # type: ignore[arg-type]
+    slow_commands.quick()
 
 
 @pytest.fixture(scope="module")
@@ -199,9 +199,9 @@ def goes_on(in_process: None, unbroken: dict[int, float]) -> Callable[[Run], boo
         return {record["step"]: record["loss"] for record in Follower(run.metrics_path).records() if "loss" in record}
 
     def goes_on(run: Run) -> bool:
-        jobs = Jobs("cpu", "fp32", cadence=scenes.CADENCE)
+        jobs = Jobs("cpu", "fp32", cadence=slow_commands.CADENCE)
         if not unbroken:
-            list(jobs.train(TrainRequest(scenes.TINY, run="unbroken")))
+            list(jobs.train(TrainRequest(slow_commands.TINY, run="unbroken")))
             unbroken.update(losses(find_run("unbroken")))
         list(jobs.train(TrainRequest(run.config(), resume=run.name)))
         return run.state() == "finished" and losses(run) == unbroken
@@ -401,7 +401,7 @@ def test_nohup_outlives_the_terminal(scene: Scene, goes_on: Callable[[Run], bool
     assert scene.left() == 0
     run = find_run("r")
     check_saved(run, "finished")
-    assert run.step() == scenes.TINY.total_steps
+    assert run.step() == slow_commands.TINY.total_steps
     assert not (scene.home / "log").exists(), "a fault was logged"
 
 

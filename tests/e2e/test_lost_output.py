@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 import pytest
-from nursery import Nursery
+from fork_server import ForkServer
 from terminal import environment
 
 from engine.checkpoints.training_state import load_state
@@ -55,8 +55,8 @@ def all_commands(group: click.Group) -> Iterator[str]:
 class Scene:
     """Commands with an outlet each, in a home of their own that holds the run `old`."""
 
-    def __init__(self, nurseries: dict[str, Nursery], home: Path, weights: Path) -> None:
-        self.nurseries, self.home, self.weights = nurseries, home, weights
+    def __init__(self, servers: dict[str, ForkServer], home: Path, weights: Path) -> None:
+        self.servers, self.home, self.weights = servers, home, weights
         self.target, self.errors = home / "out", home / "err"
         self.env = {**environment(home), "DIGITTY_HOME": str(home), "PYTHONUNBUFFERED": ""}
 
@@ -67,26 +67,26 @@ class Scene:
     def begins(self, arguments: str, outlet: str) -> Callable[[], int]:
         """What waits for its end, and returns the exit code."""
         weight = "heavy" if arguments in HEAVY.values() else "light"
-        words, nursery = arguments.replace("WEIGHTS", str(self.weights)).split(), self.nurseries[weight]
-        pid = nursery.fork(f"outlets:{weight}", words, outlet, str(self.target), str(self.errors), env=self.env, cwd=self.home)
-        return lambda: nursery.reap(pid).code
+        words, server = arguments.replace("WEIGHTS", str(self.weights)).split(), self.servers[weight]
+        pid = server.fork(f"outlets:{weight}", words, outlet, str(self.target), str(self.errors), env=self.env, cwd=self.home)
+        return lambda: server.reap(pid).code
 
 
 @pytest.fixture(scope="module")
-def nurseries() -> Iterator[dict[str, Nursery]]:
+def servers() -> Iterator[dict[str, ForkServer]]:
     here = Path(__file__).parent
-    with Nursery(here, "outlets") as light, Nursery(here, "scenes", "outlets") as heavy:
+    with ForkServer(here, "outlets") as light, ForkServer(here, "slow_commands", "outlets") as heavy:
         yield {"light": light, "heavy": heavy}
 
 
 @pytest.fixture
-def scene(nurseries: dict[str, Nursery], home: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+def scene(servers: dict[str, ForkServer], home: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     monkeypatch.syspath_prepend(Path(__file__).parents[1] / "tui")
     from fakes import finished_run
 
     home.mkdir()
     finished_run("old", with_changes(PRESETS["quick"], limit=64))
-    return Scene(nurseries, home, tiny_weights)
+    return Scene(servers, home, tiny_weights)
 
 
 def test_no_command_is_left_out() -> None:
@@ -199,9 +199,9 @@ def fill(writer: int) -> int:
 @pytest.mark.parametrize(("arguments", "code"), [(HEAVY["train"], 3), ("config --init", 3), ("runs", 0), ("--help", 0)])
 def test_everything_is_full(scene: Scene, arguments: str, code: int) -> None:
     """Home, working folder, temporary files and the log: no file takes a byte. Nothing waits, and nothing is a traceback."""
-    nursery = scene.nurseries["heavy"]
-    pid = nursery.fork("outlets:everything_full", arguments.split(), str(scene.errors), env=scene.env, cwd=scene.home)
-    assert nursery.reap(pid).code == code
+    server = scene.servers["heavy"]
+    pid = server.fork("outlets:everything_full", arguments.split(), str(scene.errors), env=scene.env, cwd=scene.home)
+    assert server.reap(pid).code == code
     said = scene.errors.read_text()
     assert "Traceback" not in said
     assert "Logging error" not in said

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 from fakes import FakeJobs, finished_run
-from pilots import SIZES, STEPS, Person, opened
 from textual.actions import parse
+from user import SIZES, STEPS, User, opened
 
 from engine.config.training import PRESETS
 from engine.errors import StorageError
@@ -17,7 +17,7 @@ from tui.screens.base import AppScreen
 SCREENS = {"f2": "prompt", "f3": "generate", "f4": "grid", "f5": "train"}
 
 
-def at(person: Person) -> str:
+def at(person: User) -> str:
     screen = person.app.screen
     return screen.NAME if isinstance(screen, AppScreen) else type(screen).__name__
 

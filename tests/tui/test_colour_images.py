@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from fakes import FakeJobs
 from PIL import Image
-from pilots import LARGE, opened
 from textual.widgets import Input
+from user import LARGE, opened
 
 from engine.config.data import DataSpec
 from engine.config.training import TrainConfig

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fakes import finished_run
-from pilots import Person, opened
 from textual.widgets import Input
+from user import User, opened
 
 from engine.config.training import PRESETS
 
@@ -20,7 +20,7 @@ PLACES = {
 """The keys that lead to something that has the focus, from a screen where letters are keys."""
 
 
-async def resized(person: Person, *sizes: tuple[int, int]) -> None:
+async def resized(person: User, *sizes: tuple[int, int]) -> None:
     for size in sizes:
         await person.pilot.resize_terminal(*size)
         await person.until(lambda size=size: person.app.screen.size == size)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from fakes import finished_run
-from pilots import Person, opened
 from textual import events
 from textual.geometry import Size
+from user import User, opened
 
 from engine.config.serialize import with_changes
 from engine.config.training import PRESETS
@@ -20,24 +20,24 @@ FOLDER = Path(__file__).parent / "layouts"
 SIZES = ((80, 24), (120, 40), (200, 60))
 
 
-async def prompt(person: Person) -> None:
+async def prompt(person: User) -> None:
     await person.enter("seven")
     await person.sees("7 · seven", "steps/s", "shipped", "idle")
     await person.enter("grid")
     await person.sees("0 1 2 3 4 5 6 7 8 9", "idle")
 
 
-async def generate(person: Person) -> None:
+async def generate(person: User) -> None:
     await person.press("f3", "enter")
     await person.sees("100%", "idle")
 
 
-async def grid(person: Person) -> None:
+async def grid(person: User) -> None:
     await person.press("f4")
     await person.sees("9 nine", "100%", "idle")
 
 
-async def train(person: Person) -> None:
+async def train(person: User) -> None:
     await person.press("f5")
     await person.sees("seed-2", "finished", "epoch  average")
     await person.until(lambda: person.app.screen.query_one("#previews").size.height > 2)
@@ -53,7 +53,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> None:
     finished_run("seed-2", with_changes(PRESETS["seed"], limit=128 * 20), steps=40)
 
 
-async def rested(person: Person) -> str:
+async def rested(person: User) -> str:
     """What is shown once it has stayed the same for a while; the footer is made anew now and then."""
     before, same = "", 0
     while same < 4:
@@ -65,7 +65,7 @@ async def rested(person: Person) -> str:
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.__name__)
-async def test_a_screen_looks_as_it_did(run: None, screen: Callable[[Person], Awaitable[None]], size: tuple[int, int]) -> None:
+async def test_a_screen_looks_as_it_did(run: None, screen: Callable[[User], Awaitable[None]], size: tuple[int, int]) -> None:
     async with opened(size=size) as person:
         await person.sees("cpu fp32", "idle")
         await screen(person)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 
-from pilots import opened
 from textual.widgets._footer import FooterKey
+from user import opened
 
 from tui.widgets.key_footer import KeyFooter
 

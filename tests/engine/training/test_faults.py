@@ -1,4 +1,4 @@
-"""Death at any moment and damage to any file of a run: nothing good is lost, nothing wrong is taken for right."""
+"""Exit at any moment and damage to any file of a run: nothing good is lost, nothing wrong is taken for right."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import killed_runs
 import pytest
-import victims
-from nursery import Nursery
+from fork_server import ForkServer
 from torch import Tensor
 
 from engine.checkpoints.lookup import find_weights
@@ -44,21 +44,21 @@ from engine.training.trainer import Trainer
 @pytest.mark.slow
 def test_fifty_deaths_at_any_moment_change_nothing(tmp_path: Path, one_thread: None) -> None:
     """Each time the run opens, its lines parse, its states load, and what it goes on with is the unbroken run, to the bit."""
-    with Nursery(Path(__file__).parents[1], "victims") as nursery:
-        *_, deaths = victims.kill_nine(nursery, tmp_path / "home", kills=50, seed=0)
+    with ForkServer(Path(__file__).parents[1], "killed_runs") as server:
+        *_, deaths = killed_runs.kill_nine(server, tmp_path / "home", kills=50, seed=0)
     hit = {phase: count for phase, count in deaths.items() if phase != "done" and count}
     assert sum(hit.values()) >= 50
     assert len(hit) >= 4, f"they all died alike: {hit}"
 
 
 def test_a_victim_that_hangs_is_told_and_killed(tmp_path: Path) -> None:
-    with Nursery(tmp_path) as nursery:
-        pid = nursery.fork("time:sleep", 3600)
+    with ForkServer(tmp_path) as server:
+        pid = server.fork("time:sleep", 3600)
         with pytest.raises(AssertionError, match=f"process {pid} hung"):
-            nursery.reap(pid, seconds=0.2)
+            server.reap(pid, seconds=0.2)
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
-        assert nursery.reap(nursery.fork("os:_exit", 3)).code == 3
+        assert server.reap(server.fork("os:_exit", 3)).code == 3
 
 
 # --- a power cut ------------------------------------------------------------------------------------------------------
@@ -162,10 +162,10 @@ def read(reading: Callable[[], object]) -> object:
 
 def same(a: object, b: object) -> bool:
     if isinstance(a, TrainingState) and isinstance(b, TrainingState):
-        return victims.same(a.to_values(), b.to_values())
+        return killed_runs.same(a.to_values(), b.to_values())
     if isinstance(a, tuple) and isinstance(b, tuple):
         return len(a) == len(b) and all(map(same, a, b))
-    return victims.same(a, b)
+    return killed_runs.same(a, b)
 
 
 def command_in_file(run: Run) -> Command:
@@ -337,7 +337,7 @@ def test_a_damaged_newest_state_gives_way_to_the_one_before_it(run: Run, first_s
         told = list(restore.restore_newest(run, trainer))
         assert len(told) == 1, how
         state = trainer.state().to_values()
-        assert all(victims.same(state[name], right[name]) for name in ("step", "best", "epoch_sum", "model", "ema"))
+        assert all(killed_runs.same(state[name], right[name]) for name in ("step", "best", "epoch_sum", "model", "ema"))
         assert not newest.exists()
         newest.with_name(newest.name + ".damaged").rename(newest)
 
@@ -359,7 +359,7 @@ def test_a_damaged_run_goes_on_exactly_or_says_why_not(run: Run, jobs: Jobs, eve
     losses, expected = (dict(logged(Run(run.path.with_name(name)))) for name in ("r", "whole"))
     assert {step: losses[step] for step in range(9, 13)} == {step: expected[step] for step in range(9, 13)}
     states = [load_state(latest_state(Run(run.path.with_name(name)))).to_values() for name in ("r", "whole")]
-    assert victims.same(*({k: v for k, v in state.items() if k != "epoch_seconds"} for state in states))
+    assert killed_runs.same(*({k: v for k, v in state.items() if k != "epoch_seconds"} for state in states))
 
 
 def logged(run: Run) -> list[tuple[int, float]]:

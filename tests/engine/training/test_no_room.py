@@ -13,8 +13,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import killed_runs
 import pytest
-import victims
 
 from engine.checkpoints.training_state import TrainingState, load_state
 from engine.cli import entry
@@ -66,7 +66,7 @@ def exactly(jobs: Jobs, config: TrainConfig, at_hand: None, every_step: None, kn
     def exact(run: Run) -> bool:
         if run.state() != "finished":
             list(jobs.train(TrainRequest(run.config(), resume=run.name)))
-        return victims.same(dict(zip("ls", asked(run), strict=True)), known)
+        return killed_runs.same(dict(zip("ls", asked(run), strict=True)), known)
 
     if not known:
         list(jobs.train(TrainRequest(config, run="roomy")))
@@ -103,7 +103,7 @@ def lines(run: Run) -> list[dict[str, Any]]:
     """Every line; none may be torn or damaged."""
     raw = run.metrics_path.read_bytes()
     assert raw.endswith(b"\n")
-    return victims.records(run)
+    return killed_runs.records(run)
 
 
 def test_a_full_disk_refuses_for_real(tmp_path: Path) -> None:

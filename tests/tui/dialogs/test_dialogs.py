@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fakes import FakeJobs, finished_run
-from pilots import SMALL, STEPS, Person, opened
 from textual.widgets import Input, OptionList, Select
+from user import SMALL, STEPS, User, opened
 
 from engine.config.sampling import SampleConfig, default_for
 from engine.config.training import PRESETS
@@ -12,15 +12,15 @@ from engine.protocol.requests import TrainRequest
 from tui.screens.base import AppScreen
 
 
-def choices(person: Person) -> list[str | None]:
+def choices(person: User) -> list[str | None]:
     return [option.id for option in person.app.screen.query_one(OptionList).options]
 
 
-def value(person: Person, name: str) -> str:
+def value(person: User, name: str) -> str:
     return person.app.screen.query_one(f"#{name}", Input).value
 
 
-async def outside(person: Person) -> None:
+async def outside(person: User) -> None:
     """Out of the prompt's input."""
     await person.press("escape")
 

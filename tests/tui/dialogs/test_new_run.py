@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from fakes import ENGINE, finished_run, log_step, save
-from pilots import opened
 from textual.widgets import Select
+from user import opened
 
 from engine.config.serialize import with_changes
 from engine.config.training import PRESET_HINTS, PRESETS

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 from fakes import ENGINE, FakeJobs, cut_off, finished_run, log_step
-from pilots import LARGE, SIZES, Person, opened, start
 from textual.widgets import Input, OptionList
+from user import LARGE, SIZES, User, opened, start
 
 from engine.config.training import PRESETS
 from engine.errors import StorageError
@@ -19,17 +19,17 @@ from tui.dialogs.runs import RunsDialog
 from tui.runs import text as run_words
 
 
-async def listed(person: Person) -> None:
+async def listed(person: User) -> None:
     await person.press("f5", "v")
     await person.until(lambda: isinstance(person.app.screen, RunsDialog))
 
 
-def row(person: Person, name: str) -> list[str]:
+def row(person: User, name: str) -> list[str]:
     """The cells of a run's line."""
     return next((line.strip(" │").split() for line in person.screen.splitlines() if f"│ {name} " in line), [])
 
 
-def names(person: Person) -> list[str | None]:
+def names(person: User) -> list[str | None]:
     return [option.id for option in person.app.screen.query_one(OptionList).options]
 
 

@@ -8,22 +8,22 @@ from pathlib import Path
 import pytest
 from fakes import FakeJobs, digits
 from PIL import Image
-from pilots import LARGE, SIZES, SMALL, STEPS, Person, opened
 from textual.widgets import Input, Select
+from user import LARGE, SIZES, SMALL, STEPS, User, opened
 
 from engine.config.sampling import default_for
 
 
-async def generate(person: Person) -> None:
+async def generate(person: User) -> None:
     await person.press("f3")
     await person.sees("enter draws")
 
 
-def field(person: Person, name: str) -> Input:
+def field(person: User, name: str) -> Input:
     return person.app.screen.query_one(f"#{name}", Input)
 
 
-async def set_field(person: Person, name: str, text: str) -> None:
+async def set_field(person: User, name: str, text: str) -> None:
     field(person, name).focus()
     field(person, name).select_all()
     person.burst(*text)

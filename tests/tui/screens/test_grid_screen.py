@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeJobs, digits
-from pilots import SIZES, STEPS, opened
+from user import SIZES, STEPS, opened
 
 from engine.config.data import MNIST
 

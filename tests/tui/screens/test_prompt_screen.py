@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from fakes import FakeJobs, digits
 from PIL import Image
-from pilots import LARGE, SIZES, STEPS, Person, opened
 from textual.widgets import Input
+from user import LARGE, SIZES, STEPS, User, opened
 
 from engine.errors import CheckpointError, DeviceError
 from tui.dialogs.help import HelpDialog
@@ -17,7 +17,7 @@ from tui.settings.config_file import Config
 from tui.widgets.image_view import ImageView
 
 
-def typed(person: Person) -> str:
+def typed(person: User) -> str:
     return person.app.screen.query_one("#prompt", Input).value
 
 
@@ -258,7 +258,7 @@ async def test_a_long_conversation_forgets_its_oldest_answers(monkeypatch: pytes
 SKETCH = "a sketch, in one step"
 
 
-async def type_in(person: Person, text: str) -> None:
+async def type_in(person: User, text: str) -> None:
     person.burst(*text)
     await person.settle()
 

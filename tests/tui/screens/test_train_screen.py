@@ -6,8 +6,8 @@ import os
 
 import pytest
 from fakes import ENGINE, FakeJobs, cut_off, finished_run, log_step, loss_at, preview, save
-from pilots import LARGE, SIZES, Person, opened, start
 from textual.widgets import Input, Select
+from user import LARGE, SIZES, User, opened, start
 
 from engine.config.serialize import with_changes
 from engine.config.training import PRESETS
@@ -26,7 +26,7 @@ from tui.widgets.image_view import ImageView
 from tui.widgets.loss_chart import LossChart
 
 
-def previews(person: Person) -> Images | None:
+def previews(person: User) -> Images | None:
     return person.app.screen.query_one("#previews", ImageView).images
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from fakes import finished_run
-from pilots import opened
+from user import opened
 
 from engine.cli.entry import run
 from engine.cli.progress import ProgressLine

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from fakes import finished_run
-from pilots import opened
+from user import opened
 
 from engine.config.training import PRESETS
 from tui.screens.base import AppScreen

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pilots import opened
+from user import opened
 
 from engine.storage import atomic as files
 from engine.storage import paths

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from pilots import Person, opened
 from textual.color import Color
+from user import User, opened
 
 from tui.render.cells import BLACK, RGB, WHITE
 from tui.settings import themes
 
 
-def unreadable(person: Person, wanted: float) -> dict[str, float]:
+def unreadable(person: User, wanted: float) -> dict[str, float]:
     """The texts with less contrast than wanted, by the theme's variables and by the colours of some widgets."""
     variables = person.app.theme_variables
     pairs = {
@@ -47,7 +47,7 @@ async def test_the_palette_offers_these_themes_alone() -> None:
         assert set(person.app.available_themes) == set(themes.NAMES)
 
 
-def ink_and_paper(person: Person) -> tuple[RGB, RGB]:
+def ink_and_paper(person: User) -> tuple[RGB, RGB]:
     """The colours of the digits on the screen."""
     style = person.view.tile_style()
     return style.ink, style.paper

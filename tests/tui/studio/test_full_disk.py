@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fakes import FakeJobs
-from pilots import SIZES, Person, opened, start
+from user import SIZES, User, opened, start
 
 from engine.runs.control import Command, send_command
 from engine.runs.run import find_run
@@ -14,7 +14,7 @@ from tui.screens.train import TrainScreen
 WORDS = ("can't be saved at step 8", "No space left on device", "Its last save is from step 4")
 
 
-async def refused(person: Person, epochs: str = "3") -> None:
+async def refused(person: User, epochs: str = "3") -> None:
     """Saved at step 4, refused at step 8 of 12."""
     await start(person, name="mine", epochs=epochs)
     await person.sees("step 6/")

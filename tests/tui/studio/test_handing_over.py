@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 from fakes import FakeJobs, finished_run
-from pilots import SIZES, Person, opened, start
 from textual.widgets import Select
+from user import SIZES, User, opened, start
 
 from engine.config.training import PRESETS
 from engine.errors import DeviceError
@@ -15,7 +15,7 @@ from engine.protocol.requests import TrainRequest
 from engine.runs.run import find_run
 
 
-async def training(person: Person, name: str = "mine") -> None:
+async def training(person: User, name: str = "mine") -> None:
     await start(person, name=name)
     await person.sees(name, "step 2/40")
 

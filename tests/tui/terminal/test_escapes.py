@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from fakes import ENGINE, log_step
-from pilots import Person, opened
 from rich.segment import Segment
 from textual._compositor import LayoutUpdate
 from textual.color import Color
 from textual.geometry import Region
 from textual.strip import Strip
+from user import User, opened
 
 from engine.config.compute import ComputeInfo
 from engine.config.serialize import with_changes
@@ -35,7 +35,7 @@ def controls(text: str) -> list[str]:
     return [char for char in text if not char.isprintable()]
 
 
-def assert_harmless(person: Person) -> None:
+def assert_harmless(person: User) -> None:
     for strip in person.app.screen._compositor.render_strips():
         assert not controls(strip.text), strip.text
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from fakes import finished_run
-from pilots import opened
 from textual import events
 from textual.css.query import NoMatches
 from textual.widget import MountError
+from user import opened
 
 from engine.config.training import PRESETS
 from tui.dialogs.runs import RunsDialog

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeJobs
-from pilots import opened
+from user import opened
 
 from engine.errors import StorageError
 from tui.dialogs.choice import Choice, ChoiceDialog

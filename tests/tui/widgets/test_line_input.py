@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pilots import Person, opened
 from textual import events
 from textual.widgets import Input
+from user import User, opened
 
 TUI = Path(__file__).parents[3] / "tui"
 
@@ -15,7 +15,7 @@ TUI = Path(__file__).parents[3] / "tui"
 PASTED = {"seven\nthree\r\n\r\n 4 ": "seven three 4", "\n\nseven": "seven", "\n": "", "a\tb\x1b[31m": "a b [31m", " 7": " 7"}
 
 
-async def paste(person: Person, text: str) -> None:
+async def paste(person: User, text: str) -> None:
     person.app.post_message(events.Paste(text))
     await person.settle()
 

@@ -1,7 +1,7 @@
 """What the screen sends and what drawing costs: bytes a second over SSH, processor time of a live view, and what an idle screen sends.
 
-    python benchmarks/bytes.py
-    python benchmarks/bytes.py --seconds 5      # a quick look
+    python benchmarks/ssh_bytes.py
+    python benchmarks/ssh_bytes.py --seconds 5      # a quick look
 
 `live, 4×4` are sixteen digits at full size that come out of noise, made beforehand, in a terminal of 120×70 that answers at once: frames a second
 that arrive, and the share of one processor that the whole process takes meanwhile. `over SSH` is a terminal as quick, with SSH_CONNECTION set:
@@ -18,8 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from rehearsed import FPS, FRAMES, PATCH
-from relay import Relay
+from prerecorded_jobs import FPS, FRAMES, PATCH
+from slow_terminal import SlowTerminal
 from terminal import Terminal, environment
 from test_screen import train
 
@@ -77,7 +77,7 @@ def live(home: Path) -> None:
 
 
 def drawing_over_ssh(home: Path, seconds: float, columns: int, lines: int) -> None:
-    with Relay([], environment(home, SSH_CONNECTION="::1 1 ::1 22"), home, columns, lines, PATCH, QUICK) as terminal:
+    with SlowTerminal([], environment(home, SSH_CONNECTION="::1 1 ::1 22"), home, columns, lines, PATCH, QUICK) as terminal:
         terminal.sees("Type a digit", "shipped")
         terminal.press("f3")
         terminal.sees("count")
@@ -92,7 +92,7 @@ def drawing_over_ssh(home: Path, seconds: float, columns: int, lines: int) -> No
 
 
 def training_over_ssh(home: Path, seconds: float) -> None:
-    with Relay([], environment(home, SSH_CONNECTION="::1 1 ::1 22"), home, 80, 24, None, QUICK) as terminal:
+    with SlowTerminal([], environment(home, SSH_CONNECTION="::1 1 ::1 22"), home, 80, 24, None, QUICK) as terminal:
         terminal.sees("Type a digit")
         train(terminal, "100000")
         terminal.sees("training", "it/s")
@@ -102,7 +102,7 @@ def training_over_ssh(home: Path, seconds: float) -> None:
 
 
 def idle(home: Path, seconds: float) -> None:
-    with Relay([], environment(home), home, 80, 24, PATCH, QUICK) as terminal:
+    with SlowTerminal([], environment(home), home, 80, 24, PATCH, QUICK) as terminal:
         terminal.sees("Type a digit", "shipped")
         for key, seen in (("f2", "Type a digit"), ("f3", "count"), ("f4", "Grid"), ("f5", "No run yet"), ("n", "Start")):
             terminal.press(key)

@@ -29,15 +29,15 @@ HUNG = 180.0
 """Seconds after which who is waited for has hung, however busy the machine."""
 
 
-class Death(NamedTuple):
+class Exit(NamedTuple):
     code: int
     """Negative for a signal."""
     seconds: float
     """Of processor time, in a whole life."""
 
 
-class Nursery:
-    """`with Nursery(folder of the modules, "module", …) as nursery:` the modules are imported before the first fork."""
+class ForkServer:
+    """`with ForkServer(folder of the modules, "module", …) as server:` the modules are imported before the first fork."""
 
     def __init__(self, folder: Path, *modules: str) -> None:
         path = os.pathsep.join(map(str, (ROOT, folder, ROOT / "tests")))
@@ -65,12 +65,12 @@ class Nursery:
         self._alive.add(pid)
         return pid
 
-    def reap(self, pid: int, seconds: float = HUNG) -> Death:
+    def reap(self, pid: int, seconds: float = HUNG) -> Exit:
         """Waits for its end; one that hangs says where, on its standard error, and is killed."""
         told = self._asked({"reap": pid, "seconds": seconds})
         self._alive.discard(pid)
         assert told is not None, f"process {pid} hung for {seconds:g} s; its standard error says where"
-        return Death(*told)
+        return Exit(*told)
 
     def _asked(self, request: Mapping[str, object]) -> Any:
         assert self._process.stdin is not None
@@ -78,10 +78,10 @@ class Nursery:
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
-        assert answer, "the nursery died; its words are on standard error"
+        assert answer, "the server died; its words are on standard error"
         return json.loads(answer)
 
-    def __enter__(self) -> Nursery:
+    def __enter__(self) -> ForkServer:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:

@@ -1,7 +1,7 @@
 """From the command to the screen and to a finished seven, in a pseudo-terminal, and `digitty --help`: warm files, medians of several runs.
 
-    python benchmarks/start.py
-    python benchmarks/start.py --runs 1      # a quick look
+    python benchmarks/startup.py
+    python benchmarks/startup.py --runs 1      # a quick look
 
 `first bytes` is when the terminal hears anything, `first frame` when it shows a whole screen: the tabs at the top, the input, and the keys in
 the footer, at 80×24. `finished seven` is the answer to a prompt that is typed at that moment, while the engine still loads; `import torch` is

@@ -1,7 +1,7 @@
 """How near each spacing of timesteps comes to the exact solution, at the same number of network evaluations.
 
-    python benchmarks/spacings.py
-    python benchmarks/spacings.py --weights shipped:seed --guidance 1 --evaluations 10
+    python benchmarks/timestep_spacing.py
+    python benchmarks/timestep_spacing.py --weights shipped:seed --guidance 1 --evaluations 10
 
 From the same noise, with the default guidance and its interval, DPM-Solver++ draws --count digits in --fine even steps, and by each spacing in as
 many steps as --evaluations allow (a guided step takes two). Prints the mean squared distance, pixels in [-1, 1], of the median digit (a few

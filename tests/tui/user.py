@@ -29,7 +29,7 @@ STEPS = SampleConfig.steps
 """Of a drawing, unless it is told otherwise."""
 
 
-class Person:
+class User:
     """Looks at the screen and presses keys."""
 
     def __init__(self, app: DigittyApp, pilot: Pilot[int], jobs: FakeJobs) -> None:
@@ -118,14 +118,14 @@ class Person:
 
 
 @asynccontextmanager
-async def opened(jobs: FakeJobs | None = None, size: tuple[int, int] = SMALL, config: Config | None = None) -> AsyncIterator[Person]:
+async def opened(jobs: FakeJobs | None = None, size: tuple[int, int] = SMALL, config: Config | None = None) -> AsyncIterator[User]:
     """The application on a terminal of this size; afterwards its engine thread must end."""
     jobs = jobs or FakeJobs()
     app = DigittyApp(cast(Jobs, jobs), config=config)
     app.NOTIFICATION_TIMEOUT = 600.0  # on a busy machine a notice would be gone before it is looked for
     try:
         async with app.run_test(size=size, notifications=True) as pilot:
-            yield Person(app, pilot, jobs)
+            yield User(app, pilot, jobs)
     finally:
         jobs.end()
         assert app.studio.finish(10), "what trains was not saved"
@@ -138,7 +138,7 @@ async def opened(jobs: FakeJobs | None = None, size: tuple[int, int] = SMALL, co
             assert not process.is_alive()
 
 
-async def start(person: Person, **fields: str) -> None:
+async def start(person: User, **fields: str) -> None:
     """Starts a run in the dialog: F5, n, the fields, enter."""
     await person.press("f5", "n")
     await person.sees("preset", "epochs", "Start")

@@ -1,4 +1,4 @@
-"""Trainings that are killed with SIGKILL at any moment, and what must hold after each death. For test_faults.py and benchmarks/kill_nine.py.
+"""Trainings that are killed with SIGKILL at any moment, and what must hold after each death. For test_faults.py and benchmarks/sigkill.py.
 
 A victim tells by a byte that it shares with its killer what it is doing, so that the killer can aim, and count what was hit.
 """
@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, cast
 import PIL.PngImagePlugin  # noqa: F401  (these two are imported late, which would be most of a victim's life)
 import torch
 import torch._dynamo
-from nursery import Nursery
+from fork_server import ForkServer
 
 from engine.checkpoints import weights as checkpoint
 from engine.checkpoints.training_state import load_state
@@ -155,8 +155,8 @@ class Dribble:
 class Killer:
     """Kills at moments drawn from `rng`: blindly, and every other time aimed at a phase."""
 
-    def __init__(self, nursery: Nursery, home: Path, rng: random.Random) -> None:
-        self._nursery, self._home, self._rng = nursery, home, rng
+    def __init__(self, server: ForkServer, home: Path, rng: random.Random) -> None:
+        self._server, self._home, self._rng = server, home, rng
         self._phase = home / "phase"
         home.mkdir(parents=True, exist_ok=True)
         self._phase.write_bytes(b"\0")
@@ -168,11 +168,11 @@ class Killer:
         """A victim's life; returns the phase that it ended in."""
         with self._phase.open("r+b") as file, mmap.mmap(file.fileno(), 1) as shared:
             shared[0] = 0
-            pid = self._nursery.fork("victims:train", str(self._home), name, str(self._phase))
+            pid = self._server.fork("killed_runs:train", str(self._home), name, str(self._phase))
             if kill:
                 self._wait(shared)
                 os.kill(pid, signal.SIGKILL)
-            code, _ = self._nursery.reap(pid)
+            code, _ = self._server.reap(pid)
             ended = PHASES[shared[0]]
         assert code == 0 if ended == "done" and not kill else code in (0, -signal.SIGKILL), f"a victim ended with {code}, {ended}"
         assert code or ended == "done", f"a victim left amid {ended}"
@@ -274,9 +274,9 @@ def same(a: object, b: object) -> bool:
     return a == b
 
 
-def kill_nine(nursery: Nursery, home: Path, kills: int, seed: int) -> Iterator[Counter[str]]:
+def kill_nine(server: ForkServer, home: Path, kills: int, seed: int) -> Iterator[Counter[str]]:
     """Kills so many times, over as many runs as that takes; checks after each, and each run to its end. Yields what was hit so far."""
-    killer = Killer(nursery, home, random.Random(seed))
+    killer = Killer(server, home, random.Random(seed))
     with at_home(home):
         assert killer.life("unbroken", kill=False) == "done"
         unbroken = Unbroken(find_run("unbroken"))

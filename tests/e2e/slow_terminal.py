@@ -15,7 +15,7 @@ SWALLOWED = 1_000_000
 """Bytes that the line takes before a write waits."""
 
 
-class Relay(Terminal):
+class SlowTerminal(Terminal):
     """What is typed arrives at once: little is. The terminal answers where its cursor is when the question reaches it."""
 
     def __init__(

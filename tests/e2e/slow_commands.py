@@ -1,4 +1,4 @@
-"""The commands with something slow in them that says when it has begun: for processes that the nursery forks."""
+"""The commands with something slow in them that says when it has begun: for processes that the server forks."""
 
 from __future__ import annotations
 

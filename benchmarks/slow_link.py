@@ -1,11 +1,11 @@
 """A thin line: seconds until a key shows its effect and until `q` has left, bytes under way, and whether the last picture is the true one.
 
-    python benchmarks/link.py
-    python benchmarks/link.py --rates 16000 --rounds 2      # a quick look
+    python benchmarks/slow_link.py
+    python benchmarks/slow_link.py --rates 16000 --rounds 2      # a quick look
 
-The line swallows a megabyte and passes on so many bytes a second (tests/e2e/relay.py), in a terminal of 120×70 where sixteen digits at full size
-come out of noise at 10 frames a second: without SSH_CONNECTION, so that nothing but the answers tells how thin the line is. Keys are pressed
-amid a drawing. The true picture is what the same screen shows when it is drawn afresh. Needs pyte (in the test extra).
+The line buffers a megabyte and passes on a given number of bytes each second (tests/e2e/slow_terminal.py). In a terminal of 120×70, sixteen
+digits at full size come out of noise at 10 frames a second. SSH_CONNECTION is not set, so only the terminal's answers show how slow the line is.
+Keys are pressed during a drawing. The true picture is what the same screen shows when it is drawn again. Needs pyte (in the test extra).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import time
 from pathlib import Path
 from statistics import median
 
-from rehearsed import PATCH
-from relay import Relay
+from prerecorded_jobs import PATCH
+from slow_terminal import SlowTerminal
 from terminal import environment
 
 SCREENS = (("f2", "Type a digit"), ("f3", "count"))
 
 
-def quiet(line: Relay) -> None:
+def quiet(line: SlowTerminal) -> None:
     """Waits until nothing has been sent for a second."""
     before = -1
     while before != len(line.sent):
@@ -31,7 +31,7 @@ def quiet(line: Relay) -> None:
         time.sleep(1)
 
 
-def effect(line: Relay, key: str, seen: str) -> float:
+def effect(line: SlowTerminal, key: str, seen: str) -> float:
     start = time.monotonic()
     line.press(key)
     line.sees(seen)
@@ -39,7 +39,7 @@ def effect(line: Relay, key: str, seen: str) -> float:
 
 
 def measure(home: Path, rate: float, rounds: int) -> None:
-    with Relay([], environment(home), home, 120, 70, PATCH, rate) as line:
+    with SlowTerminal([], environment(home), home, 120, 70, PATCH, rate) as line:
         line.sees("Type a digit", "shipped")
         keys, most = [], 0
         line.press("f3")

@@ -21,15 +21,15 @@ PATCH = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 import tui.cli.generate, tui.cli.main
-from rehearsed import Rehearsed
-tui.cli.main.Jobs = tui.cli.generate.Jobs = lambda *_: Rehearsed()
+from prerecorded_jobs import PrerecordedJobs
+tui.cli.main.Jobs = tui.cli.generate.Jobs = lambda *_: PrerecordedJobs()
 """
 """For tests/e2e/terminal.py: the command with these jobs."""
 FRAMES, FPS = 40, 10
 """Of a drawing: four seconds, as many frames a second as the screen shows at most."""
 
 
-class Rehearsed(FakeJobs):
+class PrerecordedJobs(FakeJobs):
     """Draws 16 pictures from noise to digits, always the same, at the screen's own pace."""
 
     def warm_up(self) -> Iterator[Event]:
