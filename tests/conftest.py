@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 import pytest
 from skips import pytest_sessionfinish  # noqa: F401
 
-from engine.compute.precision import Numerics
-
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -84,6 +82,7 @@ def tiny(one_thread: None) -> TrainConfig:
 def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
     """fp32 without the seconds that measuring precisions takes."""
     from engine.compute import autotune as precision
+    from engine.compute.precision import Numerics
 
     def fp32(*_: object) -> Iterator[Numerics]:
         yield Numerics("fp32", channels_last=False)

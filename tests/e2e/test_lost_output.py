@@ -48,7 +48,7 @@ def all_commands(group: click.Group) -> Iterator[str]:
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
             yield from (f"{name} {inner}" for inner in all_commands(command))
-        else:
+        elif not command.hidden:
             yield name
 
 
