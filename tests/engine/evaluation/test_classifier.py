@@ -115,7 +115,7 @@ def test_one_flipped_bit_is_seen(tmp_path: Path) -> None:
     raw[-1000] ^= 1
     path = tmp_path / "c.safetensors"
     path.write_bytes(raw)
-    with pytest.raises(CheckpointError, match="digest"):
+    with pytest.raises(CheckpointError, match="checksum"):
         load_classifier(path=path)
 
 
