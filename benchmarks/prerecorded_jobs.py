@@ -11,7 +11,9 @@ from pathlib import Path
 ROOT = Path(__file__).absolute().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "tui"), str(ROOT / "tests" / "e2e")]
 
-from fakes import ENGINE, FakeJobs, digits  # noqa: E402
+from fake_pictures import digits  # noqa: E402
+from fake_training import ENGINE  # noqa: E402
+from fakes import FakeJobs  # noqa: E402
 
 from engine.protocol.events import DrawDone, DrawStarted, Event, Frame, Preparing, Ready  # noqa: E402
 from engine.protocol.recipe import Images, Recipe, WeightsInfo  # noqa: E402

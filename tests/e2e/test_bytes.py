@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 NOISE = """
 import os, time, fakes
 def draw(jobs, request):
-    weights = fakes.Weights("shipped", 0, "average")
+    weights = fakes.WeightsInfo("shipped", 0, "average")
     yield fakes.DrawStarted(fakes.Recipe(request.labels, tuple(range(16)), request.sample, weights, fakes.ENGINE))
     while True:
         yield fakes.Frame(fakes.Images(os.urandom(784 * 16), 16), 5, 10, 15.0)

@@ -64,7 +64,8 @@ def patch(tmp_path_factory: pytest.TempPathFactory) -> str:
         home.setenv("DIGITTY_HOME", str(folder / "home"))
         *_, done = (event for event in Jobs("cpu", "fp32").draw(DrawRequest(tuple(TEN), fps=1)) if isinstance(event, DrawDone))
     (folder / "digits").write_bytes(b"".join(done.images))
-    more = f"import fakes; drawn = open({str(folder / 'digits')!r}, 'rb').read()\nfakes.digits = lambda: [drawn[i * 784 :][:784] for i in range(10)]"
+    read = f"import fake_pictures; drawn = open({str(folder / 'digits')!r}, 'rb').read()"
+    more = f"{read}\nfake_pictures.digits = lambda: [drawn[i * 784 :][:784] for i in range(10)]"
     return faked(more=more)
 
 

@@ -150,9 +150,9 @@ LinuxDriver.start_application_mode = lambda driver: (start(driver), time.sleep(6
 """
 """The terminal is Textual's already, and nothing of the application is mounted yet."""
 HANGING = """
-import fakes, time, tui.terminal.shutdown
+import fake_training, time, tui.terminal.shutdown
 from tui.studio.local_training import LocalTraining
-fakes.save = lambda writer, step: time.sleep(3600)
+fake_training.write_state = lambda path: time.sleep(3600)
 tui.terminal.shutdown.DEADLINE, LocalTraining.patience = 0.5, lambda training: 0.0
 """
 
@@ -217,8 +217,8 @@ def test_quitting_does_not_wait_for_an_import(warm_home: Path, tmp_path: Path) -
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGINT"])
 def test_what_could_not_be_saved_is_said(warm_home: Path, tmp_path: Path, how: str) -> None:
     more = (
-        "import fakes\nfrom engine.errors import StorageError\n"
-        'def save(writer, step): raise StorageError("can\'t write state.pt: No space left on device")\nfakes.save = save\n'
+        "import fake_training\nfrom engine.errors import StorageError\n"
+        'def full(path): raise StorageError("can\'t write state.pt: No space left on device")\nfake_training.write_state = full\n'
     )
     with Terminal([], environment(warm_home), tmp_path, patch=faked("train_holds_at=6, steps_per_epoch=8", more)) as terminal:
         begin(terminal, "training")

@@ -1,37 +1,31 @@
-"""Jobs without torch: real digits that come out of seeded noise, and runs of made-up losses in real run directories.
+"""Jobs without torch: real digits that come out of seeded noise, and the real training loop with made-up losses.
 
 They sit at the one seam, `engine.jobs.jobs.Jobs`, and are told when to wait and how to fail, so that a pilot's test is quick and always the same.
 """
 
 from __future__ import annotations
 
-import gzip
-import random
 import time
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from contextlib import closing
 from threading import Event as Flag
 from threading import Thread
 
-from engine.config.compute import ComputeInfo
+from fake_pictures import blend
+from fake_training import ENGINE, training_loop, with_epochs_of
+
 from engine.config.serialize import with_changes
-from engine.config.training import PRESETS, TrainConfig
-from engine.errors import DigittyError, StorageError
+from engine.config.training import TrainConfig
+from engine.errors import DigittyError
 from engine.protocol.events import (
-    CannotSave,
     Detached,
     DrawDone,
     DrawStarted,
-    EpochDone,
     Event,
     Frame,
     Notice,
-    Paused,
     Preparing,
-    Preview,
     Ready,
-    Resumed,
-    Saved,
     Tick,
     TrainDone,
     TrainStarted,
@@ -43,28 +37,7 @@ from engine.protocol.requests import DrawRequest, EvaluateRequest, TrainRequest
 from engine.runs.control import Command, Control
 from engine.runs.manage import create_run
 from engine.runs.run import Run, find_run
-from engine.runs.writer import Writer, open_writer, write_config
-from engine.storage import paths
-from engine.storage.images import save_strip
-
-ENGINE = ComputeInfo("cpu", "fp32", "contiguous")
-
-
-@lru_cache(maxsize=1)
-def digits() -> tuple[bytes, ...]:
-    """The first test image of each class."""
-    folder = paths.ASSETS / "mnist"
-    labels = gzip.decompress((folder / "t10k-labels-idx1-ubyte.gz").read_bytes())[8:]
-    with gzip.open(folder / "t10k-images-idx3-ubyte.gz") as file:
-        images = file.read(16 + 784 * 100)[16:]
-    return tuple(images[labels.index(label) * 784 :][:784] for label in range(10))
-
-
-def blend(label: int | None, seed: int, index: int, share: float) -> bytes:
-    """A digit of which `share` is there and the rest is noise."""
-    noise = random.Random(f"{seed} {index}").randbytes(784)
-    picture = bytes(784) if label is None else digits()[label]
-    return bytes(round(share * p + (1 - share) * n) for p, n in zip(picture, noise, strict=True))
+from engine.runs.writer import open_writer, write_config
 
 
 def ready() -> Flag:
@@ -76,9 +49,10 @@ def ready() -> Flag:
 class FakeJobs:
     """`engine.jobs.jobs.Jobs` to the screen.
 
-    Drawing, training, its start and end, and detaching hold, idling, until their flag is set; warm-up until `warm` is. `again` digits
-    of a drawing are drawn twice; it holds the second time. What is in `failures` is raised, one a drawing, after its first frame. An
-    epoch of training has `steps_per_epoch` steps, whatever the request's preset says. While `full` is set, nothing of a run can be saved.
+    Drawing, training, its start and end, and detaching hold, idling, until their flag is set; warm-up until `warm` is. Training holds after
+    `train_holds_at` and any later step until then, or until it is told to pause or stop; it obeys after one step more, as the real one may.
+    `again` digits of a drawing are drawn twice; it holds the second time. What is in `failures` is raised, one a drawing, after its first
+    frame. An epoch of training has `steps_per_epoch` steps, whatever the request's preset says. While `full` is set, no state can be saved.
     """
 
     def __init__(
@@ -171,37 +145,23 @@ class FakeJobs:
         yield Detached(begun[0])
 
     def _trained(self, request: TrainRequest, control: Control) -> Iterator[Event]:
+        """The real loop, which holds between two events."""
         yield Preparing("reading MNIST")
         yield from self._held(self.go_on_starting)
-        config = with_changes(request.config, limit=self.steps_per_epoch * request.config.batch_size)
+        config = with_epochs_of(request.config, self.steps_per_epoch)
         run = find_run(request.resume) if request.resume else create_run(request.run, config, ENGINE)
         if request.resume:
             write_config(run, config, ENGINE)
-        with open_writer(run) as writer:
-            step = run.states()[-1][0] if run.states() else 0
-            control.follow(run.control_path)
-            self._unsaved = False
-            try:
-                writer.event("started", step)
-                yield TrainStarted(run.name, config, ENGINE, step, 6_141_313)
-                while step < config.total_steps and control.poll() is not Command.STOP:
-                    step += 1
-                    yield from self._train_step(writer, config, step, request, control)
-                    yield from self._obeyed(writer, step, control)
-                finished = step >= config.total_steps
-                yield from self._saved(writer, step, request, control)
-                writer.event("finished" if finished else "stopped", step)
-                yield from self._held(self.go_on_ending)
-                yield TrainDone(run.name, step, 0.5) if finished else TrainStopped(run.name, step)
-            except GeneratorExit:
-                if not run.has_ended():
-                    self._save(writer, step)
-                    writer.event("stopped", step)
-                raise
-            except StorageError as error:
-                if not self.full.is_set():
-                    writer.event("failed", step, message=str(error))
-                raise
+        control.follow(run.control_path)
+        with open_writer(run) as writer, closing(training_loop(run, config, writer, request, control, self.full, self.pace).events()) as events:
+            for event in events:
+                if isinstance(event, TrainDone | TrainStopped):
+                    yield from self._held(self.go_on_ending)
+                yield event
+                if isinstance(event, TrainStep):
+                    if self.notices:
+                        yield Notice(self.notices.pop())
+                    yield from self._waited(lambda step=event.step: self._holds(step) and control.poll() in (Command.RUN, Command.UNSAVED))
 
     def evaluate(self, request: EvaluateRequest) -> Iterator[Event]:
         raise NotImplementedError
@@ -210,71 +170,8 @@ class FakeJobs:
         pictures = (blend(label, recipe.sample.seed, index, share) for label, index in zip(recipe.labels, recipe.indices, strict=True))
         return Images(b"".join(pictures), len(recipe.labels))
 
-    def _obeyed(self, writer: Writer, step: int, control: Control) -> Iterator[Event]:
-        """Holds and pauses, until it may go on."""
-        while self._holds(step) or control.poll() is Command.PAUSE:
-            if control.poll() is Command.STOP:
-                return
-            if control.poll() is Command.PAUSE:
-                self._save(writer, step)
-                writer.event("paused", step)
-                yield Paused(step)
-                yield from self._waited(lambda: control.poll() is Command.PAUSE)
-                if control.poll() is not Command.STOP:
-                    writer.event("resumed", step)
-                    yield Resumed(step)
-            yield from self._waited(lambda: self._holds(step) and control.poll() in (Command.RUN, Command.UNSAVED))
-
     def _holds(self, step: int) -> bool:
-        return step == self.train_holds_at and not self.go_on_training.is_set()
-
-    def _saved(self, writer: Writer, step: int, request: TrainRequest, control: Control) -> Iterator[Event]:
-        """As the engine does where the disk is full and one is to be asked."""
-        while True:
-            try:
-                path = self._save(writer, step)
-            except StorageError as error:
-                if request.when_full != "ask":
-                    raise
-                if self._unsaved:
-                    return
-                states = writer.run.states()
-                yield CannotSave(step, states[-1][0] if states else None, str(error), waiting=True)
-                control.send(Command.PAUSE)
-                yield from self._waited(lambda: control.poll() is Command.PAUSE)
-                if control.poll() is Command.STOP:
-                    raise
-                self._unsaved = control.poll() is Command.UNSAVED
-                if self._unsaved:
-                    return
-            else:
-                self._unsaved = False
-                yield Saved(step, str(path))
-                return
-
-    def _save(self, writer: Writer, step: int) -> object:
-        if self.full.is_set():
-            raise StorageError("can't write state.pt: No space left on device; free some space")
-        return save(writer, step)
-
-    def _train_step(self, writer: Writer, config: TrainConfig, step: int, request: TrainRequest, control: Control) -> Iterator[Event]:
-        loss = loss_at(step)
-        log_step(writer, step)
-        epoch, left = divmod(step, self.steps_per_epoch)
-        if not left:
-            writer.log({"epoch": epoch, "step": step, "average": loss, "seconds": 2.0, "best": True})
-        writer.flush()
-        yield TrainStep(step, epoch + bool(left), loss, 1e-3, 8.0, 1024.0, 300 << 20)
-        if self.notices:
-            yield Notice(self.notices.pop())
-        if not left:
-            yield EpochDone(epoch, step, loss, 2.0, True)
-            yield from self._saved(writer, step, request, control)
-            writer.run.best_path.write_bytes(b"weights")
-            yield Preparing("measuring fp32")
-            yield Preview(step, preview(writer, step))
-        time.sleep(self.pace)
-        yield Tick()
+        return self.train_holds_at is not None and step >= self.train_holds_at and not self.go_on_training.is_set()
 
     def _held(self, flag: Flag) -> Iterator[Event]:
         yield from self._waited(lambda: not flag.is_set())
@@ -285,46 +182,9 @@ class FakeJobs:
             yield Tick()
 
 
-def loss_at(step: int) -> float:
-    return 1 / (1 + step)
-
-
-def log_step(writer: Writer, step: int) -> None:
-    """What a trainer writes of a step."""
-    writer.log({"step": step, "loss": loss_at(step), "lr": 1e-3, "rate": 8.0, "time": 0.0})
-
-
-def save(writer: Writer, step: int) -> object:
-    """A training state that only has a name."""
-    path = writer.state_path(step)
-    path.write_bytes(b"state")
-    writer.event("saved", step)
-    return path
-
-
-def preview(writer: Writer, step: int) -> Images:
-    """The ten digits, clearer with each step."""
-    images = Images(b"".join(blend(label, 0, label, step / (step + 2)) for label in range(10)), 10)
-    save_strip(writer.sample_path(step), images)
-    return images
-
-
 def finished_run(name: str, config: TrainConfig, steps: int = 8) -> Run:
     """A run that a trainer has left behind."""
     jobs = FakeJobs(steps_per_epoch=max(1, steps // 2))
     for _ in jobs.train(TrainRequest(with_changes(config, epochs=2), run=name), Control()):
         pass
     return find_run(name)
-
-
-def cut_off(name: str, saved: int = 4, logged: int = 6) -> Run:
-    """A run whose trainer was killed."""
-    run = create_run(name, with_changes(PRESETS["quick"], limit=128 * 4), ENGINE)
-    with open_writer(run) as writer:
-        writer.event("started", 0)
-        for step in range(1, logged + 1):
-            log_step(writer, step)
-            if step == saved:
-                save(writer, step)
-        writer.flush()
-    return run

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from fakes import ENGINE, finished_run, log_step, save
+from fake_training import ENGINE, log_step, save
+from fakes import finished_run
 from textual.widgets import Select
 from user import opened
 

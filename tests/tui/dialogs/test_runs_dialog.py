@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
-from fakes import ENGINE, FakeJobs, cut_off, finished_run, log_step
+from fake_training import ENGINE, cut_off, log_step
+from fakes import FakeJobs, finished_run
 from textual.widgets import Input, OptionList
 from user import LARGE, SIZES, User, opened, start
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import ENGINE
+from fake_training import ENGINE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fakes import FakeJobs, digits
+from fake_pictures import digits
+from fakes import FakeJobs
 from user import SIZES, STEPS, opened
 
 from engine.config.data import MNIST

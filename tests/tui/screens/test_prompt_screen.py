@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from fakes import FakeJobs, digits
+from fake_pictures import digits
+from fakes import FakeJobs
 from PIL import Image
 from textual.widgets import Input
 from user import LARGE, SIZES, STEPS, User, opened

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from fakes import ENGINE, FakeJobs, cut_off, finished_run, log_step, loss_at, preview, save
+from fake_training import ENGINE, cut_off, log_step, loss_at, preview, save
+from fakes import FakeJobs, finished_run
 from textual.widgets import Input, Select
 from user import LARGE, SIZES, User, opened, start
 
@@ -37,7 +38,7 @@ async def test_a_run_is_started_watched_and_finishes(size: tuple[int, int]) -> N
         await person.sees("No run yet. Press n to start one.")
         await start(person, epochs="3", name="mine")
         await person.sees("mine", "finished", "epoch 3/3", "step 12/12", "loss 0.0769", "best 0.0769")
-        await person.sees("previews: step 12", "epoch  average", "1  0.2000    0:02 *", "3  0.0769", "batch 128 · adam 0.001 cosine")
+        await person.sees("previews: step 12", "epoch  average", "1  0.2000    0:01 *", "3  0.0769", "batch 128 · adam 0.001 cosine")
         await person.is_told("mine is trained. Press w to draw with it.")
         assert "100%" in person.screen
         assert previews(person) is not None
@@ -61,7 +62,7 @@ async def test_pause_and_go_on() -> None:
         assert find_run("seed-1").state() == "paused"
         person.jobs.go_on_training.set()
         await person.pilot.pause(0.1)
-        assert "step 2/4" in person.screen
+        assert "step 3/4" in person.screen
         await person.press("space")
         await person.sees("finished", "step 4/4")
 
@@ -97,7 +98,7 @@ async def test_stop_saves_and_the_dialog_continues_it() -> None:
         await person.press("x")
         await person.sees("stopped", "idle")
         run = find_run("mine")
-        assert (run.state(), run.states()[-1][0]) == ("stopped", 6)
+        assert (run.state(), run.states()[-1][0]) == ("stopped", 7)
 
         await person.press("n")
         dialog = person.app.screen

@@ -28,14 +28,14 @@ async def test_a_key_hands_the_run_over_and_shows_it_from_its_files(size: tuple[
         await training(person)
         await person.press("d")
         await person.sees("mine  detaching: starting a process…", "detaching")
-        assert (find_run("mine").state(), find_run("mine").states()[-1][0]) == ("stopped", 2)
+        assert (find_run("mine").state(), find_run("mine").states()[-1][0]) == ("stopped", 3)
         for key, told in (("d", "already being detached"), ("x", "Press x once it trains again"), ("n", "mine is already training here")):
             await person.press(key)
             await person.is_told(told)
-        jobs.train_holds_at = 3
+        jobs.train_holds_at = 4
         jobs.go_on_detaching.set()
         await person.is_told("mine now trains in the background and continues after you quit.")
-        await person.sees("mine  training on", "step 3/40", "idle")
+        await person.sees("mine  training on", "step 4/40", "idle")
         assert person.app.studio.training_runs() == []
         await person.press("q")
         await person.until(lambda: not person.app.is_running)  # nothing to ask
@@ -52,7 +52,7 @@ async def test_where_it_cannot_begin_it_is_stopped_and_saved() -> None:
         await person.press("d")
         await person.is_told("Could not detach: cuda is not here. mine is stopped and saved. Press c to continue it here.")
         await person.sees("mine  stopped", "idle", "c continue")
-        assert find_run("mine").states()[-1][0] == 2
+        assert find_run("mine").states()[-1][0] == 3
         jobs.go_on_training.set()
         await person.press("c")
         await person.sees("mine  finished", "step 40/40")

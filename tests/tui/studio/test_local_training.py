@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from fakes import ENGINE, FakeJobs
+from fake_training import ENGINE
+from fakes import FakeJobs
 
 from engine.config.training import PRESETS
 from engine.jobs.worker import Kind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fakes import ENGINE, log_step
+from fake_training import ENGINE, log_step
 from rich.segment import Segment
 from textual._compositor import LayoutUpdate
 from textual.color import Color

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from fakes import ENGINE, finished_run
+from fake_training import ENGINE
+from fakes import finished_run
 from textual.app import App, ComposeResult
 
 from engine.config.training import PRESETS
