@@ -26,11 +26,11 @@ def save_classifier(path: Path, model: Classifier, test_accuracy: float) -> None
 
 def load_classifier(device: torch.device | None = None, path: Path = WEIGHTS) -> Classifier:
     """The classifier in float32, ready to judge. Raises CheckpointError; runs no code from the file."""
-    tensors, metadata = read_tensor_file(path, FORMAT, "python -m engine.evaluation.train_classifier makes one")
+    tensors, metadata = read_tensor_file(path, FORMAT, "train one with: python -m engine.evaluation.train_classifier")
     model = Classifier(metadata.get("second") == "True")
     try:
         model.test_accuracy = float(metadata["test_accuracy"])
         model.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in tensors.items()})
     except (KeyError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"{path} holds another network than this digitty's classifier ({one_line(error)})") from None
+        raise CheckpointError(f"{path} does not hold the classifier that this version of digitty uses ({one_line(error)})") from None
     return model.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)

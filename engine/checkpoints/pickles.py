@@ -35,7 +35,7 @@ CONSTANTS: dict[str, Callable[[], object]] = {
 TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 APPENDING = {"APPEND": 1, "SETITEM": 2, "APPENDS": 0, "SETITEMS": 0}
 """The number of values that the opcode takes. 0: all from the mark on."""
-REMEDY = "save the network's weights alone: torch.save(model.state_dict(), file)"
+REMEDY = "save only the network's weights: torch.save(model.state_dict(), file)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Unpickler:
         try:
             return self._load(stream)
         except (ValueError, TypeError, LookupError, OverflowError, struct.error):
-            raise CheckpointError("is damaged: its pickle makes no sense") from None
+            raise CheckpointError("is damaged: its pickle is malformed") from None
 
     def _load(self, stream: BinaryIO) -> object:
         stack: list[Any] = []
@@ -75,7 +75,7 @@ class Unpickler:
         operations: Iterator[tuple[pickletools.OpcodeInfo, Any, int | None]] = pickletools.genops(stream)
         for count, (opcode, argument, _) in enumerate(operations):
             if count > MOST_OPCODES:
-                raise CheckpointError("holds more objects than any weights do")
+                raise CheckpointError("holds more objects than any weights file does")
             name = opcode.name
             if name == "STOP":
                 return stack.pop()
@@ -116,12 +116,12 @@ class Unpickler:
         elif name == "BUILD" and isinstance(stack[-2], dict):
             stack.pop()  # attributes of an OrderedDict: a state dict's versions of its modules
         else:
-            raise CheckpointError(f"holds something other than plain data (opcode {name}); none of it was run; {REMEDY}")
+            raise CheckpointError(f"holds something other than plain data (opcode {name}). None of it was run. To load it, {REMEDY}")
 
     def _allowed_name(self, module: str, name: str) -> Name:
         full = Name(_check_length(module), _check_length(name))
         if str(full) not in self._allowed:
-            raise CheckpointError(f"holds {printable(full, 80)}, which digitty does not read; none of it was run; {REMEDY}")
+            raise CheckpointError(f"holds {printable(full, 80)}, which digitty does not read. None of it was run. To load it, {REMEDY}")
         return full
 
 
@@ -154,5 +154,5 @@ def _extend(stack: list[Any], items: tuple[Any, ...], pairs: bool) -> None:
 def _check_length(value: Any) -> Any:
     """The value, unless it is a long string or a number that no float can hold: then raises CheckpointError."""
     if (isinstance(value, str) and len(value) > LONGEST) or (isinstance(value, int) and value.bit_length() > 1000):
-        raise CheckpointError("holds longer strings or numbers than any weights do")
+        raise CheckpointError("holds longer strings or numbers than any weights file does")
     return value

@@ -39,7 +39,7 @@ def read_tensor_file(path: Path, form: str, remedy: str) -> tuple[dict[str, Tens
     """The tensors and the metadata of a file of the format `form`. Raises CheckpointError, ending with the `remedy`; runs no code from the file."""
     raw = read_file(path)
     if int.from_bytes(raw[:8], "little") > LARGEST_HEADER:
-        raise CheckpointError(f"{path} is not a safetensors file, or it describes more tensors than any weights have; {remedy}")
+        raise CheckpointError(f"{path} is not a safetensors file, or it describes more tensors than any weights file holds; {remedy}")
     try:
         tensors, metadata = load_tensors(raw), _metadata(raw)
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError, RecursionError) as error:
@@ -47,7 +47,7 @@ def read_tensor_file(path: Path, form: str, remedy: str) -> tuple[dict[str, Tens
     if metadata.get("format") != form:
         raise CheckpointError(f"{path} holds no {form.replace('-', ' ')}; {remedy}")
     if metadata.get("version") != str(VERSION):
-        raise CheckpointError(f"{path} has format version {metadata.get('version')!r}; this digitty reads {VERSION}")
+        raise CheckpointError(f"{path} has format version {metadata.get('version')!r}; this version of digitty reads {VERSION}")
     if metadata.pop("sha256", None) != _checksum(tensors, metadata):
         raise CheckpointError(f"{path} is damaged: it does not match its checksum; {remedy}")
     return tensors, metadata

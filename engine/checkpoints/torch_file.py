@@ -96,7 +96,7 @@ class Claim:
         end = next_stride = 1
         for stride, size in sorted(zip(self.stride, self.shape, strict=True)):
             if size > 1 and stride < next_stride:
-                raise CheckpointError("holds an expanded tensor, which claims more numbers than are in the file")
+                raise CheckpointError("holds an expanded tensor, which claims more numbers than the file contains")
             end += (size - 1) * stride if size else 0
             next_stride = max(next_stride, stride * size) if size > 1 else next_stride
         if self.numel and self.offset + end > self.storage.numel:
@@ -156,13 +156,13 @@ class _File:
     def fill(self, value: object) -> object:
         """The value with tensors in place of claims; all storages must have their data. Raises CheckpointError."""
         if self.claimed > sum(storage.numel * storage.dtype.itemsize for storage in self.storages.values()):
-            raise CheckpointError("holds tensors that share data, which weights of digitty never do")
+            raise CheckpointError("holds tensors that share data, which digitty's weights never do")
         return self._fill(value, 0)
 
     def _fill(self, value: object, depth: int) -> object:
         self.values += 1
         if depth > DEEPEST or self.values > MOST_VALUES:
-            raise CheckpointError("holds more values, or deeper nesting, than any weights do")
+            raise CheckpointError("holds more values, or deeper nesting, than any weights file does")
         if isinstance(value, Claim):
             return value.tensor()
         if isinstance(value, dict):
@@ -184,9 +184,9 @@ class _Archive(_File):
     def value(self) -> object:
         pickled = self.records.get("data.pkl", memoryview(b""))
         if not pickled or len(pickled) > LARGEST_PICKLE:
-            raise CheckpointError("is not a file of torch.save, or describes more tensors than any weights have")
+            raise CheckpointError("was not written by torch.save, or describes more tensors than any weights file holds")
         if bytes(self.records.get("byteorder", sys.byteorder.encode())) != sys.byteorder.encode():
-            raise CheckpointError("was written on a machine of another byte order; save it again on one like this")
+            raise CheckpointError("was written on a machine with a different byte order; save it again on a machine like this one")
         value = self.unpickler.load(io.BytesIO(pickled))
         for key, storage in self.storages.items():
             storage.data = self.records.get(f"data/{key}")
@@ -207,12 +207,12 @@ class _Stream(_File):
         try:
             matches = (self.unpickler.load(pickles), self.unpickler.load(pickles)) == (MAGIC, PROTOCOL)
         except CheckpointError as error:
-            raise CheckpointError(f"is not a file of torch.save, or it is truncated: it {error}") from None
+            raise CheckpointError(f"was not written by torch.save, or it is truncated: it {error}") from None
         if not matches:
-            raise CheckpointError("is not a file of torch.save")
+            raise CheckpointError("was not written by torch.save")
         system, value, keys = (self.unpickler.load(pickles) for _ in range(3))
         if not isinstance(system, dict) or system.get("little_endian") is not (sys.byteorder == "little"):
-            raise CheckpointError("was written on a machine of another byte order; save it again on one like this")
+            raise CheckpointError("was written on a machine with a different byte order; save it again on a machine like this one")
         if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys) or sorted(keys) != sorted(self.storages):
             raise CheckpointError("is damaged: it does not list the data of its tensors")
         at = pickles.tell()
@@ -231,7 +231,7 @@ class _Directory(io.BytesIO):
     def read(self, size: int | None = -1, /) -> bytes:
         size = self.getbuffer().nbytes - self.tell() if size is None or size < 0 else size
         if size > LARGEST_DIRECTORY:
-            raise CheckpointError("has a larger directory than any archive of weights")
+            raise CheckpointError("has a larger directory than any weights file")
         return super().read(size)
 
 
@@ -241,7 +241,7 @@ def _records(raw: bytes) -> Mapping[str, memoryview]:
         with zipfile.ZipFile(_Directory(raw)) as archive:
             entries = archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error, OSError):
-        raise CheckpointError("is not a file of torch.save, or it is truncated") from None
+        raise CheckpointError("was not written by torch.save, or it is truncated") from None
     if any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 or entry.file_size != entry.compress_size for entry in entries):
         raise CheckpointError("is compressed or encrypted, which torch.save never does")
     names = [entry.filename.partition("/")[2] for entry in entries]

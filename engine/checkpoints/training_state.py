@@ -87,9 +87,9 @@ def load_state(path: Path) -> TrainingState:
     """The state, on the CPU. Raises CheckpointError; runs no code from the file."""
     values = torch_file.read(path, _without_checksum(path, read_file(path)))
     if not isinstance(values, dict) or values.get("format") != STATE_FORMAT:
-        raise CheckpointError(f"{path} holds no training state of digitty")
+        raise CheckpointError(f"{path} is not a digitty training state")
     if values.get("version") != STATE_VERSION:
-        raise CheckpointError(f"{path} has format version {values.get('version')!r}; this digitty reads {STATE_VERSION}")
+        raise CheckpointError(f"{path} has format version {values.get('version')!r}; this version of digitty reads {STATE_VERSION}")
     try:
         state = TrainingState.from_values(values)
         model, ema = (check_fit(dict(tensors), state.config.model, path) for tensors in (state.model, state.ema))
@@ -120,7 +120,7 @@ def _without_checksum(path: Path, raw: bytes) -> bytes:
     """The content before the checksum. Raises CheckpointError unless they match."""
     at = len(raw) - len(CHECKSUM_LINE) - 64
     if at < 0 or raw[at : at + len(CHECKSUM_LINE)] != CHECKSUM_LINE:
-        raise CheckpointError(f"{path} is truncated, or no training state of digitty")
+        raise CheckpointError(f"{path} is truncated, or is not a digitty training state")
     if hashlib.sha256(memoryview(raw)[:at]).hexdigest().encode() != raw[-64:]:
         raise CheckpointError(f"{path} is damaged: it does not match its checksum")
     return raw[:at]

@@ -65,14 +65,14 @@ def load_weights(path: Path) -> ModelWeights:
 
 
 def _load_safetensors(path: Path) -> ModelWeights:
-    tensors, metadata = read_tensor_file(path, WEIGHTS_FORMAT, "digitty export makes such a file")
+    tensors, metadata = read_tensor_file(path, WEIGHTS_FORMAT, "write such a file with: digitty export")
     try:
         model = from_dict(ModelConfig, json.loads(metadata["model"]))
         schedule = from_dict(ScheduleConfig, json.loads(metadata["schedule"]))
         step = int(metadata["step"]) if metadata.get("step") else None
         kind = metadata.get("kind", "average")
         if kind not in KINDS:
-            raise ValueError(f"kind {kind[:40]!r} is none of {', '.join(KINDS)}")
+            raise ValueError(f"kind {kind[:40]!r} is not one of {', '.join(KINDS)}")
     except (KeyError, ValueError, RecursionError, SettingError) as error:
         raise CheckpointError(f"{path} has unreadable metadata ({one_line(error)})") from None
     return ModelWeights(check_fit(tensors, model, path), model, schedule, step, metadata.get("run", path.stem), kind)
@@ -84,7 +84,7 @@ def save_pth(path: Path, weights: ModelWeights) -> None:
     Raises OutputError for other images than MNIST's.
     """
     if weights.model.data != MNIST:
-        raise OutputError(f"a .pth file does not say what it draws, so it holds MNIST's weights alone; write {path.stem}.safetensors")
+        raise OutputError(f"a .pth file does not record its data set, so it can only hold weights for MNIST; write {path.stem}.safetensors instead")
     buffer = io.BytesIO()
     torch.save({name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in _named_for_file(weights).items()}, buffer)
     write_atomic(path, lambda file: file.write(buffer.getbuffer()), OutputError)
@@ -94,7 +94,7 @@ def _load_pth(path: Path) -> ModelWeights:
     """A bare state dict of the guide's network, or of a wider or narrower one: the shapes tell. The schedule is the guide's."""
     tensors = torch_file.read(path, read_file(path))
     if not isinstance(tensors, dict) or not tensors or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in tensors.items()):
-        raise CheckpointError(f"{path} holds no state dict; digitty export RUN {path.name} makes one")
+        raise CheckpointError(f"{path} holds no state dict; write one with: digitty export RUN {path.name}")
     levels = ("enc28", "enc14", "enc7")
     tensors = to_file_names(_unwrap(tensors), len(levels))
     try:
@@ -102,7 +102,7 @@ def _load_pth(path: Path) -> ModelWeights:
         emb_dim, time_dim = (int(n) for n in tensors["time.0.weight"].shape)
         model = ModelConfig(channels=channels, emb_dim=emb_dim, time_dim=time_dim)
     except (KeyError, ValueError, IndexError, SettingError) as error:
-        raise CheckpointError(f"{path} holds the weights of another network ({one_line(error)}); digitty draws with its own U-Net") from None
+        raise CheckpointError(f"{path} holds the weights of another network ({one_line(error)}); digitty only draws with its own U-Net") from None
     return ModelWeights(check_fit(tensors, model, path), model, ScheduleConfig(), None, path.stem, "imported")
 
 
@@ -132,7 +132,7 @@ def check_fit(tensors: dict[str, Tensor], model: ModelConfig, path: Path) -> dic
         if tensor.shape != expected[name]:
             raise CheckpointError(f"{path} holds the weights of another network: {name} is {tuple(tensor.shape)}, not {tuple(expected[name])}")
         if tensor.dtype not in FLOATS:
-            raise CheckpointError(f"{path} has {str(tensor.dtype).removeprefix('torch.')} in {name}; weights are floats of 16, 32 or 64 bits")
+            raise CheckpointError(f"{path} has {str(tensor.dtype).removeprefix('torch.')} in {name}; weights must be floats of 16, 32 or 64 bits")
         if not float(tensor.abs().max()) <= LARGEST_WEIGHT:  # also true of NaN
-            raise CheckpointError(f"{path} has values in {name} that are not finite numbers, or larger than any trained network's")
+            raise CheckpointError(f"{path} has values in {name} that are not finite, or that are larger than in any trained network")
     return to_module_names({name: tensor.float() for name, tensor in tensors.items()}, levels)

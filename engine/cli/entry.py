@@ -88,11 +88,11 @@ def internal_error(error: BaseException) -> str:
     """The line about an unexpected error. Its traceback is logged; if the log can't be written, the line has the place of the error."""
     what = traceback.format_exception_only(error)[-1].strip()
     try:
-        return f"internal error: {what}; details are in {log.write_traceback(error)}, please report"
+        return f"internal error: {what}; please report it with the details in {log.write_traceback(error)}"
     except (DigittyError, OSError) as unwritten:
         frames = traceback.extract_tb(error.__traceback__)
         at = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-        return f"internal error: {what}{at}; the log can't be written ({unwritten}), please report this line"
+        return f"internal error: {what}{at}; please report this line, since the log can't be written ({unwritten})"
 
 
 def exit_process(code: int) -> NoReturn:

@@ -84,7 +84,7 @@ def _drawing_lines(report: dict[str, Any]) -> dict[str, str]:
     low, high = report["accuracy_interval"]
     redrawn = f", {report['again']:,} of them redrawn" if report["again"] else ""
     return {
-        "digits": f"{report['count']:,}, drawn by {report['weights']}{redrawn}; {report['evaluations']:.4g} network evaluations each",
+        "digits": f"{report['count']:,}, drawn with {report['weights']}{redrawn}; {report['evaluations']:.4g} network evaluations each",
         "sampler": ", ".join(f"{value}" if name == "sampler" else f"{name} {value}" for name, value in report["sample"].items()),
         "accuracy": f"{report['accuracy']:.2%}  (95% interval {low:.2%} to {high:.2%})",
         "each digit": "  ".join(f"{digit}: {share:.1%}" for digit, share in enumerate(report["class_accuracy"]) if share is not None),
@@ -96,12 +96,12 @@ def _comparison_lines(report: dict[str, Any]) -> dict[str, str]:
     if report["frechet"] is not None:
         test_images, ratio = f"{report['compared']:,} test images", report["frechet_ratio"]
         beside = f"{ratio:.2f} times the floor" if ratio is not None else "the floor"
-        lines["Fréchet"] = f"{report['frechet']:.4g}  ({beside} of {report['frechet_floor']:.4g}, training images against {test_images})"
-        lines["precision"] = f"{report['precision']:.1%}  of the digits look like one of {test_images}"
-        lines["recall"] = f"{report['recall']:.1%}  of {test_images} look like one of the digits"
-        lines["coverage"] = f"{report['coverage']:.1%}  of {test_images} have a digit nearby"
+        lines["Fréchet"] = f"{report['frechet']:.4g}  ({beside} of {report['frechet_floor']:.4g}, which training images reach against {test_images})"
+        lines["precision"] = f"{report['precision']:.1%}  of the digits look like one of the {test_images}"
+        lines["recall"] = f"{report['recall']:.1%}  of the {test_images} look like one of the digits"
+        lines["coverage"] = f"{report['coverage']:.1%}  of the {test_images} have a digit nearby"
     ratio = report["memorisation"]
-    lines["copying"] = f"{ratio:.3f}  pixel distance to the nearest training image / to the nearest test image; well below 1 means copying"
+    lines["copying"] = f"{ratio:.3f}  pixel distance to the nearest training image, divided by that to a test image; well below 1 means copying"
     return lines
 
 
@@ -109,9 +109,9 @@ def _judge_lines(report: dict[str, Any]) -> dict[str, str]:
     judge, second, engine = report["classifier"], report["second"], report["engine"]
     low, high = second["accuracy_interval"]
     ratio = f", Fréchet {second['frechet_ratio']:.2f} times the floor" if second["frechet_ratio"] is not None else ""
-    own = f"a classifier with {second['test_accuracy']:.2%} on the test set"
+    own = f"a classifier with {second['test_accuracy']:.2%} accuracy on the test set"
     return {
-        "judge": f"classifier with {judge['features']} features, {judge['test_accuracy']:.2%} on the test set",
-        "second": f"{own} reads {second['accuracy']:.2%} right ({low:.2%} to {high:.2%}){ratio}",
+        "judge": f"classifier with {judge['features']} features, {judge['test_accuracy']:.2%} accuracy on the test set",
+        "second": f"{own} reads {second['accuracy']:.2%} correctly ({low:.2%} to {high:.2%}){ratio}",
         "engine": f"{engine['device']} {engine['precision']} {engine['layout']}, {format_duration(report['seconds'])}",
     }

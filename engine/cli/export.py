@@ -14,7 +14,7 @@ from engine.runs.run import find_run
 
 
 @click.command(
-    help="Write the weights of RUN (or RUN:best, shipped, or a file) to FILE, as .safetensors or as .pth like the guide's; "
+    help="Write the weights of RUN (or RUN:best, shipped, or a file) to FILE, as .safetensors, or as .pth in the guide's format; "
     "or the metrics of RUN, as .csv."
 )
 @click.argument("source", metavar="RUN")
@@ -30,11 +30,11 @@ def export(source: str, file: Path, tensorboard: bool, force: bool) -> None:
         from engine.runs.export import to_csv, to_tensorboard
 
         if source.partition(":")[0] == "shipped":
-            raise RunError(f"{source} has no metrics; only a run has")
+            raise RunError(f"{source} has no metrics; give the name of a run")
         run = find_run(source)
         with interruptible():
             count = (to_tensorboard if tensorboard else to_csv)(run, file)
-        print_status(f"{count:,} steps of {source}")
+        print_status(f"wrote {count:,} steps of {source}")
     else:
         _export_weights(source, file)
     print_path(file)

@@ -86,7 +86,7 @@ class TrainReporter:
         match event:
             case e.TrainStarted(run, config, engine, step, parameters):
                 computes_on = f"{engine.device} {engine.precision} {engine.layout}"
-                return f"run {run} · {parameters:,} parameters · {computes_on} · {config.total_steps - step:,} steps to go"
+                return f"run {run} · {parameters:,} parameters · {computes_on} · {config.total_steps - step:,} steps left"
             case e.EpochDone(epoch, step, average, seconds, best):
                 return f"epoch {epoch}  step {step}  average {average:.4f}{' (best)' if best else ''}  {format_duration(seconds)}"
             case e.TrainDone(run, step, seconds):
@@ -100,8 +100,8 @@ class TrainReporter:
             case e.Notice(message):
                 return message
             case e.CannotSave(step, saved_step, message):
-                last_save = f"the last save is of step {saved_step}" if saved_step else "nothing is saved yet"
-                return f"not saved at step {step}: {message}; {last_save}; training goes on"
+                last_save = f"The last save is from step {saved_step}." if saved_step else "Nothing is saved yet."
+                return f"can't save at step {step}: {message}. {last_save} Training continues."
         return None
 
 
@@ -122,7 +122,7 @@ class JsonReporter(TrainReporter):
             _print_json(event)
         except StorageError as error:  # Stopped, which says that the reader has closed the pipe, does end the training
             self._lost = error
-            print_status(f"{error}; training goes on")
+            print_status(f"{error}; training continues")
 
     def close(self) -> None:
         super().close()

@@ -113,7 +113,7 @@ def _request(run: Run, command: Command, obeyed: Callable[[str], bool]) -> None:
         more = " --epochs N" if run.state() == "finished" else ""
         raise RunError(f"run {run.name} is not being trained ({run.state()}); resume it with: digitty train --resume {run.name}{more}")
     if sight.life is Life.UNKNOWN:
-        print_status(f"{run.name}  unknown, {sight.heard}: the command is sent, and its heartbeat is watched")
+        print_status(f"{run.name}  unknown, {sight.heard}; sending the command and waiting for its heartbeat")
     send_command(run.control_path, command)
     until = time.monotonic() + ANSWER
     while time.monotonic() < until:
@@ -121,14 +121,14 @@ def _request(run: Run, command: Command, obeyed: Callable[[str], bool]) -> None:
             print_status(f"{run.name}  {state}  step {run.step()}")
             return
         time.sleep(0.1)
-    raise RunError(f"run {run.name} did not answer within {ANSWER:.0f} s; it is trained by {run.writer()}")
+    raise RunError(f"run {run.name} did not answer within {ANSWER:.0f} s; it is being trained by {run.writer()}; try again, or end that process")
 
 
 def _watch_heartbeat(run: Run) -> None:
     """Wait until it is known whether a process on another machine still writes the run: only its heartbeat can tell."""
     if (sight := run.sight()).life is not Life.UNKNOWN:
         return
-    print_status(f"{run.writer()} may still train {run.name}, {sight.heard}: watching its heartbeat for {liveness.SILENT:.0f} s")
+    print_status(f"{run.writer()} may still be training {run.name}, {sight.heard}; watching its heartbeat for {liveness.SILENT:.0f} s")
     while run.sight().life is Life.UNKNOWN:
         time.sleep(0.2)
 

@@ -124,7 +124,7 @@ def start_detached(request: TrainRequest, device: Device, precision: Precision, 
                     run = event.run
                     bar.clear()
                     print_line(run)
-                    print_status(f"run {run} trains in the background; to follow it: digitty watch {run}; to stop it: digitty stop {run}")
+                    print_status(f"run {run} is training in the background. To follow it: digitty watch {run}. To stop it: digitty stop {run}")
                 elif isinstance(event, e.Preparing):
                     bar.show(event.what)
         except KeyboardInterrupt:
@@ -142,9 +142,9 @@ def train_request(run: str | None, resume: str | None, options: dict[str, Any]) 
         return _resume_request(run, resume, {**options, "schedule": schedule})
     config = PRESETS[options.pop("preset", None) or "seed"]
     if schedule and (options["start_from"] or config.teacher):
-        raise SettingError("--schedule does not go with --start-from or a teacher: their weights determine the noise schedule")
+        raise SettingError("--schedule can't be used with --start-from or a teacher, whose weights determine the noise schedule")
     if options["timesteps"] and config.teacher:
-        raise SettingError("--timesteps does not go with a teacher: its student only learns to draw from pure noise")
+        raise SettingError("--timesteps can't be used with a teacher: the student only learns to draw from pure noise")
     if schedule:
         config = with_changes(config, schedule=ScheduleConfig(kind=schedule))
     check_run_name(run)
@@ -154,7 +154,7 @@ def train_request(run: str | None, resume: str | None, options: dict[str, Any]) 
 def check_run_name(run: str | None) -> None:
     """Raises RunError if a run has the name of the new one."""
     if run is not None and name_taken(run):
-        raise RunError(f"run {run} exists; resume it with --resume {run}, or choose another --run")
+        raise RunError(f"run {run} already exists; resume it with --resume {run}, or choose another --run")
 
 
 def _resume_request(run: str | None, resume: str, options: dict[str, Any]) -> TrainRequest:

@@ -17,7 +17,7 @@ from engine.runs.manage import check_writable
 from engine.runs.run import find_run
 
 
-@click.command(COMMAND, hidden=True, help="Train the request on standard input. For digitty itself; see: digitty train --detach")
+@click.command(COMMAND, hidden=True, help="Train the request on standard input. Only digitty itself runs this command; use: digitty train --detach")
 def train_detached() -> None:
     handover = Handover.from_json(_read_all())
     request = handover.request

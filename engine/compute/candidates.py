@@ -31,7 +31,7 @@ def candidates(device: torch.device, precision: Precision) -> list[Numerics]:
         names.remove("bf16")
     if precision != "auto":
         if precision not in names:
-            raise SettingError(f"precision {precision} is not for {device.type}; it has {', '.join(names)}")
+            raise SettingError(f"precision {precision} is not available on {device.type}; use one of: {', '.join(names)}")
         names = [precision]
     elif "tf32" in names:
         names.remove("fp32")  # tf32 is never slower, and bf16 is coarser still

@@ -20,17 +20,17 @@ def select_device(name: Device = "auto", local_rank: int = 0) -> torch.device:
     kind, _, number = name.partition(":")
     if kind == "cuda" or (kind == "auto" and torch.cuda.is_available()):
         if not torch.cuda.is_available():
-            raise DeviceError("no CUDA device here; use --device cpu or auto")
+            raise DeviceError("no CUDA device was found; use --device cpu or auto")
         count, index = torch.cuda.device_count(), int(number) if number else local_rank
         if index >= count and number:
-            raise DeviceError(f"no {name} here; there {'is' if count == 1 else 'are'} {', '.join(cuda_devices())}")
+            raise DeviceError(f"no device {name} was found; use one of: {', '.join(cuda_devices())}")
         if index >= count:
             raise DeviceError(f"{count} CUDA devices are too few for this many processes; start {count} processes, or use --device cpu")
         torch.cuda.set_device(index)
         return torch.device("cuda", index)
     if kind == "mps" or (kind == "auto" and torch.backends.mps.is_available()):
         if not torch.backends.mps.is_available():
-            raise DeviceError("no MPS device here; use --device cpu or auto")
+            raise DeviceError("no MPS device was found; use --device cpu or auto")
         return torch.device("mps")
     return torch.device("cpu")
 

@@ -31,8 +31,8 @@ Precision = Literal["auto", "fp32", "tf32", "bf16"]
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 DEVICE = Setting("auto", "Where to compute: auto, cpu, cuda, cuda:1 (the second GPU) or mps.", option="--device")
-PRECISION = Setting("auto", "auto measures which precision is fastest on this machine.", choices=get_args(Precision), option="--precision")
-THREADS = Setting("auto", "CPU threads; by default OMP_NUM_THREADS, or as many as torch takes and the cgroup allows.", option="--threads")
+PRECISION = Setting("auto", "Number format; auto measures which is fastest on this machine.", choices=get_args(Precision), option="--precision")
+THREADS = Setting("auto", "CPU threads. Default: OMP_NUM_THREADS, or torch's own number within the cgroup's limit.", option="--threads")
 
 
 def check_device(name: object) -> None:

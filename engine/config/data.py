@@ -44,7 +44,7 @@ class DataSpec:
         object.__setattr__(self, "class_names", tuple(self.class_names))  # JSON gives a list
         for name in (self.name, *self.class_names):
             if not isinstance(name, str) or not 1 <= len(name) <= LONGEST_NAME or name != printable(name).strip():
-                raise SettingError(f"{printable(repr(name), 80)} is no name of a data set or class: 1 to {LONGEST_NAME} printable characters")
+                raise SettingError(f"{printable(repr(name), 80)} can't name a data set or a class; use 1 to {LONGEST_NAME} printable characters")
         check_within("classes", self.classes, 1, MOST_CLASSES)
         if len(set(self.class_names)) < self.classes:
             raise SettingError(f"two classes of {self.name} have the same name")
@@ -59,7 +59,7 @@ class DataSpec:
             raise SettingError(f"all training images of {self.name} are one flat colour; there is nothing to learn")
         for field in ("source", "digest"):
             if not isinstance(getattr(self, field), str) or not getattr(self, field):
-                raise SettingError(f"{field} {printable(repr(getattr(self, field)), 80)} is not a text")
+                raise SettingError(f"{field} {printable(repr(getattr(self, field)), 80)} is not text")
 
     @property
     def classes(self) -> int:

@@ -57,7 +57,7 @@ def _without_mnist_fields(values: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a network whose file names no data set, which is MNIST. Raises SettingError for other sizes."""
     for name, value in MNIST_FIELDS.items():
         if values.get(name, value) != value:
-            raise SettingError(f"{name} {values[name]!r} is not {value}, as MNIST has it")
+            raise SettingError(f"{name} {values[name]!r} is not {value}, as in MNIST")
     return {name: value for name, value in values.items() if name not in MNIST_FIELDS}
 
 

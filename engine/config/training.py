@@ -52,7 +52,7 @@ class TrainConfig:
 
     teacher: str | None = setting(
         None,
-        "Weights that the student of the preset one-step learns from; by default shipped.",
+        "Weights that the student of the preset one-step learns from. Default: shipped.",
         kind=str,
         option="--teacher",
     )
@@ -70,7 +70,7 @@ class TrainConfig:
 
     steps: int | None = setting(
         None,
-        "Optimiser steps at most. With --epochs as well, the run ends at whichever comes first.",
+        "Optimiser steps to train for. With --epochs as well, the run ends at whichever comes first.",
         hint="stop after this many; empty: no limit",
         low=1,
         high=100_000_000,
@@ -104,7 +104,7 @@ class TrainConfig:
 
     weighting: Weighting = setting("flat", "flat: every timestep counts the same; min-snr: Hang et al. 2023.", choices=Weighting)
 
-    label_dropout: float = setting(0.1, "Share of the labels that are withheld: guidance also needs predictions without a label.", low=0, high=1)
+    label_dropout: float = setting(0.1, "Share of labels that are withheld, since guidance also needs predictions without a label.", low=0, high=1)
 
     ema: float = setting(0.999, "Final decay of the average weights; it warms up as (1 + step) / (10 + step).", low=0, high=1)
 
@@ -135,7 +135,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         if (self.preset == "one-step") != (self.teacher is not None):
-            raise SettingError("--teacher and --preset one-step need each other; a teacher is shipped, a run or a file")
+            raise SettingError("use --teacher and --preset one-step together; the teacher is shipped, a run or a file")
         if self.limit is not None:
             check_within("limit", self.limit, 1, self.data.train_images)
         check_fields(self)

@@ -124,7 +124,7 @@ def _split(path: Path, arrays: Mapping[str, npt.NDArray[Any]], train: bool) -> t
         found = f"{images.dtype} {images.shape}"
         raise SettingError(f"{names[0]} of {printable(path)} are {found}; they must be uint8, (N, H, W) for grey or (N, H, W, 3) for colour")
     if labels.dtype.kind not in "ui" or labels.shape != images.shape[:1] or labels.min() < 0:
-        raise SettingError(f"{names[1]} of {printable(path)} must be a class's number from 0 for each of the {len(images):,} images")
+        raise SettingError(f"{names[1]} of {printable(path)} must give a class number, from 0, for each of the {len(images):,} images")
     return images, labels
 
 
@@ -134,9 +134,9 @@ def _check(path: Path, spec: DataSpec, arrays: Mapping[str, npt.NDArray[Any]]) -
         if train or "test_images" in arrays:
             images, labels = _split(path, arrays, train)
             if images.shape[1:] != spec.pixel_shape or (train and len(images) != spec.train_images):
-                raise SettingError(f"{printable(path)} holds images of {images.shape}, which is not what {spec.name} is made of")
+                raise SettingError(f"{printable(path)} holds images of {images.shape}, which {spec.name} does not have")
             if labels.max() >= spec.classes:
-                raise SettingError(f"{printable(path)} has a label {labels.max()}, and names for {spec.classes} classes from 0")
+                raise SettingError(f"{printable(path)} has a label {labels.max()}, but its {spec.classes} classes are numbered from 0")
 
 
 def _moments(images: npt.NDArray[Any]) -> tuple[float, float]:

@@ -20,4 +20,4 @@ def load_images(spec: DataSpec, train: bool, device: torch.device | None = None,
         return mnist.load(train, device, limit)
     if spec.source.lower().endswith(".npz"):
         return npz.load(spec, train, device, limit)
-    raise SettingError(f"{printable(spec.name)} comes from {printable(spec.source)}, which this digitty can't read")
+    raise SettingError(f"{printable(spec.name)} comes from {printable(spec.source)}, which this version of digitty can't read")

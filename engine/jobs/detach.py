@@ -70,7 +70,7 @@ class DetachedProcess:
                 elif event.get("event") == "Preparing":
                     yield Preparing(str(event.get("what")))
         code = self._process.wait()
-        message = last_line.removeprefix("digitty: ") or f"the training process ended with code {code} before it began"
+        message = last_line.removeprefix("digitty: ") or f"the training process exited with code {code} before training started"
         raise _ERRORS.get(code, DigittyError)(message)
 
     def cancel(self) -> str | None:

@@ -47,7 +47,7 @@ class Jobs:
         self._group = group or ProcessGroup()
         self.cadence = cadence or Cadence()
         if self._group.size > 1 and ":" in device:
-            raise SettingError(f"--device {device} is for one process; under torchrun use --device cuda, which gives each process its own GPU")
+            raise SettingError(f"--device {device} is for one process only; under torchrun use --device cuda, which gives each process its own GPU")
         self._runtime: Runtime | None = None
 
     def draw(self, request: DrawRequest) -> Job:

@@ -41,7 +41,7 @@ class ProcessGroup:
 
     def __init__(self, rank: int = 0, size: int = 1, local_rank: int = 0, timeout: float = TIMEOUT) -> None:
         if not 0 <= rank < size or local_rank < 0:
-            raise SettingError(f"rank {rank} of {size} makes no group; start several processes with torchrun")
+            raise SettingError(f"rank {rank} of {size} is not a valid process group; start several processes with torchrun")
         self.rank, self.size, self.local_rank = rank, size, local_rank
         self.stopping: Callable[[], bool] = lambda: False
         """Whether this rank was asked to stop; it then waits STOPPING_TIMEOUT for its device and no longer."""
@@ -57,7 +57,7 @@ class ProcessGroup:
         try:
             return cls(*map(int, variables.values()))
         except ValueError:
-            raise SettingError(f"{variables} makes no group; start several processes with torchrun") from None
+            raise SettingError(f"{variables} is not a valid process group; start several processes with torchrun") from None
 
     @property
     def leader(self) -> bool:
@@ -73,7 +73,7 @@ class ProcessGroup:
         import torch.distributed as dist
 
         if device.type not in ("cpu", "cuda"):
-            raise SettingError(f"{device.type} trains in one process; use --device cpu for several")
+            raise SettingError(f"{device.type} trains in one process only; use --device cpu for several")
         cuda = device if device.type == "cuda" else None
         with self.explain_errors():
             try:
@@ -230,6 +230,4 @@ def _is_lost_rank(error: RuntimeError) -> bool:
 
 
 def _lost_rank_error() -> GroupError:
-    return GroupError(
-        "a process of this training ended or hangs; everything that was saved is kept. Resume with --resume, with as many processes as there are now"
-    )
+    return GroupError("a process of this training ended or hangs. All saves are kept. Resume with --resume, on any number of processes")

@@ -36,9 +36,9 @@ def explain(error: BaseException) -> DigittyError | None:
         return StorageError("no folder for temporary files is writable; free some space, or set TMPDIR to a folder you can write to")
     if isinstance(error, MemoryError) or (isinstance(error, ImportError | OSError | RuntimeError) and _lacks_memory(error)):
         loading = " to load its libraries" if LOADING in str(error) else ""
-        return DeviceError(f"not enough memory{loading}; raise the memory limit (ulimit -v, or that of the container), or ask for less")
+        return DeviceError(f"not enough memory{loading}; raise the memory limit (ulimit -v, or that of the container), or use a smaller batch")
     if "can't start new thread" in str(error) or (isinstance(error, OSError) and error.errno == errno.EAGAIN):
-        return DeviceError("no more processes or threads can be started; raise the limit (ulimit -u, or that of the container), or end some")
+        return DeviceError("no more processes or threads can be started; raise the limit (ulimit -u, or that of the container), or end some of them")
     if isinstance(error, ImportError) and (error.name or "").partition(".")[0] not in OWN_PACKAGES:
         return _package_error(error)
     return None
@@ -53,9 +53,9 @@ def _package_error(error: ImportError) -> PackageError:
     module = (error.name or "").partition(".")[0]
     package = PACKAGES.get(module, module)
     if module in sys.stdlib_module_names:
-        return PackageError(f"Python's own module {module} is missing or can't be read ({printable(str(error))}); install Python again")
+        return PackageError(f"Python's own module {module} is missing or can't be read ({printable(str(error))}); reinstall Python")
     install = f"{printable(shlex.quote(sys.executable))} -m pip install"
     if isinstance(error, ModuleNotFoundError) and module == error.name:
         return PackageError(f"{module} is not installed; install it with: {install} {package}")
-    reinstall = f"install it again with: {install} --force-reinstall {package}" if package else "install digitty's packages again"
+    reinstall = f"reinstall it with: {install} --force-reinstall {package}" if package else "reinstall digitty's packages"
     return PackageError(f"{module or 'a package'} can't be loaded ({printable(str(error))}); {reinstall}")

@@ -135,7 +135,7 @@ class Output(FileIO):
             return
         if error.errno == errno.EPIPE:
             raise Stopped(signal.SIGPIPE)
-        raise StorageError(f"can't write standard output: {error.strerror}; free some space or send it elsewhere") from error
+        raise StorageError(f"can't write to standard output: {error.strerror}; free some space, or redirect it elsewhere") from error
 
 
 class ErrorOutput(Output):

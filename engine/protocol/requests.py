@@ -40,11 +40,11 @@ class DrawRequest:
         if not 1 <= len(self.labels) <= MAX_COUNT:
             raise SettingError(f"{len(self.labels)} images is outside 1 to {MAX_COUNT:,}")
         if any(label is not None and (type(label) is not int or not 0 <= label < MOST_CLASSES) for label in self.labels):
-            raise SettingError("labels are numbers of classes, from 0, or None for no label")
+            raise SettingError("labels must be class numbers, from 0, or None for no label")
         if self.indices is not None and any(type(i) is not int or not 0 <= i <= MAX_SEED for i in self.indices):
-            raise SettingError(f"noise indices are whole numbers from 0 to {MAX_SEED}")
+            raise SettingError(f"noise indices must be whole numbers from 0 to {MAX_SEED}")
         if self.indices is not None and len(self.indices) != len(self.labels):
-            raise SettingError(f"{len(self.indices)} noise indices do not fit {len(self.labels)} images")
+            raise SettingError(f"{len(self.indices)} noise indices do not match {len(self.labels)} images")
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ class Claim:
             raise _moved_error(self.folder, self._folder_handle)
         newest = liveness.newest_owner(self.folder)
         if newest and newest.number > int(self.path.name):
-            raise RunError(f"{newest.who} took over run {self.folder.name}, as this process had shown no heartbeat; this process stopped")
+            raise RunError(f"{newest.who} took over run {self.folder.name} after this process had shown no heartbeat; this process has stopped")
 
     # --- taking the claim ----------------------------------------------------------------------------------------------------
 

@@ -43,7 +43,7 @@ def create_run(name: str | None, config: TrainConfig, engine: ComputeInfo) -> Ru
                 sync_folder(root)
                 return run
             if name:
-                raise RunError(f"run {name} exists; resume it with --resume {name}, or choose another --run")
+                raise RunError(f"run {name} already exists; resume it with --resume {name}, or choose another --run")
     finally:
         shutil.rmtree(new.path, ignore_errors=True)
     raise RunError(f"no free name for a run of {config.preset}; choose one with --run")
@@ -105,7 +105,7 @@ def delete_run(run: Run) -> Path | None:
 def rename_run(run: Run, name: str) -> Run:
     """Give a run another name. Raises RunError if the name is taken or no run can have it, or if the run is being trained."""
     renamed = Run(paths.runs_dir() / check_name(name))
-    exists = RunError(f"run {name} exists; choose another name")
+    exists = RunError(f"run {name} already exists; choose another name")
     if name_taken(name):
         raise exists
     claim = Claim(run.path, run.has_ended)
@@ -130,7 +130,7 @@ def _move_to_free_name(path: Path, target: Path) -> bool:
     except OSError as error:
         if error.errno in NAME_TAKEN:
             return False
-        raise StorageError(f"can't make {target}: {error.strerror}; set DIGITTY_HOME to a folder you can write to") from None
+        raise StorageError(f"can't create {target}: {error.strerror}; set DIGITTY_HOME to a folder you can write to") from None
     return True
 
 

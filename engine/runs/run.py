@@ -85,7 +85,7 @@ class Run:
             if type(created) not in (int, float) or not math.isfinite(created):
                 raise ValueError("created is not a time")
             if own is not None and not isinstance(own, str):
-                raise ValueError("id is not a text")
+                raise ValueError("id is not text")
             return from_dict(TrainConfig, whole["config"]), _engine(whole["engine"]), float(created), own
         except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, SettingError) as error:
             raise RunError(f"run {printable(self.name)} has a config.json that can't be read ({printable(error)})") from None
@@ -181,11 +181,11 @@ class Run:
 def _engine(table: object) -> ComputeInfo:
     """The engine table of config.json. Raises ValueError and TypeError."""
     if not isinstance(table, dict):
-        raise ValueError("engine is no table")
+        raise ValueError("engine is not a table")
     engine = ComputeInfo(**table)
     for name in ("device", "precision", "layout"):
         if not isinstance(getattr(engine, name), str):
-            raise ValueError(f"engine.{name} is not a text")
+            raise ValueError(f"engine.{name} is not text")
     if type(engine.threads) is not int or not 0 <= engine.threads < 1 << 16:
         raise ValueError("engine.threads is not a number of threads")
     return engine

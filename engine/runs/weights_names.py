@@ -43,7 +43,7 @@ def locate_weights(weights: str) -> tuple[Path, str, str | None]:
     if kind == "live":
         raise RunError(f"run {name} is not being trained in this process; use {name}:latest or {name}:best")
     if kind == "best" and not run.best_path.exists():
-        raise RunError(f"run {name} has no best weights yet, as they are first kept after a whole epoch; use {name}")
+        raise RunError(f"run {name} has no best weights yet, since they are first saved after a whole epoch; use {name}")
     return (run.best_path, name, "best") if kind == "best" else (latest_state(run), name, "average")
 
 

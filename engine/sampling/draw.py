@@ -32,7 +32,7 @@ def draw(runtime: Runtime, request: DrawRequest) -> Iterator[Event]:
     """See `Jobs.draw`."""
     pipeline = yield from runtime.pipeline_for(request.weights, request.sample.sampler)
     if any(label is not None and label >= pipeline.data.classes for label in request.labels):
-        raise SettingError(f"{request.weights} draws the classes 0 to {pipeline.data.classes - 1} of {pipeline.data.name}")
+        raise SettingError(f"{request.weights} can only draw the classes 0 to {pipeline.data.classes - 1} of {pipeline.data.name}")
     indices = request.indices or tuple(range(len(request.labels)))
     recipe = Recipe(request.labels, indices, request.sample, pipeline.weights, pipeline.compute_info, pipeline.data)
     yield DrawStarted(recipe)

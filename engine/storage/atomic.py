@@ -25,7 +25,7 @@ REMEDIES = {
     errno.EROFS: "choose another folder",
     errno.EACCES: "choose a folder that you can write to",
     errno.EPERM: "choose a folder that you can write to",
-    errno.ENOENT: "make its folder or choose another",
+    errno.ENOENT: "create its folder, or choose another",
     errno.ENOTDIR: "choose another folder",
     errno.EISDIR: "choose another name",
     errno.ENAMETOOLONG: "choose a shorter name",
@@ -131,7 +131,7 @@ def read_checksummed(path: Path) -> dict[str, Any]:
     """Read what `write_checksummed` wrote, without the digest. Raises OSError, or ValueError if the digest does not match."""
     values = parse_json(read_small(path))
     if not isinstance(values, dict) or values.pop("sha256", None) != _digest(values):
-        raise ValueError("it does not match its digest, so it was damaged or edited by hand")
+        raise ValueError("it does not match its checksum, so it was damaged or edited by hand")
     return values
 
 

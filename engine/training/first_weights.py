@@ -20,7 +20,7 @@ def take_over_network(config: TrainConfig) -> TrainConfig:
         return config
     weights = find_weights(source)
     if config.teacher and weights.model.one_step:
-        raise SettingError(f"{printable(source)} is a one-step student itself; its teacher draws in many steps")
+        raise SettingError(f"{printable(source)} is a one-step student itself; use a teacher that draws in many steps")
     return replace(config, model=replace(weights.model, one_step=config.teacher is not None), schedule=weights.schedule)
 
 
@@ -31,5 +31,5 @@ def load_first_weights(config: TrainConfig) -> Mapping[str, Tensor] | None:
         return None
     weights = find_weights(source)
     if replace(weights.model, one_step=config.model.one_step) != config.model:
-        raise CheckpointError(f"{printable(source)} holds another network by now than this run was made for; start a new run")
+        raise CheckpointError(f"{printable(source)} now holds a different network from the one this run was created with; start a new run")
     return weights.tensors

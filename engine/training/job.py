@@ -42,7 +42,7 @@ from engine.training.trainer import Trainer
 def train(runtime: Runtime, request: TrainRequest, control: Control, group: ProcessGroup, cadence: Cadence) -> Iterator[Event]:
     """See `Jobs.train`. In a group every rank pulls this; rank 0 decides and writes."""
     if request.config.teacher and group.size > 1:
-        raise SettingError("the preset one-step trains in one process; start it without torchrun")
+        raise SettingError("the preset one-step trains in one process only; start it without torchrun")
     job = TrainingJob(runtime, request, control, group, cadence)
     with group.joined(runtime.device), explain_out_of_memory(str(runtime.device)):
         yield from job.resume(request.resume) if request.resume else job.start_new()
@@ -141,7 +141,7 @@ def _recorded_numerics(runtime: Runtime, run: Run, config: TrainConfig) -> Gener
     if supports(runtime.device, numerics):
         return asdict(numerics)
     lacking = f"{printable(recorded.precision)}, which {runtime.device} lacks"
-    yield Notice(f"{run.name} was trained in {lacking}; it goes on in another, not bit for bit the same")
+    yield Notice(f"{run.name} was trained in {lacking}; it continues in another precision, so its results are no longer bit for bit the same")
     return (yield from _measure(runtime, config))
 
 
@@ -152,14 +152,15 @@ def _use_recorded_threads(run: Run, most: int) -> Iterator[Event]:
         torch.set_num_threads(recorded)
     elif recorded not in (0, present):
         yield Notice(
-            f"{run.name} was trained with {recorded} threads, more than it may use here; it continues with {present}, not bit for bit the same"
+            f"{run.name} was trained with {recorded} threads, more than it may use here; "
+            f"it continues with {present}, so its results are no longer bit for bit the same"
         )
 
 
 def _watch_heartbeat(run: Run, cadence: Cadence) -> Generator[Event, None, None]:
     """Waits until it is known whether a process on another machine still trains the run."""
     if (sight := run.sight()).life is Life.UNKNOWN:
-        yield Preparing(f"watching whether {run.writer()} still trains {run.name} ({sight.heard})")
+        yield Preparing(f"checking whether {run.writer()} still trains {run.name} ({sight.heard})")
     while run.sight().life is Life.UNKNOWN:
         time.sleep(cadence.wait)
         yield Tick()

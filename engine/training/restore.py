@@ -28,10 +28,10 @@ def check_unfinished(run: Run, trainer: Trainer) -> None:
     """Raises RunError where there is nothing left to train. A run that died after its last save only lacks the line that says it ended."""
     total = trainer.config.total_steps
     if trainer.step > total:
-        raise RunError(f"run {run.name} has done {trainer.step} steps, more than the {total} asked for; give more --epochs or --steps")
+        raise RunError(f"run {run.name} has done {trainer.step} steps, more than the {total} requested; increase --epochs or --steps")
     last = run.last(lambda record: True) or {}
     if trainer.step == total and last.get("event") == "finished":
-        raise RunError(f"run {run.name} has done all its {total} steps; give more --epochs, or more --steps, to go on")
+        raise RunError(f"run {run.name} has done all its {total} steps; to train further, increase --epochs or --steps")
 
 
 def restore_newest(run: Run, trainer: Trainer) -> Generator[Event, None, tuple[str | None, float]]:
@@ -51,7 +51,7 @@ def restore_newest(run: Run, trainer: Trainer) -> Generator[Event, None, tuple[s
             continue
         for bad, why in damaged:
             bad.replace(bad.with_name(bad.name + ".damaged"))
-            yield Notice(f"{why}; going on from {path.name}")
+            yield Notice(f"{why}; resuming from {path.name}")
         return str(path), seconds
     if damaged:
         raise damaged[0][1]
@@ -65,7 +65,7 @@ def restore(path: Path, trainer: Trainer) -> float:
     try:
         trainer.restore(state)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise CheckpointError(f"{path} does not fit its run: {error}") from None
+        raise CheckpointError(f"{path} does not match its run: {error}") from None
     return float(state.epoch_seconds)
 
 
@@ -75,6 +75,6 @@ def _check_belongs(path: Path, state: TrainingState, config: TrainConfig) -> Non
         raise CheckpointError(f"{path} belongs to another run: its settings differ from those in config.json")
     run = Run(path.parent.parent)
     if state.run is not None and state.run != run.id():
-        raise CheckpointError(f"{path} belongs to another run than the one in whose folder it lies")
+        raise CheckpointError(f"{path} belongs to a different run from the one whose folder it is in")
     if state_step(path) != state.step:
-        raise CheckpointError(f"{path} holds step {state.step}, not the one in its name")
+        raise CheckpointError(f"{path} holds step {state.step}, not the step in its name")

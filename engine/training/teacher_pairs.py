@@ -76,7 +76,7 @@ def _read(path: Path, data: DataSpec, n: int, seed: int) -> Tensor:
     tensors, facts = read_tensor_file(path, FORMAT, "the teacher draws them")
     pictures = tensors.get("pictures", torch.empty(0))
     if pictures.shape != (n, *data.pixel_shape) or pictures.dtype != torch.uint8 or facts.get("seed") != str(seed):
-        raise CheckpointError(f"{path} holds other pairs than this run's")
+        raise CheckpointError(f"{path} holds pairs for a different run")
     return pictures
 
 

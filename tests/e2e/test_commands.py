@@ -67,7 +67,7 @@ def refused(command: Command, *arguments: str, code: int = 2) -> str:
         ("generate seven --steps x", "'x' is not a valid integer"),
         ("generate seven --count 0", "count 0 is outside 1 to 100,000"),
         ("generate seven --count 100001", "count 100001 is outside 1 to 100,000"),
-        ("generate grid --count 100000", "1,000,000 digits are more than 100,000"),
+        ("generate grid --count 100000", "1,000,000 digits is more than the 100,000 allowed"),
         ("generate seven --guidance nan", "guidance nan is not a finite number"),
         ("generate seven --guidance inf", "guidance inf is not a finite number"),
         ("generate seven --eta 2", "eta 2 is outside 0 to 1"),
@@ -105,7 +105,7 @@ def test_a_run_that_exists_names_resume(command: Command, home: Path) -> None:
 def test_only_a_run_has_best_weights_and_metrics(command: Command) -> None:
     create_run("mine", PRESETS["quick"], ComputeInfo("cpu", "fp32", "contiguous"))
     assert "mine has no best weights yet" in refused(command, "export", "mine:best", "x.safetensors")
-    assert "shipped has no metrics; only a run has" in refused(command, "export", "shipped", "x.csv")
+    assert "shipped has no metrics; give the name of a run" in refused(command, "export", "shipped", "x.csv")
 
 
 @pytest.mark.parametrize(
@@ -282,4 +282,4 @@ def test_a_run_trained_listed_exported_and_resumed(command: Command, warm_home: 
     code, _, err = command("train", "--resume", "mine", "--epochs", "1")
     assert code == 0, err
     assert "run mine finished at step 4" in err
-    assert "give more --epochs" in command("train", "--resume", "mine")[2]
+    assert "increase --epochs" in command("train", "--resume", "mine")[2]

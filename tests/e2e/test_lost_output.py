@@ -103,7 +103,7 @@ def test_lost_output_is_an_exit_code(scene: Scene, outlet: str, arguments: str) 
     if outlet == "gone":
         assert "digitty:" not in said, "a closed pipe is quiet"
     else:
-        assert said.splitlines()[-1].startswith("digitty: can't write standard output: No space left on device")
+        assert said.splitlines()[-1].startswith("digitty: can't write to standard output: No space left on device")
     if "train" in arguments and outlet == "full":
         assert find_run("new").state() == "finished", "no work is lost for want of a log"
 

@@ -75,14 +75,14 @@ def template() -> str:
     from tui.screens.registry import bindings_by_screen
     from tui.settings.keymap import config_name, named_bindings
 
-    lines = ["# Settings of digitty. Remove the # before a setting to change it.", f"# {ORDER}", ""]
+    lines = ["# Settings for digitty. Remove the # before a setting to change it.", f"# {ORDER}", ""]
     for section, settings in SECTIONS.items():
         lines.append(f"[{section}]")
         for name, setting in settings.items():
             choices = f"One of: {', '.join(setting.choices)}." if setting.choices and setting.kind is str else ""
             lines += _commented_out(f"{name} = {to_toml(setting.default)}", f"{setting.help} {choices}".rstrip())
         lines.append("")
-    lines += [f"[{KEYS}]", '# Keys: x, X, ?, f6, ctrl+x, space, …; several: ["x", "ctrl+x"]. A letter acts only outside of input fields.']
+    lines += [f"[{KEYS}]", '# Keys: x, X, ?, f6, ctrl+x, space, …; several: ["x", "ctrl+x"]. A letter works only outside input fields.']
     for name, binding in named_bindings(bindings_by_screen()).items():
         keys = ", ".join(to_toml(config_name(key)) for key in binding.key.split(","))
         lines += _commented_out(f"{name} = [{keys}]" if "," in keys else f"{name} = {keys}", binding.tooltip)

@@ -163,7 +163,7 @@ def _terminal(color: str) -> Iterator[str]:
     yield f"{found.color} colours{forced}, {'unicode' if found.unicode else 'ascii'}, {columns}x{lines}; {connected}"
     clues = [f"{name}={'yes' if name in _PRIVATE else os.environ[name]}" for name in JUDGED_BY if name in os.environ]
     clues += ["over SSH"] if found.remote else []
-    yield "judged by " + (" ".join(clues) or "nothing: the environment does not describe it")
+    yield "detected from " + (" ".join(clues) or "nothing: no environment variable describes it")
 
 
 def _test_digit(jobs: Jobs, drawn: list[Images]) -> Iterator[str]:
@@ -173,7 +173,8 @@ def _test_digit(jobs: Jobs, drawn: list[Images]) -> Iterator[str]:
     yield f"devices: {', '.join(_devices())}"
     threads = f", {engine.threads} thread{'' if engine.threads == 1 else 's'}" if engine.threads else ""
     yield f"engine: {engine.device} {engine.precision} {engine.layout}{threads}"
-    yield f"a seven by {done.recipe.weights}: {done.recipe.sample.steps} steps in {done.seconds:.2f} s; the classifier reads {_classify(done.images)}"
+    recipe = done.recipe
+    yield f"a seven from {recipe.weights}: {recipe.sample.steps} steps in {done.seconds:.2f} s; the classifier reads {_classify(done.images)}"
     drawn.append(done.images)
 
 

@@ -80,7 +80,7 @@ def _labels(prompt: str, count: int, rng: random.Random, data: DataSpec) -> tupl
     state = rng.getstate()
     first = parse(prompt, rng, data.class_names)
     if len(first.labels) * count > MAX_COUNT:
-        raise SettingError(f"{caption.count_images(len(first.labels) * count, data)} are more than {MAX_COUNT:,}; use a smaller --count")
+        raise SettingError(f"{caption.count_images(len(first.labels) * count, data)} is more than the {MAX_COUNT:,} allowed; use a smaller --count")
     if rng.getstate() == state:  # nothing in the prompt is random
         return first.labels * count, first.shared_noise
     repeats = [first.labels, *(parse(prompt, rng, data.class_names).labels for _ in range(count - 1))]

@@ -77,7 +77,7 @@ def _unless_resumed(value: str, otherwise: str | None) -> Callable[[], str | Non
     cls=ConfiguredGroup,
     invoke_without_command=True,
     epilog=engine_cli.EXIT_CODES,
-    help="Train a diffusion model on MNIST and watch it draw digits, in a terminal.\n\nWithout a command the screen opens; type seven.",
+    help="Train a diffusion model on MNIST and watch it draw digits, in a terminal.\n\nWithout a command, the screen opens: type seven there.",
 )
 @device_options
 @color_option

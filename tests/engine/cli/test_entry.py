@@ -62,7 +62,7 @@ def full(number: int = errno.ENOSPC) -> OSError:
         (RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"), 4, "digitty: not enough memory"),
         (RuntimeError("can't start new thread"), 4, "digitty: no more processes or threads can be started"),
         (BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)), 4, "raise the limit (ulimit -u"),
-        (ModuleNotFoundError("No module named 'mimetypes'", name="mimetypes"), 4, "install Python again"),
+        (ModuleNotFoundError("No module named 'mimetypes'", name="mimetypes"), 4, "reinstall Python"),
         (Stopped(signal.SIGTERM), 143, ""),
         (Stopped(signal.SIGPIPE), 141, ""),
         (KeyboardInterrupt(), 130, ""),
@@ -90,7 +90,7 @@ def test_other_errors_are_internal(error: Exception) -> None:
 
 def test_an_internal_error_is_in_the_log(raised: Ran) -> None:
     code, said = raised(ZeroDivisionError("a\x1b[2Jb"))
-    assert (code, said) == (1, f"digitty: internal error: ZeroDivisionError: a·[2Jb; details are in {log.log_path()}, please report\n")
+    assert (code, said) == (1, f"digitty: internal error: ZeroDivisionError: a·[2Jb; please report it with the details in {log.log_path()}\n")
     written = log.log_path().read_text()
     assert "Traceback (most recent call last)" in written
     assert "raise error" in written

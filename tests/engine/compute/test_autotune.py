@@ -96,7 +96,7 @@ def test_this_cpu_says_something() -> None:
     assert cpu_bf16() in ("native", "converted", "none")
     assert supports(CPU, Numerics("fp32", channels_last=False))
     assert not supports(CPU, Numerics("tf32", channels_last=True))
-    with pytest.raises(SettingError, match="precision tf32 is not for cpu; it has"):
+    with pytest.raises(SettingError, match="precision tf32 is not available on cpu; use one of"):
         candidates(CPU, "tf32")
 
 

@@ -35,7 +35,7 @@ def test_a_name_means_a_device(two_gpus: list[int], name: str, local_rank: int, 
 
 
 def test_a_gpu_that_is_missing_is_refused_with_those_that_there_are(two_gpus: list[int]) -> None:
-    with pytest.raises(DeviceError, match=r"no cuda:7 here; there are cuda:0 \(GPU A\), cuda:1 \(GPU B\)"):
+    with pytest.raises(DeviceError, match=r"no device cuda:7 was found; use one of: cuda:0 \(GPU A\), cuda:1 \(GPU B\)"):
         device.select_device("cuda:7")
     with pytest.raises(DeviceError, match="2 CUDA devices are too few"):
         device.select_device("cuda", local_rank=2)
@@ -45,7 +45,7 @@ def test_a_gpu_that_is_missing_is_refused_with_those_that_there_are(two_gpus: li
 @pytest.mark.parametrize("name", ["cuda", "cuda:1"])
 def test_no_gpu_at_all(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(DeviceError, match="no CUDA device here; use --device cpu or auto"):
+    with pytest.raises(DeviceError, match="no CUDA device was found; use --device cpu or auto"):
         device.select_device(name)
     assert device.cuda_devices() == []
 

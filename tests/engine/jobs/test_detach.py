@@ -184,7 +184,7 @@ def test_its_error_is_the_starters(instead: Callable[[str], None], code: int, er
 @pytest.mark.parametrize("script", ["exit 9", "kill -9 $$", "echo; exit 0"])
 def test_a_death_without_words(instead: Callable[[str], None], script: str) -> None:
     instead(script)
-    with pytest.raises(DigittyError, match=r"ended with code (9|-9|0) before it began"):
+    with pytest.raises(DigittyError, match=r"exited with code (9|-9|0) before training started"):
         list(start_detached_process(TrainRequest()))
 
 
@@ -305,7 +305,7 @@ def test_it_outlives_its_terminal_and_answers_to_whoever_comes_later(machine: No
     starter = subprocess.Popen(start, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
     assert starter.wait(LONG) == 0
     shown = os.read(ours, 65536).decode()
-    assert "run r trains in the background; to follow it: digitty watch r" in shown
+    assert "run r is training in the background. To follow it: digitty watch r" in shown
     for end in (ours, theirs):
         os.close(end)
 
@@ -352,7 +352,7 @@ def test_a_start_that_fails_over_there_says_so_here(machine: None, leftover: Non
     (run.path / "checkpoints" / "state-0000004.pt").write_bytes(b"no state at all")
     code, out, err = command("train", "--resume", "r", "--device", "cpu", "--detach")
     assert (code, out) == (2, "")
-    assert re.fullmatch(r".*\ndigitty: \S*state-0000004\.pt is truncated, or no training state of digitty\n", err, re.DOTALL)
+    assert re.fullmatch(r".*\ndigitty: \S*state-0000004\.pt is truncated, or is not a digitty training state\n", err, re.DOTALL)
     assert not run.running()
 
 

@@ -26,9 +26,9 @@ UNDEFINED = "/lib/libtorch.so: undefined symbol: \x1b[31mx"
     [
         (ModuleNotFoundError("No module named 'torch'", name="torch"), "torch is not installed; install it with: * -m pip install torch torchvision"),
         (ModuleNotFoundError("No module named 'PIL'", name="PIL"), "PIL is not installed; install it with: * -m pip install pillow"),
-        (ImportError(UNDEFINED, name="torch._C"), "torch can't be loaded (*symbol: ·[31mx); install it again with: * torch torchvision"),
-        (ImportError(UNDEFINED), "a package can't be loaded (*); install digitty's packages again"),
-        (ModuleNotFoundError("No module named 'numpy._core'", name="numpy._core"), "numpy can't be loaded (*); install it again with: * numpy"),
+        (ImportError(UNDEFINED, name="torch._C"), "torch can't be loaded (*symbol: ·[31mx); reinstall it with: * torch torchvision"),
+        (ImportError(UNDEFINED), "a package can't be loaded (*); reinstall digitty's packages"),
+        (ModuleNotFoundError("No module named 'numpy._core'", name="numpy._core"), "numpy can't be loaded (*); reinstall it with: * numpy"),
     ],
 )
 def test_a_package_that_is_missing_or_damaged(error: ImportError, words: str) -> None:

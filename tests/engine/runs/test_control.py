@@ -340,7 +340,7 @@ def test_a_run_that_does_not_answer(command: Invoke, monkeypatch: pytest.MonkeyP
         writer.event("started", 0)
         code, _, err = command("stop", "r")
         assert code == 2
-        assert f"did not answer within 0 s; it is trained by process {os.getpid()} on" in err
+        assert f"did not answer within 0 s; it is being trained by process {os.getpid()} on" in err
         assert command("resume", "r")[0] == 0, "it runs as it is"
 
 
@@ -434,7 +434,7 @@ def test_not_while_it_trains(command: Invoke, change: list[str]) -> None:
     assert "being trained" in err
 
 
-@pytest.mark.parametrize(("name", "told"), [("other", "run other exists"), ("../x", "a run can't be named"), ("shipped", "a run can't be named")])
+@pytest.mark.parametrize(("name", "told"), [("other", "run other already exists"), ("../x", "a run can't be named"), ("shipped", "a run can't be named")])
 def test_no_name_to_be_had(command: Invoke, name: str, told: str) -> None:
     made()
     made("other")

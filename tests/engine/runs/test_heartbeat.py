@@ -163,7 +163,7 @@ def test_commands_that_change_watch_first(run: Run, command: Command, monkeypatc
     monkeypatch.setattr(liveness, "SILENT", 0.5)
     elsewhere(run)
     code, _, err = command("delete", "one", "--yes")
-    assert (code, "process 4711 on gpubox may still train one, last heartbeat" in err) == (0, True)
+    assert (code, "process 4711 on gpubox may still be training one, last heartbeat" in err) == (0, True)
     assert all_runs() == []
 
 

@@ -143,7 +143,7 @@ def test_a_name_is_had_once_whatever_comes_between(monkeypatch: pytest.MonkeyPat
 
     was = Path.rename
     monkeypatch.setattr(Path, "rename", renamed_first)
-    with pytest.raises(RunError, match="run x exists"):
+    with pytest.raises(RunError, match="run x already exists"):
         create_run("x", PRESETS["quick"], ENGINE)
     assert find_run("x").config() == PRESETS["seed"]
     assert [run.name for run in all_runs()] == ["x"]
@@ -153,7 +153,7 @@ def test_a_name_is_had_once_whatever_comes_between(monkeypatch: pytest.MonkeyPat
 def test_a_run_is_not_renamed_onto_one_that_is_made_meanwhile(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     monkeypatch.setattr(manage_runs, "name_taken", lambda _: False)
     create_run("x", PRESETS["seed"], ENGINE)
-    with pytest.raises(RunError, match="run x exists"):
+    with pytest.raises(RunError, match="run x already exists"):
         rename_run(run, "x")
     assert {run.name: run.config().preset for run in all_runs()} == {"one": "quick", "x": "seed"}
 

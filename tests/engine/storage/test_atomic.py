@@ -80,7 +80,7 @@ def test_no_control_character_of_foreign_text_reaches_the_terminal() -> None:
         (errno.EACCES, OutputError, "choose a folder that you can write to"),
         (errno.ENAMETOOLONG, OutputError, "choose a shorter name"),
         (errno.EISDIR, OutputError, "choose another name"),
-        (errno.ENOENT, OutputError, "make its folder or choose another"),
+        (errno.ENOENT, OutputError, "create its folder, or choose another"),
         (errno.EMFILE, OutputError, "raise the limit with ulimit -n"),
     ],
     ids=lambda value: errno.errorcode.get(value, "") if isinstance(value, int) else "",

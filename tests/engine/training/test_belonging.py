@@ -45,7 +45,7 @@ def test_a_state_of_another_run_is_set_aside(jobs: Jobs, tiny: TrainConfig) -> N
     save_state(foreign, replace(load_state(latest_state(other)), step=12))
     events = list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="r")))
     notice = next(event for event in events if isinstance(event, Notice))
-    assert re.search(r"state-0000012\.pt belongs to another run .*; going on from state-0000008\.pt", notice.message)
+    assert re.search(r"state-0000012\.pt belongs to a different run .*; resuming from state-0000008\.pt", notice.message)
     assert foreign.with_name(foreign.name + ".damaged").exists() is False, "training came as far again"
     assert (run.state(), run.states()[-1][0]) == ("finished", 12)
 
@@ -68,7 +68,7 @@ def test_a_state_is_of_the_step_that_its_name_says(jobs: Jobs, tiny: TrainConfig
     renamed = older.rename(older.with_name("state-9999999.pt"))
     events = list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="r")))
     notice = next(event for event in events if isinstance(event, Notice))
-    assert "state-9999999.pt holds step 4, not the one in its name; going on from state-0000008.pt" in notice.message
+    assert "state-9999999.pt holds step 4, not the step in its name; resuming from state-0000008.pt" in notice.message
     assert not renamed.exists()
     assert next(event for event in events if isinstance(event, TrainStarted)).step == 8
 
@@ -98,7 +98,7 @@ def test_a_run_whose_folder_is_moved_is_saved_there_and_says_so(jobs: Jobs, tiny
     events = jobs.train(TrainRequest(tiny, run="r"))
     until(events, TrainStep, 2)
     moved = find_run("r").path.rename(find_run("r").path.with_name("s"))
-    with pytest.raises(RunError, match=r"folder of run r was moved to .*/s while .* all of its 3 steps are saved there"):
+    with pytest.raises(RunError, match=r"folder of run r was moved to .*/s during .* all of its 3 steps are saved there"):
         list(events)
     run = Run(moved)
     assert (run.state(), run.states()[-1][0]) == ("stopped", 3)
@@ -116,6 +116,6 @@ def test_a_run_whose_folder_is_deleted_says_so(jobs: Jobs, tiny: TrainConfig) ->
     events = jobs.train(TrainRequest(tiny, run="r"))
     until(events, TrainStep, 2)
     shutil.rmtree(find_run("r").path)
-    with pytest.raises(RunError, match="folder of run r was moved or deleted while it was written; it stopped"):
+    with pytest.raises(RunError, match="folder of run r was moved or deleted during training; training stopped"):
         list(events)
     assert all_runs() == []

@@ -316,7 +316,7 @@ def test_the_command_says_so_and_leaves_with_3(
         assert entry.run(cli.commands, ["train", "--resume", "r", "--epochs", "3", "--when-full", when_full]) == 3
     *lines, last = capsys.readouterr().err.splitlines()
     told = f"can't write {find_run('r').path}/checkpoints/state-00000{{:02}}.pt: File too large; free some space or choose another folder"
-    goes_on = f"not saved at step 8: {told.format(8)}; the last save is of step 4; training goes on"
+    goes_on = f"can't save at step 8: {told.format(8)}. The last save is from step 4. Training continues."
     assert (goes_on in lines) is (when_full == "go-on")
     assert last == "digitty: " + told.format(12 if when_full == "go-on" else 8)
     assert exactly(find_run("r"))

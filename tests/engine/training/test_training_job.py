@@ -332,7 +332,7 @@ def test_a_run_in_bf16_goes_on_in_another_precision_where_bf16_is_hopeless(jobs:
     monkeypatch.setattr(candidates, "cpu_bf16", lambda: "none")
     run = trained_in_bf16(jobs, tiny)
     said = [event.message for event in jobs.train(TrainRequest(tiny, resume="r")) if isinstance(event, Notice)]
-    assert said == ["r was trained in bf16, which cpu lacks; it goes on in another, not bit for bit the same"]
+    assert said == ["r was trained in bf16, which cpu lacks; it continues in another precision, so its results are no longer bit for bit the same"]
     assert run.engine().precision == "fp32"
 
 
@@ -361,7 +361,7 @@ def test_a_recorded_number_of_threads_is_used_if_there_are_as_many_processors(
         torch.set_num_threads(1)
     assert run.engine().threads == used
     assert len(said) == (recorded > processors)
-    assert not said or "3 threads, more than it may use here; it continues with 1, not bit for bit" in said[0]
+    assert not said or "3 threads, more than it may use here; it continues with 1, so its results are no longer bit for bit" in said[0]
 
 
 # --- a loss that is not finite ----------------------------------------------------------------------------------------

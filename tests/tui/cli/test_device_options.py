@@ -112,7 +112,7 @@ def test_config_shows_them(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_under_torchrun_the_local_rank_decides() -> None:
-    with pytest.raises(SettingError, match="--device cuda:1 is for one process; under torchrun use --device cuda"):
+    with pytest.raises(SettingError, match="--device cuda:1 is for one process only; under torchrun use --device cuda"):
         Jobs("cuda:1", group=ProcessGroup(0, 2))
     Jobs("cuda", group=ProcessGroup(0, 2))
     Jobs("cuda:1", group=ProcessGroup(0, 1))

@@ -42,7 +42,7 @@ def test_all_that_a_report_needs(capsys: pytest.CaptureFixture[str], monkeypatch
     for words in ("0.1.0", "torch ", "textual ", "runs: ", "cache: ", "free", "locale", "MNIST: 4 files, as published", "digest right"):
         assert words in out
     assert "truecolor colours, unicode" in out
-    assert "judged by TERM=xterm-256color COLORTERM=truecolor" in out
+    assert "detected from TERM=xterm-256color COLORTERM=truecolor" in out
     assert "TMUX=yes" in out, "and not where its socket is"
     assert "devices: cpu (AVX2, bf16 none), cuda:0 (A), cuda:1 (B)" in out
     assert "engine: cpu fp32 contiguous" in out

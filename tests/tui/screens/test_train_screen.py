@@ -429,7 +429,7 @@ async def test_leaving_the_screen_loses_nothing() -> None:
         ({"epochs": "x"}, "epochs 'x' is not a whole number"),
         ({"name": "a/b"}, "a run can't be named"),
         ({"name": "[bold]"}, "a run can't be named '[bold]'"),
-        ({"name": "mine"}, "run mine exists"),
+        ({"name": "mine"}, "run mine already exists"),
     ],
 )
 async def test_the_dialog_says_what_is_wrong(fields: dict[str, str], told: str) -> None:
