@@ -434,7 +434,9 @@ def test_not_while_it_trains(command: Invoke, change: list[str]) -> None:
     assert "being trained" in err
 
 
-@pytest.mark.parametrize(("name", "told"), [("other", "run other already exists"), ("../x", "a run can't be named"), ("shipped", "a run can't be named")])
+@pytest.mark.parametrize(
+    ("name", "told"), [("other", "run other already exists"), ("../x", "a run can't be named"), ("shipped", "a run can't be named")]
+)
 def test_no_name_to_be_had(command: Invoke, name: str, told: str) -> None:
     made()
     made("other")
