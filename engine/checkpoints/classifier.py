@@ -1,4 +1,4 @@
-"""The classifiers' weights files: two judges for `evaluate`, and the reader that rejection sampling asks."""
+"""The classifiers' weights files: two judges for `evaluate`, and the reader of rejection sampling."""
 
 from __future__ import annotations
 

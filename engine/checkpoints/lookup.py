@@ -15,4 +15,4 @@ def find_weights(weights: str) -> ModelWeights:
     path, name, kind = locate_weights(weights)
     if path.suffix == ".pt":
         return average_weights(load_state(path), name)
-    return replace(loaded := checkpoint.load_weights(path), run=name, kind=kind or loaded.kind)
+    return replace(contents := checkpoint.load_weights(path), run=name, kind=kind or contents.kind)

@@ -17,7 +17,7 @@ DEEPEST = 7
 
 
 def to_file_names(tensors: Mapping[str, V], levels: int) -> dict[str, V]:
-    """The values by their names in files, for a network of so many levels. Other names stay; so do all if two would become one."""
+    """The values by their names in files, for a network of `levels` levels. Other names stay. All stay if two would become one."""
     renamed = {_replace_prefix(name, _file_prefixes(levels)): tensor for name, tensor in tensors.items()}
     return renamed if len(renamed) == len(tensors) else dict(tensors)
 

@@ -16,11 +16,11 @@ from engine.errors import CheckpointError
 from engine.formatting import printable
 
 MOST_OPCODES = 1_000_000
-"""In one pickle. A training state of digitty has about ten thousand."""
+"""The most opcodes in one pickle. A training state of digitty has about ten thousand."""
 LONGEST = 10_000
-"""Characters in a string."""
+"""The most characters in a string."""
 LARGEST_KEY = 1 << 20
-"""Optimizers number their parameters."""
+"""Keys that are numbers are below this: optimisers number their parameters."""
 IGNORED = frozenset({"PROTO", "FRAME"})
 NUMBERS = frozenset({"BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"})
 STRINGS = frozenset({"BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"})

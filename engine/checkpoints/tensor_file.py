@@ -20,9 +20,9 @@ from engine.storage.atomic import read_small, write_atomic
 
 VERSION = 1
 LARGEST = 1 << 30
-"""Bytes. A training state of the largest preset has a tenth of it."""
+"""The most bytes of a file. A training state of the largest preset has a tenth of that."""
 LARGEST_HEADER = 1 << 20
-"""Bytes of a safetensors header. Parsing makes objects of many times its size."""
+"""The most bytes of a safetensors header. Parsing makes objects of many times its size."""
 
 
 def write_tensor_file(

@@ -1,4 +1,4 @@
-"""Training states: all that a resumed run needs, in one file with a checksum that is loaded without running code."""
+"""Training states: everything that a resumed run needs, in one file with a checksum that is loaded without running code."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from engine.storage.atomic import HashingWriter, write_atomic
 STATE_FORMAT = "digitty-state"
 STATE_VERSION = 1
 CHECKSUM_LINE = b"digitty sha256 "
-"""What the last line of a training state begins with; its SHA-256 in hex follows."""
+"""The start of the last line of a training state; its SHA-256 in hex follows."""
 FILE_NAMES = {"discriminator": "judge", "discriminator_optimizer": "judging"}
 """The fields of a TrainingState that have another name in the file."""
 
 
 @dataclass(frozen=True)
 class TrainingState:
-    """All that a resumed run needs. Optimisers are state dicts of torch."""
+    """Everything that a resumed run needs. Optimisers are state dicts of torch."""
 
     config: TrainConfig
     step: int
@@ -79,8 +79,8 @@ def save_state(path: Path, state: TrainingState) -> None:
     Weights and average have the names of weights files; optimisers know the parameters by number, in the order of `UNet.parameters()`.
     """
     levels = len(state.config.model.channels)
-    named = replace(state, model=to_file_names(state.model, levels), ema=to_file_names(state.ema, levels))
-    _write(path, {"format": STATE_FORMAT, "version": STATE_VERSION, **named.to_values()})
+    file_state = replace(state, model=to_file_names(state.model, levels), ema=to_file_names(state.ema, levels))
+    _write(path, {"format": STATE_FORMAT, "version": STATE_VERSION, **file_state.to_values()})
 
 
 def load_state(path: Path) -> TrainingState:

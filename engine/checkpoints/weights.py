@@ -1,4 +1,4 @@
-"""Weights files: .safetensors with all that is known of them, and the guide's .pth. Written whole or not at all, read without running code."""
+"""Weights files: .safetensors with everything known about them, and the guide's .pth. Written whole or not at all, read without running code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WEIGHTS_FORMAT = "digitty-weights"
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 WRAPPERS = ("module.", "_orig_mod.")
 LARGEST_WEIGHT = 1e6
-"""Larger than in any trained network. Sums of much larger numbers overflow, and the images are black."""
+"""No weight of a trained network is as large. Sums of much larger numbers overflow, and the images come out black."""
 KINDS = ("average", "live", "best", "imported")
 
 
@@ -91,7 +91,7 @@ def save_pth(path: Path, weights: ModelWeights) -> None:
 
 
 def _load_pth(path: Path) -> ModelWeights:
-    """A bare state dict of the guide's network, or of a wider or narrower one: the shapes tell. The schedule is the guide's."""
+    """A bare state dict of the guide's network, or of a wider or narrower one: its size follows from the shapes. The schedule is the guide's."""
     tensors = torch_file.read(path, read_file(path))
     if not isinstance(tensors, dict) or not tensors or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in tensors.items()):
         raise CheckpointError(f"{path} holds no state dict; write one with: digitty export RUN {path.name}")
@@ -120,7 +120,7 @@ def _unwrap(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def check_fit(tensors: dict[str, Tensor], model: ModelConfig, path: Path) -> dict[str, Tensor]:
     """The tensors of a file in float32, by the names of `UNet`'s parameters.
 
-    Raises CheckpointError unless they are exactly this network's and their values what training may give; its message uses the file's names.
+    Raises CheckpointError unless they are exactly this network's and their values ones that training can give; the message uses the file's names.
     """
     levels = len(model.channels)
     with torch.device("meta"):

@@ -21,7 +21,7 @@ from engine.protocol import events as e
 from engine.protocol.requests import EvaluateRequest
 
 
-@click.command(help="Draw digits and judge them: accuracy, Fréchet distance beside its floor, precision, recall, coverage and copying.")
+@click.command(help="Draw digits and judge them: accuracy, Fréchet distance and its floor, precision, recall, coverage and copying.")
 @setting_option(settings_of(EvaluateRequest)["count"])
 @sampling_options()
 @click.option("--out", type=click.Path(path_type=Path), help="Also write a .png with the best five and the worst five of each digit.")
@@ -95,8 +95,8 @@ def _comparison_lines(report: dict[str, Any]) -> dict[str, str]:
     lines = {}
     if report["frechet"] is not None:
         test_images, ratio = f"{report['compared']:,} test images", report["frechet_ratio"]
-        beside = f"{ratio:.2f} times the floor" if ratio is not None else "the floor"
-        lines["Fréchet"] = f"{report['frechet']:.4g}  ({beside} of {report['frechet_floor']:.4g}, which training images reach against {test_images})"
+        times = f"{ratio:.2f} times the floor" if ratio is not None else "the floor"
+        lines["Fréchet"] = f"{report['frechet']:.4g}  ({times} of {report['frechet_floor']:.4g}, which training images reach against {test_images})"
         lines["precision"] = f"{report['precision']:.1%}  of the digits look like one of the {test_images}"
         lines["recall"] = f"{report['recall']:.1%}  of the {test_images} look like one of the digits"
         lines["coverage"] = f"{report['coverage']:.1%}  of the {test_images} have a digit nearby"

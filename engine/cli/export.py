@@ -44,6 +44,6 @@ def _export_weights(source: str, file: Path) -> None:
     from engine.checkpoints import weights as checkpoint
     from engine.checkpoints.lookup import find_weights
 
-    loaded = find_weights(source)
+    weights = find_weights(source)
     with interruptible():
-        (checkpoint.save_pth if file.suffix.lower() == ".pth" else checkpoint.save_weights)(file, loaded)
+        (checkpoint.save_pth if file.suffix.lower() == ".pth" else checkpoint.save_weights)(file, weights)

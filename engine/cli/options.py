@@ -47,8 +47,8 @@ def sampling_options() -> Decorator:
     student, options = default_for("one-step"), []
     for name, setting in ((name, settings_of(SampleConfig)[name]) for name in SAMPLING):
         usual, special = setting.default, getattr(student, name)
-        shown = True if name == "sampler" or usual == special else f"{usual}; one-step: {special}"
-        options.append(setting_option(setting, show_default=shown))
+        default_text = True if name == "sampler" or usual == special else f"{usual}; one-step: {special}"
+        options.append(setting_option(setting, show_default=default_text))
     return all_options([*options, setting_option(settings_of(DrawRequest)["weights"])])
 
 

@@ -28,7 +28,7 @@ def print_path(path: Path) -> None:
 
 
 def print_status(text: object) -> None:
-    """Print one line on standard error. Work goes on when the terminal is gone."""
+    """Print one line on standard error. Work continues if the terminal is gone."""
     write_stderr(printable(text, LONGEST) + "\n")
 
 

@@ -39,7 +39,7 @@ class TrainReporter:
         self._rate = 0.0
 
     def patience(self) -> float:
-        """Seconds that the step under way may still take."""
+        """Seconds that the current step may still take."""
         return PATIENCE / self._rate if self._rate else 60.0
 
     def report(self, event: e.Event) -> None:
@@ -108,7 +108,7 @@ class TrainReporter:
 class JsonReporter(TrainReporter):
     """Prints every event except previews as a JSON object on standard output.
 
-    Training goes on when standard output can't be written; `close` then raises the StorageError.
+    Training continues when standard output can't be written; `close` then raises the StorageError.
     """
 
     def __init__(self) -> None:

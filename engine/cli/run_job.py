@@ -1,4 +1,4 @@
-"""The one loop that runs a job on the command line: it hands on the events, and ends the job in order when a signal comes."""
+"""The one loop that runs a job on the command line: it passes on the events, and ends the job cleanly when a signal comes."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def run_line(facts: dict[str, Any]) -> str:
     return f"{facts['run']:<20} {state:<14} {done:<18} {loss:<12} {format_age(time.time() - facts['written']):>8}  {format_size(facts['bytes']):>7}"
 
 
-@click.command(help="Stop RUN, in whichever process it trains; it is saved and can be resumed. Default: the run that trains now.")
+@click.command(help="Save and stop RUN, whichever process trains it. It can be resumed. Default: the run that trains now.")
 @click.argument("run", metavar="[RUN]", required=False)
 def stop(run: str | None) -> None:
     _request(find_or_newest(run), Command.STOP, lambda state: not state.startswith(("running", "paused", "unknown")))
@@ -61,7 +61,7 @@ def pause(run: str | None) -> None:
     _request(find_or_newest(run), Command.PAUSE, lambda state: not state.startswith(("running", "unknown")))
 
 
-@click.command(help="Resume RUN, which is paused. For one that was stopped use: digitty train --resume RUN.")
+@click.command(help="Resume RUN from a pause. If it was stopped, use: digitty train --resume RUN.")
 @click.argument("run", metavar="[RUN]", required=False)
 def resume(run: str | None) -> None:
     _request(find_or_newest(run), Command.RUN, lambda state: not state.startswith(("paused", "unknown")))
@@ -113,7 +113,7 @@ def _request(run: Run, command: Command, obeyed: Callable[[str], bool]) -> None:
         more = " --epochs N" if run.state() == "finished" else ""
         raise RunError(f"run {run.name} is not being trained ({run.state()}); resume it with: digitty train --resume {run.name}{more}")
     if sight.life is Life.UNKNOWN:
-        print_status(f"{run.name}  unknown, {sight.heard}; sending the command and waiting for its heartbeat")
+        print_status(f"{run.name}  unknown, {sight.heard}; sending the command and watching its heartbeat")
     send_command(run.control_path, command)
     until = time.monotonic() + ANSWER
     while time.monotonic() < until:
@@ -121,7 +121,7 @@ def _request(run: Run, command: Command, obeyed: Callable[[str], bool]) -> None:
             print_status(f"{run.name}  {state}  step {run.step()}")
             return
         time.sleep(0.1)
-    raise RunError(f"run {run.name} did not answer within {ANSWER:.0f} s; it is being trained by {run.writer()}; try again, or end that process")
+    raise RunError(f"run {run.name} did not answer within {ANSWER:.0f} s. It is being trained by {run.writer()}. Try again, or end that process")
 
 
 def _watch_heartbeat(run: Run) -> None:

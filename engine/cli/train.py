@@ -75,11 +75,11 @@ def train(
     **options: Any,
 ) -> None:
     if resume is not None and precision != "auto":
-        raise SettingError("--precision can't change on --resume: a run keeps the precision that it recorded")
+        raise SettingError("--precision can't be changed with --resume: a run keeps the precision that it recorded")
     request = replace(train_request(run, resume, options), when_full=when_full)
     group = ProcessGroup.from_environment()
     if detach and group.size > 1:
-        raise SettingError("--detach is for one process; start torchrun itself with nohup or setsid")
+        raise SettingError("--detach is for one process only; to detach torchrun, start it with nohup or setsid")
     if group.leader:
         check_writable(find_run(resume) if resume else None)  # before the seconds that importing torch takes
     if detach:
@@ -163,7 +163,7 @@ def _resume_request(run: str | None, resume: str, options: dict[str, Any]) -> Tr
         raise SettingError("--run names a new run and --resume an existing one; use only one of them")
     fixed = [name for name, value in options.items() if value is not None and name not in ("epochs", "steps")]
     if fixed:
-        raise SettingError(f"--{fixed[0].replace('_', '-')} can't change on --resume; only --epochs and --steps can")
+        raise SettingError(f"--{fixed[0].replace('_', '-')} can't be changed with --resume; only --epochs and --steps can")
     config = find_run(resume).config()
     if options["epochs"] is not None or options["steps"] is not None:
         epochs = config.epochs if options["epochs"] is None else options["epochs"]

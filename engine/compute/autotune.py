@@ -30,7 +30,7 @@ CACHE_LENGTH = 100
 
 
 def measure(device: torch.device, model: ModelConfig, training: bool, precision: Precision = "auto") -> Generator[str | Numerics, None, None]:
-    """Yields a description of each trial before it begins, and at last the fastest Numerics that give finite numbers. A cached answer comes at once.
+    """Yields a description of each trial before it begins, and finally the fastest Numerics that give finite numbers. A cached answer comes at once.
 
     Raises SettingError for a precision that the device lacks, DeviceError if none works. Closing it between trials ends it.
     """

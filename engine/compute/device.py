@@ -35,10 +35,10 @@ def select_device(name: Device = "auto", local_rank: int = 0) -> torch.device:
     return torch.device("cpu")
 
 
-def limit_threads(asked: int | None) -> None:
-    """Lets torch use `asked` CPU threads; None: at most one for each processor of this process."""
+def limit_threads(requested: int | None) -> None:
+    """Lets torch use `requested` CPU threads; None: at most one for each processor of this process."""
     present = torch.get_num_threads()
-    if (threads := threads_for(asked, present)) != present:
+    if (threads := threads_for(requested, present)) != present:
         torch.set_num_threads(threads)
 
 

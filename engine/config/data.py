@@ -9,7 +9,7 @@ from engine.errors import SettingError
 from engine.formatting import printable
 
 LARGEST_SIDE = 512
-"""Pixels; a U-Net of three levels makes nothing of larger images."""
+"""Pixels; a U-Net of three levels learns nothing from larger images."""
 MOST_CLASSES = 1000
 MOST_IMAGES = 10_000_000
 LONGEST_NAME = 60
@@ -30,7 +30,7 @@ class DataSpec:
     """Label i is the class class_names[i]."""
     train_images: int
     mean: float
-    """Of all numbers in the training images, with black at -1 and white at 1 …"""
+    """The mean of all numbers in the training images, with black at -1 and white at 1 …"""
     std: float
     """… and their standard deviation."""
     source: str

@@ -70,7 +70,7 @@ def settings_of(config: DataclassInstance | type[DataclassInstance]) -> dict[str
 
 
 def check_fields(config: DataclassInstance) -> None:
-    """Check the described fields of a dataclass instance. None is right where it is the default. Raises SettingError."""
+    """Check the described fields of a dataclass instance. None is valid if it is the default. Raises SettingError."""
     for name, described in settings_of(config).items():
         value = getattr(config, name)
         if value is not None or described.default is not None:

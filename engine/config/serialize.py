@@ -38,15 +38,15 @@ def from_dict(cls: type[C], values: object) -> C:
     unknown = set(values) - {f.name for f in fields(cls)}
     if unknown:
         raise SettingError(f"{cls.__name__} has no field {sorted(map(str, unknown))[0]!r}; it may come from a newer digitty")
-    given: dict[str, Any] = dict(values)
-    if "data" in given:
-        given["data"] = from_dict(DataSpec, given["data"])
-    if "model" in given:
-        given["model"] = from_dict(ModelConfig, given["model"])
-    if "schedule" in given:
-        given["schedule"] = from_dict(ScheduleConfig, given["schedule"])
+    arguments: dict[str, Any] = dict(values)
+    if "data" in arguments:
+        arguments["data"] = from_dict(DataSpec, arguments["data"])
+    if "model" in arguments:
+        arguments["model"] = from_dict(ModelConfig, arguments["model"])
+    if "schedule" in arguments:
+        arguments["schedule"] = from_dict(ScheduleConfig, arguments["schedule"])
     try:
-        config = cls(**given)
+        config = cls(**arguments)
         hash(config)  # fails for a list where a number belongs
     except (TypeError, AttributeError) as error:
         raise SettingError(f"{cls.__name__} has a field of the wrong type: {error}") from None

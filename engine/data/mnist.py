@@ -1,4 +1,4 @@
-"""MNIST, straight from the archives in the package -> uint8 tensors on the device -> batches. Needs no network and writes no file."""
+"""MNIST, straight from the archives in the package -> uint8 tensors on the device -> batches. Needs no internet connection and writes no file."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def load(spec: DataSpec, train: bool, device: torch.device | None = None, limit:
     path = Path(spec.source)
     raw = _read(path)
     if _digest(raw) != spec.digest:
-        raise SettingError(f"{printable(path)} has changed since {spec.name} was first read; put the old file back, or start a new run")
+        raise SettingError(f"{printable(path)} has changed since {spec.name} was first read; restore the old file, or start a new run")
     arrays = _arrays(path, raw)
     _check(path, spec, arrays)
     images, labels = _split(path, arrays, train)
@@ -85,7 +85,7 @@ def _digest(raw: bytes) -> str:
 
 
 def _arrays(path: Path, raw: bytes) -> dict[str, npt.NDArray[Any]]:
-    """Those of NAMES that the file has. Raises SettingError."""
+    """The arrays of NAMES that the file has. Raises SettingError."""
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
@@ -95,7 +95,7 @@ def _arrays(path: Path, raw: bytes) -> dict[str, npt.NDArray[Any]]:
 
 
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> npt.NDArray[Any]:
-    """One array, whose header is believed only where as many bytes follow. Raises ValueError."""
+    """One array, whose header is trusted only if that many bytes follow. Raises ValueError."""
     if info.file_size > LARGEST_ARRAY:
         raise ValueError(f"{info.filename} is larger than {LARGEST_ARRAY >> 30} GiB")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -129,7 +129,7 @@ def _split(path: Path, arrays: Mapping[str, npt.NDArray[Any]], train: bool) -> t
 
 
 def _check(path: Path, spec: DataSpec, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Raises SettingError where an image has another shape than the spec says, or a label no name."""
+    """Raises SettingError where an image has another shape than the spec says, or a label has no name."""
     for train in (True, False):
         if train or "test_images" in arrays:
             images, labels = _split(path, arrays, train)

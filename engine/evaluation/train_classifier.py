@@ -110,8 +110,8 @@ def main(which: str, epochs: int, out: Path | None) -> None:
                 click.echo(printable(f"step {progress.done}/{progress.total}  {progress.what}"), err=True)
         test = data.load(False, device)
         save_classifier(out, model, accuracy(model, *test))
-        stored = load_classifier(device, out)
-        click.echo(printable(f"{out}: {stored.test_accuracy:.2%} of the test set in float32, {accuracy(stored, *test):.2%} as stored"))
+        reloaded = load_classifier(device, out)
+        click.echo(printable(f"{out}: {reloaded.test_accuracy:.2%} of the test set in float32, {accuracy(reloaded, *test):.2%} as stored"))
     except DigittyError as error:
         click.echo(printable(f"digitty: {error}"), err=True)
         sys.exit(error.exit_code)

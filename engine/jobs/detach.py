@@ -25,7 +25,7 @@ _ERRORS = {error.exit_code: error for error in (InputError, StorageError, Device
 def start_detached_process(
     request: TrainRequest, device: Device = "auto", precision: Precision = "auto", threads: int | None = None
 ) -> Iterator[Event]:
-    """Starts the run in a detached process. Yields Preparing… as the process reports it, and in the end Detached.
+    """Starts the run in a detached process. Yields Preparing… as the process reports it, and finally Detached.
 
     Closing this early does not stop the process. Raises the DigittyError that kept the run from starting.
     """
@@ -33,7 +33,7 @@ def start_detached_process(
 
 
 class DetachedProcess:
-    """A process that was told to train. Iterate over it until it does."""
+    """A detached training process. Iterate over it until training starts."""
 
     def __init__(self, request: TrainRequest, device: Device = "auto", precision: Precision = "auto", threads: int | None = None) -> None:
         """Nobody is there to be asked about a full disk: `request.when_full` ask becomes stop."""

@@ -1,4 +1,4 @@
-"""What a detached process is told: the training request, and what to compute it on. Crosses as JSON on its standard input."""
+"""The handover to a detached process: the training request, and what to compute it on, as JSON on its standard input."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from engine.storage.atomic import parse_json
 
 @dataclass(frozen=True)
 class Handover:
-    """All that decides a detached run."""
+    """Everything that determines a detached run."""
 
     request: TrainRequest
     device: Device = "auto"
@@ -38,19 +38,19 @@ class Handover:
             values = parse_json(text)
         except ValueError as error:
             raise SettingError(f"standard input holds no training request: {error}") from None
-        given = _table("the handover", values, cls)
-        request = _table("the training request", given["request"], TrainRequest)
+        handover = _table("the handover", values, cls)
+        request = _table("the training request", handover["request"], TrainRequest)
         for name in ("run", "resume"):
             if request[name] is not None and not isinstance(request[name], str):
                 raise SettingError(f"{name} {request[name]!r} is not a name")
         check_one_of("when-full", request["when_full"], WhenFull)
-        check_device(given["device"])
-        check_one_of("precision", given["precision"], Precision)
-        if given["threads"] is not None and type(given["threads"]) is not int:
-            raise SettingError(f"threads {given['threads']!r} is not a whole number")
-        check_threads(given["threads"])
+        check_device(handover["device"])
+        check_one_of("precision", handover["precision"], Precision)
+        if handover["threads"] is not None and type(handover["threads"]) is not int:
+            raise SettingError(f"threads {handover['threads']!r} is not a whole number")
+        check_threads(handover["threads"])
         config = from_dict(TrainConfig, request["config"])
-        return cls(**{**given, "request": TrainRequest(**{**request, "config": config})})
+        return cls(**{**handover, "request": TrainRequest(**{**request, "config": config})})
 
 
 def _table(what: str, values: object, cls: type[Handover] | type[TrainRequest]) -> dict[str, Any]:

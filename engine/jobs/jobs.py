@@ -1,4 +1,4 @@
-"""The front door: what can be asked of the engine, and the jobs that answer as generators of events. torch is imported inside them.
+"""The front door: everything that the engine can do, as jobs: generators of events. torch is imported inside them.
 
 To cancel a job is to stop pulling and close it; to pause it is not to pull. Each pull does a bounded piece of work.
 """

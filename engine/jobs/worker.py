@@ -19,7 +19,7 @@ from engine.protocol.events import Ended, Event, Tick
 
 Kind = Literal["draw", "train", "evaluate"]
 Listener = Callable[[int, Event], None]
-"""Called on the engine's thread with a job's number and what it says; must not wait for anything."""
+"""Called on the engine's thread with a job's number and its event; must not wait for anything."""
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class _Job:
 
 
 class Worker:
-    """Runs jobs on a daemon thread of its own. Every method may be called from any thread and returns at once, but for `close`."""
+    """Runs jobs on a daemon thread of its own. Every method may be called from any thread and returns at once, except `close`."""
 
     def __init__(self, tell: Listener) -> None:
         self._tell = tell
@@ -64,7 +64,7 @@ class Worker:
         self._set(number, paused=False)
 
     def stop(self, number: int) -> None:
-        """Close the job after the pull under way; it saves what it has to, and Ended("stopped") is told."""
+        """Close the job after the pull under way; it saves what it has to, and its last event is Ended("stopped")."""
         self._set(number, stopped=True)
 
     def close(self, timeout: float | None = None) -> bool:

@@ -27,16 +27,16 @@ def processors() -> int:
     return _affinity() if quota is None else max(1, min(_affinity(), math.ceil(quota)))
 
 
-def check_threads(asked: int | None) -> None:
+def check_threads(requested: int | None) -> None:
     """Raises SettingError for a number of threads outside 1 to `processors()`. More threads would only wait for each other."""
-    if asked is not None and not 1 <= asked <= processors():
-        raise SettingError(f"threads {asked} is outside 1 to {processors()}, the number of processors that this process may use")
+    if requested is not None and not 1 <= requested <= processors():
+        raise SettingError(f"threads {requested} is outside 1 to {processors()}, the number of processors that this process may use")
 
 
-def threads_for(asked: int | None, default: int) -> int:
+def threads_for(requested: int | None, default: int) -> int:
     """The number of threads for torch, whose own choice is `default`: the number asked for, else what the environment or the quota allows."""
-    if asked is not None:
-        return asked
+    if requested is not None:
+        return requested
     return default if any(os.environ.get(name) for name in LIMITED) else min(default, processors())
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a prompt that can't be read, and how to mend it. Plain Python: no tensors, no screen."""
+"""What is wrong with a prompt that can't be read, and how to correct it. Plain Python: no tensors, no screen."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ CLASSES_LISTED = 5
 
 
 class ParseError(Exception):
-    """Parsing stopped. `mended` is the text without this fault, though it may have others; "" where no way to mend it is known."""
+    """Parsing stopped. `corrected_text` is the text without this fault, though it may have others; "" if no correction is known."""
 
-    def __init__(self, why: str, mended: str = "") -> None:
+    def __init__(self, why: str, corrected_text: str = "") -> None:
         super().__init__(why)
-        self.why, self.mended = why, mended
+        self.why, self.corrected_text = why, corrected_text
 
 
 def explain_fault(text: str, tokens: Sequence[Token], at: int, vocabulary: Vocabulary) -> ParseError:
@@ -69,11 +69,11 @@ def _nearest_range(left: Sequence[Token], right: Sequence[Token], vocabulary: Vo
 
 def _no_class(text: str, left: Sequence[Token], right: Sequence[Token], vocabulary: Vocabulary) -> ParseError:
     """`left` is a number that names no class; `right` may be what it was meant to count."""
-    shown = quote(text[left[0].start : left[-1].end])
+    count = quote(text[left[0].start : left[-1].end])
     if not vocabulary.is_digits:
         names = [quote(name) for name in vocabulary.class_names[:CLASSES_LISTED]] + ["…"] * (len(vocabulary.class_names) > CLASSES_LISTED)
-        return ParseError(f"{shown} is not a class (there are {', '.join(names)})", f"{text[: left[-1].end]} random {text[left[-1].end :]}")
-    why = f"{shown} is not a digit (digits go from 0 to 9)"
+        return ParseError(f"{count} is not a class (there are {', '.join(names)})", f"{text[: left[-1].end]} random {text[left[-1].end :]}")
+    why = f"{count} is not a digit (digits go from 0 to 9)"
     if len(right) == 1 and right[0].kind is Kind.DIGIT and right[0].label is not None:
         plural = f"{right[0].value}s" if right[0].text.isdecimal() else vocabulary.plural(right[0].label)
         return ParseError(why, replace_tokens(text, right, plural))

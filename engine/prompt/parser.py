@@ -16,7 +16,7 @@ MAX_LABELS = 64
 MAX_CHARACTERS = 1000
 LONGEST_SUGGESTION = 80
 FAULTS_MENDED = 8
-"""Faults that a suggestion mends at most."""
+"""The most faults that a suggestion corrects."""
 
 Labels = list[int | None]  # None is a random label, drawn when the whole prompt has been read
 
@@ -57,14 +57,14 @@ def parse(text: str, rng: random.Random, class_names: Sequence[str] = MNIST.clas
     try:
         shared_noise = parser.prompt()
     except ParseError as error:
-        near = _nearest_prompt(error.mended, vocabulary)
+        near = _nearest_prompt(error.corrected_text, vocabulary)
         advice = f"; did you mean {near!r}? Try {vocabulary.examples}" if near else f"; try {vocabulary.examples}"
         raise PromptError(f"{parser.understood()}{error.why}{advice}") from None
     return Prompt(tuple(rng.randrange(len(class_names)) if label is None else label for label in parser.labels), shared_noise)
 
 
 def _nearest_prompt(text: str, vocabulary: Vocabulary) -> str:
-    """The text with its faults mended one by one until it can be read; "" if that fails or the text is long."""
+    """The text with its faults corrected one by one until it can be read; "" if that fails or the text is long."""
     for _ in range(FAULTS_MENDED):
         text = " ".join(text.split())
         if not 0 < len(text) <= LONGEST_SUGGESTION:
@@ -72,7 +72,7 @@ def _nearest_prompt(text: str, vocabulary: Vocabulary) -> str:
         try:
             _Parser(text, vocabulary).prompt()
         except ParseError as error:
-            text = error.mended
+            text = error.corrected_text
         else:
             return text
     return ""

@@ -131,7 +131,7 @@ class Saved(Event):
 
 @dataclass(frozen=True, slots=True)
 class CannotSave(Event):
-    """The disk refused a save. With `waiting` the job pauses until it is told to run (and try again), to go on unsaved, or to stop."""
+    """The disk refused a save. With `waiting` the job pauses until it is told to run (and try again), to continue unsaved, or to stop."""
 
     step: int
     saved_step: int | None

@@ -1,4 +1,4 @@
-"""Finished images, and all that decides them."""
+"""Finished images, and everything that determines them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class WeightsInfo:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All that decides a drawing: the same recipe draws the same pictures."""
+    """Everything that determines a drawing: the same recipe draws the same pictures."""
 
     labels: tuple[int | None, ...]
     """None draws without a label."""
@@ -74,4 +74,4 @@ class Recipe:
     weights: WeightsInfo
     engine: ComputeInfo
     data: DataSpec = MNIST
-    """What the weights draw: it names the labels."""
+    """The data set that the weights draw: it names the labels."""

@@ -1,4 +1,4 @@
-"""What the engine can be asked for: frozen requests that check themselves. No torch."""
+"""The requests that the engine takes: frozen requests that check themselves. No torch."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class TrainRequest:
 
     when_full: WhenFull = setting(
         "stop",
-        "If the disk is full and nothing can be saved: stop, or go on and try again later.",
+        "If the disk is full: stop, or go on without saving and try again later.",
         choices=Literal["stop", "go-on"],
         option="--when-full",
     )

@@ -80,8 +80,8 @@ class Owner:
 
 def look(folder: Path, has_ended: Callable[[], bool]) -> Sight:
     """Whether a process writes the run in `folder` now. `has_ended` says whether its metrics end with its end. Changes nothing."""
-    held = _is_locked(folder / "lock")
-    return Sight(Life.ALIVE) if held else judge(newest_owner(folder), held is False, has_ended)
+    locked = _is_locked(folder / "lock")
+    return Sight(Life.ALIVE) if locked else judge(newest_owner(folder), locked is False, has_ended)
 
 
 def judge(owner: Owner | None, lock_is_free: bool, has_ended: Callable[[], bool]) -> Sight:
@@ -226,15 +226,15 @@ def _watch_heartbeat(owner: Owner) -> Sight:
         return Sight(Life.UNKNOWN, "its heartbeat can't be read")
     now, key = time.monotonic(), (str(owner.folder), owner.facts.get("started"))
     with _watching:
-        seen = _watched.get(key)
-        if seen is None or (seen.content != content and now - seen.looked > SILENT):  # a change since an hour ago does not prove a live writer
-            seen = _watched[key] = _Watched(content, now, now)
-        elif seen.content != content:
-            seen = _watched[key] = _Watched(content, now, now, rises=True)
-        seen.looked = now
-        if now - seen.since >= SILENT:
+        watched = _watched.get(key)
+        if watched is None or (watched.content != content and now - watched.looked > SILENT):  # a change since a look an hour ago proves nothing
+            watched = _watched[key] = _Watched(content, now, now)
+        elif watched.content != content:
+            watched = _watched[key] = _Watched(content, now, now, rises=True)
+        watched.looked = now
+        if now - watched.since >= SILENT:
             return Sight(Life.GONE)
-    return Sight(Life.ALIVE) if seen.rises else Sight(Life.UNKNOWN, heard)
+    return Sight(Life.ALIVE) if watched.rises else Sight(Life.UNKNOWN, heard)
 
 
 def _read_heartbeat(owner: Owner) -> tuple[bytes, str]:

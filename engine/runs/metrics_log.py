@@ -193,9 +193,9 @@ def read_backwards(path: Path, holding: bytes = b"", reach: int | None = None) -
                         yield record
 
 
-def find_last(path: Path, wanted: Callable[[dict[str, Any]], bool], holding: bytes = b"") -> dict[str, Any] | None:
-    """The last record that `wanted` accepts. Lines that don't contain `holding` are not decoded. Raises OSError as above."""
-    return next(filter(wanted, read_backwards(path, holding)), None)
+def find_last(path: Path, matches: Callable[[dict[str, Any]], bool], holding: bytes = b"") -> dict[str, Any] | None:
+    """The last record that `matches` accepts. Lines that don't contain `holding` are not decoded. Raises OSError as above."""
+    return next(filter(matches, read_backwards(path, holding)), None)
 
 
 def cut_torn_tail(path: Path) -> None:

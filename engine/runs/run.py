@@ -149,10 +149,10 @@ class Run:
         last = metrics.find_last(self.metrics_path, lambda record: True)
         return str(last.get("event", "")) if last else ""
 
-    def last(self, wanted: Callable[[dict[str, Any]], bool], holding: bytes = b"") -> dict[str, Any] | None:
-        """The last metrics record that `wanted` accepts, searched from the end among lines that hold these bytes. Raises StorageError."""
+    def last(self, matches: Callable[[dict[str, Any]], bool], holding: bytes = b"") -> dict[str, Any] | None:
+        """The last metrics record that `matches` accepts, searched from the end among lines that hold these bytes. Raises StorageError."""
         try:
-            return metrics.find_last(self.metrics_path, wanted, holding)
+            return metrics.find_last(self.metrics_path, matches, holding)
         except OSError as error:
             raise metrics.unreadable_error(self.metrics_path, error) from None
 

@@ -48,9 +48,9 @@ def locate_weights(weights: str) -> tuple[Path, str, str | None]:
 
 
 def data_of(weights: str) -> DataSpec:
-    """What weights draw, by the name that drawing takes, as far as their run or file says so; else MNIST, whose weights may say nothing.
+    """The data set that weights of this name draw, if their run or file records it; else MNIST, whose weights may not record it.
 
-    Nothing is raised for weights that are missing or damaged: drawing with them says what is wrong.
+    Raises nothing for weights that are missing or damaged: drawing with them says what is wrong.
     """
     name = weights.partition(":")[0]
     if name == "shipped":

@@ -41,7 +41,7 @@ class Progress:
     done: int
     """Steps of all batches of this attempt that are done …"""
     total: int
-    """… out of so many."""
+    """… out of this many."""
     redrawing: int
     """How many images this attempt draws again; 0 in the first attempt."""
 

@@ -1,7 +1,7 @@
-"""Which images to redraw, from other noise: those that a reader does not take for the class asked for.
+"""Which images to redraw, from other noise: those that a reader does not take for the requested class.
 
-Rejection sampling with a classifier (Razavi et al. 2019, section 3.4): guidance makes every digit more typical to mend the few that are
-misread; this replaces those few. The reader is a third classifier: neither judge of `evaluate` has a say.
+Rejection sampling with a classifier (Razavi et al. 2019, section 3.4): guidance makes every digit more typical to improve the few
+that are misread; this replaces only those few. The reader is a third classifier: it is neither of the judges of `evaluate`.
 """
 
 from __future__ import annotations
@@ -32,6 +32,6 @@ def rejected_indices(reader: Classifier | None, images: Tensor, labels: Sequence
     if reader is None or threshold <= 0 or not places:
         return set()
     _, logits = reader.features_and_logits(images[places].to(reader.device))
-    wanted = torch.tensor([labels[place] for place in places], device=reader.device)
-    probabilities = logits.softmax(1).gather(1, wanted[:, None])[:, 0].tolist()
+    requested = torch.tensor([labels[place] for place in places], device=reader.device)
+    probabilities = logits.softmax(1).gather(1, requested[:, None])[:, 0].tolist()
     return {indices[place] for place, probability in zip(places, probabilities, strict=True) if probability < threshold}

@@ -1,4 +1,4 @@
-"""Write files completely or not at all, with a digest where nothing else would reveal damage; read small files without waiting."""
+"""Write files completely or not at all, with a checksum where nothing else would reveal damage; read small files without waiting."""
 
 from __future__ import annotations
 

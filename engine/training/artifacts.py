@@ -1,4 +1,4 @@
-"""What training saves and draws of a run's weights: training states, the best weights, previews."""
+"""What training saves of a run's weights, and draws with them: training states, the best weights, previews."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PREVIEW_SEED = 0
 
 
 class RunArtifacts:
-    """Of one run, for its TrainingLoop."""
+    """The saves and previews of one run, for its TrainingLoop."""
 
     def __init__(self, trainer: Trainer, run: Run, runtime: Runtime) -> None:
         self.trainer, self.name, self.runtime = trainer, run.name, runtime
@@ -29,7 +29,7 @@ class RunArtifacts:
         """Ties training states to the run."""
 
     def save_state(self, path: Path, epoch_seconds: float) -> None:
-        """All that a resumed run needs. Raises StorageError, and DivergedError rather than save weights that are not finite."""
+        """Everything that a resumed run needs. Raises StorageError, and DivergedError rather than save weights that are not finite."""
         save_state(path, replace(self.trainer.state(), epoch_seconds=epoch_seconds, run=self.id))
 
     def save_best(self, path: Path) -> None:

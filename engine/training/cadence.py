@@ -1,4 +1,4 @@
-"""How often training does what is due between steps. Plain Python."""
+"""How often training reads losses, saves and checks for commands between steps. Plain Python."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cadence:
-    """The defaults suit a person who watches; tests hand in others."""
+    """The defaults suit a person who watches; tests pass others."""
 
     read_every: float = 0.1
     """Seconds between boundaries: there the losses are read, which waits for the device, and the ranks of a group agree on what comes next."""
@@ -18,4 +18,4 @@ class Cadence:
     wait: float = 0.05
     """Seconds that a paused run sleeps at a time; a drawing in the same process waits as long."""
     clock: Callable[[], float] = time.perf_counter
-    """What measures these seconds, and those of steps and saves."""
+    """The clock for these seconds, and for those of steps and saves."""

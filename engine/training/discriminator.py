@@ -1,7 +1,7 @@
 """Tells real images from drawn ones of the same label, and which class it sees, so that a student draws what can't be told apart. Knows no diffusion.
 
-Its loss is relativistic with a penalty on both gradients (R3GAN: Huang et al. 2024), which makes no modes vanish and needs no tricks; beside it
-it learns to read the real ones, and asks of the drawn ones that they can be read (Odena et al. 2017).
+Its loss is relativistic with a penalty on both gradients (R3GAN: Huang et al. 2024), which avoids mode collapse without further
+tricks. It also learns to classify the real images, and the loss of the student asks that the drawn ones can be classified (Odena et al. 2017).
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ from engine.config.data import DataSpec
 WIDTH = 64
 FEATURES = 256
 NOISE = 0.05
-"""Standard deviation of the noise on all that it sees: MNIST's black is exact, and that alone would tell."""
+"""Standard deviation of the noise on all images that it sees: MNIST's black is exact, and that alone would give the real ones away."""
 GAMMA = 1.0
-"""How much a steep gradient costs."""
+"""The weight of the gradient penalty."""
 LABEL_WEIGHT = 0.3
-"""How much it counts that drawn images can be read: more buys accuracy with recall."""
+"""The weight of the classification of drawn images: more of it gains accuracy and costs recall."""
 LAZY = 4
-"""The penalty is taken every so many steps, and counts as often (Karras et al. 2020, section 3.1)."""
+"""The penalty is computed every LAZY steps, with LAZY times the weight (Karras et al. 2020, section 3.1)."""
 
 
 class Discriminator(nn.Module):
-    """Half, a quarter and an eighth of the size, then 256 features; what was asked for by projection (Miyato & Koyama 2018). No normalisation.
+    """Half, a quarter and an eighth of the size, then 256 features; conditions by projection (Miyato & Koyama 2018). No normalisation.
 
-    That is a label and a kind: from which of several timesteps an image was drawn. Judged as one, too soft a kind makes up for one too sharp.
+    The conditions are a label and a kind: from which of several timesteps an image was drawn. If all kinds were judged as one, a kind that is
+    too soft would make up for one that is too sharp.
     """
 
     def __init__(self, data: DataSpec, kinds: int = 1) -> None:

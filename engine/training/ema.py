@@ -1,4 +1,4 @@
-"""The averaged weights that are sampled from."""
+"""The average of the weights, with which images are drawn."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class EMA:
 
     @torch.no_grad()
     def update(self, step: int, keep: Tensor) -> None:
-        """After optimiser step `step` (from 0). `keep` is a scalar on the device: 1 to average, 0 to leave all as it was."""
+        """After optimiser step `step` (from 0). `keep` is a scalar on the device: 1 to average, 0 to leave everything unchanged."""
         decay = min(self.decay, (1 + step) / (10 + step))
         change = torch._foreach_sub(self._live, self._average)
         torch._foreach_mul_(change, keep * (1 - decay))

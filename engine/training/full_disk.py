@@ -1,4 +1,4 @@
-"""What a training does when the disk takes no more: stop, continue unsaved, or ask, as was chosen. Knows no torch."""
+"""What training does when the disk is full: stop, continue unsaved, or ask, as the user chose. Knows no torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.training.save_policy import SavePolicy
 
 
 class Steps(Protocol):
-    """Something that has done steps."""
+    """Something that counts its steps."""
 
     @property
     def step(self) -> int: ...
@@ -28,12 +28,12 @@ class FullDiskPolicy:
         """`writer` is None on the ranks that write nothing: `write` then does nothing. `wait` is how long a run that asks sleeps at a time."""
         self._choice, self._writer, self._control, self._trainer, self._saves, self._wait = choice, writer, control, trainer, saves, wait
         self._unwritten: set[str] = set()
-        """What the disk refused, and training continues without."""
+        """What could not be saved, and training continues without."""
 
     def write(self, what: str, action: Callable[[], Event | None], last: bool = False) -> Iterator[Event]:
         """Calls `action`, and again while the disk refuses and the choice is to try again; yields what it returns.
 
-        With `last` there is no later time to try again, so the run continues unsaved only if someone who was asked says so.
+        With `last` there is no later time to try again, so the run continues unsaved only if the user is asked and says so.
         Raises StorageError to stop.
         """
         while self._writer:

@@ -140,13 +140,15 @@ def _recorded_numerics(runtime: Runtime, run: Run, config: TrainConfig) -> Gener
     numerics = Numerics(recorded.precision, recorded.layout == "channels_last")
     if supports(runtime.device, numerics):
         return asdict(numerics)
-    lacking = f"{printable(recorded.precision)}, which {runtime.device} lacks"
-    yield Notice(f"{run.name} was trained in {lacking}; it continues in another precision, so its results are no longer bit for bit the same")
+    yield Notice(
+        f"{run.name} was trained in {printable(recorded.precision)}, which {runtime.device} lacks; "
+        "it continues in another precision, so its results are no longer bit for bit the same"
+    )
     return (yield from _measure(runtime, config))
 
 
 def _use_recorded_threads(run: Run, most: int) -> Iterator[Event]:
-    """As many threads as the run recorded, if that many are allowed: sums in another order would be other numbers."""
+    """As many threads as the run recorded, if that many are allowed: sums in another order would give other numbers."""
     recorded, present = run.engine().threads, torch.get_num_threads()
     if 0 < recorded <= most:
         torch.set_num_threads(recorded)
@@ -160,7 +162,7 @@ def _use_recorded_threads(run: Run, most: int) -> Iterator[Event]:
 def _watch_heartbeat(run: Run, cadence: Cadence) -> Generator[Event, None, None]:
     """Waits until it is known whether a process on another machine still trains the run."""
     if (sight := run.sight()).life is Life.UNKNOWN:
-        yield Preparing(f"checking whether {run.writer()} still trains {run.name} ({sight.heard})")
+        yield Preparing(f"checking whether {run.writer()} is still training {run.name} ({sight.heard})")
     while run.sight().life is Life.UNKNOWN:
         time.sleep(cadence.wait)
         yield Tick()

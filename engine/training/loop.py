@@ -31,7 +31,7 @@ from engine.training.save_policy import SavePolicy
 
 
 class TrainerProtocol(Protocol):
-    """What the loop asks of a trainer; see `engine.training.trainer.Trainer`."""
+    """What the loop needs of a trainer; see `engine.training.trainer.Trainer`."""
 
     @property
     def config(self) -> TrainConfig: ...
@@ -156,9 +156,9 @@ class TrainingLoop:
         trainer, config = self.trainer, self.config
         first = trainer.step - trainer.unread
         losses = trainer.read_losses()
-        spent = self.cadence.clock() - start
-        self.seconds += spent
-        self.epoch_seconds += spent
+        seconds = self.cadence.clock() - start
+        self.seconds += seconds
+        self.epoch_seconds += seconds
         self._recent.append((trainer.step, self.seconds))
         (step0, seconds0), (step1, seconds1) = self._recent[0], self._recent[-1]
         rate = (step1 - step0) / max(1e-9, seconds1 - seconds0)

@@ -12,9 +12,9 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """a, b, c of X <- a X + b (X Xᵀ) X + c (X Xᵀ)² X: five of them take every singular value to about 1 (Jordan et al. 2024)."""
 ITERATIONS = 5
 RMS = 0.2
-"""That of an update before the learning rate: as Adam's, so that one learning rate serves both (Liu et al. 2025, eq. 4)."""
+"""The size of an update before the learning rate: as Adam's, so that one learning rate serves both (Liu et al. 2025, eq. 4)."""
 NARROW = 8
-"""A weight this narrow is no matrix to make orthogonal: the first and last layer's are left to Adam (Jordan et al. 2024)."""
+"""A weight this narrow is not worth making orthogonal: the first and last layer's are left to Adam (Jordan et al. 2024)."""
 
 
 class Muon:

@@ -1,4 +1,4 @@
-"""Resuming: what may be resumed, and the newest whole training state into the trainer."""
+"""Resuming: checks what may be resumed, and restores the newest undamaged training state."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ class SavePolicy:
         self.minutes, self.share, self._clock = minutes, cadence.save_share, cadence.clock
         self.saved_step = step
         self.seconds = 0.0
-        """What the last save took."""
+        """The seconds that the last save took."""
         self._last_attempt = self._clock()
 
     def due(self, at_epoch_end: bool) -> bool:

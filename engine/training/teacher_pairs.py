@@ -21,7 +21,7 @@ from engine.sampling.pixels import to_pixels
 
 FORMAT = "digitty-pairs"
 TEACHING = SampleConfig(steps=14, guidance=1.2)
-"""How the teacher draws: without noise on the way, so that the picture follows from the first noise, and guided little, so that they differ."""
+"""How the teacher draws: without noise during sampling, so that the picture follows from the first noise, and with little guidance, for variety."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def noise_and_labels(data: DataSpec, n: int, seed: int) -> tuple[Tensor, Tensor]
 
 
 def draw_pairs(teacher: Pipeline, n: int, seed: int, sample: SampleConfig = TEACHING) -> Generator[Event, None, Tensor]:
-    """The teacher's pictures, n of them, uint8, on the CPU; says how far it is."""
+    """The teacher's pictures, n of them, uint8, on the CPU; yields its progress."""
     noise, labels = noise_and_labels(teacher.data, n, seed)
     size, pictures = BATCH[teacher.device.type], []
     for first in range(0, n, size):
@@ -59,7 +59,7 @@ def draw_pairs(teacher: Pipeline, n: int, seed: int, sample: SampleConfig = TEAC
 def load_or_draw(
     path: Path, teacher: Generator[Event, None, Pipeline], data: DataSpec, n: int, seed: int, device: torch.device
 ) -> Generator[Event, None, TeacherPairs]:
-    """The pairs in the file; where it has none that are whole, the teacher draws them and they are put there. Raises StorageError."""
+    """The pairs in the file; if it is missing or damaged, the teacher draws them and they are saved there. Raises StorageError."""
     try:
         pictures = _read(path, data, n, seed) if path.exists() else None
     except CheckpointError as error:

@@ -147,7 +147,7 @@ class Trainer:
         return count_parameters(self.model)
 
     def memory_in_use(self) -> int:
-        """Bytes: on a CUDA device what torch holds, else what is resident of this process."""
+        """Bytes: on a CUDA device what torch holds, else the resident memory of this process."""
         return memory_in_use(self.device)
 
     # --- weights and state --------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ class Trainer:
         return (self.model if kind == "live" else self.ema.model).state_dict()
 
     def state(self) -> TrainingState:
-        """All that a resumed run needs. Raises DivergedError rather than return a state that is not finite."""
+        """Everything that a resumed run needs. Raises DivergedError rather than return a state that is not finite."""
         if self.unread:
             raise RuntimeError("call read_losses before state")
         if int(self.guard.bad_step) >= 0:

@@ -44,7 +44,7 @@ _PRIVATE = ("TMUX", "STY", "WT_SESSION")
 SEVEN = DrawRequest((7,), weights="shipped", fps=10)
 
 
-@click.command(help="Print what a bug report needs: versions, folders, devices, terminal; check data and weights; draw a test digit.")
+@click.command(help="Print what a bug report needs: versions, folders, devices and terminal. Also check data and weights, and draw a test digit.")
 @device_options
 @color_option
 @plain_option

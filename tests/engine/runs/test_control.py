@@ -340,7 +340,7 @@ def test_a_run_that_does_not_answer(command: Invoke, monkeypatch: pytest.MonkeyP
         writer.event("started", 0)
         code, _, err = command("stop", "r")
         assert code == 2
-        assert f"did not answer within 0 s; it is being trained by process {os.getpid()} on" in err
+        assert f"did not answer within 0 s. It is being trained by process {os.getpid()} on" in err
         assert command("resume", "r")[0] == 0, "it runs as it is"
 
 
