@@ -169,12 +169,12 @@ class DigittyApp(StudioApp):
         self._quit_dialog = ask_to_quit(self)
 
     async def action_quit(self) -> None:
-        """The palette's."""
+        """The command of the palette."""
         self.action_leave()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         yield from super().get_system_commands(screen)
         for name in SCREENS:
-            yield SystemCommand(f"Screen: {name.title()}", f"Go to {name}", lambda name=name: self.action_go(name))
+            yield SystemCommand(f"Screen: {name.title()}", f"Go to the {name.title()} screen", lambda name=name: self.action_go(name))
         yield SystemCommand("Weights", "Choose the weights to draw with", self.action_choose_weights)
         yield SystemCommand("Options", "Sampler, steps, guidance, seed", self.action_options)

@@ -95,7 +95,7 @@ class SampleConfig:
     redraw_below: float = setting(
         0.9,
         "Redraw a digit if the classifier gives its label a lower probability than this; 0 never redraws.",
-        hint="redraw when less sure than this; 0: never",
+        hint="redraw below this certainty; 0: never",
         low=0,
         high=1,
         option="--redraw-below",

@@ -116,7 +116,7 @@ class SignalGuard:
     def _exit_by_force(self) -> None:
         with suppress(OSError, ValueError):
             if select.select([], [2], [], 0)[1]:  # sys.stderr may be locked by a thread that waits for its reader
-                os.write(2, b"\ndigitty: the disk does not answer; leaving without saving. The last save is untouched\n")
+                os.write(2, b"\ndigitty: the disk does not respond, so digitty exits without saving; the last save is intact\n")
         os._exit(128 + self.number)
 
 

@@ -72,7 +72,7 @@ def _no_class(text: str, left: Sequence[Token], right: Sequence[Token], vocabula
     count = quote(text[left[0].start : left[-1].end])
     if not vocabulary.is_digits:
         names = [quote(name) for name in vocabulary.class_names[:CLASSES_LISTED]] + ["…"] * (len(vocabulary.class_names) > CLASSES_LISTED)
-        return ParseError(f"{count} is not a class (there are {', '.join(names)})", f"{text[: left[-1].end]} random {text[left[-1].end :]}")
+        return ParseError(f"{count} is not a class (the classes are {', '.join(names)})", f"{text[: left[-1].end]} random {text[left[-1].end :]}")
     why = f"{count} is not a digit (digits go from 0 to 9)"
     if len(right) == 1 and right[0].kind is Kind.DIGIT and right[0].label is not None:
         plural = f"{right[0].value}s" if right[0].text.isdecimal() else vocabulary.plural(right[0].label)
@@ -84,11 +84,11 @@ def _rule(kind: Kind, vocabulary: Vocabulary) -> str:
     """The rule that a word of this kind breaks where it stands."""
     noun, last = vocabulary.noun, len(vocabulary.class_names) - 1
     return {
-        Kind.GRID: "'grid' and 'all' stand alone",
+        Kind.GRID: "'grid' or 'all' must be the whole prompt",
         Kind.TO: f"a range goes from one {noun} to another, {vocabulary.name(0)} to {vocabulary.name(last)} at most",
-        Kind.DASH: f"a dash goes between two {vocabulary.nouns}; there are no negative numbers",
-        Kind.TIMES: f"'x' goes between a count and a {noun}, the count first",
-        Kind.RANDOM: "'random' takes a count and nothing else",
+        Kind.DASH: f"a dash stands between two {vocabulary.nouns}; there are no negative numbers",
+        Kind.TIMES: f"'x' goes between a count and a {noun}, in that order",
+        Kind.RANDOM: "'random' takes only a count",
     }[kind]
 
 

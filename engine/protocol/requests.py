@@ -76,7 +76,7 @@ class TrainRequest:
 DETACH = Setting(
     False,
     "Train in a background process, which survives this terminal.",
-    hint="keep training after I quit",
+    hint="keep training after you quit",
     kind=bool,
     option="--detach",
 )

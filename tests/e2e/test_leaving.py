@@ -389,7 +389,7 @@ def test_a_disk_that_never_answers_is_waited_for_so_long(scene: Scene, goes_on: 
     run = find_run("r")
     assert (run.state(), [step for step, _ in run.states()]) == ("crashed", [4])
     if way != "hang-up":
-        assert "the disk does not answer; leaving without saving" in scene.tty.text
+        assert "the disk does not respond, so digitty exits without saving" in scene.tty.text
     assert goes_on(run)
 
 

@@ -232,7 +232,7 @@ def test_a_save_that_hangs_is_not_waited_for_beyond_the_deadline(warm_home: Path
         begin(terminal, "training")
         assert end(terminal, how) == 128 + HOWS[how]
         if how == "SIGTERM":
-            terminal.sees("saving seed-1", "the disk does not answer; leaving without saving")
+            terminal.sees("saving seed-1", "the disk does not respond, so digitty exits without saving")
 
 
 def test_a_second_ctrl_c_does_not_wait_for_the_save(warm_home: Path, tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ async def test_a_session_that_reads_nothing_ends_with_its_page(notes: Path) -> N
         process = await pid(socket)
         for _ in range(10):
             await socket.send_json(["stdin", "x" * (MAX_MESSAGE - 100)])
-        assert await closed(socket) == (1011, "The session does not read its input and has been ended.")
+        assert await closed(socket) == (1011, "The session stopped reading its input and was ended. Reload the page.")
         await until(lambda: not lives(process))
 
 
@@ -221,7 +221,7 @@ async def test_a_page_can_be_reloaded_where_no_session_is_left(notes: Path) -> N
         ("echo __GANGLION__; echo 'lost its way' >&2", "The session ended: lost its way"),
         (f"printf '{'é' * 1000}' >&2", "The session ended: " + "é" * 50),
         ("printf 'D\\377\\377\\377\\377'", "The session ended: its process ended with code 0"),
-        ("echo __GANGLION__; printf 'M\\000\\000\\000\\001{'; exec sleep 3600", "The session ended: its output made no sense"),
+        ("echo __GANGLION__; printf 'M\\000\\000\\000\\001{'; exec sleep 3600", "The session ended: its output was invalid"),
     ],
 )
 async def test_a_session_that_dies_says_why(command: str, reason: str) -> None:

@@ -29,9 +29,9 @@ def config(init: bool) -> None:
     from tui.screens.registry import bindings_by_screen  # which imports textual
     from tui.settings import keymap
 
-    found, screens = load(), bindings_by_screen()
-    changed_keys, problems = keymap.load_keymap(found, screens)
-    missing = "" if found.text or found.problems else "  (none yet; create it with: digitty config --init)"
+    user_config, screens = load(), bindings_by_screen()
+    changed_keys, problems = keymap.load_keymap(user_config, screens)
+    missing = "" if user_config.text or user_config.problems else "  (none yet; create it with: digitty config --init)"
     print_line(f"{location()}{missing}")
     print_line(ORDER)
     for problem in problems:
@@ -40,7 +40,7 @@ def config(init: bool) -> None:
         print_line("")
         print_line(f"[{section}]")
         for name, setting in settings.items():
-            value, origin = _in_force(found, name, setting.default)
+            value, origin = _in_force(user_config, name, setting.default)
             print_line(f"{name:<12} {to_toml(value):<16} {origin}".rstrip())
     print_line("")
     print_line(f"[{KEYS}]")
@@ -49,14 +49,14 @@ def config(init: bool) -> None:
         print_line(f"{name:<12} {keys:<10} {binding.tooltip}" + ("  (config.toml)" if name in changed_keys else ""))
 
 
-def _in_force(found: Config, name: str, default: object) -> tuple[object, str]:
+def _in_force(user_config: Config, name: str, default: object) -> tuple[object, str]:
     """The value of a setting, and where it comes from."""
     screen, _ = remembered.load()
-    known = {**asdict(screen.sample), "weights": screen.weights, "theme": screen.theme}
-    if name in found.values:
-        return found.values[name], location().name
-    if name in known and known[name] != default:
-        return known[name], "remembered by the screen"
+    remembered_values = {**asdict(screen.sample), "weights": screen.weights, "theme": screen.theme}
+    if name in user_config.values:
+        return user_config.values[name], location().name
+    if name in remembered_values and remembered_values[name] != default:
+        return remembered_values[name], "remembered by the screen"
     return default, ""
 
 

@@ -55,12 +55,12 @@ def doctor(shared_color: str | None, /, color: str | None, device: Device, preci
     for title, facts in CHECKS.items():
         code = _print_section(title, facts) or code
     code = _print_section("terminal", lambda: _terminal(color)) or code
-    drawn: list[Images] = []
-    code = _print_section("test digit", lambda: _test_digit(Jobs(device, precision, threads), drawn)) or code
-    if drawn and not ProgressLine.plain:
+    pictures: list[Images] = []
+    code = _print_section("test digit", lambda: _test_digit(Jobs(device, precision, threads), pictures)) or code
+    if pictures and not ProgressLine.plain:
         from tui.render.stdout import print_images
 
-        print_images(drawn[0], color)
+        print_images(pictures[0], color)
     if code:
         click.get_current_context().exit(code)
 
@@ -129,8 +129,8 @@ def _config() -> Iterator[str]:
 
 
 def _runs() -> Iterator[str]:
-    found = all_runs()
-    yield ", ".join(f"{run.name} {run.state()}" for run in found[:8]) + (f" and {len(found) - 8} more" if len(found) > 8 else "") or "none"
+    runs = all_runs()
+    yield ", ".join(f"{run.name} {run.state()}" for run in runs[:8]) + (f" and {len(runs) - 8} more" if len(runs) > 8 else "") or "none"
 
 
 def _locale() -> Iterator[str]:
@@ -155,19 +155,19 @@ def _weights() -> Iterator[str]:
 
 
 def _terminal(color: str) -> Iterator[str]:
-    found = term.detect(os.environ, color)
+    terminal = term.detect(os.environ, color)
     columns, lines = shutil.get_terminal_size()
     forced = "" if color == "auto" else " (--color)"
     streams = {"input": sys.stdin, "output": sys.stdout, "error": sys.stderr}
     connected = ", ".join(f"{name}: {'terminal' if stream and stream.isatty() else 'no terminal'}" for name, stream in streams.items())
-    yield f"{found.color} colours{forced}, {'unicode' if found.unicode else 'ascii'}, {columns}x{lines}; {connected}"
+    yield f"{terminal.color} colours{forced}, {'unicode' if terminal.unicode else 'ascii'}, {columns}x{lines}; {connected}"
     clues = [f"{name}={'yes' if name in _PRIVATE else os.environ[name]}" for name in JUDGED_BY if name in os.environ]
-    clues += ["over SSH"] if found.remote else []
+    clues += ["over SSH"] if terminal.remote else []
     yield "detected from " + (" ".join(clues) or "nothing: no environment variable describes it")
 
 
-def _test_digit(jobs: Jobs, drawn: list[Images]) -> Iterator[str]:
-    """Adds the picture to `drawn`."""
+def _test_digit(jobs: Jobs, pictures: list[Images]) -> Iterator[str]:
+    """Adds the picture to `pictures`."""
     done = draw_with_progress(SEVEN, jobs)
     engine = done.recipe.engine
     yield f"devices: {', '.join(_devices())}"
@@ -175,7 +175,7 @@ def _test_digit(jobs: Jobs, drawn: list[Images]) -> Iterator[str]:
     yield f"engine: {engine.device} {engine.precision} {engine.layout}{threads}"
     recipe = done.recipe
     yield f"a seven from {recipe.weights}: {recipe.sample.steps} steps in {done.seconds:.2f} s; the classifier reads {_classify(done.images)}"
-    drawn.append(done.images)
+    pictures.append(done.images)
 
 
 def _devices() -> list[str]:

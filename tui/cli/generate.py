@@ -112,5 +112,5 @@ def _print_drawing(done: e.DrawDone, color: str) -> None:
         return
     if len(done.images) <= MOST_SHOWN:
         print_images(done.images, color)
-    drawn = caption.count_images(len(done.images), done.recipe.data)
-    print_status(f"{drawn} · {caption.describe_sample(done.recipe.sample)} · {done.recipe.weights} · {caption.timing(done)}")
+    number = caption.count_images(len(done.images), done.recipe.data)
+    print_status(f"{number} · {caption.describe_sample(done.recipe.sample)} · {done.recipe.weights} · {caption.timing(done)}")

@@ -53,12 +53,12 @@ def _defaults(config: config_file.Config) -> dict[str, Any]:
     if values.get("threads", "auto") != "auto":
         compute["threads"] = min(values["threads"], processors())  # one file may serve several machines
     plain = _chosen(values, "plain")
-    recorded = {name: _unless_resumed(values[name], other) for name, other in (("preset", None), ("precision", "auto")) if name in values}
+    train_defaults = {name: _unless_resumed(values[name], other) for name, other in (("preset", None), ("precision", "auto")) if name in values}
     return {
         **compute,
         **_chosen(values, "color"),
         "generate": {**config.sample, **_chosen(values, "weights"), **compute, **plain},
-        "train": {**compute, **recorded, **plain},
+        "train": {**compute, **train_defaults, **plain},
         "evaluate": {**compute, **plain},
         "doctor": {**compute, **plain},
     }

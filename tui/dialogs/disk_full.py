@@ -18,7 +18,7 @@ class DiskFullDialog(ChoiceDialog):
             Choice(Command.UNSAVED, "continue without saving, and try again at the next save", ("g",)),
             Choice(Command.STOP, "stop the run, and lose everything after the last save", ("x",)),
         )
-        super().__init__(describe_refusal(run, refusal), choices, escape="decide later: the run waits; press space on the Train screen to decide")
+        super().__init__(describe_refusal(run, refusal), choices, escape="decide later: the run waits until you press space on Train")
 
 
 def ask_about_full_disk(app: StudioApp) -> None:

@@ -33,7 +33,7 @@ class HelpDialog(Dialog[None]):
         with VerticalScroll(classes="dialog"):
             yield Static(_page(self._title, self._about, self._own))
             yield Static(_page("\nEverywhere", "", self._everywhere))
-            yield Static("\nesc closes · digitty config shows how to change keys", classes="heading")
+            yield Static("\nesc closes · to change keys, run: digitty config", classes="heading")
 
 
 def _page(title: str, about: str, rows: Sequence[Row]) -> Content:

@@ -90,12 +90,12 @@ class NewRunDialog(Dialog[NewRun | None]):
 
     def _show_run(self, run: Run) -> None:
         try:
-            recorded = run.config()
+            run_config = run.config()
         except RunError as error:
             self._show_problem(error)
             return
-        self.query_one("#epochs", Input).value = str(recorded.epochs)
-        self.query_one("#steps", Input).value = str(recorded.steps or "")
+        self.query_one("#epochs", Input).value = str(run_config.epochs)
+        self.query_one("#steps", Input).value = str(run_config.steps or "")
 
     def _selected_run(self) -> Run | None:
         name = str(self.query_one("#resume", Select).value)
@@ -120,8 +120,8 @@ class NewRunDialog(Dialog[NewRun | None]):
         epochs, steps = self._whole_number("epochs"), self._whole_number("steps")
         run = self._selected_run()
         if run is not None:
-            recorded = run.config()
-            return TrainRequest(config.TrainConfig(**{**vars(recorded), "epochs": epochs or recorded.epochs, "steps": steps}), resume=run.name)
+            run_config = run.config()
+            return TrainRequest(config.TrainConfig(**{**vars(run_config), "epochs": epochs or run_config.epochs, "steps": steps}), resume=run.name)
         preset = PRESETS[cast(config.Preset, self.query_one("#preset", Select).value)]
         name = self.query_one("#name", Input).value.strip() or None
         if name and name_taken(name):

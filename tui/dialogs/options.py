@@ -89,8 +89,8 @@ class OptionsDialog(Dialog[Settings | None]):
                     values[name] = kind(text)
                 except ValueError:
                     raise SettingError(f"{name} {text!r} is not a {'whole ' if kind is int else ''}number") from None
-            changed = self._settings.with_sample(**values)
+            settings = self._settings.with_sample(**values)
         except SettingError as error:
             self.query_one("#problem", Static).update(literal(str(error)))
         else:
-            self.dismiss(changed)
+            self.dismiss(settings)

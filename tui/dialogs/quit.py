@@ -9,7 +9,7 @@ from tui.studio.base_app import StudioApp
 def ask_to_quit(app: StudioApp) -> ChoiceDialog:
     """Show the question, and do what is answered."""
     training = app.studio.training
-    choices = [Choice("stop", "save and quit; c on the Train screen continues it later", ("s", "y", "q"))]
+    choices = [Choice("stop", "save and quit; press c on the Train screen later to continue", ("s", "y", "q"))]
     if not training.full:  # a run that can't be saved can't be handed over
         choices.append(Choice("keep", "quit, and keep training in the background", ("d", "k")))
 

@@ -76,7 +76,7 @@ class RunsDialog(Dialog[str | None]):
                 self.call_later(self._show_line, run.name, describe_run(run))
 
     def _show_line(self, name: str, line: str) -> None:
-        with suppress(OptionDoesNotExist):  # the run was deleted meanwhile
+        with suppress(OptionDoesNotExist):  # the run has just been deleted
             self._list.replace_option_prompt(name, literal(line))
 
     def _show_problem(self, problem: str | DigittyError = "") -> None:
@@ -113,7 +113,7 @@ class RunsDialog(Dialog[str | None]):
             self._input.display = True
             self._input.value = run.name
             self._input.focus()
-            self.query_one("#keys", Static).update(literal(f"A new name for {run.name}   enter renames it, esc cancels"))
+            self.query_one("#keys", Static).update(literal(f"New name for {run.name}   enter renames it, esc cancels"))
 
     def _end_renaming(self) -> None:
         self._renaming = None
@@ -123,7 +123,7 @@ class RunsDialog(Dialog[str | None]):
         self._list.focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Show at once what is wrong with a name."""
+        """Show what is wrong with a name while it is typed."""
         if self._renaming and event.value:
             self._check(event.value)
 
@@ -171,7 +171,7 @@ class RunsDialog(Dialog[str | None]):
             self._show_problem(size)
         elif self.app.screen is self:
             delete = Choice("delete", "delete it permanently", ("y",))
-            question = ChoiceDialog(f"Delete {run.name}, {format_size(size)}?", [delete], escape="keep it", safe=-1)
+            question = ChoiceDialog(f"Delete {run.name} ({format_size(size)})?", [delete], escape="keep it", safe=-1)
             self.app.push_screen(question, lambda answer: self._delete(run) if answer == "delete" else None)
 
     def _delete(self, run: Run) -> None:

@@ -42,12 +42,12 @@ class WeightsDialog(Dialog[str | None]):
         choices = [("shipped", "shipped          the weights that come with digitty")]
         for name in self._training:
             choices.append((name, f"{name:<16} training now: its current average weights"))
-            choices.append((f"{name}:live", f"{name}:live    training now: its current raw weights"))
+            choices.append((f"{name}:live", f"{name + ':live':<16} training now: its current raw weights"))
         for run in all_runs():
             states = run.states()
             if states and run.name not in self._training:
                 choices.append((run.name, f"{run.name:<16} latest, step {states[-1][0]}"))
             if run.best_path.exists():
                 choices.append((f"{run.name}:best", f"{run.name + ':best':<16} best epoch"))
-        choices.append(("shipped:one-step", "shipped:one-step their student, draws in one step"))
-        return [*choices, ("shipped:seed", "shipped:seed     the guide's network, as train --preset seed makes it")]
+        choices.append(("shipped:one-step", "shipped:one-step a one-step student of the shipped weights"))
+        return [*choices, ("shipped:seed", "shipped:seed     the guide's network, trained with --preset seed")]

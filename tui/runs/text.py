@@ -22,7 +22,7 @@ def host(name: str | None = None) -> str:
 
 
 def exists(run: Run) -> bool:
-    """Whether the run has not been deleted or renamed meanwhile."""
+    """Whether the run still has this path: it has been neither deleted nor renamed."""
     return (run.path / "config.json").exists()
 
 

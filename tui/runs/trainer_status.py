@@ -63,7 +63,7 @@ class TrainerStatus:
         return self.pending is Command.PAUSE or (self._history.now.paused and self.pending is not Command.RUN)
 
     def ask(self, command: Command) -> None:
-        """Note that this command was sent: `asked` holds it until the run's files show its effect."""
+        """Note that this command was sent: `pending` holds it until the run's files show its effect."""
         self.pending, self._asked_at = command, time.monotonic()
 
     def refresh(self) -> bool:

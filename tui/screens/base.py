@@ -26,9 +26,9 @@ from tui.widgets.key_footer import KeyFooter
 from tui.widgets.top_line import TopLine
 
 MOST_NAMED = 10
-"""Labels that the name of a saved file holds."""
+"""The most labels that the name of a saved file lists."""
 SMALLEST = (40, 12)
-"""Columns and rows. A smaller screen shows nothing but a line that says so."""
+"""Columns and rows. A smaller screen shows only a message that says so."""
 
 
 class AppScreen(Screen[None]):
@@ -42,7 +42,7 @@ class AppScreen(Screen[None]):
     """The bindings of the application that the footer shows."""
     AUTO_FOCUS = ""  # nothing; None would be the first input
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "out", "keys", tooltip="leave the input for the letter keys, or stop"),
+        Binding("escape", "out", "commands", tooltip="leave the input to use letter keys; stop drawing"),
     ]
 
     @property
@@ -64,20 +64,20 @@ class AppScreen(Screen[None]):
         return ()
 
     def footer_label(self, binding: Binding) -> str:
-        """What the footer calls a key now; empty if it is of no use now. Such a key still works: it says why it does nothing."""
+        """What the footer calls a key now; empty if it is useless now. Such a key still works: it says why it does nothing."""
         return binding.description
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
         """With the labels of the footer."""
-        labelled = {}
+        bindings = {}
         for key, active in sorted(super().active_bindings.items(), key=_footer_order):
             binding = active.binding
             if self.focused and active.node is not self.focused and self.focused.check_consume_key(key, key_to_character(key)):
                 continue  # config.toml gave this letter to an action, but in an input it is text
             label = self.footer_label(binding) if binding.show and self._in_footer(active) else ""
-            labelled[key] = active._replace(binding=replace(binding, show=bool(label), description=label or binding.description))
-        return labelled
+            bindings[key] = active._replace(binding=replace(binding, show=bool(label), description=label or binding.description))
+        return bindings
 
     def _in_footer(self, active: ActiveBinding) -> bool:
         if active.binding.key == "escape":
@@ -97,7 +97,7 @@ class AppScreen(Screen[None]):
     def on_resize(self, event: events.Resize) -> None:
         width, height = event.size
         self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "-too-small")
-        text = f"{width}x{height} is too small. Enlarge it to {SMALLEST[0]}x{SMALLEST[1]}."
+        text = f"{width}x{height} is too small. Enlarge the terminal to {SMALLEST[0]}x{SMALLEST[1]}."
         self.query_one("#too-small", Static).update(literal(text))
 
     def _reset_focus(self, widget: Widget, avoiding: list[Widget] | None = None) -> None:
@@ -123,7 +123,7 @@ class AppScreen(Screen[None]):
     def save_drawing(self, done: DrawDone | None, ending: str) -> None:
         """Write a finished drawing to the working folder under a free name, and show its path."""
         if done is None:
-            self.notify("Nothing has been drawn yet.", severity="warning")
+            self.notify("Nothing to save: no drawing has finished yet.", severity="warning")
             return
         try:
             path = _free_name(Path.cwd(), done, ending)
@@ -142,9 +142,9 @@ def _footer_order(item: tuple[str, ActiveBinding]) -> tuple[bool, bool]:
 def _free_name(folder: Path, done: DrawDone, ending: str) -> Path:
     """digitty-777-seed3.png, or digitty-777-seed3-2.png if that exists."""
     labels = ["x" if label is None else str(label) for label in done.recipe.labels]
-    drawn = ("" if max(map(len, labels)) == 1 else "-").join(labels[:MOST_NAMED])
+    text = ("" if max(map(len, labels)) == 1 else "-").join(labels[:MOST_NAMED])
     if len(labels) > MOST_NAMED:
-        drawn += f"-{len(labels)}"
-    stem = f"digitty-{drawn}-seed{done.recipe.sample.seed}"
+        text += f"-{len(labels)}"
+    stem = f"digitty-{text}-seed{done.recipe.sample.seed}"
     names = (folder / (stem + (f"-{n}" if n > 1 else "") + ending) for n in range(1, 10_000))
     return next(path for path in names if not os.path.lexists(path))

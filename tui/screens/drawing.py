@@ -29,11 +29,11 @@ class DrawScreen(AppScreen):
         Binding("right", "scrub(1)", show=False, tooltip=SCRUB),
         Binding("home", "scrub(-1000)", show=False, tooltip=SCRUB),
         Binding("end", "scrub(1000)", show=False, tooltip=SCRUB),
-        Binding("s,ctrl+s", "save('.png')", "PNG", tooltip="save as PNG, recipe included", id="save"),
-        Binding("g", "save('.gif')", "GIF", tooltip="save the denoising as GIF", id="gif"),
+        Binding("s,ctrl+s", "save('.png')", "PNG", tooltip="save as PNG with its recipe", id="save"),
+        Binding("g", "save('.gif')", "GIF", tooltip="save the denoising as an animated GIF", id="gif"),
         Binding("x", "stop", "stop", tooltip="stop the drawing", id="stop"),
-        Binding("pagedown", "page(1)", show=False, tooltip="more samples, if they don't all fit"),
-        Binding("pageup", "page(-1)", show=False, tooltip="more samples, if they don't all fit"),
+        Binding("pagedown", "page(1)", show=False, tooltip="turn the page if not all samples fit"),
+        Binding("pageup", "page(-1)", show=False, tooltip="turn the page if not all samples fit"),
     ]
     FOOTER_IDS: ClassVar[Set[str]] = {"weights", "options", "help", "quit"}
     SHARED_NOISE = False
@@ -82,7 +82,7 @@ class DrawScreen(AppScreen):
         number = 0
 
         def listener(event: Event) -> None:
-            if number == self.job:  # not what is left of a drawing that this one replaced
+            if number == self.job:  # not a late event of a drawing that this one replaced
                 self.on_job_event(event)
 
         self.job = number = self.studio.draw(labels, listener, seed, self.SHARED_NOISE)

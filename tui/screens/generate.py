@@ -29,7 +29,7 @@ class GenerateScreen(DrawScreen):
     """The controls above, the samples below."""
 
     NAME = "generate"
-    ABOUT = "1 to 64 samples; `of` takes random or a prompt (7, 0-9, 3 1 4), repeated up to the count"
+    ABOUT = "1 to 64 samples of random classes, or of a prompt (7, 0-9, 3 1 4) that is repeated up to the count"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "draw", "draw", tooltip="draw with the current settings"),
         Binding("e", "edit", "settings", tooltip="edit the settings; tab moves, esc leaves", id="edit"),
@@ -88,8 +88,8 @@ class GenerateScreen(DrawScreen):
         rng = random.Random(seed)
         if settings.classes.strip().lower() in ("", "random"):
             return [rng.randrange(data.classes) for _ in range(settings.count)]
-        asked = parse(settings.classes, rng, data.class_names).labels
-        return [asked[i % len(asked)] for i in range(settings.count)]
+        labels = parse(settings.classes, rng, data.class_names).labels
+        return [labels[i % len(labels)] for i in range(settings.count)]
 
     def action_draw(self) -> None:
         self.apply_and_draw()
@@ -121,7 +121,7 @@ class GenerateScreen(DrawScreen):
         )
         count = self._number("count", int)
         if not 1 <= count <= LARGEST:
-            raise SettingError(f"count {count:g} is outside 1 to {LARGEST}; digitty generate --count draws more")
+            raise SettingError(f"count {count:g} is outside 1 to {LARGEST}; to draw more, use digitty generate --count")
         classes = self.query_one("#classes", Input).value.strip() or "random"
         if classes.lower() != "random":
             parse(classes, random.Random(0), self.studio.data.class_names)

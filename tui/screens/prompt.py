@@ -26,7 +26,7 @@ from tui.widgets.image_view import ImageView
 from tui.widgets.prompt_input import EARLIER, SCROLL, PromptInput
 
 ANSWERS = 40
-"""The screen keeps this many."""
+"""The most answers that the screen keeps."""
 
 
 class Conversation(VerticalScroll):
@@ -53,8 +53,8 @@ class PromptScreen(AppScreen):
         Binding("enter", "enter", show=False, tooltip="move to the input"),
         Binding("up", "history(-1)", show=False, tooltip=EARLIER),
         Binding("down", "history(1)", show=False, tooltip=EARLIER),
-        Binding("s,ctrl+s", "save", "save", tooltip="save the last picture as PNG, recipe included", id="save"),
-        Binding("r,ctrl+r", "again", "again", tooltip="draw it again with a new seed", id="again"),
+        Binding("s,ctrl+s", "save", "save", tooltip="save the last drawing as PNG with its recipe", id="save"),
+        Binding("r,ctrl+r", "again", "again", tooltip="draw the prompt again with a new random seed", id="again"),
         Binding("pageup", "page(-1)", show=False, tooltip=SCROLL),
         Binding("pagedown", "page(1)", show=False, tooltip=SCROLL),
     ]
@@ -128,7 +128,7 @@ class PromptScreen(AppScreen):
             prompt = parse(text, rng, self.studio.data.class_names) if text and self._sketches else None
         except PromptError:
             prompt = None
-        if prompt is None or rng.getstate() != before:  # nothing to draw, or random classes, which would differ from those drawn
+        if prompt is None or rng.getstate() != before:  # nothing to draw, or random classes, which the full drawing would choose anew
             self._end_sketch()
         elif self._sketch and self._sketch.prompt == prompt:
             self._sketch.set_prompt(text)
@@ -147,7 +147,7 @@ class PromptScreen(AppScreen):
                 conversation = self.query_one(Conversation)
                 conversation.mount(sketch)
                 sketch.view.show(event.images)
-                sketch.set_text("a sketch, in one step\nenter draws it in full")
+                sketch.set_text("a sketch, drawn in one step\nenter draws it in full")
                 conversation.scroll_end(animate=False)
             elif isinstance(event, e.Ended) and event.outcome == "failed":
                 self._sketches = False  # so that it is reported once, not at every key
@@ -229,7 +229,7 @@ class PromptScreen(AppScreen):
         if answers:
             self._draw(answers[-1].text, answers[-1].prompt, self.studio.next_seed())
         else:
-            self.notify("Nothing to draw again yet.", severity="warning")
+            self.notify("Nothing to draw again yet. Type a prompt first.", severity="warning")
 
 
 def _examples(data: DataSpec) -> str:

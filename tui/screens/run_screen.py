@@ -81,7 +81,7 @@ class RunScreen(AppScreen):
                 self._show_first()
 
     def refresh_run(self, hidden: bool = False) -> None:
-        """Read what is new for some twenty milliseconds, and more of it soon. Does nothing while another screen is shown, unless `hidden`."""
+        """Read new records for about twenty milliseconds, and schedule the rest. Does nothing while another screen is shown, unless `hidden`."""
         if not self.is_mounted or not (hidden or self.app.screen is self):
             return
         history = self.history
@@ -119,7 +119,7 @@ class RunScreen(AppScreen):
         if history is None or trainer is None:
             return Status()
         if not trainer.refresh():
-            self.notify(f"{history.run.name} does not respond. It is being trained by {trainer.by}.", severity="warning", timeout=10)
+            self.notify(f"{trainer.by} trains {history.run.name} but does not respond. Try again later.", severity="warning", timeout=10)
         own = training.trains(history.run.name)
         state = trainer.describe(own)
         if own and training.full:
@@ -134,7 +134,7 @@ class RunScreen(AppScreen):
         full, unsaved = (training.full, training.unsaved) if own else (None, None)
         since = f"not saved since step {history.now.saved_step}" if history.now.saved_step else "not saved yet"
         if full:
-            text = f"waiting, space to decide: {full.message}"
+            text = f"press space to decide: {full.message}"
         elif unsaved:
             text = f"{since}, now at {training.step}: {unsaved.message}"
         elif history.now.unsaved and self._trainer and self._trainer.alive:

@@ -28,12 +28,12 @@ class TrainScreen(RunScreen):
         Binding("x", "stop", "stop", tooltip="save and stop; c continues the run later", id="stop"),
         Binding("d", "detach", "detach", tooltip="detach: keep training after you quit", id="detach"),
         Binding("c", "continue", "continue", tooltip="continue this run", id="continue"),
-        Binding("n", "new", "new", tooltip="start a run", id="new"),
-        Binding("v", "choose", "runs", tooltip="list the runs: show, rename, delete", id="runs"),
-        Binding("l", "log", "log", tooltip="loss on a log scale or a linear one", id="log"),
+        Binding("n", "new", "new", tooltip="start a run, or continue one for longer", id="new"),
+        Binding("v", "choose", "runs", tooltip="list the runs to show, rename or delete one", id="runs"),
+        Binding("l", "log", "scale", tooltip="show the loss on a logarithmic or a linear scale", id="log"),
         Binding("t", "window", "recent", tooltip="show the recent steps or the whole run", id="recent"),
-        Binding("left", "scrub(-1)", "previews", key_display="←→", tooltip="earlier and later previews"),
-        Binding("right", "scrub(1)", show=False, tooltip="earlier and later previews"),
+        Binding("left", "scrub(-1)", "previews", key_display="←→", tooltip="show earlier and later previews"),
+        Binding("right", "scrub(1)", show=False, tooltip="show earlier and later previews"),
     ]
 
     def __init__(self) -> None:
@@ -44,13 +44,13 @@ class TrainScreen(RunScreen):
 
     @property
     def _own(self) -> bool:
-        """Whether the run that is shown, or is about to be, trains in this process."""
+        """Whether the run that is shown, or is about to be shown, trains in this process."""
         training = self.studio.training
         return training.job is not None and (training.run is None or self.history is None or self.history.run.name == training.run)
 
     @property
     def _handing_over(self) -> bool:
-        """Whether the run that is shown, or is about to be, is being handed over to a background process."""
+        """Whether the run that is shown, or is about to be shown, is being handed over to a background process."""
         training = self.studio.training
         return training.handing_over and training.name in (None, self.history and self.history.run.name)
 
@@ -87,7 +87,7 @@ class TrainScreen(RunScreen):
         if self._own and training.full:
             ask_about_full_disk(self.studio_app)
         elif self._own and training.run is None:
-            self.notify("The run has not begun yet. Press x to stop it.", severity="warning")
+            self.notify("The run has not started yet. Press x to cancel it.", severity="warning")
         elif self._trainer:
             self._command(Command.RUN if self._trainer.will_wait else Command.PAUSE)
         else:
@@ -97,7 +97,7 @@ class TrainScreen(RunScreen):
         if self._own:
             self.studio.training.stop()
         elif self._handing_over:
-            self.notify("The run is being detached. Press x once it trains again.", severity="warning")
+            self.notify("The run is being detached. Press x when it trains again.", severity="warning")
         else:
             self._command(Command.STOP)
 
@@ -121,8 +121,8 @@ class TrainScreen(RunScreen):
         if history is None:
             self.notify(NO_RUN, severity="warning")
         elif history.run.running():
-            resume = " Press space to resume it." if history.now.paused else ""
-            self.notify(f"{history.run.name} is being trained.{resume}", severity="warning")
+            state = "is paused. Press space to resume it." if history.now.paused else "is already being trained."
+            self.notify(f"{history.run.name} {state}", severity="warning")
         elif history.now.event == "finished" and history.fraction >= 1:
             self.notify(f"{history.run.name} has finished all its steps. Press n to continue it with more epochs.", severity="warning")
         elif self._check_idle():
@@ -196,5 +196,5 @@ class TrainScreen(RunScreen):
         if binding.action == "pause" and history and history.now.paused:
             return "resume"
         if binding.action == "window" and self.view.chart.window is not None:
-            return "whole"
+            return "all"
         return binding.description

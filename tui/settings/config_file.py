@@ -38,7 +38,7 @@ SECTIONS: Mapping[str, Mapping[str, Setting]] = {
         "plain": PLAIN,
     },
 }
-"""What may stand in each section. No two sections share a name."""
+"""The settings of each section. No two sections share a name."""
 LONGEST = 500
 """Characters of a problem."""
 KEYS = "keys"
@@ -104,7 +104,7 @@ def load() -> Config:
 
 
 def _check(document: Mapping[str, Any], text: str) -> Config:
-    found = Config(text=text)
+    config = Config(text=text)
     values: dict[str, Any] = {}
     keys: dict[str, Any] = {}
     problems: list[str] = []
@@ -122,20 +122,20 @@ def _check(document: Mapping[str, Any], text: str) -> Config:
                     _check_value(section, name, value)
                     values[name] = value
                 except SettingError as error:
-                    problems.append(f"{found.where(section, name)}: {error}")
+                    problems.append(f"{config.where(section, name)}: {error}")
     return Config(values, keys, tuple(printable(problem, LONGEST) for problem in problems), text)
 
 
 def _check_value(section: str, name: str, value: object) -> None:
     """Raises SettingError."""
-    known = SECTIONS[section]
-    if name not in known:
-        similar = get_close_matches(name, known, 1)
-        raise SettingError(f"[{section}] has no {name!r}; " + (f"did you mean {similar[0]}?" if similar else f"its settings are {', '.join(known)}"))
+    specs = SECTIONS[section]
+    if name not in specs:
+        similar = get_close_matches(name, specs, 1)
+        raise SettingError(f"[{section}] has no {name!r}; " + (f"did you mean {similar[0]}?" if similar else f"its settings are {', '.join(specs)}"))
     if not isinstance(value, str | int | float):
         raise SettingError(f"{name} takes a single value, not a list, a table or a date")
     if isinstance(value, int) and value.bit_length() > 64:
-        raise SettingError(f"{name} is too large a number")
+        raise SettingError(f"{name} is too large")
     if isinstance(value, str) and "\0" in value:
         raise SettingError(f"{name} holds a NUL character")
     if name == "device":
@@ -143,10 +143,10 @@ def _check_value(section: str, name: str, value: object) -> None:
     elif name == "threads":
         if value != "auto" and (type(value) is not int or value < 1):
             raise SettingError(f"threads {value!r} is neither auto nor a whole number of at least 1")
-    elif known[name].kind is not str or known[name].choices:
-        check_value(name, value, known[name])
+    elif specs[name].kind is not str or specs[name].choices:
+        check_value(name, value, specs[name])
     elif not isinstance(value, str):
-        raise SettingError(f"{name} {value!r} is not a text in quotes")
+        raise SettingError(f"{name} {value!r} is not text in quotes")
 
 
 def to_toml(value: object) -> str:

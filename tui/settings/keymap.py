@@ -30,20 +30,20 @@ DISPLAY_NAMES = {
     "backspace": "backspace",
 }
 
-TABS = "go to Prompt, Generate, Grid, Train; or click"
+TABS = "go to Prompt, Generate, Grid, Train (or click)"
 GLOBAL_BINDINGS = (
     Binding("f2,1", "go('prompt')", "screens", key_display="F2–F5", tooltip=TABS, id="prompt"),
     Binding("f3,2", "go('generate')", show=False, tooltip=TABS, id="generate"),
     Binding("f4,3", "go('grid')", show=False, tooltip=TABS, id="grid"),
     Binding("f5,4", "go('train')", show=False, tooltip=TABS, id="train"),
     Binding("w", "choose_weights", "weights", tooltip="choose the weights to draw with", id="weights"),
-    Binding("o", "options", "options", tooltip="how to draw: sampler, steps, guidance, seed", id="options"),
-    Binding("T", "change_theme", "theme", tooltip="colours: dark, light, high contrast, more", id="theme"),
+    Binding("o", "options", "options", tooltip="choose how to draw: sampler, steps, guidance…", id="options"),
+    Binding("T", "change_theme", "theme", tooltip="choose colours: dark, light, high contrast…", id="theme"),
     Binding("p,ctrl+p", "command_palette", "palette", tooltip="search all commands by name", id="palette"),
-    Binding("question_mark,f1", "help", "help", tooltip="this page", id="help"),
+    Binding("question_mark,f1", "help", "help", tooltip="show this help", id="help"),
     Binding("q", "leave", "quit", tooltip="quit; asks first if a run would stop", id="quit"),
     Binding("ctrl+q", "leave", "quit", tooltip="quit; asks first if a run would stop", priority=True),
-    Binding("ctrl+c", "copy_or_leave", show=False, tooltip="copy selected text, or quit if there is none", priority=True),
+    Binding("ctrl+c", "copy_or_leave", show=False, tooltip="copy the selected text; without any, quit", priority=True),
 )
 """What the application binds on every screen."""
 
@@ -56,12 +56,12 @@ def declared_bindings(node: type[DOMNode]) -> list[Binding]:
 
 def named_bindings(screens: BindingsByScreen) -> dict[str, Binding]:
     """The bindings whose keys config.toml may change, by their name there; the application's own last."""
-    found: dict[str, Binding] = {}
+    by_name: dict[str, Binding] = {}
     for bindings in screens.values():
         for binding in bindings:
             if binding.id:
-                found.setdefault(binding.id, binding)
-    return dict(sorted(found.items(), key=lambda item: item[1].action.startswith(("go(", "app."))))
+                by_name.setdefault(binding.id, binding)
+    return dict(sorted(by_name.items(), key=lambda item: item[1].action.startswith(("go(", "app."))))
 
 
 def keys_of(binding: Binding, keymap: Mapping[str, str]) -> list[str]:
@@ -108,14 +108,14 @@ def load_keymap(config: Config, screens: BindingsByScreen) -> tuple[dict[str, st
     return keymap, [*config.problems, *(f"{config.where(KEYS, name)}: {problem}" for name, problem in problems.items())]
 
 
-def check_keymap(written: Mapping[str, object], screens: BindingsByScreen) -> tuple[dict[str, str], dict[str, str]]:
+def check_keymap(chosen_keys: Mapping[str, object], screens: BindingsByScreen) -> tuple[dict[str, str], dict[str, str]]:
     """The key map as Textual takes it, and by name what is wrong with the rest: an unknown action, an unknown key, or a key that is taken."""
     keymap: dict[str, str] = {}
     problems: dict[str, str] = {}
-    known = named_bindings(screens)
-    for name, keys in written.items():
+    bindings = named_bindings(screens)
+    for name, keys in chosen_keys.items():
         try:
-            keymap[name] = _parse_keys(name, keys, known)
+            keymap[name] = _parse_keys(name, keys, bindings)
         except SettingError as error:
             problems[name] = str(error)
     for name in list(keymap):  # once all are known: two actions may swap their keys
@@ -124,15 +124,15 @@ def check_keymap(written: Mapping[str, object], screens: BindingsByScreen) -> tu
     return {name: keys for name, keys in keymap.items() if name not in problems}, problems
 
 
-def _parse_keys(name: str, keys: object, known: Iterable[str]) -> str:
-    names = list(known)
+def _parse_keys(name: str, keys: object, actions: Iterable[str]) -> str:
+    names = list(actions)
     if name not in names:
         near = get_close_matches(name, names, 1)
         raise SettingError(f"no action is called {name!r}; " + (f"did you mean {near[0]}?" if near else f"the actions are {', '.join(names)}"))
-    given = keys.split(",") if isinstance(keys, str) else keys
-    if not isinstance(given, list) or not given or not all(isinstance(key, str) and key.strip() for key in given):
+    key_names = keys.split(",") if isinstance(keys, str) else keys
+    if not isinstance(key_names, list) or not key_names or not all(isinstance(key, str) and key.strip() for key in key_names):
         raise SettingError(f'{name} needs a key, "x", or several, ["x", "ctrl+x"]')
-    return ",".join(_parse_key(key.strip()) for key in given)
+    return ",".join(_parse_key(key.strip()) for key in key_names)
 
 
 def _find_conflict(name: str, keymap: Mapping[str, str], screens: BindingsByScreen) -> str:
@@ -141,7 +141,7 @@ def _find_conflict(name: str, keymap: Mapping[str, str], screens: BindingsByScre
         own_keys = {key for binding in bindings if binding.id == name for key in keys_of(binding, keymap)}
         for binding in bindings:
             if binding.id != name and (both := own_keys & set(keys_of(binding, keymap))):
-                return f"{name}: {display_name(min(both))} is taken on the {screen.title()} screen: {binding.tooltip or binding.description}"
+                return f"{name}: {display_name(min(both))} is already used on the {screen.title()} screen: {binding.tooltip or binding.description}"
     return ""
 
 

@@ -57,9 +57,9 @@ class Settings:
 
 def load() -> tuple[Settings, list[str]]:
     """The remembered settings, and messages about those that cannot be read, which keep their defaults."""
-    known, problems = _read()
-    plain = {name: value for name, value in known.items() if name in _PLAIN}
-    return Settings(sample=from_dict(SampleConfig, known.get("sample", {})), **plain), problems
+    table, problems = _read()
+    plain = {name: value for name, value in table.items() if name in _PLAIN}
+    return Settings(sample=from_dict(SampleConfig, table.get("sample", {})), **plain), problems
 
 
 def save(before: Settings, after: Settings) -> None:
@@ -75,29 +75,29 @@ def save(before: Settings, after: Settings) -> None:
     with suppress(DigittyError, OSError):
         target = paths.ensure_folder(paths.config_dir()) / _path().name
         with locked(target):
-            known, _ = _read()
-            merged = {**known.pop("sample", {}), **sample}
+            table, _ = _read()
+            merged = {**table.pop("sample", {}), **sample}
             changed = {name: value for name, value in merged.items() if value != DEFAULT_SAMPLE[name]}
-            write_text(target, json.dumps({**known, **plain, "sample": changed}, indent=1))
+            write_text(target, json.dumps({**table, **plain, "sample": changed}, indent=1))
 
 
 def _read() -> tuple[dict[str, Any], list[str]]:
     """The valid part of settings.json, and messages about the rest. Fields of a later digitty stay."""
     try:
-        known = parse_json(read_small(_path()))
-        if not isinstance(known, dict):
+        table = parse_json(read_small(_path()))
+        if not isinstance(table, dict):
             raise ValueError("it is not a JSON object")
     except FileNotFoundError:
         return {}, []
     except (OSError, ValueError) as error:
-        return {}, [f"{_path()} can't be read, so its settings keep their defaults: {getattr(error, 'strerror', None) or error}"]
-    sample = known.pop("sample", {})
+        return {}, [f"{_path()} can't be read, so the defaults are used: {getattr(error, 'strerror', None) or error}"]
+    sample = table.pop("sample", {})
     values = sample if isinstance(sample, dict) else {}
     valid_sample = {name: value for name, value in values.items() if name in DEFAULT_SAMPLE and _is_valid_sample(name, value)}
-    plain = {name: value for name, value in known.items() if name not in _PLAIN or _is_valid(name, value)}
-    wrong = [name for name in known if name not in plain]
+    plain = {name: value for name, value in table.items() if name not in _PLAIN or _is_valid(name, value)}
+    wrong = [name for name in table if name not in plain]
     wrong += [name for name in values if name not in valid_sample] if isinstance(sample, dict) else ["sample"]
-    problems = [f"{_path()} has invalid values, which keep their defaults: {', '.join(wrong)}"] if wrong else []
+    problems = [f"{_path()} has invalid values; the defaults are used for: {', '.join(wrong)}"] if wrong else []
     return {**plain, "sample": valid_sample}, problems
 
 

@@ -15,7 +15,7 @@ WAIT = 0.5
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a lock beside `path` within the block. Goes on without one if the file system has no locks or refuses, or after WAIT seconds."""
+    """Hold a lock beside `path` within the block. Continues without one if the file system has no locks or refuses, or after WAIT seconds."""
     handle = _lock(path.with_name(f".{path.name}.lock"))
     try:
         yield

@@ -1,4 +1,4 @@
-"""Work that would make the screen wait, on threads of its own. The result is delivered on the screen's thread."""
+"""Work that would make the screen wait, on separate threads. The result is delivered on the screen's thread."""
 
 from __future__ import annotations
 

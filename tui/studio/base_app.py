@@ -1,4 +1,4 @@
-"""The application as its screens and dialogs know it: it has a studio, and shows notices."""
+"""The application as its screens and dialogs see it: it has a studio and shows notices."""
 
 from __future__ import annotations
 

@@ -19,12 +19,12 @@ Listener = Callable[[Event], None]
 class JobRouter:
     """Only for the screen's thread, except `finishing`."""
 
-    def __init__(self, app: MessagePump, changed: Callable[[], None], last_words: list[str]) -> None:
-        """`app` gets a FromEngine for every event of the worker; `changed` is called whenever the running jobs change.
+    def __init__(self, app: MessagePump, on_change: Callable[[], None], last_words: list[str]) -> None:
+        """`app` gets a FromEngine for every event of the worker; `on_change` is called whenever the running jobs change.
 
         `last_words` are the lines to print once the screen is closed.
         """
-        self._app, self._changed, self.last_words = app, changed, last_words
+        self._app, self._on_change, self.last_words = app, on_change, last_words
         self._listeners: dict[int, Listener] = {}
         self._activities: dict[int, str] = {}
         self._background_numbers = itertools.count(-1, -1)  # the worker counts upwards from 1
@@ -43,22 +43,22 @@ class JobRouter:
         number = self.worker.submit(kind, start)
         self._listeners[number] = listener
         self._activities[number] = activity
-        self._changed()
+        self._on_change()
         return number
 
     def submit_background(self, start: Callable[[], Iterator[Event]], listener: Listener, activity: str) -> None:
-        """Run a job that needs no engine on a thread of its own; `listener` gets its events on this thread, the last of which is Ended."""
+        """Run a job that needs no engine on a separate thread; `listener` gets its events on this thread, the last of which is Ended."""
         number = next(self._background_numbers)
         self._activities[number] = activity
 
         def on_event(event: Event) -> None:
             if isinstance(event, e.Ended):
                 self._activities.pop(number)
-            self._changed()
+            self._on_change()
             listener(event)
 
         stream_in_background(self._app, start, on_event, activity)
-        self._changed()
+        self._on_change()
 
     def dispatch(self, job: int, event: Event) -> None:
         """Deliver an event to the job's listener."""
@@ -66,7 +66,7 @@ class JobRouter:
         if isinstance(event, e.Ended):
             self._listeners.pop(job, None)
             self._activities.pop(job, None)
-            self._changed()
+            self._on_change()
         if listener:
             listener(event)
 
@@ -74,7 +74,7 @@ class JobRouter:
         """Change what the top line calls a job."""
         if job in self._activities:
             self._activities[job] = activity
-            self._changed()
+            self._on_change()
 
     @property
     def activity(self) -> str:

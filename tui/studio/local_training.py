@@ -30,7 +30,9 @@ STEP = 60.0
 WAKE_EVERY = 0.5
 """Seconds between steps that refresh the screen: sending a screen over a slow link costs much."""
 SPAWN = 3.0
-"""Seconds after which the background process surely exists."""
+"""Seconds after which the background process certainly exists."""
+
+Callback = Callable[[], None]
 
 
 class Phase(Enum):
@@ -58,11 +60,11 @@ class LocalTraining:
     """Only for the screen's thread, except `saving`, `patience` and `finish_handover`."""
 
     def __init__(
-        self, router: JobRouter, jobs: Jobs, *, notify: Notify, changed: Callable[[], None], begun: Callable[[str], None], leave: Callable[[], None]
+        self, router: JobRouter, jobs: Jobs, *, notify: Notify, on_change: Callback, on_begin: Callable[[str], None], leave: Callback
     ) -> None:
-        """`changed` is called whenever something here changes, `begun` with a run's name once it trains, `leave` to close the application."""
+        """`on_change` is called whenever something here changes, `on_begin` with a run's name once it trains, `leave` to close the application."""
         self._router, self._jobs = router, jobs
-        self._notify, self._changed, self._begun, self._leave = notify, changed, begun, leave
+        self._notify, self._on_change, self._on_begin, self._leave = notify, on_change, on_begin, leave
         self._request = TrainRequest()
         self._control = Control()
         self._outcome: Event | None = None
@@ -141,7 +143,7 @@ class LocalTraining:
         self.phase, self._preparing = Phase.TRAINING, "starting"
         request, control = replace(request, when_full="ask"), self._control
         self.job = self._router.submit("train", lambda: self._jobs.train(request, control), self._on_job_event, "training")
-        self._changed()
+        self._on_change()
 
     def start_detached(self, request: TrainRequest) -> None:
         """Train in a background process, and report when that has begun."""
@@ -149,7 +151,7 @@ class LocalTraining:
         self._process_started.clear()
         self.phase, self._preparing = Phase.HANDING_OVER, ""
         self._router.submit_background(lambda: self._start_process(request), self._on_process_event, "detaching")
-        self._changed()
+        self._on_change()
 
     def command(self, command: Command) -> None:
         """Pause or resume."""
@@ -171,7 +173,7 @@ class LocalTraining:
         self._control.send(Command.STOP)
         if self.run is None:
             self._router.worker.stop(job)
-        self._changed()
+        self._on_change()
 
     def decide(self, command: Command) -> None:
         """What to do about a refused save: RUN tries again, UNSAVED continues without saving, STOP loses what was not saved."""
@@ -182,7 +184,7 @@ class LocalTraining:
         self.full = None
         self.phase = Phase.STOPPING if command is Command.STOP else Phase.TRAINING
         self._control.send(command)
-        self._changed()
+        self._on_change()
 
     def finish_handover(self) -> None:
         """Make sure that the background process exists. Called when the application ends and nothing trains here any more, from any thread."""
@@ -199,7 +201,7 @@ class LocalTraining:
                 self._preparing = what
             case e.TrainStarted(run):
                 self.run, self._preparing = run, ""
-                self._begun(run)
+                self._on_begin(run)
             case e.Preview():
                 self._preparing = ""
             case e.TrainStep():
@@ -222,14 +224,14 @@ class LocalTraining:
                 self._outcome = event
             case e.Ended():
                 self._end(event)
-        self._changed()
+        self._on_change()
 
     def _end(self, ended: e.Ended) -> None:
         self.job, self.full = None, None
         request = self._take_handover()  # the phase stays until the process starts: `finish_handover` waits for that
         leave, self._leave_after = self._leave_after, False
         if isinstance(self._outcome, e.TrainDone):
-            self._notify(f"{self.run} is trained. Press w to draw with it.", timeout=8)
+            self._notify(f"{self.run} has finished training. Press w to draw with it.", timeout=8)
             if leave:
                 self._leave()
         elif request and ended.outcome != "failed":
@@ -274,12 +276,12 @@ class LocalTraining:
                     self._leave_after = False
                     saved = f". {self._request.resume} is stopped and saved. Press c to continue it here." if self._request.resume else ""
                     self._notify(f"Could not detach: {message}{saved}", severity="error", timeout=20)
-        self._changed()
+        self._on_change()
 
     def _on_process_begun(self, name: str) -> None:
-        self._begun(name)
+        self._on_begin(name)
         if self._leave_after:
-            self._router.last_words.append(f"{name} keeps training in the background. Open digitty to see it, or run: digitty watch {name}")
+            self._router.last_words.append(f"{name} keeps training in the background. To follow it, open digitty or run: digitty watch {name}")
             self._leave()
         else:
             self._notify(f"{name} now trains in the background and continues after you quit.", timeout=8)
@@ -287,5 +289,5 @@ class LocalTraining:
 
 def describe_refusal(run: str | None, refusal: e.CannotSave) -> str:
     """Which save the disk refused, why, and which save the run still has."""
-    saved = f"Its last save is from step {refusal.saved_step}." if refusal.saved_step else "Nothing of it is saved yet."
+    saved = f"Its last save is from step {refusal.saved_step}." if refusal.saved_step else "It has not been saved yet."
     return f"{run} can't be saved at step {refusal.step}: {refusal.message}. {saved}"

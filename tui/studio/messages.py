@@ -8,7 +8,7 @@ from engine.protocol.events import Event, Frame, TrainStep
 
 
 class FromEngine(Message):
-    """A job said something. Frames and training steps are latest-wins; nothing else is ever dropped."""
+    """An event of a job. A newer frame or training step replaces one that waits; no other event is ever dropped."""
 
     def __init__(self, job: int, event: Event) -> None:
         super().__init__()

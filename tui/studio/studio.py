@@ -46,15 +46,15 @@ class Studio:
     def __init__(self, app: App[int], hooks: Hooks, jobs: Jobs, terminal: Terminal, config: Config) -> None:
         self._app, self._hooks = app, hooks
         self.jobs, self.terminal, self.config = jobs, terminal, config
-        known, self.problems = remembered.load()
-        """What is wrong with the settings that were remembered."""
-        self.settings: Settings = known.overridden_by(config)
+        settings, self.problems = remembered.load()
+        """What is wrong with the remembered settings."""
+        self.settings: Settings = settings.overridden_by(config)
         self.rng = random.Random()
         self.last_words: list[str] = []
         """Lines to print once the screen is closed."""
         self.router = JobRouter(app, hooks.status_changed, self.last_words)
         self.training = LocalTraining(
-            self.router, jobs, notify=app.notify, changed=hooks.training_changed, begun=hooks.run_begun, leave=lambda: app.exit(0)
+            self.router, jobs, notify=app.notify, on_change=hooks.training_changed, on_begin=hooks.run_begun, leave=lambda: app.exit(0)
         )
         self._compute = ""
         self.ready = False
@@ -108,7 +108,7 @@ class Studio:
         return self.training.patience()
 
     def saving(self) -> str:
-        """What the terminal says while `finish` saves; empty where nothing is to be saved."""
+        """What the terminal says while `finish` saves; empty if there is nothing to save."""
         return f"finishing the step and saving {self.training.run}…" if self.training.saving() else ""
 
     # --- jobs ---------------------------------------------------------------------------------------------------------

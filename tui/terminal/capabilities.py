@@ -160,5 +160,5 @@ def _color_of_tmux_client() -> ColorDepth | None:
 
 
 def _unicode(env: Mapping[str, str], term: str) -> bool:
-    """Whether half blocks and shades work: not on an old terminal, nor in a locale without them."""
+    """Whether half blocks and shades work. They don't on old terminals or in a locale without them."""
     return term not in _ASCII_TERMS and locale_has_unicode(env)

@@ -1,4 +1,4 @@
-"""Textual's driver, which also queries the terminal, survives any input, and gives the terminal back while the process is suspended."""
+"""Textual's driver, which also queries the terminal, survives any input, and restores the terminal while the process is suspended."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class QueryingApp(Protocol):
 
 
 class PacedDriver(LinuxDriver):
-    """The driver of a PacedApp. It asks neither for reports of the size, since there is SIGWINCH, nor for mouse positions in pixels."""
+    """The driver of a PacedApp. It does not ask for reports of the size, since SIGWINCH reports it, or for mouse positions in pixels."""
 
     def __init__(self, app: App[Any], **options: Any) -> None:
         super().__init__(app, **options)
@@ -94,14 +94,14 @@ class PacedDriver(LinuxDriver):
         return len(data.encode())
 
     def write(self, data: str) -> None:
-        """Write, or do nothing once the terminal is given back."""
+        """Write, or do nothing once the terminal is restored."""
         if self._writer_thread is not None:
             super().write(data)
 
     def _query_in_band_window_resize(self) -> None:
         """Do not ask. Terminals with mode 2048 would report sizes in pixels, some of them 0 x 0, and get mouse positions in pixels (mode 1016)."""
 
-    # --- input, on a thread of its own ----------------------------------------------------------------------------------
+    # --- input, on a separate thread ------------------------------------------------------------------------------------
 
     def _run_input_thread(self) -> None:
         """Read until the driver stops. No input ends this thread."""
@@ -189,7 +189,7 @@ class PacedDriver(LinuxDriver):
                 self._loop.call_soon_threadsafe(self._suspend, lambda: None)
 
     def _suspend(self, suspend: Callable[[], None]) -> None:
-        """Give the terminal back, suspend, and take it again once the process is resumed in the foreground. On the event loop's thread."""
+        """Restore the terminal, suspend, and take the terminal again once the process is resumed in the foreground. On the event loop's thread."""
         if self._suspending or self._left:
             return
         self._suspending = True

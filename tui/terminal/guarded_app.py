@@ -121,11 +121,11 @@ class GuardedApp(App[int]):
         texts: list[str] = []
         for widget, selection in self.screen.selections.items():
             try:
-                selected = widget.get_selection(selection) if widget.is_attached else None
+                piece = widget.get_selection(selection) if widget.is_attached else None
             except Exception:
                 log.warning("copying the selection of %r", widget, exc_info=True)
                 continue
-            texts += selected or ()
+            texts += piece or ()
         return "".join(texts).rstrip("\n")
 
 

@@ -30,7 +30,7 @@ class PacedApp(GuardedApp):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+l", "repaint", "draw the screen again", show=False),
-        Binding("ctrl+z", "suspend_process", "suspend; the shell's fg resumes", show=False, priority=True),
+        Binding("ctrl+z", "suspend_process", "suspend; fg in the shell resumes digitty", show=False, priority=True),
         Binding("super+c", "copy", "copy the selection", show=False, priority=True),
     ]
 

@@ -21,7 +21,7 @@ from tui.terminal.literal import harmless
 from tui.terminal.sgr import ANY_FG, DEFAULT_BG, DEFAULT_FG, Cell, CellStyle, SgrWriter
 
 LIGHT = 24
-"""Escape sequences up to which a row is light and goes before others. Text seldom has more; noise has one for nearly each cell."""
+"""Escape sequences up to which a row is light and goes before others. Text rarely has more; noise has one for nearly every cell."""
 MAX_COLUMNS = 10_000
 """More columns than any terminal has."""
 MAX_STYLES = 10_000
@@ -83,15 +83,15 @@ class ScreenDiff:
 
     def _escape_sequence(self, y: int) -> str:
         """Turns row y as it is shown into row y as it is wanted. Erases coloured blanks at the end of the line at once."""
-        shown, wanted = self._shown_rows[y], self._wanted_rows[y]
-        text, style = blank = wanted[-1]
-        start = len(wanted)
+        shown_row, wanted_row = self._shown_rows[y], self._wanted_rows[y]
+        text, style = blank = wanted_row[-1]
+        start = len(wanted_row)
         if text == " " and style.fg == ANY_FG and (self._erases or style.bg == DEFAULT_BG):
-            while start and wanted[start - 1] is blank:
+            while start and wanted_row[start - 1] is blank:
                 start -= 1
-        if len(wanted) - start > len(ERASE_LINE) and shown[start:] != wanted[start:]:
-            return SgrWriter(y, [*wanted[:start], (ERASE_LINE, style)]).write_changes([*shown[:start], None])
-        return SgrWriter(y, wanted).write_changes(shown)
+        if len(wanted_row) - start > len(ERASE_LINE) and shown_row[start:] != wanted_row[start:]:
+            return SgrWriter(y, [*wanted_row[:start], (ERASE_LINE, style)]).write_changes([*shown_row[:start], None])
+        return SgrWriter(y, wanted_row).write_changes(shown_row)
 
     def mark_sent(self, y: int) -> None:
         """Note that the terminal got this row's escape sequence from `due_rows`."""

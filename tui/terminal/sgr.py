@@ -40,7 +40,7 @@ class CellCache(dict[str, Cell]):
 
 
 class SgrWriter:
-    """Writes what changes in one row, from left to right, and follows the terminal's cursor and style meanwhile."""
+    """Writes what changes in one row, from left to right, and keeps track of the terminal's cursor and style."""
 
     __slots__ = ("_attributes", "_bg", "_fg", "_output", "_row", "_style", "_y")
 

@@ -1,7 +1,7 @@
 """How the screen exits after a signal, after the end of its terminal, or after an unhandled exception: on a thread that nothing else can block.
 
 Textual handles neither SIGTERM nor SIGHUP, spins where a terminal ends without them, draws tracebacks over the terminal, and its event loop may
-wait for a terminal that takes nothing. This thread gives the terminal back, says why, saves, and exits. It exits even if a step before fails.
+wait for a terminal that takes nothing. This thread restores the terminal, says why, saves, and exits. It exits even if an earlier step fails.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from engine.formatting import printable
 from engine.process.signals import DEADLINE, SIGNALS, TOGETHER
 from tui.terminal.tty import RestorableTty
 
-NOT_SAVED = "the disk does not answer; leaving without saving. The last save is untouched"
+NOT_SAVED = "the disk does not respond, so digitty exits without saving; the last save is intact"
 FAULT = 255
 """Stands for an exception on the wake-up pipe; no signal has this number."""
 CHECK_EVERY = 1.0
@@ -33,7 +33,7 @@ class Shutdown(Protocol):
     """The work that the exit has to save."""
 
     last_words: list[str]
-    """Lines to print once the terminal is given back and everything is saved."""
+    """Lines to print once the terminal is restored and everything is saved."""
 
     def finish(self, seconds: float) -> bool:
         """Save. False if that took longer than `seconds`. May be called from any thread."""
@@ -173,7 +173,7 @@ class ShutdownWatcher:
                 self._display.print_line(NOT_SAVED)
             for line in self.work.last_words:
                 self._display.print_line(line)
-            self._display.restore()  # in case the screen took it again meanwhile
+            self._display.restore()  # in case the screen took the terminal again in between
         finally:
             os._exit(128 + signal.SIGTERM if code == 128 + signal.SIGHUP and self._sigterm_came() else code)
 

@@ -105,7 +105,7 @@ class RestorableTty:
         with suppress(termios.error):
             if self._settings is not None:
                 termios.tcsetattr(self._fd, termios.TCSANOW, self._settings)
-                termios.tcflush(self._fd, termios.TCIFLUSH)  # drops mouse reports that came meanwhile
+                termios.tcflush(self._fd, termios.TCIFLUSH)  # drops mouse reports that have just come
 
     def print_line(self, text: str) -> None:
         """Print a line, once Textual has left the terminal."""
@@ -131,7 +131,7 @@ class RestorableTty:
 
 
 def _reopen(fd: int) -> int:
-    """Open the same terminal for non-blocking writes. Needs a file description of our own, since the shell shares that of `fd`, the fallback."""
+    """Open the same terminal for non-blocking writes. Needs a separate file description, since the shell shares that of `fd`, the fallback."""
     try:
         return os.open(os.ttyname(fd), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

@@ -203,7 +203,7 @@ class TypedInput:
             self._sequence += char
 
     def _give_up(self) -> None:
-        """Take the unfinished sequence as it is: as keys if somebody may have pressed them."""
+        """End the unfinished sequence here: take it as keys if somebody may have pressed them."""
         sequence, self._sequence = self._sequence, ""
         if self._paste is not None or len(sequence) > 2:
             self._skip(sequence)

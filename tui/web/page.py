@@ -35,7 +35,7 @@ SCRIPT = """
       this.addEventListener("close", (event) => {
         if (event.reason) showMessage(event.reason);
         else if (!opened) showMessage("No session was opened. Open the address that digitty serve printed, and check that it still runs.");
-        else if (event.code === 1006) showMessage("The connection was lost. The session saves what it trains and ends.");
+        else if (event.code === 1006) showMessage("The connection was lost. The session saves its training and ends.");
       });
     }
   };

@@ -91,7 +91,7 @@ class GuardedServer(Server):
             raise web.HTTPForbidden(text="the key is missing or wrong: open the address that digitty serve printed")
         origin = request.headers.get(hdrs.ORIGIN)
         if origin is not None and origin.partition("://")[2] != host:
-            raise web.HTTPForbidden(text="this page is not digitty's")
+            raise web.HTTPForbidden(text="the request comes from a page that is not digitty's")
 
     # --- responses ----------------------------------------------------------------------------------------------------
 
@@ -187,6 +187,6 @@ async def _run(server: GuardedServer, token: str) -> None:
         loop.add_signal_handler(number, stop.set)
     async with listening(server) as (name, port):
         click.echo(f"digitty is at http://{f'[{name}]' if ':' in name else name}:{port}/?token={quote(token, safe='', errors='surrogatepass')}")
-        click.echo("Each page is a separate session. Closing it saves what it trains. ctrl+c ends all sessions.", err=True)
+        click.echo("Each page is a separate session. Closing a page saves its training and ends its session. ctrl+c ends all sessions.", err=True)
         await stop.wait()
         loop.remove_signal_handler(signal.SIGINT)  # so that a second ctrl+c does not wait

@@ -31,7 +31,7 @@ MAX_REASON = 120
 
 
 class ClosePage(Exception):
-    """The page is to be closed with this code and reason."""
+    """Raised to close the page with this code and reason."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -102,7 +102,7 @@ class Session(AppService):
     async def _read_page(self) -> None:
         async for message in self._page:
             if message.type is WSMsgType.TEXT and not await self._handle_message(message.data):
-                raise ClosePage(WSCloseCode.INTERNAL_ERROR, "The session does not read its input and has been ended.")
+                raise ClosePage(WSCloseCode.INTERNAL_ERROR, "The session stopped reading its input and was ended. Reload the page.")
 
     async def _wait_until_closed(self) -> None:
         """Wait until the page is closed. If the page reads nothing, `_read_page` may wait to send a pong and not notice."""
@@ -115,8 +115,8 @@ class Session(AppService):
             kind, *rest = parse_json(text.encode(errors="replace"))
             data: Any = rest[0] if rest else None
             if kind == "stdin":
-                sent = await self.send_bytes(data.encode(errors="replace"))
-                return sent or self.stdin.transport.is_closing()  # a process that ends says why itself
+                is_written = await self.send_bytes(data.encode(errors="replace"))
+                return is_written or self.stdin.transport.is_closing()  # a process that ends says why itself
             if kind == "resize":
                 width, height = data["width"], data["height"]
                 if type(width) is int and type(height) is int:  # a hidden page sends null
@@ -128,7 +128,7 @@ class Session(AppService):
             elif kind == "focus":
                 await self.focus()
         except (ValueError, TypeError, LookupError, AttributeError):
-            raise ClosePage(WSCloseCode.INVALID_TEXT, "That message does not come from digitty's page.") from None
+            raise ClosePage(WSCloseCode.INVALID_TEXT, "The server received an invalid message. Reload the page.") from None
         return True
 
     async def _send_to_page(self, sending: Coroutine[Any, Any, None]) -> None:
@@ -182,7 +182,7 @@ class Session(AppService):
         lines = [line.strip() for line in self._stderr_end.decode(errors="replace").splitlines() if line.strip()]
         why = printable(lines[-1].removeprefix("digitty: ")) if lines else f"its process ended with code {self._process.returncode}"
         if self._process.returncode is None:
-            why = "its output made no sense"
+            why = "its output was invalid"
         raise ClosePage(WSCloseCode.INTERNAL_ERROR, f"The session ended: {why}")
 
     async def stop(self) -> None:
@@ -196,7 +196,7 @@ class Session(AppService):
                     done, _ = await asyncio.wait({task}, timeout=self._timeouts.close)  # a grandchild may keep the pipe open
                     task.cancel()
                     if done and (error := _error(task)):
-                        log.warning("a session's output made no sense: %r", error)
+                        log.warning("a session's output was invalid: %r", error)
             for line in self._stderr_end.decode(errors="replace").splitlines():
                 print_error(line)
         finally:

@@ -27,7 +27,7 @@ class Fact:
 
 
 class FactLine(Widget):
-    """Is drawn again only when its facts change."""
+    """Drawn again only when its facts change."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"fact-line--{role}" for role in ("plain", "name", "state", "warning")}
     DEFAULT_CSS = """
@@ -51,10 +51,10 @@ class FactLine(Widget):
 
 def select_fitting(facts: Sequence[Fact], width: int) -> list[Fact]:
     """The facts that fit into `width` cells, in their order. Facts of rank 0 are always among them."""
-    selected = [replace(fact, text=printable(fact.text, LONGEST)) for fact in facts if fact.text]
-    while sum(cell_len(fact.text) + len(BETWEEN) for fact in selected) - len(BETWEEN) > width:
-        least = max(selected, key=lambda fact: fact.rank)
+    fitting = [replace(fact, text=printable(fact.text, LONGEST)) for fact in facts if fact.text]
+    while sum(cell_len(fact.text) + len(BETWEEN) for fact in fitting) - len(BETWEEN) > width:
+        least = max(fitting, key=lambda fact: fact.rank)
         if least.rank == 0:
             break
-        selected.remove(least)
-    return selected
+        fitting.remove(least)
+    return fitting

@@ -13,7 +13,7 @@ from tui.terminal.literal import LONGEST
 
 
 class JobBar(Widget):
-    """Without a `fraction` it shows only the words. Is drawn again only when one of its reactives changes."""
+    """Without a `fraction` it shows only the words. Drawn again only when one of its reactives changes."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"job-bar--done", "job-bar--left"}
     DEFAULT_CSS = """

@@ -20,4 +20,4 @@ class LineInput(Input):
         else:
             self.replace(text, *self.selection)
         if len(lines) > 1:
-            self.notify(f"{len(lines)} lines were pasted as one")
+            self.notify(f"{len(lines)} pasted lines were joined into one.")

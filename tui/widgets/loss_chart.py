@@ -58,7 +58,7 @@ class LossChart(Widget):
 
     @property
     def is_current(self) -> bool:
-        """Whether the lines show the series as it is."""
+        """Whether the lines show the current series."""
         return self._source == (self._view, self.series, self.series.version)
 
     @property
@@ -66,7 +66,7 @@ class LossChart(Widget):
         return View(*self.size, self.log_scale, self.window, self._braille)
 
     def update(self) -> None:
-        """Draw the series as it is now and refresh the lines that changed."""
+        """Draw the current series and refresh the lines that changed."""
         before = self._lines
         if self.is_current or not self.size:
             return

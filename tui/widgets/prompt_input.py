@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 
 from tui.widgets.line_input import LineInput
 
-EARLIER, SCROLL = "earlier prompts", "scroll"
+EARLIER, SCROLL = "go back and forth in earlier prompts", "scroll"
 
 
 class PromptInput(LineInput):
@@ -27,7 +27,7 @@ class PromptInput(LineInput):
         self.cursor_blink = False  # an idle screen sends nothing
 
     async def _on_key(self, event: events.Key) -> None:
-        """Run bound keys in order. Textual routes them through the application, behind letters typed meanwhile, which scrambles a paste."""
+        """Run bound keys in order. Textual routes them through the application, behind letters typed later, which scrambles a paste."""
         for binding in () if event.is_printable else self._bindings.key_to_bindings.get(event.key, ()):
             event.stop()
             event.prevent_default()

@@ -27,7 +27,7 @@ MAX_ROWS = 200
 DRAW_EVERY = 0.5
 """Seconds between two drawings of the chart and the table while the history is being read."""
 MTIME_RESOLUTION = 1_000_000_000
-"""Nanoseconds after which a second change of a folder surely changes its time."""
+"""Nanoseconds after which a second change of a folder certainly changes its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ PREVIEW_SIZES = (
 )
 """The largest tiles that leave the chart enough room: five across and two down of 28, 14 and 10 pixels."""
 TABLE_WIDTH = 78
-"""Columns of the screen from which on the table of epochs stands beside the previews."""
+"""The least width of the screen, in columns, at which the table of epochs is shown beside the previews."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +246,8 @@ def numbers_of(history: RunHistory, status: Status) -> list[Fact]:
 
 def losses_of(history: RunHistory, status: Status) -> list[Fact]:
     """loss 0.0241  epoch 0.0252  best 0.0251  seed · batch 128 · adam 0.001 cosine  cpu bf16 channels_last  saved 1600"""
-    named = (("loss", history.now.loss), ("epoch", history.epoch_average), ("best", history.best))
-    facts = [Fact(f"{name} {value:.4f}") for name, value in named if value is not None]
+    losses = (("loss", history.now.loss), ("epoch", history.epoch_average), ("best", history.best))
+    facts = [Fact(f"{name} {value:.4f}") for name, value in losses if value is not None]
     if status.warning:
         return [*facts[:1], Fact(status.warning, 0, "warning")]
     config, engine = history.config, history.engine
@@ -269,5 +269,5 @@ def table_of(epochs: Sequence[EpochRow], preview: str) -> Text:
     for row in reversed(epochs[-MAX_ROWS:]):
         table.append(f"{row.epoch:5}  {row.average:.4f} {format_duration(row.seconds):>7}{' *' if row.best else ''}\n")
     if len(epochs) > MAX_ROWS:
-        table.append(f"and {len(epochs) - MAX_ROWS} earlier\n", "dim")
+        table.append(f"and {len(epochs) - MAX_ROWS} earlier epochs\n", "dim")
     return table

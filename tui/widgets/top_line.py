@@ -13,7 +13,7 @@ from textual.widgets import Static
 from tui.terminal.literal import literal
 
 NAME_WIDTH = 60
-"""Columns of the screen from which on the program's name stands before the tabs."""
+"""The least width of the screen, in columns, at which the program's name is shown before the tabs."""
 TABS = ("prompt", "generate", "grid", "train")
 
 

@@ -60,7 +60,7 @@ def test_random_labels_are_among_the_classes() -> None:
         ("trousr", "can't read 'trousr'", "trouser"),
         ("dress, 12", "understood dress, but '12' is not a class", "dress, 12 random"),
         ("3 to 9", "a range goes from one class to another, t-shirt to bus at most", "ankle boot to bus"),
-        ("- dress", "a dash goes between two classes", "dress"),
+        ("- dress", "a dash stands between two classes", "dress"),
         ("please", "no class in 'please'", None),
     ],
 )

@@ -118,7 +118,7 @@ async def test_a_run_is_renamed_and_a_bad_name_is_refused_in_place() -> None:
         person.app.studio.change_settings(weights="mine")
         await listed(person)
         await person.press("r")
-        await person.sees("A new name for mine")
+        await person.sees("New name for mine")
         field = person.app.screen.query_one("#name", Input)
         assert (field.value, field.has_focus) == ("mine", True)
         for name, told in (("a/b", "a run can't be named"), ("shipped", "a run can't be named"), ("other", "run other already exists")):

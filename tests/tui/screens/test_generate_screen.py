@@ -164,7 +164,7 @@ async def test_stop_ends_the_drawing_and_says_so() -> None:
         await person.press("x")
         await person.sees("stopped", "idle")
         await person.press("s")
-        await person.is_told("Nothing has been drawn yet.")
+        await person.is_told("Nothing to save: no drawing has finished yet.")
 
 
 async def test_escape_leaves_a_control_and_then_stops() -> None:
@@ -240,7 +240,7 @@ async def test_scrubbing_before_anything_is_drawn_does_nothing() -> None:
     async with opened() as person:
         await generate(person)
         await person.press("left", "home", "space", "x", "pagedown", "g")
-        await person.is_told("Nothing has been drawn yet.")
+        await person.is_told("Nothing to save: no drawing has finished yet.")
         await person.sees("enter draws")
 
 

@@ -123,7 +123,7 @@ async def test_saving_writes_a_png_that_holds_its_recipe(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     async with opened() as person:
         await person.press("ctrl+s")
-        await person.is_told("Nothing has been drawn yet.")
+        await person.is_told("Nothing to save: no drawing has finished yet.")
         await person.enter("seven")
         await person.sees("0.05 s")
         await person.press("ctrl+s")
@@ -161,7 +161,7 @@ async def test_a_folder_that_cannot_be_written_is_a_notice(tmp_path: Path, monke
 async def test_again_draws_the_same_with_a_new_seed() -> None:
     async with opened() as person:
         await person.press("ctrl+r")
-        await person.is_told("Nothing to draw again yet.")
+        await person.is_told("Nothing to draw again yet. Type a prompt first.")
         await person.enter("3 1 4")
         await person.sees("seed 1")
         await person.press("ctrl+r")
@@ -347,9 +347,9 @@ async def test_neither_s_nor_r_means_a_sketch() -> None:
         await type_in(person, "seven")
         await person.sees(SKETCH)
         await person.press("ctrl+s")
-        await person.is_told("Nothing has been drawn yet.")
+        await person.is_told("Nothing to save: no drawing has finished yet.")
         await person.press("ctrl+r")
-        await person.is_told("Nothing to draw again yet.")
+        await person.is_told("Nothing to draw again yet. Type a prompt first.")
 
 
 async def test_a_student_that_can_not_be_read_is_told_of_once() -> None:

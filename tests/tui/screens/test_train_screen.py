@@ -39,7 +39,7 @@ async def test_a_run_is_started_watched_and_finishes(size: tuple[int, int]) -> N
         await start(person, epochs="3", name="mine")
         await person.sees("mine", "finished", "epoch 3/3", "step 12/12", "loss 0.0769", "best 0.0769")
         await person.sees("previews: step 12", "epoch  average", "1  0.2000    0:01 *", "3  0.0769", "batch 128 · adam 0.001 cosine")
-        await person.is_told("mine is trained. Press w to draw with it.")
+        await person.is_told("mine has finished training. Press w to draw with it.")
         assert "100%" in person.screen
         assert previews(person) is not None
     assert find_run("mine").state() == "finished"
@@ -76,16 +76,16 @@ async def test_the_footer_shows_the_keys_that_work_now() -> None:
         await start(person, name="mine", epochs="3")
         await person.footer_is("x stop d detach v runs ? help q quit")
         jobs.go_on_starting.set()
-        await person.footer_is("space pause x stop d detach v runs l log t recent ? help q quit")
+        await person.footer_is("space pause x stop d detach v runs l scale t recent ? help q quit")
         await person.press("space")
-        await person.footer_is("space resume x stop d detach v runs l log t recent ? help q quit")
+        await person.footer_is("space resume x stop d detach v runs l scale t recent ? help q quit")
         await person.press("t", "x")
-        await person.footer_is("c continue n new v runs l log t whole ? help q quit")
+        await person.footer_is("c continue n new v runs l scale t all ? help q quit")
         jobs.train_holds_at = 9
         await person.press("c")
-        await person.footer_is("space pause x stop d detach v runs l log t whole ←→ previews ? help q quit")
+        await person.footer_is("space pause x stop d detach v runs l scale t all ←→ previews ? help q quit")
         jobs.go_on_training.set()
-        await person.footer_is("n new v runs l log t whole ←→ previews ? help q quit")
+        await person.footer_is("n new v runs l scale t all ←→ previews ? help q quit")
 
 
 async def test_stop_saves_and_the_dialog_continues_it() -> None:
@@ -147,7 +147,7 @@ async def test_a_run_of_another_process_is_paused_and_stopped_through_its_folder
             await person.is_told("Press F5 to watch it")
             await person.press("f5")
             await person.sees("theirs  training on", f"(pid {os.getpid()})", "step 2/8", "space pause", "x stop")
-            await person.footer_is("space pause x stop n new v runs l log t recent ? help q quit")
+            await person.footer_is("space pause x stop n new v runs l scale t recent ? help q quit")
             await person.press("space")
             await person.is_told(f"Asked {trainer_name(find_run('theirs'))} to pause theirs.")
             await person.sees("theirs  paused on", "space resume")
@@ -158,7 +158,7 @@ async def test_a_run_of_another_process_is_paused_and_stopped_through_its_folder
             await person.press("d")
             await person.is_told("already trains in another process")
             await person.press("c")
-            await person.is_told("theirs is being trained")
+            await person.is_told("theirs is already being trained")
             await person.press("x")
             await person.is_told("to stop theirs.")
             await person.sees("theirs  stopped", "c continue")
@@ -182,7 +182,7 @@ async def test_a_run_that_does_not_answer_is_reported() -> None:
             await person.press("x")
             await person.sees("asked to stop")
             person.app._train_screen()._trainer.intervals = Intervals(answer=0.0)
-            await person.is_told("deaf does not respond. It is being trained by")
+            await person.is_told("trains deaf but does not respond. Try again later.")
             await person.sees_no_more("asked to stop")
 
 
@@ -227,13 +227,13 @@ async def test_continuing_what_was_stopped_and_not_what_is_done() -> None:
         await start(person, epochs="1", name="mine")
         await person.sees("step 2/4")
         await person.press("c")
-        await person.is_told("mine is being trained")
+        await person.is_told("mine is already being trained")
         await person.press("x")
         await person.sees("mine  stopped", "c continue")
         jobs.go_on_training.set()
         await person.press("c")
         await person.sees("mine  finished", "step 4/4")
-        await person.footer_is("n new v runs l log t recent ? help q quit")
+        await person.footer_is("n new v runs l scale t recent ? help q quit")
         await person.press("c")
         await person.is_told("mine has finished all its steps. Press n to continue it with more epochs.")
     assert [request.resume for request in jobs.trainings] == [None, "mine"]

@@ -165,12 +165,12 @@ async def test_two_actions_change_places(tmp_path: Path, monkeypatch: pytest.Mon
         ("save", ["x", 7], "save needs a key"),
         ("save", "contrl+x", "'contrl+x' is not a key: 'contrl' is not one of alt, ctrl"),
         ("save", "F13x", "'F13x' is not a key"),
-        ("save", "r", "save: r is taken on the Prompt screen: draw it again with a new seed"),
-        ("save", "enter", "save: enter is taken on the Prompt screen"),
+        ("save", "r", "save: r is already used on the Prompt screen: draw the prompt again with a new random seed"),
+        ("save", "enter", "save: enter is already used on the Prompt screen"),
         ("save", "escape", "save: esc is taken"),
-        ("pause", "q", "pause: q is taken on the Generate screen: quit"),
+        ("pause", "q", "pause: q is already used on the Generate screen: quit"),
         ("help", "ctrl+q", "help: ^q is taken"),
-        ("gif", "T", "gif: T is taken on the Generate screen: colours"),
+        ("gif", "T", "gif: T is already used on the Generate screen: choose colours"),
     ],
 )
 def test_what_is_wrong_with_a_key_is_said(name: str, given: object, told: str) -> None:

@@ -220,7 +220,7 @@ async def test_the_screen_reports_files_that_it_cannot_read(file: Path) -> None:
     file.write_text('{"theme": 7}')
     file.with_name("history").mkdir()
     async with opened() as person:
-        await person.is_told(f"{file} has invalid values, which keep their defaults: theme")
+        await person.is_told(f"{file} has invalid values; the defaults are used for: theme")
         await person.is_told("history can't be read")
         await person.enter("seven")
         await person.sees("7 · seven", "steps/s")

@@ -76,7 +76,7 @@ async def test_it_comes_up_on_any_screen_and_waits_when_one_decides_later() -> N
         await person.sees("can't be saved at step 8", "decide later")
         await person.press("escape", "f5")
         assert isinstance(person.app.screen, TrainScreen)
-        await person.sees("waiting, space to decide: can't write state.pt: No space", "waiting", "space decide")
+        await person.sees("press space to decide: can't write state.pt: No space", "waiting", "space decide")
         await person.press("d")
         await person.is_told("The run can't be saved now.")
         await person.press("space")

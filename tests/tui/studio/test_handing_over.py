@@ -62,7 +62,7 @@ async def test_the_dialog_starts_it_detached_at_once() -> None:
     jobs = FakeJobs(train_holds_at=2)
     async with opened(jobs) as person:
         await person.press("f5", "n")
-        await person.sees("keep training after I quit")
+        await person.sees("keep training after you quit")
         dialog = person.app.screen
         dialog.query_one("#detach", Select).value = "yes"
         dialog.query_one("#epochs").focus()
@@ -152,7 +152,7 @@ async def test_leaving_the_run_to_a_process_of_its_own() -> None:
         jobs.train_holds_at = 3
         jobs.go_on_detaching.set()
         await person.until(lambda: not person.app.is_running)
-        assert person.app.studio.last_words == ["mine keeps training in the background. Open digitty to see it, or run: digitty watch mine"]
+        assert person.app.studio.last_words == ["mine keeps training in the background. To follow it, open digitty or run: digitty watch mine"]
         assert find_run("mine").state() == "running"
 
 

@@ -46,8 +46,8 @@ class Observed:
             self.router,
             jobs or FakeJobs(),  # type: ignore[arg-type]
             notify=lambda message, **_: self.notices.append(message),
-            changed=self._count,
-            begun=self.begun.append,
+            on_change=self._count,
+            on_begin=self.begun.append,
             leave=self._leave,
         )
 

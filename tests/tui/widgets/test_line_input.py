@@ -33,7 +33,7 @@ async def test_lines_are_joined_in_every_kind_of_input() -> None:
             prompt.clear()
             await paste(person, pasted)
             assert prompt.value == value
-        assert person.notices == "3 lines were pasted as one"
+        assert person.notices == "3 pasted lines were joined into one."
         prompt.value = "seven"
         prompt.action_select_all()
         await paste(person, "three\n4")
