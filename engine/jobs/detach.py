@@ -1,4 +1,4 @@
-"""Training in a process of its own session, which survives the terminal and the process that started it. No torch."""
+"""Training in a detached process, which survives the terminal and the process that started it. No torch."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class DetachedProcess:
             errors="replace",
             start_new_session=True,
         )
-        # whoever starts the process may live on when it ends, and must not keep a zombie
+        # this process may live on when the other ends, and must not keep a zombie
         threading.Thread(target=self._process.wait, name="reaper", daemon=True).start()
         assert self._process.stdin is not None
         with suppress(OSError), self._process.stdin as stdin:  # a process that died says why, or its exit code does

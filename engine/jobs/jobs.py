@@ -52,48 +52,48 @@ class Jobs:
 
     def draw(self, request: DrawRequest) -> Job:
         """Preparing…, DrawStarted, Frame…, DrawDone."""
-        yield from self._loading()
+        yield from self._announce_torch()
         from engine.sampling.draw import draw
 
-        yield from draw(self._open(), request)
+        yield from draw(self._get_runtime(), request)
 
     def train(self, request: TrainRequest, control: Control | None = None) -> Job:
         """Preparing…, TrainStarted, then TrainStep, Preview, EpochDone and Saved as they come, TrainDone or TrainStopped.
 
         Closing it saves; `control` pauses it and stops it in order, as other processes can through the run's folder.
         """
-        yield from self._loading()
+        yield from self._announce_torch()
         from engine.training.job import train
 
-        yield from train(self._open(), request, control or Control(), self._group, self.cadence)
+        yield from train(self._get_runtime(), request, control or Control(), self._group, self.cadence)
 
     def detach(self, request: TrainRequest) -> Iterator[Event]:
-        """Preparing…, Detached: trains in a process of its own, on the same device. For any thread."""
+        """Preparing…, Detached: trains in a detached process, on the same device. For any thread."""
         from engine.jobs.detach import start_detached_process
 
         return start_detached_process(request, self._device, self._precision, self._threads)
 
     def evaluate(self, request: EvaluateRequest) -> Job:
         """EvaluateProgress…, EvaluateDone."""
-        yield from self._loading()
+        yield from self._announce_torch()
         from engine.evaluation.job import evaluate
 
-        yield from evaluate(self._open(), request)
+        yield from evaluate(self._get_runtime(), request)
 
     def warm_up(self) -> Job:
         """Everything a first drawing waits for: torch, the shipped weights, the choice of precision."""
-        yield from self._loading()
-        runtime = self._open()
+        yield from self._announce_torch()
+        runtime = self._get_runtime()
         yield from runtime.prepare("shipped")
 
-    def _loading(self) -> Iterator[Event]:
+    def _announce_torch(self) -> Iterator[Event]:
         if "torch" not in sys.modules:
             # OpenMP's threads sleep while they wait for one another; spinning, they would take processors from whatever else runs
             os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
             keep_freed_memory()
             yield Preparing("loading torch")
 
-    def _open(self) -> Runtime:
+    def _get_runtime(self) -> Runtime:
         if self._runtime is None:
             from engine.sampling.runtime import Runtime
 

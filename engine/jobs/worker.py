@@ -36,10 +36,10 @@ class _Job:
 
 
 class Worker:
-    """Runs jobs on a daemon thread of its own. Every method may be called from any thread and returns at once, except `close`."""
+    """Runs jobs on its own daemon thread. Every method may be called from any thread and returns at once, except `close`."""
 
-    def __init__(self, tell: Listener) -> None:
-        self._tell = tell
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
         self._jobs: dict[int, _Job] = {}
         self._numbers = itertools.count(1)
         self._changed = threading.Condition()
@@ -88,12 +88,12 @@ class Worker:
         try:
             while (job := self._next()) is not None:
                 if job.stopped or self._closing:
-                    self._end(job, self._closed(job))
+                    self._end(job, self._close_job(job))
                 else:
                     self._pull(job)
         finally:
-            for job in self._jobs.values():  # there are some if `tell` raised: what trains still saves
-                self._closed(job)
+            for job in self._jobs.values():  # there are some if the listener raised: a training still saves
+                self._close_job(job)
 
     def _next(self) -> _Job | None:
         """Waits for a job that has something to do; None when all are closed and the worker is to end."""
@@ -123,13 +123,13 @@ class Worker:
             self._end(job, Ended("failed", str(error)))
         except BaseException as error:
             log.exception("job %d (%s)", job.number, job.kind)
-            self._end(job, _failed(error))
+            self._end(job, _explain_failure(error))
         else:
             job.seconds += time.perf_counter() - start
             if not isinstance(event, Tick):
-                self._tell(job.number, event)
+                self._listener(job.number, event)
 
-    def _closed(self, job: _Job) -> Ended:
+    def _close_job(self, job: _Job) -> Ended:
         try:
             close = getattr(job.events, "close", None)
             if close is not None:
@@ -138,15 +138,15 @@ class Worker:
             return Ended("failed", str(error))
         except BaseException as error:
             log.exception("closing job %d (%s)", job.number, job.kind)
-            return _failed(error)
+            return _explain_failure(error)
         return Ended("stopped")
 
     def _end(self, job: _Job, ended: Ended) -> None:
         with self._changed:
             del self._jobs[job.number]
-        self._tell(job.number, ended)
+        self._listener(job.number, ended)
 
 
-def _failed(error: BaseException) -> Ended:
+def _explain_failure(error: BaseException) -> Ended:
     reason = explain(error)
     return Ended("failed", str(reason)) if reason else Ended("failed", f"{type(error).__name__}: {error}", unexpected=True)

@@ -44,8 +44,8 @@ class Discriminator(nn.Module):
         )
         self.real = nn.Linear(FEATURES, 1)
         self.kinds = kinds
-        self.asked = nn.Embedding(data.classes * kinds, FEATURES)
-        self.digit = nn.Linear(FEATURES, data.classes)  # which class: named as training states have it
+        self.asked = nn.Embedding(data.classes * kinds, FEATURES)  # the conditions, by the name that training states have
+        self.digit = nn.Linear(FEATURES, data.classes)  # the class, likewise
         nn.init.normal_(self.asked.weight, std=FEATURES**-0.5)
 
     def forward(self, x: Tensor, label: Tensor, kind: Tensor) -> tuple[Tensor, Tensor]:
@@ -55,23 +55,23 @@ class Discriminator(nn.Module):
         return real, self.digit(features)
 
 
-def discriminator_loss(judge: Discriminator, real: Tensor, drawn: Tensor, label: Tensor, kind: Tensor, penalised: bool) -> Tensor:
+def discriminator_loss(discriminator: Discriminator, real: Tensor, drawn: Tensor, label: Tensor, kind: Tensor, penalised: bool) -> Tensor:
     """E softplus(D(drawn) - D(real)), the penalty on both gradients (Huang et al. 2024, eq. 2 and 3), and the cross-entropy of reading the real ones.
 
     real and drawn (N, C, H, W) of label (N,) each, compared with drawn ones of kind (N,); a scalar.
     """
     real, drawn = (x.detach().requires_grad_(penalised) for x in (real, drawn))
-    (of_real, logits), (of_drawn, _) = judge(real, label, kind), judge(drawn, label, kind)
-    loss = F.softplus(of_drawn - of_real).mean() + F.cross_entropy(logits, label)
+    (real_score, logits), (drawn_score, _) = discriminator(real, label, kind), discriminator(drawn, label, kind)
+    loss = F.softplus(drawn_score - real_score).mean() + F.cross_entropy(logits, label)
     if penalised:
-        gradients = torch.autograd.grad(of_real.sum() + of_drawn.sum(), (real, drawn), create_graph=True)
+        gradients = torch.autograd.grad(real_score.sum() + drawn_score.sum(), (real, drawn), create_graph=True)
         loss = loss + LAZY * GAMMA / 2 * sum(g.square().sum((1, 2, 3)).mean() for g in gradients)
     return loss
 
 
-def generator_loss(judge: Discriminator, real: Tensor, drawn: Tensor, label: Tensor, kind: Tensor) -> Tensor:
+def generator_loss(discriminator: Discriminator, real: Tensor, drawn: Tensor, label: Tensor, kind: Tensor) -> Tensor:
     """E softplus(D(real) - D(drawn)) + LABEL_WEIGHT times the cross-entropy of reading the drawn ones, a scalar. Its gradient reaches `drawn`."""
     with torch.no_grad():
-        of_real, _ = judge(real, label, kind)
-    of_drawn, logits = judge(drawn, label, kind)
-    return F.softplus(of_real - of_drawn).mean() + LABEL_WEIGHT * F.cross_entropy(logits, label)
+        real_score, _ = discriminator(real, label, kind)
+    drawn_score, logits = discriminator(drawn, label, kind)
+    return F.softplus(real_score - drawn_score).mean() + LABEL_WEIGHT * F.cross_entropy(logits, label)

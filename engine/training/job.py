@@ -98,7 +98,7 @@ class TrainingJob:
         if not self.group.leader:
             yield None
             return
-        self.control.follow(run.control_path)  # before the claim: whoever sees the claim may send a command at once
+        self.control.follow(run.control_path)  # before the claim: another process that sees the claim may send a command at once
         with open_writer(run) as writer:
             yield writer
 

@@ -329,7 +329,7 @@ def test_drawing_leaves_the_training_as_it_was(jobs: Jobs, tiny: TrainConfig) ->
             if isinstance(event, TrainStep):
                 found.append(event.loss)
                 if draw:
-                    drawn(jobs, DrawRequest((1,), SampleConfig(steps=2), weights=next(iter(jobs._open().live))))
+                    drawn(jobs, DrawRequest((1,), SampleConfig(steps=2), weights=next(iter(jobs._get_runtime().live))))
         return found
 
     assert losses(True)[-1] == losses(False)[-1]
@@ -351,7 +351,7 @@ def test_a_file_that_changes_is_read_again(jobs: Jobs, weights: str) -> None:
 
 
 def test_prepare_says_ready_once_and_then_at_once(jobs: Jobs, weights: str) -> None:
-    runtime = jobs._open()
+    runtime = jobs._get_runtime()
     for _ in range(2):
         *_, ready = runtime.prepare(weights)
         assert isinstance(ready, Ready)

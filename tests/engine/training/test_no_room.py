@@ -184,7 +184,7 @@ def test_while_full_saving_is_tried_once_an_interval(jobs: Jobs, exactly: Exact,
 
     def minutes_a_step() -> float:
         """The clock, by which each step takes a minute."""
-        return 60.0 * next(iter(jobs._open().live.values())).step if jobs._open().live else 0.0
+        return 60.0 * next(iter(jobs._get_runtime().live.values())).step if jobs._get_runtime().live else 0.0
 
     def full(path: Path, state: TrainingState) -> None:
         tried.append(state.step)
