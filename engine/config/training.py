@@ -20,7 +20,7 @@ Preset = Literal["seed", "quick", "best", "one-step"]
 
 PRESET_HINTS: Mapping[Preset, str] = {
     "seed": "6.1 M parameters, the guide's recipe",
-    "quick": "1.7 M, draws digits after minutes on a CPU",
+    "quick": "1.7 M, draws digits within minutes on a CPU",
     "best": "3.5 M, as shipped; 90 minutes on a CPU",
     "one-step": "a student that draws in one step",
 }

@@ -9,7 +9,7 @@ from engine.compute.seeds import derive_seed
 
 
 def epoch_order(seed: int, epoch: int, images: int) -> Tensor:
-    """The order of an epoch, (images,) int64: a pure function of (seed, epoch), so that a run can go on in its middle."""
+    """The order of an epoch, (images,) int64: a pure function of (seed, epoch), so that a run can resume in its middle."""
     return torch.randperm(images, generator=torch.Generator().manual_seed(derive_seed(seed, epoch, 1)))
 
 

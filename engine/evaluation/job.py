@@ -56,7 +56,7 @@ def _evaluate(runtime: Runtime, request: EvaluateRequest, watch: Stopwatch) -> I
     pipeline = yield from runtime.pipeline_for(request.weights, request.sample.sampler)
     data, known = pipeline.data, judges[0].data
     if data != known:
-        raise SettingError(f"{request.weights} draws {data.name}, but the classifiers that judge pictures only know {known.name}")
+        raise SettingError(f"{request.weights} draws {data.name}, but the classifiers only know {known.name}; choose weights that draw {known.name}")
     test, test_labels = sample_fairly(*load_images(data, False, runtime.device))
     train, _ = sample_fairly(*load_images(data, True, runtime.device))
     labels = test_labels.cpu()[torch.arange(request.count) % len(test_labels)]

@@ -24,7 +24,7 @@ class Preparing(Event):
 
 @dataclass(frozen=True, slots=True)
 class Notice(Event):
-    """Something that the user should know; the work goes on."""
+    """Something that the user should know. The work continues."""
 
     message: str
 

@@ -52,7 +52,7 @@ class Claim:
         except OSError as error:
             os.close(self._folder_handle)
             where = error.filename if isinstance(error.filename, str) else folder
-            raise StorageError(f"can't write {where}: {error.strerror or error}; remove what is in its place, or free some space") from None
+            raise StorageError(f"can't write {where}: {error.strerror or error}; remove whatever is in its place, or free some space") from None
         except BaseException:
             os.close(self._folder_handle)
             raise

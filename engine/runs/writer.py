@@ -133,7 +133,7 @@ def _repair(run: Run) -> None:
     try:
         metrics.cut_torn_tail(run.metrics_path)
     except OSError as error:
-        raise StorageError(f"can't write {run.metrics_path}: {error.strerror or error}; remove what is in its place") from None
+        raise StorageError(f"can't write {run.metrics_path}: {error.strerror or error}; remove whatever is in its place") from None
     for place, _, names in os.walk(run.path):  # skips folders that another process removes meanwhile
         for name in fnmatch.filter(names, ".*.part"):
             if not name.startswith(f".{run.control_path.name}."):  # processes that send commands write this without the lock

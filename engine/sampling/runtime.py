@@ -156,7 +156,7 @@ class Runtime:
         if isinstance(version, FileVersion):
             return find_weights(weights)
         live = self.live[version.run]
-        tensors = {name: tensor.detach().clone() for name, tensor in live.weights(version.kind).items()}  # training goes on
+        tensors = {name: tensor.detach().clone() for name, tensor in live.weights(version.kind).items()}  # training continues
         return ModelWeights(tensors, live.config.model, live.config.schedule, version.step, version.run, version.kind)
 
     def _cache(self, version: LiveVersion | FileVersion, loaded: ModelWeights, numerics: Numerics) -> None:

@@ -316,7 +316,7 @@ def test_weights_of_a_run_and_live(jobs: Jobs, tiny: TrainConfig) -> None:
     best = with_weights("r:best")
     assert best.recipe.weights.kind == "best"
     assert (best.recipe.weights.name, best.recipe.weights.step) == ("r", checkpoint.load_weights(find_run("r").best_path).step)
-    with pytest.raises(RunError, match="does not train"):
+    with pytest.raises(RunError, match="is not being trained"):
         with_weights("r:live")
     with pytest.raises(RunError, match=":latest"):
         with_weights("r:worst")
