@@ -15,7 +15,7 @@ from engine.storage.atomic import write_text
 from tui.settings import remembered
 from tui.settings.config_file import KEYS, SECTIONS, Config, load, location, to_toml
 
-ORDER = "Command-line options override config.toml, which overrides the settings that the screen remembers, which override the defaults."
+ORDER = "Command-line options override config.toml, which overrides the defaults; on the screen, it also overrides the settings remembered there."
 WIDTH = 100
 """Characters of a comment in the template."""
 
