@@ -124,7 +124,7 @@ async def test_what_was_chosen_stays_when_the_options_open_and_another_sampler_i
 
 async def test_help_names_the_screens_own_keys() -> None:
     async with opened(size=SMALL) as person:
-        for key, words in (("f2", "earlier prompts"), ("f3", "through the denoising"), ("f4", "from the same noise"), ("f5", "log scale")):
+        for key, words in (("f2", "earlier prompts"), ("f3", "through the denoising"), ("f4", "from the same noise"), ("f5", "logarithmic")):
             await person.press(key, "f1")
             await person.sees(words, "Everywhere")
             await person.press("escape")

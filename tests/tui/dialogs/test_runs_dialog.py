@@ -76,7 +76,7 @@ async def test_a_run_is_deleted_once_one_is_sure() -> None:
         await listed(person)
         for keeps in ("escape", "n", "enter"):
             await person.press("delete")
-            await person.sees("Delete mine, ", "permanently", "keep it")
+            await person.sees("Delete mine (", "permanently", "keep it")
             await person.press(keeps)
             await person.until(lambda: isinstance(person.app.screen, RunsDialog))
         await person.press("delete")

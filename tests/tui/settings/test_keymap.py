@@ -167,9 +167,9 @@ async def test_two_actions_change_places(tmp_path: Path, monkeypatch: pytest.Mon
         ("save", "F13x", "'F13x' is not a key"),
         ("save", "r", "save: r is already used on the Prompt screen: draw the prompt again with a new random seed"),
         ("save", "enter", "save: enter is already used on the Prompt screen"),
-        ("save", "escape", "save: esc is taken"),
+        ("save", "escape", "save: esc is already used"),
         ("pause", "q", "pause: q is already used on the Generate screen: quit"),
-        ("help", "ctrl+q", "help: ^q is taken"),
+        ("help", "ctrl+q", "help: ^q is already used"),
         ("gif", "T", "gif: T is already used on the Generate screen: choose colours"),
     ],
 )

@@ -29,7 +29,7 @@ async def test_a_key_hands_the_run_over_and_shows_it_from_its_files(size: tuple[
         await person.press("d")
         await person.sees("mine  detaching: starting a process…", "detaching")
         assert (find_run("mine").state(), find_run("mine").states()[-1][0]) == ("stopped", 3)
-        for key, told in (("d", "already being detached"), ("x", "Press x once it trains again"), ("n", "mine is already training here")):
+        for key, told in (("d", "already being detached"), ("x", "Press x when it trains again"), ("n", "mine is already training here")):
             await person.press(key)
             await person.is_told(told)
         jobs.train_holds_at = 4
@@ -101,7 +101,7 @@ async def test_a_run_that_ends_meanwhile_needs_no_process() -> None:
         await start(person, name="mine")
         await person.sees("step 40/40")
         await person.press("d")
-        await person.is_told("mine is trained")
+        await person.is_told("mine has finished training")
         await person.sees("finished", "idle")
         assert not jobs.detachments
 

@@ -94,5 +94,5 @@ def test_the_table_shows_the_latest_epochs() -> None:
     rows = [EpochRow(n, 10 * n, 0.5, 61.0, n == 1) for n in range(1, MAX_ROWS + 51)]
     lines = table_of(rows, "step 7 2/3").plain.splitlines()
     assert lines[:3] == ["previews: step 7 2/3", "epoch  average  time", "  250  0.5000    1:01"]
-    assert lines[-2:] == ["   51  0.5000    1:01", "and 50 earlier"]
+    assert lines[-2:] == ["   51  0.5000    1:01", "and 50 earlier epochs"]
     assert table_of(rows[:1], "").plain.splitlines() == ["epoch  average  time", "    1  0.5000    1:01 *"]
