@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from engine.errors import MovedError, RunError, StorageError
 from engine.formatting import printable
 from engine.runs import liveness
 from engine.runs.liveness import Life, Owner, Sight
-from engine.storage.atomic import open_regular, sync_folder, write_checksummed
+from engine.storage.atomic import open_regular, remove_tree, sync_folder, write_checksummed
 
 PATIENCE = 1.0
 """Seconds to try for the lock. A reader that checks the lock holds it for a moment."""
@@ -130,9 +129,9 @@ class Claim:
                 raise self._in_use_error(Sight(Life.ALIVE)) from None
             raise
         finally:
-            shutil.rmtree(new, ignore_errors=True)
+            remove_tree(new)
         if self._newest_number() > number:  # this process was slow: two other writers came and went, and the number was free again
-            shutil.rmtree(claim, ignore_errors=True)
+            remove_tree(claim)
             raise self._in_use_error(Sight(Life.ALIVE))
         sync_folder(writers)
         self._tidy(claim)
@@ -146,7 +145,7 @@ class Claim:
         for name in os.listdir(claim.parent):
             number = name.removeprefix(".").partition("-")[0]
             if name != claim.name and number.isdigit() and int(number) <= int(claim.name):
-                shutil.rmtree(claim.parent / name, ignore_errors=True)
+                remove_tree(claim.parent / name)
         with suppress(OSError):
             (self.folder / "owner.json").unlink()
 

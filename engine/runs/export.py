@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from engine.errors import OutputError
 from engine.runs.metrics_log import Follower, check_readable
 from engine.runs.run import Run
-from engine.storage.atomic import cannot_write, write_text
+from engine.storage.atomic import cannot_write, remove_tree, write_text
 from engine.storage.images import load_strip
 
 COLUMNS = ("step", "epoch", "loss", "lr", "steps_per_s", "time", "epoch_average", "epoch_seconds")
@@ -82,7 +81,7 @@ def to_tensorboard(run: Run, folder: Path) -> int:
     except OSError as error:
         raise cannot_write(target, error, OutputError) from None
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        remove_tree(part)
 
 
 def _write_events(run: Run, writer: Any) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +15,7 @@ from engine.runs.claim import Claim
 from engine.runs.run import Run, check_name
 from engine.runs.writer import check_folder, write_config
 from engine.storage import paths
-from engine.storage.atomic import sync_folder
+from engine.storage.atomic import remove_tree, sync_folder
 
 NAME_TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 """Errors of renaming a folder to a name that is taken. Renaming onto an empty folder succeeds, but a run is never empty."""
@@ -45,7 +44,7 @@ def create_run(name: str | None, config: TrainConfig, engine: ComputeInfo) -> Ru
             if name:
                 raise RunError(f"run {name} already exists; resume it with --resume {name}, or choose another --run")
     finally:
-        shutil.rmtree(new.path, ignore_errors=True)
+        remove_tree(new.path)
     raise RunError(f"no free name for a run of {config.preset}; choose one with --run")
 
 
@@ -137,11 +136,8 @@ def _move_to_free_name(path: Path, target: Path) -> bool:
 def _sweep(root: Path) -> None:
     """Remove deleted runs, and the remains of runs that were being created or deleted when a process was killed."""
     for folder in root.glob(".*.deleted-*"):
-        if folder.is_symlink():
-            with suppress(OSError):
-                folder.unlink()
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
     for folder in root.glob(".new-*"):
         with suppress(OSError):
-            if abs(time.time() - folder.stat().st_mtime) > ABANDONED_AFTER:
-                shutil.rmtree(folder, ignore_errors=True)
+            if abs(time.time() - folder.lstat().st_mtime) > ABANDONED_AFTER:
+                remove_tree(folder)

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -156,6 +157,15 @@ class HashingWriter:
 
 def _digest(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def remove_tree(path: Path) -> None:
+    """Remove whatever is at a path as far as that is possible: a folder and all in it, a link itself, a pipe. Never waits, never raises OSError."""
+    with suppress(OSError):
+        if stat.S_ISDIR(os.lstat(path).st_mode):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()  # shutil.rmtree opens it first, which waits for ever for a pipe's other end
 
 
 def sync_folder(folder: Path) -> None:

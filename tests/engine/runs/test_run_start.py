@@ -170,6 +170,23 @@ def test_deleting_a_link_removes_the_link_and_says_so(run: Run, command: Command
     assert os.listdir(run.path.parent) == []
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: Path(path).symlink_to("/nowhere"), lambda path: Path(path).write_text("x")])
+def test_what_is_no_folder_among_the_remains_is_removed_without_waiting(run: Run, make: Callable[[str], object]) -> None:
+    """`shutil.rmtree` would open a pipe, and wait for ever for its other end."""
+    root = run.path.parent
+    with open_writer(run):
+        pass
+    writers = run.path / "writers"
+    last = int(*os.listdir(writers))
+    remains = [writers / f".{last:07d}-dead", root / ".x.deleted-1-1"]
+    for path in remains:
+        make(str(path))
+    renamed = rename_run(run, "two")
+    assert [int(name) for name in os.listdir(renamed.path / "writers")] == [last + 1]
+    delete_run(renamed)
+    assert os.listdir(root) == []
+
+
 def test_a_run_that_can_not_be_removed_whole_says_what_is_left(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
     with pytest.raises(StorageError, match=r"remove .*deleted.* by hand"):
