@@ -119,7 +119,7 @@ class RunScreen(AppScreen):
         if history is None or trainer is None:
             return Status()
         if not trainer.refresh():
-            self.notify(f"{trainer.by} trains {history.run.name} but does not respond. Try again later.", severity="warning", timeout=10)
+            self.notify(f"{trainer.by} is training {history.run.name} but does not respond. Try again later.", severity="warning", timeout=10)
         own = training.trains(history.run.name)
         state = trainer.describe(own)
         if own and training.full:

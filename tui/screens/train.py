@@ -97,7 +97,7 @@ class TrainScreen(RunScreen):
         if self._own:
             self.studio.training.stop()
         elif self._handing_over:
-            self.notify("The run is being detached. Press x when it trains again.", severity="warning")
+            self.notify("The run is being detached. Press x when it is training again.", severity="warning")
         else:
             self._command(Command.STOP)
 
@@ -110,7 +110,7 @@ class TrainScreen(RunScreen):
             self.notify("The run is already being detached.")
         elif not self._own:
             if self._check_trained():
-                self.notify("The run already trains in another process and continues after you quit.")
+                self.notify("The run is already training in another process and continues after you quit.")
         elif training.full:
             self.notify("The run can't be saved now. Press space to decide what to do.", severity="warning")
         else:

@@ -43,7 +43,7 @@ GLOBAL_BINDINGS = (
     Binding("question_mark,f1", "help", "help", tooltip="show this help", id="help"),
     Binding("q", "leave", "quit", tooltip="quit; asks first if a run would stop", id="quit"),
     Binding("ctrl+q", "leave", "quit", tooltip="quit; asks first if a run would stop", priority=True),
-    Binding("ctrl+c", "copy_or_leave", show=False, tooltip="copy the selected text; without any, quit", priority=True),
+    Binding("ctrl+c", "copy_or_leave", show=False, tooltip="copy selected text; quit if none is selected", priority=True),
 )
 """What the application binds on every screen."""
 

@@ -284,7 +284,7 @@ class LocalTraining:
             self._router.last_words.append(f"{name} keeps training in the background. To follow it, open digitty or run: digitty watch {name}")
             self._leave()
         else:
-            self._notify(f"{name} now trains in the background and continues after you quit.", timeout=8)
+            self._notify(f"{name} is now training in the background and continues after you quit.", timeout=8)
 
 
 def describe_refusal(run: str | None, refusal: e.CannotSave) -> str:

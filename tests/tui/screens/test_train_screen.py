@@ -156,7 +156,7 @@ async def test_a_run_of_another_process_is_paused_and_stopped_through_its_folder
             await person.is_told("to resume theirs.")
             await person.sees("theirs  training on", "space pause")
             await person.press("d")
-            await person.is_told("already trains in another process")
+            await person.is_told("is already training in another process")
             await person.press("c")
             await person.is_told("theirs is already being trained")
             await person.press("x")
@@ -182,7 +182,7 @@ async def test_a_run_that_does_not_answer_is_reported() -> None:
             await person.press("x")
             await person.sees("asked to stop")
             person.app._train_screen()._trainer.intervals = Intervals(answer=0.0)
-            await person.is_told("trains deaf but does not respond. Try again later.")
+            await person.is_told("is training deaf but does not respond. Try again later.")
             await person.sees_no_more("asked to stop")
 
 

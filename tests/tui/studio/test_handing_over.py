@@ -29,12 +29,12 @@ async def test_a_key_hands_the_run_over_and_shows_it_from_its_files(size: tuple[
         await person.press("d")
         await person.sees("mine  detaching: starting a process…", "detaching")
         assert (find_run("mine").state(), find_run("mine").states()[-1][0]) == ("stopped", 3)
-        for key, told in (("d", "already being detached"), ("x", "Press x when it trains again"), ("n", "mine is already training here")):
+        for key, told in (("d", "already being detached"), ("x", "Press x when it is training again"), ("n", "mine is already training here")):
             await person.press(key)
             await person.is_told(told)
         jobs.train_holds_at = 4
         jobs.go_on_detaching.set()
-        await person.is_told("mine now trains in the background and continues after you quit.")
+        await person.is_told("mine is now training in the background and continues after you quit.")
         await person.sees("mine  training on", "step 4/40", "idle")
         assert person.app.studio.training_runs() == []
         await person.press("q")

@@ -151,4 +151,4 @@ def test_a_background_process_is_reported() -> None:
     assert observed.training.activity == "detaching: starting a process…"
     observed.hear(e.Detached("quick-1"), e.Ended("finished"))
     assert (observed.begun, observed.training.phase) == (["quick-1"], Phase.IDLE)
-    assert observed.notices == ["quick-1 now trains in the background and continues after you quit."]
+    assert observed.notices == ["quick-1 is now training in the background and continues after you quit."]
