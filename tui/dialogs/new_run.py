@@ -125,7 +125,7 @@ class NewRunDialog(Dialog[NewRun | None]):
         preset = PRESETS[cast(config.Preset, self.query_one("#preset", Select).value)]
         name = self.query_one("#name", Input).value.strip() or None
         if name and name_taken(name):
-            raise RunError(f"run {name} exists; choose it above to continue it")
+            raise RunError(f"run {name} already exists; choose it above to continue it")
         return TrainRequest(with_changes(preset, epochs=epochs, steps=steps), run=name)
 
     def _whole_number(self, name: str) -> int | None:

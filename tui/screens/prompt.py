@@ -147,7 +147,7 @@ class PromptScreen(AppScreen):
                 conversation = self.query_one(Conversation)
                 conversation.mount(sketch)
                 sketch.view.show(event.images)
-                sketch.set_text("a sketch, drawn in one step\nenter draws it in full")
+                sketch.set_text("a one-step sketch\nenter draws it in full")
                 conversation.scroll_end(animate=False)
             elif isinstance(event, e.Ended) and event.outcome == "failed":
                 self._sketches = False  # so that it is reported once, not at every key

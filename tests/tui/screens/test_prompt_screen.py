@@ -256,7 +256,7 @@ async def test_a_long_conversation_forgets_its_oldest_answers(monkeypatch: pytes
 
 # --- sketches while typing --------------------------------------------------------------------------------------------
 
-SKETCH = "a sketch, in one step"
+SKETCH = "a one-step sketch"
 
 
 async def type_in(person: User, text: str) -> None:

@@ -264,7 +264,7 @@ async def test_a_run_can_be_stopped_before_it_has_begun() -> None:
         await start(person, name="mine")
         await person.sees("mine  reading MNIST…", "x stop")
         await person.press("space")
-        await person.is_told("The run has not begun yet.")
+        await person.is_told("The run has not started yet.")
         await person.press("x")
         await person.sees("older  finished", "idle")
     assert not name_taken("mine")
@@ -347,7 +347,7 @@ async def test_log_scale_and_recent_window() -> None:
         await person.sees("mine", "previews: step 600")
         await person.until(lambda: any("⠤" in line for line in chart()))
         whole = chart()
-        for key, words in (("l", "log"), ("t", "whole")):
+        for key, words in (("l", "scale"), ("t", "all")):
             await person.press(key)
             await person.until(lambda: chart() != whole)
             await person.sees(f"{key} {words}")
