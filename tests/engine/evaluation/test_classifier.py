@@ -148,7 +148,7 @@ def test_another_network_is_said(tmp_path: Path, change: str) -> None:
         test_accuracy = "most"  # type: ignore[assignment]
     model.state_dict = lambda: tensors  # type: ignore[assignment, method-assign]  # sealed with a right digest all the same
     save_classifier(path, model, test_accuracy)
-    with pytest.raises(CheckpointError, match="another network"):
+    with pytest.raises(CheckpointError, match="does not hold the classifier"):
         load_classifier(path=path)
 
 

@@ -152,7 +152,7 @@ def test_what_other_images_have_not(jobs: Jobs, config: TrainConfig) -> None:
     list(jobs.train(TrainRequest(replace(config, epochs=1), run="flags")))
     with pytest.raises(SettingError, match="classes 0 to 2 of flags"):
         draw(jobs, "flags", (3,))
-    with pytest.raises(SettingError, match=r"flags draws flags.*judge.*MNIST"):
+    with pytest.raises(SettingError, match=r"flags draws flags.*classifiers only know MNIST"):
         list(jobs.evaluate(EvaluateRequest(4, weights="flags")))
 
 
