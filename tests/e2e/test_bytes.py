@@ -102,8 +102,9 @@ def test_however_much_there_is_to_show_little_is_under_way(warm_home: Path, tmp_
         terminal.press("f3")
         terminal.sees("count")
         terminal.press("r")
-        before, most = len(terminal.sent), 0
+        before, most, start = len(terminal.sent), 0, time.monotonic()
         while len(terminal.sent) - before < 3 * rate:
+            assert time.monotonic() < start + 90, f"the drawing sends too little:\n{terminal.lines}"
             most = max(most, terminal.held)
             time.sleep(0.01)
         assert most <= max(30_000, rate), "of the megabyte that the line would swallow"

@@ -25,4 +25,5 @@ async def test_footer_keys_are_forgotten_once_others_are_shown() -> None:
             footer.call_later(footer.recompose)
             await person.settle()
         await person.until(lambda: len(footer.children) > 3)
-        assert count(FooterKey) <= before + 20, "20 recompositions show more than 100 keys"
+        # 20 recompositions show more than 100 keys; the last ones may still be on their way out
+        await person.until(lambda: count(FooterKey) <= before + 20)
