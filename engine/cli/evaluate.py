@@ -10,8 +10,7 @@ import click
 
 from engine.cli.options import device_options, force_option, plain_option, sample_config, sampling_options, setting_option
 from engine.cli.output import print_line
-from engine.cli.progress import ProgressLine
-from engine.cli.run_job import run_job
+from engine.cli.run_job import run_with_progress
 from engine.config.compute import Device, Precision
 from engine.config.fields import settings_of
 from engine.formatting import format_duration
@@ -45,7 +44,7 @@ def evaluate(
     request = EvaluateRequest(count, sample_config(options, weights), weights)
     if out is not None:
         check_output_path(out, (".png",), force)
-    done = _evaluate(request, Jobs(device, precision, threads))
+    done = run_with_progress(Jobs(device, precision, threads).evaluate(request), e.EvaluateDone, _describe)
     if out is not None:
         with interruptible():
             save_gallery(out, done.gallery)
@@ -56,22 +55,11 @@ def evaluate(
             print_line(line)
 
 
-def _evaluate(request: EvaluateRequest, jobs: Jobs) -> e.EvaluateDone:
-    """The finished evaluation, with progress on standard error."""
-    done: list[e.EvaluateDone] = []
-    with ProgressLine() as bar:
-
-        def show(event: e.Event) -> None:
-            match event:
-                case e.Preparing(what):
-                    bar.show(what)
-                case e.EvaluateProgress(what, count, total):
-                    bar.show(f"{what}  {count}/{total}", count / max(1, total))
-                case e.EvaluateDone():
-                    done.append(event)
-
-        run_job(jobs.evaluate(request), show)
-    return done[0]
+def _describe(event: e.Event) -> tuple[str, float] | None:
+    """What the progress line says, and the fraction that is done."""
+    if not isinstance(event, e.EvaluateProgress):
+        return None
+    return f"{event.what}  {event.done}/{event.total}", event.done / max(1, event.total)
 
 
 def evaluation_text(report: dict[str, Any]) -> str:

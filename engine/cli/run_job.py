@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from typing import TypeVar
 
 from engine.cli.output import print_status
+from engine.cli.progress import ProgressLine
 from engine.errors import MovedError
 from engine.jobs.jobs import Job
 from engine.process.signals import graceful
 from engine.protocol.events import Event, Preparing
+
+Result = TypeVar("Result", bound=Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +54,23 @@ def run_job(job: Job, on_event: Callable[[Event], None], on_signal: OnSignal = O
                 raise
             print_status(f"digitty: {error}")  # the run is saved in its new place, and the signal decides the exit code
         guard.check()
+
+
+def run_with_progress(job: Job, result: type[Result], describe: Callable[[Event], tuple[str, float] | None]) -> Result:
+    """Run a job with progress on standard error, and return its event of type `result`.
+
+    `describe` gives the text of the progress line and the fraction that is done, or None for an event that changes neither. Raises as `run_job`.
+    """
+    results: list[Result] = []
+    with ProgressLine() as bar:
+
+        def show(event: Event) -> None:
+            if isinstance(event, Preparing):
+                bar.show(event.what)
+            elif isinstance(event, result):
+                results.append(event)
+            elif progress := describe(event):
+                bar.show(*progress)
+
+        run_job(job, show)
+    return results[0]

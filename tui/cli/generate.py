@@ -11,7 +11,7 @@ import click
 from engine.cli.options import device_options, force_option, plain_option, sample_config, sampling_options
 from engine.cli.output import print_line, print_status
 from engine.cli.progress import ProgressLine
-from engine.cli.run_job import run_job
+from engine.cli.run_job import run_with_progress
 from engine.config.compute import Device, Precision
 from engine.config.data import DataSpec
 from engine.config.fields import MAX_COUNT
@@ -89,20 +89,11 @@ def _labels(prompt: str, count: int, rng: random.Random, data: DataSpec) -> tupl
 
 def draw_with_progress(request: DrawRequest, jobs: Jobs) -> e.DrawDone:
     """The finished drawing, with progress on standard error."""
-    done: list[e.DrawDone] = []
-    with ProgressLine() as bar:
 
-        def show(event: e.Event) -> None:
-            match event:
-                case e.Preparing(what):
-                    bar.show(what)
-                case e.Frame(step=step, steps=steps):
-                    bar.show(caption.progress(event), step / steps)
-                case e.DrawDone():
-                    done.append(event)
+    def describe(event: e.Event) -> tuple[str, float] | None:
+        return (caption.progress(event), event.step / event.steps) if isinstance(event, e.Frame) else None
 
-        run_job(jobs.draw(request), show)
-    return done[0]
+    return run_with_progress(jobs.draw(request), e.DrawDone, describe)
 
 
 def _print_drawing(done: e.DrawDone, color: str) -> None:
