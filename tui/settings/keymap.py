@@ -30,12 +30,31 @@ DISPLAY_NAMES = {
     "backspace": "backspace",
 }
 
-TABS = "go to Prompt, Generate, Grid, Train (or click)"
+SCREEN_NAMES = ("prompt", "generate", "grid", "train")
+"""In the order of the tabs: F2 and 1 go to the first."""
+FIRST_KEY = 2
+_LAST_KEY = FIRST_KEY + len(SCREEN_NAMES) - 1
+
+
+def _screen_bindings() -> list[Binding]:
+    """F2 or 1 to the first screen, F3 or 2 to the second; the footer shows them as one."""
+    tooltip = f"go to {', '.join(name.title() for name in SCREEN_NAMES)} (or click)"
+    return [
+        Binding(
+            f"f{FIRST_KEY + i},{i + 1}",
+            f"go('{name}')",
+            "screens",
+            show=i == 0,
+            key_display=f"F{FIRST_KEY}–F{_LAST_KEY}" if i == 0 else None,
+            tooltip=tooltip,
+            id=name,
+        )
+        for i, name in enumerate(SCREEN_NAMES)
+    ]
+
+
 GLOBAL_BINDINGS = (
-    Binding("f2,1", "go('prompt')", "screens", key_display="F2–F5", tooltip=TABS, id="prompt"),
-    Binding("f3,2", "go('generate')", show=False, tooltip=TABS, id="generate"),
-    Binding("f4,3", "go('grid')", show=False, tooltip=TABS, id="grid"),
-    Binding("f5,4", "go('train')", show=False, tooltip=TABS, id="train"),
+    *_screen_bindings(),
     Binding("w", "choose_weights", "weights", tooltip="choose the weights to draw with", id="weights"),
     Binding("o", "options", "options", tooltip="choose how to draw: sampler, steps, guidance…", id="options"),
     Binding("T", "change_theme", "theme", tooltip="choose colours: dark, light, high contrast…", id="theme"),

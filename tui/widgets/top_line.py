@@ -10,11 +10,11 @@ from textual.events import Resize
 from textual.reactive import reactive
 from textual.widgets import Static
 
+from tui.settings.keymap import SCREEN_NAMES
 from tui.terminal.literal import literal
 
 NAME_WIDTH = 60
 """The least width of the screen, in columns, at which the program's name is shown before the tabs."""
-TABS = ("prompt", "generate", "grid", "train")
 
 
 class TopLine(Horizontal):
@@ -35,7 +35,7 @@ class TopLine(Horizontal):
         self._current = current
 
     def compose(self) -> ComposeResult:
-        tabs = [(f" {tab.title()} ", "b reverse" if tab == self._current else f"@click=app.go('{tab}')") for tab in TABS]
+        tabs = [(f" {tab.title()} ", "b reverse" if tab == self._current else f"@click=app.go('{tab}')") for tab in SCREEN_NAMES]
         yield Static(" [b $accent]digitty[/]  ", id="name")
         yield Static(Content(" ").join(Content.styled(*tab) for tab in tabs), id="tabs")
         yield Static(id="status")
