@@ -36,7 +36,11 @@ class InputError(DigittyError):
 
 
 class PromptError(InputError):
-    """A prompt can't be read."""
+    """A prompt can't be read; `near` is the most similar one that can, if any."""
+
+    def __init__(self, message: str, near: str = "") -> None:
+        super().__init__(message)
+        self.near = near
 
 
 class SettingError(InputError):

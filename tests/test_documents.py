@@ -93,6 +93,7 @@ def test_a_packages_docstring_names_each_of_its_packages(package: str) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_commands_in_documents_are_understood(document: Path) -> None:
     from engine.cli.main import commands as engine
+    from tui.cli.first_word import UNKNOWN_WORD
     from tui.cli.main import digitty
 
     for command in commands(document):
@@ -105,9 +106,10 @@ def test_commands_in_documents_are_understood(document: Path) -> None:
             continue
         if not arguments:
             continue
-        name, *rest = arguments
-        assert name in group.commands, command
-        context = click.Context(group.commands[name])
+        outer = click.Context(group)
+        name, found, rest = group.resolve_command(outer, arguments)  # words alone are drawn
+        assert found and UNKNOWN_WORD not in outer.meta, command
+        context = click.Context(found, info_name=name)
         try:  # only what the words say: whether this machine has the files and processors is another matter
             options, values, _ = context.command.make_parser(context).parse_args(rest)
             for parameter in context.command.get_params(context):

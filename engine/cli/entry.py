@@ -32,7 +32,7 @@ class Commands(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
         ctx.meta[HELP] = "--help" in rest
-        if not ctx.meta[HELP] and name not in self.unchecked:
+        if not ctx.meta[HELP] and name not in self.unchecked and not ctx.resilient_parsing:
             paths.check()
         return name, command, rest
 

@@ -59,7 +59,7 @@ def parse(text: str, rng: random.Random, class_names: Sequence[str] = MNIST.clas
     except ParseError as error:
         near = _nearest_prompt(error.corrected_text, vocabulary)
         advice = f"; did you mean {near!r}? Try {vocabulary.examples}" if near else f"; try {vocabulary.examples}"
-        raise PromptError(f"{parser.understood()}{error.why}{advice}") from None
+        raise PromptError(f"{parser.understood()}{error.why}{advice}", near) from None
     return Prompt(tuple(rng.randrange(len(class_names)) if label is None else label for label in parser.labels), shared_noise)
 
 

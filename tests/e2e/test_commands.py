@@ -60,7 +60,7 @@ def refused(command: Command, *arguments: str, code: int = 2) -> str:
         ("dance", "No such command 'dance'"),
         ("--loud", "No such option"),
         ("generate seven --loud", "No such option"),
-        ("generate", "Missing argument 'PROMPT'"),
+        ("generate", "there is no prompt to draw"),
         ("generate sevn", "did you mean 'seven'"),
         ("generate seven --steps 0", "steps 0 is outside 1 to 1000"),
         ("generate seven --steps 1001", "steps 1001 is outside 1 to 1000"),

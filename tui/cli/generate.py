@@ -15,7 +15,7 @@ from engine.cli.run_job import run_with_progress
 from engine.config.compute import Device, Precision
 from engine.config.data import DataSpec
 from engine.config.fields import MAX_COUNT
-from engine.errors import SettingError
+from engine.errors import PromptError, SettingError
 from engine.jobs.jobs import Jobs
 from engine.process.signals import interruptible
 from engine.prompt.parser import parse
@@ -31,8 +31,8 @@ MOST_SHOWN = 64
 """Digits that are drawn in the terminal; more are only written to the file."""
 
 
-@click.command(help='Draw PROMPT in the terminal: seven · "3 1 4" · "three sevens" · 0-9 · random · grid.')
-@click.argument("prompt")
+@click.command(help="Draw PROMPT in the terminal: seven · 3 1 4 · three sevens · 0-9 · random · grid.")
+@click.argument("words", metavar="PROMPT…", nargs=-1)
 @click.option("--count", type=int, default=1, show_default=True, help="How many times to draw the whole prompt.")
 @sampling_options()
 @click.option("--out", type=click.Path(path_type=Path), help="Also write the pictures to a .png or an .npz file, or the denoising to a .gif.")
@@ -45,7 +45,7 @@ def generate(
     shared_color: str | None,
     /,
     color: str | None,
-    prompt: str,
+    words: tuple[str, ...],
     count: int,
     weights: str,
     out: Path | None,
@@ -55,11 +55,13 @@ def generate(
     threads: int | None,
     **options: Any,
 ) -> None:
+    if not words:
+        raise PromptError("there is no prompt to draw; name one, for example: digitty generate three sevens")
     sample = sample_config(options, weights)
     if not 1 <= count <= MAX_COUNT:
         raise SettingError(f"count {count} is outside 1 to {MAX_COUNT:,}")
     data = data_of(weights)
-    labels, shared_noise = _labels(prompt, count, random.Random(sample.seed), data)
+    labels, shared_noise = _labels(" ".join(words), count, random.Random(sample.seed), data)
     if out is not None:
         images.check_output_path(out, replace=force)
         if out.suffix.lower() == ".gif" and len(labels) > MOST_SHOWN:

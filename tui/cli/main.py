@@ -16,12 +16,13 @@ from engine.cli import main as engine_cli
 from engine.cli.options import device_options
 from engine.cli.version import VERSION
 from engine.config.compute import Device, Precision
-from engine.errors import SettingError, StorageError
+from engine.errors import PromptError, SettingError, StorageError
 from engine.jobs.jobs import Jobs
 from engine.process.processors import processors
 from engine.storage import paths
 from tui.cli.config import config
 from tui.cli.doctor import doctor
+from tui.cli.first_word import as_command, explain_unknown_word, with_leading_options
 from tui.cli.generate import generate
 from tui.cli.options import color_option
 from tui.cli.screen import open_screen
@@ -35,7 +36,7 @@ CONFIGURED = ("generate", "train", "evaluate")
 
 
 class ConfiguredGroup(entry.Commands):
-    """A group whose defaults come from the user's config.toml."""
+    """A group whose defaults come from the user's config.toml. Where the first argument is no command, the words are drawn."""
 
     unchecked = ("doctor",)
 
@@ -44,6 +45,21 @@ class ConfiguredGroup(entry.Commands):
         context = super().make_context(info_name, args, parent, default_map=_defaults(config), **extra)
         context.meta[CONFIG] = config
         return context
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, [*args])
+        except click.NoSuchOption as error:
+            return super().parse_args(ctx, with_leading_options(error, args, self.commands))
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        return super().resolve_command(ctx, args if args[0] in self.commands else as_command(ctx, args, self.commands))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except PromptError as error:
+            raise explain_unknown_word(ctx, error) from None
 
 
 def _defaults(config: config_file.Config) -> dict[str, Any]:
@@ -77,7 +93,8 @@ def _unless_resumed(value: str, otherwise: str | None) -> Callable[[], str | Non
     cls=ConfiguredGroup,
     invoke_without_command=True,
     epilog=engine_cli.EXIT_CODES,
-    help="Train a diffusion model on MNIST and watch it draw digits, in a terminal.\n\nWithout a command, the screen opens: type seven there.",
+    help="Train a diffusion model on MNIST and watch it draw digits, in a terminal.\n\n"
+    "Without a command, the screen opens: type seven there. Words are drawn in the terminal: digitty three sevens.",
 )
 @device_options
 @color_option
