@@ -95,7 +95,7 @@ def training_over_ssh(home: Path, seconds: float) -> None:
     with SlowTerminal([], environment(home, SSH_CONNECTION="::1 1 ::1 22"), home, 80, 24, None, QUICK) as terminal:
         terminal.sees("Type a digit")
         train(terminal, "100000")
-        terminal.sees("training", "it/s")
+        terminal.sees("training", "steps/s")
         start, before = time.monotonic(), len(terminal.sent)
         time.sleep(seconds)
         print(f"over SSH, training     80x24    {(len(terminal.sent) - before) / (time.monotonic() - start) / 1000:5.1f} KB/s")

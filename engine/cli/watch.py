@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from engine.cli.output import print_line
+from engine.cli.output import print_line, print_status
 from engine.cli.progress import BETWEEN
 from engine.cli.runs import find_or_newest
 from engine.config.training import TrainConfig
@@ -23,9 +23,12 @@ from engine.runs.run import Run
 @click.argument("run", metavar="[RUN]", required=False)
 @click.option("--every", type=click.FloatRange(0.1, 3600), default=1.0, show_default=True, help="Seconds between lines.")
 def watch(run: str | None, every: float) -> None:
-    for line in follow(find_or_newest(run), every):
+    found = find_or_newest(run)
+    for line in follow(found, every):
         print_line(line)
         sys.stdout.flush()
+    if hint := how_to_resume(found):
+        print_status(hint)
 
 
 def follow(run: Run, every: float = 1.0) -> Iterator[str]:
@@ -37,6 +40,18 @@ def follow(run: Run, every: float = 1.0) -> Iterator[str]:
         if ended:
             return
         time.sleep(every)
+
+
+def how_to_resume(run: Run) -> str:
+    """Says from which step a run that ended early continues, and by which command. Empty for a run that is finished or still trained."""
+    state = run.state()
+    if state not in ("interrupted", "stopped", "failed"):
+        return ""
+    ended = "failed" if state == "failed" else f"was {state}"
+    states = run.states()
+    if not states:
+        return f"run {run.name} {ended} before its first save; start it again with: digitty train --resume {run.name}"
+    return f"run {run.name} {ended}; resume it from step {states[-1][0]} with: digitty train --resume {run.name}"
 
 
 class RunLine:

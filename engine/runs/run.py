@@ -121,7 +121,7 @@ class Run:
         return owner.who if owner else "another process"
 
     def state(self) -> str:
-        """running, paused (either with "on HOST" if that is not this machine), one of ENDS, or crashed.
+        """running, paused (either with "on HOST" if that is not this machine), one of ENDS, or interrupted.
 
         "unknown, last heartbeat 3 minutes ago" if only time can tell, and "unreadable, Permission denied" if its metrics can't be read.
         """
@@ -135,7 +135,7 @@ class Run:
         if sight.life is Life.ALIVE:
             host = self.owner().get("host", socket.gethostname())
             return ("paused" if event == "paused" else "running") + ("" if host == socket.gethostname() else f" on {printable(host, 64)}")
-        return unreadable or (event if event in ENDS else "crashed")
+        return unreadable or (event if event in ENDS else "interrupted")
 
     def has_ended(self) -> bool:
         """Whether the last line is an end: the writer may still be there, but has nothing more to save. False if the metrics can't be read."""

@@ -343,7 +343,7 @@ def test_a_second_wish_is_granted_at_once(scene: Scene, goes_on: Callable[[Run],
     scene.asks(way)
     assert scene.left() in (128 + WAYS[way], -WAYS[way])
     run = find_run("r")
-    assert (run.state(), run.step(), run.states()[-1][0]) == ("crashed", 5, 4)
+    assert (run.state(), run.step(), run.states()[-1][0]) == ("interrupted", 5, 4)
     assert not list(run.path.rglob("*.part"))
     assert goes_on(run)
 
@@ -387,7 +387,7 @@ def test_a_disk_that_never_answers_is_waited_for_so_long(scene: Scene, goes_on: 
     scene.asks(way)
     assert scene.left() == 128 + WAYS[way]
     run = find_run("r")
-    assert (run.state(), [step for step, _ in run.states()]) == ("crashed", [4])
+    assert (run.state(), [step for step, _ in run.states()]) == ("interrupted", [4])
     if way != "hang-up":
         assert "the disk does not respond, so digitty exits without saving" in scene.tty.text
     assert goes_on(run)

@@ -235,7 +235,7 @@ def check(run: Run, unbroken: Unbroken, reached: int) -> int:
     lines, states = records(run), run.states()
     saved = states[-1][0] if states else 0
     ended = bool(lines) and lines[-1].get("event") == "finished"
-    assert run.state() == ("finished" if ended else "crashed")
+    assert run.state() == ("finished" if ended else "interrupted")
     assert saved >= reached, "a state was lost"
     assert saved >= (run.step() - 1) // EVERY * EVERY, "more was lost than the steps since the last save"
     for step, path in states:

@@ -41,14 +41,9 @@ def startup_notice() -> str:
             return f"{run.name} {activity} on {host(printable(run.owner().get('host') or ''))}. Press F5 to watch it."
     newest = runs[0] if runs else None
     states = newest.states() if newest else []
-    if newest and states and newest.state() == "crashed":
+    if newest and states and newest.state() == "interrupted":
         return f"{newest.name} was interrupted at step {newest.step()}. Press F5, then c to continue from step {states[-1][0]}."
     return ""
-
-
-def state_word(state: str) -> str:
-    """A run's state in a word, as the screen shows it."""
-    return "interrupted" if state == "crashed" else state.partition(",")[0]
 
 
 def heading() -> str:
@@ -66,7 +61,7 @@ def describe_run(run: Run) -> str:
 def _cells(facts: dict[str, Any]) -> dict[str, str]:
     return {
         "run": facts["run"],
-        "state": state_word(facts["state"]),
+        "state": facts["state"].partition(",")[0],
         "progress": f"{facts['step']}/{facts['total_steps']}",
         "loss": "-" if facts["loss"] is None else f"{facts['loss']:.4f}",
         "age": format_age(time.time() - facts["written"]),

@@ -222,7 +222,7 @@ class RunView(Vertical):
 
 
 def numbers_of(history: RunHistory, status: Status) -> list[Fact]:
-    """seed-2  training  epoch 4/10  step 1612/4690  8.13 it/s  1037 img/s  lr 9.1e-04  left 6:12  300 MB"""
+    """seed-2  training  epoch 4/10  step 1612/4690  8.13 steps/s  1037 img/s  lr 9.1e-04  left 6:12  300 MB"""
     config = history.config
     facts = [
         Fact(history.run.name, 0, "name"),
@@ -233,7 +233,7 @@ def numbers_of(history: RunHistory, status: Status) -> list[Fact]:
     if status.running:
         rate = history.now.rate
         facts += [
-            Fact(f"{rate:.2f} it/s" if rate < 10 else f"{rate:.0f} it/s", 2),
+            Fact(f"{rate:.2f} steps/s" if rate < 10 else f"{rate:.0f} steps/s", 2),
             Fact(f"{rate * config.images / config.steps_per_epoch:.0f} img/s", 3),
             Fact(f"lr {history.now.lr:.1e}", 4),
         ]

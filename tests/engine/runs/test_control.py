@@ -250,7 +250,7 @@ def test_of_many_that_try_one_writes_at_a_time(home: Path) -> None:
     assert not run.running()
 
 
-def test_a_run_that_ends_while_it_is_looked_at_has_not_crashed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_ends_while_it_is_looked_at_is_not_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     run = made()
     sight = Run.sight
     with open_writer(run) as writer:
@@ -328,7 +328,7 @@ def test_nobody_is_asked_where_nobody_trains(command: Invoke, name: str) -> None
     run = made()
     code, out, err = command(name, "r")
     assert (code, out) == (2, "")
-    assert "run r is not being trained (crashed); resume it with: digitty train --resume r" in err
+    assert "run r is not being trained (interrupted); resume it with: digitty train --resume r" in err
     assert not run.control_path.exists()
     assert "no run named x; existing runs: r" in command(name, "x")[2]
 
@@ -358,13 +358,15 @@ def test_watch_tells_a_run_to_its_end(jobs: Jobs, every_step: None, endless: Tra
     assert "  r  stopped  " in lines[-1]
     assert [int(step) for step in re.findall(r"step (\d+)", "\n".join(lines))] == sorted(int(s) for s in re.findall(r"step (\d+)", "\n".join(lines)))
     code, out, err = command("watch", "r")
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, f"run r was stopped; resume it from step {find_run('r').step()} with: digitty train --resume r\n")
     assert out.rstrip("\n").partition("  ")[2] == lines[-1].partition("  ")[2], "one line, for a run that has ended"
 
 
 def test_watch_before_the_first_step(command: Invoke) -> None:
     made()
-    assert re.fullmatch(r"\d\d:\d\d:\d\d  r  crashed  epoch 1/2  step 0/938\n", command("watch", "r")[1])
+    _, out, err = command("watch", "r")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  r  interrupted  epoch 1/2  step 0/938\n", out)
+    assert err == "run r was interrupted before its first save; start it again with: digitty train --resume r\n"
 
 
 def test_runs_lists_what_is_there(jobs: Jobs, every_step: None, tiny: TrainConfig, command: Invoke) -> None:

@@ -60,7 +60,7 @@ def test_whatever_is_wrong_with_a_run_hides_no_other(command: Command, monkeypat
     monkeypatch.setattr(Run, "size", fails)
     code, out, _ = command("runs")
     assert code == 0
-    assert re.search(r"^good +crashed", out, re.M)
+    assert re.search(r"^good +interrupted", out, re.M)
     assert re.search(r"^bad +can't be read \(ZeroDivisionError", out, re.M)
 
 
@@ -116,7 +116,7 @@ def test_a_disk_that_cannot_be_read_is_reported_and_no_crash(command: Command, m
 
 def says_why(command: Command, why: str) -> None:
     code, out, _ = command("runs")
-    assert (code, "crashed" in out) == (0, False)
+    assert (code, "interrupted" in out) == (0, False)
     assert re.search(rf"^r +can't read .*metrics.jsonl: {why}; make it readable", out, re.M)
     assert f"metrics.jsonl: {why}" in json.loads(command("runs", "--json")[1])["error"]
     code, out, err = command("watch", "r")

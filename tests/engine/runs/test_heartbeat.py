@@ -105,7 +105,7 @@ def test_a_heartbeat_that_stands_still_while_one_watches_is_a_dead_writer(run: R
         with pytest.raises(RunError, match=r"may still be trained by process 4711 on gpubox \(last heartbeat"), open_writer(run):
             pass
         watched.now += liveness.SILENT / 4
-    assert run.state() == "crashed"
+    assert run.state() == "interrupted"
     with open_writer(run):
         assert run.owner()["host"] == socket.gethostname()
 
@@ -119,7 +119,7 @@ def test_one_that_lived_and_falls_silent_is_gone_after_a_while(run: Run, watched
     watched.now += liveness.SILENT - 1
     assert run.running()
     watched.now += 1
-    assert run.state() == "crashed"
+    assert run.state() == "interrupted"
 
 
 def test_a_change_over_an_hour_says_nothing_of_now(run: Run, watched: Clock) -> None:
@@ -172,7 +172,7 @@ def test_watch_decides_by_watching(run: Run, monkeypatch: pytest.MonkeyPatch) ->
     elsewhere(run)
     lines = list(follow(run, 0.1))
     assert "  one  unknown, last heartbeat" in lines[0]
-    assert "  one  crashed  " in lines[-1]
+    assert "  one  interrupted  " in lines[-1]
 
 
 def test_an_orderly_end_elsewhere_is_believed(run: Run) -> None:
@@ -232,9 +232,9 @@ def test_a_run_of_an_older_digitty_is_judged_by_its_owner_file(run: Run, watched
     os.utime(run.path / "owner.json", (5.0, 5.0))
     assert run.state() == "running on gpubox"
     watched.now += liveness.SILENT
-    assert run.state() == "crashed"
+    assert run.state() == "interrupted"
     write_checksummed(run.path / "owner.json", {"host": socket.gethostname(), "pid": os.getpid(), "started": 1e9})
-    assert run.state() == "crashed", "it held no lock"
+    assert run.state() == "interrupted", "it held no lock"
     with open_writer(run):
         assert run.running()
     assert not (run.path / "owner.json").exists()

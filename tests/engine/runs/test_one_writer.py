@@ -48,7 +48,7 @@ def no_flock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_live_run_is_running_and_no_second_writer_gets_in(run: Run, flock: int | None) -> None:
-    assert run.state() == "crashed"
+    assert run.state() == "interrupted"
     with open_writer(run) as writer:
         writer.event("started", 0)
         assert (run.running(), run.state()) == (True, "running")
@@ -79,7 +79,7 @@ def test_another_process_sees_the_same(run: Run, flock: int | None) -> None:
         pass
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    assert (run.running(), run.state()) == (False, "crashed")
+    assert (run.running(), run.state()) == (False, "interrupted")
     with open_writer(run):  # taken over at once
         assert run.owner()["pid"] == os.getpid()
     assert len(list((run.path / "writers").iterdir())) == 1
@@ -121,7 +121,7 @@ def test_a_number_that_another_process_has_now_is_not_the_writer(run: Run, no_fl
 def test_an_orderly_end_shows_though_its_process_lives_on(run: Run, no_flock: None) -> None:
     with open_writer(run) as writer:
         writer.event("paused", 0)
-    assert run.state() == "crashed"
+    assert run.state() == "interrupted"
 
 
 CROWD = """
@@ -177,6 +177,6 @@ def test_a_writer_that_was_judged_before_another_took_over_stays_out(run: Run, n
 
 def test_an_empty_claim_is_nobody(run: Run, flock: int | None) -> None:
     (run.path / "writers" / "0000007").mkdir(parents=True)
-    assert run.state() == "crashed"
+    assert run.state() == "interrupted"
     with open_writer(run):
         assert os.listdir(run.path / "writers") == ["0000008"]

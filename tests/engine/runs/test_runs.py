@@ -213,7 +213,7 @@ def test_a_killed_writer_holds_no_lock(run: Run) -> None:
     died = other_process("import os\nwith open_writer(find_run('one')) as w:\n    w.event('started', 0)\n    os._exit(9)")
     assert died.returncode == 9
     assert not run.running()
-    assert run.state() == "crashed"
+    assert run.state() == "interrupted"
     with open_writer(run) as writer:
         writer.event("finished", 1)
     assert run.state() == "finished"
@@ -229,7 +229,7 @@ def test_a_run_says_how_it_ended(run: Run, event: str) -> None:
     assert run.state() == event
     with open_writer(run) as writer:
         writer.event("started", 1)
-    assert run.state() == "crashed"
+    assert run.state() == "interrupted"
 
 
 def test_a_run_that_waits_says_so(run: Run) -> None:
@@ -239,7 +239,7 @@ def test_a_run_that_waits_says_so(run: Run) -> None:
         writer.event("resumed", 3)
         assert run.state() == "running"
         writer.event("paused", 5)
-    assert run.state() == "crashed", "paused for ever: its process is gone"
+    assert run.state() == "interrupted", "paused for ever: its process is gone"
 
 
 # --- metrics ----------------------------------------------------------------------------------------------------------

@@ -252,7 +252,7 @@ def test_damaged_metrics_lose_the_damaged_lines_alone(run: Run) -> None:
         assert list(metrics.read_backwards(path)) == kept[::-1]
         assert run.step() == max((record["step"] for record in kept if "loss" in record), default=0)
         finished = bool(kept) and kept[-1] == right[-1]
-        assert run.state() == ("finished" if finished else "crashed"), how
+        assert run.state() == ("finished" if finished else "interrupted"), how
         assert RunLine(run).line() == line or len(kept) < len(right)
         assert run_facts(run)["step"] == run.step()
 
@@ -291,7 +291,7 @@ def test_a_damaged_owner_is_nobody(run: Run) -> None:
     for how, damaged in damages(path.read_bytes(), seed=6):
         path.write_bytes(damaged)
         assert run.owner() in ({}, right), how
-        assert run.state() == "crashed", how
+        assert run.state() == "interrupted", how
     with open_writer(run):
         assert run.owner()["pid"] == os.getpid()
 

@@ -171,7 +171,7 @@ def test_a_run_that_was_killed_when_all_was_done_is_brought_to_its_end(jobs: Job
     if "preview" in lost:
         run.samples()[-1][1].unlink()
     before = final_state(run)
-    assert run.state() == "crashed"
+    assert run.state() == "interrupted"
     told = list(jobs.train(TrainRequest(run.config(), resume="r")))
     assert [event.step for event in told if isinstance(event, TrainDone)] == [8]
     assert any(isinstance(event, Preview) for event in told) == ("preview" in lost)

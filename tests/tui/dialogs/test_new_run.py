@@ -27,7 +27,7 @@ async def test_whatever_can_go_on_is_offered() -> None:
             for step in range(1, last + 1):
                 log_step(writer, step)
                 save(writer, step)
-    assert find_run("ended").state() == find_run("begun").state() == "crashed"
+    assert find_run("ended").state() == find_run("begun").state() == "interrupted"
     with open_writer(find_run("trained")):
         async with opened() as person:
             await person.press("f5", "n")

@@ -49,7 +49,7 @@ async def test_numbers_while_it_trains() -> None:
     async with opened(FakeJobs(train_holds_at=6), LARGE) as person:
         await start(person)
         await person.sees(
-            "seed-1", "training", "epoch 2/10", "step 6/40", "8.00 it/s", "1024 img/s", "lr 1.0e-03", "left 0:04", "300 MB", "15%", "50%"
+            "seed-1", "training", "epoch 2/10", "step 6/40", "8.00 steps/s", "1024 img/s", "lr 1.0e-03", "left 0:04", "300 MB", "15%", "50%"
         )
 
 

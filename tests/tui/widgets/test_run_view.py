@@ -68,8 +68,8 @@ def test_the_numbers_that_matter_stay_at_eighty_columns() -> None:
     history = RunHistory(finished_run("seed-2", PRESETS["seed"]))
     history.update()
     own = Status("training", running=True, own=True, memory=300 << 20)
-    assert numbers(history, 120, own) == "seed-2  training  epoch 2/2  step 8/8  8.00 it/s  1024 img/s  lr 1.0e-03  left 0:00  300 MB"
-    assert numbers(history, 78, own) == "seed-2  epoch 2/2  step 8/8  8.00 it/s  1024 img/s  lr 1.0e-03  left 0:00"
+    assert numbers(history, 120, own) == "seed-2  training  epoch 2/2  step 8/8  8.00 steps/s  1024 img/s  lr 1.0e-03  left 0:00  300 MB"
+    assert numbers(history, 78, own) == "seed-2  epoch 2/2  step 8/8  8.00 steps/s  1024 img/s  lr 1.0e-03  left 0:00"
     theirs = Status("training on gpubox (pid 4711)", running=True)
     assert numbers(history, 78, theirs) == "seed-2  training on gpubox (pid 4711)  epoch 2/2  step 8/8  left 0:00"
     assert numbers(history, 78, Status("stopped")) == "seed-2  stopped  epoch 2/2  step 8/8"
