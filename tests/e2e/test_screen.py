@@ -47,7 +47,7 @@ def test_seven_with_the_weights_that_ship(warm_home: Path, tmp_path: Path) -> No
     from engine.checkpoints.classifier import load_classifier
 
     with Terminal(["--precision", "fp32"], environment(warm_home), tmp_path) as terminal:
-        terminal.sees("digitty", "Prompt", "Generate", "Grid", "Train", "Type a digit", seconds=30)
+        terminal.sees("digitty", "Prompt", "Type a digit", seconds=30)
         terminal.type("seven\r")  # at once: the engine is still loading
         terminal.sees("❯ seven")
         assert "7 · seven" not in terminal.text

@@ -90,7 +90,7 @@ def test_what_is_typed_goes_on_after_the_window_was_too_small(warm_home: Path, t
         terminal.resize(30, 8)
         terminal.sees("too small")
         terminal.resize(80, 24)
-        terminal.sees("Prompt", "Generate")
+        terminal.sees("Prompt", "Type a digit")
         terminal.type("ven\r")
         terminal.sees("❯ seven", "7 · seven", "steps/s")
         terminal.type("quit\r")

@@ -58,7 +58,7 @@ def test_ci_tries_every_promised_python() -> None:
 
 def test_the_screen_starts_takes_a_prompt_and_quits(python: str, warm_home: Path, tmp_path: Path) -> None:
     with Terminal(["--precision", "fp32"], environment(warm_home), tmp_path, columns=120, lines=40, python=python) as terminal:
-        terminal.sees("digitty", "Prompt", "Generate", "Grid", "Train", "Type a digit")
+        terminal.sees("digitty", "Prompt", "Type a digit")
         terminal.type("seven\r")
         terminal.sees("❯ seven")
         if facts(python)[1]:

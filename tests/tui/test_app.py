@@ -13,6 +13,7 @@ from engine.config.training import PRESETS
 from engine.errors import StorageError
 from tui.dialogs.choice import ChoiceDialog
 from tui.screens.base import AppScreen
+from tui.settings.keymap import SCREEN_NAMES
 
 SCREENS = {"f2": "prompt", "f3": "generate", "f4": "grid", "f5": "train"}
 
@@ -33,8 +34,19 @@ async def test_function_keys_digits_and_tabs_go_to_the_screens() -> None:
             await person.until(lambda name=name: at(person) == name)
             if name == "prompt":
                 await person.press("escape")
-        await person.pilot.click("TopLine", offset=(person.screen.splitlines()[0].index("Grid") + 1, 0))
-        await person.until(lambda: at(person) == "grid")
+
+
+@pytest.mark.parametrize("width", [40, 80, 160])
+async def test_a_click_on_a_tab_goes_to_its_screen_under_its_name_or_its_digit(width: int) -> None:
+    async with opened(size=(width, 24)) as person:
+        await person.sees("Type a digit", "idle")
+        for number, name in [*enumerate(SCREEN_NAMES[1:], 2), (1, "prompt")]:
+            await person.until(lambda: "idle" in person.screen.splitlines()[0])  # a new screen is laid out
+            line = person.screen.splitlines()[0]
+            label = name.title() if name.title() in line else f" {number} "
+            assert (label == name.title()) == (width == 160), line
+            await person.pilot.click("TopLine", offset=(line.index(label) + 1, 0))
+            await person.until(lambda name=name: at(person) == name)
 
 
 async def test_the_palette_opens_and_goes_to_a_screen() -> None:

@@ -81,13 +81,13 @@ async def test_a_screen_looks_as_it_did(run: None, screen: Callable[[User], Awai
 async def test_the_smallest_and_the_largest(run: None, size: tuple[int, int]) -> None:
     """Everything can be reached, by the keys alone."""
     async with opened(size=size) as person:
-        await person.sees("Type a digit", "Train")
+        await person.sees("Type a digit", "Prompt")
         await person.enter("seven")
         await person.sees("7 · seven", "steps/s")
         assert person.app.screen.focused
         assert person.app.screen.focused.region.bottom <= size[1]
         await person.press("f3", "enter")
-        await person.sees("100%", "Train")
+        await person.sees("100%", "Generate")
         await person.press("e", "tab", "tab", "tab", "tab", "tab")
         await person.sees("seed 2")
         await person.press("escape", "f4")
@@ -107,9 +107,9 @@ async def test_the_smallest_and_the_largest(run: None, size: tuple[int, int]) ->
 async def test_too_small_is_said_and_mended() -> None:
     async with opened(size=(30, 8)) as person:
         await person.sees("30x8 is too small.", "40x12")
-        assert "Train" not in person.screen
+        assert "Prompt" not in person.screen
         await person.pilot.resize_terminal(40, 12)
-        await person.sees("Type a digit", "Train")
+        await person.sees("Type a digit", "Prompt")
         assert "too small" not in person.screen
 
 

@@ -18,6 +18,7 @@ from engine.protocol import events as e
 from engine.protocol.events import Event
 from engine.protocol.requests import DrawRequest
 from engine.runs.weights_names import data_of, is_student
+from tui.render.header import Status
 from tui.runs.text import host, startup_notice
 from tui.settings import remembered
 from tui.settings.config_file import Config
@@ -65,9 +66,10 @@ class Studio:
         return self.router.worker
 
     @property
-    def status(self) -> str:
-        """For the top line: gpubox · cuda bf16 · shipped · drawing"""
-        return " · ".join(part for part in (host(), self._compute, self.settings.weights, self.router.activity) if part)
+    def status(self) -> Status:
+        """For the top line: gpubox, cuda bf16, shipped; drawing"""
+        facts = (host(), self._compute, self.settings.weights)
+        return Status(tuple(fact for fact in facts if fact), (self.router.activity,))
 
     @property
     def data(self) -> DataSpec:

@@ -25,7 +25,7 @@ def typed(person: User) -> str:
 @pytest.mark.parametrize("size", SIZES)
 async def test_seven_is_answered_with_a_seven_and_a_caption(size: tuple[int, int]) -> None:
     async with opened(size=size) as person:
-        await person.sees("Type a digit", "Prompt", "Train", "cpu fp32", "idle")
+        await person.sees("Type a digit", "Prompt", "cpu fp32", "idle")
         await person.enter("seven")
         await person.sees(
             "❯ seven", "7 · seven", "seed 1 · dpmpp · 14 steps", "guidance 1.4", "0.05 s · 200 steps/s", "shipped · step 4690 · average", "▀"
