@@ -14,6 +14,7 @@ from textual.theme import Theme
 from engine.jobs.jobs import Jobs
 from engine.protocol.events import CannotSave
 from tui.dialogs.choice import ChoiceDialog
+from tui.dialogs.dialog import Dialog
 from tui.dialogs.disk_full import DiskFullDialog, ask_about_full_disk
 from tui.dialogs.quit import ask_to_quit
 from tui.screens.base import AppScreen
@@ -21,12 +22,13 @@ from tui.screens.registry import SCREENS, bindings_by_screen, own_bindings, shar
 from tui.screens.train import TrainScreen
 from tui.settings import ansi_themes, themes
 from tui.settings.config_file import Config
-from tui.settings.keymap import GLOBAL_BINDINGS, display_name, help_rows, load_keymap
+from tui.settings.keymap import GLOBAL_BINDINGS, display_name, help_rows, key_in_inputs, load_keymap
 from tui.settings.remembered import Settings
 from tui.studio.base_app import StudioApp
 from tui.studio.studio import Hooks, Studio
 from tui.terminal.capabilities import Terminal
 from tui.terminal.literal import Harmless
+from tui.widgets.notice_line import NoticeLine, NoticeText
 
 
 class DigittyApp(StudioApp):
@@ -43,7 +45,7 @@ class DigittyApp(StudioApp):
         """The command hands in all three, and so do tests."""
         terminal, config = terminal or Terminal(), config or Config()
         super().__init__(remote=terminal.remote)
-        hooks = Hooks(self.refresh_status, self.on_training_changed, self.show_run, self.on_run_moved)
+        hooks = Hooks(self.refresh_status, self.on_training_changed, self.show_run, self.on_run_moved, self.end_earlier_notices)
         self.studio = Studio(self, hooks, jobs or Jobs(), terminal, config)
         self.keymap, problems = load_keymap(config, bindings_by_screen())
         self._problems = [*self.studio.problems, *problems]
@@ -118,6 +120,13 @@ class DigittyApp(StudioApp):
         screen = stack[0] if stack else None
         return screen if isinstance(screen, TrainScreen) else None
 
+    def show_notice(self) -> None:
+        notice, key = self.notices.shown, key_in_inputs("messages", self.keymap)
+        text = NoticeText(notice.text, notice.severity, self.notices.more, key) if notice else None
+        for screen in reversed(self.screen_stack):
+            for line in screen.query(NoticeLine):
+                line.notice, text = text, None  # the screens beneath show none
+
     # --- actions ------------------------------------------------------------------------------------------------------
 
     def action_go(self, mode: str) -> None:
@@ -156,6 +165,13 @@ class DigittyApp(StudioApp):
 
         if isinstance(self.screen, AppScreen):
             self.push_screen(OptionsDialog(self.studio.settings), on_answer)
+
+    def action_messages(self) -> None:
+        from tui.dialogs.messages import MessagesDialog
+
+        if isinstance(self.screen, AppScreen | Dialog) and not isinstance(self.screen, MessagesDialog):
+            self.push_screen(MessagesDialog(self.notices.log, ascii=not self.studio.terminal.unicode))
+            self.dismiss_notices()
 
     def action_copy_or_leave(self) -> None:
         if not self.copy_selection():

@@ -87,7 +87,7 @@ class User:
 
     @property
     def notices(self) -> str:
-        return "\n".join(notice.message for notice in self.app._notifications)
+        return "\n".join(notice.text for notice in self.app.notices.log)
 
     @property
     def view(self) -> ImageView:
@@ -122,9 +122,9 @@ async def opened(jobs: FakeJobs | None = None, size: tuple[int, int] = SMALL, co
     """The application on a terminal of this size; afterwards its engine thread must end."""
     jobs = jobs or FakeJobs()
     app = DigittyApp(cast(Jobs, jobs), config=config)
-    app.NOTIFICATION_TIMEOUT = 600.0  # on a busy machine a notice would be gone before it is looked for
+    app.NOTICE_SECONDS = 600.0  # type: ignore[misc]  # on a busy machine a notice would be gone before it is looked for
     try:
-        async with app.run_test(size=size, notifications=True) as pilot:
+        async with app.run_test(size=size) as pilot:
             yield User(app, pilot, jobs)
     finally:
         jobs.end()

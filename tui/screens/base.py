@@ -23,6 +23,7 @@ from tui.studio.base_app import StudioApp, studio_app
 from tui.studio.studio import Studio
 from tui.terminal.literal import literal
 from tui.widgets.key_footer import KeyFooter
+from tui.widgets.notice_line import NoticeLine
 from tui.widgets.top_line import TopLine
 
 MOST_NAMED = 10
@@ -84,8 +85,13 @@ class AppScreen(Screen[None]):
             return isinstance(self.focused, Input)
         return active.node is not self.app or active.binding.action == "leave" or active.binding.id in self.FOOTER_IDS
 
+    def _extend_compose(self, widgets: list[Widget]) -> None:
+        super()._extend_compose(widgets)
+        widgets.append(NoticeLine(ascii=not self.studio.terminal.unicode))
+
     def on_screen_resume(self) -> None:
         self.show_status()
+        self.studio_app.refresh_notices()
 
     def on_navigate(self) -> None:
         """The user came here by a key, a tab or the palette, rather than by closing a dialog."""
@@ -110,11 +116,12 @@ class AppScreen(Screen[None]):
             super()._reset_focus(widget, avoiding)
 
     def action_out(self) -> None:
-        """Leave the input; outside of one, stop the work."""
+        """Leave the input, or stop the work. The notice goes, too; an error outside of an input takes this key for itself."""
+        error_was_shown = self.studio_app.dismiss_notices()
         if isinstance(self.focused, Input):
             self.set_focus(None)
             self.refresh_bindings()
-        else:
+        elif not error_was_shown:
             self.stop_work()
 
     def stop_work(self) -> None:
@@ -129,7 +136,7 @@ class AppScreen(Screen[None]):
             path = _free_name(Path.cwd(), done, ending)
             images.save_drawing(path, done.recipe, done.images, done.frames, replace=False)
         except (DigittyError, OSError) as error:
-            self.notify(str(error), severity="error", timeout=10)
+            self.notify(str(error), severity="error")
         else:
             self.notify(f"Saved {path}")
 

@@ -59,6 +59,7 @@ GLOBAL_BINDINGS = (
     Binding("o", "options", "options", tooltip="choose how to draw: sampler, steps, guidance…", id="options"),
     Binding("T", "change_theme", "theme", tooltip="choose colours: dark, light, high contrast…", id="theme"),
     Binding("p,ctrl+p", "command_palette", "palette", tooltip="search all commands by name", id="palette"),
+    Binding("m,f9", "messages", "messages", tooltip="show all messages with their whole texts", id="messages"),
     Binding("question_mark,f1", "help", "help", tooltip="show this help", id="help"),
     Binding("q", "leave", "quit", tooltip="quit; asks first if a run would stop", id="quit"),
     Binding("ctrl+q", "leave", "quit", tooltip="quit; asks first if a run would stop", priority=True),
@@ -87,6 +88,12 @@ def keys_of(binding: Binding, keymap: Mapping[str, str]) -> list[str]:
     """The binding's current keys, as Textual names them."""
     text = keymap.get(binding.id or "", binding.key)
     return [_character_to_key(key) if len(key) == 1 else key for key in (key.strip() for key in text.split(","))]
+
+
+def key_in_inputs(name: str, keymap: Mapping[str, str]) -> str:
+    """The key of one of the application's actions, as the screen shows it: one that works while an input has the focus, if there is one."""
+    keys = next(keys_of(binding, keymap) for binding in GLOBAL_BINDINGS if binding.id == name)
+    return display_name(next((key for key in keys if len(format_key(key)) > 1), keys[0]))
 
 
 def display_name(key: str) -> str:

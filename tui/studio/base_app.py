@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import ClassVar, cast
 
 from textual.message_pump import MessagePump
 from textual.notifications import SeverityLevel
+from textual.timer import Timer
 
 from engine.errors import DigittyError
 from engine.formatting import printable
 from tui.studio.messages import FromEngine
 from tui.studio.studio import Studio
 from tui.terminal.literal import LONGEST
+from tui.terminal.notices import Notices
 from tui.terminal.paced_app import PacedApp
 
 
@@ -19,6 +21,14 @@ class StudioApp(PacedApp):
     """Knows no screen."""
 
     studio: Studio
+    NOTICE_SECONDS: ClassVar[float] = 6.0
+    """How long a notice is shown that names no time and is no error."""
+
+    def __init__(self, remote: bool = False) -> None:
+        super().__init__(remote)
+        self._disable_notifications = True  # no widgets for Textual's toasts
+        self.notices = Notices()
+        self._notice_timer: Timer | None = None
 
     def on_from_engine(self, message: FromEngine) -> None:
         if self.is_running:  # else its screens are being removed
@@ -29,13 +39,47 @@ class StudioApp(PacedApp):
     ) -> None:
         """Show a notice: a single line of plain text, since names, paths and errors in it may hold anything. `markup` is ignored.
 
-        The notices of every screen and widget are shown by this method.
+        The notices of every screen and widget are shown by this method, which may be called from any thread. An error stays until it is
+        dismissed, or until something succeeds.
         """
-        plain = message.replace("[$text-success]", "")  # in Textual's own notice of a screenshot
-        super().notify(printable(plain, LONGEST), title=title, severity=severity, timeout=timeout, markup=False)
+        text = printable(f"{title}: {message}" if title else message, LONGEST)
+        seconds = None if severity == "error" else self.NOTICE_SECONDS if timeout is None else timeout
+        self.call_later(self._add_notice, text, severity, seconds)
+
+    def _add_notice(self, text: str, severity: SeverityLevel, seconds: float | None) -> None:
+        self.notices.add(text, severity, seconds)
+        self.refresh_notices()
+
+    def dismiss_notices(self) -> bool:
+        """End all notices. Whether an error was among them."""
+        stayed = self.notices.dismiss()
+        self.refresh_notices()
+        return stayed
+
+    def end_earlier_notices(self) -> None:
+        """Something succeeded: what was wrong before is over."""
+        self.notices.end_earlier()
+        self.refresh_notices()
+
+    def refresh_notices(self) -> None:
+        """Show the current notice, and set the time at which it ends."""
+        if self._notice_timer:
+            self._notice_timer.stop()
+            self._notice_timer = None
+        seconds = self.notices.seconds_left()
+        if seconds is not None:
+            self._notice_timer = self.set_timer(max(seconds, 0.01), self._expire_notice)
+        self.show_notice()
+
+    def _expire_notice(self) -> None:
+        self.notices.expire()
+        self.refresh_notices()
+
+    def show_notice(self) -> None:
+        """Show the current notice on the topmost screen, or none."""
 
     def notify_error(self, error: DigittyError) -> None:
-        self.notify(str(error), severity="error", timeout=10)
+        self.notify(str(error), severity="error")
 
 
 def studio_app(node: MessagePump) -> StudioApp:

@@ -39,6 +39,8 @@ class Hooks:
     """Gets the name of a run that has begun to train here, or in the background process that was started for it."""
     run_moved: Callable[[str, str | None], None]
     """Gets a run's old name and its new one; None where it was deleted."""
+    drawing_queued: Callable[[], None]
+    """The settings and the prompt were right; sketches do not count."""
 
 
 class Studio:
@@ -137,6 +139,7 @@ class Studio:
         sample = replace(self.settings.sample, seed=seed)
         indices = (0,) * len(labels) if shared_noise else None
         request = DrawRequest(labels, sample, indices, self.settings.weights, frame_rate(self.terminal))
+        self._hooks.drawing_queued()
         return self.router.submit("draw", lambda: self.jobs.draw(request), listener, "drawing")
 
     def sketch(self, labels: Iterable[int], listener: Listener, shared_noise: bool = False) -> int | None:
