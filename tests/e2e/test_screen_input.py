@@ -62,3 +62,13 @@ def test_odd_input_costs_itself(warm_home: Path, tmp_path: Path) -> None:
     log = (warm_home / "log" / "digitty.log").read_text()
     assert "skipped input that makes no sense" in log
     assert "Traceback" not in log
+
+
+def test_keys_of_one_write_go_where_tab_leads(warm_home: Path, tmp_path: Path) -> None:
+    with Terminal([], environment(warm_home), tmp_path, patch=faked()) as terminal:
+        terminal.sees("Type a digit", "cpu fp32")
+        send(terminal, b"\x1bOR")  # F3
+        terminal.sees("guidance")
+        send(terminal, b"e\x1512\t\x157\t\t\x1530\t\t\x155\r")
+        terminal.sees("count 12", "of 7 ", "steps 30", "seed 5", "scrub, space replays")
+        assert "count 121" not in terminal.text

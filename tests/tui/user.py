@@ -58,6 +58,9 @@ class User:
 
         A pilot's own waiting is for an idle process, which a job is not.
         """
+        deadline = monotonic() + 5.0
+        while self.app.is_running and not self.app.keys.idle and monotonic() < deadline:
+            await asyncio.sleep(0)
         focused = self.app.focused or self.app.screen
         for node in (self.app, *focused.ancestors_with_self, self.app.screen):
             await self._passed(node)

@@ -19,6 +19,7 @@ from textual.widgets import Input
 from tui.terminal.driver import PacedDriver
 from tui.terminal.flow_control import FlowControl
 from tui.terminal.guarded_app import GuardedApp
+from tui.terminal.key_order import KeyOrder
 from tui.terminal.screen_diff import ScreenDiff, is_heavy
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class PacedApp(GuardedApp):
     def __init__(self, remote: bool = False) -> None:
         """`remote`: the terminal is at the other end of an SSH connection."""
         super().__init__()
+        self.keys = KeyOrder(self, super().on_event)
         self._flow = FlowControl(remote)
         self._diff = ScreenDiff(self.console._color_system or ColorSystem.TRUECOLOR, _erases_with_background())
         self._timer: asyncio.TimerHandle | None = None
@@ -44,6 +46,9 @@ class PacedApp(GuardedApp):
         self._waiting: dict[Callable[[], None], None] = {}
         self._cursor = (-1, -1)
         """The terminal's cursor."""
+
+    async def on_event(self, event: events.Event) -> None:
+        await self.keys.on_event(event)
 
     def get_driver_class(self) -> type[Driver]:
         driver = super().get_driver_class()
