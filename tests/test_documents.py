@@ -108,7 +108,8 @@ def test_commands_in_documents_are_understood(document: Path) -> None:
             continue
         outer = click.Context(group)
         name, found, rest = group.resolve_command(outer, arguments)  # words alone are drawn
-        assert found and UNKNOWN_WORD not in outer.meta, command
+        assert found, command
+        assert UNKNOWN_WORD not in outer.meta, command
         context = click.Context(found, info_name=name)
         try:  # only what the words say: whether this machine has the files and processors is another matter
             options, values, _ = context.command.make_parser(context).parse_args(rest)

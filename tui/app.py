@@ -151,7 +151,7 @@ class DigittyApp(StudioApp):
 
         def on_answer(weights: str | None) -> None:
             if weights is not None:
-                self.studio.choose_weights(weights)
+                self.studio.change_settings(weights=weights)
 
         if isinstance(self.screen, AppScreen):
             self.push_screen(WeightsDialog(self.studio.settings.weights, self.studio.training_runs()), on_answer)

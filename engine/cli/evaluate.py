@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from engine.cli.options import device_options, force_option, plain_option, sample_config, sampling_options, setting_option
+from engine.cli.options import device_options, fitted_weights, force_option, plain_option, sample_config, sampling_options, setting_option
 from engine.cli.output import print_line
 from engine.cli.run_job import run_with_progress
 from engine.config.compute import Device, Precision
@@ -41,7 +41,8 @@ def evaluate(
 ) -> None:
     from engine.storage.images import check_output_path, save_gallery
 
-    request = EvaluateRequest(count, sample_config(options, weights), weights)
+    sample = sample_config(options, weights)
+    request = EvaluateRequest(count, sample, fitted_weights(weights, sample.sampler))
     if out is not None:
         check_output_path(out, (".png",), force)
     done = run_with_progress(Jobs(device, precision, threads).evaluate(request), e.EvaluateDone, _describe)

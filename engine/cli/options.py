@@ -10,11 +10,11 @@ import click
 from engine.cli.progress import ProgressLine
 from engine.config.compute import DEVICE, PRECISION, THREADS, check_device
 from engine.config.fields import Setting, settings_of
-from engine.config.sampling import ONE_STEP_MOST, SampleConfig, default_for
+from engine.config.sampling import ONE_STEP_MOST, SampleConfig, Sampler, default_for
 from engine.errors import SettingError
 from engine.process.processors import check_threads
 from engine.protocol.requests import DrawRequest
-from engine.runs.weights_names import is_student
+from engine.runs.weights_names import fit_weights, is_student
 
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
@@ -86,12 +86,16 @@ plain_option = setting_option(PLAIN, show_default=False, expose_value=False, cal
 def sample_config(options: dict[str, Any], weights: str) -> SampleConfig:
     """Take the fields of SampleConfig out of a command's options.
 
-    The weights of a one-step student select the sampler one-step unless the command line names another. The sampler one-step brings its own
-    number of steps unless the command line sets it, and its own `redraw_below` unless the command line or config.toml sets it.
+    The weights of a one-step student select the sampler one-step unless the command line names another; other weights on the command line
+    deselect it where config.toml names it. The sampler one-step brings its own number of steps unless the command line sets it, and its own
+    `redraw_below` unless the command line or config.toml sets it.
     """
     source_of, source = click.get_current_context().get_parameter_source, click.core.ParameterSource
-    if source_of("sampler") is not source.COMMANDLINE and is_student(weights):
-        options["sampler"] = "one-step"
+    if source_of("sampler") is not source.COMMANDLINE:
+        if is_student(weights):
+            options["sampler"] = "one-step"
+        elif options["sampler"] == "one-step" and source_of("weights") is source.COMMANDLINE:
+            options["sampler"] = SampleConfig.sampler
     if options["sampler"] == "one-step":
         student = default_for("one-step")
         if source_of("redraw_below") is source.DEFAULT:
@@ -101,3 +105,11 @@ def sample_config(options: dict[str, Any], weights: str) -> SampleConfig:
         elif not 1 <= options["steps"] <= ONE_STEP_MOST:
             raise SettingError(f"steps {options['steps']} is outside 1 to {ONE_STEP_MOST}, the range that a one-step student was trained for")
     return SampleConfig(**{name: options.pop(name) for name in SAMPLING})
+
+
+def fitted_weights(weights: str, sampler: Sampler) -> str:
+    """The weights that draw with this sampler: for one-step, `shipped` means the shipped student. config.toml's weights give way to the sampler."""
+    context, source = click.get_current_context(), click.core.ParameterSource
+    if weights != "shipped" and context.get_parameter_source("weights") is source.COMMANDLINE:
+        return weights  # the engine says what is wrong where they don't fit
+    return fit_weights(weights, sampler)

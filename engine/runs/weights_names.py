@@ -7,8 +7,9 @@ from pathlib import Path
 
 from engine.config.data import MNIST, DataSpec
 from engine.config.model import ModelConfig
+from engine.config.sampling import Sampler
 from engine.config.serialize import from_dict
-from engine.errors import DigittyError, RunError
+from engine.errors import DigittyError, RunError, SettingError
 from engine.formatting import printable
 from engine.runs.run import find_run, latest_state
 from engine.storage import paths
@@ -52,16 +53,42 @@ def data_of(weights: str) -> DataSpec:
 
     Raises nothing for weights that are missing or damaged: drawing with them says what is wrong.
     """
+    model = _recorded_model(weights)
+    return model.data if model else MNIST
+
+
+def is_student(weights: str) -> bool:
+    """Whether weights of this name draw in one step, as far as their run or file records it. Raises nothing."""
+    name, _, kind = weights.partition(":")
+    if name == "shipped":
+        return kind == "one-step"
+    model = _recorded_model(weights)
+    return model is not None and model.one_step
+
+
+def fit_weights(weights: str, sampler: Sampler) -> str:
+    """`weights` if this sampler can use them, else the shipped ones that it can use. Raises SettingError if those draw other pictures."""
+    one_step = sampler == "one-step"
+    if is_student(weights) == one_step:
+        return weights
+    if data_of(weights) != MNIST:
+        if one_step:
+            raise SettingError(f"{weights} can't draw in one step; distil a student: digitty train --preset one-step --teacher {weights}")
+        raise SettingError(f"{weights} is a one-step student, which the sampler {sampler} can't use; choose other weights first")
+    return "shipped:one-step" if one_step else "shipped"
+
+
+def _recorded_model(weights: str) -> ModelConfig | None:
+    """The network that a run's config or a .safetensors file records; None for the shipped weights, and where nothing can be read."""
     name = weights.partition(":")[0]
     if name == "shipped":
-        return MNIST
+        return None
     try:
         if name.endswith(".safetensors") or "/" in weights:
-            model = parse_json(_metadata(Path(weights).expanduser())["model"].encode())
-            return from_dict(ModelConfig, model).data
-        return find_run(name).config().data
+            return from_dict(ModelConfig, parse_json(_metadata(Path(weights).expanduser())["model"].encode()))
+        return find_run(name).config().model
     except (DigittyError, OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError):
-        return MNIST
+        return None
 
 
 def _metadata(path: Path) -> Mapping[str, str]:
@@ -72,14 +99,3 @@ def _metadata(path: Path) -> Mapping[str, str]:
             raise ValueError("its header is too long")
         header: Mapping[str, Mapping[str, str]] = parse_json(file.read(length))
     return header["__metadata__"]
-
-
-def is_student(weights: str) -> bool:
-    """Whether weights of this name draw in one step, as far as their run's config says. False for a file."""
-    name, _, kind = weights.partition(":")
-    if name == "shipped":
-        return kind == "one-step"
-    try:
-        return find_run(name).config().model.one_step
-    except DigittyError:
-        return False

@@ -56,7 +56,7 @@ def shown(app: Any, query: str = "") -> Callable[[], bool]:
 async def test_the_screens_draw_and_name_what_the_weights_draw(flags: DataSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     async with opened(cast(FakeJobs, RealJobs("cpu", "fp32")), LARGE) as person:
-        person.app.studio.choose_weights("flags")
+        person.app.studio.change_settings(weights="flags")
         assert person.app.studio.data == flags
         prompt = person.app.screen.query_one("#prompt", Input)
         await person.until(lambda: prompt.placeholder == "a class: red · three reds · random · grid")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from engine.cli.options import device_options, force_option, plain_option, sample_config, sampling_options
+from engine.cli.options import device_options, fitted_weights, force_option, plain_option, sample_config, sampling_options
 from engine.cli.output import print_line, print_status
 from engine.cli.progress import ProgressLine
 from engine.cli.run_job import run_with_progress
@@ -58,6 +58,7 @@ def generate(
     if not words:
         raise PromptError("there is no prompt to draw; name one, for example: digitty generate three sevens")
     sample = sample_config(options, weights)
+    weights = fitted_weights(weights, sample.sampler)
     if not 1 <= count <= MAX_COUNT:
         raise SettingError(f"count {count} is outside 1 to {MAX_COUNT:,}")
     data = data_of(weights)

@@ -90,6 +90,7 @@ class OptionsDialog(Dialog[Settings | None]):
                 except ValueError:
                     raise SettingError(f"{name} {text!r} is not a {'whole ' if kind is int else ''}number") from None
             settings = self._settings.with_sample(**values)
+            settings.linked(self._settings)  # the weights follow once it is applied; refused here if they can't
         except SettingError as error:
             self.query_one("#problem", Static).update(literal(str(error)))
         else:

@@ -21,6 +21,7 @@ from engine.config.training import TrainConfig
 from engine.errors import SettingError, StorageError
 from engine.formatting import printable
 from engine.protocol.requests import DrawRequest
+from engine.runs.weights_names import is_student
 from engine.storage import paths
 from engine.storage.atomic import read_small
 from tui.settings import themes
@@ -123,7 +124,20 @@ def _check(document: Mapping[str, Any], text: str) -> Config:
                     values[name] = value
                 except SettingError as error:
                     problems.append(f"{config.where(section, name)}: {error}")
+    if why := _mismatch(values.get("weights"), values.get("sampler")):
+        problems.append(f"{config.where('draw', 'sampler')}: {why}; remove one of the two")
     return Config(values, keys, tuple(printable(problem, LONGEST) for problem in problems), text)
+
+
+def _mismatch(weights: str | None, sampler: str | None) -> str:
+    """Why these weights can't draw with this sampler; empty if they can, and for the weights of a run, which may not exist yet."""
+    if not weights or not sampler:
+        return ""
+    if sampler != "one-step" and is_student(weights):
+        return f"the weights {weights} are a one-step student, which the sampler {sampler} can't use"
+    if sampler == "one-step" and weights == "shipped:seed":
+        return f"the weights {weights} can't draw with the sampler one-step"
+    return ""
 
 
 def _check_value(section: str, name: str, value: object) -> None:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from engine.config.sampling import SampleConfig, Sampler, with_sampler
+from engine.config.sampling import SampleConfig, Sampler, fit_sampler, with_sampler
 from engine.config.serialize import from_dict, to_dict
-from engine.errors import DigittyError
-from engine.runs.weights_names import is_student
+from engine.errors import DigittyError, SettingError
+from engine.runs.weights_names import fit_weights, is_student
 from engine.storage import paths
 from engine.storage.atomic import parse_json, read_small, write_text
 from tui.settings import themes
@@ -42,13 +42,32 @@ class Settings:
     """The classes on the Generate screen: `random`, or a prompt whose digits are repeated."""
 
     def overridden_by(self, config: Config) -> Settings:
-        """These settings with the values of the user's config.toml, which override remembered ones."""
-        own = {name: config.values[name] for name in ("weights", "theme") if name in config.values}
-        sampler: Sampler = config.sample.get("sampler", self.sample.sampler)
-        if is_student(own.get("weights", self.weights)):
-            sampler = "one-step"
-        sample = with_sampler(self.sample, sampler)
-        return replace(self, sample=replace(sample, **{**config.sample, "sampler": sampler}), **own)
+        """These settings with the values of the user's config.toml, which override remembered ones. Weights and sampler fit each other."""
+        theme, weights = config.values.get("theme", self.theme), config.values.get("weights", self.weights)
+        sampler: Sampler | None = config.sample.get("sampler")
+        if sampler and (weights == "shipped" or "weights" not in config.values):
+            with suppress(SettingError):
+                weights = fit_weights(weights, sampler)
+        sample = fit_sampler(with_sampler(self.sample, sampler or self.sample.sampler), is_student(weights))
+        sample = replace(sample, **{**config.sample, "sampler": sample.sampler})
+        return replace(self, sample=sample, weights=weights, theme=theme)
+
+    def linked(self, before: Settings) -> Settings:
+        """These settings with weights and a sampler that fit each other: whichever of the two is as it was before follows the other.
+
+        Raises SettingError if there are no weights that the sampler can use.
+        """
+        if self.weights != before.weights:
+            return replace(self, sample=fit_sampler(self.sample, is_student(self.weights)))
+        if self.sample.sampler != before.sample.sampler:
+            return replace(self, weights=fit_weights(self.weights, self.sample.sampler))
+        return self
+
+    def _mended(self) -> Settings:
+        """These settings, with another sampler where an earlier digitty remembered one that the weights can't use."""
+        if self.weights == "shipped" and self.sample.sampler == "one-step":
+            return replace(self, weights="shipped:one-step")  # which is what drew
+        return replace(self, sample=fit_sampler(self.sample, is_student(self.weights)))
 
     def with_sample(self, **changes: object) -> Settings:
         """The settings with other values in `sample`. Raises SettingError if a value is out of its range."""
@@ -56,10 +75,16 @@ class Settings:
 
 
 def load() -> tuple[Settings, list[str]]:
-    """The remembered settings, and messages about those that cannot be read, which keep their defaults."""
+    """The remembered settings, and messages about those that cannot be read, which keep their defaults, or that were mended."""
     table, problems = _read()
     plain = {name: value for name, value in table.items() if name in _PLAIN}
-    return Settings(sample=from_dict(SampleConfig, table.get("sample", {})), **plain), problems
+    found = Settings(sample=from_dict(SampleConfig, table.get("sample", {})), **plain)
+    mended = found._mended()
+    if mended != found:
+        save(found, mended)
+        pair = f"{mended.weights} and {mended.sample.sampler}"
+        problems.append(f"The weights {found.weights} can't draw with the sampler {found.sample.sampler}, so weights and sampler are now {pair}.")
+    return mended, problems
 
 
 def save(before: Settings, after: Settings) -> None:

@@ -10,14 +10,14 @@ from textual.app import App
 
 from engine.config.compute import ComputeInfo
 from engine.config.data import DataSpec
-from engine.config.sampling import SampleConfig, fit_sampler
+from engine.config.sampling import SampleConfig
 from engine.errors import DigittyError
 from engine.jobs.jobs import Jobs
 from engine.jobs.worker import Worker
 from engine.protocol import events as e
 from engine.protocol.events import Event
 from engine.protocol.requests import DrawRequest
-from engine.runs.weights_names import data_of, is_student
+from engine.runs.weights_names import data_of
 from tui.render.header import Status
 from tui.runs.text import host, startup_notice
 from tui.settings import remembered
@@ -154,14 +154,19 @@ class Studio:
     # --- settings -----------------------------------------------------------------------------------------------------
 
     def change_settings(self, **changes: object) -> None:
-        """Change fields of the settings, and remember them for the next start."""
-        before, self.settings = self.settings, replace(self.settings, **changes)  # type: ignore[arg-type]
-        remembered.save(before, self.settings)
-        self._hooks.status_changed()
+        """Change fields of the settings, and remember them for the next start. Of weights and sampler the one not chosen follows the other.
 
-    def choose_weights(self, weights: str) -> None:
-        """Draw with these weights, and with a sampler that fits them."""
-        self.change_settings(weights=weights, sample=fit_sampler(self.settings.sample, is_student(weights)))
+        Raises SettingError for a sampler that no weights can follow.
+        """
+        before = self.settings
+        chosen = replace(before, **changes)  # type: ignore[arg-type]
+        self.settings = chosen.linked(before)
+        remembered.save(before, self.settings)
+        if self.settings != chosen:
+            weights = self.settings.weights if self.settings.weights != chosen.weights else ""
+            now = f"weights are now {weights}" if weights else f"sampler is now {self.settings.sample.sampler}"
+            self._app.notify(f"{chosen.weights} can't draw with the sampler {chosen.sample.sampler}, so the {now}.")
+        self._hooks.status_changed()
 
     def next_seed(self) -> int:
         """The random seed of a new drawing; the one after it is remembered."""
