@@ -86,8 +86,11 @@ _QUANTISE = {
 
 
 @lru_cache(maxsize=256)
-def resize(picture: Picture, size: int) -> Picture:
-    """The picture with `size` pixels along its longer side, by Lanczos, which gives the most legible digits.
+def resize(picture: Picture, size: int, smooth: bool = True) -> Picture:
+    """The picture with `size` pixels along its longer side: shrunk by Lanczos, which gives the most legible digits, or enlarged.
+
+    A finished digit looks best when it is enlarged smoothly (bicubic). Noise does not, and it takes several times the bytes: without `smooth`
+    every pixel is repeated.
 
     A picture of MNIST's size shows strokes on black. At 10 pixels it loses the outermost pixel of each edge, which is empty in 99 of 100 images of
     MNIST: enlarged again, our classifier read 98.2% of its digits right, and 96.8% with the edges. Lanczos' ringing becomes black, and the
@@ -96,6 +99,8 @@ def resize(picture: Picture, size: int) -> Picture:
     data, height, width, channels = picture
     if size == max(height, width):
         return picture
+    if size > max(height, width):
+        return _enlarge(picture, size, smooth)
     has_strokes = (channels, height, width) == MNIST.shape
     edge = int(has_strokes and size <= SMALL)
     from PIL import Image  # here, because the first screen needs no picture
@@ -105,6 +110,15 @@ def resize(picture: Picture, size: int) -> Picture:
     small = whole.resize((new_width, new_height), Image.Resampling.LANCZOS, box=(edge, edge, width - edge, height - edge))
     resized = Picture(small.tobytes(), new_height, new_width, channels)
     return resized.translate(_brighten(max(170, *resized.data))) if has_strokes else resized
+
+
+def _enlarge(picture: Picture, size: int, smooth: bool) -> Picture:
+    from PIL import Image
+
+    new_height, new_width = scale((picture.height, picture.width), size)
+    method = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
+    large = Image.frombytes(picture.mode, (picture.width, picture.height), picture.data).resize((new_width, new_height), method)
+    return Picture(large.tobytes(), new_height, new_width, picture.channels)
 
 
 def _grey(picture: Picture) -> Picture:
@@ -123,25 +137,25 @@ def _brighten(brightest: int) -> bytes:
     return bytes(min(255, round(grey * 255 / brightest)) if grey >= 16 else 0 for grey in range(256))
 
 
-def half_block_rows(picture: Picture, size: int, depth: ColorDepth) -> tuple[Row, ...]:
+def half_block_rows(picture: Picture, size: int, depth: ColorDepth, smooth: bool = True) -> tuple[Row, ...]:
     """Rows of half blocks in the greys or colours that truecolor or 256 colours have. An odd last row of pixels has black below it."""
-    pixels = resize(picture, size).translate(_QUANTISE[depth, picture.channels])
+    pixels = resize(picture, size, smooth).translate(_QUANTISE[depth, picture.channels])
     return tuple(tuple(_half_blocks(len([*same]), *pair) for pair, same in groupby(pairs)) for pairs in _pixel_pairs(pixels))
 
 
-def shade_rows(picture: Picture, size: int, unicode: bool = True) -> tuple[Row, ...]:
+def shade_rows(picture: Picture, size: int, unicode: bool = True, smooth: bool = True) -> tuple[Row, ...]:
     """Rows in one foreground and one background: for each pair of pixels the nearest of SHADES, or their mean on the ASCII ramp."""
     glyph = _nearest_shade if unicode else _nearest_ascii
-    pixels = resize(_grey(picture), size)
+    pixels = resize(_grey(picture), size, smooth)
     return tuple(_merge((glyph(top, bottom), 255, 0) for top, bottom in pairs) for pairs in _pixel_pairs(pixels))
 
 
 @lru_cache(maxsize=256)
-def tile_rows(picture: Picture, size: int, depth: ColorDepth = ColorDepth.TRUECOLOR, unicode: bool = True) -> tuple[Row, ...]:
+def tile_rows(picture: Picture, size: int, depth: ColorDepth = ColorDepth.TRUECOLOR, unicode: bool = True, smooth: bool = True) -> tuple[Row, ...]:
     """The picture with `size` pixels along its longer side, as the terminal shows it best. Each row of cells holds two rows of pixels."""
     if unicode and (depth, picture.channels) in _QUANTISE:
-        return half_block_rows(picture, size, depth)
-    return shade_rows(picture, size, unicode)
+        return half_block_rows(picture, size, depth, smooth)
+    return shade_rows(picture, size, unicode, smooth)
 
 
 def segments(row: Row, depth: ColorDepth, ink: RGB = WHITE, paper: RGB = BLACK) -> list[Segment]:

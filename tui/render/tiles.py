@@ -10,14 +10,17 @@ from engine.config.data import MNIST
 
 STEPS = (10, 14, 18, 22, 28, 36, 44, 56, 72, 88, 112, 144, 176, 224, 288, 352, 448)
 """Pixels of the longer side of a tile that is smaller than its image. Each step is about a quarter more."""
+LARGEST_ENLARGED = 448
+"""Pixels up to which a tile is enlarged."""
 _GAPS = ((1, 1), (1, 0), (0, 0))
 """Gaps between tiles, across and down. Tiles move together in this order before they shrink."""
 
 
 def sizes(image: tuple[int, int]) -> tuple[int, ...]:
-    """The pixels that the longer side of an image (height, width) may have in a tile: all of them, or a smaller one of STEPS. Descending."""
+    """The pixels that the longer side of an image (height, width) may have in a tile: a multiple of its own, or a smaller one of STEPS. Descending."""
     whole = max(image)
-    return whole, *(step for step in reversed(STEPS) if step < whole)
+    multiples = range(whole * max(1, LARGEST_ENLARGED // whole), 0, -whole)
+    return *multiples, *(step for step in reversed(STEPS) if step < whole)
 
 
 def scale(image: tuple[int, int], size: int) -> tuple[int, int]:
@@ -88,14 +91,17 @@ def fit(
 ) -> Tiles:
     """The largest tiles that show all `count` images (at least 1) in width x height cells, else pages of the smallest tiles.
 
-    `image` is the images' height and width in pixels. Without `shrink`: pages of the largest tiles of which one fits.
+    `image` is the images' height and width in pixels. Without `shrink`: pages of the largest tiles of which one fits, but not enlarged ones.
     `columns` is kept where the width allows it.
     """
     one_each = [Tiles(1, size, 1, 1, caption=captions, image=image) for size in sizes(image)]
     fitting = [tile for tile in one_each if tile.width <= width and tile.height <= height] or one_each[-1:]
     choices = [min(columns, count)] if columns else _columns_by_preference(count)
-    candidates = fitting if shrink else fitting[:1]
+    least = fitting[-1].size if shrink else next(tile.size for tile in fitting if tile.size <= max(image))
+    candidates = [tile for tile in fitting if tile.size >= least]
     for tile in candidates:
+        if tile.tile_width * tile.tile_height * count > width * height:
+            continue
         for across in choices:
             for gap_x, gap_y in _GAPS:
                 tiles = replace(tile, count=count, columns=across, rows=ceil(count / across), gap_x=gap_x, gap_y=gap_y)

@@ -96,7 +96,7 @@ class DrawScreen(AppScreen):
             case e.DrawStarted(recipe):
                 self.query_one("#how", JobBar).words = f"{captions.describe_sample(recipe.sample)} · {recipe.weights}"
             case e.Frame(images, step, steps):
-                self.view.show(images, self._captions)
+                self.view.show(images, self._captions, live=True)
                 self.bar.fraction, self.bar.words = step / steps, captions.progress(event)
             case e.DrawDone():
                 self.done, self._frame = event, len(event.frames) - 1
@@ -155,7 +155,7 @@ class DrawScreen(AppScreen):
             return
         last = len(self.done.frames) - 1
         self._frame = max(0, min(last, self._frame + by))
-        self.view.show(self.done.frames[self._frame], self._captions)
+        self.view.show(self.done.frames[self._frame], self._captions, live=self._frame < last)
         noun = captions.noun(self.done.recipe.data)
         step, steps = self.done.frame_steps[self._frame], self.done.recipe.sample.steps
         self.bar.fraction = step / steps

@@ -16,6 +16,9 @@ from tui.render import captions as caption
 from tui.terminal.literal import literal, literal_lines
 from tui.widgets.image_view import ImageView
 
+TEXT_WIDTH = 44
+"""Columns that the text beside a single image needs."""
+
 
 class Answer(Widget):
     """Shows a drawing whose events go to `on_job_event`."""
@@ -28,6 +31,8 @@ class Answer(Widget):
         self.result: e.DrawDone | None = None
         """The finished drawing."""
         self._prompt_line, self._details = Static(classes="asked"), Static(classes="words")
+        if len(prompt.labels) == 1:
+            view.beside = TEXT_WIDTH
         view.show(Images.black(data, len(prompt.labels)))  # reserves the room
 
     def compose(self) -> ComposeResult:
@@ -57,7 +62,7 @@ class Answer(Widget):
             case e.DrawStarted(recipe):
                 self._recipe = recipe
             case e.Frame(images):
-                self.view.show(images)
+                self.view.show(images, live=True)
                 self.set_text(f"{self._heading()}\n{caption.progress(event)}")
             case e.DrawDone():
                 self.result, self._recipe = event, event.recipe

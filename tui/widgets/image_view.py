@@ -36,6 +36,9 @@ class ImageView(Widget):
     max_rows: reactive[int | None] = reactive(None, repaint=False, init=False)
     """Rows of cells that an automatic height may take; None takes the container's. A grid that is still larger scrolls with the container."""
 
+    beside = 0
+    """Columns of the container that an automatic width leaves to what stands beside the images, where they need not shrink for it."""
+
     def __init__(
         self, terminal: Terminal, *, columns: int | None = None, max_rows: int | None = None, id: str | None = None, classes: str | None = None
     ) -> None:
@@ -44,6 +47,8 @@ class ImageView(Widget):
         self.set_reactive(ImageView.max_rows, max_rows)
         self.images: Images | None = None
         """The images on view. Only `show` and `clear` set it."""
+        self.live = False
+        """The images on view are not finished. Only `show` sets it."""
         self.page = 0
         """The page on view, from 0. Only the view sets it."""
         self._terminal = terminal
@@ -56,10 +61,13 @@ class ImageView(Widget):
 
     # --- contents -----------------------------------------------------------------------------------------------------
 
-    def show(self, images: Images, captions: Sequence[str] = ()) -> None:
-        """Show these images. The page stays where it still exists. A row below each tile is reserved for captions if any are given."""
+    def show(self, images: Images, captions: Sequence[str] = (), live: bool = False) -> None:
+        """Show these images. The page stays where it still exists. A row below each tile is reserved for captions if any are given.
+
+        `live` images are not finished: where tiles are larger than they are, each pixel is repeated, which takes few bytes.
+        """
         before = self._layout_facts()
-        self.images, self._captions = images, tuple(captions)
+        self.images, self._captions, self.live = images, tuple(captions), live
         if before != self._layout_facts():
             self._update(resized=True)
         elif isinstance(self.app, PacedApp):
@@ -115,7 +123,8 @@ class ImageView(Widget):
         return replace(grid, rows=ceil(grid.count / grid.columns)) if self.max_rows and grid.pages > 1 else grid
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
-        grid = self._fit(container.width, self.max_rows or container.height or viewport.height)
+        least = min(container.width, self.images.width if self.images else 0)
+        grid = self._fit(max(container.width - self.beside, least), self.max_rows or container.height or viewport.height)
         return grid.width if grid else 0
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
@@ -174,7 +183,7 @@ class ImageView(Widget):
         assert self.images is not None
         caption = self._captions[i] if i < len(self._captions) else ""
         picture = Picture(self.images[i], self.images.height, self.images.width, self.images.channels)
-        return Tile(tile_rows(picture, size, self._terminal.color, self._terminal.unicode), caption)
+        return Tile(tile_rows(picture, size, self._terminal.color, self._terminal.unicode, smooth=not self.live), caption)
 
     def render_line(self, y: int) -> Strip:
         if self._layout_key[0] != self.size:

@@ -240,3 +240,37 @@ def test_only_pictures_of_mnist_s_size_are_brightened() -> None:
     """A dim grey photograph stays dim; a dim stroke is raised."""
     assert max(resize(Picture(b"\x40" * 32 * 20, 20, 32), 16).data) == 0x40
     assert max(resize(Picture(b"\x40" * 784), 14).data) > 0x40
+
+
+@pytest.mark.parametrize("times", [2, 3, 4])
+def test_an_enlarged_live_picture_repeats_each_pixel(times: int) -> None:
+    large = resize(Picture(GRADIENT), 28 * times, smooth=False)
+    assert (large.height, large.width) == (28 * times, 28 * times)
+    for y in range(28 * times):
+        line = large.data[y * 28 * times : (y + 1) * 28 * times]
+        assert line == b"".join(bytes([grey]) * times for grey in GRADIENT[y // times * 28 :][:28])
+
+
+def test_an_enlarged_finished_picture_is_smooth_and_reads_as_the_same_picture() -> None:
+    for digit in digits():
+        large = resize(Picture(digit), 84)
+        steps = [abs(a - b) for y in range(84) for a, b in pairwise(large.data[y * 84 : (y + 1) * 84])]
+        assert max(steps) < max(abs(a - b) for y in range(28) for a, b in pairwise(digit[y * 28 : (y + 1) * 28])), (
+            "no edge is as hard as in the original"
+        )
+        back = bytes(large.data[(3 * y + 1) * 84 + 3 * x + 1] for y in range(28) for x in range(28))
+        assert max(abs(a - b) for a, b in zip(back, digit, strict=True)) <= 1, "the middle of each enlarged pixel has its grey"
+
+
+def test_an_enlarged_colour_picture_keeps_its_colours() -> None:
+    picture = Picture(bytes((200, 40, 90)) * 64, 8, 8, 3)
+    for smooth in (True, False):
+        assert resize(picture, 24, smooth) == Picture(bytes((200, 40, 90)) * 24 * 24, 24, 24, 3)
+
+
+def test_enlarged_noise_takes_few_more_runs_while_live() -> None:
+    """A run of equal cells is what takes bytes."""
+    noise = Picture(GRADIENT)
+    runs = {size: sum(len(row) for row in half_block_rows(noise, size, ColorDepth.TRUECOLOR, smooth=False)) for size in (28, 56, 84)}
+    assert runs[56] <= 28 * 28
+    assert runs[84] <= 42 * 28

@@ -50,11 +50,34 @@ def test_columns_are_kept_where_the_width_allows_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("image", "longer_sides"),
-    [((28, 28), (28, 22, 18, 14, 10)), ((20, 32), (32, 28, 22, 18, 14, 10)), ((64, 48), (64, 56, 44, 36, 28, 22, 18, 14, 10)), ((8, 8), (8,))],
+    ("image", "smaller"),
+    [((28, 28), (22, 18, 14, 10)), ((20, 32), (28, 22, 18, 14, 10)), ((64, 48), (56, 44, 36, 28, 22, 18, 14, 10)), ((8, 8), ())],
 )
-def test_a_tile_is_as_large_as_the_image_or_smaller(image: tuple[int, int], longer_sides: tuple[int, ...]) -> None:
-    assert sizes(image) == longer_sides
+def test_a_tile_is_a_whole_multiple_of_the_image_or_smaller(image: tuple[int, int], smaller: tuple[int, ...]) -> None:
+    whole = max(image)
+    larger = [size for size in sizes(image) if size >= whole]
+    assert larger == [whole * k for k in range(len(larger), 0, -1)]
+    assert 448 - whole < larger[0] <= 448
+    assert sizes(image)[len(larger) :] == smaller
+
+
+def test_an_image_larger_than_the_largest_enlargement_keeps_its_own_size() -> None:
+    assert sizes((512, 300))[:2] == (512, 448)
+
+
+@pytest.mark.parametrize(
+    ("count", "width", "height", "size"),
+    [(1, 198, 52, 84), (1, 120, 32, 56), (1, 80, 16, 28), (16, 200, 58, 28), (4, 120, 60, 56), (10, 300, 90, 56), (1, 240, 120, 224)],
+)
+def test_tiles_are_enlarged_where_all_images_fit(count: int, width: int, height: int, size: int) -> None:
+    for shrink in (True, False):
+        tiles = fit(count, width, height, shrink=shrink)
+        assert (tiles.size, tiles.pages) == (size, 1)
+
+
+def test_without_shrinking_pages_hold_images_of_their_own_size() -> None:
+    tiles = fit(16, 120, 50, shrink=False)
+    assert (tiles.size, tiles.per_page, tiles.pages) == (28, 12, 2), "not one enlarged image a page"
 
 
 def test_tiles_keep_the_proportions_of_the_images() -> None:

@@ -10,7 +10,7 @@ from fake_pictures import digits
 from fakes import FakeJobs
 from PIL import Image
 from textual.widgets import Input
-from user import LARGE, SIZES, STEPS, User, opened
+from user import LARGE, SIZES, SMALL, STEPS, User, opened
 
 from engine.errors import CheckpointError, DeviceError
 from tui.dialogs.help import HelpDialog
@@ -33,7 +33,7 @@ async def test_seven_is_answered_with_a_seven_and_a_caption(size: tuple[int, int
         view = person.app.screen.query_one(ImageView)
         assert view.images is not None
         assert view.images.data == digits()[7]
-        assert view.tile == 28
+        assert view.tile == (28 if size == SMALL else 56)
         assert typed(person) == ""
 
 

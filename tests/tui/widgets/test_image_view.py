@@ -230,3 +230,30 @@ async def test_what_textual_has_painted_is_what_the_view_shows() -> None:
             await pilot.pause()
             painted = view.render_lines(view.size.region)  # from Textual's cache: clean lines are not drawn again
             assert [cells(line) for line in painted] == [cells(line) for line in view.lines]
+
+
+async def test_live_pictures_repeat_pixels_and_finished_ones_are_smooth() -> None:
+    view = Recorder()
+    async with Page(view).run_test(size=(120, 40)):
+        view.show(pictures(1), live=True)
+        assert view.tile == 56
+        for line in view.lines[:28]:
+            greys = [cell[2] for cell in cells(line)[:56]]
+            assert greys[::2] == greys[1::2]
+        before = view.lines
+        view.show(pictures(1))
+        assert view.lines != before
+
+
+async def test_an_automatic_width_leaves_columns_to_what_stands_beside() -> None:
+    view = Recorder(max_rows=60)
+    view.beside = 44
+    async with Page(view, auto=True).run_test(size=(120, 70)) as pilot:
+        widths = []
+        for columns in (140, 120, 80, 60, 20):
+            await pilot.resize_terminal(columns, 70)
+            view.show(pictures(1))
+            view.refresh(layout=True)
+            await pilot.pause()
+            widths.append(view.size.width)
+        assert widths == [84, 56, 28, 28, 18]
