@@ -52,7 +52,7 @@ class DrawStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class Frame(Event):
-    """A denoising in progress: the prediction of x0 after `step` of `steps` (0: pure noise). Only the latest one matters."""
+    """A denoising in progress: x_t after `step` of `steps` (0: pure noise). Only the latest one matters."""
 
     images: Images
     step: int
@@ -60,6 +60,10 @@ class Frame(Event):
     steps_per_s: float
     again: int = 0
     """How many of the images are being redrawn, because the classifier doubted them; the others are finished."""
+    before: Images | None = None
+    """x_t before the last step, and ..."""
+    guess: Images | None = None
+    """... the guess at x0 that the network made from it. Both only if the request asks for guesses, and not before the first step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ class DrawDone(Event):
     steps_per_s: float
     again: int = 0
     """How many images were redrawn; their frames are those of the last attempt."""
+    guesses: tuple[Images, ...] = ()
+    """The guess at x0 that the network made from each frame, and in the end the images. Only if the request asks for them."""
 
 
 # --- training ---------------------------------------------------------------------------------------------------------

@@ -36,6 +36,9 @@ class DrawRequest:
     fps: float = 10.0
     """Frames per second at most; 0 for the finished pictures alone."""
 
+    guesses: bool = False
+    """Whether the events also hold the network's guesses at x0."""
+
     def __post_init__(self) -> None:
         if not 1 <= len(self.labels) <= MAX_COUNT:
             raise SettingError(f"{len(self.labels)} images is outside 1 to {MAX_COUNT:,}")

@@ -44,6 +44,10 @@ class Progress:
     """… out of this many."""
     redrawing: int
     """How many images this attempt draws again; 0 in the first attempt."""
+    before: Tensor | None = None
+    """x before the last step, and ..."""
+    x0: Tensor | None = None
+    """... the guess at x0 made from it; None at step 0."""
 
 
 def draw_into(
@@ -75,7 +79,8 @@ def draw_into(
                     images[batch] = to_pixels(step.x)
                     if attempt < ATTEMPTS - 1:
                         rejected |= rejected_indices(reader, images[batch], batch_labels, batch_indices, threshold)
-                yield Progress(batch, step.x, step.i, k * sample.steps + step.i, total, redrawing)
+                yield Progress(batch, step.x, step.i, k * sample.steps + step.i, total, redrawing, x, step.x0)
+                x = step.x
         places = [place for place in places if indices[place] in rejected]
         if not places:
             return

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
+from torch import Tensor
 
 from engine.compute.device import explain_out_of_memory
 from engine.compute.stopwatch import Stopwatch
@@ -14,7 +15,7 @@ from engine.models.classifier import Classifier
 from engine.protocol.events import DrawDone, DrawStarted, Event, Frame, Tick
 from engine.protocol.recipe import Images, Recipe
 from engine.protocol.requests import DrawRequest
-from engine.sampling.batch import draw_into
+from engine.sampling.batch import Progress, draw_into
 from engine.sampling.pipeline import Pipeline
 from engine.sampling.pixels import to_images, to_pixels
 from engine.sampling.runtime import Runtime
@@ -37,16 +38,43 @@ def draw(runtime: Runtime, request: DrawRequest) -> Iterator[Event]:
     recipe = Recipe(request.labels, indices, request.sample, pipeline.weights, pipeline.compute_info, pipeline.data)
     yield DrawStarted(recipe)
     with explain_out_of_memory(str(pipeline.device)):
-        yield from _draw(pipeline, runtime.reader(recipe.data), recipe, request.fps)
+        yield from _draw(pipeline, runtime.reader(recipe.data), recipe, request.fps, request.guesses)
 
 
-def _draw(pipeline: Pipeline, reader: Classifier | None, recipe: Recipe, fps: float) -> Iterator[Event]:
+class Guesses:
+    """The network's guesses at x0, each beside the frame that it was made from. An image that is redrawn takes its own place again."""
+
+    def __init__(self, frames: Mapping[int, Tensor]) -> None:
+        """`frames` are those to fill, by their step."""
+        self._guesses = {step: torch.empty_like(frame) for step, frame in frames.items()}
+
+    def record(self, progress: Progress) -> None:
+        if progress.x0 is not None and (guess := self._guesses.get(progress.step - 1)) is not None:
+            guess[progress.places] = to_pixels(progress.x0)
+
+    @staticmethod
+    def of_last_step(progress: Progress, now: Tensor) -> tuple[Images, Images] | None:
+        """x_t before the step and the guess made from it. Other images than those of the batch are as they are now."""
+        if progress.before is None or progress.x0 is None:
+            return None
+        before, guess = now.clone(), now.clone()
+        before[progress.places], guess[progress.places] = to_pixels(progress.before), to_pixels(progress.x0)
+        return to_images(before), to_images(guess)
+
+    def finished(self, images: Images) -> tuple[Images, ...]:
+        """The guesses for all frames, the last of which are the finished images."""
+        *earlier, _ = (self._guesses[step] for step in sorted(self._guesses))
+        return *(to_images(guess) for guess in earlier), images
+
+
+def _draw(pipeline: Pipeline, reader: Classifier | None, recipe: Recipe, fps: float, with_guesses: bool) -> Iterator[Event]:
     """Frame…, DrawDone. An image that is redrawn takes its own place in every frame."""
     n, count = recipe.sample.steps, len(recipe.labels)
     small = count <= SMALL
     frame_steps = sorted({round(k * n / (FRAMES - 1)) for k in range(FRAMES)}) if small else [n]
     frames = {step: torch.empty(count, *recipe.data.pixel_shape, dtype=torch.uint8) for step in frame_steps}
     now, finished = torch.empty_like(frames[n]), frames[n]
+    guesses = Guesses(frames) if small and with_guesses else None
     interval = (1 / fps if fps else math.inf) if small else PROGRESS_EVERY
     next_frame = 0.0 if small and fps else interval
     watch, steps_done, redrawn = Stopwatch(), 0, 0
@@ -61,12 +89,16 @@ def _draw(pipeline: Pipeline, reader: Classifier | None, recipe: Recipe, fps: fl
             now[places] = to_pixels(progress.x)
         if small and step in frames:
             frames[step][places] = now[places]
+        if guesses:
+            guesses.record(progress)
         event: Event = Tick()
         if frame_due:
             next_frame = watch.wall() + interval
             pixels = to_images(now) if small else NO_IMAGES
-            event = Frame(pixels, progress.done, progress.total, steps_done / watch.spent(), progress.redrawing)
+            before, guess = (guesses and guesses.of_last_step(progress, now)) or (None, None)
+            event = Frame(pixels, progress.done, progress.total, steps_done / watch.spent(), progress.redrawing, before, guess)
         with watch.pause():
             yield event
     images = tuple(to_images(frames[step]) for step in frame_steps)
-    yield DrawDone(recipe, images[-1], images, tuple(frame_steps), watch.spent(), steps_done / watch.spent(), redrawn)
+    x0s = guesses.finished(images[-1]) if guesses else ()
+    yield DrawDone(recipe, images[-1], images, tuple(frame_steps), watch.spent(), steps_done / watch.spent(), redrawn, x0s)

@@ -17,7 +17,7 @@ _GAPS = ((1, 1), (1, 0), (0, 0))
 
 
 def sizes(image: tuple[int, int]) -> tuple[int, ...]:
-    """The pixels that the longer side of an image (height, width) may have in a tile: a multiple of its own, or a smaller one of STEPS. Descending."""
+    """The pixels that the longer side of an image (height, width) may have in a tile, descending: multiples of its own, then smaller STEPS."""
     whole = max(image)
     multiples = range(whole * max(1, LARGEST_ENLARGED // whole), 0, -whole)
     return *multiples, *(step for step in reversed(STEPS) if step < whole)

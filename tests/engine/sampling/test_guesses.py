@@ -1,0 +1,101 @@
+"""The guesses at x0 that a drawing hands over on request, beside the frames that they were made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from engine.checkpoints import weights as checkpoint
+from engine.checkpoints.weights import ModelWeights
+from engine.config.model import ModelConfig, ScheduleConfig
+from engine.config.sampling import SampleConfig
+from engine.diffusion.noise import ImageNoise
+from engine.jobs.jobs import Jobs
+from engine.models.unet import UNet
+from engine.protocol.events import DrawDone, Frame
+from engine.protocol.requests import DrawRequest
+from engine.sampling import batch
+from engine.sampling.batch import sample_batch
+from engine.sampling.pipeline import Pipeline
+from engine.sampling.pixels import to_uint8
+from engine.sampling.runtime import Runtime
+
+MODEL = ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16, groups=4)
+SAMPLES = [
+    SampleConfig("dpmpp", 5, seed=7, redraw_below=0.0),
+    SampleConfig("ddpm", 4, "linear", guidance=1.0, seed=7, redraw_below=0.0),
+    SampleConfig("ddim", 150, seed=7, redraw_below=0.0),  # more steps than frames
+]
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> str:
+    torch.manual_seed(0)
+    net = UNet(MODEL)
+    nn.init.normal_(net.conv_out.weight, std=0.3)
+    checkpoint.save_weights(tmp_path / "w.safetensors", ModelWeights(net.state_dict(), MODEL, ScheduleConfig(), 3, "x", "average"))
+    return str(tmp_path / "w.safetensors")
+
+
+def pipeline_of(weights: str) -> Pipeline:
+    preparing = Runtime("cpu", "fp32").pipeline(weights)
+    while True:
+        try:
+            next(preparing)
+        except StopIteration as end:
+            assert isinstance(end.value, Pipeline)
+            return end.value
+
+
+def drawn(jobs: Jobs, request: DrawRequest) -> tuple[list[Frame], DrawDone]:
+    *events, done = jobs.draw(request)
+    assert isinstance(done, DrawDone)
+    return [event for event in events if isinstance(event, Frame)], done
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda s: s.sampler)
+def test_each_guess_is_the_one_that_was_made_from_its_frame(jobs: Jobs, weights: str, sample: SampleConfig) -> None:
+    labels = (7, 1)
+    live, done = drawn(jobs, DrawRequest(labels, sample, weights=weights, fps=1e6, guesses=True))
+    pipeline = pipeline_of(weights)
+    noise = ImageNoise(pipeline.data.shape, sample.seed, (0, 1), pipeline.device)
+    x = noise()
+    states, guesses = [to_uint8(x)], []
+    for step in sample_batch(pipeline, labels, sample, x, noise):
+        guesses.append(to_uint8(step.x0))
+        states.append(to_uint8(step.x))
+    assert [frame.images for frame in live] == states[:-1]
+    assert (live[0].before, live[0].guess) == (None, None), "nothing was guessed before the first step"
+    assert [(frame.before, frame.guess) for frame in live[1:]] == list(zip(states[:-2], guesses[:-1], strict=True))
+    assert list(done.guesses) == [*(guesses[step] for step in done.frame_steps[:-1]), done.images]
+
+
+def test_asking_for_guesses_changes_no_picture(jobs: Jobs, weights: str) -> None:
+    for sample in SAMPLES:
+        _, without = drawn(jobs, DrawRequest((3, 5), sample, weights=weights))
+        _, with_guesses = drawn(jobs, DrawRequest((3, 5), sample, weights=weights, guesses=True))
+        assert without.guesses == ()
+        assert with_guesses.frames == without.frames
+
+
+def test_a_large_drawing_hands_over_no_guesses(jobs: Jobs, weights: str) -> None:
+    live, done = drawn(jobs, DrawRequest((1,) * 65, SampleConfig("dpmpp", 1, redraw_below=0.0), weights=weights, guesses=True))
+    assert done.guesses == ()
+    assert all(frame.guess is None for frame in live)
+
+
+def test_an_image_that_is_redrawn_has_its_new_guesses(jobs: Jobs, weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sample = SampleConfig("dpmpp", 5, seed=7)
+    attempts = iter([{1}, set(), set()])
+    monkeypatch.setattr(batch, "rejected_indices", lambda *_: next(attempts))
+    live, done = drawn(jobs, DrawRequest((7, 1), sample, weights=weights, fps=1e6, guesses=True))
+    _, first = drawn(jobs, DrawRequest((7, 1), SampleConfig("dpmpp", 5, seed=7, redraw_below=0.0), weights=weights, guesses=True))
+    assert done.again == 1
+    assert [guess[0] for guess in done.guesses] == [guess[0] for guess in first.guesses]
+    assert all(new[1] != old[1] for new, old in zip(done.guesses, first.guesses, strict=True))
+    again = [frame for frame in live if frame.again]
+    assert [frame.guess[1] for frame in again if frame.guess] == [guess[1] for guess in done.guesses[:-2]]
+    assert all(frame.guess and frame.guess[0] == done.images[0] for frame in again), "the finished image stays as it is"
