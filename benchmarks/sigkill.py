@@ -5,8 +5,8 @@
 
 The runs train the smallest network: 24 steps with a save every three. They are forked from one process that has imported torch. Every second kill
 comes at a random time; the others are aimed, in turn, at phases that are rare or short. A table counts the kills by phase. After each kill the run
-opens and reads as interrupted; every line of the metrics parses, except perhaps a torn last one; every state that is kept loads, and none is older than
-one save; every loss, average and learning rate that was ever written is that of the unbroken run. Each run is then finished, and its weights,
+opens and reads as interrupted; every line of the metrics parses, except perhaps a torn last one; every state that is kept loads, and none is older
+than one save; every loss, average and learning rate that was ever written is that of the unbroken run. Each run is then finished, and its weights,
 averages, moments and best weights are compared. The program stops at the first difference. tests/engine/training/test_faults.py uses the same code.
 """
 

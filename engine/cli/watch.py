@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -17,6 +20,9 @@ from engine.formatting import format_duration
 from engine.runs.liveness import Life
 from engine.runs.metrics_log import is_step
 from engine.runs.run import Run
+
+LEAST = ("^average ", "^epoch ", " steps/s$", "^loss ")
+"""The facts that a narrow terminal leaves out, as patterns, the least important first."""
 
 
 @click.command(help="Print a line about RUN every second until it ends. ctrl+c stops watching, not the run. Default: the run that trains now.")
@@ -36,7 +42,8 @@ def follow(run: Run, every: float = 1.0) -> Iterator[str]:
     facts = RunLine(run)
     while True:
         ended = facts.has_ended()  # before the line, which is then the last one
-        yield f"{time.strftime('%H:%M:%S')}  {facts.line()}"
+        clock = time.strftime("%H:%M:%S") + BETWEEN
+        yield clock + facts.line(_width() - len(clock))
         if ended:
             return
         time.sleep(every)
@@ -54,6 +61,14 @@ def how_to_resume(run: Run) -> str:
     return f"run {run.name} {ended}; resume it from step {states[-1][0]} with: digitty train --resume {run.name}"
 
 
+def _width() -> float:
+    """The columns of the terminal that the lines go to; unlimited for files and programs."""
+    try:
+        return (os.get_terminal_size(sys.stdout.fileno()).columns or math.inf) if sys.stdout.isatty() else math.inf
+    except (OSError, ValueError):
+        return math.inf
+
+
 class RunLine:
     """Says in one line where a run is now."""
 
@@ -64,11 +79,18 @@ class RunLine:
         self._epochs_seen = 0
         self._last_epoch: dict[str, Any] | None = None
 
-    def line(self) -> str:
-        """seed-1  running  epoch 3/10  step 1100/4690  loss 0.0231  average 0.0244  0.67 steps/s  left 1:29:17"""
+    def line(self, width: float = math.inf) -> str:
+        """seed-1  running  epoch 3/10  step 1100/4690  loss 0.0231  average 0.0244  0.67 steps/s  left 1:29:17
+
+        On a narrow terminal some facts are left out, so that the line does not break.
+        """
         state = self.run.state()
         self.config = self.run.config()  # resuming may have changed the number of epochs
-        return BETWEEN.join([self.run.name, state, *self._numbers("running" in state)])
+        facts = [self.run.name, state, *self._numbers("running" in state)]
+        for least in LEAST:
+            if len(BETWEEN.join(facts)) > width:
+                facts = [fact for fact in facts if not re.search(least, fact)]
+        return BETWEEN.join(facts)
 
     def has_ended(self) -> bool:
         """Whether the process that trained it is gone. False while that is not known."""

@@ -201,16 +201,18 @@ def find_last(path: Path, matches: Callable[[dict[str, Any]], bool], holding: by
 def cut_torn_tail(path: Path) -> None:
     """Cut the file after its last newline: an unfinished line of a killed writer would spoil the next one. Raises OSError."""
     with suppress(FileNotFoundError), open_regular(path, os.O_RDWR | os.O_NOFOLLOW) as file:
-        end = file.seek(0, os.SEEK_END)
+        size = end = file.seek(0, os.SEEK_END)
         while end > 0:
             start = max(0, end - BLOCK)
             file.seek(start)
             newline = file.read(end - start).rfind(b"\n")
             if newline >= 0:
-                file.truncate(start + newline + 1)
+                if start + newline + 1 < size:  # else cutting nothing would still change the file's time, by which runs are sorted
+                    file.truncate(start + newline + 1)
                 return
             end = start
-        file.truncate(0)
+        if size:
+            file.truncate(0)
 
 
 def check_readable(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, cast, get_args
 
 from textual.app import ComposeResult
@@ -41,23 +41,25 @@ class NewRunDialog(Dialog[NewRun | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel"), Binding("ctrl+s", "start", "Start")]
 
-    def __init__(self, preset: config.Preset = "seed") -> None:
-        """`preset` is selected at first."""
+    def __init__(self, preset: config.Preset = "seed", run: str | None = None) -> None:
+        """`preset` is selected at first, and so is the existing run named `run`."""
         super().__init__()
         self._preset: config.Preset = preset
+        self._run = run
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Static("[b]Train[/]   tab moves, enter or ctrl+s starts, esc cancels")
+            yield Static("[b]Train[/]   tab moves, enter opens a list, ctrl+s starts, esc cancels")
             yield Static()
-            names = [(literal(n), n) for n in (NEW, *self._resumable())]
-            resume = Select(names, value=NEW, allow_blank=False, compact=True, id="resume")
+            names = (NEW, *self._resumable())
+            selected = self._run if self._run in names else NEW
+            resume = Select([(literal(n), n) for n in names], value=selected, allow_blank=False, compact=True, id="resume")
             yield FormRow("run", resume, HINTS["resume"])
             presets = [(literal(n), n) for n in get_args(config.Preset)]
             yield FormRow(
                 "preset", Select(presets, value=self._preset, allow_blank=False, compact=True, id="preset"), PRESET_HINTS[self._preset], "about"
             )
-            yield FormRow("epochs", LineInput(str(PRESETS[self._preset].epochs), compact=True, id="epochs"), HINTS["epochs"])
+            yield FormRow("epochs", LineInput(str(PRESETS[self._preset].epochs), compact=True, id="epochs"), HINTS["epochs"], "passes")
             yield FormRow("steps", LineInput(placeholder="all", compact=True, id="steps"), HINTS["steps"])
             yield FormRow("name", LineInput(placeholder="next free name", compact=True, id="name"), HINTS["run"])
             answers = [(literal(n), n) for n in ("no", "yes")]
@@ -69,7 +71,8 @@ class NewRunDialog(Dialog[NewRun | None]):
                 yield Button("Cancel", id="cancel", compact=True)
 
     def on_mount(self) -> None:
-        self.query_one("#epochs", Input).focus()
+        self._show_chosen()
+        self.query_one("#epochs" if self._selected_run() else "#resume").focus()
 
     def _resumable(self) -> list[str]:
         """The runs that can be continued, the newest first. One that never saved starts from the beginning."""
@@ -80,13 +83,25 @@ class NewRunDialog(Dialog[NewRun | None]):
             preset = cast(config.Preset, event.value)
             self.query_one("#about", Static).update(PRESET_HINTS[preset])
             if self._selected_run() is None:
-                self.query_one("#epochs", Input).value = str(PRESETS[preset].epochs)
+                self._show_preset(preset)
         elif event.select.id == "resume":
-            run = self._selected_run()
-            for name in ("#preset", "#name"):
-                self.query_one(name).disabled = run is not None
-            if run is not None:
-                self._show_run(run)
+            self._show_chosen()
+
+    def _show_chosen(self) -> None:
+        """Show the settings of the run that is selected; an existing one has its preset and name already."""
+        run = self._selected_run()
+        for name in ("#preset", "#name"):
+            field = self.query_one(name)
+            field.disabled = run is not None
+            cast(FormRow, field.parent).display = run is None
+        self._show_problem("")
+        if run is None:
+            self._show_preset(cast(config.Preset, self.query_one("#preset", Select).value))
+        else:
+            self._show_run(run)
+
+    def _show_preset(self, preset: config.Preset) -> None:
+        self._fill(PRESETS[preset], HINTS["epochs"])
 
     def _show_run(self, run: Run) -> None:
         try:
@@ -94,8 +109,12 @@ class NewRunDialog(Dialog[NewRun | None]):
         except RunError as error:
             self._show_problem(error)
             return
+        self._fill(run_config, f"in all; {_done(run)} of {run_config.total_steps} steps are done")
+
+    def _fill(self, run_config: TrainConfig, epochs_hint: str) -> None:
         self.query_one("#epochs", Input).value = str(run_config.epochs)
         self.query_one("#steps", Input).value = str(run_config.steps or "")
+        self.query_one("#passes", Static).update(literal(epochs_hint))
 
     def _selected_run(self) -> Run | None:
         name = str(self.query_one("#resume", Select).value)
@@ -121,7 +140,11 @@ class NewRunDialog(Dialog[NewRun | None]):
         run = self._selected_run()
         if run is not None:
             run_config = run.config()
-            return TrainRequest(config.TrainConfig(**{**vars(run_config), "epochs": epochs or run_config.epochs, "steps": steps}), resume=run.name)
+            longer = replace(run_config, epochs=run_config.epochs if epochs is None else epochs, steps=steps)
+            if run.state() == "finished" and longer.total_steps <= (done := _done(run)):
+                more = "more steps, or none," if longer.steps and longer.steps <= done else f"more than {longer.epochs} epochs"
+                raise SettingError(f"{run.name} has done its {done} steps; enter {more} to train it for longer")
+            return TrainRequest(longer, resume=run.name)
         preset = PRESETS[cast(config.Preset, self.query_one("#preset", Select).value)]
         name = self.query_one("#name", Input).value.strip() or None
         if name and name_taken(name):
@@ -137,5 +160,11 @@ class NewRunDialog(Dialog[NewRun | None]):
         except ValueError:
             raise SettingError(f"{name} {text!r} is not a whole number") from None
 
-    def _show_problem(self, error: DigittyError) -> None:
-        self.query_one("#problem", Static).update(literal(str(error)))
+    def _show_problem(self, problem: DigittyError | str) -> None:
+        self.query_one("#problem", Static).update(literal(str(problem)))
+
+
+def _done(run: Run) -> int:
+    """The step from which the run would continue."""
+    states = run.states()
+    return states[-1][0] if states else 0

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from math import exp, log
+from math import exp, inf, log
 
 from tui.render.braille import DOTS_X, DOTS_Y, Canvas, Scale, axis, count_label, labels, nice_step
 from tui.runs.loss_series import Bucket, LossSeries, smooth
 
 SMOOTHED_OVER = 60
 """About how many losses the smoothed curve averages at each point, at any zoom."""
+WILD = 100.0
+"""A loss this many times higher than nineteen in twenty others is left out of a linear scale."""
 EPOCH_SPACING = 4
 """The least number of columns between the marks of two epochs."""
+
+LOG = "log"
+"""Beside the steps, where the scale is logarithmic."""
 
 Line = tuple[tuple[str, str], ...]
 """(text, role) from left to right. A role is raw, smooth, epoch, axis or blank."""
@@ -65,10 +70,11 @@ class _Plot:
         self.data = series.columns(self.width * DOTS_X, *span, positive=view.log_scale)
 
     def _axis(self, data: Sequence[tuple[int, Bucket]]) -> tuple[Scale, list[float]]:
-        """The scale and its ticks. A linear scale leaves out the highest twentieth: the first steps of a run would flatten the rest."""
+        """The scale and its ticks. A linear scale leaves out wild losses, which would flatten the rest, but not the high ones of the first steps."""
         low = min(bucket.low for _, bucket in data)
         highs = sorted(bucket.high for _, bucket in data)
-        high = highs[-1 if self.view.log_scale else -1 - len(data) // 20]
+        wild = inf if self.view.log_scale else WILD * highs[-1 - len(data) // 20]
+        high = max((value for value in highs if value <= wild), default=highs[-1])
         for _, value in self.epochs[1:] or self.epochs:
             low, high = min(low, value), max(high, value)
         return axis(low, high, max(1, self.rows // 3), self.view.log_scale)
@@ -117,6 +123,8 @@ class _Plot:
         for value, name in zip(self.ticks, self.names, strict=True):
             row = self._y(value) // DOTS_Y
             self._write(0, row, name.rjust(self.gutter - 1) + tick, "axis")
+        if self.view.log_scale and self.gutter > len(LOG):
+            self._write(0, self.rows, LOG.rjust(self.gutter - 1), "axis")
         interval = max(1, int(nice_step(max(1, self.last - self.first), max(1, self.width // 12))))
         free = self.gutter - 1  # the first column without a label
         for step in range(-(-self.first // interval) * interval, self.last + 1, interval):

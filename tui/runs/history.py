@@ -201,6 +201,11 @@ class RunHistory:
         return min(1.0, self.now.step / self.config.total_steps)
 
     @property
+    def is_complete(self) -> bool:
+        """Whether the run has ended after all its steps."""
+        return self.now.event == "finished" and self.fraction >= 1
+
+    @property
     def seconds_left(self) -> float | None:
         return (self.config.total_steps - self.now.step) / self.now.rate if self.now.rate > 0 else None
 

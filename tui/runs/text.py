@@ -32,6 +32,11 @@ def trainer_name(run: Run) -> str:
     return f"{host(printable(owner.get('host') or ''))} (pid {printable(owner.get('pid', '?'), 20)})"
 
 
+def trained_here() -> Run | None:
+    """A run that a process of this machine trains now; None where none does."""
+    return next((run for run in all_runs() if run.running() and run.owner().get("host") == socket.gethostname()), None)
+
+
 def startup_notice() -> str:
     """A notice about a run that is being trained; else about the newest if it was interrupted and can be resumed; else an empty text."""
     runs = all_runs()

@@ -56,6 +56,10 @@ class RunScreen(AppScreen):
         runs = all_runs()
         self._show(next((run for run in runs if run.running()), runs[0]) if runs else None)
 
+    def show_coming(self) -> None:
+        """Show nothing of another run while a new one starts: `show_named` shows it once it has begun."""
+        self._show(None)
+
     def show_named(self, name: str) -> None:
         try:
             self._show(find_run(name))
@@ -85,6 +89,9 @@ class RunScreen(AppScreen):
         if not self.is_mounted or not (hidden or self.app.screen is self):
             return
         history = self.history
+        if history is None and not self.studio.training.busy and all_runs():
+            self._show_first()  # the run that was to begin did not, or another process has started one
+            return
         if history and not run_text.exists(history.run):
             self.notify(f"{history.run.name} was renamed or deleted elsewhere.", severity="warning")
             self._show_first()
@@ -106,7 +113,7 @@ class RunScreen(AppScreen):
         training, history = self.studio.training, self.history
         status = self._status()
         numbers: list[Fact] | None = None
-        if training.activity and (history is None or training.name != history.run.name):
+        if history is None and training.busy:
             numbers = [Fact(training.name or "a new run", 0, "name"), Fact(training.activity, 0, "state")]
         elif history is None:
             numbers = [Fact(NO_RUN)]

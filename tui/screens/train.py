@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -10,9 +11,12 @@ from engine.errors import DigittyError
 from engine.protocol.requests import TrainRequest
 from engine.runs.control import Command, send_command
 from engine.runs.liveness import Life
+from tui.dialogs.choice import Choice, ChoiceDialog
 from tui.dialogs.disk_full import ask_about_full_disk
-from tui.runs.text import trainer_name
+from tui.runs.history import RunHistory
+from tui.runs.text import trained_here, trainer_name
 from tui.screens.run_screen import NO_RUN, RunScreen
+from tui.studio.local_training import Phase
 
 RECENT = 300
 """Steps that the chart shows in its recent window."""
@@ -27,10 +31,10 @@ class TrainScreen(RunScreen):
         Binding("space", "pause", "pause", tooltip="pause or resume", id="pause"),
         Binding("x", "stop", "stop", tooltip="save and stop; c continues the run later", id="stop"),
         Binding("d", "detach", "detach", tooltip="detach: keep training after you quit", id="detach"),
-        Binding("c", "continue", "continue", tooltip="continue this run", id="continue"),
+        Binding("c", "continue", "continue", tooltip="continue this run, a finished one for longer", id="continue"),
         Binding("n", "new", "new", tooltip="start a run, or continue one for longer", id="new"),
         Binding("v", "choose", "runs", tooltip="list the runs to show, rename or delete one", id="runs"),
-        Binding("l", "log", "scale", tooltip="show the loss on a logarithmic or a linear scale", id="log"),
+        Binding("l", "log", "log", tooltip="show the loss on a logarithmic or a linear scale", id="log"),
         Binding("t", "window", "recent", tooltip="show the recent steps or the whole run", id="recent"),
         Binding("left", "scrub(-1)", "previews", key_display="←→", tooltip="show earlier and later previews"),
         Binding("right", "scrub(1)", show=False, tooltip="show earlier and later previews"),
@@ -43,26 +47,38 @@ class TrainScreen(RunScreen):
     # --- commands -----------------------------------------------------------------------------------------------------
 
     @property
+    def _shows_local(self) -> bool:
+        """Whether the run of this process is shown, or is about to be shown."""
+        training = self.studio.training
+        return training.busy and (self.history is None or self.history.run.name == training.name)
+
+    @property
     def _own(self) -> bool:
         """Whether the run that is shown, or is about to be shown, trains in this process."""
-        training = self.studio.training
-        return training.job is not None and (training.run is None or self.history is None or self.history.run.name == training.run)
+        return self._shows_local and self.studio.training.job is not None
 
     @property
     def _handing_over(self) -> bool:
         """Whether the run that is shown, or is about to be shown, is being handed over to a background process."""
-        training = self.studio.training
-        return training.handing_over and training.name in (None, self.history and self.history.run.name)
+        return self._shows_local and self.studio.training.handing_over
 
     def _check_trained(self) -> bool:
-        """Whether any process trains the run that is shown; if none does, a notice says so."""
+        """Whether any process trains the run that is shown; if none does, a notice says what to do instead."""
         if self.history is None:
             self.notify(NO_RUN, severity="warning")
         elif self.history.run.sight().life is Life.GONE:
-            self.notify(f"{self.history.run.name} is not being trained. Press c to continue it.", severity="warning")
+            self.notify(self._advice_without_trainer(self.history), severity="warning")
         else:
             return True
         return False
+
+    def _advice_without_trainer(self, history: RunHistory) -> str:
+        name, training = history.run.name, self.studio.training
+        if training.busy:
+            return f"{name} is not being trained. {training.name or 'A new run'} trains here: press v to show it."
+        if history.is_complete:
+            return f"{name} has finished. Press c to train it for longer."
+        return f"{name} is not being trained. Press c to continue it."
 
     def _command(self, command: Command) -> None:
         """Send a command to whichever process trains the run that is shown."""
@@ -123,29 +139,64 @@ class TrainScreen(RunScreen):
         elif history.run.running():
             state = "is paused. Press space to resume it." if history.now.paused else "is already being trained."
             self.notify(f"{history.run.name} {state}", severity="warning")
-        elif history.now.event == "finished" and history.fraction >= 1:
-            self.notify(f"{history.run.name} has finished all its steps. Press n to continue it with more epochs.", severity="warning")
-        elif self._check_idle():
-            self.studio.training.start(TrainRequest(history.config, resume=history.run.name))
+        elif not self._check_idle():
+            return
+        elif history.is_complete:
+            self._open_dialog(history.run.name)
+        else:
+            request = TrainRequest(history.config, resume=history.run.name)
+            self._ask_beside(lambda: self._start(request))
 
     def _check_idle(self) -> bool:
-        """Whether a run can start here; if not, a notice says why."""
+        """Whether a run can start here; if not, a notice says why, and what to do."""
         training = self.studio.training
         if training.busy:
-            name = training.name or "another run"
-            self.notify(f"{name} is already training here. Press x to stop it, or d to detach it.", severity="warning")
+            self.notify(self._advice_while_busy(), severity="warning")
         return not training.busy
 
+    def _advice_while_busy(self) -> str:
+        training = self.studio.training
+        name = training.name or "A new run"
+        if training.full:
+            return f"{name} can't be saved now. Press space to decide what to do."
+        if training.phase is Phase.STOPPING:
+            return f"{name} is saving and stopping. Try again when it has stopped."
+        if training.handing_over:
+            return f"{name} is being detached. Try again when that is done."
+        keys = "Press x to stop it, or d to detach it." if self._own else "Press v to show it, then x to stop it or d to detach it."
+        return f"{name} is already training here. {keys}"
+
+    def _ask_beside(self, start: Callable[[], None]) -> None:
+        """Call `start`; first ask whether to, if another process of this machine trains a run."""
+        other = trained_here()
+        if other is None:
+            start()
+            return
+        question = f"{other.name} is training on this machine; two runs share its processors and both take about twice as long. Start another?"
+        dialog = ChoiceDialog(question, [Choice("start", "start another run", ("s", "y"))], escape="don't start", safe=-1)
+        self.app.push_screen(dialog, lambda answer: start() if answer == "start" and self._check_idle() else None)
+
+    def _start(self, request: TrainRequest, detached: bool = False) -> None:
+        training = self.studio.training
+        (training.start_detached if detached else training.start)(request)
+        if request.resume is None:
+            self.show_coming()
+        elif self.history is None or self.history.run.name != request.resume:
+            self.show_named(request.resume)
+
     def action_new(self) -> None:
+        if self._check_idle():
+            self._ask_beside(self._open_dialog)
+
+    def _open_dialog(self, run: str | None = None) -> None:
+        """Ask what to train; `run` is chosen at first."""
         from tui.dialogs.new_run import NewRun, NewRunDialog
 
         def on_answer(new: NewRun | None) -> None:
             if new and self._check_idle():
-                training = self.studio.training
-                (training.start_detached if new.detached else training.start)(new.request)
+                self._start(new.request, new.detached)
 
-        if self._check_idle():
-            self.app.push_screen(NewRunDialog(self.studio.config.values.get("preset", "seed")), on_answer)
+        self.app.push_screen(NewRunDialog(self.studio.config.values.get("preset", "seed"), run), on_answer)
 
     def action_choose(self) -> None:
         from tui.dialogs.runs import RunsDialog
@@ -160,6 +211,7 @@ class TrainScreen(RunScreen):
 
     def action_log(self) -> None:
         self.view.chart.log_scale = not self.view.chart.log_scale
+        self.refresh_footer()
 
     def action_window(self) -> None:
         self.view.chart.window = RECENT if self.view.chart.window is None else None
@@ -183,7 +235,7 @@ class TrainScreen(RunScreen):
             "pause": alive and not (self._own and training.run is None),
             "stop": alive,
             "detach": self._own and not training.handing_over and not training.full,
-            "continue": history is not None and not alive and not training.busy and history.now.event != "finished",
+            "continue": history is not None and not alive and not training.busy,
             "new": not training.busy,
             "log": history is not None,
             "window": history is not None,
@@ -193,8 +245,12 @@ class TrainScreen(RunScreen):
             return ""
         if binding.action == "pause" and self._own and training.full:
             return "decide"
-        if binding.action == "pause" and history and history.now.paused:
+        if binding.action == "pause" and self._trainer and self._trainer.will_wait:
             return "resume"
+        if binding.action == "continue" and history and history.is_complete:
+            return "longer"
+        if binding.action == "log" and self.view.chart.log_scale:
+            return "linear"
         if binding.action == "window" and self.view.chart.window is not None:
             return "all"
         return binding.description

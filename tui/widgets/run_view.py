@@ -264,7 +264,7 @@ def losses_of(history: RunHistory, status: Status) -> list[Fact]:
 
 def table_of(epochs: Sequence[EpochRow], preview: str) -> Text:
     """The table of epochs, the latest first."""
-    table = Text(f"previews: {preview}\n" if preview else "", "dim")
+    table = Text(f"previews: {preview}\n" if preview else "", "dim", no_wrap=True, overflow="ellipsis")
     table.append("epoch  average  time\n", "bold")
     for row in reversed(epochs[-MAX_ROWS:]):
         table.append(f"{row.epoch:5}  {row.average:.4f} {format_duration(row.seconds):>7}{' *' if row.best else ''}\n")

@@ -362,6 +362,21 @@ def test_watch_tells_a_run_to_its_end(jobs: Jobs, every_step: None, endless: Tra
     assert out.rstrip("\n").partition("  ")[2] == lines[-1].partition("  ")[2], "one line, for a run that has ended"
 
 
+def test_a_narrow_terminal_leaves_facts_out_and_keeps_the_rest_whole() -> None:
+    run = made()
+    with open_writer(run) as writer:
+        writer.event("started", 0)
+        for step in range(1, 470):
+            writer.log({"step": step, "loss": 0.25, "lr": 1e-3, "rate": 0.67, "time": 0.0})
+        writer.log({"epoch": 1, "step": 469, "average": 0.25, "seconds": 700.0, "best": True})
+        writer.flush()
+        lines = {width: watch.RunLine(run).line(width) for width in (200, 80, 60, 30)}
+    assert lines[200] == "r  running  epoch 1/2  step 469/938  loss 0.2500  average 0.2500  0.67 steps/s  left 11:40"
+    assert lines[80] == "r  running  epoch 1/2  step 469/938  loss 0.2500  0.67 steps/s  left 11:40"
+    assert lines[60] == "r  running  step 469/938  loss 0.2500  left 11:40"
+    assert lines[30] == "r  running  step 469/938  left 11:40"
+
+
 def test_watch_before_the_first_step(command: Invoke) -> None:
     made()
     _, out, err = command("watch", "r")

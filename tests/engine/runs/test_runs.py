@@ -397,3 +397,21 @@ def test_what_a_run_weighs(run: Run) -> None:
     (run.path / "samples" / "step-0000001.png").write_bytes(b"x" * 1000)
     assert run.size() == empty + 1000
     assert empty == (run.path / "config.json").stat().st_size
+
+
+def test_a_refused_resume_leaves_the_order_of_the_runs(run: Run) -> None:
+    """Opening a run to write it changes nothing that runs are sorted by, unless there is a torn line to cut."""
+    with open_writer(run) as writer:
+        writer.event("finished", 8)
+    later = create_run("later", PRESETS["quick"], ENGINE)
+    for path, at in ((run.metrics_path, 1000.0), (run.path / "config.json", 1000.0), (later.path / "config.json", 2000.0)):
+        os.utime(path, (at, at))
+    with open_writer(run):
+        pass  # the job opens the run, restores its state and finds that there is nothing left to train
+    assert all_runs() == [later, run]
+    with run.metrics_path.open("ab") as file:
+        file.write(b'{"step":')
+    with open_writer(run):
+        pass
+    assert run.metrics_path.read_bytes().count(b"\n") == 1
+    assert run.metrics_path.read_bytes().endswith(b"}\n")

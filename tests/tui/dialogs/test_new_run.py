@@ -30,7 +30,7 @@ async def test_whatever_can_go_on_is_offered() -> None:
     assert find_run("ended").state() == find_run("begun").state() == "interrupted"
     with open_writer(find_run("trained")):
         async with opened() as person:
-            await person.press("f5", "n")
+            await person.press("f5", "n", "s")
             await person.until(lambda: isinstance(person.app.screen, NewRunDialog) and person.app.screen.query(Select))
             dialog = person.app.screen
             choice = dialog.query_one("#resume", Select)
@@ -56,3 +56,26 @@ async def test_every_preset_says_what_it_is_and_starts(preset: str) -> None:
         await person.press("ctrl+s")
         await person.until(lambda: person.jobs.trainings)
         assert person.jobs.trainings[0].config.preset == preset
+
+
+async def test_it_opens_in_its_first_field_where_enter_starts_nothing() -> None:
+    async with opened() as person:
+        await person.press("f5", "n")
+        await person.until(lambda: isinstance(person.app.screen, NewRunDialog) and person.app.screen.query(Select))
+        assert person.app.focused is person.app.screen.query_one("#resume")
+        await person.press("enter")
+        await person.until(lambda: person.app.screen.query_one("#resume", Select).expanded)
+        assert not person.jobs.trainings
+
+
+async def test_an_existing_run_takes_the_place_of_preset_and_name() -> None:
+    finished_run("mine", PRESETS["quick"])
+    async with opened() as person:
+        await person.press("f5", "n")
+        await person.sees(PRESET_HINTS["seed"], "next free name")
+        person.app.screen.query_one("#resume", Select).value = "mine"
+        await person.sees("in all; 8 of 8 steps are done")
+        await person.sees_no_more(PRESET_HINTS["seed"])
+        assert "next free name" not in person.screen
+        person.app.screen.query_one("#resume", Select).value = "a new run"
+        await person.sees(PRESET_HINTS["seed"], "next free name", "passes over the training images")

@@ -73,4 +73,19 @@ def test_ascii_is_ascii() -> None:
 def test_one_wild_loss_does_not_flatten_the_rest() -> None:
     series = curve(4000)
     series.append(4001, 1e9)
-    assert rows_of(series, View(80, 12))[0].lstrip().startswith("0.")
+    assert rows_of(series, View(80, 12))[0].lstrip().startswith("1.0")
+
+
+def test_a_linear_scale_reaches_the_first_losses() -> None:
+    """They are the highest, twenty times as high as the last ones."""
+    series = curve(4000)
+    rows = rows_of(series, View(80, 12))
+    first = max(series.between(1, 20).high, 0.0)
+    top = next(float(row.partition("┤")[0]) for row in rows if "┤" in row)
+    assert top >= 0.8 * first
+    assert any(char != " " for char in rows[0][rows[0].index("│") + 1 if "│" in rows[0] else rows[0].index("┤") + 1 :])
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_a_logarithmic_scale_says_so(log: bool) -> None:
+    assert rows_of(curve(500), View(80, 12, log))[-1].lstrip().startswith("log") == log

@@ -22,7 +22,7 @@ from tui.dialogs.new_run import NewRunDialog
 from tui.runs.history import RunHistory
 from tui.runs.text import trainer_name
 from tui.runs.trainer_status import Intervals
-from tui.screens.train import RECENT
+from tui.screens.train import RECENT, TrainScreen
 from tui.widgets.image_view import ImageView
 from tui.widgets.loss_chart import LossChart
 
@@ -76,16 +76,16 @@ async def test_the_footer_shows_the_keys_that_work_now() -> None:
         await start(person, name="mine", epochs="3")
         await person.footer_is("x stop d detach v runs ? help q quit")
         jobs.go_on_starting.set()
-        await person.footer_is("space pause x stop d detach v runs l scale t recent ? help q quit")
+        await person.footer_is("space pause x stop d detach v runs l linear t recent ? help q quit")
         await person.press("space")
-        await person.footer_is("space resume x stop d detach v runs l scale t recent ? help q quit")
+        await person.footer_is("space resume x stop d detach v runs l linear t recent ? help q quit")
         await person.press("t", "x")
-        await person.footer_is("c continue n new v runs l scale t all ? help q quit")
+        await person.footer_is("c continue n new v runs l linear t all ? help q quit")
         jobs.train_holds_at = 9
         await person.press("c")
-        await person.footer_is("space pause x stop d detach v runs l scale t all ←→ previews ? help q quit")
+        await person.footer_is("space pause x stop d detach v runs l linear t all ←→ previews ? help q quit")
         jobs.go_on_training.set()
-        await person.footer_is("n new v runs l scale t all ←→ previews ? help q quit")
+        await person.footer_is("c longer n new v runs l linear t all ←→ previews ? help q quit")
 
 
 async def test_stop_saves_and_the_dialog_continues_it() -> None:
@@ -147,7 +147,7 @@ async def test_a_run_of_another_process_is_paused_and_stopped_through_its_folder
             await person.is_told("Press F5 to watch it")
             await person.press("f5")
             await person.sees("theirs  training on", f"(pid {os.getpid()})", "step 2/8", "space pause", "x stop")
-            await person.footer_is("space pause x stop n new v runs l scale t recent ? help q quit")
+            await person.footer_is("space pause x stop n new v runs l linear t recent ? help q quit")
             await person.press("space")
             await person.is_told(f"Asked {trainer_name(find_run('theirs'))} to pause theirs.")
             await person.sees("theirs  paused on", "space resume")
@@ -233,10 +233,19 @@ async def test_continuing_what_was_stopped_and_not_what_is_done() -> None:
         jobs.go_on_training.set()
         await person.press("c")
         await person.sees("mine  finished", "step 4/4")
-        await person.footer_is("n new v runs l scale t recent ? help q quit")
+        await person.footer_is("c longer n new v runs l linear t recent ? help q quit")
+        for key in ("x", "space", "d"):
+            await person.press(key)
+            await person.is_told("mine has finished. Press c to train it for longer.")
+            person.app.clear_notifications()
         await person.press("c")
-        await person.is_told("mine has finished all its steps. Press n to continue it with more epochs.")
-    assert [request.resume for request in jobs.trainings] == [None, "mine"]
+        await person.sees("4 of 4 steps are done")
+        assert person.app.focused is person.app.screen.query_one("#epochs")
+        await person.press("ctrl+s")
+        await person.sees("mine has done its 4 steps; enter more than 1 epochs to train it for longer")
+        await person.press("backspace", "2", "enter")
+        await person.sees("mine  finished", "step 8/8")
+    assert [request.resume for request in jobs.trainings] == [None, "mine", "mine"]
 
 
 async def test_one_run_at_a_time_trains_here() -> None:
@@ -249,9 +258,9 @@ async def test_one_run_at_a_time_trains_here() -> None:
         person.app._train_screen().show_named("dead")
         await person.sees("dead  interrupted")
         await person.press("c")
-        await person.is_told("mine is already training here")
+        await person.is_told("mine is already training here. Press v to show it, then x to stop it or d to detach it.")
         await person.press("space")
-        await person.is_told("dead is not being trained")
+        await person.is_told("dead is not being trained. mine trains here: press v to show it.")
         assert len(jobs.trainings) == 1
         assert find_run("mine").state() == "running", "keys are for the run that is shown"
 
@@ -268,6 +277,85 @@ async def test_a_run_can_be_stopped_before_it_has_begun() -> None:
         await person.press("x")
         await person.sees("older  finished", "idle")
     assert not name_taken("mine")
+
+
+async def test_a_new_run_has_the_view_to_itself_while_it_starts() -> None:
+    jobs = FakeJobs(train_holds_at=2)
+    jobs.go_on_starting.clear()
+    finished_run("older", PRESETS["quick"])
+    async with opened(jobs) as person:
+        await start(person, name="mine")
+        await person.sees("mine  reading MNIST…", "no loss yet")
+        assert "older" not in person.screen
+        assert "quick · batch" not in person.screen
+        assert previews(person) is None
+        await person.press("v")
+        await person.sees("enter shows")
+        await person.press("enter")
+        await person.sees("older  finished", "quick · batch 128")
+        assert "reading MNIST" not in person.screen
+        await person.press("x")
+        await person.is_told("older is not being trained. mine trains here: press v to show it.")
+        jobs.go_on_starting.set()
+        await person.sees("mine  epoch", "step 2/40")
+
+
+async def test_starting_a_second_run_on_this_machine_asks_first() -> None:
+    theirs = FakeJobs(train_holds_at=2)
+    assert list(theirs.detach(TrainRequest(PRESETS["quick"], run="quick-1")))[-1] == Detached("quick-1")
+    cut_off("dead")
+    jobs = FakeJobs(train_holds_at=2)
+    try:
+        async with opened(jobs) as person:
+            await person.press("f5")
+            await person.sees("quick-1  training on")
+            for key in ("n", "c"):
+                if key == "c":
+                    person.app._train_screen().show_named("dead")
+                    await person.sees("dead  interrupted")
+                await person.press(key)
+                await person.sees("quick-1 is training on this machine; two runs share its", "Start another?")
+                await person.press("enter")  # the safe answer
+                await person.sees_no_more("Start another?")
+                assert isinstance(person.app.screen, TrainScreen)
+                assert not jobs.trainings
+            await person.press("c", "s")
+            await person.sees("dead  epoch", "step 5/8", "space pause")
+        assert [request.resume for request in jobs.trainings] == ["dead"]
+    finally:
+        theirs.end()
+        theirs.processes[0].join(10)
+
+
+async def test_n_while_a_run_stops_or_is_detached_says_to_wait() -> None:
+    jobs = FakeJobs(train_holds_at=2)
+    jobs.go_on_ending.clear()
+    async with opened(jobs) as person:
+        await start(person, epochs="3", name="mine")
+        await person.sees("step 2/12")
+        await person.press("x", "n")
+        await person.is_told("mine is saving and stopping. Try again when it has stopped.")
+        jobs.go_on_ending.set()
+        await person.sees("mine  stopped", "n new")
+        jobs.go_on_detaching.clear()
+        jobs.train_holds_at = 5
+        await person.press("c")
+        await person.sees("mine  epoch", "step 5/12", "d detach")
+        await person.press("d", "n")
+        await person.is_told("mine is being detached. Try again when that is done.")
+
+
+async def test_the_footer_offers_to_resume_as_soon_as_a_pause_was_asked_for() -> None:
+    run = create_run("theirs", PRESETS["quick"], ENGINE)
+    with open_writer(run) as writer:
+        writer.event("started", 0)
+        log_step(writer, 1)
+        writer.flush()
+        async with opened() as person:
+            await person.press("f5")
+            await person.sees("space pause")
+            await person.press("space")
+            await person.sees("asked to pause", "space resume")
 
 
 async def test_what_a_trainer_has_to_say_is_a_notice() -> None:
@@ -347,7 +435,8 @@ async def test_log_scale_and_recent_window() -> None:
         await person.sees("mine", "previews: step 600")
         await person.until(lambda: any("⠤" in line for line in chart()))
         whole = chart()
-        for key, words in (("l", "scale"), ("t", "all")):
+        assert any(line.lstrip().startswith("log") for line in chart())
+        for key, words in (("l", "log"), ("t", "all")):
             await person.press(key)
             await person.until(lambda: chart() != whole)
             await person.sees(f"{key} {words}")
