@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.compute import autotune
+from engine.compute import autotune, machine_cache
 from engine.compute import candidates as candidates_module
 from engine.compute.autotune import measure
 from engine.compute.candidates import LIMITS, candidates, cpu_bf16, supports
@@ -188,7 +188,7 @@ class TestCache:
         assert measured_again(timed)
         monkeypatch.setattr(torch, "__version__", "2.99.0")
         assert measured_again(timed)
-        monkeypatch.setattr(autotune, "_cpu_name", lambda: "another CPU")
+        monkeypatch.setattr(machine_cache, "_cpu_name", lambda: "another CPU")
         assert measured_again(timed)
         monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
         assert measured_again(timed)
@@ -223,7 +223,7 @@ class TestCache:
         cache().parent.mkdir(parents=True)
         cache().write_text(json.dumps({str(i): {} for i in range(5000)}))
         assert measured_again(timed)
-        assert len(json.loads(cache().read_text())) == autotune.CACHE_LENGTH
+        assert len(json.loads(cache().read_text())) == machine_cache.CACHE_LENGTH
         assert not measured_again(timed)
 
     @pytest.mark.parametrize("obstacle", ["a file for a folder", "a folder for the file"])
