@@ -18,8 +18,8 @@ import click
 from engine.cli.options import device_options, plain_option
 from engine.cli.output import print_line
 from engine.cli.progress import ProgressLine
-from engine.cli.version import VERSION
 from engine.config.compute import Device, Precision
+from engine.config.version import VERSION
 from engine.errors import DigittyError
 from engine.formatting import format_size, printable
 from engine.jobs.jobs import Jobs

@@ -14,8 +14,8 @@ import click
 from engine.cli import entry
 from engine.cli import main as engine_cli
 from engine.cli.options import device_options
-from engine.cli.version import VERSION
 from engine.config.compute import Device, Precision
+from engine.config.version import VERSION
 from engine.errors import PromptError, SettingError, StorageError
 from engine.jobs.jobs import Jobs
 from engine.process.processors import processors
