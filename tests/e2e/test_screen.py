@@ -15,8 +15,6 @@ from engine.process.signals import TOGETHER
 from engine.runs.control import Command, send_command
 from engine.runs.run import find_run
 
-pytestmark = pytest.mark.slow
-
 
 def answer_row(terminal: Terminal, text: str) -> int:
     """The row below the last `❯ text` of the conversation."""
@@ -69,7 +67,8 @@ def test_seven_with_the_weights_that_ship(warm_home: Path, tmp_path: Path) -> No
         assert b"Traceback" not in terminal.sent
 
 
-def test_a_run_is_trained_stopped_and_draws(tiny_home: Path, tmp_path: Path) -> None:
+def test_a_run_is_trained_stopped_draws_and_goes_on_in_the_background(tiny_home: Path, tmp_path: Path) -> None:
+    """Continued here, handed over on quitting, seen again in another terminal, and stopped from there."""
     with Terminal(["--precision", "fp32"], environment(tiny_home), tmp_path) as terminal:
         train(terminal, "400")
         terminal.sees("quick-1", "training", "/400", "loss", "lr ")
@@ -88,9 +87,32 @@ def test_a_run_is_trained_stopped_and_draws(tiny_home: Path, tmp_path: Path) -> 
         terminal.sees("Type a digit")
         terminal.type("seven\r")
         terminal.sees("7 · seven", f"quick-1 · step {step} · average", "steps/s")
-        terminal.press("esc", "q")
-        assert terminal.left() == 0
+        terminal.press("esc", "f5")
+        terminal.sees("c continue")
+        terminal.press("c")
+        terminal.until(lambda: (now := re.search(r"step (\d+)/400", terminal.text)) and int(now[1]) > step)
+        terminal.press("q")
+        terminal.sees("Quit?", "in the background")
+        terminal.press("d")
+        assert terminal.left(120) == 0
         assert terminal.restored()
+        assert "quick-1 keeps training in the background" in terminal.text
+    try:
+        saved = run.states()[-1][0]
+        assert saved > step
+        with Terminal(["--precision", "fp32"], environment(tiny_home), tmp_path) as terminal:
+            terminal.sees("quick-1 is training on")
+            terminal.press("f5")
+            terminal.sees("quick-1", f"(pid {run.owner()['pid']})", "/400")
+            terminal.until(lambda: (now := re.search(r"step (\d+)/400", terminal.text)) and int(now[1]) > saved)
+            terminal.press("x")
+            terminal.sees("quick-1  stopped", "c continue")
+            terminal.press("q")
+            assert terminal.left() == 0
+        assert run.state() == "stopped"
+        assert run.states()[-1][0] == run.step() > saved
+    finally:
+        send_command(run.control_path, Command.STOP)
 
 
 def test_a_closed_terminal_while_training_saves_the_run(tiny_home: Path, tmp_path: Path) -> None:
@@ -102,35 +124,6 @@ def test_a_closed_terminal_while_training_saves_the_run(tiny_home: Path, tmp_pat
     run = find_run("quick-1")
     assert run.state() == "stopped"
     assert run.states()[-1][0] == run.step() > 0
-
-
-def test_a_run_is_left_to_a_background_process(tiny_home: Path, tmp_path: Path) -> None:
-    """Trained here, handed over on quitting, seen again in another terminal, and stopped from there."""
-    with Terminal(["--precision", "fp32"], environment(tiny_home), tmp_path) as terminal:
-        train(terminal, "400")
-        terminal.until(lambda: re.search(r"step [1-9]\d*/400", terminal.text))
-        terminal.press("q")
-        terminal.sees("Quit?", "in the background")
-        terminal.press("d")
-        assert terminal.left(120) == 0
-        assert terminal.restored()
-        assert "quick-1 keeps training in the background" in terminal.text
-    run = find_run("quick-1")
-    try:
-        saved = run.states()[-1][0]
-        with Terminal(["--precision", "fp32"], environment(tiny_home), tmp_path) as terminal:
-            terminal.sees("quick-1 is training on")
-            terminal.press("f5")
-            terminal.sees("quick-1", f"(pid {run.owner()['pid']})", "/400")
-            terminal.until(lambda: (step := re.search(r"step (\d+)/400", terminal.text)) and int(step[1]) > saved)
-            terminal.press("x")
-            terminal.sees("quick-1  stopped", "c continue")
-            terminal.press("q")
-            assert terminal.left() == 0
-        assert run.state() == "stopped"
-        assert run.states()[-1][0] == run.step() > saved
-    finally:
-        send_command(run.control_path, Command.STOP)
 
 
 # --- death by signals and hang-ups: the screen is real, the engine is not -----------------------------------------------
