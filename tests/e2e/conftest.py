@@ -1,4 +1,4 @@
-"""A home whose cache outlives a test, and weights that draw quickly."""
+"""Real processes and terminals: all tests of this folder are slow. A home whose cache outlives a test, and weights that draw quickly."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from pathlib import Path
 import pytest
 
 from engine.config.model import ModelConfig, ScheduleConfig
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves out what `-m` does not ask for
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from engine.runs.manage import delete_run
 from engine.runs.run import all_runs, find_run
 from tui.cli.serve import COMMAND
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 
 FAKE = f"exec {shlex.quote(sys.executable)} {shlex.quote(str(Path(__file__).with_name('served_app.py')))}"
 """A session over jobs without torch, whose training holds at step 6."""

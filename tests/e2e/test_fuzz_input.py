@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 from typist import Session, Typist
 
-pytestmark = pytest.mark.slow
 
-
-@pytest.mark.parametrize(("app", "count"), [("light", 1900), ("whole", 100)])
+@pytest.mark.parametrize(("app", "count"), [("light", 800), ("whole", 100)])
 def test_random_strings(home: Path, app: str, count: int) -> None:
     """Through the real driver, most of them under an application that answers quickly."""
     home.mkdir()

@@ -11,8 +11,6 @@ from terminal import Terminal, environment, faked
 
 from engine.runs.run import find_run
 
-pytestmark = pytest.mark.slow
-
 FAULTS = {
     "a timer": "self.set_timer(0.01, fail)",
     "a worker": "self.run_worker(lambda: fail(), thread=True)",

@@ -6,11 +6,7 @@ import os
 import time
 from pathlib import Path
 
-import pytest
 from terminal import Terminal, environment, faked
-
-pytestmark = pytest.mark.slow
-
 
 PATIENT = """
 import tui.terminal.driver

@@ -6,12 +6,9 @@ import random
 import time
 from pathlib import Path
 
-import pytest
 from terminal import SPOILT, Terminal, environment, faked
 
-pytestmark = pytest.mark.slow
-
-RESIZES = 200
+RESIZES = 80
 Picture = list[list[tuple[object, ...]]]
 SMALL, LARGE = (40, 12), (300, 100)
 

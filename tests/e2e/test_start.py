@@ -18,8 +18,6 @@ from pathlib import Path
 import pytest
 from terminal import ROOT, Terminal, environment, faked
 
-pytestmark = pytest.mark.slow
-
 HANDED = [path for path in os.environ.get("DIGITTY_LIGHT_PYTHONS", "").split(os.pathsep) if path]
 NONE = "DIGITTY_LIGHT_PYTHONS names no interpreter; .ci/run builds some"
 PYTHONS = HANDED or [pytest.param("", marks=pytest.mark.skipif(not os.environ.get("CI"), reason=NONE))]

@@ -47,7 +47,6 @@ def losses(name: str) -> list[float]:
     return [row["loss"] for row in export.rows(find_run(name))]
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are looked up in /proc")
 def test_one_run_whatever_the_number_of_processes(command: Callable[..., tuple[int, str, str]], one_thread: None) -> None:
     """Two starts by torchrun; where one process is enough, this one."""
