@@ -21,9 +21,9 @@ async def test_footer_keys_are_forgotten_once_others_are_shown() -> None:
         footer = person.app.screen.query_one(KeyFooter)
         await person.until(lambda: len(footer.children) > 3)
         before = count(FooterKey)
-        for _ in range(20):
+        for _ in range(8):
             footer.call_later(footer.recompose)
             await person.settle()
         await person.until(lambda: len(footer.children) > 3)
-        # 20 recompositions show more than 100 keys; the last ones may still be on their way out
+        # 8 recompositions show more than 40 keys; the last ones may still be on their way out
         await person.until(lambda: count(FooterKey) <= before + 20)
