@@ -74,7 +74,7 @@ def tiny(one_thread: None) -> TrainConfig:
     from engine.config.training import TrainConfig
 
     # two channels a group: a norm over one channel alone would wipe out time and label
-    model = ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16, groups=4)
+    model = ModelConfig(channels=(8, 8), time_dim=16, emb_dim=16, groups=4)
     return TrainConfig(model=model, limit=60, batch_size=16, epochs=2, warmup=2, preview_every=0, save_minutes=1000.0)
 
 

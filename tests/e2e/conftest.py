@@ -41,7 +41,7 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from engine.models.unet import UNet
 
     torch.manual_seed(0)
-    model = ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16)
+    model = ModelConfig(channels=(8, 8), time_dim=16, emb_dim=16)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     save_weights(path, ModelWeights(UNet(model).state_dict(), model, ScheduleConfig(), 3, "tiny", "average"))
     return path

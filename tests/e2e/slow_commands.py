@@ -37,7 +37,7 @@ LATE = (PIL, torch._dynamo, classifier)
 """What is imported late, and would be most of such a process's life."""
 TINY = c.TrainConfig(
     preset="quick",
-    model=ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16, groups=4),
+    model=ModelConfig(channels=(8, 8), time_dim=16, emb_dim=16, groups=4),
     limit=16,
     batch_size=4,
     epochs=3,

@@ -48,7 +48,7 @@ AIMS = ("appending", "saving", "pruning", "best", "preview", "creating", "restor
 EVERY = 3
 """Steps between saves; an epoch has four, so that most saves are amid one."""
 CONFIG = TrainConfig(
-    model=ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16, groups=4),
+    model=ModelConfig(channels=(8, 8), time_dim=16, emb_dim=16, groups=4),
     limit=16,
     batch_size=4,
     epochs=6,

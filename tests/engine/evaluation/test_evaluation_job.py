@@ -165,7 +165,7 @@ def test_wilson_is_what_scipy_says(right: int, n: int) -> None:
 @pytest.fixture
 def weights(tmp_path: Path) -> str:
     """An untrained network of the smallest kind, in a file."""
-    model = ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16)
+    model = ModelConfig(channels=(8, 8), time_dim=16, emb_dim=16)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         tensors = UNet(model).state_dict()

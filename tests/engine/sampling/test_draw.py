@@ -40,7 +40,7 @@ from engine.sampling.rejection import rejected_indices
 from engine.storage import images
 
 CPU = torch.device("cpu")
-MODEL = ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16, groups=4)
+MODEL = ModelConfig(channels=(8, 8), time_dim=16, emb_dim=16, groups=4)
 SAMPLES = [
     SampleConfig("dpmpp", 10, seed=7),
     SampleConfig("ddim", 12, "leading", eta=0.7, seed=7),

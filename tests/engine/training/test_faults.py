@@ -119,7 +119,7 @@ def original(tmp_path_factory: pytest.TempPathFactory, first_sixty: tuple[Tensor
     """A finished run of two epochs, with all the files that a run may have."""
     from engine.config.model import ModelConfig
 
-    model = ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16, groups=4)
+    model = ModelConfig(channels=(8, 8), time_dim=16, emb_dim=16, groups=4)
     config = TrainConfig(model=model, limit=60, batch_size=16, epochs=2, lr_schedule="constant", preview_every=4)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIGITTY_HOME", str(tmp_path_factory.mktemp("original")))
