@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from engine.cli.options import device_options, fitted_weights, force_option, plain_option, sample_config, sampling_options, setting_option
-from engine.cli.output import print_line
+from engine.cli.output import print_line, print_status
 from engine.cli.run_job import run_with_progress
 from engine.config.compute import Device, Precision
 from engine.config.fields import settings_of
@@ -20,10 +20,10 @@ from engine.protocol import events as e
 from engine.protocol.requests import EvaluateRequest
 
 
-@click.command(help="Draw digits and judge them: accuracy, Fréchet distance and its floor, precision, recall, coverage and copying.")
+@click.command(help="Draw digits and judge them: are they read as the digit asked for, how close are they to real ones, are they copies?")
 @setting_option(settings_of(EvaluateRequest)["count"])
 @sampling_options()
-@click.option("--out", type=click.Path(path_type=Path), help="Also write a .png with the best five and the worst five of each digit.")
+@click.option("--out", type=click.Path(path_type=Path), help="Also write a .png with the best five and the worst five of each digit, labelled.")
 @force_option
 @device_options
 @plain_option
@@ -39,7 +39,8 @@ def evaluate(
     as_json: bool,
     **options: Any,
 ) -> None:
-    from engine.storage.images import check_output_path, save_gallery
+    from engine.storage.gallery_sheet import describe_gallery, save_gallery
+    from engine.storage.images import check_output_path
 
     sample = sample_config(options, weights)
     request = EvaluateRequest(count, sample, fitted_weights(weights, sample.sampler))
@@ -48,7 +49,8 @@ def evaluate(
     done = run_with_progress(Jobs(device, precision, threads).evaluate(request), e.EvaluateDone, _describe)
     if out is not None:
         with interruptible():
-            save_gallery(out, done.gallery)
+            save_gallery(out, done.gallery, gallery_title(done.report))
+        print_status(describe_gallery(out, done.gallery))
     if as_json:
         click.echo(json.dumps(done.report))
     else:
@@ -63,6 +65,11 @@ def _describe(event: e.Event) -> tuple[str, float] | None:
     return f"{event.what}  {event.done}/{event.total}", event.done / max(1, event.total)
 
 
+def gallery_title(report: dict[str, Any]) -> str:
+    """The first line of the sheet."""
+    return f"{report['count']:,} digits drawn with {report['weights']}; {report['accuracy']:.2%} are read as the digit asked for"
+
+
 def evaluation_text(report: dict[str, Any]) -> str:
     """The figures of `evaluation.report.Report`, a line each, without comparisons of too few digits."""
     lines = {**_drawing_lines(report), **_comparison_lines(report), **_judge_lines(report)}
@@ -75,7 +82,7 @@ def _drawing_lines(report: dict[str, Any]) -> dict[str, str]:
     return {
         "digits": f"{report['count']:,}, drawn with {report['weights']}{redrawn}; {report['evaluations']:.4g} network evaluations each",
         "sampler": ", ".join(f"{value}" if name == "sampler" else f"{name} {value}" for name, value in report["sample"].items()),
-        "accuracy": f"{report['accuracy']:.2%}  (95% interval {low:.2%} to {high:.2%})",
+        "accuracy": f"{report['accuracy']:.2%} are read as the digit asked for (95% interval {low:.2%} to {high:.2%})",
         "each digit": "  ".join(f"{digit}: {share:.1%}" for digit, share in enumerate(report["class_accuracy"]) if share is not None),
     }
 
@@ -83,24 +90,29 @@ def _drawing_lines(report: dict[str, Any]) -> dict[str, str]:
 def _comparison_lines(report: dict[str, Any]) -> dict[str, str]:
     lines = {}
     if report["frechet"] is not None:
-        test_images, ratio = f"{report['compared']:,} test images", report["frechet_ratio"]
-        times = f"{ratio:.2f} times the floor" if ratio is not None else "the floor"
-        lines["Fréchet"] = f"{report['frechet']:.4g}  ({times} of {report['frechet_floor']:.4g}, which training images reach against {test_images})"
-        lines["precision"] = f"{report['precision']:.1%}  of the digits look like one of the {test_images}"
-        lines["recall"] = f"{report['recall']:.1%}  of the {test_images} look like one of the digits"
-        lines["coverage"] = f"{report['coverage']:.1%}  of the {test_images} have a digit nearby"
+        test_images, floor = f"{report['compared']:,} test images", report["frechet_floor"]
+        lines["Fréchet"] = f"{report['frechet']:.4g} from the {test_images}; real training images are {floor:.4g} from them{_times(report)}"
+        lines["precision"] = f"{report['precision']:.1%} of the digits look like one of the {test_images}"
+        lines["recall"] = f"{report['recall']:.1%} of the {test_images} look like one of the digits"
+        lines["coverage"] = f"{report['coverage']:.1%} of the {test_images} have a digit nearby"
     ratio = report["memorisation"]
-    lines["copying"] = f"{ratio:.3f}  pixel distance to the nearest training image, divided by that to a test image; well below 1 means copying"
+    lines["copying"] = f"{ratio:.3f} (distance to the nearest training image, divided by that to the nearest test image; well below 1 means copies)"
     return lines
+
+
+def _times(report: dict[str, Any]) -> str:
+    """How far the digits are from the test images, compared with training images."""
+    ratio = report["frechet_ratio"]
+    return f" (the digits are {ratio:.2f} times as far; 1 is perfect)" if ratio is not None else ""
 
 
 def _judge_lines(report: dict[str, Any]) -> dict[str, str]:
     judge, second, engine = report["classifier"], report["second"], report["engine"]
     low, high = second["accuracy_interval"]
-    ratio = f", Fréchet {second['frechet_ratio']:.2f} times the floor" if second["frechet_ratio"] is not None else ""
-    own = f"a classifier with {second['test_accuracy']:.2%} accuracy on the test set"
+    of_test_set = "of the real test images right"
     return {
-        "judge": f"classifier with {judge['features']} features, {judge['test_accuracy']:.2%} accuracy on the test set",
-        "second": f"{own} reads {second['accuracy']:.2%} correctly ({low:.2%} to {high:.2%}){ratio}",
+        "judged by": f"a classifier that reads {judge['test_accuracy']:.2%} {of_test_set}",
+        "check": f"another classifier, which reads {second['test_accuracy']:.2%} {of_test_set}, "
+        f"reads {second['accuracy']:.2%} of the digits as asked for ({low:.2%} to {high:.2%}){_times(second)}",
         "engine": f"{engine['device']} {engine['precision']} {engine['layout']}, {format_duration(report['seconds'])}",
     }

@@ -5,7 +5,7 @@ Knows tensors and classifiers only. What takes long is a generator: it yields an
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
@@ -15,8 +15,7 @@ from engine.data.batches import epoch_order
 from engine.evaluation.metrics import ROWS, frechet, memorisation, neighbourhoods, wilson
 from engine.evaluation.report import Figures, Judge, SecondOpinion
 from engine.models.classifier import Classifier
-from engine.protocol.events import EvaluateProgress, Event
-from engine.protocol.recipe import Images
+from engine.protocol.events import ClassGallery, EvaluateProgress, Event
 from engine.sampling.pixels import to_images
 
 MAX_COMPARED = 10_000
@@ -52,7 +51,7 @@ class Opinion:
 
 def judge_pictures(
     judges: tuple[Classifier, Classifier], drawn: Tensor, labels: Tensor, test: Tensor, train: Tensor
-) -> Generator[Event, None, tuple[Figures, Images]]:
+) -> Generator[Event, None, tuple[Figures, tuple[ClassGallery, ...]]]:
     """The figures of the drawn pictures, and their gallery. drawn, test, train: (N, H, W) or (N, H, W, 3) uint8; labels (N,) on the CPU.
 
     All distances depend on the number of pictures, so it is the same on all sides.
@@ -80,7 +79,7 @@ def judge_pictures(
         classifier=Judge(first.features.shape[1], first.test_accuracy),
         second=SecondOpinion(second.accuracy, second.accuracy_interval, second.ratio, second.test_accuracy),
     )
-    return figures, make_gallery(drawn, first.logits, labels)
+    return figures, make_gallery(drawn, first.logits, labels, judges[0].data.class_names)
 
 
 def form_opinion(judge: Classifier, drawn: Tensor, labels: Tensor, test: Tensor, train: Tensor) -> Generator[Event, None, Opinion]:
@@ -105,19 +104,23 @@ def class_accuracy(logits: Tensor, labels: Tensor) -> tuple[float | None, ...]:
     return tuple(float(each.mean()) if len(each) else None for each in own)
 
 
-def make_gallery(drawn: Tensor, logits: Tensor, labels: Tensor, each: int = 5) -> Images:
-    """A row per label: the `each` pictures in which the classifier is most sure of the label, then the `each` least sure, the worst last.
+def make_gallery(drawn: Tensor, logits: Tensor, labels: Tensor, names: Sequence[str], each: int = 5) -> tuple[ClassGallery, ...]:
+    """For each class the `each` pictures in which the classifier is most sure of it, and the `each` in which it is least sure.
 
-    drawn (N, H, W) or (N, H, W, 3) uint8, logits (N, classes), labels (N,). A label with fewer than 2 * `each` pictures has no row.
+    drawn (N, H, W) or (N, H, W, 3) uint8, logits (N, classes), labels (N,). A class with fewer pictures shows the surer half as its best.
     """
     certainty = logits.double().log_softmax(1).gather(1, labels[:, None])[:, 0]
-    rows = []
-    for label in range(logits.shape[1]):
+    read = logits.argmax(1)
+    classes = []
+    for label, name in enumerate(names):
         own = torch.nonzero(labels == label)[:, 0]
-        if len(own) >= 2 * each:
-            ranked = own[certainty[own].argsort(descending=True, stable=True)]
-            rows.append(drawn[torch.cat([ranked[:each], ranked[-each:]]).to(drawn.device)])
-    return to_images(torch.cat(rows).cpu() if rows else drawn[:0].cpu())
+        ranked = own[certainty[own].argsort(descending=True, stable=True)]
+        surer = min(each, (len(own) + 1) // 2)
+        best, worst = ranked[:surer], ranked[max(surer, len(own) - each) :]
+        pictures = [to_images(drawn[chosen.to(drawn.device)].cpu()) for chosen in (best, worst)]
+        read_as = [tuple(names[i] for i in read[chosen].tolist()) for chosen in (best, worst)]
+        classes.append(ClassGallery(name, len(own), pictures[0], pictures[1], read_as[0], read_as[1]))
+    return tuple(classes)
 
 
 def sample_fairly(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

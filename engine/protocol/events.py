@@ -188,11 +188,27 @@ class EvaluateProgress(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ClassGallery:
+    """The best and the worst drawn pictures of one class, as a classifier sees them. No picture is in both."""
+
+    name: str
+    drawn: int
+    """How many pictures of the class were drawn; with fewer than ten all of them are here."""
+    best: Images
+    """Those in which the classifier is most sure of the class, the surest first."""
+    worst: Images
+    """Those in which it is least sure, the least sure last."""
+    best_read_as: tuple[str, ...]
+    """The class that it reads in each of `best`."""
+    worst_read_as: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluateDone(Event):
     report: dict[str, object]
     """The figures of `evaluation.report.Report`, as JSON values."""
-    gallery: Images
-    """The five best and the five worst pictures of each class: see `evaluation.judging.make_gallery`."""
+    gallery: tuple[ClassGallery, ...]
+    """One for each class of the data set, also for a class that was not drawn."""
 
 
 # --- by the worker, not by a job --------------------------------------------------------------------------------------

@@ -140,15 +140,6 @@ def _write_npz(file: BinaryIO, recipe: Recipe, images: Images, frames: Sequence[
     np.savez_compressed(file, images=pixels, labels=labels, recipe=text)
 
 
-def save_gallery(path: Path, images: Images) -> None:
-    """Write the best and the worst images of an evaluation as a PNG: ten in a row, enlarged four times. Raises OutputError."""
-    from PIL import Image
-
-    sheet = contact_sheet(images, 10, gap=1) if len(images) else Image.new("L", (1, 1))
-    large = sheet.resize((sheet.width * 4, sheet.height * 4), Image.Resampling.NEAREST)
-    write_atomic(path, lambda file: large.save(file, "PNG", optimize=True), OutputError)
-
-
 def save_strip(path: Path, images: Images) -> None:
     """Write the images in one row, not enlarged: a run's preview. Raises StorageError."""
     write_atomic(path, lambda file: contact_sheet(images, len(images)).save(file, "PNG"))

@@ -19,6 +19,7 @@ from sklearn.neighbors import NearestNeighbors
 from engine.checkpoints import weights as checkpoint
 from engine.checkpoints.classifier import SECOND, WEIGHTS, load_classifier
 from engine.cli.evaluate import evaluation_text
+from engine.config.data import MNIST
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.sampling import SampleConfig
 from engine.data import mnist as data
@@ -30,6 +31,7 @@ from engine.evaluation.metrics import Shares, frechet, memorisation, neighbourho
 from engine.jobs.jobs import Jobs
 from engine.models.unet import UNet
 from engine.protocol.events import EvaluateDone, EvaluateProgress, Event, Tick
+from engine.protocol.recipe import Images
 from engine.protocol.requests import EvaluateRequest
 from engine.sampling import batch
 
@@ -227,7 +229,7 @@ def test_enough_digits_are_compared(jobs: Jobs, weights: str, monkeypatch: pytes
     assert report["frechet_ratio"] == pytest.approx(report["frechet"] / report["frechet_floor"])
     assert report["frechet_ratio"] > 5  # an untrained network draws no digits …
     assert report["coverage"] < 0.2
-    assert f"floor of {report['frechet_floor']:.4g}" in evaluation_text(report)
+    assert f"real training images are {report['frechet_floor']:.4g} from them" in evaluation_text(report)
 
 
 def test_test_images_themselves_score_the_floor() -> None:
@@ -238,7 +240,7 @@ def test_test_images_themselves_score_the_floor() -> None:
     assert figures.accuracy > 0.97
     assert figures.second.accuracy > 0.97
     assert (figures.second.frechet_ratio or math.inf) < 3
-    assert len(gallery) == 100
+    assert [(len(row.best), len(row.worst)) for row in gallery] == [(5, 5)] * 10
     assert (figures.frechet_ratio or math.inf) < 3
     assert (figures.recall or 0) > 0.8
     assert (figures.coverage or 0) > 0.8
@@ -250,9 +252,31 @@ def test_the_gallery_has_the_surest_first_and_the_least_sure_last() -> None:
     drawn = torch.arange(60, dtype=torch.uint8)[:, None, None].expand(60, 28, 28).contiguous()
     logits = torch.zeros(60, 10)
     logits[torch.arange(60), wanted] = torch.arange(60.0) / 10  # the later, the surer
-    gallery = make_gallery(drawn, logits, wanted)
-    assert [gallery[i][0] for i in range(len(gallery))] == [58, 56, 54, 52, 50, 8, 6, 4, 2, 0, 59, 57, 55, 53, 51, 9, 7, 5, 3, 1]
-    assert len(make_gallery(drawn[:9], logits[:9], wanted[:9])) == 0
+    gallery = make_gallery(drawn, logits, wanted, MNIST.class_names)
+    assert [row.name for row in gallery] == [*MNIST.class_names]
+    assert [row.drawn for row in gallery] == [30, 0, 0, 30, 0, 0, 0, 0, 0, 0]
+    assert (values(gallery[0].best), values(gallery[0].worst)) == ([58, 56, 54, 52, 50], [8, 6, 4, 2, 0])
+    assert (values(gallery[3].best), values(gallery[3].worst)) == ([59, 57, 55, 53, 51], [9, 7, 5, 3, 1])
+    assert gallery[0].worst_read_as == ("zero",) * 5
+
+
+@pytest.mark.parametrize("count", range(1, 12))
+def test_the_gallery_leaves_no_class_out_and_shows_no_picture_twice(count: int) -> None:
+    drawn = torch.arange(count, dtype=torch.uint8)[:, None, None].expand(count, 28, 28).contiguous()
+    logits = torch.zeros(count, 10)
+    logits[:, 4] = torch.arange(count)  # read as a four, ever more surely
+    row = make_gallery(drawn, logits, torch.full((count,), 7), MNIST.class_names)[7]
+    assert row.drawn == count
+    shown = values(row.best) + values(row.worst)
+    assert len(shown) == len(set(shown)) == min(count, 10)
+    assert shown == sorted(shown)  # the surest sevens are those that look least like a four
+    assert (shown[0], shown[-1]) == (0, count - 1)
+    assert len(row.best) - len(row.worst) in (0, 1)
+    assert set(row.best_read_as[1:] + row.worst_read_as) <= {"four"}
+
+
+def values(images: Images) -> list[int]:
+    return [images[i][0] for i in range(len(images))]
 
 
 def test_the_two_judges_differ_and_both_read_mnist() -> None:
