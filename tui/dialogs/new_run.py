@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar, cast, get_args
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -14,17 +15,20 @@ from engine.config import training as config
 from engine.config.fields import settings_of
 from engine.config.serialize import with_changes
 from engine.config.training import PRESET_HINTS, PRESETS, TrainConfig
-from engine.errors import DigittyError, RunError, SettingError
+from engine.errors import RunError, SettingError
 from engine.protocol.requests import DETACH, TrainRequest
 from engine.runs.manage import name_taken
 from engine.runs.run import Run, all_runs
 from engine.storage import paths
 from tui.dialogs.dialog import Dialog
 from tui.terminal.literal import literal
+from tui.widgets.field_checks import FieldChecks
 from tui.widgets.form_row import FormRow
 from tui.widgets.line_input import LineInput
 
 NEW = "a new run"
+FIELDS = ("resume", "epochs", "steps", "name")
+"""In which a value can be wrong."""
 HINTS = {name: setting.hint for described in (TrainConfig, TrainRequest) for name, setting in settings_of(described).items()}
 
 
@@ -46,6 +50,7 @@ class NewRunDialog(Dialog[NewRun | None]):
         super().__init__()
         self._preset: config.Preset = preset
         self._run = run
+        self._checks = FieldChecks(self, self._check, lambda name, problem: cast(FormRow, self.query_one(f"#{name}").parent).show_problem(problem))
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -53,19 +58,18 @@ class NewRunDialog(Dialog[NewRun | None]):
             yield Static()
             names = (NEW, *self._resumable())
             selected = self._run if self._run in names else NEW
-            resume = Select([(literal(n), n) for n in names], value=selected, allow_blank=False, compact=True, id="resume")
+            resume = Select([(Text(n), n) for n in names], value=selected, allow_blank=False, compact=True, id="resume")
             yield FormRow("run", resume, HINTS["resume"])
-            presets = [(literal(n), n) for n in get_args(config.Preset)]
+            presets = [(Text(n), n) for n in get_args(config.Preset)]
             yield FormRow(
                 "preset", Select(presets, value=self._preset, allow_blank=False, compact=True, id="preset"), PRESET_HINTS[self._preset], "about"
             )
             yield FormRow("epochs", LineInput(str(PRESETS[self._preset].epochs), compact=True, id="epochs"), HINTS["epochs"], "passes")
             yield FormRow("steps", LineInput(placeholder="all", compact=True, id="steps"), HINTS["steps"])
             yield FormRow("name", LineInput(placeholder="next free name", compact=True, id="name"), HINTS["run"])
-            answers = [(literal(n), n) for n in ("no", "yes")]
+            answers = [(Text(n), n) for n in ("no", "yes")]
             detach = Select(answers, value="no", allow_blank=False, compact=True, id="detach")
             yield FormRow("detach", detach, DETACH.hint)
-            yield Static(id="problem")
             with Horizontal(classes="buttons"):
                 yield Button("Start", id="start", variant="primary", compact=True)
                 yield Button("Cancel", id="cancel", compact=True)
@@ -94,11 +98,11 @@ class NewRunDialog(Dialog[NewRun | None]):
             field = self.query_one(name)
             field.disabled = run is not None
             cast(FormRow, field.parent).display = run is None
-        self._show_problem("")
         if run is None:
             self._show_preset(cast(config.Preset, self.query_one("#preset", Select).value))
         else:
             self._show_run(run)
+        self._checks.recheck()
 
     def _show_preset(self, preset: config.Preset) -> None:
         self._fill(PRESETS[preset], HINTS["epochs"])
@@ -107,7 +111,7 @@ class NewRunDialog(Dialog[NewRun | None]):
         try:
             run_config = run.config()
         except RunError as error:
-            self._show_problem(error)
+            self._checks.mark("resume", str(error))
             return
         self._fill(run_config, f"in all; {_done(run)} of {run_config.total_steps} steps are done")
 
@@ -130,26 +134,60 @@ class NewRunDialog(Dialog[NewRun | None]):
             self.dismiss(None)
 
     def action_start(self) -> None:
-        try:
-            self.dismiss(NewRun(self._request(), self.query_one("#detach", Select).value == "yes"))
-        except DigittyError as error:
-            self._show_problem(error)
+        values = self._checks.values(FIELDS)
+        if values is not None:
+            self.dismiss(NewRun(self._request(values), self.query_one("#detach", Select).value == "yes"))
 
-    def _request(self) -> TrainRequest:
-        epochs, steps = self._whole_number("epochs"), self._whole_number("steps")
-        run = self._selected_run()
+    def _request(self, values: dict[str, object]) -> TrainRequest:
+        epochs, steps, name = (cast("int | None", values["epochs"]), cast("int | None", values["steps"]), cast("str | None", values["name"]))
+        run, base = self._selected_run(), self._base()
         if run is not None:
-            run_config = run.config()
-            longer = replace(run_config, epochs=run_config.epochs if epochs is None else epochs, steps=steps)
-            if run.state() == "finished" and longer.total_steps <= (done := _done(run)):
-                more = "more steps, or none," if longer.steps and longer.steps <= done else f"more than {longer.epochs} epochs"
-                raise SettingError(f"{run.name} has done its {done} steps; enter {more} to train it for longer")
-            return TrainRequest(longer, resume=run.name)
-        preset = PRESETS[cast(config.Preset, self.query_one("#preset", Select).value)]
-        name = self.query_one("#name", Input).value.strip() or None
+            return TrainRequest(replace(base, epochs=base.epochs if epochs is None else epochs, steps=steps), resume=run.name)
+        return TrainRequest(with_changes(base, epochs=epochs, steps=steps), run=name)
+
+    def _base(self) -> TrainConfig:
+        """The settings of the run that is selected, or those of the preset for a new one. Raises RunError if the run has none that can be read."""
+        run = self._selected_run()
+        return run.config() if run else PRESETS[cast(config.Preset, self.query_one("#preset", Select).value)]
+
+    # --- what is wrong ------------------------------------------------------------------------------------------------
+
+    def on_input_changed(self) -> None:
+        self._checks.recheck()
+
+    def _check(self, name: str) -> object:
+        """The value of a field. Raises DigittyError if it is wrong."""
+        if name == "resume":
+            return self._base()
+        if name == "name":
+            return None if self._selected_run() else self._check_name(self.query_one("#name", Input).value.strip())
+        number = self._whole_number(name)
+        try:
+            base = self._base()
+        except RunError:
+            return number  # the run is marked
+        with_changes(base, **{name: number})
+        if name == "epochs":
+            self._check_longer(base, number)
+        return number
+
+    def _check_name(self, name: str) -> str | None:
         if name and name_taken(name):
             raise RunError(f"run {name} already exists; choose it above to continue it")
-        return TrainRequest(with_changes(preset, epochs=epochs, steps=steps), run=name)
+        return name or None
+
+    def _check_longer(self, base: TrainConfig, epochs: int | None) -> None:
+        """Raises SettingError if a finished run would have nothing left to do."""
+        run = self._selected_run()
+        if run is None or run.state() != "finished":
+            return
+        try:
+            longer = replace(base, epochs=base.epochs if epochs is None else epochs, steps=self._whole_number("steps"))
+        except SettingError:
+            return  # the steps are marked
+        if longer.total_steps <= (done := _done(run)):
+            more = "more steps, or none," if longer.steps and longer.steps <= done else f"more than {longer.epochs} epochs"
+            raise SettingError(f"{run.name} has done its {done} steps; enter {more} to train it for longer")
 
     def _whole_number(self, name: str) -> int | None:
         text = self.query_one(f"#{name}", Input).value.strip()
@@ -159,9 +197,6 @@ class NewRunDialog(Dialog[NewRun | None]):
             return int(text)
         except ValueError:
             raise SettingError(f"{name} {text!r} is not a whole number") from None
-
-    def _show_problem(self, problem: DigittyError | str) -> None:
-        self.query_one("#problem", Static).update(literal(str(problem)))
 
 
 def _done(run: Run) -> int:

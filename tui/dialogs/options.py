@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, cast, get_args
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.dom import DOMNode
 from textual.widgets import Button, Input, Select, Static
 
-from engine.config.fields import settings_of
-from engine.config.sampling import SampleConfig, Sampler, Spacing, Variance, default_for
+from engine.config.fields import check_value, settings_of
+from engine.config.sampling import ONE_STEP_MOST, SampleConfig, Sampler, Spacing, Variance, default_for, with_sampler
 from engine.errors import SettingError
 from tui.dialogs.dialog import Dialog
 from tui.settings.remembered import Settings
-from tui.terminal.literal import literal
+from tui.widgets.field_checks import FieldChecks
 from tui.widgets.form_row import FormRow
 from tui.widgets.line_input import LineInput
 
 CHOICES = {"sampler": Sampler, "spacing": Spacing, "variance": Variance}
-NUMBERS = {"steps": int, "guidance": float, "redraw_below": float, "eta": float, "seed": int}
+NUMBERS: dict[str, type[int] | type[float]] = {"steps": int, "guidance": float, "redraw_below": float, "eta": float, "seed": int}
 HINTS = {name: setting.hint for name, setting in settings_of(SampleConfig).items()}
+
+
+def read_number(name: str, text: str, sampler: Sampler) -> float:
+    """The number in a field of a form. Raises SettingError if it is none, or out of bounds."""
+    kind, label = NUMBERS[name], name.replace("_", "-")
+    try:
+        value = kind(text.strip())
+    except ValueError:
+        raise SettingError(f"{label} {text.strip()!r} is not a {'whole ' if kind is int else ''}number") from None
+    check_value(label, value, settings_of(SampleConfig)[name])
+    if name == "steps" and sampler == "one-step" and value > ONE_STEP_MOST:
+        raise SettingError(f"steps {value} is outside 1 to {ONE_STEP_MOST}, the most with one-step")
+    return value
+
+
+def check_sampler(settings: Settings, sampler: Sampler) -> Sampler:
+    """The sampler. Raises SettingError if there are no weights that it can use; the weights follow once it is applied."""
+    replace(settings, sample=with_sampler(settings.sample, sampler)).linked(settings)
+    return sampler
+
+
+def steps_hint(sampler: Sampler) -> str:
+    """Beside the number of steps."""
+    return f"1 to {ONE_STEP_MOST}; 1 is enough for one-step" if sampler == "one-step" else HINTS["steps"]
 
 
 def sync_sampler_fields(form: DOMNode, old: Sampler, new: Sampler) -> None:
@@ -43,14 +69,15 @@ class OptionsDialog(Dialog[Settings | None]):
         super().__init__()
         self._settings = settings
         self._sampler = settings.sample.sampler
+        self._checks = FieldChecks(self, self._check, lambda name, problem: self._row(name).show_problem(problem))
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static("[b]How to draw[/]   tab moves, enter or ctrl+s applies, esc cancels")
             yield Static()
             for name in ("sampler", "steps", "spacing", "guidance", "redraw_below", "seed", "eta", "variance"):
-                yield FormRow(name.partition("_")[0], self._field(name), HINTS[name])
-            yield Static(id="problem")
+                hint = steps_hint(self._sampler) if name == "steps" else HINTS[name]
+                yield FormRow(name.partition("_")[0], self._field(name), hint)
             with Horizontal(classes="buttons"):
                 yield Button("Apply", id="apply", variant="primary", compact=True)
                 yield Button("Cancel", id="cancel", compact=True)
@@ -58,7 +85,7 @@ class OptionsDialog(Dialog[Settings | None]):
     def _field(self, name: str) -> Input | Select[str]:
         value = getattr(self._settings.sample, name)
         if name in CHOICES:
-            choices = [(literal(choice), choice) for choice in get_args(CHOICES[name])]
+            choices = [(Text(choice), choice) for choice in get_args(CHOICES[name])]
             return Select(choices, value=value, allow_blank=False, compact=True, id=name)
         return LineInput(f"{value:g}" if isinstance(value, float) else str(value), compact=True, id=name)
 
@@ -70,6 +97,20 @@ class OptionsDialog(Dialog[Settings | None]):
             sampler = cast(Sampler, event.value)
             sync_sampler_fields(self, self._sampler, sampler)
             self._sampler = sampler
+            self._row("steps").show_hint(steps_hint(sampler))
+            self._checks.recheck()
+
+    def on_input_changed(self) -> None:
+        self._checks.recheck()
+
+    def _check(self, name: str) -> object:
+        """The value of a field. Raises SettingError if it is wrong."""
+        if name == "sampler":
+            return check_sampler(self._settings, self._sampler)
+        return read_number(name, self.query_one(f"#{name}", Input).value, self._sampler)
+
+    def _row(self, name: str) -> FormRow:
+        return cast(FormRow, self.query_one(f"#{name}").parent)
 
     def on_input_submitted(self) -> None:
         self.action_apply()
@@ -81,17 +122,7 @@ class OptionsDialog(Dialog[Settings | None]):
             self.dismiss(None)
 
     def action_apply(self) -> None:
-        values: dict[str, object] = {name: self.query_one(f"#{name}", Select).value for name in CHOICES}
-        try:
-            for name, kind in NUMBERS.items():
-                text = self.query_one(f"#{name}", Input).value.strip()
-                try:
-                    values[name] = kind(text)
-                except ValueError:
-                    raise SettingError(f"{name} {text!r} is not a {'whole ' if kind is int else ''}number") from None
-            settings = self._settings.with_sample(**values)
-            settings.linked(self._settings)  # the weights follow once it is applied; refused here if they can't
-        except SettingError as error:
-            self.query_one("#problem", Static).update(literal(str(error)))
-        else:
-            self.dismiss(settings)
+        values = self._checks.values(("sampler", *NUMBERS))
+        if values is not None:
+            choices = {name: self.query_one(f"#{name}", Select).value for name in CHOICES}
+            self.dismiss(self._settings.with_sample(**{**values, **choices}))

@@ -14,7 +14,7 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.keys import key_to_character
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from engine.errors import DigittyError
 from engine.protocol.events import DrawDone
@@ -82,7 +82,7 @@ class AppScreen(Screen[None]):
 
     def _in_footer(self, active: ActiveBinding) -> bool:
         if active.binding.key == "escape":
-            return isinstance(self.focused, Input)
+            return self.focused is not None
         return active.node is not self.app or active.binding.action == "leave" or active.binding.id in self.FOOTER_IDS
 
     def _extend_compose(self, widgets: list[Widget]) -> None:
@@ -116,9 +116,9 @@ class AppScreen(Screen[None]):
             super()._reset_focus(widget, avoiding)
 
     def action_out(self) -> None:
-        """Leave the input, or stop the work. The notice goes, too; an error outside of an input takes this key for itself."""
+        """Leave the field that has the focus, or stop the work. The notice goes, too; an error outside of a field takes this key for itself."""
         error_was_shown = self.studio_app.dismiss_notices()
-        if isinstance(self.focused, Input):
+        if self.focused:
             self.set_focus(None)
             self.refresh_bindings()
         elif not error_was_shown:

@@ -7,22 +7,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import ClassVar, cast, get_args
 
+from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
-from textual.widgets import Input, Label, Select
+from textual.widgets import Input, Label, Select, Static
 
 from engine.config.sampling import Sampler, with_sampler
 from engine.errors import DigittyError, SettingError
 from engine.prompt.parser import parse
-from tui.dialogs.options import sync_sampler_fields
+from tui.dialogs.options import check_sampler, read_number, sync_sampler_fields
 from tui.screens.drawing import DrawScreen
-from tui.terminal.literal import literal
+from tui.widgets.field_checks import FieldChecks, show_problem
 from tui.widgets.image_view import ImageView
 from tui.widgets.job_bar import JobBar
 from tui.widgets.line_input import LineInput
 
 LARGEST = 64
+FIELDS = ("count", "classes", "sampler", "steps", "guidance", "seed")
 
 
 class GenerateScreen(DrawScreen):
@@ -44,7 +46,7 @@ class GenerateScreen(DrawScreen):
             yield LineInput(str(settings.count), id="count", compact=True)
             yield Label("of")
             yield LineInput(settings.classes, id="classes", compact=True)
-            samplers = [(literal(name), name) for name in get_args(Sampler)]
+            samplers = [(Text(name), name) for name in get_args(Sampler)]
             yield Select(samplers, value=sample.sampler, allow_blank=False, compact=True, id="sampler")
             yield Label("steps")
             yield LineInput(str(sample.steps), id="steps", compact=True)
@@ -52,11 +54,14 @@ class GenerateScreen(DrawScreen):
             yield LineInput(f"{sample.guidance:g}", id="guidance", compact=True)
             yield Label("seed")
             yield LineInput(str(sample.seed), id="seed", compact=True)
+        yield Static(id="controls-problem", classes="field-problem")
         yield ImageView(self.studio.terminal, id="view")
         yield JobBar(id="how")
         yield JobBar(id="bar", ascii=not self.studio.terminal.unicode)
 
     def on_mount(self) -> None:
+        line = self.query_one("#controls-problem", Static)
+        self._checks = FieldChecks(self, self._check, lambda _, problem: show_problem(line, problem))
         self.bar.words = "enter draws · e or tab edits the settings above · ? shows help"
 
     def show_status(self) -> None:
@@ -76,6 +81,10 @@ class GenerateScreen(DrawScreen):
         if event.select.has_focus:
             sync_sampler_fields(self, self._sampler, sampler)
         self._sampler = sampler
+        self._checks.recheck()
+
+    def on_input_changed(self) -> None:
+        self._checks.recheck()
 
     def footer_label(self, binding: Binding) -> str:
         """The footer is narrow: the keys to start with leave it once something is drawn."""
@@ -98,38 +107,51 @@ class GenerateScreen(DrawScreen):
         self.query_one("#count", Input).focus()
 
     def on_input_submitted(self) -> None:
-        self.set_focus(None)
+        """Leave the field for the letter keys, unless a value is wrong."""
         self.apply_and_draw()
 
     def action_again(self) -> None:
+        if self._checks.values(FIELDS) is None:
+            return
         self.studio.next_seed()
         self.show_status()
         self.apply_and_draw()
 
     def apply_and_draw(self) -> None:
-        """Change the settings to what the controls say, then draw."""
+        """Change the settings to what the controls say, then draw. A wrong value keeps the focus, and nothing changes."""
+        values = self._checks.values(FIELDS)
+        if values is None:
+            return
+        self.set_focus(None)
         try:
-            self._apply()
+            count, classes = int(cast(int, values.pop("count"))), str(values.pop("classes"))
+            now = self.studio.settings
+            settings = replace(now, sample=with_sampler(now.sample, self._sampler)).with_sample(**values)
+            self.studio.change_settings(sample=settings.sample, count=count, classes=classes)
             self.draw()
         except DigittyError as error:
             self.studio_app.notify_error(error)
 
-    def _apply(self) -> None:
-        now = self.studio.settings
-        settings = replace(now, sample=with_sampler(now.sample, self._sampler)).with_sample(
-            steps=self._number("steps", int), guidance=self._number("guidance", float), seed=self._number("seed", int)
-        )
-        count = self._number("count", int)
-        if not 1 <= count <= LARGEST:
-            raise SettingError(f"count {count:g} is outside 1 to {LARGEST}; to draw more, use digitty generate --count")
-        classes = self.query_one("#classes", Input).value.strip() or "random"
-        if classes.lower() != "random":
-            parse(classes, random.Random(0), self.studio.data.class_names)
-        self.studio.change_settings(sample=settings.sample, count=int(count), classes=classes)
-
-    def _number(self, name: str, kind: type[int] | type[float]) -> float:
+    def _check(self, name: str) -> object:
+        """The value of a field. Raises DigittyError if it is wrong."""
+        if name == "sampler":
+            return check_sampler(self.studio.settings, self._sampler)
         text = self.query_one(f"#{name}", Input).value.strip()
-        try:
-            return kind(text)
-        except ValueError:
-            raise SettingError(f"{name} {text!r} is not a {'whole ' if kind is int else ''}number") from None
+        if name == "count":
+            return _read_count(text)
+        if name == "classes":
+            if text.lower() not in ("", "random"):
+                parse(text, random.Random(0), self.studio.data.class_names)
+            return text or "random"
+        return read_number(name, text, self._sampler)
+
+
+def _read_count(text: str) -> int:
+    """Raises SettingError."""
+    try:
+        count = int(text)
+    except ValueError:
+        raise SettingError(f"count {text!r} is not a whole number") from None
+    if not 1 <= count <= LARGEST:
+        raise SettingError(f"count {count} is outside 1 to {LARGEST}; to draw more, use digitty generate --count")
+    return count
