@@ -137,6 +137,7 @@ class DigittyApp(StudioApp):
     def _navigated(self) -> None:
         if isinstance(self.screen, AppScreen) and self.screen.is_mounted:
             self.screen.on_navigate()
+            self.studio.watch.search_if_stale()
 
     def action_help(self) -> None:
         from tui.dialogs.help import HelpDialog

@@ -1,87 +1,76 @@
-"""How far the runs that are being trained are, whichever process trains them: for the header and the title. No screen."""
+"""How far the runs are that train on this machine, whichever process trains them. Reads the last lines of their files. No screen."""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
-from engine.config.training import TrainConfig
 from engine.errors import DigittyError
-from engine.formatting import printable
-from engine.runs.metrics_log import is_step
-from engine.runs.run import Run, all_runs
+from engine.formatting import format_duration
+from engine.runs.liveness import newest_owner
+from engine.runs.metrics_log import find_last
+from engine.runs.run import ENDS, Run, all_runs
 
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """Where a run is that a process trains now."""
+    """How far a run is that trains now."""
 
     run: str
-    paused: bool
     step: int
-    total_steps: int
+    total: int
     rate: float = 0.0
-    """Steps a second; 0 where it is not known yet."""
-    host: str = ""
-    """The other machine that trains it; empty for this one."""
-    others: int = 0
-    """How many other runs are being trained at the same time."""
+    """Steps a second; 0 while no step was measured."""
+    paused: bool = False
 
     @property
-    def state(self) -> str:
-        return "paused" if self.paused else "training"
-
-    @property
-    def fraction(self) -> float:
-        return min(1.0, self.step / self.total_steps)
+    def percent(self) -> int:
+        """100 only at the end."""
+        return min(100, 100 * self.step // max(1, self.total))
 
     @property
     def seconds_left(self) -> float | None:
-        """None while the run is paused, and where the speed is not known."""
-        return None if self.paused or self.rate <= 0 else max(0, self.total_steps - self.step) / self.rate
+        """None where that is unknown, or does not shrink."""
+        return (self.total - self.step) / self.rate if self.rate > 0 and not self.paused else None
 
 
-class ProgressReader:
-    """Reads the progress of the run that trains now. May be used on a background thread, but by one thread at a time."""
+def find_training(known: Sequence[Run] = ()) -> list[Run]:
+    """The runs that a process on this machine trains now; `known` ones first, in their order. Reads a file of every run."""
+    training = {run.path: run for run in all_runs() if _trains_here(run)}
+    return [run for run in known if training.pop(run.path, None)] + list(training.values())
 
-    def __init__(self) -> None:
-        self._configs: dict[Path, tuple[int, TrainConfig]] = {}
-        """The configurations of runs that trained, with the time of their files."""
 
-    def read(self, preferred: str | None = None) -> RunProgress | None:
-        """The progress of the run named `preferred` if it trains, else of the one that was written last; None where no run trains.
+def _trains_here(run: Run) -> bool:
+    owner = newest_owner(run.path)
+    return owner is not None and not owner.released and owner.facts.get("host") == socket.gethostname() and run.running()
 
-        `preferred` is for the run that this process trains.
-        """
-        training = [run for run in all_runs() if run.running()]
-        training.sort(key=lambda run: run.name != preferred)
-        for run in training:
-            try:
-                return self._progress(run, len(training) - 1)
-            except (DigittyError, OSError):
-                continue  # it has just been deleted, or can't be read
-        return None
 
-    def _progress(self, run: Run, others: int) -> RunProgress:
-        """Raises RunError, StorageError or OSError if the run's files can't be read."""
-        config = self._config(run)
-        last = run.last(lambda record: is_step(record) or record.get("event") == "started")
-        host = str(run.owner().get("host") or "")
-        return RunProgress(
-            run.name,
-            paused=run.state().startswith("paused"),
-            step=int(last["step"]) if last else 0,
-            total_steps=config.total_steps,
-            rate=float(last.get("rate", 0.0)) if last else 0.0,
-            host="" if host == socket.gethostname() else printable(host, 64),
-            others=others,
-        )
+def read_progress(run: Run) -> RunProgress | None:
+    """None if the run has ended, was deleted or can't be read."""
+    with suppress(DigittyError, OSError):
+        total = run.config().total_steps
+        last = find_last(run.metrics_path, lambda record: True)
+        newest = find_last(run.metrics_path, lambda record: "loss" in record or record.get("event") == "started")
+        event = last.get("event") if last else None
+        if event not in ENDS:
+            step, rate = (newest["step"], newest.get("rate", 0.0)) if newest else (0, 0.0)
+            return RunProgress(run.name, step, total, float(rate), event == "paused")
+    return None
 
-    def _config(self, run: Run) -> TrainConfig:
-        """The run's configuration, read again only after its file has changed: resuming can make a run longer."""
-        modified = (run.path / "config.json").stat().st_mtime_ns
-        known = self._configs.get(run.path)
-        if known is None or known[0] != modified:
-            known = self._configs[run.path] = modified, run.config()
-        return known[1]
+
+def describe_progress(progress: RunProgress, others: int = 0) -> tuple[str, ...]:
+    """What the header says of a run, in fewer and fewer words. `others` is the number of further runs that train here."""
+    percent, more = f"{progress.percent}%", f" +{others}" if others else ""
+    if progress.paused:
+        return (f"{progress.run} paused at {percent}{more}", f"paused at {percent}", f"paused {percent}")
+    if progress.seconds_left is None:
+        return (f"training {progress.run} {percent}{more}", f"{progress.run} {percent}", percent)
+    left = format_duration(progress.seconds_left)
+    return (
+        f"training {progress.run} {percent} · {left} left{more}",
+        f"{progress.run} {percent} · {left} left",
+        f"{percent} {left} left",
+        f"{percent} {left}",
+    )

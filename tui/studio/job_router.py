@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 
 from textual.message_pump import MessagePump
@@ -27,7 +26,6 @@ class JobRouter:
         self._app, self._on_change, self.last_words = app, on_change, last_words
         self._listeners: dict[int, Listener] = {}
         self._activities: dict[int, str] = {}
-        self._background_numbers = itertools.count(-1, -1)  # the worker counts upwards from 1
         self.worker = Worker(self._from_engine)
         self.finishing = False
         """The application is closing: the message of a job that fails now goes to `last_words`, since the screen can't show it any more."""
@@ -39,26 +37,19 @@ class JobRouter:
         self._app.post_message(FromEngine(job, event))
 
     def submit(self, kind: Kind, start: Callable[[], Iterator[Event]], listener: Listener, activity: str) -> int:
-        """Queue a job for the worker; `listener` gets its events on this thread. Returns the job's number."""
+        """Queue a job for the worker; `listener` gets its events on this thread. Returns the job's number.
+
+        `activity` is what the top line calls it; empty if it is not to be named.
+        """
         number = self.worker.submit(kind, start)
         self._listeners[number] = listener
         self._activities[number] = activity
         self._on_change()
         return number
 
-    def submit_background(self, start: Callable[[], Iterator[Event]], listener: Listener, activity: str) -> None:
-        """Run a job that needs no engine on a separate thread; `listener` gets its events on this thread, the last of which is Ended."""
-        number = next(self._background_numbers)
-        self._activities[number] = activity
-
-        def on_event(event: Event) -> None:
-            if isinstance(event, e.Ended):
-                self._activities.pop(number)
-            self._on_change()
-            listener(event)
-
-        stream_in_background(self._app, start, on_event, activity)
-        self._on_change()
+    def submit_background(self, start: Callable[[], Iterator[Event]], listener: Listener, name: str) -> None:
+        """Run a job that needs no engine on a separate thread of this name; `listener` gets its events on this thread, the last of which is Ended."""
+        stream_in_background(self._app, start, listener, name)
 
     def dispatch(self, job: int, event: Event) -> None:
         """Deliver an event to the job's listener."""
@@ -77,6 +68,6 @@ class JobRouter:
             self._on_change()
 
     @property
-    def activity(self) -> str:
-        """All that runs now: drawing + training; idle"""
-        return " + ".join(dict.fromkeys(self._activities.values())) or "idle"
+    def activities(self) -> tuple[str, ...]:
+        """All that runs now and has a name: drawing, sketching."""
+        return tuple(dict.fromkeys(filter(None, self._activities.values())))

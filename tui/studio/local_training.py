@@ -78,6 +78,7 @@ class LocalTraining:
         self.run: str | None = None
         """The run that trains here, once it has begun."""
         self.step, self.rate, self.memory = 0, 0.0, 0
+        self.paused = False
         self.full: e.CannotSave | None = None
         """The disk refused a save, and the run waits for a decision."""
         self.unsaved: e.CannotSave | None = None
@@ -140,9 +141,10 @@ class LocalTraining:
         """Train in this process."""
         self._request, self._control, self._outcome = request, Control(), None
         self.run, self.step, self.rate, self.full, self.unsaved = None, 0, 0.0, None, None
+        self.paused = False
         self.phase, self._preparing = Phase.TRAINING, "starting"
         request, control = replace(request, when_full="ask"), self._control
-        self.job = self._router.submit("train", lambda: self._jobs.train(request, control), self._on_job_event, "training")
+        self.job = self._router.submit("train", lambda: self._jobs.train(request, control), self._on_job_event, "")
         self._on_change()
 
     def start_detached(self, request: TrainRequest) -> None:
@@ -211,6 +213,8 @@ class LocalTraining:
                 if self.full is None and now - self._woken < WAKE_EVERY:
                     return  # the screen reads the run's files anyway
                 self._woken, self.full = now, None
+            case e.Paused() | e.Resumed():
+                self.paused = isinstance(event, e.Paused)
             case e.Saved():
                 self.unsaved = self.full = None
             case e.CannotSave(waiting=True):

@@ -19,6 +19,7 @@ from engine.protocol.events import Event
 from engine.protocol.requests import DrawRequest
 from engine.runs.weights_names import data_of
 from tui.render.header import Status
+from tui.runs.progress import describe_progress
 from tui.runs.text import host, startup_notice
 from tui.settings import remembered
 from tui.settings.config_file import Config
@@ -26,6 +27,7 @@ from tui.settings.remembered import Settings
 from tui.studio.background import run_in_background
 from tui.studio.job_router import JobRouter, Listener
 from tui.studio.local_training import LocalTraining
+from tui.studio.training_watch import TrainingWatch
 from tui.terminal.capabilities import Terminal, frame_rate
 
 
@@ -57,8 +59,10 @@ class Studio:
         """Lines to print once the screen is closed."""
         self.router = JobRouter(app, hooks.status_changed, self.last_words)
         self.training = LocalTraining(
-            self.router, jobs, notify=app.notify, on_change=hooks.training_changed, on_begin=hooks.run_begun, leave=lambda: app.exit(0)
+            self.router, jobs, notify=app.notify, on_change=self._on_training_changed, on_begin=hooks.run_begun, leave=lambda: app.exit(0)
         )
+        self.watch = TrainingWatch(app, hooks.status_changed)
+        self._training_state: tuple[object, ...] = ()
         self._compute = ""
         self.ready = False
         """The engine is loaded: a drawing starts at once."""
@@ -71,7 +75,37 @@ class Studio:
     def status(self) -> Status:
         """For the top line: gpubox, cuda bf16, shipped; drawing"""
         facts = (host(), self._compute, self.settings.weights)
-        return Status(tuple(fact for fact in facts if fact), (self.router.activity,))
+        return Status(tuple(fact for fact in facts if fact), self._describe_activity())
+
+    def _describe_activity(self) -> tuple[str, ...]:
+        """What runs now, in fewer and fewer words: drawing + training seed-2 43% · 6:12 left, …, 43% 6:12"""
+        training = self._describe_training()
+        jobs = " + ".join(self.router.activities)
+        if not jobs or not training:
+            return training or (jobs or "idle",)
+        return (*(f"{jobs} + {words}" for words in training), training[-1])
+
+    def _describe_training(self) -> tuple[str, ...]:
+        """What the run does that trains here; empty where none does."""
+        training = self.training
+        if training.activity:
+            return (training.activity,)
+        if training.full:
+            return (f"{training.run} waits: disk full", "disk full")
+        if progress := self.watch.progress:
+            shown = next((each for each in progress if each.run == training.name), progress[0])
+            return describe_progress(shown, len(progress) - 1)
+        return ("training",) if training.busy else ()
+
+    def _on_training_changed(self) -> None:
+        """Look at the run's files at once where its state is another now; the watch follows its progress."""
+        training = self.training
+        state = (training.phase, training.run, training.paused)
+        if state != self._training_state:
+            self._training_state = state
+            self.watch.look()
+        self._hooks.status_changed()
+        self._hooks.training_changed()
 
     @property
     def data(self) -> DataSpec:
@@ -84,6 +118,7 @@ class Studio:
         """Load the engine, and look for a run that is worth a notice."""
         self._warming_up = self.router.submit("draw", self.jobs.warm_up, self._on_warm_up_event, "starting…")
         self._app.call_after_refresh(run_in_background, self._app, startup_notice, self._show_startup_notice)
+        self._app.call_after_refresh(self.watch.look)
 
     def _on_warm_up_event(self, event: Event) -> None:
         if isinstance(event, e.Preparing):
@@ -185,4 +220,5 @@ class Studio:
         name, colon, kind = self.settings.weights.partition(":")
         if name == old:
             self.change_settings(weights=f"{new}{colon}{kind}" if new else "shipped")
+        self.watch.look()
         self._hooks.run_moved(old, new)

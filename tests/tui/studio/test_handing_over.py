@@ -35,7 +35,7 @@ async def test_a_key_hands_the_run_over_and_shows_it_from_its_files(size: tuple[
         jobs.train_holds_at = 4
         jobs.go_on_detaching.set()
         await person.is_told("mine is now training in the background and continues after you quit.")
-        await person.sees("mine  training on", "step 4/40", "idle")
+        await person.sees("mine  training on", "step 4/40", "training mine 10%")
         assert person.app.studio.training_runs() == []
         await person.press("q")
         await person.until(lambda: not person.app.is_running)  # nothing to ask
@@ -67,7 +67,7 @@ async def test_the_dialog_starts_it_detached_at_once() -> None:
         dialog.query_one("#detach", Select).value = "yes"
         dialog.query_one("#epochs").focus()
         await person.press("enter")
-        await person.sees("seed-1  training on", "step 2/40", "idle")
+        await person.sees("seed-1  training on", "step 2/40", "training seed-1 5%")
         assert not jobs.trainings
         assert jobs.detachments == [TrainRequest(PRESETS["seed"])]
 

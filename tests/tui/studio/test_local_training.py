@@ -30,7 +30,7 @@ class NoRouter(JobRouter):
         self.listeners.append(listener)
         return len(self.listeners)
 
-    def submit_background(self, start: object, listener: Listener, activity: str) -> None:
+    def submit_background(self, start: object, listener: Listener, name: str) -> None:
         self.listeners.append(listener)
 
 

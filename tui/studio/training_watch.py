@@ -1,0 +1,79 @@
+"""Watches which runs train on this machine, whichever process trains them, and how far they are. Knows no screen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from textual.message_pump import MessagePump
+from textual.timer import Timer
+
+from engine.errors import DigittyError
+from engine.runs.run import Run
+from tui.runs.progress import RunProgress, find_training, read_progress
+from tui.studio.background import run_in_background
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """All in seconds."""
+
+    read: float = 2.0
+    """Between two looks at the runs that train."""
+    search: float = 20.0
+    """Between two searches for runs that other processes have begun to train."""
+
+
+class TrainingWatch:
+    """Only for the screen's thread. It reads files on another thread, and rarely where nothing trains."""
+
+    def __init__(self, app: MessagePump, on_change: Callable[[], None], intervals: Intervals = Intervals()) -> None:
+        """`on_change` is called whenever `progress` has changed."""
+        self._app, self._on_change, self._intervals = app, on_change, intervals
+        self._runs: list[Run] = []
+        self._searched = -intervals.search
+        self._looking = self._again = False
+        self._timer: Timer | None = None
+        self.progress: tuple[RunProgress, ...] = ()
+        """Of each run that trains here. Their order stays while they train."""
+
+    def look(self, search: bool = True) -> None:
+        """Look now; also search for runs that have begun since the last search, if that is wanted or due."""
+        if self._looking:
+            self._again |= search
+            return
+        self._looking = True
+        if self._timer:
+            self._timer.stop()
+        now = time.monotonic()
+        if search or now - self._searched >= self._intervals.search:
+            self._searched, search = now, True
+        known = list(self._runs)
+        run_in_background(self._app, lambda: _look(known, search), self._on_look)
+
+    def search_if_stale(self) -> None:
+        """Look for runs that have begun elsewhere, unless that was just done. For moments in which the user acts."""
+        if time.monotonic() - self._searched >= self._intervals.read:
+            self.look()
+
+    def _on_look(self, found: list[tuple[Run, RunProgress]] | DigittyError) -> None:
+        self._looking = False
+        if isinstance(found, DigittyError):
+            found = []
+        self._runs = [run for run, _ in found]
+        progress = tuple(progress for _, progress in found)
+        if progress != self.progress:
+            self.progress = progress
+            self._on_change()
+        if self._again:
+            self._again = False
+            self.look()
+        elif self._app.is_running:
+            self._timer = self._app.set_timer(self._intervals.read if found else self._intervals.search, lambda: self.look(search=False))
+
+
+def _look(known: list[Run], search: bool) -> list[tuple[Run, RunProgress]]:
+    """On a thread in the background."""
+    runs = find_training(known) if search else [run for run in known if run.running()]
+    return [(run, progress) for run in runs if (progress := read_progress(run))]
