@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from difflib import get_close_matches
 
 from engine.prompt.tokens import Token, count_at, count_value
-from engine.prompt.vocabulary import DIGITS, Kind, Vocabulary
+from engine.prompt.vocabulary import DASHES, DIGITS, IMAGINARY, SOUNDS_LIKE, Kind, Vocabulary
 
 LONGEST_SHOWN = 40
 """Characters of a prompt that a message quotes."""
+MOST_REPEATED = 6
+"""The most times that a suggestion repeats a range: ten digits each, of at most 64."""
+LIKE_A_YEAR = 100
+"""A number from which on a dash beside it is more likely part of a date or a telephone number than of a range."""
+SHORTEST = 3
+"""Letters of a word that is taken for a misspelt one."""
 CLASSES_LISTED = 5
 """Class names that a message lists."""
 
@@ -26,25 +33,65 @@ class ParseError(Exception):
 def explain_fault(text: str, tokens: Sequence[Token], at: int, vocabulary: Vocabulary) -> ParseError:
     """What is wrong where no item of the grammar starts at token `at`."""
     here = tokens[at]
-    if here.kind is Kind.UNKNOWN:
-        return ParseError(f"can't read {quote(here.text)}", replace_tokens(text, [here], similar_word(here.text, vocabulary)))
+    if here.kind in (Kind.UNKNOWN, Kind.NUMBER, Kind.DATE):
+        return _unreadable(text, tokens, at, vocabulary)
     left = _side(tokens, at)
     if not left:
         return ParseError(_rule(here.kind, vocabulary), replace_tokens(text, [here], ""))
     after = at + len(left)
     link = next((token for token in tokens[after : after + 1] if token.kind in (Kind.TO, Kind.DASH, Kind.TIMES, Kind.RANDOM)), None)
-    right = _side(tokens, after + (link is not None))
+    beyond = after + (link is not None)
+    right = _side(tokens, beyond)
+    if not right and _is_worse(tokens[beyond : beyond + 1], vocabulary):
+        return _unreadable(text, tokens, beyond, vocabulary)
     if link is None:
         return _no_class(text, left, right, vocabulary)
     if right and link.kind is Kind.TIMES:
         swapped = " x ".join(text[side[0].start : side[-1].end] for side in (right, left))
         return ParseError(_rule(Kind.TIMES, vocabulary), replace_tokens(text, [*left, *right], swapped))
     if right and link.kind in (Kind.TO, Kind.DASH):
-        if _is_range(left, right):
-            return ParseError("put a comma after a range", f"{text[: right[-1].end]}, {text[right[-1].end :]}")
-        if right[0].kind is not Kind.PLURAL:
-            return ParseError(_rule(Kind.TO, vocabulary), replace_tokens(text, [*left, *right], _nearest_range(left, right, vocabulary)))
+        return _no_range(text, tokens, (left, link, right), vocabulary)
     return ParseError(_rule(link.kind, vocabulary), replace_tokens(text, [link], ""))
+
+
+def _unreadable(text: str, tokens: Sequence[Token], at: int, vocabulary: Vocabulary) -> ParseError:
+    """An unknown word, a number that is no digit, or a date before something that it would count."""
+    here = tokens[at]
+    if here.kind is Kind.NUMBER:
+        figures = re.sub("[./]", " ", here.text)
+        return ParseError(f"{quote(here.text)} is not a {vocabulary.noun}", f"{text[: here.start]}{figures}{text[here.end :]}")
+    if here.kind is Kind.DATE and not vocabulary.is_digits:
+        return _no_class(text, [here], (), vocabulary)
+    if here.kind is Kind.DATE:
+        why = f"{quote(here.text)} is a date, which is drawn figure by figure; put a comma after it"
+        return ParseError(why, f"{text[: here.end]}, {text[here.end :]}")
+    word = similar_word(here.text, vocabulary, can_count=_can_be_counted(tokens[at + 1 : at + 2]))
+    return ParseError(f"can't read {quote(here.text)}", replace_tokens(text, [here], word))
+
+
+def _is_worse(following: Sequence[Token], vocabulary: Vocabulary) -> bool:
+    """Whether what follows a number is the first thing to correct: 3/4, or a misspelt plural that the number may count."""
+    return any(
+        token.kind is Kind.NUMBER
+        or (token.kind is Kind.UNKNOWN and vocabulary.words.get(similar_word(token.text, vocabulary), (None, 0))[0] is Kind.PLURAL)
+        for token in following
+    )
+
+
+def _no_range(text: str, tokens: Sequence[Token], parts: tuple[Sequence[Token], Token, Sequence[Token]], vocabulary: Vocabulary) -> ParseError:
+    """The parts look like a range, but either they are none, or what follows them counts something else or repeats them."""
+    left, link, right = parts
+    words = [*left, link, *right]
+    if is_range(words):
+        after = tokens.index(words[-1]) + 1
+        if tokens[after : after + 1] and tokens[after].kind is Kind.TIMES and (count := count_at(tokens, after + 1)):
+            return counted_range(text, [*words, *count], words, count_value(count))
+        return ParseError("put a comma after a range", f"{text[: words[-1].end]}, {text[words[-1].end :]}")
+    if right[0].kind is Kind.PLURAL:
+        return ParseError(_rule(link.kind, vocabulary), replace_tokens(text, [link], ""))
+    if link.kind is Kind.DASH and max(count_value(left), count_value(right)) >= LIKE_A_YEAR:
+        return ParseError(_rule(Kind.TO, vocabulary), re.sub(rf"(?<=[0-9])[{DASHES}](?=[0-9])", " ", replace_tokens(text, [link], "")))
+    return ParseError(_rule(Kind.TO, vocabulary), replace_tokens(text, words, _nearest_range(left, right, vocabulary)))
 
 
 def _side(tokens: Sequence[Token], at: int) -> Sequence[Token]:
@@ -52,10 +99,24 @@ def _side(tokens: Sequence[Token], at: int) -> Sequence[Token]:
     return count_at(tokens, at) or [token for token in tokens[at : at + 1] if token.kind in (Kind.CLASS, Kind.PLURAL)]
 
 
-def _is_range(left: Sequence[Token], right: Sequence[Token]) -> bool:
-    """Whether a range goes from `left` to `right`: both name one class, or both are plurals."""
-    sides = (*left, *right)
-    return len(sides) == 2 and all(side.label is not None for side in sides) and len({side.kind is Kind.PLURAL for side in sides}) == 1
+def _can_be_counted(following: Sequence[Token]) -> bool:
+    """Whether a word before these tokens may be a count: before sevens, x 7, digits, random, dozen, or a misspelt plural."""
+    kinds = (Kind.PLURAL, Kind.CLASS, Kind.TIMES, Kind.NOUN, Kind.RANDOM, Kind.MULTIPLE)
+    return any(token.kind in kinds or (token.kind is Kind.UNKNOWN and token.text.endswith("s")) for token in following)
+
+
+def is_range(tokens: Sequence[Token]) -> bool:
+    """Whether the tokens are a range: a dash or "to" between two that name one class each, or two plurals."""
+    if len(tokens) != 3 or tokens[1].kind not in (Kind.TO, Kind.DASH):
+        return False
+    ends = tokens[0], tokens[2]
+    return all(end.label is not None for end in ends) and len({end.kind is Kind.PLURAL for end in ends}) == 1
+
+
+def counted_range(text: str, words: Sequence[Token], repeated: Sequence[Token], count: int) -> ParseError:
+    """`words` are a count and the range that is to be repeated."""
+    written = ", ".join([text[repeated[0].start : repeated[-1].end]] * count) if 0 < count <= MOST_REPEATED else ""
+    return ParseError("a range can't be counted; write it as often as it is to be drawn", replace_tokens(text, words, written) if written else "")
 
 
 def _nearest_range(left: Sequence[Token], right: Sequence[Token], vocabulary: Vocabulary) -> str:
@@ -92,12 +153,22 @@ def _rule(kind: Kind, vocabulary: Vocabulary) -> str:
     }[kind]
 
 
-def similar_word(word: str, vocabulary: Vocabulary) -> str:
-    """The known word that is most like an unknown one, "" for none; ² and Ⅶ are like 2 and 7."""
+def similar_word(word: str, vocabulary: Vocabulary, can_count: bool = False) -> str:
+    """The known word that is most like an unknown one, "" for none; ² and Ⅶ are like 2 and 7.
+
+    Numbers above nine are meant only by words that are very like them, where they `can_count` something: alone they are no class.
+    """
     value = unicodedata.numeric(word, -1.0) if len(word) == 1 else -1.0
     if value in range(len(DIGITS)):
         return str(int(value))
-    near = get_close_matches(word, vocabulary.known, n=1, cutoff=0.65 if len(word) < 4 else 0.7)
+    if re.fullmatch(IMAGINARY, word):
+        return word.strip("i")
+    if SOUNDS_LIKE.get(word) in vocabulary.words:
+        return SOUNDS_LIKE[word]
+    counts = get_close_matches(word, vocabulary.counts, n=1, cutoff=0.8) if can_count else []
+    if len(word) < SHORTEST:
+        return ""
+    near = counts or get_close_matches(word, vocabulary.known, n=1, cutoff=0.65 if len(word) < 4 else 0.7)
     return near[0] if near else ""
 
 

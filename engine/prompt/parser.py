@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from engine.config.data import MNIST
 from engine.errors import PromptError
-from engine.prompt.faults import ParseError, explain_fault, quote, replace_tokens
+from engine.prompt.faults import ParseError, counted_range, explain_fault, is_range, quote, replace_tokens
 from engine.prompt.tokens import NUMBERS, Token, count_at, count_value, tokenize
 from engine.prompt.vocabulary import Kind, Vocabulary, normalize, vocabulary_for
 
@@ -37,15 +37,15 @@ def parse(text: str, rng: random.Random, class_names: Sequence[str] = MNIST.clas
         grid   = "grid" | "all" ["ten"]                   every class, all from the same noise; must stand alone
         item   = count ["x"] plural | count "x" digit     three sevens, 7 x 4 (seven fours: the count comes first)
                | count ["random"] "digits"                three random digits, three digits
-               | count "random" | "random" [count]        5 random, random 5, random
+               | count "random" | "random" [["x"] count]  5 random, random 5, random x 5, random
                | digit ("-" | ".." | "to") digit          0-9, 9..0, three to seven; both ends are drawn
                | plural                                   sevens: one 7, as there is no count
-               | digit | figures                          seven, 7; 314 is 3 1 4
+               | digit | figures | date                   seven, 7; 314 is 3 1 4; 27/11/26 is 2 7 1 1 2 6
         count  = a number from 1 to 64                    12, twelve, twenty-five, a dozen, a couple of
 
     Case, articles and words such as "draw", "please", "of" and "number" don't matter: "one seven" is 1 7, "one sevens" and
-    "a seven" are 7. Full-width letters and any script's decimal digits count as ASCII; ², ½ and Ⅶ are not digits. There are no
-    negative numbers. Where the classes are not digits, "digit" above is the name of a class, and "three boot" is three boots.
+    "a seven" are 7. Full-width letters and any script's decimal digits count as ASCII; ², ½, Ⅶ, 1.5 and 3/4 are not digits. There are
+    no negative numbers. Where the classes are not digits, "digit" above is the name of a class, and "three boot" is three boots.
 
     Raises PromptError with one line of printable text: what was understood, what is wrong, the nearest prompt that can be read
     (if any), and two examples.
@@ -134,13 +134,14 @@ class _Parser:
         return False
 
     def _random(self) -> _Item | None:
-        """ "random" ["digits"] [count], where the count can't belong to what follows, as in "random digits 3 to 7"."""
+        """ "random" ["digits"] [["x"] count], where the count can't belong to what follows, as in "random digits 3 to 7"."""
         start = self._at
         if not self._accept(Kind.RANDOM):
             return None
         has_noun = self._accept(Kind.NOUN)
-        after_noun, count = self._at, self._count()
-        if self._starts_item_or_link():
+        after_noun, has_times = self._at, self._accept(Kind.TIMES)
+        count = self._count()
+        if self._starts_item_or_link() or (has_times and not count):
             if not has_noun:
                 self._at = start
                 return None
@@ -148,9 +149,11 @@ class _Parser:
         return _Item([None], count)
 
     def _counted(self) -> _Item | None:
-        """count (["x"] plural | "x" digit | "digits" | "random" ["digits"])"""
+        """count (["x"] plural | "x" digit | "digits" | "random" ["digits"]). Raises ParseError for count "x" range."""
         start = self._at
         count = self._count()
+        if count and self._kind() is Kind.TIMES and is_range(self._tokens[self._at + 1 : self._at + 4]):
+            raise counted_range(self._text, self._tokens[start : self._at + 4], self._tokens[self._at + 1 : self._at + 4], count_value(count))
         noun = self._counted_noun() if count else None
         if noun is None:
             self._at = start
@@ -186,13 +189,17 @@ class _Parser:
         return _Item([*range(first.label, last.label + step, step)])
 
     def _single(self) -> _Item | None:
-        """plural | digit | figures"""
+        """plural | digit | figures | date"""
         token = self._token()
         if token is None or self._kind(1) in (Kind.TIMES, Kind.TO, Kind.DASH, Kind.RANDOM):
             return None
         if token.kind in NUMBERS and self._kind(1) is Kind.MULTIPLE:
             return None
-        figures = [self._vocabulary.digit_labels.get(int(figure)) for figure in token.text] if token.kind is Kind.FIGURES else [token.label]
+        if token.kind is Kind.DATE and self._kind(1) in (Kind.PLURAL, Kind.CLASS, Kind.MULTIPLE):
+            return None
+        figures = [token.label]
+        if token.kind in (Kind.FIGURES, Kind.DATE):
+            figures = [self._vocabulary.digit_labels.get(int(figure)) for figure in token.text if figure.isdecimal()]
         if None in figures:
             return None
         self._at += 1
@@ -233,7 +240,7 @@ class _Parser:
         """The labels of an item as often as it counts. Raises ParseError if that is never, or more often than there is room for."""
         count = count_value(item.count) if item.count else 1
         if count == 0:
-            raise ParseError("a count of 0 draws nothing", replace_tokens(self._text, item.count, ""))
+            raise self._no_count(item.count)
         room = MAX_LABELS - len(self.labels)
         if count * len(item.labels) > room:
             raise ParseError(
@@ -241,6 +248,14 @@ class _Parser:
                 self._with_count(item.count, room) if item.count and room else "",
             )
         return item.labels * count
+
+    def _no_count(self, count: Sequence[Token]) -> ParseError:
+        """A count is 0. In "zero sevens" the zero may be meant to be drawn, too."""
+        after = self._tokens.index(count[-1]) + 1
+        if count[0].kind is Kind.DIGIT and self._tokens[after].kind is Kind.PLURAL:
+            end = count[-1].end
+            return ParseError("a count of 0 draws nothing; a comma after it makes it a digit", f"{self._text[:end]}, {self._text[end:]}")
+        return ParseError("a count of 0 draws nothing", replace_tokens(self._text, count, ""))
 
     def _with_count(self, count: Sequence[Token], value: int) -> str:
         """The text with another count, and without the article of "a hundred sevens"."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import NamedTuple
 
-from engine.prompt.vocabulary import Kind, Vocabulary
+from engine.prompt.vocabulary import DATE, Kind, Vocabulary
 
 NUMBERS = (Kind.DIGIT, Kind.FIGURES, Kind.TEEN, Kind.TENS)
 
@@ -40,7 +41,11 @@ def _classify(word: str, vocabulary: Vocabulary) -> tuple[Kind, int, int | None]
         kind, value = vocabulary.words[word]
         label = value if kind in (Kind.CLASS, Kind.PLURAL) else vocabulary.digit_labels.get(value) if kind is Kind.DIGIT else None
         return kind, value, label
-    if word[0] not in "0123456789":
+    if DATE.fullmatch(word):
+        return Kind.DATE, 0, None
+    if "." in word[1:] or "/" in word[1:]:
+        return Kind.NUMBER, 0, None
+    if word[0] not in "0123456789" or word[-1] == "i":
         return Kind.UNKNOWN, 0, None
     if word[-1] == "s":
         label = vocabulary.digit_labels.get(int(word[0]))
@@ -50,7 +55,7 @@ def _classify(word: str, vocabulary: Vocabulary) -> tuple[Kind, int, int | None]
 
 
 def count_at(tokens: Sequence[Token], at: int) -> Sequence[Token]:
-    """The words of the count that starts at `at`, as many as belong to it: 12, twenty-five, two dozen. Empty where none starts."""
+    """The words of the count that starts at `at`, as many as belong to it: 12, twenty-five, two dozen, a hundred thousand. Empty for none."""
     kinds = [token.kind for token in tokens[at : at + 4]] + [Kind.END] * 4
     if kinds[0] is Kind.TENS and kinds[1] is Kind.DIGIT:
         length = 2
@@ -58,13 +63,13 @@ def count_at(tokens: Sequence[Token], at: int) -> Sequence[Token]:
         length = 3
     else:
         length = int(kinds[0] in NUMBERS)
-    return tokens[at : at + length + int(kinds[length] is Kind.MULTIPLE)]
+    end = at + length
+    while end < len(tokens) and tokens[end].kind is Kind.MULTIPLE:
+        end += 1
+    return tokens[at:end]
 
 
 def count_value(words: Sequence[Token]) -> int:
     """The value of a count: 25 for `twenty-five`, 24 for `two dozen`."""
-    *head, last = words
-    number = sum(word.value for word in head)  # the value of a dash is 0
-    if last.kind is not Kind.MULTIPLE:
-        return number + last.value
-    return (number if head else 1) * last.value
+    numbers = [word.value for word in words if word.kind is not Kind.MULTIPLE]  # the value of a dash is 0
+    return prod((word.value for word in words if word.kind is Kind.MULTIPLE), start=sum(numbers) if numbers else 1)

@@ -17,6 +17,8 @@ class Kind(Enum):
 
     DIGIT = auto()  # seven, 7: a number from 0 to 9, and the class of that name where there is one
     FIGURES = auto()  # 314: a count, or a class for each figure
+    DATE = auto()  # 2026-11-27, 27/11/26: a class for each figure
+    NUMBER = auto()  # 1.5, 3/4: a number that is neither
     TEEN = auto()  # ten to nineteen
     TENS = auto()  # twenty to ninety
     MULTIPLE = auto()  # dozen: multiplies the number before it
@@ -34,15 +36,32 @@ class Kind(Enum):
     END = auto()  # after the last word
 
 
+COUNTS = (Kind.TEEN, Kind.TENS, Kind.MULTIPLE)
+"""What names no class, and only counts."""
+
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 TEENS = ("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
 TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-MULTIPLES = {"dozen": 12, "pair": 2, "couple": 2, "hundred": 100, "thousand": 1000}
+MULTIPLES = {"dozen": 12, "pair": 2, "couple": 2, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
 FILLERS = ("a", "an", "the", "of", "some", "just", "only", "another", "digit", "number", "me", "us", "i", "you", "please", "now", "from", "for")
 VERBS = ("draw", "show", "give", "make", "paint", "write", "sketch", "generate", "create", "can", "could", "want", "would", "like")
 SEPARATORS = ("and", "then", "plus", *",;&+/|.:!?()[]{}、。")
 DASHES = "-‐‒–—−~"
 IRREGULAR_PLURALS = {"zero": ("zeroes", "zeros")}
+SOUNDS_LIKE = {"ate": "eight", "won": "one", "too": "two", "fore": "four", "oh": "zero", "nought": "zero", "naught": "zero", "nil": "zero"}
+"""Words that are heard as a digit, but spelt unlike it."""
+
+_DAY, _MONTH, _BESIDE = "(?:0?[1-9]|[12][0-9]|3[01])", "(?:0?[1-9]|1[0-2])", "[0-9./-]"
+DATE = re.compile(
+    rf"(?<!{_BESIDE})(?:[0-9]{{4}}([./-]){_MONTH}\1{_DAY}|(?:{_DAY}([./-]){_MONTH}\2|{_MONTH}([./-]){_DAY}\3)(?:[0-9]{{4}}|[0-9]{{2}}))(?![./-]?[0-9])"
+)
+"""2026-11-27, 27.11.2026, 27/11/26, 11/27/26. Neither 1-2-3 nor 3/4 is a date."""
+NUMBER = "[0-9]+(?:[./][0-9]+)+"
+"""1.5, 3/4"""
+IMAGINARY = r"(?<![^\W_])i[0-9]+(?![^\W_])|[0-9]+i(?![^\W_])"
+"""i3, 3i: the word "i" means nothing, but it does not stand directly beside a number."""
+_INVISIBLE = re.compile("[\N{VARIATION SELECTOR-1}-\N{VARIATION SELECTOR-16}\N{COMBINING ENCLOSING KEYCAP}]")
+"""What turns a character, such as 7, into an emoji."""
 
 GRAMMAR: dict[str, tuple[Kind, int]] = {
     **{word: (Kind.DIGIT, value) for value, word in enumerate(DIGITS)},
@@ -87,12 +106,19 @@ class Vocabulary:
         """Matches the next token. Class names of several words come first, the longest before the others."""
         names = [word for word, (kind, _) in self.words.items() if kind in (Kind.CLASS, Kind.PLURAL) and not word.isalpha()]
         phrases = [rf"(?<!\w){re.escape(name)}(?!\w)" for name in sorted(names, key=len, reverse=True)]
-        return re.compile("|".join([*phrases, r"[0-9]s\b", "[0-9]+", r"[^\W0-9_]+", r"\.{2,}", r"\S"]))
+        imaginary = [IMAGINARY] if self.words.get("i", (None, 0))[0] is Kind.FILLER else []
+        return re.compile("|".join([DATE.pattern, *phrases, NUMBER, *imaginary, r"[0-9]s\b", "[0-9]+", r"[^\W0-9_]+", r"\.{2,}", r"\S"]))
 
     @cached_property
     def known(self) -> Sequence[str]:
-        """The words that a misspelt word may have been meant as."""
-        return [word for word, (kind, _) in self.words.items() if kind not in (Kind.FILLER, Kind.SEPARATOR) and len(word) > 2]
+        """The words that a misspelt word may have been meant as, wherever it stands."""
+        kinds = (Kind.FILLER, Kind.SEPARATOR, *COUNTS)
+        return [word for word, (kind, _) in self.words.items() if kind not in kinds and len(word) > 2]
+
+    @cached_property
+    def counts(self) -> Sequence[str]:
+        """The words that a misspelt word may have been meant as where it can count something."""
+        return [word for word, (kind, _) in self.words.items() if kind in COUNTS]
 
     @cached_property
     def is_digits(self) -> bool:
@@ -149,6 +175,7 @@ def plurals_of(name: str) -> tuple[str, ...]:
 
 
 def normalize(text: str) -> str:
-    """Lower case, without quotes, with decimal digits and full-width letters as ASCII. Other numerals stay, and are refused."""
+    """Lower case, without quotes, with decimal digits, emoji of digits and full-width letters as ASCII. Other numerals stay, and are refused."""
+    text = _INVISIBLE.sub("", text)
     folded = (str(unicodedata.decimal(c, c)) if c.isnumeric() else unicodedata.normalize("NFKC", c) for c in text)
     return re.sub("['\"`‘’“”]", "", "".join(folded).casefold())

@@ -17,7 +17,7 @@ def ask_to_quit(app: StudioApp) -> ChoiceDialog:
         if answer == "stop":
             app.exit(0)
         elif answer == "keep" and training.saving():
-            app.notify(f"Quitting as soon as {training.run} is detached. Press q to quit now.")
+            app.notify(f"Quitting as soon as {training.run} is detached. Press ctrl+q to quit now.")
             training.hand_over(leave_after=True)
 
     dialog = ChoiceDialog(f"{training.run} is training. Quit?", choices, escape="stay", safe=-1)

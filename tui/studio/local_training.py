@@ -235,7 +235,7 @@ class LocalTraining:
         request = self._take_handover()  # the phase stays until the process starts: `finish_handover` waits for that
         leave, self._leave_after = self._leave_after, False
         if isinstance(self._outcome, e.TrainDone):
-            self._notify(f"{self.run} has finished training. Press w to draw with it.", timeout=8)
+            self._notify(f"{self.run} has finished training. Press w outside an input to draw with it.", timeout=8)
             if leave:
                 self._leave()
         elif request and ended.outcome != "failed":
@@ -278,7 +278,9 @@ class LocalTraining:
                 self.phase, self._preparing = Phase.IDLE, ""
                 if outcome == "failed":
                     self._leave_after = False
-                    saved = f". {self._request.resume} is stopped and saved. Press c to continue it here." if self._request.resume else ""
+                    saved = (
+                        f". {self._request.resume} is stopped and saved. Press c on the Train screen to continue it." if self._request.resume else ""
+                    )
                     self._notify(f"Could not detach: {message}{saved}", severity="error", timeout=20)
         self._on_change()
 

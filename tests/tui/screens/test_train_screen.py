@@ -39,7 +39,7 @@ async def test_a_run_is_started_watched_and_finishes(size: tuple[int, int]) -> N
         await start(person, epochs="3", name="mine")
         await person.sees("mine", "finished", "epoch 3/3", "step 12/12", "loss 0.0769", "best 0.0769")
         await person.sees("previews: step 12", "epoch  average", "1  0.2000    0:01 *", "3  0.0769", "batch 128 · adam 0.001 cosine")
-        await person.is_told("mine has finished training. Press w to draw with it.")
+        await person.is_told("mine has finished training. Press w outside an input to draw with it.")
         assert "100%" in person.screen
         assert previews(person) is not None
     assert find_run("mine").state() == "finished"

@@ -50,7 +50,7 @@ async def test_where_it_cannot_begin_it_is_stopped_and_saved() -> None:
     async with opened(jobs) as person:
         await training(person)
         await person.press("d")
-        await person.is_told("Could not detach: cuda is not here. mine is stopped and saved. Press c to continue it here.")
+        await person.is_told("Could not detach: cuda is not here. mine is stopped and saved. Press c on the Train screen to continue it.")
         await person.sees("mine  stopped", "idle", "c continue")
         assert find_run("mine").states()[-1][0] == 3
         jobs.go_on_training.set()
@@ -146,7 +146,7 @@ async def test_leaving_the_run_to_a_process_of_its_own() -> None:
         await person.press("f2", "ctrl+q")
         await person.sees("Quit?")
         await person.press("d")
-        await person.is_told("Quitting as soon as mine is detached. Press q to quit now.")
+        await person.is_told("Quitting as soon as mine is detached. Press ctrl+q to quit now.")
         await person.sees("detaching")
         assert person.app.is_running
         jobs.train_holds_at = 3
