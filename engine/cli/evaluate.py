@@ -13,6 +13,7 @@ from engine.cli.output import print_line, print_status
 from engine.cli.run_job import run_with_progress
 from engine.config.compute import Device, Precision
 from engine.config.fields import settings_of
+from engine.config.sampling import steps_hint
 from engine.formatting import format_duration
 from engine.jobs.jobs import Jobs
 from engine.process.signals import interruptible
@@ -46,6 +47,8 @@ def evaluate(
     request = EvaluateRequest(count, sample, fitted_weights(weights, sample.sampler))
     if out is not None:
         check_output_path(out, (".png",), force)
+    if hint := steps_hint(sample):
+        print_status(hint)
     done = run_with_progress(Jobs(device, precision, threads).evaluate(request), e.EvaluateDone, _describe)
     if out is not None:
         with interruptible():

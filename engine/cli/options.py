@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -44,11 +44,11 @@ def all_options(options: Sequence[Decorator]) -> Decorator:
 
 def sampling_options() -> Decorator:
     """The fields of SampleConfig as options, and --weights."""
-    student, options = default_for("one-step"), []
+    options = []
     for name, setting in ((name, settings_of(SampleConfig)[name]) for name in SAMPLING):
-        usual, special = setting.default, getattr(student, name)
-        default_text = True if name == "sampler" or usual == special else f"{usual}; one-step: {special}"
-        options.append(setting_option(setting, show_default=default_text))
+        own = ((sampler, getattr(default_for(sampler), name)) for sampler in get_args(Sampler))
+        special = [f"{sampler}: {value}" for sampler, value in own if name != "sampler" and value != setting.default]
+        options.append(setting_option(setting, show_default="; ".join([str(setting.default), *special]) if special else True))
     return all_options([*options, setting_option(settings_of(DrawRequest)["weights"])])
 
 
@@ -87,8 +87,8 @@ def sample_config(options: dict[str, Any], weights: str) -> SampleConfig:
     """Take the fields of SampleConfig out of a command's options.
 
     The weights of a one-step student select the sampler one-step unless the command line names another; other weights on the command line
-    deselect it where config.toml names it. The sampler one-step brings its own number of steps unless the command line sets it, and its own
-    `redraw_below` unless the command line or config.toml sets it.
+    deselect it where config.toml names it. The samplers one-step and ddpm bring their own number of steps unless the command line sets it, or
+    config.toml sets both; one-step also brings its own `redraw_below` unless one of them sets it.
     """
     source_of, source = click.get_current_context().get_parameter_source, click.core.ParameterSource
     if source_of("sampler") is not source.COMMANDLINE:
@@ -96,15 +96,19 @@ def sample_config(options: dict[str, Any], weights: str) -> SampleConfig:
             options["sampler"] = "one-step"
         elif options["sampler"] == "one-step" and source_of("weights") is source.COMMANDLINE:
             options["sampler"] = SampleConfig.sampler
-    if options["sampler"] == "one-step":
-        student = default_for("one-step")
-        if source_of("redraw_below") is source.DEFAULT:
-            options["redraw_below"] = student.redraw_below
-        if source_of("steps") is not source.COMMANDLINE:
-            options["steps"] = student.steps
-        elif not 1 <= options["steps"] <= ONE_STEP_MOST:
-            raise SettingError(f"steps {options['steps']} is outside 1 to {ONE_STEP_MOST}, the range that a one-step student was trained for")
+    own = default_for(options["sampler"])
+    if source_of("redraw_below") is source.DEFAULT:
+        options["redraw_below"] = own.redraw_below
+    if source_of("steps") is source.DEFAULT or (source_of("steps") is not source.COMMANDLINE and _has_own_steps(own, source_of("sampler"))):
+        options["steps"] = own.steps
+    elif own.sampler == "one-step" and not 1 <= options["steps"] <= ONE_STEP_MOST:
+        raise SettingError(f"steps {options['steps']} is outside 1 to {ONE_STEP_MOST}, the range that a one-step student was trained for")
     return SampleConfig(**{name: options.pop(name) for name in SAMPLING})
+
+
+def _has_own_steps(own: SampleConfig, chosen: click.core.ParameterSource | None) -> bool:
+    """Whether config.toml's steps were meant for another sampler: always for one-step, and for ddpm on the command line."""
+    return own.sampler == "one-step" or (own.sampler == "ddpm" and chosen is click.core.ParameterSource.COMMANDLINE)
 
 
 def fitted_weights(weights: str, sampler: Sampler) -> str:

@@ -13,6 +13,10 @@ Variance = Literal["beta", "posterior"]
 
 ONE_STEP_MOST = 4
 """Evaluations that a one-step student was trained for."""
+DDPM_STEPS = 1000
+"""The steps of the chain that ddpm was derived for."""
+FEWEST_STEPS: dict[Sampler, int] = {"ddpm": 50, "ddim": 5, "dpmpp": 4, "one-step": 1}
+"""With fewer, pictures show the noise that is left."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +123,22 @@ class SampleConfig:
 
 
 def default_for(sampler: Sampler) -> SampleConfig:
-    """The default settings of a sampler. A one-step student redraws less: its digits are misread less often, and redrawing costs variety."""
-    return SampleConfig(sampler, 1, redraw_below=0.5) if sampler == "one-step" else SampleConfig(sampler)
+    """The default settings of a sampler: ddpm needs all its steps. A one-step student redraws less: its digits are misread less often, and
+    redrawing costs variety.
+    """
+    if sampler == "one-step":
+        return SampleConfig(sampler, 1, redraw_below=0.5)
+    return SampleConfig(sampler, DDPM_STEPS) if sampler == "ddpm" else SampleConfig(sampler)
+
+
+def steps_hint(sample: SampleConfig) -> str:
+    """What to change where the steps are so few that the sampler draws no clean pictures; empty where they are enough."""
+    if sample.steps >= FEWEST_STEPS[sample.sampler]:
+        return ""
+    if sample.sampler == "ddpm":
+        return f"ddpm draws speckles in {sample.steps} steps; its usual number is {DDPM_STEPS}, while dpmpp needs {SampleConfig.steps}"
+    steps = "a step" if sample.steps == 1 else f"{sample.steps} steps"
+    return f"{sample.sampler} draws blurred pictures in {steps}; use at least {FEWEST_STEPS[sample.sampler]}"
 
 
 def with_sampler(sample: SampleConfig, sampler: Sampler) -> SampleConfig:

@@ -10,7 +10,7 @@ from textual.app import App
 
 from engine.config.compute import ComputeInfo
 from engine.config.data import DataSpec
-from engine.config.sampling import SampleConfig
+from engine.config.sampling import SampleConfig, steps_hint
 from engine.errors import DigittyError
 from engine.jobs.jobs import Jobs
 from engine.jobs.worker import Worker
@@ -201,6 +201,8 @@ class Studio:
             weights = self.settings.weights if self.settings.weights != chosen.weights else ""
             now = f"weights are now {weights}" if weights else f"sampler is now {self.settings.sample.sampler}"
             self._app.notify(f"{chosen.weights} can't draw with the sampler {chosen.sample.sampler}, so the {now}.")
+        if (hint := steps_hint(self.settings.sample)) and hint != steps_hint(before.sample):
+            self._app.notify(f"{hint}.", severity="warning")
         self._hooks.status_changed()
 
     def next_seed(self) -> int:

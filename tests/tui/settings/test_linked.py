@@ -236,3 +236,13 @@ async def test_what_an_earlier_digitty_remembered_draws_after_a_notice() -> None
         await person.is_told("The weights shipped:seed can't draw with the sampler one-step")
         await person.enter("seven")
         await person.sees("7 · seven", "dpmpp", "shipped:seed")
+
+
+async def test_far_too_few_steps_get_a_hint_on_the_screen_too() -> None:
+    async with opened() as person:
+        await person.sees("idle")
+        person.app.studio.change_settings(sample=with_sampler(SampleConfig(), "ddpm"))
+        assert person.app.studio.settings.sample.steps == 1000
+        assert not person.notices
+        person.app.studio.change_settings(sample=SampleConfig("ddpm", 14))
+        await person.is_told("ddpm draws speckles in 14 steps; its usual number is 1000, while dpmpp needs 14.")
