@@ -168,7 +168,11 @@ def similar_word(word: str, vocabulary: Vocabulary, can_count: bool = False) -> 
     counts = get_close_matches(word, vocabulary.counts, n=1, cutoff=0.8) if can_count else []
     if len(word) < SHORTEST:
         return ""
-    near = counts or get_close_matches(word, vocabulary.known, n=1, cutoff=0.65 if len(word) < 4 else 0.7)
+    near = counts or [
+        known
+        for known in get_close_matches(word, vocabulary.known, n=3, cutoff=0.65 if len(word) < 4 else 0.7)
+        if known[0] == word[0] or known[-1] == word[-1]  # few slips change both ends
+    ]
     return near[0] if near else ""
 
 
