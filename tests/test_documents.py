@@ -114,7 +114,7 @@ def test_commands_in_documents_are_understood(document: Path) -> None:
         try:  # only what the words say: whether this machine has the files and processors is another matter
             options, values, _ = context.command.make_parser(context).parse_args(rest)
             for parameter in context.command.get_params(context):
-                parameter.type_cast_value(context, options.get(parameter.name))
+                parameter.type_cast_value(context, options.get(parameter.name) or (() if parameter.nargs == -1 else None))
         except click.ClickException as error:
             pytest.fail(f"{document.name}: {command}: {error.format_message()}")
         assert not values, command

@@ -1,42 +1,43 @@
-"""`digitty generate`: draw a prompt without the screen."""
+"""`digitty generate`: draw prompts without the screen."""
 
 from __future__ import annotations
 
-import random
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from engine.cli.options import device_options, fitted_weights, force_option, plain_option, sample_config, sampling_options
-from engine.cli.output import print_line, print_status
+from engine.cli.output import print_status
 from engine.cli.progress import ProgressLine
-from engine.cli.run_job import run_with_progress
+from engine.cli.run_job import run_job, run_with_progress
 from engine.config.compute import Device, Precision
-from engine.config.data import DataSpec
 from engine.config.fields import MAX_COUNT
-from engine.errors import PromptError, SettingError
+from engine.config.sampling import steps_hint
+from engine.errors import SettingError
 from engine.jobs.jobs import Jobs
-from engine.process.signals import interruptible
-from engine.prompt.parser import parse
 from engine.protocol import events as e
 from engine.protocol.requests import DrawRequest
 from engine.runs.weights_names import data_of
-from engine.storage import images
+from tui.cli.completion import complete_words
+from tui.cli.drawn import MOST_SHOWN, Output, report
 from tui.cli.options import color_option
+from tui.cli.prompts import plan_drawings, read_prompts
 from tui.render import captions as caption
-from tui.render.stdout import print_images
+from tui.terminal.capabilities import frame_rate
 
-MOST_SHOWN = 64
-"""Digits that are drawn in the terminal; more are only written to the file."""
+if TYPE_CHECKING:
+    from tui.render.live_tiles import LiveTiles
 
 
-@click.command(help="Draw PROMPT in the terminal: seven · 3 1 4 · three sevens · 0-9 · random · grid.")
-@click.argument("words", metavar="PROMPT…", nargs=-1)
+@click.command(help="Draw PROMPT in the terminal: seven · 3 1 4 · three sevens · 0-9 · random · grid. Words need no quotes.")
+@click.argument("words", metavar="PROMPT…", nargs=-1, shell_complete=complete_words)
+@click.option("--prompts", metavar="FILE", help="Draw each line of a file instead, or of standard input (-); each with the next random seed.")
 @click.option("--count", type=int, default=1, show_default=True, help="How many times to draw the whole prompt.")
 @sampling_options()
-@click.option("--out", type=click.Path(path_type=Path), help="Also write the pictures to a .png or an .npz file, or the denoising to a .gif.")
+@click.option("--out", metavar="FILE|FOLDER/", help="Also write a .png, an .npz or a .gif of the denoising; or a .png for each picture into FOLDER/.")
 @force_option
+@click.option("--json", "as_json", is_flag=True, help="Print each drawing as a JSON object on a line of standard output, and no pictures.")
 @device_options
 @color_option
 @plain_option
@@ -46,48 +47,39 @@ def generate(
     /,
     color: str | None,
     words: tuple[str, ...],
+    prompts: str | None,
     count: int,
     weights: str,
-    out: Path | None,
+    out: str | None,
     force: bool,
+    as_json: bool,
     device: Device,
     precision: Precision,
     threads: int | None,
     **options: Any,
 ) -> None:
-    if not words:
-        raise PromptError("there is no prompt to draw; name one, for example: digitty generate three sevens")
+    lines = read_prompts(words, prompts)
     sample = sample_config(options, weights)
     weights = fitted_weights(weights, sample.sampler)
     if not 1 <= count <= MAX_COUNT:
         raise SettingError(f"count {count} is outside 1 to {MAX_COUNT:,}")
-    data = data_of(weights)
-    labels, shared_noise = _labels(" ".join(words), count, random.Random(sample.seed), data)
-    if out is not None:
-        images.check_output_path(out, replace=force)
-        if out.suffix.lower() == ".gif" and len(labels) > MOST_SHOWN:
-            raise SettingError(f"a GIF holds at most {caption.count_images(MOST_SHOWN, data)}, not {len(labels):,}; use .npz")
-    grid = len(labels) // count
-    indices = tuple(i // grid for i in range(len(labels))) if shared_noise else None  # the images of a grid share their noise
-    done = draw_with_progress(DrawRequest(labels, sample, indices, weights, fps=10), Jobs(device, precision, threads))
-    if out is not None:
-        with interruptible():
-            images.save_drawing(out, done.recipe, done.images, done.frames)
-    _print_drawing(done, color or shared_color or "auto")
-    if out is not None:
-        print_status(f"saved {out}")
+    data, color = data_of(weights), color or shared_color or "auto"
+    drawings = plan_drawings(lines, count, sample, weights, data)
+    output = Output(out, force).prepare(drawings, data)
+    if hint := steps_hint(sample):
+        print_status(hint)
+    from tui.render.live_tiles import LiveTiles, can_animate  # which imports rich
 
-
-def _labels(prompt: str, count: int, rng: random.Random, data: DataSpec) -> tuple[tuple[int, ...], bool]:
-    """The labels of the prompt, `count` times, and whether it is a grid. Random labels are different each time."""
-    state = rng.getstate()
-    first = parse(prompt, rng, data.class_names)
-    if len(first.labels) * count > MAX_COUNT:
-        raise SettingError(f"{caption.count_images(len(first.labels) * count, data)} is more than the {MAX_COUNT:,} allowed; use a smaller --count")
-    if rng.getstate() == state:  # nothing in the prompt is random
-        return first.labels * count, first.shared_noise
-    repeats = [first.labels, *(parse(prompt, rng, data.class_names).labels for _ in range(count - 1))]
-    return tuple(label for labels in repeats for label in labels), False
+    jobs = Jobs(device, precision, threads)
+    animated = not as_json and not ProgressLine.plain and can_animate()
+    for i, drawing in enumerate(drawings):
+        live = LiveTiles(color) if animated and len(drawing.request.labels) <= MOST_SHOWN else None
+        done = draw_live(drawing.request, jobs, live) if live else draw_with_progress(drawing.request, jobs)
+        files = output.save(i, done)
+        report(drawing.prompt, done, files, as_json=as_json, color=color)
+    if out is not None and not as_json:
+        number = sum(map(len, output.names))
+        print_status(f"saved {out}" if not output.is_folder else f"saved {number:,} picture{'' if number == 1 else 's'} in {out}")
 
 
 def draw_with_progress(request: DrawRequest, jobs: Jobs) -> e.DrawDone:
@@ -99,12 +91,23 @@ def draw_with_progress(request: DrawRequest, jobs: Jobs) -> e.DrawDone:
     return run_with_progress(jobs.draw(request), e.DrawDone, describe)
 
 
-def _print_drawing(done: e.DrawDone, color: str) -> None:
-    """Prints the images in terminal pixels on standard output and a line about them on standard error; with --plain just a line of words."""
-    if ProgressLine.plain:
-        print_line(caption.screen_reader_text(done))
-        return
-    if len(done.images) <= MOST_SHOWN:
-        print_images(done.images, color)
-    number = caption.count_images(len(done.images), done.recipe.data)
-    print_status(f"{number} · {caption.describe_sample(done.recipe.sample)} · {done.recipe.weights} · {caption.timing(done)}")
+def draw_live(request: DrawRequest, jobs: Jobs, live: LiveTiles) -> e.DrawDone:
+    """The finished drawing, which emerges in place on standard output; its progress is on standard error until then, or if there is no room."""
+    results: list[e.DrawDone] = []
+    with live, ProgressLine() as bar:
+
+        def show(event: e.Event) -> None:
+            match event:
+                case e.Preparing(what):
+                    bar.show(what)
+                case e.DrawStarted():
+                    bar.clear()
+                case e.Frame(images, step, steps):
+                    words = caption.progress(event)
+                    if not live.show(images, words):
+                        bar.show(words, step / steps)
+                case e.DrawDone():
+                    results.append(event)
+
+        run_job(jobs.draw(replace(request, fps=frame_rate(live.terminal))), show)
+    return results[0]

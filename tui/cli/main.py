@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,7 @@ from engine.errors import PromptError, SettingError, StorageError
 from engine.jobs.jobs import Jobs
 from engine.process.processors import processors
 from engine.storage import paths
+from tui.cli.completion import complete_words, completion
 from tui.cli.config import config
 from tui.cli.doctor import doctor
 from tui.cli.first_word import as_command, explain_unknown_word, with_leading_options
@@ -28,6 +29,9 @@ from tui.cli.options import color_option
 from tui.cli.screen import open_screen
 from tui.cli.serve import serve
 from tui.settings import config_file
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 CONFIG = "digitty.config"
 """The key under which the context keeps what config.toml says."""
@@ -38,7 +42,7 @@ CONFIGURED = ("generate", "train", "evaluate")
 class ConfiguredGroup(entry.Commands):
     """A group whose defaults come from the user's config.toml. Where the first argument is no command, the words are drawn."""
 
-    unchecked = ("doctor",)
+    unchecked = ("doctor", "completion")
 
     def make_context(self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any) -> click.Context:
         config = config_file.load()
@@ -54,6 +58,12 @@ class ConfiguredGroup(entry.Commands):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         return super().resolve_command(ctx, args if args[0] in self.commands else as_command(ctx, args, self.commands))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        words = complete_words(ctx, self.commands["generate"].params[0], incomplete)
+        return [*super().shell_complete(ctx, incomplete), *(CompletionItem(word) for word in words)]
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -115,7 +125,7 @@ def digitty(context: click.Context, device: Device, precision: Precision, thread
         raise SettingError(f"{found.problems[0]}; to see the settings in force, run: digitty config")
 
 
-for _command in (generate, *engine_cli.commands.commands.values(), doctor, config, serve):
+for _command in (generate, *engine_cli.commands.commands.values(), doctor, config, serve, completion):
     digitty.add_command(_command)
 
 

@@ -1,0 +1,133 @@
+"""What `digitty generate` does with finished drawings: files, JSON, pictures and words."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.cli.output import print_line, print_status
+from engine.cli.progress import ProgressLine
+from engine.config.data import DataSpec
+from engine.errors import OutputError
+from engine.process.signals import interruptible
+from engine.protocol import events as e
+from engine.protocol.recipe import Images, Recipe
+from engine.storage import images
+from tui.cli.prompts import Drawing
+from tui.render import captions as caption
+from tui.render.stdout import print_images
+
+MOST_SHOWN = 64
+"""Digits that are drawn in the terminal; more are only written to the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where drawings are saved: nowhere, all pictures of one drawing in a file, or each picture in a folder's file of its own."""
+
+    target: str | None
+    force: bool
+    names: Sequence[Sequence[Path]] = field(default=())
+    """The files of each drawing."""
+
+    @property
+    def is_folder(self) -> bool:
+        return self.target is not None and (self.target.endswith(("/", os.sep)) or Path(self.target).is_dir())
+
+    def prepare(self, drawings: Sequence[Drawing], data: DataSpec) -> Output:
+        """This output with the names of all files, none of which exists. Raises OutputError, before anything is drawn."""
+        if self.target is None:
+            return replace(self, names=[[] for _ in drawings])
+        if self.is_folder:
+            names = _numbered(Path(self.target), [drawing.request.labels for drawing in drawings])
+            _check_folder(Path(self.target), names, self.force)
+            return replace(self, names=names)
+        if len(drawings) > 1:
+            raise OutputError(f"several prompts need a folder for their pictures: --out {Path(self.target).stem or 'pictures'}/")
+        path, count = images.check_output_path(Path(self.target), replace=self.force), len(drawings[0].request.labels)
+        if path.suffix.lower() == ".gif" and count > MOST_SHOWN:
+            raise OutputError(f"a GIF holds at most {caption.count_images(MOST_SHOWN, data)}, not {count:,}; use .npz")
+        return replace(self, names=[[path]])
+
+    def save(self, i: int, done: e.DrawDone) -> list[str]:
+        """Save the drawing; the paths of its files. Raises OutputError."""
+        with interruptible():
+            if self.is_folder and self.names[i]:
+                self.names[i][0].parent.mkdir(exist_ok=True)
+                for k, path in enumerate(self.names[i]):
+                    images.save_drawing(path, *_single(done, k), (), replace=self.force)
+            else:
+                for path in self.names[i]:
+                    images.save_drawing(path, done.recipe, done.images, done.frames)
+        return [str(path) for path in self.names[i]]
+
+
+def _numbered(folder: Path, labels: Sequence[Sequence[int | None]]) -> list[list[Path]]:
+    """folder/0001-7.png for each picture, numbered through all drawings."""
+    width = max(4, len(str(sum(map(len, labels)))))
+    number = iter(range(1, 1 + sum(map(len, labels))))
+    return [[folder / f"{next(number):0{width}}-{label}.png" for label in own] for own in labels]
+
+
+def _check_folder(folder: Path, names: Sequence[Sequence[Path]], force: bool) -> None:
+    """Raises OutputError if the folder can't be made, or if it holds one of the files and they may not be replaced."""
+    if not folder.exists():
+        if not folder.parent.is_dir():
+            raise OutputError(f"there is no folder {folder.parent}; create it, or choose another")
+        if not os.access(folder.parent, os.W_OK):
+            raise OutputError(f"{folder.parent} is not writable; choose another folder")
+        return
+    if not folder.is_dir():
+        raise OutputError(f"{folder} is a file; choose another name for the folder")
+    for path in (path for own in names for path in own):
+        if force or os.path.lexists(path):
+            images.check_output_path(path, replace=force)
+
+
+def _single(done: e.DrawDone, k: int) -> tuple[Recipe, Images]:
+    """One picture of a drawing, and the recipe that draws it alone."""
+    recipe = replace(done.recipe, labels=(done.recipe.labels[k],), indices=(done.recipe.indices[k],))
+    return recipe, replace(done.images, data=done.images[k], count=1)
+
+
+def drawing_json(prompt: str, done: e.DrawDone, files: Sequence[str]) -> dict[str, Any]:
+    """The fields that docs/commands.md describes."""
+    recipe, sample = done.recipe, done.recipe.sample
+    return {
+        "prompt": prompt,
+        "labels": list(recipe.labels),
+        "class_names": [None if label is None else recipe.data.class_names[label] for label in recipe.labels],
+        "seed": sample.seed,
+        "indices": list(recipe.indices),
+        "sampler": sample.sampler,
+        "steps": sample.steps,
+        "guidance": None if sample.sampler == "one-step" else sample.guidance,
+        "weights": recipe.weights.name,
+        "weights_step": recipe.weights.step,
+        "weights_kind": recipe.weights.kind,
+        "device": recipe.engine.device,
+        "precision": recipe.engine.precision,
+        "seconds": round(done.seconds, 6),
+        "redrawn": done.again,
+        "out": list(files),
+    }
+
+
+def report(prompt: str, done: e.DrawDone, files: Sequence[str], *, as_json: bool, color: str) -> None:
+    """Print a drawing on standard output: as JSON, in words with --plain, else as a picture with a line about it on standard error."""
+    if as_json:
+        click.echo(json.dumps(drawing_json(prompt, done, files)))
+        return
+    if ProgressLine.plain:
+        print_line(caption.screen_reader_text(done))
+        return
+    if len(done.images) <= MOST_SHOWN:
+        print_images(done.images, color)
+    number = caption.count_images(len(done.images), done.recipe.data)
+    print_status(f"{number} · {caption.describe_sample(done.recipe.sample)} · {done.recipe.weights} · {caption.timing(done)}")
