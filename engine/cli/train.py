@@ -43,6 +43,7 @@ _OPTIONS: list[Decorator] = [
     _train_option("teacher", metavar="WEIGHTS"),
     _train_option("epochs"),
     _train_option("steps"),
+    setting_option(_REQUEST["minutes"], show_default=False),
     _train_option("batch_size"),
     _train_option("lr"),
     _train_option("lr_schedule"),
@@ -72,11 +73,13 @@ def train(
     as_json: bool,
     when_full: WhenFull,
     detach: bool,
+    minutes: float | None,
     **options: Any,
 ) -> None:
     if resume is not None and precision != "auto":
         raise SettingError("--precision can't be changed with --resume: a run keeps the precision that it recorded")
-    request = replace(train_request(run, resume, options), when_full=when_full)
+    check_minutes(minutes, resume, options)
+    request = replace(train_request(run, resume, options), when_full=when_full, minutes=minutes)
     group = ProcessGroup.from_environment()
     if detach and group.size > 1:
         raise SettingError("--detach is for one process only; to detach torchrun, start it with nohup or setsid")
@@ -149,6 +152,14 @@ def train_request(run: str | None, resume: str | None, options: dict[str, Any]) 
         config = with_changes(config, schedule=ScheduleConfig(kind=schedule))
     check_run_name(run)
     return TrainRequest(_fit_epochs(with_changes(config, **options), options["epochs"]), run=run)
+
+
+def check_minutes(minutes: float | None, resume: str | None, options: dict[str, Any]) -> None:
+    """Raises SettingError if --minutes is given with an option that also says how long to train."""
+    others = [f"--{name}" for name in ("epochs", "steps") if options[name] is not None] + ["--resume"] * (resume is not None)
+    if minutes is not None and others:
+        more = "; to train a run for longer, use --epochs or --steps" if resume else ""
+        raise SettingError(f"--minutes plans a new run from its speed, so it can't be used with {others[0]}{more}")
 
 
 def check_run_name(run: str | None) -> None:

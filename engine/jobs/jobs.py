@@ -73,6 +73,13 @@ class Jobs:
 
         return start_detached_process(request, self._device, self._precision, self._threads)
 
+    def measure_speed(self) -> Job:
+        """SpeedMeasured for the presets, as far as a few seconds suffice."""
+        yield from self._announce_torch()
+        from engine.training.speed import measure_presets
+
+        yield from measure_presets(self._get_runtime())
+
     def evaluate(self, request: EvaluateRequest) -> Job:
         """EvaluateProgress…, EvaluateDone."""
         yield from self._announce_torch()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.config.compute import ComputeInfo
-from engine.config.training import TrainConfig
+from engine.config.training import Preset, TrainConfig
 from engine.protocol.recipe import Images, Recipe, WeightsInfo
 
 
@@ -168,6 +168,14 @@ class TrainStopped(Event):
 
     run: str
     step: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedMeasured(Event):
+    """How long a step of a preset takes on this machine."""
+
+    preset: Preset
+    seconds_per_step: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from engine.config.data import MOST_CLASSES
-from engine.config.fields import MAX_COUNT, MAX_SEED, Setting, setting
+from engine.config.fields import MAX_COUNT, MAX_SEED, Setting, check_value, setting, settings_of
 from engine.config.sampling import SampleConfig
 from engine.config.training import TrainConfig
 from engine.errors import SettingError
@@ -67,6 +67,17 @@ class TrainRequest:
     resume: str | None = setting(None, "Resume this run.", hint="a new run, or one to resume", option="--resume")
     """`config` is then that of the run, except for epochs and steps."""
 
+    minutes: float | None = setting(
+        None,
+        "Train for about this long: the speed of the first steps is measured, and the run and its learning rate planned for the steps that fit.",
+        hint="or about this long; empty: all epochs",
+        low=0.05,
+        high=100_000,
+        kind=float,
+        option="--minutes",
+    )
+    """Epochs and steps of `config` are then replaced before the run is created."""
+
     when_full: WhenFull = setting(
         "stop",
         "If the disk is full: stop, or go on without saving and try again later.",
@@ -74,6 +85,15 @@ class TrainRequest:
         option="--when-full",
     )
     """ask: wait until the Control says run (try again), unsaved or stop."""
+
+    def __post_init__(self) -> None:
+        if self.minutes is None:
+            return
+        check_value("minutes", self.minutes, settings_of(self)["minutes"])
+        if self.resume is not None:
+            raise SettingError("minutes plan a new run; to train an existing one for longer, set its epochs or steps")
+        if self.config.teacher:
+            raise SettingError("minutes can't be planned for a student, whose teacher first draws for a while; set epochs or steps instead")
 
 
 DETACH = Setting(

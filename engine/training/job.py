@@ -35,6 +35,7 @@ from engine.training.distill import DistillationLoss
 from engine.training.first_weights import load_first_weights, take_over_network
 from engine.training.loop import TrainingLoop
 from engine.training.restore import check_resumable, check_unfinished, restore, restore_newest
+from engine.training.speed import plan_minutes
 from engine.training.teacher_pairs import load_or_draw
 from engine.training.trainer import Trainer
 
@@ -43,6 +44,8 @@ def train(runtime: Runtime, request: TrainRequest, control: Control, group: Proc
     """See `Jobs.train`. In a group every rank pulls this; rank 0 decides and writes."""
     if request.config.teacher and group.size > 1:
         raise SettingError("the preset one-step trains in one process only; start it without torchrun")
+    if request.minutes is not None and group.size > 1:
+        raise SettingError("--minutes plans for one process only; under torchrun use --epochs or --steps")
     job = TrainingJob(runtime, request, control, group, cadence)
     with group.joined(runtime.device), explain_out_of_memory(str(runtime.device)):
         yield from job.resume(request.resume) if request.resume else job.start_new()
@@ -60,6 +63,8 @@ class TrainingJob:
         config = take_over_network(self.request.config)
         numerics = Numerics(**(yield from self.group.stream_on_leader(_measure(self.runtime, config))))
         images = yield from self._read_images(config)
+        if self.request.minutes is not None:
+            config = yield from plan_minutes(config, self.request.minutes, images, numerics, self.device)
         run = find_run(self.group.on_leader(lambda: create_run(self.request.run, config, numerics.describe(self.device)).name))
         with self._open_writer(run) as writer:
             trainer = yield from self._build_trainer(config, run, images, numerics)
