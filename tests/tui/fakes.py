@@ -99,14 +99,16 @@ class FakeJobs:
             for step in range(steps + 1):
                 if step in kept:
                     frames.append(self._frame(recipe, step / steps))
-                    yield Frame(frames[-1], step, steps, 100.0 if step else 0.0, again)
+                    seen = self._seen(recipe, step - 1, steps) if step and request.guesses else (None, None)
+                    yield Frame(frames[-1], step, steps, 100.0 if step else 0.0, again, *seen)
                 if self.failures:
                     raise self.failures.pop(0)
                 if step == self.draw_holds_at and again == self.again:
                     yield from self._held(self.go_on_drawing)
                 time.sleep(self.pace)
                 yield Tick()
-        yield DrawDone(recipe, frames[-1], tuple(frames), tuple(kept), 0.05, 200.0, self.again)
+        guesses = tuple(self._seen(recipe, step, steps)[1] for step in kept) if request.guesses else ()
+        yield DrawDone(recipe, frames[-1], tuple(frames), tuple(kept), 0.05, 200.0, self.again, guesses)
 
     def _sketch(self, request: DrawRequest) -> Iterator[Event]:
         """What is drawn while one types: it holds for nothing."""
@@ -169,6 +171,10 @@ class FakeJobs:
     def _frame(self, recipe: Recipe, share: float) -> Images:
         pictures = (blend(label, recipe.sample.seed, index, share) for label, index in zip(recipe.labels, recipe.indices, strict=True))
         return Images(b"".join(pictures), len(recipe.labels))
+
+    def _seen(self, recipe: Recipe, step: int, steps: int) -> tuple[Images, Images]:
+        """The frame after this step, and the guess made from it: half the noise is gone."""
+        return self._frame(recipe, step / steps), self._frame(recipe, (1 + step / steps) / 2)
 
     def _holds(self, step: int) -> bool:
         return self.train_holds_at is not None and step >= self.train_holds_at and not self.go_on_training.is_set()

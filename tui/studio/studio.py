@@ -169,11 +169,12 @@ class Studio:
             self._hooks.status_changed()
 
     def draw(self, labels: Iterable[int | None], listener: Listener, seed: int, shared_noise: bool = False) -> int:
-        """Queue a drawing with the shared settings."""
+        """Queue a drawing with the shared settings. That of a single image also brings the guesses at x0."""
         labels = tuple(labels)
         sample = replace(self.settings.sample, seed=seed)
         indices = (0,) * len(labels) if shared_noise else None
-        request = DrawRequest(labels, sample, indices, self.settings.weights, frame_rate(self.terminal))
+        single = len(labels) == 1
+        request = DrawRequest(labels, sample, indices, self.settings.weights, frame_rate(self.terminal), guesses=single)
         self._hooks.drawing_queued()
         return self.router.submit("draw", lambda: self.jobs.draw(request), listener, "drawing")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -14,6 +14,7 @@ from engine.protocol.events import Event
 from engine.protocol.recipe import Images
 from tui.render import captions as caption
 from tui.terminal.literal import literal, literal_lines
+from tui.widgets.filmstrip import Filmstrip
 from tui.widgets.image_view import ImageView
 
 TEXT_WIDTH = 44
@@ -31,6 +32,8 @@ class Answer(Widget):
         self.result: e.DrawDone | None = None
         """The finished drawing."""
         self._prompt_line, self._details = Static(classes="asked"), Static(classes="words")
+        self.strip = Filmstrip(view.terminal, view.max_rows) if len(prompt.labels) == 1 else None
+        """The denoising of a single image, on a wide screen."""
         if len(prompt.labels) == 1:
             view.beside = TEXT_WIDTH
         view.show(Images.black(data, len(prompt.labels)))  # reserves the room
@@ -41,7 +44,10 @@ class Answer(Widget):
         if len(self.prompt.labels) == 1:
             with Horizontal(classes="one"):
                 yield self.view
-                yield self._details
+                with Vertical():
+                    yield self._details
+                    if self.strip:
+                        yield self.strip
         else:
             yield self.view
             yield self._details
@@ -61,12 +67,18 @@ class Answer(Widget):
                 self.set_text(what + "…")
             case e.DrawStarted(recipe):
                 self._recipe = recipe
+                if self.strip:
+                    self.strip.begin(recipe.data, recipe.sample.steps)
             case e.Frame(images):
                 self.view.show(images, live=True)
+                if self.strip:
+                    self.strip.add(event)
                 self.set_text(f"{self._heading()}\n{caption.progress(event)}")
             case e.DrawDone():
                 self.result, self._recipe = event, event.recipe
                 self.view.show(event.images)
+                if self.strip:
+                    self.strip.finish(event)
                 between = "\n" if len(self.prompt.labels) == 1 else " · "
                 details = f"{caption.describe_sample(event.recipe.sample)}\n{caption.timing(event)}{between}{event.recipe.weights}"
                 self.set_text(f"{self._heading()}\n{details}")

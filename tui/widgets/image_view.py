@@ -51,7 +51,7 @@ class ImageView(Widget):
         """The images on view are not finished. Only `show` sets it."""
         self.page = 0
         """The page on view, from 0. Only the view sets it."""
-        self._terminal = terminal
+        self.terminal = terminal
         self._columns = columns
         self._captions: tuple[str, ...] = ()
         self._grid: Tiles | None = None
@@ -70,7 +70,13 @@ class ImageView(Widget):
         self.images, self._captions, self.live = images, tuple(captions), live
         if before != self._layout_facts():
             self._update(resized=True)
-        elif isinstance(self.app, PacedApp):
+        else:
+            self._show_soon(live)
+
+    def _show_soon(self, live: bool) -> None:
+        """Show other contents of the same size."""
+        self.live = live
+        if isinstance(self.app, PacedApp):
             self.app.when_caught_up(self._update)  # do not spend time on frames that would be dropped
         else:
             self._update()
@@ -117,7 +123,7 @@ class ImageView(Widget):
     def _fit(self, width: int, height: int) -> Tiles | None:
         if not self.images:
             return None
-        shrink = self._terminal.greys  # with few shades a digit needs many pixels
+        shrink = self.terminal.greys  # with few shades a digit needs many pixels
         size = self.images.height, self.images.width
         grid = fit(len(self.images), width, height, image=size, columns=self._columns, captions=bool(self._captions), shrink=shrink)
         return replace(grid, rows=ceil(grid.count / grid.columns)) if self.max_rows and grid.pages > 1 else grid
@@ -183,7 +189,7 @@ class ImageView(Widget):
         assert self.images is not None
         caption = self._captions[i] if i < len(self._captions) else ""
         picture = Picture(self.images[i], self.images.height, self.images.width, self.images.channels)
-        return Tile(tile_rows(picture, size, self._terminal.color, self._terminal.unicode, smooth=not self.live), caption)
+        return Tile(tile_rows(picture, size, self.terminal.color, self.terminal.unicode, smooth=not self.live), caption)
 
     def render_line(self, y: int) -> Strip:
         if self._layout_key[0] != self.size:
@@ -217,9 +223,9 @@ class ImageView(Widget):
     def tile_style(self) -> TileStyle:
         """White on black; black on white where the theme is light and the terminal has greys."""
         caption = self.get_component_rich_style("image-view--caption")
-        if self._terminal.greys and not self.app.current_theme.dark:
-            return TileStyle(self._terminal.color, caption, ink=BLACK, paper=WHITE)
-        return TileStyle(self._terminal.color, caption)
+        if self.terminal.greys and not self.app.current_theme.dark:
+            return TileStyle(self.terminal.color, caption, ink=BLACK, paper=WHITE)
+        return TileStyle(self.terminal.color, caption)
 
     def _with_page_number(self, strip: Strip, grid: Tiles, origin: Offset) -> Strip:
         """The line with "page 1/3" at the grid's right end."""
