@@ -17,8 +17,8 @@ from engine.formatting import format_age, format_size, printable
 from engine.runs import liveness
 from engine.runs.control import Command, send_command
 from engine.runs.liveness import Life
-from engine.runs.manage import delete_run, rename_run
-from engine.runs.run import Run, all_runs, check_name, find_run
+from engine.runs.manage import check_free_name, check_idle, delete_run, rename_run
+from engine.runs.run import Run, all_runs, find_run
 from engine.runs.summary import run_facts
 
 ANSWER = 60.0
@@ -72,9 +72,10 @@ def resume(run: str | None) -> None:
 @click.option("--yes", is_flag=True, help="Delete without asking.")
 def delete(run: str, yes: bool) -> None:
     found = find_run(run)
+    _watch_heartbeat(found)
+    check_idle(found)
     if not yes:
         confirm(f"delete {run} ({format_size(found.size())}) for good?")
-    _watch_heartbeat(found)
     target = delete_run(found)
     print_status(f"removed the link {run}; its data stays in {target}" if target else f"deleted {run}")
 
@@ -85,10 +86,11 @@ def delete(run: str, yes: bool) -> None:
 @click.option("--yes", is_flag=True, help="Rename without asking.")
 def rename(run: str, name: str, yes: bool) -> None:
     found = find_run(run)
-    check_name(name)
+    check_free_name(name)
+    _watch_heartbeat(found)
+    check_idle(found)
     if not yes:
         confirm(f"rename {run} to {name}?")
-    _watch_heartbeat(found)
     rename_run(found, name)
     print_status(f"{run} is now {name}")
 

@@ -101,16 +101,25 @@ def delete_run(run: Run) -> Path | None:
     return target
 
 
+def check_idle(run: Run) -> None:
+    """Raises RunError if the run is being trained."""
+    Claim(run.path, run.has_ended).release()
+
+
+def check_free_name(name: str) -> None:
+    """Raises RunError if no run can be given this name, or if one has it."""
+    if name_taken(name):
+        raise RunError(f"run {name} already exists; choose another name")
+
+
 def rename_run(run: Run, name: str) -> Run:
     """Give a run another name. Raises RunError if the name is taken or no run can have it, or if the run is being trained."""
-    renamed = Run(paths.runs_dir() / check_name(name))
-    exists = RunError(f"run {name} already exists; choose another name")
-    if name_taken(name):
-        raise exists
+    check_free_name(name)
+    renamed = Run(paths.runs_dir() / name)
     claim = Claim(run.path, run.has_ended)
     try:
         if not _move_to_free_name(run.path, renamed.path):
-            raise exists
+            raise RunError(f"run {name} already exists; choose another name")
     finally:
         claim.release()
     return renamed

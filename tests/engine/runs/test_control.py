@@ -444,19 +444,26 @@ def test_nobody_there_to_be_asked(command: Invoke, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=" ".join)
-def test_not_while_it_trains(command: Invoke, change: list[str]) -> None:
+def test_not_while_it_trains(command: Invoke, monkeypatch: pytest.MonkeyPatch, change: list[str]) -> None:
     with open_writer(made()):
-        code, _, err = command(*change, "--yes")
-    assert (code, there()) == (2, ["r"])
-    assert "being trained" in err
+        for options in (["--yes"], []):
+            monkeypatch.setattr(sys, "stdin", Typed("y\n"))
+            code, _, err = command(*change, *options)
+            assert (code, there()) == (2, ["r"])
+            assert "being trained" in err
+            assert "?" not in err
 
 
 @pytest.mark.parametrize(
     ("name", "told"), [("other", "run other already exists"), ("../x", "a run can't be named"), ("shipped", "a run can't be named")]
 )
-def test_no_name_to_be_had(command: Invoke, name: str, told: str) -> None:
+def test_no_name_to_be_had(command: Invoke, monkeypatch: pytest.MonkeyPatch, name: str, told: str) -> None:
+    """Nobody is asked whether to do what cannot be done."""
     made()
     made("other")
-    code, _, err = command("rename", "r", name, "--yes")
-    assert (code, there()) == (2, ["other", "r"])
-    assert told in err
+    for options in (["--yes"], []):
+        monkeypatch.setattr(sys, "stdin", Typed("y\n"))
+        code, _, err = command("rename", "r", name, *options)
+        assert (code, there()) == (2, ["other", "r"])
+        assert told in err
+        assert "?" not in err
