@@ -153,7 +153,7 @@ WRONG_VALUES = [
     ("options", "eta", "", "not a number", "0"),
     ("options", "seed", "x", "not a whole number", "1"),
     ("new run", "epochs", "many", "not a whole number", "3"),
-    ("new run", "epochs", "0", "epochs", "3"),
+    ("new run", "epochs", "0", "outside", "3"),
     ("new run", "steps", "x", "not a whole number", ""),
     ("new run", "name", "a/b", "can't be named", "fine"),
     ("new run", "name", "mine", "exists", "mine-2"),
@@ -226,3 +226,39 @@ async def test_all_wrong_fields_are_marked_and_the_first_one_has_the_focus() -> 
         await person.press("ctrl+s")
         await person.sees("guidance 'x' is not a number", "seed 'y' is not a whole number")
         assert person.app.focused is screen.query_one("#guidance")
+
+
+async def test_of_several_wrong_values_on_generate_the_one_to_correct_first_is_told_first() -> None:
+    async with opened() as person:
+        await open_place(person, "generate")
+        count, classes = (person.app.screen.query_one(f"#{name}", Input) for name in ("count", "classes"))
+        classes.value, count.value = "xyzzy", "65"
+        await person.press("enter")
+        await person.sees("outside 1 to 64")
+        assert person.app.focused is count
+        count.value = "3"
+        await person.sees("xyzzy';")
+        classes.value = "seven"
+        await person.sees_no_more("xyzzy")
+
+
+async def test_a_wrong_name_of_a_run_keeps_the_focus_until_it_is_right() -> None:
+    finished_run("mine", PRESETS["quick"])
+    finished_run("other", PRESETS["quick"])
+    async with opened() as person:
+        await open_place(person, "runs")
+        await person.press("r")
+        field = person.app.screen.query_one("#name", Input)
+        await person.until(lambda: person.app.focused is field)
+        old = field.value
+        for bad, told in (("a/b", "can't be named"), ({"mine": "other", "other": "mine"}[old], "already")):
+            field.value = bad
+            await person.press("enter")
+            await person.sees(told)
+            assert person.app.focused is field
+            assert field.has_class(WRONG)
+            field.value = "fine"
+            await person.sees_no_more(told)
+            assert not field.has_class(WRONG)
+        await person.press("enter")
+        await person.until(lambda: isinstance(person.app.focused, OptionList) and "fine" in person.screen)

@@ -24,6 +24,7 @@ from tui.runs.text import describe_run, heading, trainer_name
 from tui.studio.background import run_in_background
 from tui.studio.base_app import studio_app
 from tui.terminal.literal import literal
+from tui.widgets.field_checks import WRONG
 from tui.widgets.line_input import LineInput
 
 KEYS = "[b]Runs[/]   enter shows · r renames · delete deletes · esc closes"
@@ -81,6 +82,7 @@ class RunsDialog(Dialog[str | None]):
 
     def _show_problem(self, problem: str | DigittyError = "") -> None:
         self.query_one("#problem", Static).update(literal(str(problem)))
+        self._input.set_class(bool(self._renaming and str(problem)), WRONG)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option_id)

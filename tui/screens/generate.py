@@ -61,7 +61,7 @@ class GenerateScreen(DrawScreen):
 
     def on_mount(self) -> None:
         line = self.query_one("#controls-problem", Static)
-        self._checks = FieldChecks(self, self._check, lambda _, problem: show_problem(line, problem))
+        self._checks = FieldChecks(self, self._check, lambda *_: show_problem(line, self._checks.first_problem))
         self.bar.words = "enter draws · e or tab edits the settings above · ? shows help"
 
     def show_status(self) -> None:

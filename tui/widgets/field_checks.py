@@ -24,6 +24,12 @@ class FieldChecks:
         self._form, self._check, self._show = form, check, show
         self._wrong: dict[str, str] = {}
 
+    @property
+    def first_problem(self) -> str:
+        """What is wrong with the first of the wrong fields; empty if none is."""
+        order = [widget.id for widget in self._form.query("*")]
+        return self._wrong[min(self._wrong, key=order.index)] if self._wrong else ""
+
     def values(self, names: Iterable[str]) -> dict[str, object] | None:
         """The fields' values. None if any is wrong: they are marked then, and the first one has the focus."""
         values: dict[str, object] = {}
