@@ -254,6 +254,7 @@ def test_a_refused_prompt_leaves_the_generator_alone(text: str) -> None:
         ("sieben", "can't read 'sieben'", "seven"),
         ("ate", "can't read 'ate'", "eight"),
         ("won", "can't read 'won'", "one"),
+        ("hallo", "can't read 'hallo'", None),
         ("on 7", "can't read 'on'", "7"),
         ("twleve", "can't read 'twleve'", None),
         ("twleve sevns", "can't read 'twleve'", "twelve sevens"),

@@ -161,7 +161,7 @@ def recipe_of(path: Path) -> dict[str, Any]:
 
 
 def test_a_folder_gets_a_file_for_each_picture_with_the_recipe_that_draws_it_alone(ran: Ran) -> None:
-    code, out, err = ran("--prompts", "-", "--out", "pictures/", "--plain", stdin=b"3 1\ngrid\n")
+    code, _, err = ran("--prompts", "-", "--out", "pictures/", "--plain", stdin=b"3 1\ngrid\n")
     assert code == 0, err
     assert err.endswith("saved 12 pictures in pictures/\n")
     files = sorted(Path("pictures").iterdir())
