@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 WRAPPERS = ("module.", "_orig_mod.")
 LARGEST_WEIGHT = 1e6
 """No weight of a trained network is as large. Sums of much larger numbers overflow, and the images come out black."""
+DIGEST_LENGTH = 16
+"""Hex digits of a digest of weights: 64 bits, enough to tell any two networks of a user apart."""
 KINDS = ("average", "live", "best", "imported")
 
 
@@ -39,6 +42,16 @@ class ModelWeights:
     step: int | None
     run: str
     kind: str
+
+    @property
+    def digest(self) -> str:
+        """sha256: and the first DIGEST_LENGTH hex digits of the SHA-256 of all tensors. It does not depend on names or on the kind of file."""
+        sha = hashlib.sha256()
+        for name in sorted(self.tensors):
+            tensor = self.tensors[name].detach().to("cpu", torch.float32).contiguous()
+            sha.update(f"{name} {tuple(tensor.shape)} ".encode())
+            sha.update(tensor.flatten().view(torch.uint8).numpy().data)
+        return f"sha256:{sha.hexdigest()[:DIGEST_LENGTH]}"
 
 
 def save_weights(path: Path, weights: ModelWeights, dtype: torch.dtype = torch.float16, error: type[DigittyError] = OutputError) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -47,6 +48,13 @@ def cuda_devices() -> list[str]:
     if not torch.cuda.is_available():
         return []
     return [f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count())]
+
+
+def processor(device: torch.device) -> str:
+    """What computes, as far as its rounding goes: the GPU's name, or the CPU's vector instructions as torch uses them."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}" if device.type == "cpu" else platform.machine()
 
 
 @contextmanager

@@ -32,17 +32,24 @@ class Numerics:
 
     def place(self, model: M, device: torch.device) -> M:
         """Moves a model to the device for training: its weights stay float32, and `autocast` lowers the precision of each step."""
-        _allow_tf32(self.precision != "fp32")
+        self.allow_tf32()
         return model.to(device).to(memory_format=self.format)
 
     def cast(self, model: M, device: torch.device) -> M:
         """Moves a model to the device for sampling: the weights themselves are in this precision, so that no step casts them again."""
-        _allow_tf32(self.precision != "fp32")
+        self.allow_tf32()
         return model.to(device, self.dtype).to(memory_format=self.format)
 
     @property
     def dtype(self) -> torch.dtype:
         return torch.bfloat16 if self.precision == "bf16" else torch.float32
+
+    def allow_tf32(self) -> None:
+        """Sets whether the whole process may multiply in tf32."""
+        allowed = self.precision != "fp32"
+        torch.backends.cuda.matmul.allow_tf32 = allowed
+        torch.backends.cudnn.allow_tf32 = allowed
+        torch.backends.cudnn.benchmark = True
 
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:
         """Goes around a forward pass of training."""
@@ -50,9 +57,3 @@ class Numerics:
 
     def describe(self, device: torch.device) -> ComputeInfo:
         return ComputeInfo(str(device), self.precision, self.layout, torch.get_num_threads() if device.type == "cpu" else 0)
-
-
-def _allow_tf32(allowed: bool) -> None:
-    torch.backends.cuda.matmul.allow_tf32 = allowed
-    torch.backends.cudnn.allow_tf32 = allowed
-    torch.backends.cudnn.benchmark = True

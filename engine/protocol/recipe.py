@@ -57,6 +57,8 @@ class WeightsInfo:
     step: int | None
     kind: str
     """average, live, or best"""
+    digest: str = ""
+    """What identifies the weights, whatever they are called: see `ModelWeights.digest`. Empty in pictures of older versions."""
 
     def __str__(self) -> str:
         return f"{self.name} · step {self.step} · {self.kind}" if self.step is not None else f"{self.name} · {self.kind}"
@@ -75,3 +77,9 @@ class Recipe:
     engine: ComputeInfo
     data: DataSpec = MNIST
     """The data set that the weights draw: it names the labels."""
+    version: str = ""
+    """Of digitty. This and the next two are empty in pictures of older versions."""
+    torch: str = ""
+    """The version of torch."""
+    processor: str = ""
+    """The GPU's name, or the CPU's vector instructions: other ones round differently."""

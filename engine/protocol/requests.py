@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from engine.config.compute import ComputeInfo
 from engine.config.data import MOST_CLASSES
 from engine.config.fields import MAX_COUNT, MAX_SEED, Setting, check_value, setting, settings_of
 from engine.config.sampling import SampleConfig
@@ -38,6 +39,9 @@ class DrawRequest:
 
     guesses: bool = False
     """Whether the events also hold the network's guesses at x0."""
+
+    like: ComputeInfo | None = None
+    """Draw in this precision and memory layout if the device is of this kind and has them; by default in the fastest."""
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.labels) <= MAX_COUNT:

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
+from engine.compute import device
 from engine.compute.device import explain_out_of_memory
 from engine.compute.stopwatch import Stopwatch
+from engine.config.version import VERSION
 from engine.errors import SettingError
 from engine.models.classifier import Classifier
 from engine.protocol.events import DrawDone, DrawStarted, Event, Frame, Tick
@@ -31,11 +33,12 @@ PROGRESS_EVERY = 0.2
 
 def draw(runtime: Runtime, request: DrawRequest) -> Iterator[Event]:
     """See `Jobs.draw`."""
-    pipeline = yield from runtime.pipeline_for(request.weights, request.sample.sampler)
+    pipeline = yield from runtime.pipeline_for(request.weights, request.sample.sampler, request.like)
     if any(label is not None and label >= pipeline.data.classes for label in request.labels):
         raise SettingError(f"{request.weights} can only draw the classes 0 to {pipeline.data.classes - 1} of {pipeline.data.name}")
     indices = request.indices or tuple(range(len(request.labels)))
-    recipe = Recipe(request.labels, indices, request.sample, pipeline.weights, pipeline.compute_info, pipeline.data)
+    made_with = pipeline.weights, pipeline.compute_info, pipeline.data, VERSION, torch.__version__, device.processor(pipeline.device)
+    recipe = Recipe(request.labels, indices, request.sample, *made_with)
     yield DrawStarted(recipe)
     with explain_out_of_memory(str(pipeline.device)):
         yield from _draw(pipeline, runtime.reader(recipe.data), recipe, request.fps, request.guesses)

@@ -16,8 +16,9 @@ from engine.checkpoints.classifier import READER, load_classifier
 from engine.checkpoints.lookup import find_weights
 from engine.checkpoints.weights import ModelWeights
 from engine.compute import autotune, device
+from engine.compute.candidates import supports
 from engine.compute.precision import Numerics
-from engine.config.compute import Device, Precision
+from engine.config.compute import ComputeInfo, Device, Precision
 from engine.config.data import MNIST, DataSpec
 from engine.config.model import ModelConfig
 from engine.config.sampling import Sampler
@@ -67,6 +68,10 @@ class FileVersion:
     size: int
 
 
+PipelineKey = tuple[LiveVersion | FileVersion, Numerics | None]
+"""The numerics are those that a request asked for; None: the fastest."""
+
+
 class Runtime:
     """One for each process. Raises DeviceError at once where the device is missing."""
 
@@ -79,7 +84,7 @@ class Runtime:
         self.live: dict[str, LiveWeights] = {}
         """By run: what trains in this process."""
         self._numerics: dict[tuple[ModelConfig, bool], Numerics] = {}
-        self._pipelines: OrderedDict[LiveVersion | FileVersion, Pipeline] = OrderedDict()
+        self._pipelines: OrderedDict[PipelineKey, Pipeline] = OrderedDict()
 
     @cached_property
     def _reader(self) -> Classifier:
@@ -115,23 +120,34 @@ class Runtime:
             reader.features_and_logits(torch.zeros(1, *pipeline.data.pixel_shape, dtype=torch.uint8, device=self.device))
         yield events.Ready(pipeline.compute_info, pipeline.weights)
 
-    def pipeline(self, weights: str) -> Generator[events.Event, None, Pipeline]:
-        """Returns the Pipeline of one of SHIPPED, RUN, RUN:best, RUN:live or a file; yields Preparing where that takes a while."""
-        version = self._version(weights)
-        if version not in self._pipelines:
-            loaded = self._load(version, weights)
-            numerics = yield from self.choose_numerics(loaded.model, training=False)
-            self._cache(version, loaded, numerics)
-        self._pipelines.move_to_end(version)
-        return self._pipelines[version]
+    def pipeline(self, weights: str, like: ComputeInfo | None = None) -> Generator[events.Event, None, Pipeline]:
+        """Returns the Pipeline of one of SHIPPED, RUN, RUN:best, RUN:live or a file; yields Preparing where that takes a while.
 
-    def pipeline_for(self, weights: str, sampler: Sampler) -> Generator[events.Event, None, Pipeline]:
+        It computes in the precision and layout of `like` if this device is of that kind and has them, otherwise in the fastest.
+        """
+        version, wanted = self._version(weights), self._numerics_like(like)
+        key = version, wanted
+        if key not in self._pipelines:
+            loaded = self._load(version, weights)
+            numerics = wanted or (yield from self.choose_numerics(loaded.model, training=False))
+            self._cache(key, loaded, numerics)
+        self._pipelines.move_to_end(key)
+        self._pipelines[key].numerics.allow_tf32()  # another pipeline may have forbidden it since
+        return self._pipelines[key]
+
+    def _numerics_like(self, like: ComputeInfo | None) -> Numerics | None:
+        if like is None or like.device.partition(":")[0] != self.device.type:
+            return None
+        numerics = Numerics(like.precision, like.layout == "channels_last")
+        return numerics if supports(self.device, numerics) else None
+
+    def pipeline_for(self, weights: str, sampler: Sampler, like: ComputeInfo | None = None) -> Generator[events.Event, None, Pipeline]:
         """As `pipeline`, for use with a sampler: `shipped` then means the shipped student where the sampler needs one.
 
         Raises SettingError for a student with another sampler, and for the sampler one-step with other weights.
         """
         one_step = sampler == "one-step"
-        pipeline = yield from self.pipeline("shipped:one-step" if one_step and weights == "shipped" else weights)
+        pipeline = yield from self.pipeline("shipped:one-step" if one_step and weights == "shipped" else weights, like)
         if pipeline.network.config.one_step and not one_step:
             raise SettingError(f"{weights} is a one-step student, which the sampler {sampler} can't use; choose the sampler one-step")
         if one_step and not pipeline.network.config.one_step:
@@ -159,13 +175,13 @@ class Runtime:
         tensors = {name: tensor.detach().clone() for name, tensor in live.weights(version.kind).items()}  # training continues
         return ModelWeights(tensors, live.config.model, live.config.schedule, version.step, version.run, version.kind)
 
-    def _cache(self, version: LiveVersion | FileVersion, loaded: ModelWeights, numerics: Numerics) -> None:
+    def _cache(self, key: PipelineKey, loaded: ModelWeights, numerics: Numerics) -> None:
         """Builds the pipeline and keeps the CACHE_SIZE that were used last."""
         with torch.device("meta"):
             network = UNet(loaded.model)
         network.load_state_dict(loaded.tensors, assign=True)
         network = numerics.cast(network, self.device).eval().requires_grad_(False)
-        info = WeightsInfo(loaded.run, loaded.step, loaded.kind)
-        self._pipelines[version] = Pipeline(network, NoiseSchedule(loaded.schedule), info, numerics, self.device)
+        info = WeightsInfo(loaded.run, loaded.step, loaded.kind, loaded.digest)
+        self._pipelines[key] = Pipeline(network, NoiseSchedule(loaded.schedule), info, numerics, self.device)
         while len(self._pipelines) > CACHE_SIZE:
             self._pipelines.popitem(last=False)

@@ -9,13 +9,13 @@ import os
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from engine.config.data import MNIST, DataSpec
+from engine.config.data import DataSpec
 from engine.errors import OutputError
 from engine.protocol.recipe import Images, Recipe
+from engine.protocol.recipe_values import recipe_json
 from engine.storage.atomic import cannot_write, read_small, write_atomic
 
 if TYPE_CHECKING:
@@ -54,12 +54,10 @@ def columns_for(count: int) -> int:
     return next((c for c in range(square, 2 * math.isqrt(count) + 1) if count % c == 0), square)
 
 
-def recipe_json(recipe: Recipe) -> dict[str, Any]:
-    """Everything that determines the pictures, as JSON values; `data` only if that is not MNIST."""
-    values = asdict(recipe)
-    if recipe.data == MNIST:
-        del values["data"]
-    return {"format": "digitty-recipe", "version": 1, **values}
+def sheet_size(count: int, height: int, width: int) -> tuple[int, int]:
+    """Width and height of the contact sheet in a saved picture, before it is enlarged."""
+    columns = columns_for(count)
+    return columns * (width + 1) - 1, -(-count // columns) * (height + 1) - 1
 
 
 def save_drawing(path: Path, recipe: Recipe, images: Images, frames: Sequence[Images], replace: bool = True) -> None:

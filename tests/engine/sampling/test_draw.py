@@ -24,6 +24,7 @@ from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.sampling import SampleConfig, Sampler
 from engine.config.serialize import from_dict
 from engine.config.training import TrainConfig
+from engine.config.version import VERSION
 from engine.data import mnist as data
 from engine.diffusion.noise import ImageNoise
 from engine.errors import CheckpointError, InputError, OutputError, RunError, SettingError
@@ -374,7 +375,10 @@ def test_a_png_holds_the_recipe_that_draws_it_again(jobs: Jobs, weights: str, tm
         tile = sheet[:, i * 29 * 8 : (i * 29 + 28) * 8]
         np.testing.assert_array_equal(tile[4::8, 4::8], expected)
         np.testing.assert_array_equal(tile, np.kron(tile[::8, ::8], np.ones((8, 8), np.uint8)))
-    assert recipe["weights"] == {"name": "w.safetensors", "step": 3, "kind": "average"}
+    digest = checkpoint.load_weights(Path(weights)).digest
+    assert recipe["weights"] == {"name": "w.safetensors", "step": 3, "kind": "average", "digest": digest}
+    assert (recipe["digitty"], recipe["torch"]) == (VERSION, torch.__version__)
+    assert recipe["processor"].endswith(torch.backends.cpu.get_cpu_capability())
     again = DrawRequest(tuple(recipe["labels"]), from_dict(SampleConfig, recipe["sample"]), tuple(recipe["indices"]), weights)
     assert drawn(jobs, again).images == done.images
 

@@ -1,0 +1,97 @@
+"""Recipes as JSON values, and back. The values may come from any file: they are checked, and nothing in them is trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any, TypeVar
+
+from engine.config.compute import ComputeInfo, check_device
+from engine.config.data import MNIST, DataSpec
+from engine.config.fields import check_one_of, check_within
+from engine.config.sampling import SampleConfig
+from engine.config.serialize import from_dict
+from engine.errors import SettingError
+from engine.formatting import printable
+from engine.protocol.recipe import Recipe, WeightsInfo
+from engine.protocol.requests import DrawRequest
+
+FORMAT, VERSION = "digitty-recipe", 1
+KINDS = ("average", "live", "best", "imported")
+"""Of weights."""
+LONGEST = 255
+"""Characters of a text; a file's name has no more."""
+MOST_STEPS = 1 << 40
+"""Of training."""
+MOST_THREADS = 100_000
+
+T = TypeVar("T", WeightsInfo, ComputeInfo)
+
+
+def recipe_json(recipe: Recipe) -> dict[str, Any]:
+    """Everything that determines the pictures, as JSON values; `data` only if that is not MNIST."""
+    values = asdict(recipe)
+    if recipe.data == MNIST:
+        del values["data"]
+    return {"format": FORMAT, "version": VERSION, "digitty": values.pop("version"), **values}
+
+
+def recipe_from_json(values: object) -> Recipe:
+    """The reverse of `recipe_json`, also for the recipes of older versions. Raises SettingError for anything that is no recipe."""
+    if not isinstance(values, Mapping) or values.get("format") != FORMAT:
+        raise SettingError("it holds no recipe of digitty's")
+    if values.get("version") != VERSION:
+        version = printable(repr(values.get("version")), 40)
+        raise SettingError(f"its recipe has version {version}, and this digitty reads {VERSION}; use a newer digitty")
+    data = from_dict(DataSpec, values["data"]) if "data" in values else MNIST
+    labels, indices = _row(values, "labels"), _row(values, "indices")
+    sample = from_dict(SampleConfig, values.get("sample"))
+    DrawRequest(labels, sample, indices)  # checks both rows
+    if any(label is not None and label >= data.classes for label in labels):
+        raise SettingError(f"its recipe has labels that {data.name} lacks")
+    weights, engine = _weights(values.get("weights")), _engine(values.get("engine"))
+    texts = (_text(values.get(name, ""), name) for name in ("digitty", "torch", "processor"))
+    return Recipe(labels, indices, sample, weights, engine, data, *texts)
+
+
+def _row(values: Mapping[str, Any], name: str) -> tuple[Any, ...]:
+    row = values.get(name)
+    if not isinstance(row, list):
+        raise SettingError(f"its recipe has no {name}")
+    return tuple(row)
+
+
+def _weights(values: object) -> WeightsInfo:
+    weights = _instance(WeightsInfo, values, "weights")
+    if not _text(weights.name, "weights") or "/" in weights.name:  # a path could name any file of this machine
+        raise SettingError(f"its recipe names no weights: {printable(repr(weights.name), 80)}")
+    if weights.step is not None:
+        check_within("step", weights.step, 0, MOST_STEPS)
+    check_one_of("kind", weights.kind, KINDS)
+    _text(weights.digest, "digest")
+    return weights
+
+
+def _engine(values: object) -> ComputeInfo:
+    engine = _instance(ComputeInfo, values, "engine")
+    check_device(engine.device)
+    check_one_of("precision", engine.precision, ("fp32", "tf32", "bf16"))
+    check_one_of("layout", engine.layout, ("contiguous", "channels_last"))
+    check_within("threads", engine.threads, 0, MOST_THREADS)
+    return engine
+
+
+def _instance(cls: type[T], values: object, name: str) -> T:
+    """Fields of later versions are left out."""
+    if not isinstance(values, Mapping):
+        raise SettingError(f"its recipe has no {name}")
+    try:
+        return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
+    except TypeError:
+        raise SettingError(f"its recipe says too little about the {name}") from None
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str) or len(value) > LONGEST or value != printable(value, LONGEST):
+        raise SettingError(f"its recipe has a {name} that is no short text")
+    return value
