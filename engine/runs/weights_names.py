@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from engine.config.data import MNIST, DataSpec
@@ -11,6 +12,7 @@ from engine.config.sampling import Sampler
 from engine.config.serialize import from_dict
 from engine.errors import DigittyError, RunError, SettingError
 from engine.formatting import printable
+from engine.protocol.recipe import WeightsInfo
 from engine.runs.run import find_run, latest_state
 from engine.storage import paths
 from engine.storage.atomic import open_regular, parse_json
@@ -46,6 +48,26 @@ def locate_weights(weights: str) -> tuple[Path, str, str | None]:
     if kind == "best" and not run.best_path.exists():
         raise RunError(f"run {name} has no best weights yet, since they are first saved after a whole epoch; use {name}")
     return (run.best_path, name, "best") if kind == "best" else (latest_state(run), name, "average")
+
+
+def weights_of(info: WeightsInfo, *folders: Path) -> str:
+    """The name under which the weights of a recipe can be used again. Files are searched in `folders`. Raises RunError if they are missing.
+
+    Whether they are still the same ones only their digest tells.
+    """
+    if info.name in SHIPPED:
+        return info.name
+    if Path(info.name).suffix in (".safetensors", ".pth"):
+        for folder in folders:
+            if (path := folder / info.name).is_file():
+                return str(path.absolute())
+    else:
+        name = f"{info.name}:best" if info.kind == "best" else info.name
+        with suppress(RunError):
+            locate_weights(name)
+            return name
+    step = f", step {info.step}" if info.step is not None else ""
+    raise RunError(f"the weights {printable(info.name)} ({info.kind}{step}) are not here; name other weights, such as: --weights shipped")
 
 
 def data_of(weights: str) -> DataSpec:
