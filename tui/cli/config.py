@@ -46,7 +46,10 @@ def config(init: bool) -> None:
     print_line(f"[{KEYS}]")
     for name, binding in keymap.named_bindings(screens).items():
         keys = " ".join(keymap.display_name(key) for key in keymap.keys_of(binding, changed_keys))
-        print_line(f"{name:<12} {keys:<10} {binding.tooltip}" + ("  (config.toml)" if name in changed_keys else ""))
+        meaning, *others = keymap.meanings(screens, name)
+        print_line(f"{name:<12} {keys:<10} {meaning}" + ("  (config.toml)" if name in changed_keys else ""))
+        for other in others:
+            print_line(f"{'':<23} {other}")
 
 
 def _in_force(user_config: Config, name: str, default: object) -> tuple[object, str]:
@@ -73,7 +76,7 @@ def make_file() -> Path:
 def template() -> str:
     """Every setting at its default, commented out."""
     from tui.screens.registry import bindings_by_screen
-    from tui.settings.keymap import config_name, named_bindings
+    from tui.settings.keymap import config_name, meanings, named_bindings
 
     lines = ["# Settings for digitty. Remove the # before a setting to change it.", f"# {ORDER}", ""]
     for section, settings in SECTIONS.items():
@@ -83,13 +86,14 @@ def template() -> str:
             lines += _commented_out(f"{name} = {to_toml(setting.default)}", f"{setting.help} {choices}".rstrip())
         lines.append("")
     lines += [f"[{KEYS}]", '# Keys: x, X, ?, f6, ctrl+x, space, …; several: ["x", "ctrl+x"]. A letter works only outside input fields.']
-    for name, binding in named_bindings(bindings_by_screen()).items():
+    screens = bindings_by_screen()
+    for name, binding in named_bindings(screens).items():
         keys = ", ".join(to_toml(config_name(key)) for key in binding.key.split(","))
-        lines += _commented_out(f"{name} = [{keys}]" if "," in keys else f"{name} = {keys}", binding.tooltip)
+        lines += _commented_out(f"{name} = [{keys}]" if "," in keys else f"{name} = {keys}", "; ".join(meanings(screens, name)))
     return "\n".join(lines) + "\n"
 
 
 def _commented_out(line: str, comment: str) -> list[str]:
     if len(comment) < WIDTH:
         return [f"# {line:<26} # {comment}"]
-    return [*(f"## {part}" for part in textwrap.wrap(comment, WIDTH)), f"# {line}"]
+    return [*(f"## {part}" for part in textwrap.wrap(comment, WIDTH, break_long_words=False, break_on_hyphens=False)), f"# {line}"]

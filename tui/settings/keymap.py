@@ -84,6 +84,15 @@ def named_bindings(screens: BindingsByScreen) -> dict[str, Binding]:
     return dict(sorted(by_name.items(), key=lambda item: item[1].action.startswith(("go(", "app."))))
 
 
+def meanings(screens: BindingsByScreen, name: str) -> list[str]:
+    """What the binding of this name does, its line of help; where screens differ, a line for each meaning: "Generate, Grid: stop the drawing"."""
+    by_text: dict[str, list[str]] = {}
+    for screen, bindings in screens.items():
+        for text in dict.fromkeys(binding.tooltip or binding.description for binding in bindings if binding.id == name):
+            by_text.setdefault(text, []).append(screen.title())
+    return [*by_text] if len(by_text) == 1 else [f"{', '.join(names)}: {text}" for text, names in by_text.items()]
+
+
 def keys_of(binding: Binding, keymap: Mapping[str, str]) -> list[str]:
     """The binding's current keys, as Textual names them."""
     text = keymap.get(binding.id or "", binding.key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -24,7 +25,7 @@ from engine.storage import paths
 from tui.cli.config import make_file, template
 from tui.cli.main import digitty
 from tui.screens.registry import bindings_by_screen
-from tui.settings import config_file
+from tui.settings import config_file, themes
 from tui.settings import keymap as keys
 from tui.settings import remembered as settings
 from tui.settings.config_file import SECTIONS, load
@@ -227,7 +228,26 @@ def test_config_shows_what_is_in_force(written, capsys: pytest.CaptureFixture[st
     assert "steps 20 config.toml" in lines
     assert 'theme "nord" remembered by the screen' in lines
     assert "guidance 1.4" in lines
-    assert "save z save the last drawing as PNG with its recipe (config.toml)" in lines
+    assert "save z Prompt: save the last drawing as PNG with its recipe (config.toml)" in lines
+
+
+def test_config_says_what_a_key_does_on_each_screen_that_has_it(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(digitty, ["config"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    screens = bindings_by_screen()
+    for name in keys.named_bindings(screens):
+        for bindings in screens.values():
+            for binding in (each for each in bindings if each.id == name):
+                assert " ".join(binding.tooltip.split()) in out, name
+    assert "stop x Generate, Grid: stop the drawing Train: save and stop" in out
+
+
+def test_no_line_of_the_template_ends_within_a_name() -> None:
+    lines = template().splitlines()
+    assert not [line for line in lines if line.endswith("-")]
+    choices = [choice for section in SECTIONS.values() for setting in section.values() for choice in setting.choices]
+    for name in (*themes.NAMES, *choices):
+        assert any(re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", line) for line in lines), name
 
 
 def test_reading_it_loads_neither_torch_nor_textual() -> None:
