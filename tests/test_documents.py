@@ -6,6 +6,7 @@ import ast
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -97,7 +98,7 @@ def test_commands_in_documents_are_understood(document: Path) -> None:
     from tui.cli.main import digitty
 
     for command in commands(document):
-        words = shlex.split(re.split(" [>|] ", command)[0])
+        words = [*takewhile(lambda word: word not in (">", "|"), shlex.split(command))]
         if "engine.cli" in words:
             group, arguments = engine, words[words.index("engine.cli") + 1 :]
         elif words[:1] == ["digitty"]:

@@ -78,6 +78,9 @@ class OptionsDialog(Dialog[Settings | None]):
             for name in ("sampler", "steps", "spacing", "guidance", "redraw_below", "seed", "eta", "variance"):
                 hint = steps_hint(self._sampler) if name == "steps" else HINTS[name]
                 yield FormRow(name.partition("_")[0], self._field(name), hint)
+                if name == "seed":
+                    lock = Select([("no", False), ("yes", True)], value=self._settings.lock_seed, allow_blank=False, compact=True, id="lock_seed")
+                    yield FormRow("lock seed", lock, "yes: every drawing takes the seed above")
             with Horizontal(classes="buttons"):
                 yield Button("Apply", id="apply", variant="primary", compact=True)
                 yield Button("Cancel", id="cancel", compact=True)
@@ -125,4 +128,5 @@ class OptionsDialog(Dialog[Settings | None]):
         values = self._checks.values(("sampler", *NUMBERS))
         if values is not None:
             choices = {name: self.query_one(f"#{name}", Select).value for name in CHOICES}
-            self.dismiss(self._settings.with_sample(**{**values, **choices}))
+            lock_seed = self.query_one("#lock_seed", Select).value is True
+            self.dismiss(replace(self._settings, lock_seed=lock_seed).with_sample(**{**values, **choices}))

@@ -35,9 +35,9 @@ def count_images(count: int, data: DataSpec) -> str:
     return f"{count:,} {noun(data)}{'' if count == 1 else 's'}"
 
 
-def describe_sample(sample: SampleConfig) -> str:
-    """seed 41 · dpmpp · 14 steps · guidance 1.4"""
-    parts = [f"seed {sample.seed}", sample.sampler, f"{sample.steps} steps" if sample.steps != 1 else "1 step"]
+def describe_sample(sample: SampleConfig, locked: bool = False) -> str:
+    """seed 41 · dpmpp · 14 steps · guidance 1.4; or seed 41 (locked) · …"""
+    parts = [f"seed {sample.seed}{' (locked)' if locked else ''}", sample.sampler, f"{sample.steps} steps" if sample.steps != 1 else "1 step"]
     if sample.sampler != "one-step":
         parts.append(f"guidance {sample.guidance:g}")
         if sample.eta and sample.sampler != "ddpm":

@@ -94,7 +94,7 @@ class DrawScreen(AppScreen):
             case e.Preparing(what):
                 self.bar.words = what + "…"
             case e.DrawStarted(recipe):
-                self.query_one("#how", JobBar).words = f"{captions.describe_sample(recipe.sample)} · {recipe.weights}"
+                self.query_one("#how", JobBar).words = f"{captions.describe_sample(recipe.sample, self.studio.settings.lock_seed)} · {recipe.weights}"
             case e.Frame(images, step, steps):
                 self.view.show(images, self._captions, live=True)
                 self.bar.fraction, self.bar.words = step / steps, captions.progress(event)
@@ -120,7 +120,7 @@ class DrawScreen(AppScreen):
         self.stop_work()
 
     def action_again(self) -> None:
-        self.studio.next_seed()
+        self.studio.seed_for_new_noise()
         self.draw()
 
     def action_pause(self) -> None:

@@ -113,7 +113,7 @@ class GenerateScreen(DrawScreen):
     def action_again(self) -> None:
         if self._checks.values(FIELDS) is None:
             return
-        self.studio.next_seed()
+        self.studio.seed_for_new_noise()
         self.show_status()
         self.apply_and_draw()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Set
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -55,6 +56,7 @@ class PromptScreen(AppScreen):
         Binding("down", "history(1)", show=False, tooltip=EARLIER),
         Binding("s,ctrl+s", "save", "save", tooltip="save the last drawing as PNG with its recipe", id="save"),
         Binding("r,ctrl+r", "again", "again", tooltip="draw the prompt again with a new random seed", id="again"),
+        Binding("l,ctrl+l", "lock_seed", "lock seed", show=False, tooltip="lock the random seed of the last drawing, or unlock it", id="lock_seed"),
         Binding("pageup", "page(-1)", show=False, tooltip=SCROLL),
         Binding("pagedown", "page(1)", show=False, tooltip=SCROLL),
     ]
@@ -75,9 +77,7 @@ class PromptScreen(AppScreen):
             self.notify(problem, severity="warning", timeout=20)
         self._recalled = len(self._history)
         """The place in the history that up and down have reached."""
-        noun = vocabulary_for(self.studio.data.class_names).noun
-        keys = ("Type help to list the keys.", "$text-muted")
-        self.query_one("#conversation").mount(Static(Content.assemble(f"Type a {noun} and press enter. ", keys), id="hello"))
+        self.query_one("#conversation").mount(Static(_hello(self.studio.data), id="hello"))
         self.on_navigate()
 
     def on_navigate(self) -> None:
@@ -87,6 +87,8 @@ class PromptScreen(AppScreen):
         """Other weights may have been chosen, which draw other classes."""
         super().show_status()
         self._input.placeholder = _examples(self.studio.data)
+        for hello in self.query("#hello").results(Static):
+            hello.update(_hello(self.studio.data))
 
     @property
     def _input(self) -> Input:
@@ -134,6 +136,8 @@ class PromptScreen(AppScreen):
             self._sketch.set_prompt(text)
         else:
             self._begin_sketch(text, prompt)
+        if text:
+            self.query_one(Conversation).scroll_end(animate=False)  # from wherever page up has led
 
     def _begin_sketch(self, text: str, prompt: Prompt) -> None:
         """The sketch before stays until this one is finished."""
@@ -157,6 +161,8 @@ class PromptScreen(AppScreen):
             self._sketch = sketch
         else:
             self._end_sketch()
+            if self.studio.ready and (why := self.studio.why_no_sketch()):
+                self.query_one(Conversation).mount(Static(literal(why), classes="sketch why"))
 
     def _stop_sketch(self) -> None:
         if self._sketch and self._sketch.job is not None:
@@ -190,6 +196,7 @@ class PromptScreen(AppScreen):
             old.remove()
         conversation.mount(answer)
         conversation.scroll_end(animate=False)
+        answer.locked = self.studio.settings.lock_seed
         answer.job = self.studio.draw(prompt.labels, lambda event: self._on_job_event(answer, event), seed, prompt.shared_noise)
         answer.set_text("waiting for the engine…")
 
@@ -224,12 +231,26 @@ class PromptScreen(AppScreen):
         finished = [answer.result for answer in self._answers() if answer.result]
         self.save_drawing(finished[-1] if finished else None, ".png")
 
+    def action_lock_seed(self) -> None:
+        """Lock the random seed that the last finished drawing had, or unlock it."""
+        settings = self.studio.settings
+        finished = [answer.result for answer in self._answers() if answer.result]
+        seed = finished[-1].recipe.sample.seed if finished and not settings.lock_seed else settings.sample.seed
+        self.studio.change_settings(lock_seed=not settings.lock_seed, sample=replace(settings.sample, seed=seed))
+        free, kept = "is unlocked: each drawing takes the next", f"{seed} is locked: every drawing takes it until ctrl+l unlocks it"
+        self.notify(f"The random seed {free if settings.lock_seed else kept}.")
+
     def action_again(self) -> None:
         answers = self._answers()
         if answers:
             self._draw(answers[-1].text, answers[-1].prompt, self.studio.next_seed())
         else:
             self.notify("Nothing to draw again yet. Type a prompt first.", severity="warning")
+
+
+def _hello(data: DataSpec) -> Content:
+    """The first line of the conversation."""
+    return Content.assemble(f"Type a {vocabulary_for(data.class_names).noun} and press enter. ", ("Type help to list the keys.", "$text-muted"))
 
 
 def _examples(data: DataSpec) -> str:

@@ -34,6 +34,8 @@ class Settings:
 
     sample: SampleConfig = field(default_factory=SampleConfig)
     """`sample.seed` is the random seed of the next drawing."""
+    lock_seed: bool = False
+    """Whether all drawings take that seed, rather than each the next."""
     weights: str = "shipped"
     theme: str = themes.DEFAULT
     count: int = 16
@@ -137,6 +139,8 @@ def _is_valid_sample(name: str, value: object) -> bool:
 def _is_valid(name: str, value: object) -> bool:
     if type(value) is not type(_PLAIN[name]):
         return False
+    if isinstance(value, bool):
+        return True
     if isinstance(value, int):
         return 1 <= value <= MAX_SAMPLES
     text = str(value)

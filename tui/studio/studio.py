@@ -74,7 +74,8 @@ class Studio:
     @property
     def status(self) -> Status:
         """For the top line: gpubox, cuda bf16, shipped; drawing"""
-        facts = (host(), self._compute, self.settings.weights)
+        locked = f"seed {self.settings.sample.seed} locked" if self.settings.lock_seed else ""
+        facts = (host(), self._compute, locked, self.settings.weights)
         return Status(tuple(fact for fact in facts if fact), self._describe_activity())
 
     def _describe_activity(self) -> tuple[str, ...]:
@@ -180,12 +181,18 @@ class Studio:
 
     def sketch(self, labels: Iterable[int], listener: Listener, shared_noise: bool = False) -> int | None:
         """Queue a drawing in one step from the noise of the next proper one; None where it would not resemble that, or would have to wait."""
-        if not self.ready or self.settings.weights not in ("shipped", "shipped:one-step") or not self.config.values.get("sketch", True):
+        if not self.ready or self.why_no_sketch() or not self.config.values.get("sketch", True):
             return None
         labels = tuple(labels)
         sample = SampleConfig("one-step", 1, redraw_below=0.0, seed=self.settings.sample.seed)
         request = DrawRequest(labels, sample, (0,) * len(labels) if shared_noise else None, "shipped:one-step", fps=0)
         return self.router.submit("draw", lambda: self.jobs.draw(request), listener, "sketching")
+
+    def why_no_sketch(self) -> str:
+        """Why drawings of the chosen weights are not sketched; empty if they are, or if the user wants no sketches."""
+        if self.settings.weights in ("shipped", "shipped:one-step") or not self.config.values.get("sketch", True):
+            return ""
+        return f"no sketch: only the digits of the shipped weights can be sketched; enter draws these with {self.settings.weights}"
 
     # --- settings -----------------------------------------------------------------------------------------------------
 
@@ -206,9 +213,18 @@ class Studio:
             self._app.notify(f"{hint}.", severity="warning")
         self._hooks.status_changed()
 
+    def seed_for_new_noise(self) -> int:
+        """The random seed for a picture that is asked to differ from the last; a notice says where it is locked."""
+        if self.settings.lock_seed:
+            seed = self.settings.sample.seed
+            self._app.notify(f"The random seed {seed} is locked, so that the same noise is drawn again; ctrl+l on the Prompt screen unlocks it.")
+        return self.next_seed()
+
     def next_seed(self) -> int:
-        """The random seed of a new drawing; the one after it is remembered."""
+        """The random seed of a new drawing; the one after it is remembered, unless the seed is locked."""
         seed = self.settings.sample.seed
+        if self.settings.lock_seed:
+            return seed
         self.change_settings(sample=replace(self.settings.sample, seed=seed + 1))
         return seed
 

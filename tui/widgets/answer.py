@@ -31,6 +31,8 @@ class Answer(Widget):
         self.job: int | None = None
         self.result: e.DrawDone | None = None
         """The finished drawing."""
+        self.locked = False
+        """Whether the random seed was locked."""
         self._prompt_line, self._details = Static(classes="asked"), Static(classes="words")
         self.strip = Filmstrip(view.terminal, view.max_rows) if len(prompt.labels) == 1 else None
         """The denoising of a single image, on a wide screen."""
@@ -80,7 +82,7 @@ class Answer(Widget):
                 if self.strip:
                     self.strip.finish(event)
                 between = "\n" if len(self.prompt.labels) == 1 else " · "
-                details = f"{caption.describe_sample(event.recipe.sample)}\n{caption.timing(event)}{between}{event.recipe.weights}"
+                details = f"{caption.describe_sample(event.recipe.sample, self.locked)}\n{caption.timing(event)}{between}{event.recipe.weights}"
                 self.set_text(f"{self._heading()}\n{details}")
             case e.Ended(outcome, message):
                 self.job = None

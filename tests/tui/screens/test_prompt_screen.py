@@ -7,14 +7,19 @@ from pathlib import Path
 
 import pytest
 from fake_pictures import digits
+from fake_training import ENGINE
 from fakes import FakeJobs
 from PIL import Image
-from textual.widgets import Input
+from textual.widgets import Input, Select
 from user import LARGE, SIZES, SMALL, STEPS, User, opened
 
+from engine.config.data import DataSpec
+from engine.config.training import PRESETS
 from engine.errors import CheckpointError, DeviceError
+from engine.runs.manage import create_run
 from tui.dialogs.help import HelpDialog
 from tui.settings.config_file import Config
+from tui.widgets.answer import Answer
 from tui.widgets.image_view import ImageView
 
 
@@ -364,3 +369,107 @@ async def test_a_student_that_can_not_be_read_is_told_of_once() -> None:
         await person.sees("0.05 s")
         assert len(jobs.sketches) == 1
         assert person.notices.count("is damaged") == 1
+
+
+async def test_with_other_weights_a_quiet_line_says_why_nothing_is_sketched() -> None:
+    async with opened() as person:
+        await person.sees("idle")
+        person.app.studio.change_settings(weights="shipped:seed")
+        await type_in(person, "seve")
+        assert "no sketch" not in person.screen
+        await type_in(person, "n")
+        await person.sees("no sketch: only the digits of the shipped weights", "shipped:seed")
+        await type_in(person, ", 3")
+        await person.until(lambda: person.screen.count("no sketch") == 1)
+        await person.press("enter")
+        await person.sees("0.05 s")
+        assert "no sketch" not in person.screen
+        await type_in(person, "7")
+        await person.sees("no sketch")
+        await person.press("backspace")
+        await person.sees_no_more("no sketch")
+
+
+async def test_who_wants_no_sketches_is_not_told_why_there_are_none() -> None:
+    async with opened(config=Config({"sketch": False, "weights": "shipped:seed"})) as person:
+        await person.sees("idle")
+        await type_in(person, "seven")
+        await person.sees("seven")
+        assert "no sketch" not in person.screen
+
+
+@pytest.mark.parametrize("size", [*SIZES, (40, 12)])
+async def test_typing_after_page_up_shows_the_sketch(size: tuple[int, int]) -> None:
+    async with opened(size=size) as person:
+        for count, text in enumerate(("three", "four", "five"), 1):
+            await person.enter(text)
+            await person.until(lambda count=count: len([answer for answer in person.app.screen.query(Answer) if answer.result]) == count)
+        conversation = person.app.screen.query_one("#conversation")
+        for keys in ("8", ","):
+            while conversation.scroll_offset.y or not conversation.max_scroll_y:  # the layout is done when there is something to scroll
+                await person.press("pageup")
+                await person.pilot.pause(0.02)
+            await type_in(person, keys)
+            await person.sees(SKETCH)
+            await person.until(lambda: conversation.scroll_offset.y == conversation.max_scroll_y > 0)
+
+
+async def test_the_first_line_names_what_the_chosen_weights_draw(tmp_path: Path) -> None:
+    spec = DataSpec("shapes", 28, 28, 1, ("square", "circle"), 90, -0.4, 0.7, "/data/shapes.npz", "sha256:00")
+    create_run("shapes", PRESETS["quick"].with_data(spec), ENGINE)
+    async with opened() as person:
+        await person.sees("Type a digit and press enter.")
+        person.app.studio.change_settings(weights="shapes")
+        await person.sees("Type a class and press enter.", "a class: square")
+        person.app.studio.change_settings(weights="shipped")
+        await person.sees("Type a digit and press enter.")
+
+
+# --- the seed -------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_locked_seed_stays_until_it_is_unlocked_and_is_seen() -> None:
+    async with opened(size=LARGE) as person:
+        await person.enter("seven")
+        await person.sees("seed 1 · dpmpp")
+        await person.enter("three")
+        await person.sees("seed 2 · dpmpp")
+        await person.press("ctrl+l")
+        await person.is_told("The random seed 2 is locked: every drawing takes it until ctrl+l unlocks it.")
+        await person.sees("seed 2 locked")
+        await person.enter("four")
+        await person.sees("❯ four", "seed 2 (locked)")
+        await person.press("ctrl+r")
+        await person.until(lambda: len(person.jobs.drawings) == 4)
+        await type_in(person, "5")
+        await person.sees(SKETCH)
+        assert person.jobs.sketches[-1].sample.seed == 2
+        assert [request.sample.seed for request in person.jobs.drawings] == [1, 2, 2, 2]
+    async with opened(size=LARGE) as person:
+        await person.sees("seed 2 locked")
+        await person.press("escape", "l")
+        await person.is_told("The random seed is unlocked: each drawing takes the next.")
+        await person.sees_no_more("seed 2 locked")
+        await person.press("i")
+        await person.enter("six")
+        await person.enter("six")
+        await person.until(lambda: len(person.jobs.drawings) == 2)
+        assert [request.sample.seed for request in person.jobs.drawings] == [2, 3]
+
+
+async def test_the_lock_holds_on_the_other_screens_and_in_the_options() -> None:
+    async with opened(size=LARGE) as person:
+        await person.press("escape", "o")
+        await person.until(lambda: person.app.screen.query_one("#lock_seed", Select))
+        person.app.screen.query_one("#lock_seed", Select).value = True
+        seed = person.app.screen.query_one("#seed", Input)
+        seed.value = "41"
+        seed.focus()
+        await person.press("enter")
+        await person.until(lambda: person.app.studio.settings.lock_seed)
+        await person.press("f4")
+        await person.sees("seed 41 (locked)")
+        await person.press("r")
+        await person.until(lambda: len(person.jobs.drawings) == 2)
+        assert {request.sample.seed for request in person.jobs.drawings} == {41}
+        await person.is_told("The random seed 41 is locked, so that the same noise is drawn again; ctrl+l on the Prompt screen unlocks it.")
