@@ -12,6 +12,18 @@ def format_duration(seconds: float) -> str:
     return f"{days}d {text}" if days else text
 
 
+def format_roughly(seconds: float) -> str:
+    """40 s, 6 min, 3.5 h, 2 days: as exact as an estimate is."""
+    if seconds < 55:
+        return f"{max(5, round(seconds / 5) * 5)} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 129_600:
+        hours = seconds / 3600
+        return f"{hours:.1f} h" if hours < 9.5 else f"{hours:.0f} h"
+    return f"{seconds / 86400:.0f} days"
+
+
 def format_size(count: float) -> str:
     """98 MB, 1.2 GB, in decimal units."""
     for unit in ("B", "kB", "MB"):

@@ -1,6 +1,7 @@
 """One thread that owns the device: it pulls one event at a time from the jobs it holds. Knows no torch and no screen.
 
-Drawing goes before everything else; training and judging share what is left, by time. A paused job is not pulled.
+Drawing goes before everything else; training and judging share what is left, by time. A paused job is not pulled. A trial of the machine's
+speed is stopped as soon as there is another job.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from engine.errors import DigittyError
 from engine.process.foreign_errors import explain
 from engine.protocol.events import Ended, Event, Tick
 
-Kind = Literal["draw", "train", "evaluate"]
+Kind = Literal["draw", "train", "evaluate", "trial"]
 Listener = Callable[[int, Event], None]
 """Called on the engine's thread with a job's number and its event; must not wait for anything."""
 
@@ -102,6 +103,9 @@ class Worker:
                 jobs = self._jobs.values()
                 if self._closing:
                     return next(iter(jobs), None)
+                if any(job.kind != "trial" for job in jobs):
+                    for job in jobs:
+                        job.stopped |= job.kind == "trial"
                 stopped = [job for job in jobs if job.stopped]
                 ready = [job for job in jobs if not job.paused]
                 drawing = [job for job in ready if job.kind == "draw"]

@@ -1,10 +1,18 @@
-"""How often training reads losses, saves and checks for commands between steps. Plain Python."""
+"""How often training reads losses, saves, draws previews and checks for commands between steps. Plain Python."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+EARLY_PREVIEWS = (1, 20, 50, 100)
+"""Steps with a preview before the first regular one, so that there is something to see within seconds."""
+
+
+def is_preview_due(step: int, every: int, total: int) -> bool:
+    """Whether a preview is drawn after this step: every `every` steps, at EARLY_PREVIEWS, and at the end of the run; 0 for the end alone."""
+    return step > 0 and ((every > 0 and step % every == 0) or (step in EARLY_PREVIEWS and step < every) or step >= total)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from engine.runs.control import Command, Control
 from engine.runs.run import Run
 from engine.runs.writer import Writer
 from engine.storage.images import save_strip
-from engine.training.cadence import Cadence
+from engine.training.cadence import Cadence, is_preview_due
 from engine.training.full_disk import FullDiskPolicy
 from engine.training.save_policy import SavePolicy
 
@@ -178,9 +178,7 @@ class TrainingLoop:
         return done
 
     def _preview_due(self) -> bool:
-        """Every `preview_every` steps, and at the end of the run."""
-        step, every = self.trainer.step, self.config.preview_every
-        return step > 0 and ((every > 0 and step % every == 0) or step >= self.config.total_steps)
+        return is_preview_due(self.trainer.step, self.config.preview_every, self.config.total_steps)
 
     def _preview(self) -> Iterator[Event]:
         """Rank 0 draws and saves it."""

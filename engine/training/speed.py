@@ -6,7 +6,7 @@ import math
 import socket
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from statistics import median
 
 import torch
@@ -23,12 +23,12 @@ from engine.sampling.runtime import Runtime
 from engine.training.trainer import Trainer
 
 TRIAL_SECONDS = 5.0
-"""The most that the trial of all presets takes, except for the step that is under way then."""
+"""The most that the steps of the trial take, except for the one that is under way then."""
 TRIED: tuple[Preset, ...] = ("quick", "best", "seed")
 """The presets that are tried, the likeliest choice first. A student's steps can't be: they need the pictures of its teacher."""
-TRIAL_BATCHES = (32, 8)
+TRIAL_BATCHES = (16, 4)
 """Images of the trial's steps on a CPU, in turn: the time of larger batches follows from both."""
-ROUNDS = 3
+ROUNDS = 2
 """Steps of each size, the first of which also builds kernels."""
 PLAN_SHARE, PLAN_SECONDS = 0.02, (1.0, 10.0)
 """The share of the planned time that measuring may take, and the least and the most seconds."""
@@ -68,56 +68,69 @@ def _time_step(trainer: Trainer) -> float:
 
 
 def measure_presets(runtime: Runtime) -> Iterator[Event]:
-    """SpeedMeasured for each preset of TRIED, as far as that takes TRIAL_SECONDS at most: a cached answer, or a few steps on made-up images.
+    """SpeedMeasured for each preset of TRIED, as far as TRIAL_SECONDS suffice: a cached answer, or a few steps on made-up images.
 
     Closing it between two steps ends it. It also ends where a run trains on this machine: both would be slower than they are.
     """
-    end = time.perf_counter() + TRIAL_SECONDS
+    left = TRIAL_SECONDS
     for preset in TRIED:
         config = PRESETS[preset]
         key = f"{machine_key(runtime.device, config.model, 'train', runtime.precision)} · {config.optimizer} · batch {config.batch_size} · {VERSION}"
         seconds = CACHE.get(key)
         if type(seconds) is not float or not 0 < seconds < math.inf:
-            if _is_training_here() or time.perf_counter() > end:
+            if _is_training_here():
                 return
-            seconds = yield from _try(runtime, config, end)
-            if seconds is None or _is_training_here():
+            trial = yield from _try(runtime, config, left)
+            left -= trial.spent
+            if trial.seconds_per_step is None or _is_training_here():
                 return
-            CACHE.put(key, seconds)
+            seconds = trial.seconds_per_step
+            if trial.complete:
+                CACHE.put(key, seconds)
         yield SpeedMeasured(preset, seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """What some steps of a preset showed."""
+
+    seconds_per_step: float | None
+    """Of the whole batch; None if there was no time to find out."""
+    complete: bool
+    """Whether kernels had been built before the steps that were timed."""
+    spent: float
 
 
 def _is_training_here() -> bool:
     return any(run.running() and run.owner().get("host") == socket.gethostname() for run in all_runs())
 
 
-def _try(runtime: Runtime, config: TrainConfig, end: float) -> Generator[Event, None, float | None]:
-    """Returns the seconds of a step of the whole batch; None if there was no time for it."""
+def _try(runtime: Runtime, config: TrainConfig, left: float) -> Generator[Event, None, _Trial]:
+    """Steps of the preset's network, for about `left` seconds at most."""
     device = runtime.device
     numerics = cached_choice(device, config.model, True, runtime.precision) or candidates(device, runtime.precision)[0]
     sizes = TRIAL_BATCHES if device.type == "cpu" else (config.batch_size,)
     trial = replace(config, batch_size=sizes[0], limit=sum(sizes))  # so that an epoch is one step of each size
     images = torch.zeros(trial.images, *config.data.pixel_shape, dtype=torch.uint8, device=device)
     trainer = Trainer(trial, images, torch.zeros(trial.images, dtype=torch.long, device=device), numerics, device)
-    best = dict.fromkeys(sizes, math.inf)
-    for step in range(ROUNDS * len(sizes)):
-        if time.perf_counter() > end and max(best.values()) == math.inf:
-            return None
+    times: dict[int, float] = {}
+    spent = 0.0
+    while trainer.step < ROUNDS * len(sizes) and spent < left:
         yield Tick()
-        seconds, size = _time_step(trainer), sizes[step % len(sizes)]
-        if step >= len(sizes):
-            best[size] = min(best[size], seconds)
-        if time.perf_counter() > end and max(best.values()) < math.inf:
-            break
-    return _extrapolate(best, config.batch_size)
+        size = sizes[trainer.step % len(sizes)]
+        seconds = _time_step(trainer)
+        times[size] = min(times.get(size, math.inf), seconds)
+        spent += seconds
+    known = len(times) == len(sizes)
+    return _Trial(_extrapolate(times, config.batch_size) if known else None, trainer.step == ROUNDS * len(sizes), spent)
 
 
-def _extrapolate(best: dict[int, float], batch: int) -> float:
+def _extrapolate(times: dict[int, float], batch: int) -> float:
     """The seconds of a step with `batch` images, given those with fewer: a fixed part, and a part for each image."""
-    large, small = max(best), min(best)
+    large, small = max(times), min(times)
     if large == small:
-        return best[large]
-    each = (best[large] - best[small]) / (large - small)
+        return times[large]
+    each = (times[large] - times[small]) / (large - small)
     if each <= 0:  # something else ran meanwhile
-        return best[large] * batch / large
-    return best[large] + each * (batch - large)
+        return times[large] * batch / large
+    return times[large] + each * (batch - large)

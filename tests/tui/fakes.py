@@ -15,7 +15,7 @@ from fake_pictures import blend
 from fake_training import ENGINE, training_loop, with_epochs_of
 
 from engine.config.serialize import with_changes
-from engine.config.training import TrainConfig
+from engine.config.training import Preset, TrainConfig
 from engine.errors import DigittyError
 from engine.protocol.events import (
     Detached,
@@ -26,6 +26,7 @@ from engine.protocol.events import (
     Notice,
     Preparing,
     Ready,
+    SpeedMeasured,
     Tick,
     TrainDone,
     TrainStarted,
@@ -38,6 +39,9 @@ from engine.runs.control import Command, Control
 from engine.runs.manage import create_run
 from engine.runs.run import Run, find_run
 from engine.runs.writer import open_writer, write_config
+
+SPEEDS: dict[Preset, float] = {"quick": 0.2, "best": 0.4, "seed": 0.8}
+"""Seconds a step, as the trial of the machine measures them."""
 
 
 def ready() -> Flag:
@@ -62,6 +66,8 @@ class FakeJobs:
         self.steps_per_epoch, self.pace, self.again = steps_per_epoch, pace, again
         self.warm, self.go_on_drawing, self.go_on_training = ready(), Flag(), Flag()
         self.go_on_starting, self.go_on_ending, self.go_on_detaching = ready(), ready(), ready()
+        self.go_on_measuring = ready()
+        self.trials = 0
         self.full = Flag()
         self.failures: list[Exception] = []
         self.detach_failures: list[DigittyError] = []
@@ -75,7 +81,15 @@ class FakeJobs:
 
     def end(self) -> None:
         """Nothing holds any more."""
-        for flag in (self.warm, self.go_on_drawing, self.go_on_training, self.go_on_starting, self.go_on_ending, self.go_on_detaching):
+        for flag in (
+            self.go_on_measuring,
+            self.warm,
+            self.go_on_drawing,
+            self.go_on_training,
+            self.go_on_starting,
+            self.go_on_ending,
+            self.go_on_detaching,
+        ):
             flag.set()
         self.full.clear()
 
@@ -164,6 +178,13 @@ class FakeJobs:
                     if self.notices:
                         yield Notice(self.notices.pop())
                     yield from self._waited(lambda step=event.step: self._holds(step) and control.poll() in (Command.RUN, Command.UNSAVED))
+
+    def measure_speed(self) -> Iterator[Event]:
+        """Holds, idling, before its first answer, until `go_on_measuring` is set."""
+        self.trials += 1
+        yield from self._held(self.go_on_measuring)
+        for preset, seconds in SPEEDS.items():
+            yield SpeedMeasured(preset, seconds)
 
     def evaluate(self, request: EvaluateRequest) -> Iterator[Event]:
         raise NotImplementedError

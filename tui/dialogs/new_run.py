@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, cast, get_args
+from typing import ClassVar, TypeVar, cast, get_args
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -15,19 +15,26 @@ from engine.config import training as config
 from engine.config.fields import settings_of
 from engine.config.serialize import with_changes
 from engine.config.training import PRESET_HINTS, PRESETS, TrainConfig
-from engine.errors import RunError, SettingError
+from engine.errors import DigittyError, RunError, SettingError
+from engine.formatting import format_roughly
 from engine.protocol.requests import DETACH, TrainRequest
 from engine.runs.manage import name_taken
 from engine.runs.run import Run, all_runs
 from engine.storage import paths
 from tui.dialogs.dialog import Dialog
+from tui.runs.text import trained_here
+from tui.studio.base_app import studio_app
+from tui.studio.speed_trial import SpeedTrial
 from tui.terminal.literal import literal
 from tui.widgets.field_checks import FieldChecks
 from tui.widgets.form_row import FormRow
 from tui.widgets.line_input import LineInput
 
+N = TypeVar("N", int, float)
 NEW = "a new run"
-FIELDS = ("resume", "epochs", "steps", "name")
+LOOK_EVERY = 0.5
+"""Seconds between two looks at whether the speed is known."""
+FIELDS = ("resume", "epochs", "steps", "minutes", "name")
 """In which a value can be wrong."""
 HINTS = {name: setting.hint for described in (TrainConfig, TrainRequest) for name, setting in settings_of(described).items()}
 
@@ -50,6 +57,8 @@ class NewRunDialog(Dialog[NewRun | None]):
         super().__init__()
         self._preset: config.Preset = preset
         self._run = run
+        self._estimated = ""
+        self._beside = trained_here() is not None
         self._checks = FieldChecks(self, self._check, lambda name, problem: cast(FormRow, self.query_one(f"#{name}").parent).show_problem(problem))
 
     def compose(self) -> ComposeResult:
@@ -66,16 +75,19 @@ class NewRunDialog(Dialog[NewRun | None]):
             )
             yield FormRow("epochs", LineInput(str(PRESETS[self._preset].epochs), compact=True, id="epochs"), HINTS["epochs"], "passes")
             yield FormRow("steps", LineInput(placeholder="all", compact=True, id="steps"), HINTS["steps"])
+            yield FormRow("minutes", LineInput(placeholder="any", compact=True, id="minutes"), HINTS["minutes"])
             yield FormRow("name", LineInput(placeholder="next free name", compact=True, id="name"), HINTS["run"])
             answers = [(Text(n), n) for n in ("no", "yes")]
             detach = Select(answers, value="no", allow_blank=False, compact=True, id="detach")
             yield FormRow("detach", detach, DETACH.hint)
+            yield Static(id="estimate")
             with Horizontal(classes="buttons"):
                 yield Button("Start", id="start", variant="primary", compact=True)
                 yield Button("Cancel", id="cancel", compact=True)
 
     def on_mount(self) -> None:
         self._show_chosen()
+        self.set_interval(LOOK_EVERY, self._show_estimate)
         self.query_one("#epochs" if self._selected_run() else "#resume").focus()
 
     def _resumable(self) -> list[str]:
@@ -94,7 +106,7 @@ class NewRunDialog(Dialog[NewRun | None]):
     def _show_chosen(self) -> None:
         """Show the settings of the run that is selected; an existing one has its preset and name already."""
         run = self._selected_run()
-        for name in ("#preset", "#name"):
+        for name in ("#preset", "#name", "#minutes"):
             field = self.query_one(name)
             field.disabled = run is not None
             cast(FormRow, field.parent).display = run is None
@@ -139,10 +151,13 @@ class NewRunDialog(Dialog[NewRun | None]):
             self.dismiss(NewRun(self._request(values), self.query_one("#detach", Select).value == "yes"))
 
     def _request(self, values: dict[str, object]) -> TrainRequest:
+        """What the values of FIELDS ask for."""
         epochs, steps, name = (cast("int | None", values["epochs"]), cast("int | None", values["steps"]), cast("str | None", values["name"]))
         run, base = self._selected_run(), self._base()
         if run is not None:
             return TrainRequest(replace(base, epochs=base.epochs if epochs is None else epochs, steps=steps), resume=run.name)
+        if values["minutes"] is not None:
+            return TrainRequest(base, run=name, minutes=cast(float, values["minutes"]))
         return TrainRequest(with_changes(base, epochs=epochs, steps=steps), run=name)
 
     def _base(self) -> TrainConfig:
@@ -154,6 +169,7 @@ class NewRunDialog(Dialog[NewRun | None]):
 
     def on_input_changed(self) -> None:
         self._checks.recheck()
+        self._show_estimate()
 
     def _check(self, name: str) -> object:
         """The value of a field. Raises DigittyError if it is wrong."""
@@ -161,7 +177,9 @@ class NewRunDialog(Dialog[NewRun | None]):
             return self._base()
         if name == "name":
             return None if self._selected_run() else self._check_name(self.query_one("#name", Input).value.strip())
-        number = self._whole_number(name)
+        if name == "minutes":
+            return None if self._selected_run() else self._check_minutes(self._number("minutes", float))
+        number = self._number(name)
         try:
             base = self._base()
         except RunError:
@@ -176,27 +194,61 @@ class NewRunDialog(Dialog[NewRun | None]):
             raise RunError(f"run {name} already exists; choose it above to continue it")
         return name or None
 
+    def _check_minutes(self, minutes: float | None) -> float | None:
+        if minutes is not None:
+            if self.query_one("#steps", Input).value.strip():
+                raise SettingError("enter minutes or steps, not both")
+            TrainRequest(self._base(), minutes=minutes)
+        return minutes
+
     def _check_longer(self, base: TrainConfig, epochs: int | None) -> None:
         """Raises SettingError if a finished run would have nothing left to do."""
         run = self._selected_run()
         if run is None or run.state() != "finished":
             return
         try:
-            longer = replace(base, epochs=base.epochs if epochs is None else epochs, steps=self._whole_number("steps"))
+            longer = replace(base, epochs=base.epochs if epochs is None else epochs, steps=self._number("steps"))
         except SettingError:
             return  # the steps are marked
         if longer.total_steps <= (done := _done(run)):
             more = "more steps, or none," if longer.steps and longer.steps <= done else f"more than {longer.epochs} epochs"
             raise SettingError(f"{run.name} has done its {done} steps; enter {more} to train it for longer")
 
-    def _whole_number(self, name: str) -> int | None:
+    def _number(self, name: str, kind: type[N] = int) -> N | None:
+        """The number in a field; None where it is empty. Raises SettingError."""
         text = self.query_one(f"#{name}", Input).value.strip()
         if not text:
             return None
         try:
-            return int(text)
+            return kind(text)
         except ValueError:
-            raise SettingError(f"{name} {text!r} is not a whole number") from None
+            raise SettingError(f"{name} {text!r} is not a {'whole ' if kind is int else ''}number") from None
+
+    # --- what it would take -------------------------------------------------------------------------------------------
+
+    def _show_estimate(self) -> None:
+        """Say how long what Start starts would take on this machine; nothing while a value is wrong."""
+        studio = studio_app(self).studio
+        studio.speed.request(studio.ready)
+        try:
+            text = self._estimate(studio.speed, self._request({name: self._check(name) for name in FIELDS}))
+        except DigittyError:
+            text = ""
+        if text != self._estimated:
+            self._estimated = text
+            self.query_one("#estimate", Static).update(literal(text))
+
+    def _estimate(self, speed: SpeedTrial, request: TrainRequest) -> str:
+        if request.minutes is not None:
+            return f"Start trains {request.config.preset} for about {format_roughly(60 * request.minutes)}, as many steps as fit here."
+        steps = request.config.total_steps - (_done(Run(paths.runs_dir() / request.resume)) if request.resume else 0)
+        seconds = speed.seconds(request.config)
+        if seconds is None:
+            how_long = "the time that takes here is being measured…" if speed.pending else "how long that takes is shown once it trains"
+        else:
+            how_long = f"about {format_roughly(seconds * steps / request.config.total_steps)} on this machine"
+            how_long += ", and longer while another run trains" if self._beside else ""
+        return f"Start trains {request.resume or request.config.preset} for {steps:,} steps: {how_long}."
 
 
 def _done(run: Run) -> int:

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import exp, inf, log
+from textwrap import wrap
 
 from tui.render.braille import DOTS_X, DOTS_Y, Canvas, Scale, axis, count_label, labels, nice_step
 from tui.runs.loss_series import Bucket, LossSeries, smooth
 
 SMOOTHED_OVER = 60
 """About how many losses the smoothed curve averages at each point, at any zoom."""
+MESSAGE_WIDTH = 72
+"""The most columns of a text in place of the chart."""
 WILD = 100.0
 """A loss this many times higher than nineteen in twenty others is left out of a linear scale."""
 EPOCH_SPACING = 4
@@ -37,20 +40,26 @@ class View:
     braille: bool = True
 
 
-def chart(series: LossSeries, view: View) -> list[Line]:
-    """The chart as lines of cells. It is still useful at 20x5."""
+def chart(series: LossSeries, view: View, empty: str = "no loss yet") -> list[Line]:
+    """The chart as lines of cells, or the text `empty` where there is nothing to draw. It is still useful at 20x5."""
     span = series.span(view.window)
     if span and view.width >= 16 and view.height >= 2:
         full_width = series.columns(view.width * DOTS_X, *span, positive=view.log_scale)
         if full_width:
             return _Plot(series, span, full_width, view).lines()
-    return _message("no loss yet", view)
+    return _message(empty, view)
 
 
 def _message(text: str, view: View) -> list[Line]:
-    return [
-        ((text.center(view.width)[: view.width], "axis"),) if y == view.height // 2 else ((" " * view.width, "blank"),) for y in range(view.height)
-    ]
+    """The text in the middle, as much of it as fits."""
+    words = wrap(text, max(1, min(view.width - 2, MESSAGE_WIDTH)))[: view.height]
+    top = (view.height - len(words)) // 2
+    indent = max(0, (view.width - max(map(len, words), default=0)) // 2)
+    blank: Line = ((" " * view.width, "blank"),)
+    lines = [blank] * view.height
+    for y, line in enumerate(words, top):
+        lines[y] = (((" " * indent + line).ljust(view.width)[: view.width], "axis"),)
+    return lines
 
 
 class _Plot:

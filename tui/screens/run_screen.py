@@ -13,11 +13,12 @@ from tui.runs.history import RunHistory
 from tui.runs.trainer_status import TrainerStatus
 from tui.screens.base import AppScreen
 from tui.widgets.fact_line import Fact
+from tui.widgets.invitation import OFFERS, Invitation, time_of
 from tui.widgets.run_view import RunView, Status
 
 LOOK_EVERY = 0.5
 """Seconds between reads of a run's files while it is shown."""
-NO_RUN = "No run yet. Press n to start one."
+NO_RUN = "No run yet. Press enter to start the one that is selected, or n for more settings."
 SOON = 0.002
 """Seconds until the next read while there is more to read. Keys are handled in between."""
 
@@ -32,9 +33,11 @@ class RunScreen(AppScreen):
         self._reading = False
 
     def body(self) -> Iterable[Widget]:
+        yield Invitation(self.studio.terminal.unicode)
         yield RunView(self.studio.terminal)
 
     def on_mount(self) -> None:
+        self.query_one(Invitation).display = False
         self._show_first()
         self.set_interval(LOOK_EVERY, self.refresh_run)
 
@@ -115,10 +118,22 @@ class RunScreen(AppScreen):
         numbers: list[Fact] | None = None
         if history is None and training.busy:
             numbers = [Fact(training.name or "a new run", 0, "name"), Fact(training.activity, 0, "state")]
-        elif history is None:
-            numbers = [Fact(NO_RUN)]
+        self._show_invitation(history is None and not training.busy)
         self.view.update(status, numbers)
         self.refresh_footer()
+
+    def _show_invitation(self, invites: bool) -> None:
+        """Show what can be trained instead of a run, where there is none."""
+        invitation, speed = self.query_one(Invitation), self.studio.speed
+        if invites != invitation.display:
+            invitation.display, self.view.display = invites, not invites
+        if not invites:
+            return
+        if self.app.screen is self:
+            speed.request(self.studio.ready)
+            if self.focused is None:
+                invitation.take_focus()
+        invitation.show_times([time_of(offer, speed.seconds(offer.config), speed.pending) for offer in OFFERS])
 
     def _status(self) -> Status:
         """What the files show, and what only this process knows yet."""

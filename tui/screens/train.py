@@ -17,6 +17,7 @@ from tui.runs.history import RunHistory
 from tui.runs.text import trained_here, trainer_name
 from tui.screens.run_screen import NO_RUN, RunScreen
 from tui.studio.local_training import Phase
+from tui.widgets.invitation import Invitation
 
 RECENT = 300
 """Steps that the chart shows in its recent window."""
@@ -183,6 +184,11 @@ class TrainScreen(RunScreen):
             self.show_coming()
         elif self.history is None or self.history.run.name != request.resume:
             self.show_named(request.resume)
+
+    def on_invitation_chosen(self, event: Invitation.Chosen) -> None:
+        request = TrainRequest(event.offer.config, minutes=event.offer.minutes)
+        if self._check_idle():
+            self._ask_beside(lambda: self._start(request))
 
     def action_new(self) -> None:
         if self._check_idle():

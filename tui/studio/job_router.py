@@ -68,6 +68,11 @@ class JobRouter:
             self._on_change()
 
     @property
+    def idle(self) -> bool:
+        """Whether no job is queued or runs."""
+        return not self._activities
+
+    @property
     def activities(self) -> tuple[str, ...]:
         """All that runs now and has a name: drawing, sketching."""
         return tuple(dict.fromkeys(filter(None, self._activities.values())))

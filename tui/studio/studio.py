@@ -27,6 +27,7 @@ from tui.settings.remembered import Settings
 from tui.studio.background import run_in_background
 from tui.studio.job_router import JobRouter, Listener
 from tui.studio.local_training import LocalTraining
+from tui.studio.speed_trial import SpeedTrial
 from tui.studio.training_watch import TrainingWatch
 from tui.terminal.capabilities import Terminal, frame_rate
 
@@ -61,6 +62,7 @@ class Studio:
         self.training = LocalTraining(
             self.router, jobs, notify=app.notify, on_change=self._on_training_changed, on_begin=hooks.run_begun, leave=lambda: app.exit(0)
         )
+        self.speed = SpeedTrial(self.router, jobs, self.training)
         self.watch = TrainingWatch(app, hooks.status_changed)
         self._training_state: tuple[object, ...] = ()
         self._compute = ""

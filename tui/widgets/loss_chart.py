@@ -34,6 +34,8 @@ class LossChart(Widget):
     log_scale: reactive[bool] = reactive(False, repaint=False, init=False)
     window: reactive[int | None] = reactive(None, repaint=False, init=False)
     """The number of steps to show, up to the last; None shows the whole run."""
+    empty: reactive[str] = reactive("no loss yet", repaint=False, init=False)
+    """The text to show while there are no losses."""
 
     def __init__(
         self, terminal: Terminal, series: LossSeries | None = None, *, log_scale: bool = False, window: int | None = None, id: str | None = None
@@ -44,8 +46,8 @@ class LossChart(Widget):
         self.set_reactive(LossChart.log_scale, log_scale)
         self.set_reactive(LossChart.window, window)
         self._lines: list[Line] = []
-        self._source: tuple[View, LossSeries, int] | None = None
-        """What the lines were drawn from: the view, the series and its version."""
+        self._source: tuple[View, LossSeries, int, str] | None = None
+        """What the lines were drawn from: the view, the series, its version, and the text for an empty series."""
 
     def watch_series(self) -> None:
         self.update()
@@ -56,10 +58,13 @@ class LossChart(Widget):
     def watch_window(self) -> None:
         self.update()
 
+    def watch_empty(self) -> None:
+        self.update()
+
     @property
     def is_current(self) -> bool:
         """Whether the lines show the current series."""
-        return self._source == (self._view, self.series, self.series.version)
+        return self._source == (self._view, self.series, self.series.version, self.empty)
 
     @property
     def _view(self) -> View:
@@ -77,8 +82,8 @@ class LossChart(Widget):
             self.refresh(*(Region(0, y, self.size.width, 1) for y in rows))
 
     def _draw(self) -> None:
-        self._source = self._view, self.series, self.series.version
-        self._lines = chart(self.series, self._view)
+        self._source = self._view, self.series, self.series.version, self.empty
+        self._lines = chart(self.series, self._view, self.empty)
 
     def render_line(self, y: int) -> Strip:
         if self.size and (self._source is None or self._source[0] != self._view):

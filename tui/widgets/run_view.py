@@ -19,6 +19,7 @@ from tui.runs.loss_series import LossSeries
 from tui.terminal.capabilities import Terminal
 from tui.widgets.fact_line import Fact, FactLine
 from tui.widgets.image_view import ImageView
+from tui.widgets.invitation import WHAT_TRAINING_SHOWS
 from tui.widgets.job_bar import JobBar
 from tui.widgets.loss_chart import LossChart
 
@@ -142,6 +143,7 @@ class RunView(Vertical):
             self._show_facts("#losses", losses_of(history, status))
             self.query_one("#epoch", JobBar).fraction = history.epoch_fraction
             self.query_one("#run", JobBar).fraction = history.fraction
+        self.chart.empty = WHAT_TRAINING_SHOWS if history is None or status.running else "no loss yet"
         now = time.monotonic()
         if history is None or not history.behind or now - self._drawn_at >= DRAW_EVERY:
             self._drawn_at = now

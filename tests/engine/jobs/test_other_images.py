@@ -99,7 +99,7 @@ def test_train_kill_resume(jobs: Jobs, config: TrainConfig, file: Path, home: Pa
     assert data == config.data
     assert (data.shape, data.class_names, data.train_images, data.source) == ((3, HEIGHT, WIDTH), NAMES, 60, str(file))
     previews = [event.images for event in events if isinstance(event, Preview)]
-    assert [(len(p), p.height, p.width, p.channels) for p in previews] == [(3, HEIGHT, WIDTH, 3)] * 2
+    assert [(len(p), p.height, p.width, p.channels) for p in previews] == [(3, HEIGHT, WIDTH, 3)] * 3
     assert [load_strip(path, data) for _, path in find_run("whole").samples()] == previews
 
 

@@ -35,6 +35,7 @@ from engine.storage.images import load_strip
 from engine.training import artifacts
 from engine.training import job as training
 from engine.training.batches import EpochBatches
+from engine.training.cadence import is_preview_due
 from engine.training.step_loss import DenoisingStepLoss
 from engine.training.trainer import Trainer
 
@@ -76,7 +77,7 @@ def test_events_in_order_and_files_in_place(jobs: Jobs, tiny: TrainConfig) -> No
     events = list(jobs.train(TrainRequest(replace(tiny, preview_every=4), run="r")))
     told = [type(event) for event in events if not isinstance(event, Preparing | Tick)]
     epoch = [TrainStep, TrainStep, TrainStep, TrainStep, EpochDone, Saved, Preview]
-    assert told == [TrainStarted, *epoch, *epoch, TrainDone]
+    assert told == [TrainStarted, TrainStep, Preview, *epoch[1:], *epoch, TrainDone]
     started = next(event for event in events if isinstance(event, TrainStarted))
     assert (started.run, started.step, started.config.epochs) == ("r", 0, 2)
     assert [event.epoch for event in events if isinstance(event, TrainStep)] == [1] * 4 + [2] * 4
@@ -89,7 +90,7 @@ def test_events_in_order_and_files_in_place(jobs: Jobs, tiny: TrainConfig) -> No
     averages = [sum(loss * n for loss, n in zip(losses[i : i + 4], [16, 16, 16, 12], strict=True)) / 60 for i in (0, 4)]
     assert [average for (average,) in logged(run, "average")] == pytest.approx(averages, rel=1e-6)
     assert [step for step, _ in run.states()] == [4, 8]
-    assert [step for step, _ in run.samples()] == [4, 8]
+    assert [step for step, _ in run.samples()] == [1, 4, 8]
     for event, (_, path) in zip([e for e in events if isinstance(e, Preview)], run.samples(), strict=True):
         assert load_strip(path, MNIST) == event.images
         assert event.images.count == 10
@@ -148,18 +149,35 @@ def test_a_run_that_was_left_goes_on_as_if_it_had_not(jobs: Jobs, tiny: TrainCon
     assert same({k: ours[k] for k in ours if k != "epoch_seconds"}, {k: theirs[k] for k in theirs if k != "epoch_seconds"})
 
 
+def test_previews_change_no_number(jobs: Jobs, every_step: None, tiny: TrainConfig) -> None:
+    """Neither the losses nor the averaged weights; and the early ones come before the regular ones."""
+    for name, every in (("without", 0), ("with", 3)):
+        list(jobs.train(TrainRequest(replace(tiny, preview_every=every), run=name)))
+    without, seen = find_run("without"), find_run("with")
+    assert ([step for step, _ in without.samples()], [step for step, _ in seen.samples()]) == ([8], [1, 3, 6, 8])
+    assert logged(without, "step", "loss", "lr") == logged(seen, "step", "loss", "lr")
+    assert same(final_state(without)["ema"], final_state(seen)["ema"])
+
+
+@pytest.mark.parametrize(
+    ("every", "steps"), [(0, [240]), (50, [1, 20, 50, 100, 150, 200, 240]), (100, [1, 20, 50, 100, 200, 240]), (1, [*range(1, 241)])]
+)
+def test_the_first_previews_come_early(every: int, steps: list[int]) -> None:
+    assert [step for step in range(241) if is_preview_due(step, every, 240)] == steps
+
+
 def test_closing_during_a_preview_saves_too(jobs: Jobs, tiny: TrainConfig) -> None:
     with closing(jobs.train(TrainRequest(replace(tiny, preview_every=3), run="r"))) as events:
         for event in events:
             if isinstance(event, Tick):
                 break
     run = find_run("r")
-    assert (run.state(), [step for step, _ in run.states()], run.samples()) == ("stopped", [3], [])
+    assert (run.state(), [step for step, _ in run.states()], run.samples()) == ("stopped", [1], [])
     list(jobs.train(TrainRequest(replace(tiny, preview_every=3), run="whole")))
     list(jobs.train(TrainRequest(run.config(), resume="r")))
     previews, whole = ([(step, path.read_bytes()) for step, path in find_run(name).samples()] for name in ("r", "whole"))
     assert previews == whole
-    assert [step for step, _ in whole] == [3, 6, 8]
+    assert [step for step, _ in whole] == [1, 3, 6, 8]
 
 
 @pytest.mark.parametrize("lost", ["its end", "its end and the last preview"])

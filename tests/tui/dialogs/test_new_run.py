@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fake_training import ENGINE, log_step, save
 from fakes import finished_run
-from textual.widgets import Select
+from textual.widgets import Input, Select
 from user import opened
 
 from engine.config.serialize import with_changes
@@ -79,3 +79,44 @@ async def test_an_existing_run_takes_the_place_of_preset_and_name() -> None:
         assert "next free name" not in person.screen
         person.app.screen.query_one("#resume", Select).value = "a new run"
         await person.sees(PRESET_HINTS["seed"], "next free name", "passes over the training images")
+
+
+async def test_it_says_how_long_what_it_starts_would_take() -> None:
+    """As typed: 4,690 steps of seed at 0.8 s, 469 steps, and minutes, which come before epochs."""
+    async with opened(size=(120, 40)) as person:
+        await person.press("f5", "n")
+        await person.sees("Start trains seed for 4,690 steps: about 63 min on this machine.")
+        epochs = person.app.screen.query_one("#epochs", Input)
+        epochs.value = "1"
+        await person.sees("Start trains seed for 469 steps: about 6 min on this machine.")
+        epochs.value = "x"
+        await person.sees_no_more("Start trains")
+        epochs.value = "1"
+        person.app.screen.query_one("#minutes", Input).value = "45"
+        await person.sees("Start trains seed for about 45 min, as many steps as fit here.")
+        await person.press("ctrl+s")
+        await person.until(lambda: person.jobs.trainings)
+        request = person.jobs.trainings[0]
+        assert (request.minutes, request.config) == (45.0, PRESETS["seed"])
+
+
+@pytest.mark.parametrize(("minutes", "told"), [("x", "minutes 'x' is not a number"), ("0", "minutes 0 is outside"), ("nan", "minutes nan is not")])
+async def test_minutes_are_checked(minutes: str, told: str) -> None:
+    async with opened() as person:
+        await person.press("f5", "n")
+        await person.sees("Start trains")
+        person.app.screen.query_one("#minutes", Input).value = minutes
+        await person.press("ctrl+s")
+        await person.sees(told)
+        assert not person.jobs.trainings
+
+
+async def test_beside_another_run_it_would_take_longer() -> None:
+    run = create_run("theirs", PRESETS["quick"], ENGINE)
+    async with opened(size=(120, 40)) as person:
+        await person.press("f5", "n")
+        await person.sees("about 63 min on this machine.")
+        await person.press("escape")
+        with open_writer(run):
+            await person.press("n", "s")
+            await person.sees("about 63 min on this machine, and", "longer while another run trains.")

@@ -35,7 +35,7 @@ def previews(person: User) -> Images | None:
 async def test_a_run_is_started_watched_and_finishes(size: tuple[int, int]) -> None:
     async with opened(size=size) as person:
         await person.press("f5")
-        await person.sees("No run yet. Press n to start one.")
+        await person.sees("No run yet. Choose what to train")
         await start(person, epochs="3", name="mine")
         await person.sees("mine", "finished", "epoch 3/3", "step 12/12", "loss 0.0769", "best 0.0769")
         await person.sees("previews: step 12", "epoch  average", "1  0.2000    0:01 *", "3  0.0769", "batch 128 · adam 0.001 cosine")

@@ -1,0 +1,123 @@
+"""What the Train screen shows where there is no run: what can be trained, what it gives, and how long it takes on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.message import Message
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from engine.config.training import PRESET_RESULTS, PRESETS, TrainConfig
+from engine.formatting import format_roughly
+from tui.terminal.literal import literal
+
+TITLE = "No run yet. Choose what to train: ↑ ↓ select, enter starts. n has more settings."
+ASCII_TITLE = "No run yet. Choose what to train with the arrow keys; enter starts. n has more settings."
+WHAT_TRAINING_SHOWS = (
+    "Training mixes noise into real digits and lets the network guess what was mixed in. The loss says how far off the guesses are: "
+    "it falls fast at first, then slowly, and lower is better. Ten digits are drawn from the same noise again and again, "
+    "so that you see them sharpen."
+)
+"""Also shown before the first step of a run."""
+NAME, TIME = 12, 13
+"""Columns of the first and the last part of a line."""
+LEAST_RESULT = 30
+"""A narrower line leaves out what a choice gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Something to train. With `minutes` it is planned for that long."""
+
+    name: str
+    gives: str
+    config: TrainConfig
+    minutes: float | None = None
+
+
+OFFERS = (
+    Offer("quick", PRESET_RESULTS["quick"], PRESETS["quick"]),
+    Offer("30 minutes", "the recipe best, planned for half an hour", PRESETS["best"], minutes=30.0),
+    Offer("best", PRESET_RESULTS["best"], PRESETS["best"]),
+    Offer("seed", PRESET_RESULTS["seed"], PRESETS["seed"]),
+    Offer("one-step", PRESET_RESULTS["one-step"], PRESETS["one-step"]),
+)
+"""The first one is selected at first."""
+
+
+class Invitation(VerticalScroll):
+    """Posts Chosen when an offer is chosen. Set `times` to the words for each offer's time."""
+
+    DEFAULT_CSS = """
+    Invitation {
+        height: 1fr; padding: 1 1; scrollbar-size-vertical: 1;
+        & > OptionList { height: auto; border: none; background: transparent; padding: 0; margin: 1 0; }
+        & > .note { color: $text-muted; }
+    }
+    """
+
+    class Chosen(Message):
+        """The user wants to train this."""
+
+        def __init__(self, offer: Offer) -> None:
+            super().__init__()
+            self.offer = offer
+
+    def __init__(self, unicode: bool = True) -> None:
+        super().__init__(can_focus=False)
+        self._title = TITLE if unicode else ASCII_TITLE
+        self._times: Sequence[str] = [""] * len(OFFERS)
+        self._lines: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        yield Static(literal(self._title))
+        yield OptionList(*(Option(literal(offer.name), id=offer.name) for offer in OFFERS), compact=True)
+        yield Static(literal(WHAT_TRAINING_SHOWS), classes="note")
+
+    def on_mount(self) -> None:
+        self.query_one(OptionList).highlighted = 0
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._show_lines()
+
+    def show_times(self, times: Sequence[str]) -> None:
+        """The words for how long each offer takes. Draws only lines that changed."""
+        self._times = times
+        self._show_lines()
+
+    def _show_lines(self) -> None:
+        choices = self.query_one(OptionList)
+        width = self.content_size.width - 2
+        lines = [line_of(offer, time, width) for offer, time in zip(OFFERS, self._times, strict=True)]
+        for index, line in enumerate(lines):
+            if index >= len(self._lines) or line != self._lines[index]:
+                choices.replace_option_prompt_at_index(index, literal(line))
+        self._lines = lines
+
+    def take_focus(self) -> None:
+        self.query_one(OptionList).focus()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.post_message(self.Chosen(OFFERS[event.option_index]))
+
+
+def time_of(offer: Offer, seconds: float | None, pending: bool) -> str:
+    """How long an offer takes: about 6 min; measuring… while that is not known yet."""
+    if offer.minutes is not None:
+        seconds = offer.minutes * 60
+    if seconds is None:
+        return "measuring…" if pending else ""
+    return f"about {format_roughly(seconds)}"
+
+
+def line_of(offer: Offer, time: str, width: int) -> str:
+    """quick       99.5% right after 2.5 minutes on two cores        about 6 min"""
+    room = width - NAME - TIME
+    gives = "" if room < LEAST_RESULT else offer.gives[:room]
+    return f"{offer.name:<{NAME}}{gives}".ljust(max(NAME, width - TIME)) + f"{time:>{TIME}}"
