@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from math import exp, inf, log
 from textwrap import wrap
@@ -23,6 +23,11 @@ EPOCH_SPACING = 4
 LOG = "log"
 """Beside the steps, where the scale is logarithmic."""
 
+EPOCH_SAVE_BOTH, EPOCH_SAVE_BOTH_ASCII = ("╵", "▴", "▲"), ("'", "^", "^")
+"""Marks on the line of the steps: an epoch ended there, a state was saved, both."""
+MARK_SPACING = 2
+"""The least number of columns for each mark, on average."""
+
 Line = tuple[tuple[str, str], ...]
 """(text, role) from left to right. A role is raw, smooth, epoch, axis or blank."""
 _BLANK = (" ", "blank")
@@ -40,14 +45,48 @@ class View:
     braille: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """The chart as lines of cells, and what lies under each column."""
+
+    lines: list[Line]
+    gutter: int = 0
+    """Columns of the axis before the first loss."""
+    width: int = 0
+    """Columns with losses; 0 where there are none."""
+    first: int = 0
+    last: int = 0
+    smoothed: Mapping[int, float] = field(default_factory=dict)
+    """The smoothed curve by column, counted from the gutter."""
+
+    def column_of(self, step: int) -> int:
+        """The column of a step, counted from the left of the chart."""
+        return self.gutter + (step - self.first) * self.width // (self.last - self.first + 1)
+
+    def step_at(self, x: int) -> int:
+        """A step in the middle of a column; the first or the last one beyond the ends."""
+        span = self.last - self.first + 1
+        return min(self.last, max(self.first, self.first + ((2 * (x - self.gutter) + 1) * span) // (2 * max(1, self.width))))
+
+    def smoothed_at(self, x: int) -> float | None:
+        """The smoothed curve at a column, or at the nearest one to its left that has a loss."""
+        known = [column for column in self.smoothed if column <= x - self.gutter]
+        return self.smoothed[max(known)] if known else None
+
+
 def chart(series: LossSeries, view: View, empty: str = "no loss yet") -> list[Line]:
-    """The chart as lines of cells, or the text `empty` where there is nothing to draw. It is still useful at 20x5."""
+    """The lines of `draw`."""
+    return draw(series, view, empty).lines
+
+
+def draw(series: LossSeries, view: View, empty: str = "no loss yet") -> Drawing:
+    """The chart, or the text `empty` where there is nothing to draw. It is still useful at 20x5."""
     span = series.span(view.window)
     if span and view.width >= 16 and view.height >= 2:
         full_width = series.columns(view.width * DOTS_X, *span, positive=view.log_scale)
         if full_width:
-            return _Plot(series, span, full_width, view).lines()
-    return _message(empty, view)
+            return _Plot(series, span, full_width, view).drawing()
+    return Drawing(_message(empty, view))
 
 
 def _message(text: str, view: View) -> list[Line]:
@@ -69,6 +108,7 @@ class _Plot:
         """`full_width` are the columns without room for the axis, whose width depends on them."""
         self.view = view
         self.first, self.last = span
+        self.saves = [step for step in series.saves if self.first <= step <= self.last]
         self.epochs = [(step, value) for step, value in series.epochs if self.first <= step <= self.last]
         self.rows = view.height - 1  # the last line shows the steps
         self.scale, self.ticks = self._axis(full_width)
@@ -88,10 +128,14 @@ class _Plot:
             low, high = min(low, value), max(high, value)
         return axis(low, high, max(1, self.rows // 3), self.view.log_scale)
 
-    def lines(self) -> list[Line]:
-        self._draw_losses()
+    def drawing(self) -> Drawing:
+        smoothed = self._draw_losses()
         self._draw_axes()
         self._draw_epochs()
+        self._draw_marks()
+        return Drawing(self._lines(), self.gutter, self.width, self.first, self.last, smoothed)
+
+    def _lines(self) -> list[Line]:
         return [tuple(("".join(c for c, _ in run), role) for role, run in groupby(row, key=lambda cell: cell[1])) for row in self.cells]
 
     def _y(self, value: float) -> int:
@@ -101,20 +145,38 @@ class _Plot:
 
     def _x(self, step: int) -> int:
         """The cell column of a step."""
-        return self.gutter + (step - self.first) * self.width // (self.last - self.first + 1)
+        return Drawing([], self.gutter, self.width, self.first, self.last).column_of(step)
 
-    def _draw_losses(self) -> None:
+    def _draw_losses(self) -> dict[int, float]:
+        """Returns the smoothed curve by column."""
         raw, smoothed = Canvas(self.width, self.rows), Canvas(self.width, self.rows)
         for x, bucket in self.data:
             raw.line(x, max(0, self._y(bucket.high)), x, self._y(bucket.low))
         raw.path([(x, self._y(bucket.mean)) for x, bucket in self.data])
-        smoothed.path([(x, self._y(mean)) for (x, _), mean in zip(self.data, self._smoothed_means(), strict=True)])
+        means = {x: mean for (x, _), mean in zip(self.data, self._smoothed_means(), strict=True)}
+        smoothed.path([(x, self._y(mean)) for x, mean in means.items()])
         for row in range(self.rows):
             for column in range(self.width):
                 if char := smoothed.char(column, row, self.view.braille):
                     self.cells[row][self.gutter + column] = (char, "smooth")
                 elif char := raw.char(column, row, self.view.braille):
                     self.cells[row][self.gutter + column] = (char, "raw")
+        return {x // DOTS_X: mean for x, mean in means.items()}
+
+    def _draw_marks(self) -> None:
+        """Mark where epochs ended and states were saved, on the line of the steps, or above where a label is in the way.
+
+        Marks that are too many to be told apart are left out.
+        """
+        epoch, save, both = EPOCH_SAVE_BOTH if self.view.braille else EPOCH_SAVE_BOTH_ASCII
+        marks: dict[int, str] = {}
+        for steps, mark in (([step for step, _ in self.epochs], epoch), (self.saves, save)):
+            if len(steps) * MARK_SPACING <= self.width:
+                for x in map(self._x, steps):
+                    marks[x] = both if marks.get(x, mark) != mark else mark
+        for x, mark in marks.items():
+            if row := next((row for row in (self.rows, self.rows - 1) if self.cells[row][x] == _BLANK), None):
+                self._write(x, row, mark, "axis")
 
     def _smoothed_means(self) -> list[float]:
         """The running mean at each column. On a logarithmic scale it is that of the logarithms, so that the curve runs through the dots."""

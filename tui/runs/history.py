@@ -17,6 +17,7 @@ from engine.runs.metrics_log import Follower, Restarted, Steps, find_last, read_
 from engine.runs.run import ENDS, Run
 from engine.storage import images
 from tui.runs.loss_series import LossSeries
+from tui.runs.step_times import StepTimes
 
 BUDGET = 0.02
 """Seconds that one `update` may read. The rest waits for the next call, so that the screen responds to keys in between."""
@@ -85,6 +86,7 @@ class RunHistory:
 
     def _clear(self) -> None:
         self.series.rewind(-1)
+        self.times = StepTimes()
         self.epochs: list[EpochRow] = []
         self._at_reader = Latest()  # up to the record that the follower has reached
         self._at_end = Latest()  # at the end of the file, which counts while the follower is behind
@@ -120,6 +122,7 @@ class RunHistory:
         if batch.steps[0] <= self._at_reader.step:
             self._rewind(batch.steps[0] - 1)
         self.series.extend(batch.steps, batch.losses)
+        self._note_time(batch.last)
         self._at_reader.add_step(batch.last)
 
     def _add_record(self, record: dict[str, Any]) -> bool:
@@ -129,6 +132,7 @@ class RunHistory:
             if step <= self._at_reader.step:
                 self._rewind(step - 1)
             self.series.append(step, loss)
+            self._note_time(record)
             self._at_reader.add_step(record)
         elif (average := _number(record.get("average"))) is not None and isinstance(epoch := record.get("epoch"), int):
             while self.epochs and self.epochs[-1].epoch >= epoch:
@@ -137,11 +141,18 @@ class RunHistory:
             self.series.add_epoch(step, average)
         elif "event" in record:
             self._at_reader.add_event(record)
+            self._note_time(record)
+            if record["event"] == "saved":
+                self.series.add_save(step)
             if self._at_reader.event == "started":
                 self._rewind(step)
                 self._at_reader.loss = self.series.last[1] if self.series.last else None
                 return True
         return False
+
+    def _note_time(self, record: dict[str, Any]) -> None:
+        if at := _number(record.get("time")):
+            self.times.add(record["step"], at)
 
     def _rewind(self, step: int) -> None:
         """Drop everything after this step."""

@@ -39,6 +39,7 @@ class LossSeries:
         self._losses = array("d")
         self._totals, self._lows, self._highs = array("d"), array("d"), array("d")  # one value for each full block
         self._epochs: list[tuple[int, float]] = []
+        self._saves: list[int] = []
         self.version = 0
         """Grows with every change, so that a view can check whether it is up to date."""
 
@@ -72,6 +73,12 @@ class LossSeries:
             self._epochs.append((step, average))
             self.version += 1
 
+    def add_save(self, step: int) -> None:
+        """Note that the state after this step was saved."""
+        if not self._saves or step > self._saves[-1]:
+            self._saves.append(step)
+            self.version += 1
+
     def rewind(self, step: int) -> None:
         """Drop everything after `step`, where the run was resumed."""
         count = bisect_right(self._steps, step)
@@ -80,6 +87,7 @@ class LossSeries:
         for blocks in (self._totals, self._lows, self._highs):
             del blocks[count // BLOCK :]
         self._drop_epochs_after(step)
+        del self._saves[bisect_right(self._saves, step) :]
         self.version += 1
 
     def _drop_epochs_after(self, step: int) -> None:
@@ -90,6 +98,20 @@ class LossSeries:
     def epochs(self) -> Sequence[tuple[int, float]]:
         """(step, average) of each epoch, in order."""
         return self._epochs
+
+    @property
+    def saves(self) -> Sequence[int]:
+        """The steps after which a state was saved, in order."""
+        return self._saves
+
+    def nearest(self, step: int) -> tuple[int, float] | None:
+        """The step next to this one that has a loss, and that loss; None where there are none."""
+        if not self._steps:
+            return None
+        right = min(bisect_left(self._steps, step), len(self._steps) - 1)
+        left = max(0, right - 1)
+        index = left if step - self._steps[left] < self._steps[right] - step else right
+        return self._steps[index], self._losses[index]
 
     @property
     def last(self) -> tuple[int, float] | None:

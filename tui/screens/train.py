@@ -39,6 +39,10 @@ class TrainScreen(RunScreen):
         Binding("t", "window", "recent", tooltip="show the recent steps or the whole run", id="recent"),
         Binding("left", "scrub(-1)", "previews", key_display="←→", tooltip="show earlier and later previews"),
         Binding("right", "scrub(1)", show=False, tooltip="show earlier and later previews"),
+        Binding("comma", "point(-1)", "values", key_display=", .", show=False, tooltip="show the values under a line on the chart, and move it"),
+        Binding("full_stop", "point(1)", show=False, tooltip="show the values under a line on the chart, and move it"),
+        Binding("less_than_sign", "point(-10)", show=False, key_display="< >", tooltip="move the line on the chart faster; esc hides it"),
+        Binding("greater_than_sign", "point(10)", show=False, tooltip="move the line on the chart faster; esc hides it"),
     ]
 
     def __init__(self) -> None:
@@ -119,7 +123,8 @@ class TrainScreen(RunScreen):
             self._command(Command.STOP)
 
     def stop_work(self) -> None:
-        """Escape does not stop a run: x does."""
+        """Escape hides the line on the chart. It does not stop a run: x does."""
+        self.view.chart.hide_cursor()
 
     def action_detach(self) -> None:
         training = self.studio.training
@@ -222,6 +227,9 @@ class TrainScreen(RunScreen):
     def action_window(self) -> None:
         self.view.chart.window = RECENT if self.view.chart.window is None else None
         self.refresh_footer()
+
+    def action_point(self, columns: int) -> None:
+        self.view.chart.move_cursor(columns)
 
     def action_scrub(self, by: int) -> None:
         self.view.scrub(by)

@@ -16,6 +16,7 @@ from textual.widgets import Static
 from engine.formatting import format_duration
 from tui.runs.history import EpochRow, RunHistory, load_sample
 from tui.runs.loss_series import LossSeries
+from tui.runs.step_times import clock_text
 from tui.terminal.capabilities import Terminal
 from tui.widgets.fact_line import Fact, FactLine
 from tui.widgets.image_view import ImageView
@@ -125,12 +126,19 @@ class RunView(Vertical):
         """Show another run, or none."""
         self.history, self._selected, self._samples_key, self._table_key = history, None, (0, 0), ()
         self._samples = []
+        self.chart.hide_cursor()
+        self.chart.time_of = self._time_of
         if history is None:
             self.chart.series = LossSeries()
             for name in ("#epoch", "#run"):
                 self.query_one(name, JobBar).fraction = None
         else:
             self.chart.series = history.series
+
+    def _time_of(self, step: int) -> str:
+        """When the run reached a step: 22:41:07; empty where that is unknown."""
+        at = self.history.times.at(step) if self.history else None
+        return "" if at is None else clock_text(at)
 
     def update(self, status: Status, numbers: Sequence[Fact] | None = None) -> None:
         """Show what is new. `numbers` replace the run's own where the first line is to say something else."""

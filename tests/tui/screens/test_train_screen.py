@@ -445,6 +445,19 @@ async def test_log_scale_and_recent_window() -> None:
         await person.sees("t recent")
 
 
+async def test_keys_show_the_values_under_a_line_on_the_chart() -> None:
+    finished_run("mine", PRESETS["seed"], steps=40)
+    async with opened(size=LARGE) as person:
+        await person.press("f5")
+        await person.sees("mine  finished", "previews: step 40")
+        await person.press("comma")
+        await person.sees("step 40  loss 0.0244  smoothed", "epoch average 0.0244  saved")
+        await person.press("less_than_sign", "less_than_sign")
+        await person.sees("step 32  loss")
+        await person.press("escape")
+        await person.sees_no_more("smoothed")
+
+
 async def test_another_run_is_chosen() -> None:
     finished_run("older", PRESETS["quick"])
     finished_run("newer", PRESETS["seed"])

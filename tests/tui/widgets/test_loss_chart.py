@@ -78,3 +78,55 @@ async def test_the_series_can_be_replaced_and_a_resize_draws_again() -> None:
         await pilot.resize_terminal(120, 40)
         await pilot.pause()
         assert {line.cell_length for line in view.lines} == {120}
+
+
+async def test_the_mouse_and_keys_move_a_line_over_the_chart() -> None:
+    view = Recorder(Terminal(), random_series(2000))
+    view.time_of = lambda step: "22:41:07"
+    async with Page(view).run_test(size=(80, 24)) as pilot:
+
+        def readout() -> str:
+            return view.lines[-1].text.strip()
+
+        await pilot.hover(offset=(40, 5))
+        await pilot.pause()
+        assert view.cursor is not None
+        step, loss = view.series.nearest(view.cursor) or (0, 0.0)
+        assert f"step {step:,}  loss {loss:.4f}  smoothed 0.02" in readout()
+        assert "22:41:07" in readout()
+        Recorder.sent = []
+        view.update()
+        assert Recorder.sent == [], "an idle line sends nothing"
+        before = view.lines
+        view.move_cursor(1)
+        differing = [y for y, (was, now) in enumerate(zip(before, view.lines, strict=True)) if was != now]
+        assert {y for region in Recorder.sent for y in region.line_range} == set(differing)
+        pinned = view.cursor
+        await pilot.hover(offset=(10, 5))
+        await pilot.pause()
+        assert view.cursor == pinned, "keys hold it against the mouse"
+        view.hide_cursor()
+        assert "step" not in readout()
+        await pilot.click(offset=(20, 5))
+        await pilot.hover(offset=(60, 5))
+        await pilot.pause()
+        assert view._drawing.column_of(view.cursor or 0) == 20, "a click holds it"
+        await pilot.click(offset=(30, 5))
+        await pilot.hover(offset=(60, 5))
+        await pilot.pause()
+        assert view._drawing.column_of(view.cursor or 0) == 60, "and lets it go"
+
+
+async def test_the_line_stays_at_its_step_while_the_chart_grows() -> None:
+    view = Recorder(Terminal(), random_series(1000))
+    async with Page(view).run_test(size=(80, 24)):
+        view.move_cursor(-1)
+        view.move_cursor(-30)
+        step = view.cursor
+        view.series.extend(range(1001, 2001), [0.02] * 1000)
+        view.update()
+        assert view.cursor == step
+        for _ in range(300):
+            view.move_cursor(-1)
+        assert view.cursor is not None
+        assert view._drawing.column_of(view.cursor) == view._drawing.gutter, "it stops at the first step"
