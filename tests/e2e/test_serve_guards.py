@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
 from contextlib import suppress
 
@@ -18,6 +19,9 @@ from tui.web.log import RareLines, rare_lines
 from tui.web.timeouts import Timeouts
 
 HEAD = "\r\nHost: 127.0.0.1\r\n"
+
+FOREIGN = re.compile(r"""(?:href|src)\s*=\s*["']?(?:\w+:)?//[^>]*|url\(["']?(?:\w+:)?//[^)]*""")
+"""An address on another host from which a page takes something."""
 
 
 async def said(url: str, request: bytes) -> bytes:
@@ -66,6 +70,7 @@ async def test_the_key_is_for_the_page_of_this_port_and_no_cookie() -> None:
             assert TOKEN not in text
             assert key not in text
             assert text.index("window.WebSocket = class") < text.index("textual.js")
+            assert FOREIGN.findall(text.replace(url, "")) == [], "nothing comes from another host"
             assert f'data-session-websocket-url="ws://{url.removeprefix("http://")}/ws"' in text
             policy = page.headers["Content-Security-Policy"]
             assert "default-src 'self'" in policy

@@ -14,6 +14,7 @@ PROTOCOL = "digitty"
 """The websocket subprotocol that the server chooses. The page offers the key as a second one."""
 STATIC = re.compile(r"/static/[\w./-]+\.(?:css|js|png|ttf)")
 """The paths of the files that the page fetches."""
+FOREIGN_LINK = re.compile(r"<link\b[^>]*\bhref=[\"']?(?:https?:)?//[^>]*>")
 SCRIPT = """
 <script>
 (() => {
@@ -45,8 +46,8 @@ SCRIPT = """
 
 
 def add_script(page: str) -> str:
-    """The page with the script before textual-serve's own."""
-    return page.replace("<head>", f"<head>{SCRIPT}", 1)
+    """The page with the script before textual-serve's own, and without links to other hosts, whose font the policy blocks anyway."""
+    return FOREIGN_LINK.sub("", page).replace("<head>", f"<head>{SCRIPT}", 1)
 
 
 def page_address(key: str, fontsize: str) -> str:
