@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from tui.render.header import BRAND, Header, Status, Tabs, fit_header
+from tui.render.header import BRAND, Header, Status, fit_header
 from tui.settings.keymap import SCREEN_NAMES
 from tui.terminal.literal import literal
 
@@ -52,10 +52,10 @@ class TopLine(Horizontal):
         self._shown = header
         self.query_one("#name").display = header.brand
         if before is None or before.tabs != header.tabs:
-            self.query_one("#tabs", Static).update(self._draw_tabs(header.tabs))
+            tabs = (Content.styled(label, self._style_tab(screen)) for screen, label in header.tabs)
+            self.query_one("#tabs", Static).update(Content("").join(tabs))
         if before is None or before.status != header.status:
             self.query_one("#status", Static).update(literal(header.status))
 
-    def _draw_tabs(self, tabs: Tabs) -> Content:
-        styles = {self._current: "b reverse"}
-        return Content("").join(Content.styled(label, styles.get(screen, f"@click=app.go('{screen}')")) for screen, label in tabs)
+    def _style_tab(self, screen: str) -> str:
+        return "b reverse" if screen == self._current else f"@click=app.go('{screen}')"
