@@ -25,8 +25,10 @@ SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 """Output in between is shown all at once, where the terminal knows how."""
 EXIT_WAIT = 1.0
 """Seconds that the exit waits for answers to queries. The shell would take later ones for typed input."""
-IDLE_POLL, WAITING_POLL = 0.1, 0.02
-"""Seconds between two checks for timeouts of input: normally, and while part of a sequence is there."""
+WAITING_POLL = 0.02
+"""Seconds between two checks for timeouts of input while part of a sequence is there."""
+AFTER_FAILURE = 0.1
+"""Seconds until the next read after one that failed."""
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +47,33 @@ class QueryingApp(Protocol):
         """An answer to a query came at this time."""
 
 
+class SelectableEvent(threading.Event):
+    """An event that `select` can wait for together with files."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._read, self._write = os.pipe()
+
+    def fileno(self) -> int:
+        return self._read
+
+    def set(self) -> None:
+        if not self.is_set():
+            os.write(self._write, b"\0")
+        super().set()
+
+    def clear(self) -> None:
+        if self.is_set():
+            os.read(self._read, 1)
+        super().clear()
+
+
 class PacedDriver(LinuxDriver):
     """The driver of a PacedApp. It does not ask for reports of the size, since SIGWINCH reports it, or for mouse positions in pixels."""
 
     def __init__(self, app: App[Any], **options: Any) -> None:
         super().__init__(app, **options)
+        self.exit_event = self._input_ends = SelectableEvent()
         self._querying_app = cast("QueryingApp", app)
         self._queries = self._answers = 0
         self._answer_came = threading.Condition()
@@ -110,18 +134,19 @@ class PacedDriver(LinuxDriver):
                 self.run_input_thread()
             except Exception:
                 log.exception("reading input")
-                self.exit_event.wait(IDLE_POLL)
+                self.exit_event.wait(AFTER_FAILURE)
 
     def run_input_thread(self) -> None:
         parser = TypedInput()
         with selectors.SelectSelector() as selector:
-            selector.register(self.fileno, selectors.EVENT_READ)
+            terminal = selector.register(self.fileno, selectors.EVENT_READ)
+            selector.register(self._input_ends, selectors.EVENT_READ)
             while not self.exit_event.is_set():
-                wait = WAITING_POLL if parser.waiting else IDLE_POLL
-                silent_until = time.monotonic() + wait  # on a busy machine this thread may run much later
-                data = self._read() if selector.select(wait) else None
+                silent_until = time.monotonic() + WAITING_POLL  # on a busy machine this thread may run much later
+                ready = selector.select(WAITING_POLL if parser.waiting else None)
+                data = self._read() if any(key is terminal for key, _ in ready) else None
                 if data == b"":
-                    self.exit_event.wait(IDLE_POLL)  # the terminal is gone, which another thread handles
+                    self.exit_event.wait(AFTER_FAILURE)  # the terminal is gone, which another thread handles
                 for message in parser.feed(data) if data else parser.tick(silent_until):
                     self.process_message(message)
 
