@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -96,13 +97,17 @@ def internal_error(error: BaseException) -> str:
 
 
 def exit_process(code: int) -> NoReturn:
-    """End the process: at once after a signal, since Python can't shut down in order in the middle of an import."""
+    """End the process. Python shuts down in order only where that is quick and safe."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    if code > 128:
+    if code > 128:  # after a signal, perhaps in the middle of an import
         SignalGuard.leaving = True  # output that its reader has not taken by now is dropped
-    if code > 128 or is_rank():  # threads of gloo outlive their group, and some abort the process while Python shuts down
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, ValueError):
-                stream.flush()
-        os._exit(code)
-    sys.exit(code)
+    elif is_rank():  # threads of gloo outlive their group, and some abort the process while Python shuts down
+        pass
+    elif "torch" in sys.modules:  # which Python would take apart for seconds on a busy machine
+        atexit._run_exitfuncs()
+    else:
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)

@@ -186,3 +186,25 @@ def test_the_hook_is_given_back() -> None:
     with quiet_races():
         assert sys.unraisablehook is not before
     assert sys.unraisablehook is before
+
+
+TAKEN_DOWN = """
+import atexit, sys, types
+from engine.cli.entry import exit_process
+class Heavy:
+    def __del__(self):
+        print("taken apart")
+heavy = Heavy()
+atexit.register(print, "exit function")
+if sys.argv[1:]:
+    sys.modules["torch"] = types.ModuleType("torch")
+print("output", end="")
+exit_process(3)
+"""
+
+
+@pytest.mark.parametrize(("torch", "output"), [([], "outputexit function\ntaken apart\n"), (["torch"], "outputexit function\n")])
+def test_a_process_that_has_loaded_torch_does_not_take_it_apart(torch: list[str], output: str) -> None:
+    """That took up to seconds, in which the shell did not come back and a key was echoed."""
+    ended = subprocess.run([sys.executable, "-c", TAKEN_DOWN, *torch], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (3, output, "")
