@@ -50,7 +50,12 @@ def guidance_interval(inside: Predict, outside: Predict, schedule: NoiseSchedule
     """`inside` where low <= sigma / alpha < high, `outside` elsewhere: guidance within an interval of noise levels (Kynkäänniemi et al. 2024)."""
 
     def predict(x_t: Tensor, t: int) -> Tensor:
-        alpha_bar = schedule.alpha_bar_at(t)
-        return (inside if low <= math.sqrt((1 - alpha_bar) / alpha_bar) < high else outside)(x_t, t)
+        return (inside if within_interval(schedule, t, low, high) else outside)(x_t, t)
 
     return predict
+
+
+def within_interval(schedule: NoiseSchedule, t: int, low: float, high: float) -> bool:
+    """Whether low <= sigma / alpha < high at t."""
+    alpha_bar = schedule.alpha_bar_at(t)
+    return low <= math.sqrt((1 - alpha_bar) / alpha_bar) < high

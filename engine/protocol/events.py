@@ -64,6 +64,8 @@ class Frame(Event):
     """x_t before the last step, and ..."""
     guess: Images | None = None
     """... the guess at x0 that the network made from it. Both only if the request asks for guesses, and not before the first step."""
+    evaluations: float = 0.0
+    """Network evaluations per image until now: a guided one counts twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,52 @@ class DrawDone(Event):
     """How many images were redrawn; their frames are those of the last attempt."""
     guesses: tuple[Images, ...] = ()
     """The guess at x0 that the network made from each frame, and in the end the images. Only if the request asks for them."""
+    evaluations: float = 0.0
+    """Network evaluations per image: guided ones count twice, and those of redrawn images are included."""
+
+
+# --- sweeps -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CellProgress(Event):
+    """One drawing of a sweep in progress."""
+
+    cell: int
+    """The place of its settings in the request."""
+    frame: Frame
+    seconds: float
+    """Time spent on this drawing until now."""
+    fraction: float
+    """How much of the whole sweep is done."""
+    seconds_left: float | None
+    """An estimate for the whole sweep; None while nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellDone(Event):
+    """One drawing of a sweep is finished. Of its frames it keeps the last."""
+
+    cell: int
+    done: DrawDone
+    fraction: float
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CellFailed(Event):
+    """One drawing of a sweep is impossible, and the others go on without it."""
+
+    cell: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SweepDone(Event):
+    """All drawings of a sweep, in the order of the request; None where one failed."""
+
+    cells: tuple[DrawDone | None, ...]
+    seconds: float
 
 
 # --- training ---------------------------------------------------------------------------------------------------------

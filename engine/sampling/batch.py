@@ -12,7 +12,7 @@ from engine.config.model import NO_LABEL
 from engine.config.sampling import SampleConfig, fit_sampler
 from engine.diffusion import samplers
 from engine.diffusion.denoiser import clip_x0, to_denoiser
-from engine.diffusion.guidance import apply_guidance, fix_labels, guidance_interval
+from engine.diffusion.guidance import apply_guidance, fix_labels, guidance_interval, within_interval
 from engine.diffusion.noise import ImageNoise
 from engine.diffusion.samplers import Noise, Step
 from engine.models.classifier import Classifier
@@ -99,6 +99,19 @@ def sample_batch(pipeline: Pipeline, labels: Sequence[int | None], sample: Sampl
     if sample.sampler != "ddpm":
         denoise = clip_x0(denoise, pipeline.schedule)
     return samplers.sample(denoise, x, pipeline.schedule, sample, noise)
+
+
+def count_evaluations(pipeline: Pipeline, sample: SampleConfig) -> list[int]:
+    """The network evaluations of each step: two where it is guided, since the prediction without a label is needed too."""
+    schedule = pipeline.schedule
+    if sample.sampler == "one-step":
+        return [1] * sample.steps
+    timesteps = schedule.timesteps(sample.steps, sample.spacing)
+    if sample.guidance in (0, 1):
+        return [1] * len(timesteps)
+    if sample.guidance < 1:
+        return [2] * len(timesteps)
+    return [2 if within_interval(schedule, t, sample.guided_from, sample.guided_to) else 1 for t in timesteps]
 
 
 def preview(pipeline: Pipeline, seed: int) -> Generator[Event, None, Images]:

@@ -17,7 +17,7 @@ from engine.models.classifier import Classifier
 from engine.protocol.events import DrawDone, DrawStarted, Event, Frame, Tick
 from engine.protocol.recipe import Images, Recipe
 from engine.protocol.requests import DrawRequest
-from engine.sampling.batch import Progress, draw_into
+from engine.sampling.batch import Progress, count_evaluations, draw_into
 from engine.sampling.pipeline import Pipeline
 from engine.sampling.pixels import to_images, to_pixels
 from engine.sampling.runtime import Runtime
@@ -81,9 +81,11 @@ def _draw(pipeline: Pipeline, reader: Classifier | None, recipe: Recipe, fps: fl
     interval = (1 / fps if fps else math.inf) if small else PROGRESS_EVERY
     next_frame = 0.0 if small and fps else interval
     watch, steps_done, redrawn = Stopwatch(), 0, 0
+    costs, evaluations = count_evaluations(pipeline, recipe.sample), 0
     for progress in draw_into(finished, pipeline, reader, recipe.labels, recipe.indices, recipe.sample, SMALL if small else None):
         step, places = progress.step, progress.places
         steps_done += step > 0
+        evaluations += costs[step - 1] * len(places) if step else 0
         redrawn = max(redrawn, progress.redrawing)
         # no frame of the last step, which DrawDone brings, nor of noise alone in place of an image that is redrawn
         shows_more = (step < n and (step > 0 or not progress.redrawing)) if small else step > 0
@@ -99,9 +101,10 @@ def _draw(pipeline: Pipeline, reader: Classifier | None, recipe: Recipe, fps: fl
             next_frame = watch.wall() + interval
             pixels = to_images(now) if small else NO_IMAGES
             before, guess = (guesses and guesses.of_last_step(progress, now)) or (None, None)
-            event = Frame(pixels, progress.done, progress.total, steps_done / watch.spent(), progress.redrawing, before, guess)
+            event = Frame(pixels, progress.done, progress.total, steps_done / watch.spent(), progress.redrawing, before, guess, evaluations / count)
         with watch.pause():
             yield event
     images = tuple(to_images(frames[step]) for step in frame_steps)
     x0s = guesses.finished(images[-1]) if guesses else ()
-    yield DrawDone(recipe, images[-1], images, tuple(frame_steps), watch.spent(), steps_done / watch.spent(), redrawn, x0s)
+    seconds = watch.spent()
+    yield DrawDone(recipe, images[-1], images, tuple(frame_steps), seconds, steps_done / seconds, redrawn, x0s, evaluations / count)
