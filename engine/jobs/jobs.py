@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from engine.config.compute import Device, Precision, check_device
 from engine.errors import SettingError
+from engine.jobs.sweep import sweep
 from engine.process.distributed import ProcessGroup
 from engine.process.malloc import keep_freed_memory
 from engine.protocol.events import Event, Preparing
-from engine.protocol.requests import DrawRequest, EvaluateRequest, TrainRequest
+from engine.protocol.requests import DrawRequest, EvaluateRequest, SweepRequest, TrainRequest
 from engine.runs.control import Control
 from engine.training.cadence import Cadence
 
@@ -56,6 +57,10 @@ class Jobs:
         from engine.sampling.draw import draw
 
         yield from draw(self._get_runtime(), request)
+
+    def sweep(self, request: SweepRequest) -> Job:
+        """Preparing…, then CellProgress…, CellDone or CellFailed of each cell, SweepDone."""
+        yield from sweep(self.draw, request)
 
     def train(self, request: TrainRequest, control: Control | None = None) -> Job:
         """Preparing…, TrainStarted, then TrainStep, Preview, EpochDone and Saved as they come, TrainDone or TrainStopped.

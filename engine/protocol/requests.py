@@ -9,6 +9,7 @@ from engine.config.compute import ComputeInfo
 from engine.config.data import MOST_CLASSES
 from engine.config.fields import MAX_COUNT, MAX_SEED, Setting, check_value, setting, settings_of
 from engine.config.sampling import SampleConfig
+from engine.config.sweep import MOST_CELLS, MOST_IMAGES, Cell
 from engine.config.training import TrainConfig
 from engine.errors import SettingError
 
@@ -52,6 +53,39 @@ class DrawRequest:
             raise SettingError(f"noise indices must be whole numbers from 0 to {MAX_SEED}")
         if self.indices is not None and len(self.indices) != len(self.labels):
             raise SettingError(f"{len(self.indices)} noise indices do not match {len(self.labels)} images")
+
+
+@dataclass(frozen=True)
+class SweepRequest:
+    """The same labels from the same noise, drawn once in each cell."""
+
+    labels: tuple[int | None, ...]
+    """As in DrawRequest, with `indices`."""
+
+    cells: tuple[Cell, ...]
+
+    indices: tuple[int, ...] | None = None
+
+    side_by_side: bool = False
+    """All cells at once, with equal shares of the time, rather than one after another."""
+
+    keep_going: bool = False
+    """A cell that can't be drawn is reported, and the others are drawn; else it ends the sweep."""
+
+    fps: float = 10.0
+    """Frames per second at most, over all cells; 0 for none."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.labels) <= MOST_IMAGES:
+            raise SettingError(f"{len(self.labels)} images is outside 1 to {MOST_IMAGES}, the range for each drawing of a sweep")
+        if not 1 <= len(self.cells) <= MOST_CELLS:
+            raise SettingError(f"{len(self.cells)} drawings is outside 1 to {MOST_CELLS}, the range of a sweep")
+        self.drawings()
+
+    def drawings(self) -> tuple[DrawRequest, ...]:
+        """The request of each cell. Raises SettingError as DrawRequest does."""
+        fps = self.fps / len(self.cells) if self.side_by_side else self.fps
+        return tuple(DrawRequest(self.labels, cell.sample, self.indices, cell.weights, fps) for cell in self.cells)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from fake_training import ENGINE, training_loop, with_epochs_of
 from engine.config.serialize import with_changes
 from engine.config.training import Preset, TrainConfig
 from engine.errors import DigittyError
+from engine.jobs.sweep import sweep
 from engine.protocol.events import (
     Detached,
     DrawDone,
@@ -34,7 +35,7 @@ from engine.protocol.events import (
     TrainStopped,
 )
 from engine.protocol.recipe import Images, Recipe, WeightsInfo
-from engine.protocol.requests import DrawRequest, EvaluateRequest, TrainRequest
+from engine.protocol.requests import DrawRequest, EvaluateRequest, SweepRequest, TrainRequest
 from engine.runs.control import Command, Control
 from engine.runs.manage import create_run
 from engine.runs.run import Run, find_run
@@ -75,6 +76,7 @@ class FakeJobs:
         self.drawings: list[DrawRequest] = []
         self.sketches: list[DrawRequest] = []
         self.sketch_failure: Exception | None = None
+        self.sweeps: list[SweepRequest] = []
         self.trainings: list[TrainRequest] = []
         self.detachments: list[TrainRequest] = []
         self.processes: list[Thread] = []
@@ -122,7 +124,7 @@ class FakeJobs:
                 time.sleep(self.pace)
                 yield Tick()
         guesses = tuple(self._seen(recipe, step, steps)[1] for step in kept) if request.guesses else ()
-        yield DrawDone(recipe, frames[-1], tuple(frames), tuple(kept), 0.05, 200.0, self.again, guesses)
+        yield DrawDone(recipe, frames[-1], tuple(frames), tuple(kept), 0.05, 200.0, self.again, guesses, float(steps))
 
     def _sketch(self, request: DrawRequest) -> Iterator[Event]:
         """What is drawn while one types: it holds for nothing."""
@@ -134,6 +136,11 @@ class FakeJobs:
         yield DrawStarted(recipe)
         finished = self._frame(recipe, 0.9)
         yield DrawDone(recipe, finished, (finished,), (1,), 0.01, 100.0)
+
+    def sweep(self, request: SweepRequest) -> Iterator[Event]:
+        """The real job, over fake drawings."""
+        self.sweeps.append(request)
+        yield from sweep(self.draw, request)
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         self.trainings.append(request)
