@@ -28,6 +28,7 @@ from tui.cli.generate import generate
 from tui.cli.options import color_option
 from tui.cli.screen import open_screen
 from tui.cli.serve import serve
+from tui.cli.sweep import sweep
 from tui.settings import config_file
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 CONFIG = "digitty.config"
 """The key under which the context keeps what config.toml says."""
-CONFIGURED = ("generate", "train", "evaluate")
+CONFIGURED = ("generate", "sweep", "train", "evaluate")
 """Commands that refuse a config.toml with a mistake: they would not do what its author meant."""
 
 
@@ -84,6 +85,7 @@ def _defaults(config: config_file.Config) -> dict[str, Any]:
         **compute,
         **_chosen(values, "color"),
         "generate": {**config.sample, **_chosen(values, "weights"), **compute, **plain},
+        "sweep": {**config.sample, **_chosen(values, "weights"), **compute, **plain},
         "train": {**compute, **train_defaults, **plain},
         "evaluate": {**compute, **plain},
         "doctor": {**compute, **plain},
@@ -125,7 +127,7 @@ def digitty(context: click.Context, device: Device, precision: Precision, thread
         raise SettingError(f"{found.problems[0]}; to see the settings in force, run: digitty config")
 
 
-for _command in (generate, *engine_cli.commands.commands.values(), doctor, config, serve, completion):
+for _command in (generate, sweep, *engine_cli.commands.commands.values(), doctor, config, serve, completion):
     digitty.add_command(_command)
 
 

@@ -73,3 +73,8 @@ def screen_reader_text(done: DrawDone) -> str:
     facts = [*describe_sample(done.recipe.sample).split(" · "), str(done.recipe.weights).replace(" · ", ", "), f"{done.seconds:.2f} s"]
     facts += [f"{done.again:,} redrawn"] if done.again else []
     return ", ".join([*names, *more, *facts])
+
+
+def cut(text: str, width: int) -> str:
+    """The text in at most `width` characters."""
+    return text if len(text) <= width else text[: max(0, width - 1)] + "…"

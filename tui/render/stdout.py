@@ -20,14 +20,19 @@ SPARE = 3
 """Lines of the terminal that the images leave free: for the command, its last line, and the next prompt."""
 
 
-def print_images(images: Images, color: str = term.AUTO) -> None:
-    """Print the images as large as they fit the terminal. If there are too many, they scroll."""
-    terminal, (columns, lines) = _terminal(color), shutil.get_terminal_size()
-    tiles = fit(len(images), columns, max(1, lines - SPARE), image=(images.height, images.width), shrink=terminal.greys)
+def print_images(images: Images, color: str = term.AUTO, columns: int | None = None) -> Tiles:
+    """Print the images as large as they fit the terminal, and return their places. If there are too many, they scroll.
+
+    `columns` asks for a number of columns, which is kept where the width allows it.
+    """
+    terminal, (width, lines) = _terminal(color), shutil.get_terminal_size()
+    size = images.height, images.width
+    tiles = fit(len(images), width, max(1, lines - SPARE), image=size, columns=columns, shrink=terminal.greys)
     if terminal.greys:
         _print_pixels(images, tiles, terminal.color)
     else:
         _print_characters(images, tiles, terminal.unicode)
+    return tiles
 
 
 def _terminal(color: str) -> Terminal:

@@ -1,0 +1,148 @@
+"""`digitty sweep`: draw a prompt from the same noise with every combination of some settings."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.cli.options import Decorator, all_options, device_options, force_option, plain_option, setting_option
+from engine.cli.output import print_status
+from engine.cli.progress import BETWEEN, ProgressLine
+from engine.cli.run_job import run_with_progress
+from engine.config.compute import Device, Precision
+from engine.config.data import DataSpec
+from engine.config.fields import settings_of
+from engine.config.sampling import SampleConfig
+from engine.config.sweep import AXES, EXAMPLES, USUAL_STEPS, Sweep, parse_values, plan_sweep
+from engine.errors import SettingError
+from engine.formatting import format_duration
+from engine.jobs.jobs import Jobs
+from engine.process.signals import interruptible
+from engine.prompt.parser import parse
+from engine.protocol import events as e
+from engine.protocol.requests import DrawRequest, SweepRequest
+from engine.runs.weights_names import data_of, is_student, locate_weights
+from engine.storage import images
+from engine.storage.sheet import save_sheet, sweep_json
+from tui.cli.options import color_option
+from tui.render.sweep_rows import print_plain, print_rows, sheet_title
+
+SHARED = ("spacing", "eta", "variance", "guided_from", "guided_to")
+"""The fields of SampleConfig that all drawings of a sweep share."""
+LIST_HELP = {
+    "weights": "Weights to compare: shipped, shipped:one-step, shipped:seed, RUN, RUN:best, or a file.",
+    "sampler": "Samplers to compare. Without --steps each takes its usual number: ddpm 1000, ddim 50, dpmpp 14, one-step 1.",
+    "seed": "Random seeds. Within one seed, all drawings start from the same noise.",
+    "guidance": "Guidance scales; 1 is no guidance.",
+    "steps": "Numbers of denoising steps.",
+}
+
+
+def _list_options() -> Decorator:
+    """An option for each axis. Its value is a list with commas."""
+    options = []
+    for name in AXES:
+        default = DrawRequest.weights if name == "weights" else f"{getattr(SampleConfig, name)}"
+        text = f"{LIST_HELP[name]} A list such as {EXAMPLES[name]}."
+        options.append(click.option(f"--{name}", default=default, show_default=True, metavar="LIST", help=text))
+    return all_options(options)
+
+
+@click.command(
+    help="Draw PROMPT from the same noise with every combination of some settings. "
+    "Up to three options take a list, such as --guidance 1,1.4,2 --steps 4,8,14. No digit is redrawn, since that would change its noise."
+)
+@click.argument("prompt", nargs=-1, required=True)
+@_list_options()
+@all_options([setting_option(settings_of(SampleConfig)[name]) for name in SHARED])
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Also write a .png with all pictures, their settings beside them and their recipes inside."
+)
+@force_option
+@device_options
+@color_option
+@plain_option
+@click.option("--json", "as_json", is_flag=True, help="Print the settings, evaluations and seconds as JSON, and no pictures.")
+@click.pass_obj
+def sweep(
+    shared_color: str | None,
+    /,
+    color: str | None,
+    prompt: tuple[str, ...],
+    out: Path | None,
+    force: bool,
+    device: Device,
+    precision: Precision,
+    threads: int | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    plan = _plan(options)
+    data = data_of(plan.cells[0].weights)
+    for weights in dict.fromkeys(cell.weights for cell in plan.cells):
+        locate_weights(weights)
+        if data_of(weights).class_names != data.class_names:
+            raise SettingError(
+                f"{weights} draws {data_of(weights).name} and {plan.cells[0].weights} {data.name}; compare weights of the same classes"
+            )
+    text = " ".join(prompt)
+    wish = parse(text, random.Random(plan.cells[0].sample.seed), data.class_names)
+    request = SweepRequest(wish.labels, plan.cells, (0,) * len(wish.labels) if wish.shared_noise else None)
+    if out is not None:
+        images.check_output_path(out, (".png",), force)
+    done = run_with_progress(Jobs(device, precision, threads).sweep(request), e.SweepDone, _describer(plan))
+    if out is not None:
+        with interruptible():
+            save_sheet(out, sheet_title(text, done.cells), plan, done.cells)
+    if as_json:
+        click.echo(json.dumps({**sweep_json(plan, done.cells), "seconds": round(done.seconds, 6)}))
+    elif ProgressLine.plain:
+        print_plain(plan, done.cells)
+    else:
+        print_rows(plan, done.cells, color or shared_color or "auto")
+        print_status(f"{sheet_title(text, done.cells)} · {done.seconds:.2f} s")
+    if out is not None:
+        print_status(f"saved {out}")
+
+
+def _plan(options: Mapping[str, str]) -> Sweep:
+    """The sweep that the options describe. Lists from config.toml have one value, and leave samplers their usual steps."""
+    source_of, source = click.get_current_context().get_parameter_source, click.core.ParameterSource
+    values = {name: parse_values(name, options[name]) for name in AXES}
+    chosen = {name: values[name] for name in AXES if source_of(name) is source.COMMANDLINE}
+    shared: dict[str, Any] = {name: options[name] for name in SHARED}
+    shared |= {name: values[name][0] for name in AXES if name not in chosen and name != "weights"}
+    if shared.get("sampler") == "one-step":
+        shared["steps"] = USUAL_STEPS["one-step"]  # as for `generate`, steps in config.toml are those of the other samplers
+    students = {str(weights) for weights in values["weights"] if is_student(str(weights))}
+    return plan_sweep(chosen, SampleConfig(**shared), str(values["weights"][0]), students)
+
+
+def _shared_data(weights: Sequence[str]) -> DataSpec:
+    """What all these weights draw. Raises SettingError where their classes differ, RunError where weights do not exist."""
+    first, data = weights[0], data_of(weights[0])
+    for name in dict.fromkeys(weights):
+        locate_weights(name)
+        if (other := data_of(name)).class_names != data.class_names:
+            raise SettingError(f"{first} draws {data.name}, but {name} draws {other.name}; compare weights that draw the same classes")
+    return data
+
+
+def _describer(plan: Sweep) -> Callable[[e.Event], tuple[str, float] | None]:
+    """What the progress line says, and the fraction that is done."""
+    count = len(plan.cells)
+
+    def describe(event: e.Event) -> tuple[str, float] | None:
+        if not isinstance(event, e.CellProgress | e.CellDone):
+            return None
+        facts = [f"drawing {event.cell + 1} of {count}", plan.caption(event.cell)]
+        if event.seconds_left is not None:
+            facts.append(f"left {format_duration(event.seconds_left)}")
+        return BETWEEN.join(fact for fact in facts if fact), event.fraction
+
+    return describe
