@@ -60,16 +60,25 @@ class Sweep:
         """The number of cells in a row of the sheet."""
         return len(self.axes[-1].values) if self.axes else 1
 
+    def values(self, cell: int) -> tuple[Value, ...]:
+        """The cell's value on each axis."""
+        return tuple(axis.values[place] for axis, place in zip(self.axes, self._places(cell), strict=True))
+
     def labels(self, cell: int) -> tuple[str, ...]:
-        """The cell's value on each axis, in words. A sampler is named with its steps where those have no axis."""
-        labels: list[str] = []
-        rest, steps = cell, self.cells[cell].sample.steps
+        """The same in words. A sampler is named with its steps where those have no axis."""
+        labels = [axis.label(place) for axis, place in zip(self.axes, self._places(cell), strict=True)]
+        names = [axis.name for axis in self.axes]
+        if "sampler" in names and "steps" not in names:
+            labels[names.index("sampler")] += f", {Axis('steps', (self.cells[cell].sample.steps,)).label(0)}"
+        return tuple(labels)
+
+    def _places(self, cell: int) -> list[int]:
+        """The place of the cell's value on each axis."""
+        places = []
         for axis in reversed(self.axes):
-            rest, place = divmod(rest, len(axis.values))
-            labels.append(axis.label(place))
-            if axis.name == "sampler" and not any(other.name == "steps" for other in self.axes):
-                labels[-1] += f", {Axis('steps', (steps,)).label(0)}"
-        return tuple(reversed(labels))
+            cell, place = divmod(cell, len(axis.values))
+            places.append(place)
+        return places[::-1]
 
     def caption(self, cell: int) -> str:
         """guidance 1.4, 8 steps: everything that sets the cell apart"""

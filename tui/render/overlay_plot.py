@@ -132,6 +132,7 @@ class _Overlay:
         free = self.gutter - 1  # the first column without a label
         for value, name in horizontal_ticks(self.end, max(1, self.width // 12), self.view.alignment):
             x = min(self.gutter + round(value / self.end * (self.width - 1)) - len(name) // 2, self.view.width - len(name))
+            x = max(x, free) if value == 0 else x
             if x >= free:
                 self._write(x, self.rows, name, "axis")
                 free = x + len(name) + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.binding import Binding
 
 from tui.screens.base import AppScreen
+from tui.screens.compare import CompareScreen
 from tui.screens.generate import GenerateScreen
 from tui.screens.grid import GridScreen
 from tui.screens.prompt import PromptScreen
@@ -13,7 +14,13 @@ from tui.settings.keymap import GLOBAL_BINDINGS, declared_bindings
 from tui.terminal.paced_app import PacedApp
 from tui.widgets.prompt_input import PromptInput
 
-SCREENS: dict[str, type[AppScreen]] = {"prompt": PromptScreen, "generate": GenerateScreen, "grid": GridScreen, "train": TrainScreen}
+SCREENS: dict[str, type[AppScreen]] = {
+    "prompt": PromptScreen,
+    "generate": GenerateScreen,
+    "grid": GridScreen,
+    "train": TrainScreen,
+    "compare": CompareScreen,
+}
 
 
 def own_bindings(screen: type[AppScreen]) -> list[Binding]:

@@ -1,0 +1,177 @@
+"""Compare: runs side by side, or one model drawing the same noise with different settings or samplers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Set
+from pathlib import Path
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import ContentSwitcher, Input, Label, Static
+
+from engine.errors import DigittyError
+from tui.screens.base import AppScreen
+from tui.screens.compare_pane import ComparePane
+from tui.screens.compare_runs import RunsPane
+from tui.screens.compare_sweep import RacePane, SweepPane
+from tui.widgets.line_input import LineInput
+
+MODES = ("runs", "sweep", "race")
+FIELDS = {"runs": ("what",), "sweep": ("what", "guidance", "steps"), "race": ("what",)}
+"""The fields above each mode's pane, by their ids."""
+
+
+class CompareScreen(AppScreen):
+    """Three panes, one of which is shown, below a line of fields."""
+
+    NAME = "compare"
+    ABOUT = "runs side by side; or the same noise, drawn with different settings, or by samplers that race"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "draw", "draw", tooltip="draw from the same noise: by each run, with each setting, by each sampler"),
+        Binding("m", "mode", "mode", tooltip="compare runs, settings of one model, or samplers (or click)", id="mode"),
+        Binding("v", "view", "view", tooltip="on a small screen: show losses, settings or pictures", id="view"),
+        Binding("t", "align", "axis", tooltip="align the losses by step, time or epoch", id="axis"),
+        Binding("l", "log", "scale", tooltip="show the losses on a logarithmic or a linear scale", id="log"),
+        Binding("e", "edit", "edit", tooltip="edit what is drawn; tab moves, esc leaves", id="edit"),
+        Binding("r,ctrl+r", "again", "new noise", tooltip="draw with the next random seed", id="again"),
+        Binding("s,ctrl+s", "save", "PNG", tooltip="save the pictures as a labelled sheet with their recipes", id="save"),
+        Binding("x", "stop", "stop", tooltip="stop drawing", id="stop"),
+        Binding("pagedown", "page(1)", show=False, tooltip="scroll what does not fit"),
+        Binding("pageup", "page(-1)", show=False, tooltip="scroll what does not fit"),
+    ]
+    FOOTER_IDS: ClassVar[Set[str]] = {"weights", "help", "quit"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mode = "runs"
+        self._prompts = {"runs": "0-9", "sweep": "seven", "race": "seven"}
+
+    def body(self) -> Iterable[Widget]:
+        with Horizontal(id="fields"):
+            yield Static(self._tabs(), id="modes")
+            yield Label("draw", classes="what")
+            yield LineInput(self._prompts[self.mode], id="what", classes="what", compact=True)
+            yield Label("guidance", classes="guidance")
+            yield LineInput("1, 1.4, 2", id="guidance", classes="guidance", compact=True)
+            yield Label("steps", classes="steps")
+            yield LineInput("4, 8, 14", id="steps", classes="steps", compact=True)
+        with ContentSwitcher(initial="runs", id="panes"):
+            yield RunsPane(self.studio, id="runs")
+            yield SweepPane(self.studio, id="sweep")
+            yield RacePane(self.studio, id="race")
+
+    def on_mount(self) -> None:
+        self._show_mode()
+
+    @property
+    def pane(self) -> ComparePane:
+        """The pane that is shown."""
+        return self.query_one(f"#{self.mode}", ComparePane)
+
+    @property
+    def runs(self) -> RunsPane:
+        return self.query_one(RunsPane)
+
+    def _tabs(self) -> Content:
+        tabs = [(f" {mode.title()} ", "b reverse" if mode == self.mode else f"@click=screen.choose_mode('{mode}')") for mode in MODES]
+        return Content(" ").join(Content.styled(*tab) for tab in tabs)
+
+    def _show_mode(self) -> None:
+        self.query_one("#panes", ContentSwitcher).current = self.mode
+        self.query_one("#modes", Static).update(Content(" ").join([self._tabs()]))
+        for name in FIELDS["sweep"]:
+            for widget in self.query(f".{name}"):
+                widget.display = name in FIELDS[self.mode]
+        self.query_one("#what", Input).value = self._prompts[self.mode]
+        if self.mode == "runs":
+            self.runs.picker.focus()
+            self.runs.refresh_runs()
+        else:
+            self.set_focus(None)
+        self.refresh_bindings()
+
+    def on_screen_resume(self) -> None:
+        super().on_screen_resume()
+        if self.is_mounted and self.mode == "runs":
+            self.runs.refresh_runs()
+
+    def show_status(self) -> None:
+        """The weights may have changed on another screen."""
+        super().show_status()
+        for pane in (SweepPane, RacePane):
+            for shown in self.query(pane):
+                shown.show_weights()
+
+    # --- actions ------------------------------------------------------------------------------------------------------
+
+    def action_mode(self) -> None:
+        self.action_choose_mode(MODES[(MODES.index(self.mode) + 1) % len(MODES)])
+
+    def action_choose_mode(self, mode: str) -> None:
+        self._prompts[self.mode] = self.query_one("#what", Input).value
+        self.mode = mode
+        self._show_mode()
+
+    def action_view(self) -> None:
+        if self.mode == "runs" and not self.runs.shows_all:
+            self.runs.next_view()
+
+    def action_align(self) -> None:
+        if self.mode == "runs":
+            self.runs.cycle_alignment()
+
+    def action_log(self) -> None:
+        if self.mode == "runs":
+            self.runs.toggle_scale()
+
+    def action_edit(self) -> None:
+        self.query_one("#what", Input).focus()
+
+    def action_draw(self) -> None:
+        """Draw what the fields say. A field that can't be read keeps the focus."""
+        sweep = self.query_one(SweepPane)
+        sweep.lists = {name: self.query_one(f"#{name}", Input).value for name in sweep.lists}
+        try:
+            self.pane.draw(self.query_one("#what", Input).value)
+        except DigittyError as error:
+            self.studio_app.notify_error(error)
+            return
+        self._prompts[self.mode] = self.query_one("#what", Input).value
+        if isinstance(self.focused, Input):
+            self.set_focus(self.runs.picker if self.mode == "runs" else None)
+
+    def on_input_submitted(self) -> None:
+        self.action_draw()
+
+    def action_again(self) -> None:
+        self.studio.next_seed()
+        self.action_draw()
+
+    def action_save(self) -> None:
+        self.pane.save(Path.cwd())
+
+    def action_stop(self) -> None:
+        self.stop_work()
+
+    def stop_work(self) -> None:
+        self.pane.stop()
+
+    def action_page(self, by: int) -> None:
+        self.pane.turn_page(by)
+
+    def footer_label(self, binding: Binding) -> str:
+        runs, pane = self.mode == "runs", self.pane
+        has_chart = runs and (self.runs.shows_all or self.runs.view == "losses")
+        useful = {
+            "view": runs and not self.runs.shows_all,
+            "align": has_chart,
+            "log": has_chart,
+            "choose_weights": not runs,
+            "save": pane.has_drawings,
+            "again": pane.has_drawings,
+            "stop": pane.job is not None,
+        }
+        return binding.description if useful.get(binding.action, True) else ""

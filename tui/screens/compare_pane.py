@@ -1,0 +1,139 @@
+"""What the panes of the Compare screen share: one sweep at a time, its progress, and its sheet as a PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from textual.containers import Vertical
+
+from engine.config.data import DataSpec
+from engine.config.sweep import Sweep
+from engine.errors import DigittyError
+from engine.formatting import format_duration
+from engine.protocol import events as e
+from engine.protocol.events import Event
+from engine.protocol.requests import SweepRequest
+from engine.storage.sheet import save_sheet
+from tui.render.sweep_rows import sheet_title
+from tui.studio.studio import Studio
+from tui.terminal.capabilities import frame_rate
+from tui.widgets.job_bar import JobBar
+
+
+class ComparePane(Vertical):
+    """Has a JobBar `#progress`. A subclass says what to draw and shows the cells."""
+
+    IDLE = ""
+    """What the bar says before the first drawing."""
+
+    def __init__(self, studio: Studio, *, id: str) -> None:
+        super().__init__(id=id)
+        self.studio = studio
+        self.job: int | None = None
+        self.plan: Sweep | None = None
+        """The last sweep that was started."""
+        self.cells: list[e.DrawDone | None] = []
+        """Its finished drawings."""
+        self.prompt = ""
+        """What was drawn."""
+
+    @property
+    def bar(self) -> JobBar:
+        return self.query_one("#progress", JobBar)
+
+    @property
+    def has_drawings(self) -> bool:
+        return any(self.cells)
+
+    def start(self, prompt: str, labels: Sequence[int], shared_noise: bool, plan: Sweep, side_by_side: bool = False) -> None:
+        """Draw a sweep, and stop the one before."""
+        self.stop()
+        indices = (0,) * len(labels) if shared_noise else None
+        request = SweepRequest(tuple(labels), plan.cells, indices, side_by_side, keep_going=True, fps=frame_rate(self.studio.terminal))
+        self.plan, self.cells, self.prompt = plan, [None] * len(plan.cells), prompt
+        self.bar.fraction, self.bar.words = None, "waiting for the engine…"
+        number = 0
+
+        def listener(event: Event) -> None:
+            if number == self.job and self.is_mounted:  # not a late event of a sweep that this one replaced
+                self.on_job_event(event)
+
+        # not as a drawing, which would keep every other drawing and a run that trains waiting
+        self.job = number = self.studio.router.submit("evaluate", lambda: self.studio.jobs.sweep(request), listener, "comparing")
+        self.on_state_changed()
+
+    def stop(self) -> None:
+        if self.job is not None:
+            self.studio.worker.stop(self.job)
+
+    def on_job_event(self, event: Event) -> None:
+        match event:
+            case e.Preparing(what):
+                self.bar.words = what + "…"
+            case e.CellProgress(cell, _, _, fraction, left):
+                self.show_progress(cell, event)
+                self._show_bar(fraction, left)
+            case e.CellDone(cell, done, fraction, left):
+                self.cells[cell] = done
+                self.show_done(cell, done)
+                self._show_bar(fraction, left)
+                self.on_state_changed()
+            case e.CellFailed(cell, message):
+                self.show_failure(cell, message)
+            case e.SweepDone(cells, seconds):
+                count = sum(done is not None for done in cells)
+                self.bar.fraction, self.bar.words = 1.0, f"{count} drawing{'' if count == 1 else 's'} in {seconds:.2f} s"
+            case e.Ended(outcome, message):
+                self.job = None
+                if outcome != "finished":
+                    self.bar.fraction, self.bar.words = None, "stopped" if outcome == "stopped" else message
+                self.on_state_changed()
+
+    def _show_bar(self, fraction: float, left: float | None) -> None:
+        done = sum(cell is not None for cell in self.cells)
+        words = [f"{done} of {len(self.cells)} drawn"]
+        if left is not None and fraction < 1:
+            words.append(f"left {format_duration(left)}")
+        self.bar.fraction, self.bar.words = fraction, " · ".join(words)
+
+    def save(self, folder: Path) -> None:
+        """Write the sheet into the folder under a free name, and show its path."""
+        if self.plan is None or not self.has_drawings:
+            self.app.notify("Nothing to save: no drawing has finished yet. Press enter to draw.", severity="warning")
+            return
+        names = (folder / f"digitty-{self.id}{f'-{n}' if n > 1 else ''}.png" for n in range(1, 10_000))
+        try:
+            path = next(name for name in names if not name.exists() and not name.is_symlink())
+            save_sheet(path, sheet_title(self.prompt, self.cells), self.plan, self.cells, replace=False)
+        except (DigittyError, OSError) as error:
+            self.app.notify(str(error), severity="error", timeout=10)
+        else:
+            self.app.notify(f"Saved {path}")
+
+    def on_state_changed(self) -> None:
+        """Other keys may be useful than before."""
+        self.screen.refresh_bindings()
+
+    def turn_page(self, by: int) -> None:
+        """Show more (1) or earlier (-1) of what does not fit."""
+
+    # --- for subclasses -----------------------------------------------------------------------------------------------
+
+    def data(self) -> DataSpec:
+        """What is drawn: it names the classes of the prompt."""
+        return self.studio.data
+
+    def draw(self, prompt: str) -> None:
+        """Start the sweep. Raises DigittyError if the prompt or a setting can't be read."""
+        raise NotImplementedError
+
+    def show_progress(self, cell: int, event: e.CellProgress) -> None:
+        """Show a drawing in progress."""
+
+    def show_done(self, cell: int, done: e.DrawDone) -> None:
+        """Show a finished drawing."""
+
+    def show_failure(self, cell: int, message: str) -> None:
+        """Say why a cell can't be drawn."""
+        self.app.notify(message, severity="error", timeout=10)

@@ -1,0 +1,178 @@
+"""The panes of the Compare screen for one model: settings in a grid, and samplers that race."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from engine.config.sweep import Sweep, parse_values, plan_race, plan_sweep
+from engine.prompt.parser import parse
+from engine.protocol import events as e
+from engine.protocol.recipe import Images
+from engine.runs.weights_names import is_student
+from engine.storage.sheet import join_images, measured
+from tui.screens.compare_pane import ComparePane
+from tui.widgets.fact_line import Fact, FactLine
+from tui.widgets.job_bar import JobBar
+from tui.widgets.sheet_view import SheetView
+
+
+class CellsPane(ComparePane):
+    """Shows each cell as a tile of a SheetView, with what they share above."""
+
+    SIDE_BY_SIDE = False
+    HINT = ""
+    """What enter will do, before the first drawing."""
+    pictures: tuple[Images | None, ...] = ()
+    """The picture of each cell; None where nothing is drawn yet."""
+
+    def compose(self) -> ComposeResult:
+        yield FactLine(id="shared")
+        yield SheetView(self.studio.terminal, id="cells")
+        yield from self.bars()
+        yield JobBar(id="progress", ascii=not self.studio.terminal.unicode)
+
+    def bars(self) -> ComposeResult:
+        """More lines between the tiles and the progress of the whole."""
+        yield from ()
+
+    def on_mount(self) -> None:
+        self.show_weights()
+        self.bar.words = self.HINT
+
+    def draw(self, prompt: str) -> None:
+        plan = self.make_plan()
+        words = parse(prompt, random.Random(self.studio.settings.sample.seed), self.studio.data.class_names)
+        self.start(prompt, words.labels, words.shared_noise, plan, self.SIDE_BY_SIDE)
+        self.pictures = (None,) * len(plan.cells)
+        self.query_one("#cells", SheetView).clear()
+        self.show_weights()
+
+    def turn_page(self, by: int) -> None:
+        view = self.query_one(SheetView)
+        _ = view.page_next() if by > 0 else view.page_prev()
+
+    def make_plan(self) -> Sweep:
+        """The cells to draw. Raises DigittyError."""
+        raise NotImplementedError
+
+    def caption_variants(self) -> Sequence[Sequence[str]]:
+        """The captions of all cells, in fewer and fewer words."""
+        raise NotImplementedError
+
+    @property
+    def students(self) -> set[str]:
+        weights = self.studio.settings.weights
+        return {weights} if is_student(weights) else set()
+
+    def show_progress(self, cell: int, event: e.CellProgress) -> None:
+        self._show_picture(cell, event.frame.images)
+
+    def show_done(self, cell: int, done: e.DrawDone) -> None:
+        self._show_picture(cell, done.images)
+        self.show_weights()
+
+    def _show_picture(self, cell: int, images: Images) -> None:
+        picture = join_images(images)
+        self.pictures = (*self.pictures[:cell], picture, *self.pictures[cell + 1 :])
+        data = b"".join(each.data if each else bytes(picture.picture_bytes) for each in self.pictures)
+        together = Images(data, len(self.pictures), picture.height, picture.width, picture.channels)
+        columns = self.plan.columns if self.plan else 1
+        self.query_one("#cells", SheetView).show_cells(together, columns, self.caption_variants())
+
+    def show_weights(self) -> None:
+        """What all cells share; before the first drawing, what they will."""
+        done = next((done for done in self.cells if done), None)
+        sample = self.plan.cells[0].sample if self.plan else self.studio.settings.sample
+        facts = [
+            Fact(" × ".join(axis.name for axis in self.plan.axes) if self.plan else "", 0, "name"),
+            Fact(self.prompt, 1),
+            Fact(str(done.recipe.weights) if done else f"weights {self.studio.settings.weights}"),
+            Fact(f"seed {sample.seed}: the same noise everywhere", 2),
+        ]
+        self.query_one("#shared", FactLine).facts = tuple(facts)
+
+
+class SweepPane(CellsPane):
+    """Guidance × steps, or any two lists of values."""
+
+    HINT = "enter draws the prompt with every guidance × every number of steps · e edits the lists above"
+
+    def __init__(self, *args: object, **keywords: object) -> None:
+        super().__init__(*args, **keywords)  # type: ignore[arg-type]
+        self.lists = {"guidance": "1, 1.4, 2", "steps": "4, 8, 14"}
+        """As they are typed."""
+
+    def make_plan(self) -> Sweep:
+        settings = self.studio.settings
+        lists = {name: parse_values(name, text) for name, text in self.lists.items()}
+        return plan_sweep(lists, settings.sample, settings.weights, self.students)
+
+    def caption_variants(self) -> Sequence[Sequence[str]]:
+        plan = self.plan
+        if plan is None:
+            return [()]
+        count = range(len(plan.cells))
+        names = [plan.caption(i) for i in count]
+        short = [" × ".join(f"{value:g}" if isinstance(value, float) else f"{value}" for value in plan.values(i)) for i in count]
+        figures = [measured(done) if done else "" for done in self.cells]
+        brief = [f"{done.evaluations:.4g} ev {done.seconds:.2f} s" if done else "" for done in self.cells]
+        seconds = [f"{done.seconds:.2f} s" if done else "" for done in self.cells]
+        pairs = ((names, figures), (names, brief), (names, seconds), (short, brief), (short, seconds))
+        both = [[f"{name}: {figure}" if figure else name for name, figure in zip(*pair, strict=True)] for pair in pairs]
+        return [*both[:3], *both[3:], names, short]
+
+
+class RacePane(CellsPane):
+    """The samplers side by side, each with equal shares of the time."""
+
+    SIDE_BY_SIDE = True
+    HINT = "enter starts the race: every sampler that the weights can use draws the prompt from the same noise"
+    DEFAULT_CSS = "RacePane #lanes { height: auto; } RacePane #lanes JobBar { padding: 0 1; }"
+
+    def bars(self) -> ComposeResult:
+        with Vertical(id="lanes"):
+            for i in range(4):
+                yield JobBar(id=f"lane{i}", ascii=not self.studio.terminal.unicode)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#lanes").display = False
+
+    def draw(self, prompt: str) -> None:
+        super().draw(prompt)
+        self._finished = 0
+        self.query_one("#lanes").display = True
+        for i in range(4):
+            lane = self.query_one(f"#lane{i}", JobBar)
+            lane.display = self.plan is not None and i < len(self.plan.cells)
+            if lane.display and self.plan:
+                lane.label, lane.fraction, lane.words = f"{self.plan.caption(i):<16}", 0.0, ""
+
+    def make_plan(self) -> Sweep:
+        settings = self.studio.settings
+        return plan_race(settings.sample, settings.weights, self.students)
+
+    def caption_variants(self) -> Sequence[Sequence[str]]:
+        plan = self.plan
+        if plan is None:
+            return [()]
+        return [[plan.caption(i) for i in range(len(plan.cells))], [cell.sample.sampler for cell in plan.cells]]
+
+    def show_progress(self, cell: int, event: e.CellProgress) -> None:
+        super().show_progress(cell, event)
+        lane, frame = self.query_one(f"#lane{cell}", JobBar), event.frame
+        lane.fraction = frame.step / frame.steps
+        lane.words = f"{frame.evaluations:.4g} evaluations, {event.seconds:.2f} s"
+
+    def show_done(self, cell: int, done: e.DrawDone) -> None:
+        super().show_done(cell, done)
+        self._finished += 1
+        lane = self.query_one(f"#lane{cell}", JobBar)
+        lane.fraction, lane.words = 1.0, f"{measured(done)} · {ORDINALS[self._finished - 1]}"
+
+
+ORDINALS = ("first", "second", "third", "fourth")

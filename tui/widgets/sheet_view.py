@@ -1,0 +1,42 @@
+"""Pictures as tiles, so many in a row, each with the longest caption that fits below all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+
+from engine.protocol.recipe import Images
+from tui.render.tiles import scale
+from tui.widgets.image_view import ImageView
+
+
+class SheetView(ImageView):
+    """Call `show_cells` for every change."""
+
+    _variants: Sequence[Sequence[str]] = ()
+
+    def show_cells(self, pictures: Images, columns: int, variants: Sequence[Sequence[str]] = ()) -> None:
+        """Show a tile for each picture. `variants` are the captions of all of them in fewer and fewer words; none: no captions."""
+        if self._columns != columns:
+            self._columns = columns
+            self.clear()
+        self._variants = variants
+        self._show(pictures)
+
+    def on_resize(self) -> None:
+        if self.images is not None:
+            self._show(self.images)
+
+    def _show(self, pictures: Images) -> None:
+        """Show the tiles, then other captions if their width asks for them."""
+        self.show(pictures, self._captions_that_fit(pictures))
+        if (texts := self._captions_that_fit(pictures)) != self._captions:
+            self.show(pictures, texts)
+
+    def _captions_that_fit(self, pictures: Images) -> tuple[str, ...]:
+        if not self._variants:
+            return ()
+        width = scale((pictures.height, pictures.width), self.tile)[1] if self.tile else 0
+        fitting = (texts for texts in self._variants if max(map(cell_len, texts), default=0) <= width)
+        return tuple(next(fitting, self._variants[-1]))
