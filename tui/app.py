@@ -32,7 +32,7 @@ from tui.widgets.notice_line import NoticeLine, NoticeText
 
 
 class DigittyApp(StudioApp):
-    """Four screens over one studio."""
+    """All screens over one studio."""
 
     TITLE = "digitty"
     CSS_PATH = "app.tcss"

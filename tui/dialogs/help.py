@@ -39,5 +39,5 @@ class HelpDialog(Dialog[None]):
 def _page(title: str, about: str, rows: Sequence[Row]) -> Content:
     parts: list[tuple[str, str]] = [(title, "bold"), (f"   {about}\n" if about else "\n", "")]
     for keys, text in rows:
-        parts += [(f"  {keys:<{WIDTH}}", "bold"), (f"{text}\n", "")]
+        parts += [(f"  {keys:<{WIDTH - 1}} ", "bold"), (f"{text}\n", "")]
     return Content.assemble(*parts).rstrip()

@@ -28,16 +28,16 @@ class CompareScreen(AppScreen):
     """Three panes, one of which is shown, below a line of fields."""
 
     NAME = "compare"
-    ABOUT = "runs side by side; or the same noise, drawn with different settings, or by samplers that race"
+    ABOUT = "runs, settings of one model, or samplers side by side"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "draw", "draw", tooltip="draw from the same noise: by each run, with each setting, by each sampler"),
-        Binding("m", "mode", "mode", tooltip="compare runs, settings of one model, or samplers (or click)", id="mode"),
-        Binding("v", "view", "view", tooltip="on a small screen: show losses, settings or pictures", id="view"),
+        Binding("enter", "draw", "draw", tooltip="draw the same noise with everything compared"),
+        Binding("c", "mode", "mode", tooltip="compare runs, settings or samplers (or click)", id="mode"),
+        Binding("v", "view", "view", tooltip="next view, where not everything fits", id="view"),
         Binding("t", "align", "axis", tooltip="align the losses by step, time or epoch", id="axis"),
         Binding("l", "log", "scale", tooltip="show the losses on a logarithmic or a linear scale", id="log"),
         Binding("e", "edit", "edit", tooltip="edit what is drawn; tab moves, esc leaves", id="edit"),
         Binding("r,ctrl+r", "again", "new noise", tooltip="draw with the next random seed", id="again"),
-        Binding("s,ctrl+s", "save", "PNG", tooltip="save the pictures as a labelled sheet with their recipes", id="save"),
+        Binding("s,ctrl+s", "save", "PNG", tooltip="save the pictures and their recipes as a PNG", id="save"),
         Binding("x", "stop", "stop", tooltip="stop drawing", id="stop"),
         Binding("pagedown", "page(1)", show=False, tooltip="scroll what does not fit"),
         Binding("pageup", "page(-1)", show=False, tooltip="scroll what does not fit"),
@@ -51,7 +51,7 @@ class CompareScreen(AppScreen):
 
     def body(self) -> Iterable[Widget]:
         with Horizontal(id="fields"):
-            yield Static(self._tabs(), id="modes")
+            yield Static(Content.assemble(self._tabs()), id="modes")
             yield Label("draw", classes="what")
             yield LineInput(self._prompts[self.mode], id="what", classes="what", compact=True)
             yield Label("guidance", classes="guidance")
@@ -64,6 +64,8 @@ class CompareScreen(AppScreen):
             yield RacePane(self.studio, id="race")
 
     def on_mount(self) -> None:
+        for field in self.query(Input):
+            field.cursor_blink = False  # an idle screen sends nothing
         self._show_mode()
 
     @property
@@ -81,7 +83,7 @@ class CompareScreen(AppScreen):
 
     def _show_mode(self) -> None:
         self.query_one("#panes", ContentSwitcher).current = self.mode
-        self.query_one("#modes", Static).update(Content(" ").join([self._tabs()]))
+        self.query_one("#modes", Static).update(Content.assemble(self._tabs()))
         for name in FIELDS["sweep"]:
             for widget in self.query(f".{name}"):
                 widget.display = name in FIELDS[self.mode]
@@ -164,9 +166,11 @@ class CompareScreen(AppScreen):
 
     def footer_label(self, binding: Binding) -> str:
         runs, pane = self.mode == "runs", self.pane
-        has_chart = runs and (self.runs.shows_all or self.runs.view == "losses")
+        has_chart = runs and bool(self.runs.runs) and (self.runs.shows_all or self.runs.view == "losses")
         useful = {
-            "view": runs and not self.runs.shows_all,
+            "view": runs and bool(self.runs.runs) and not self.runs.shows_all,
+            "draw": not runs or bool(self.runs.runs),
+            "edit": not runs or bool(self.runs.runs),
             "align": has_chart,
             "log": has_chart,
             "choose_weights": not runs,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, ScrollableContainer, Vertical, VerticalScroll
+from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Static
 
@@ -46,7 +47,7 @@ Train two with different settings, for example on the Train screen (F5, then n),
     digitty train --preset quick --run first
     digitty train --preset quick --run second --lr 0.002
 
-Their losses, settings and drawings appear here while they train. m compares settings of one model instead."""
+Their losses, settings and drawings appear here while they train. c compares settings of one model instead."""
 
 
 class RunsPane(ComparePane):
@@ -125,6 +126,7 @@ class RunsPane(ComparePane):
         pictures = self.query_one("#pictures")
         pictures.display = any_runs and "pictures" in shown
         pictures.styles.max_height = self.size.height * 11 // 20 if everything else None
+        self.bar.display = any_runs
         self.call_after_refresh(self._fit_pictures)
 
     def next_view(self) -> None:
@@ -132,6 +134,7 @@ class RunsPane(ComparePane):
         self.view = VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)]
         self._arrange()
         self._draw_later()
+        self.on_state_changed()
 
     @property
     def shows_all(self) -> bool:
@@ -160,7 +163,7 @@ class RunsPane(ComparePane):
             self._listed = time.monotonic()
             self._list_runs(all_runs())
         for run in self.runs.values():
-            run.update(BUDGET / len(self.runs))
+            run.update(budget=BUDGET / len(self.runs))
         if any(run.behind for run in self.runs.values()) and not self._reading:
             self._reading = True
             self.set_timer(SOON, self._read_on)
@@ -190,6 +193,7 @@ class RunsPane(ComparePane):
         self._show_rows(chosen)
         self.refresh_runs()
         self._draw_later()
+        self.on_state_changed()
 
     def _add(self, name: str) -> None:
         run = next((run for run in all_runs() if run.name == name), None)
@@ -222,7 +226,7 @@ class RunsPane(ComparePane):
         facts = (alignment, scale, losses)
         if facts != self._legend:
             self._legend = facts
-            self.query_one("#legend", Static).update(heading(f"loss by {alignment}, {scale}", losses, self.studio.terminal.unicode))
+            self.query_one("#legend", Static).update(Content.assemble(heading(f"loss by {alignment}, {scale}", losses, self.studio.terminal.unicode)))
         rows = [*differing([results_of(run) for run in runs.values()]), *differing([flat_settings(run.config) for run in runs.values()])]
         self.query_one(ComparisonTable).show([(numbers[name], name) for name in runs], rows)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.widgets import Static
 
 from engine.config.sweep import Sweep, parse_values, plan_race, plan_sweep
 from engine.prompt.parser import parse
@@ -15,9 +17,14 @@ from engine.protocol.recipe import Images
 from engine.runs.weights_names import is_student
 from engine.storage.sheet import join_images, measured
 from tui.screens.compare_pane import ComparePane
+from tui.terminal.literal import literal_lines
 from tui.widgets.fact_line import Fact, FactLine
 from tui.widgets.job_bar import JobBar
 from tui.widgets.sheet_view import SheetView
+
+LOW = 14
+"""Rows of a pane below which it shows little but pictures."""
+ORDINALS = ("first", "second", "third", "fourth")
 
 
 class CellsPane(ComparePane):
@@ -31,6 +38,7 @@ class CellsPane(ComparePane):
 
     def compose(self) -> ComposeResult:
         yield FactLine(id="shared")
+        yield Static(literal_lines(self.HINT), classes="hint")
         yield SheetView(self.studio.terminal, id="cells")
         yield from self.bars()
         yield JobBar(id="progress", ascii=not self.studio.terminal.unicode)
@@ -40,15 +48,22 @@ class CellsPane(ComparePane):
         yield from ()
 
     def on_mount(self) -> None:
+        self.query_one(SheetView).display = False
         self.show_weights()
-        self.bar.words = self.HINT
+
+    def on_resize(self, event: events.Resize) -> None:
+        low = event.size.height < LOW
+        self.query_one("#shared").display = not low
+        self.bar.display = not low or not self.SIDE_BY_SIDE
 
     def draw(self, prompt: str) -> None:
         plan = self.make_plan()
         words = parse(prompt, random.Random(self.studio.settings.sample.seed), self.studio.data.class_names)
         self.start(prompt, words.labels, words.shared_noise, plan, self.SIDE_BY_SIDE)
         self.pictures = (None,) * len(plan.cells)
-        self.query_one("#cells", SheetView).clear()
+        self.query_one(SheetView).clear()
+        self.query_one(SheetView).display = True
+        self.query_one(".hint").display = False
         self.show_weights()
 
     def turn_page(self, by: int) -> None:
@@ -81,7 +96,7 @@ class CellsPane(ComparePane):
         data = b"".join(each.data if each else bytes(picture.picture_bytes) for each in self.pictures)
         together = Images(data, len(self.pictures), picture.height, picture.width, picture.channels)
         columns = self.plan.columns if self.plan else 1
-        self.query_one("#cells", SheetView).show_cells(together, columns, self.caption_variants())
+        self.query_one(SheetView).show_cells(together, columns, self.caption_variants())
 
     def show_weights(self) -> None:
         """What all cells share; before the first drawing, what they will."""
@@ -91,6 +106,7 @@ class CellsPane(ComparePane):
             Fact(" × ".join(axis.name for axis in self.plan.axes) if self.plan else "", 0, "name"),
             Fact(self.prompt, 1),
             Fact(str(done.recipe.weights) if done else f"weights {self.studio.settings.weights}"),
+            Fact("" if self.SIDE_BY_SIDE else sample.sampler, 3),
             Fact(f"seed {sample.seed}: the same noise everywhere", 2),
         ]
         self.query_one("#shared", FactLine).facts = tuple(facts)
@@ -99,7 +115,11 @@ class CellsPane(ComparePane):
 class SweepPane(CellsPane):
     """Guidance × steps, or any two lists of values."""
 
-    HINT = "enter draws the prompt with every guidance × every number of steps · e edits the lists above"
+    HINT = """enter draws the prompt from the same noise with every guidance and every number of steps in the lists above.
+
+e edits the lists, w chooses other weights, o another sampler. On the command line:
+
+    digitty sweep seven --guidance 1,1.4,2 --steps 4,8,14 --out sweep.png"""
 
     def __init__(self, *args: object, **keywords: object) -> None:
         super().__init__(*args, **keywords)  # type: ignore[arg-type]
@@ -130,7 +150,9 @@ class RacePane(CellsPane):
     """The samplers side by side, each with equal shares of the time."""
 
     SIDE_BY_SIDE = True
-    HINT = "enter starts the race: every sampler that the weights can use draws the prompt from the same noise"
+    HINT = """enter starts the race: every sampler that the weights can use draws the prompt from the same noise.
+
+Each gets the same share of the time, so the one with the fewest network evaluations finishes first. A guided step takes two evaluations."""
     DEFAULT_CSS = "RacePane #lanes { height: auto; } RacePane #lanes JobBar { padding: 0 1; }"
 
     def bars(self) -> ComposeResult:
@@ -173,6 +195,3 @@ class RacePane(CellsPane):
         self._finished += 1
         lane = self.query_one(f"#lane{cell}", JobBar)
         lane.fraction, lane.words = 1.0, f"{measured(done)} · {ORDINALS[self._finished - 1]}"
-
-
-ORDINALS = ("first", "second", "third", "fourth")

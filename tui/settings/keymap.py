@@ -38,7 +38,7 @@ _LAST_KEY = FIRST_KEY + len(SCREEN_NAMES) - 1
 
 def _screen_bindings() -> list[Binding]:
     """F2 or 1 to the first screen, F3 or 2 to the second; the footer shows them as one."""
-    tooltip = f"go to {', '.join(name.title() for name in SCREEN_NAMES)} (or click)"
+    tooltip = "go to a screen (or click)"
     return [
         Binding(
             f"f{FIRST_KEY + i},{i + 1}",

@@ -1,4 +1,4 @@
-"""A list of runs with check marks: space, enter or a click chooses a run and gives it a colour and a mark."""
+"""A list of runs with check marks: space or a click chooses a run and gives it a colour and a mark."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ from tui.widgets.overlay_chart import COLOURS
 
 
 class RunPicker(OptionList):
-    """Knows runs only by their names."""
+    """Knows runs only by their names. Its screen must have the action `draw`."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "select", "choose", tooltip="choose a run, or leave it out")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "select", "choose", tooltip="choose a run, or leave it out (or click)"),
+        Binding("enter", "screen.draw", "draw", show=False),
+    ]
 
     class Changed(Message):
         """Other runs are chosen now."""

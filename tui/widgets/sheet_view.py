@@ -10,6 +10,9 @@ from engine.protocol.recipe import Images
 from tui.render.tiles import scale
 from tui.widgets.image_view import ImageView
 
+SHORTEST = 6
+"""Rows of cells below which there is no room for captions."""
+
 
 class SheetView(ImageView):
     """Call `show_cells` for every change."""
@@ -35,7 +38,7 @@ class SheetView(ImageView):
             self.show(pictures, texts)
 
     def _captions_that_fit(self, pictures: Images) -> tuple[str, ...]:
-        if not self._variants:
+        if not self._variants or self.size.height < SHORTEST:
             return ()
         width = scale((pictures.height, pictures.width), self.tile)[1] if self.tile else 0
         fitting = (texts for texts in self._variants if max(map(cell_len, texts), default=0) <= width)

@@ -63,7 +63,7 @@ def test_whoever_leaves_an_input_has_letters() -> None:
             assert any(len(key) == 1 or key == "question_mark" for key in mine), f"{action} on {screen}"
 
 
-@pytest.mark.parametrize("key", ["f2", "f3", "f4", "f5"])
+@pytest.mark.parametrize("key", ["f2", "f3", "f4", "f5", "f6"])
 async def test_help_shows_every_key(key: str) -> None:
     async with opened(size=(100, 60)) as person:
         await person.press(key)
@@ -78,7 +78,7 @@ async def test_help_shows_every_key(key: str) -> None:
                 assert f" {shown} " in line, f"{shown} for {binding.action}"
 
 
-@pytest.mark.parametrize("key", ["f2", "f3", "f4", "f5"])
+@pytest.mark.parametrize("key", ["f2", "f3", "f4", "f5", "f6"])
 async def test_help_is_whole_where_the_terminal_is_small(key: str) -> None:
     async with opened() as person:
         await person.press(key, "f1")
@@ -180,7 +180,7 @@ def test_what_is_wrong_with_a_key_is_said(name: str, given: object, told: str) -
     assert wrong[name].startswith(told)
 
 
-@pytest.mark.parametrize("given", ["z", "Z", "?", ":", "f6", "ctrl+x", "alt+shift+up", "space", "insert", "ctrl+@", ["f6", ","]])
+@pytest.mark.parametrize("given", ["z", "Z", "?", ":", "f12", "ctrl+x", "alt+shift+up", "space", "insert", "ctrl+@", ["f12", ","]])
 def test_what_is_a_key_is_taken(given: object) -> None:
     keymap, wrong = check_keymap(dict.fromkeys(("help",), given) | ({"pause": "P"} if given == "space" else {}), bindings_by_screen())
     assert not wrong, wrong
