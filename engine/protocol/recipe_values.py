@@ -17,6 +17,8 @@ from engine.protocol.recipe import Recipe, WeightsInfo
 from engine.protocol.requests import DrawRequest
 
 FORMAT, VERSION = "digitty-recipe", 1
+SWEEP_FORMAT = "digitty-sweep"
+"""The format of a sheet with several recipes."""
 KINDS = ("average", "live", "best", "imported")
 """Of weights."""
 LONGEST = 255
@@ -38,6 +40,8 @@ def recipe_json(recipe: Recipe) -> dict[str, Any]:
 
 def recipe_from_json(values: object) -> Recipe:
     """The reverse of `recipe_json`, also for the recipes of older versions. Raises SettingError for anything that is no recipe."""
+    if isinstance(values, Mapping) and values.get("format") == SWEEP_FORMAT:
+        raise SettingError("it is the sheet of a sweep, which holds several recipes; draw it again with digitty sweep")
     if not isinstance(values, Mapping) or values.get("format") != FORMAT:
         raise SettingError("it holds no recipe of digitty's")
     if values.get("version") != VERSION:

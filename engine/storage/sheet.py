@@ -13,13 +13,13 @@ from engine.errors import OutputError
 from engine.formatting import printable
 from engine.protocol.events import DrawDone
 from engine.protocol.recipe import Images
+from engine.protocol.recipe_values import SWEEP_FORMAT, recipe_json
 from engine.storage.atomic import write_atomic
-from engine.storage.images import LARGEST, MODES, check_output_path, columns_for, contact_sheet, recipe_json
+from engine.storage.images import LARGEST, MODES, check_output_path, columns_for, contact_sheet
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFont
 
-FORMAT = "digitty-sweep"
 TARGET = 112
 """Pixels that the longer side of an image is enlarged to, if a whole factor allows it: four times for MNIST."""
 FONT = 14
@@ -47,7 +47,7 @@ def sweep_json(sweep: Sweep, cells: Sequence[DrawDone | None]) -> dict[str, Any]
         return {"caption": sweep.caption(i), **figures, "recipe": recipe_json(done.recipe)}
 
     axes = [{"name": axis.name, "values": list(axis.values)} for axis in sweep.axes]
-    return {"format": FORMAT, "version": 1, "axes": axes, "cells": [cell_json(i, done) for i, done in enumerate(cells)]}
+    return {"format": SWEEP_FORMAT, "version": 1, "axes": axes, "cells": [cell_json(i, done) for i, done in enumerate(cells)]}
 
 
 def join_images(images: Images) -> Images:
@@ -83,7 +83,7 @@ def sheet_png(title: str, sweep: Sweep, cells: Sequence[DrawDone | None]) -> byt
 
     text = PngImagePlugin.PngInfo()
     text.add_text("Software", "digitty")
-    text.add_text("digitty", json.dumps(sweep_json(sweep, cells)), zip=True)
+    text.add_text("digitty", json.dumps(sweep_json(sweep, cells)))
     buffer = io.BytesIO()
     _Sheet(title, sweep, cells).draw().save(buffer, "PNG", pnginfo=text, optimize=True)
     return buffer.getvalue()

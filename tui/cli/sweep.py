@@ -17,8 +17,8 @@ from engine.cli.run_job import run_with_progress
 from engine.config.compute import Device, Precision
 from engine.config.data import DataSpec
 from engine.config.fields import settings_of
-from engine.config.sampling import SampleConfig
-from engine.config.sweep import AXES, EXAMPLES, USUAL_STEPS, Sweep, parse_values, plan_sweep
+from engine.config.sampling import SampleConfig, default_for
+from engine.config.sweep import AXES, EXAMPLES, Sweep, parse_values, plan_sweep
 from engine.errors import SettingError
 from engine.formatting import format_duration
 from engine.jobs.jobs import Jobs
@@ -117,8 +117,8 @@ def _plan(options: Mapping[str, str]) -> Sweep:
     chosen = {name: values[name] for name in AXES if source_of(name) is source.COMMANDLINE}
     shared: dict[str, Any] = {name: options[name] for name in SHARED}
     shared |= {name: values[name][0] for name in AXES if name not in chosen and name != "weights"}
-    if shared.get("sampler") == "one-step":
-        shared["steps"] = USUAL_STEPS["one-step"]  # as for `generate`, steps in config.toml are those of the other samplers
+    if "steps" in shared and "sampler" in shared and (source_of("steps") is source.DEFAULT or shared["sampler"] == "one-step"):
+        shared["steps"] = default_for(shared["sampler"]).steps  # as for `generate`: steps in config.toml are not those of one-step
     students = {str(weights) for weights in values["weights"] if is_student(str(weights))}
     return plan_sweep(chosen, SampleConfig(**shared), str(values["weights"][0]), students)
 

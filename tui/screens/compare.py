@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Set
 from pathlib import Path
 from typing import ClassVar
@@ -12,11 +13,14 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Input, Label, Static
 
-from engine.errors import DigittyError
+from engine.config.sweep import MOST_IMAGES
+from engine.errors import DigittyError, SettingError
+from engine.prompt.parser import parse
 from tui.screens.base import AppScreen
 from tui.screens.compare_pane import ComparePane
 from tui.screens.compare_runs import RunsPane
 from tui.screens.compare_sweep import RacePane, SweepPane
+from tui.widgets.field_checks import FieldChecks, show_problem
 from tui.widgets.line_input import LineInput
 
 MODES = ("runs", "sweep", "race")
@@ -39,6 +43,7 @@ class CompareScreen(AppScreen):
         Binding("r,ctrl+r", "again", "new noise", tooltip="draw with the next random seed", id="again"),
         Binding("s,ctrl+s", "save", "PNG", tooltip="save the pictures and their recipes as a PNG", id="save"),
         Binding("x", "stop", "stop", tooltip="stop drawing", id="stop"),
+        Binding("up,down,space", "pick", show=False, tooltip="go to the list of runs"),
         Binding("pagedown", "page(1)", show=False, tooltip="scroll what does not fit"),
         Binding("pageup", "page(-1)", show=False, tooltip="scroll what does not fit"),
     ]
@@ -58,6 +63,7 @@ class CompareScreen(AppScreen):
             yield LineInput("1, 1.4, 2", id="guidance", classes="guidance", compact=True)
             yield Label("steps", classes="steps")
             yield LineInput("4, 8, 14", id="steps", classes="steps", compact=True)
+        yield Static(id="fields-problem", classes="field-problem")
         with ContentSwitcher(initial="runs", id="panes"):
             yield RunsPane(self.studio, id="runs")
             yield SweepPane(self.studio, id="sweep")
@@ -66,6 +72,8 @@ class CompareScreen(AppScreen):
     def on_mount(self) -> None:
         for field in self.query(Input):
             field.cursor_blink = False  # an idle screen sends nothing
+        line = self.query_one("#fields-problem", Static)
+        self._checks = FieldChecks(self, self._check, lambda *_: show_problem(line, self._checks.first_problem))
         self._show_mode()
 
     @property
@@ -88,6 +96,7 @@ class CompareScreen(AppScreen):
             for widget in self.query(f".{name}"):
                 widget.display = name in FIELDS[self.mode]
         self.query_one("#what", Input).value = self._prompts[self.mode]
+        self._checks.recheck()
         if self.mode == "runs":
             self.runs.picker.focus()
             self.runs.refresh_runs()
@@ -133,17 +142,38 @@ class CompareScreen(AppScreen):
         self.query_one("#what", Input).focus()
 
     def action_draw(self) -> None:
-        """Draw what the fields say. A field that can't be read keeps the focus."""
+        """Draw what the fields say. A field with a wrong value keeps the focus."""
+        values = self._checks.values(FIELDS[self.mode])
+        if values is None:
+            return
         sweep = self.query_one(SweepPane)
         sweep.lists = {name: self.query_one(f"#{name}", Input).value for name in sweep.lists}
+        self._prompts[self.mode] = str(values["what"])
         try:
-            self.pane.draw(self.query_one("#what", Input).value)
+            self.pane.draw(self._prompts[self.mode])
         except DigittyError as error:
             self.studio_app.notify_error(error)
             return
-        self._prompts[self.mode] = self.query_one("#what", Input).value
         if isinstance(self.focused, Input):
             self.set_focus(self.runs.picker if self.mode == "runs" else None)
+
+    def _check(self, name: str) -> object:
+        """The value of a field. Raises DigittyError if it is wrong."""
+        text = self.query_one(f"#{name}", Input).value
+        if name != "what":
+            return self.query_one(SweepPane).check_list(name, text)
+        count = len(parse(text, random.Random(0), self.pane.data().class_names).labels)
+        if count > MOST_IMAGES:
+            raise SettingError(f"{text!r} names {count} images, and at most {MOST_IMAGES} are compared")
+        return text
+
+    def on_input_changed(self) -> None:
+        self._checks.recheck()
+
+    def action_pick(self) -> None:
+        """Back to the list of runs, whose keys these are."""
+        if self.mode == "runs":
+            self.runs.picker.focus()
 
     def on_input_submitted(self) -> None:
         self.action_draw()

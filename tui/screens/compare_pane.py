@@ -107,7 +107,7 @@ class ComparePane(Vertical):
             path = next(name for name in names if not name.exists() and not name.is_symlink())
             save_sheet(path, sheet_title(self.prompt, self.cells), self.plan, self.cells, replace=False)
         except (DigittyError, OSError) as error:
-            self.app.notify(str(error), severity="error", timeout=10)
+            self.app.notify(str(error), severity="error")
         else:
             self.app.notify(f"Saved {path}")
 
@@ -136,4 +136,4 @@ class ComparePane(Vertical):
 
     def show_failure(self, cell: int, message: str) -> None:
         """Say why a cell can't be drawn."""
-        self.app.notify(message, severity="error", timeout=10)
+        self.app.notify(message, severity="error")

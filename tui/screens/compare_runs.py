@@ -201,7 +201,7 @@ class RunsPane(ComparePane):
             if run:
                 self.runs[name] = ComparedRun(run)
         except RunError as error:
-            self.app.notify(str(error), severity="error", timeout=10)
+            self.app.notify(str(error), severity="error")
 
     def on_run_picker_full(self) -> None:
         self.app.notify("Eight runs are compared at most. Press space on one of them to leave it out.", severity="warning")

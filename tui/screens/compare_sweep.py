@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from engine.config.sweep import Sweep, parse_values, plan_race, plan_sweep
+from engine.config.sweep import Sweep, Value, parse_values, plan_race, plan_sweep
 from engine.prompt.parser import parse
 from engine.protocol import events as e
 from engine.protocol.recipe import Images
@@ -125,6 +125,12 @@ e edits the lists, w chooses other weights, o another sampler. On the command li
         super().__init__(*args, **keywords)  # type: ignore[arg-type]
         self.lists = {"guidance": "1, 1.4, 2", "steps": "4, 8, 14"}
         """As they are typed."""
+
+    def check_list(self, name: str, text: str) -> tuple[Value, ...]:
+        """The values of a list. Raises SettingError if one of them can't be drawn with the present weights and sampler."""
+        settings, values = self.studio.settings, parse_values(name, text)
+        plan_sweep({name: values}, settings.sample, settings.weights, self.students)
+        return values
 
     def make_plan(self) -> Sweep:
         settings = self.studio.settings

@@ -47,7 +47,7 @@ class Drawings:
             if request.fps:
                 self.steps.append(steps)
             yield Frame(BLACK, step, steps, 1.0) if step < steps else Tick()
-        yield DrawDone(recipe, BLACK, (BLACK, BLACK), (0, steps), 0.5, 2.0, 0, float(steps))
+        yield DrawDone(recipe, BLACK, (BLACK, BLACK), (0, steps), 0.5, 2.0, evaluations=float(steps))
 
 
 def request_of(*steps: int, weights: str = "w", side_by_side: bool = False, keep_going: bool = False) -> SweepRequest:

@@ -16,10 +16,11 @@ from engine.config.data import MNIST
 from engine.config.sampling import SampleConfig
 from engine.config.serialize import from_dict
 from engine.config.sweep import Sweep, plan_sweep
-from engine.errors import OutputError
+from engine.errors import OutputError, PictureError
 from engine.protocol.events import DrawDone
 from engine.protocol.recipe import Images, Recipe, WeightsInfo
 from engine.storage.images import columns_for, contact_sheet
+from engine.storage.pictures import load_picture
 from engine.storage.sheet import LARGEST, join_images, measured, save_sheet, sweep_json
 
 
@@ -34,7 +35,7 @@ def drawings(sweep: Sweep, **shape: int) -> list[DrawDone]:
         images = noise(i, **shape)
         weights, engine = WeightsInfo(cell.weights, 5, "average"), ComputeInfo("cpu", "fp32", "contiguous")
         recipe = Recipe((7,) * len(images), tuple(range(len(images))), cell.sample, weights, engine, MNIST)
-        cells.append(DrawDone(recipe, images, (images,), (cell.sample.steps,), 0.25, 40.0, 0, float(i + 1)))
+        cells.append(DrawDone(recipe, images, (images,), (cell.sample.steps,), 0.25, 40.0, evaluations=float(i + 1)))
     return cells
 
 
@@ -81,6 +82,13 @@ def test_it_holds_the_recipes(tmp_path: Path) -> None:
     assert [from_dict(SampleConfig, cell["recipe"]["sample"]) for cell in values["cells"]] == [cell.sample for cell in sweep.cells]
     assert [cell["caption"] for cell in values["cells"]] == ["seed 1, 4 steps", "seed 1, 8 steps", "seed 2, 4 steps", "seed 2, 8 steps"]
     assert [(cell["evaluations"], cell["seconds"]) for cell in values["cells"]] == [(1, 0.25), (2, 0.25), (3, 0.25), (4, 0.25)]
+
+
+def test_as_the_recipe_of_one_drawing_it_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    sweep = plan_sweep({"steps": (4, 8)}, SampleConfig(), "shipped")
+    save_sheet(tmp_path / "sheet.png", "seven", sweep, drawings(sweep))
+    with pytest.raises(PictureError, match="it is the sheet of a sweep"):
+        load_picture(tmp_path / "sheet.png")
 
 
 def test_a_cell_that_failed_stays_empty(tmp_path: Path) -> None:

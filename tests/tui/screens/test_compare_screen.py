@@ -158,8 +158,15 @@ async def test_a_prompt_that_can_not_be_read_keeps_the_focus(two_runs: None) -> 
     async with opened(size=WIDE) as person:
         await person.press("f6", "e")
         await person.enter("nonsense")
-        await person.is_told("nonsense")
-        assert person.app.focused is person.app.screen.query_one("#what"), "to be corrected at once"
+        await person.sees("! can't read 'nonsense'")
+        field = person.app.screen.query_one("#what", Input)
+        assert person.app.focused is field, "to be corrected at once"
+        field.select_all()
+        await person.enter("20 sevens")
+        await person.sees("names 20 images, and at most 16 are compared")
+        field.select_all()
+        person.burst(*"three")
+        await person.sees_no_more("! ")
 
 
 async def test_typed_letters_are_text_in_the_field_and_esc_leaves_it(two_runs: None) -> None:
@@ -200,7 +207,7 @@ async def test_the_lists_can_be_edited_and_a_bad_one_is_told() -> None:
         await person.until(lambda: person.app.focused is steps)
         steps.select_all()
         await person.enter("2,x")
-        await person.is_told("steps 'x' is not a whole number; write a list such as 4,8,14")
+        await person.sees("! steps 'x' is not a whole number; write a list such as 4,8,14")
         assert not person.jobs.sweeps
         assert person.app.focused is steps
         steps.select_all()
@@ -214,7 +221,7 @@ async def test_new_noise_other_weights_and_prompts() -> None:
         await person.sees("9 drawings", "seed 1")
         await person.press("r")
         await person.sees("seed 2")
-        person.app.studio.choose_weights("shipped:seed")
+        person.app.studio.change_settings(weights="shipped:seed")
         await person.press("e")
         person.app.screen.query_one("#what", Input).select_all()
         await person.enter("three 5")
@@ -236,10 +243,13 @@ async def test_the_samplers_race() -> None:
 
 async def test_a_student_races_alone() -> None:
     async with opened(size=WIDE) as person:
-        person.app.studio.choose_weights("shipped:one-step")
+        await person.press("escape", "w", "end", "up", "enter")  # the student
+        await person.sees("shipped:one-step")
         await person.press("f6", "c", "c", "enter")
-        await person.sees("one-step, 1 step", "1 drawing in")
+        await person.sees("one-step, 1 step", "1 evaluation, 0.05 s · first")
         assert "ddpm" not in person.screen
+        await person.press("c", "c", "enter")  # its steps have other bounds
+        await person.sees("! steps 8 is outside 1 to 4")
 
 
 @pytest.mark.parametrize("key", ["x", "escape"])
@@ -270,7 +280,7 @@ async def test_the_sheet_is_saved_with_its_recipes(tmp_path: Path, monkeypatch: 
     async with opened(size=WIDE) as person:
         await person.press("f6", "c", "s")
         await person.is_told("Nothing to save")
-        await person.press("enter")
+        await person.press("escape", "enter")
         await person.sees("9 drawings")
         await person.press("s", "s")
         await person.is_told("digitty-sweep-2.png")
