@@ -74,7 +74,9 @@ def describe_result(stored: Images | str, old: Recipe, images: Images, new: Reci
     if differing is None:
         return f"another picture{because}"
     pixels = len(images.data) // images.channels
-    unknown = "" if old.weights.digest else " (the picture does not record which weights drew it)"
+    unknown = "; nothing else differs, so the picture was changed, or drawn in a batch with others"
+    if not old.weights.digest:
+        unknown = "; the picture does not record the digest of its weights"
     return f"differs in {differing:,} of {pixels:,} pixels{because or unknown}"
 
 

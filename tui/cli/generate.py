@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,8 +20,10 @@ from engine.jobs.jobs import Jobs
 from engine.protocol import events as e
 from engine.protocol.requests import DrawRequest
 from engine.runs.weights_names import data_of
+from engine.storage.pictures import load_picture
 from tui.cli.completion import complete_words
 from tui.cli.drawn import MOST_SHOWN, Output, report
+from tui.cli.from_picture import RecipeJobs, compare, from_option, plan_again, settings_from
 from tui.cli.options import color_option
 from tui.cli.prompts import plan_drawings, read_prompts
 from tui.render import captions as caption
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 @click.option("--count", type=int, default=1, show_default=True, help="How many times to draw the whole prompt.")
 @sampling_options()
 @click.option("--out", metavar="FILE|FOLDER/", help="Also write a .png, an .npz or a .gif of the denoising; or a .png for each picture into FOLDER/.")
+@from_option
 @force_option
 @click.option("--json", "as_json", is_flag=True, help="Print each drawing as a JSON object on a line of standard output, and no pictures.")
 @device_options
@@ -51,6 +55,7 @@ def generate(
     count: int,
     weights: str,
     out: str | None,
+    picture: Path | None,
     force: bool,
     as_json: bool,
     device: Device,
@@ -58,25 +63,33 @@ def generate(
     threads: int | None,
     **options: Any,
 ) -> None:
-    lines = read_prompts(words, prompts)
-    sample = sample_config(options, weights)
-    weights = fitted_weights(weights, sample.sampler)
+    stored = load_picture(picture) if picture is not None else None
+    if stored is not None:
+        sample, weights = settings_from(stored, weights, options)
+    else:
+        sample = sample_config(options, weights)
+        weights = fitted_weights(weights, sample.sampler)
     if not 1 <= count <= MAX_COUNT:
         raise SettingError(f"count {count} is outside 1 to {MAX_COUNT:,}")
     data, color = data_of(weights), color or shared_color or "auto"
-    drawings = plan_drawings(lines, count, sample, weights, data)
+    if stored is not None and not words and prompts is None:
+        drawings = [plan_again(stored.recipe, count, sample, weights)]
+    else:
+        drawings = plan_drawings(read_prompts(words, prompts), count, sample, weights, data)
     output = Output(out, force).prepare(drawings, data)
     if hint := steps_hint(sample):
         print_status(hint)
     from tui.render.live_tiles import LiveTiles, can_animate  # which imports rich
 
-    jobs = Jobs(device, precision, threads)
+    jobs = RecipeJobs(stored.recipe, device, precision, threads) if stored else Jobs(device, precision, threads)
     animated = not as_json and not ProgressLine.plain and can_animate()
     for i, drawing in enumerate(drawings):
         live = LiveTiles(color) if animated and len(drawing.request.labels) <= MOST_SHOWN else None
         done = draw_live(drawing.request, jobs, live) if live else draw_with_progress(drawing.request, jobs)
         files = output.save(i, done)
         report(drawing.prompt, done, files, as_json=as_json, color=color)
+        if stored is not None:
+            print_status(compare(stored, done))
     if out is not None and not as_json:
         number = sum(map(len, output.names))
         print_status(f"saved {out}" if not output.is_folder else f"saved {number:,} picture{'' if number == 1 else 's'} in {out}")
