@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
 
 from engine.errors import StorageError
+from engine.formatting import printable
 
 ASSETS = Path(__file__).parents[1] / "assets"
+AUTO = "auto"
+"""The folder of pictures that digitty chooses."""
 WAY_OUT = "set DIGITTY_HOME to a folder you can write to"
 
 
@@ -40,12 +44,31 @@ def runs_dir() -> Path:
     return data_dir() / "runs"
 
 
-def ensure_folder(folder: Path) -> Path:
+def pictures_dir(chosen: str = AUTO) -> Path:
+    """Where the screen saves pictures: the chosen folder, else `digitty` in the user's own folder of pictures, as any program would do.
+
+    A server has no such folder: there it is `pictures` among digitty's data, and so it is under DIGITTY_HOME. Never the working folder, so that
+    pictures of different days are together. Creates nothing. Raises StorageError, which says what to do.
+    """
+    if chosen != AUTO:
+        try:
+            return Path(chosen).expanduser()
+        except RuntimeError as error:
+            raise StorageError(f"the folder of pictures {printable(chosen)} is unknown ({error}); give its full path in config.toml") from None
+    if not os.environ.get("DIGITTY_HOME"):
+        with suppress(RuntimeError, OSError):
+            own = Path(platformdirs.user_pictures_dir())
+            if own.is_absolute() and own != Path.home() and own.is_dir():
+                return own / "digitty"
+    return data_dir() / "pictures"
+
+
+def ensure_folder(folder: Path, way_out: str = WAY_OUT) -> Path:
     """The folder, created if necessary. Raises StorageError, which says what to do."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(f"can't create the folder {folder}: {error.strerror}; {WAY_OUT}") from None
+        raise StorageError(f"can't create the folder {folder}: {error.strerror}; {way_out}") from None
     return folder
 
 

@@ -53,8 +53,7 @@ def shown(app: Any, query: str = "") -> Callable[[], bool]:
     return seen
 
 
-async def test_the_screens_draw_and_name_what_the_weights_draw(flags: DataSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+async def test_the_screens_draw_and_name_what_the_weights_draw(flags: DataSpec, home: Path) -> None:
     async with opened(cast(FakeJobs, RealJobs("cpu", "fp32")), LARGE) as person:
         person.app.studio.change_settings(weights="flags")
         assert person.app.studio.data == flags
@@ -79,7 +78,7 @@ async def test_the_screens_draw_and_name_what_the_weights_draw(flags: DataSpec, 
         await person.sees("noise → image")
         await person.press("s")
         await person.is_told("digitty-012-seed")
-        (path,) = tmp_path.glob("digitty-012-seed*.png")
+        (path,) = (home / "data" / "pictures").glob("digitty-012-seed*.png")
         with Image.open(path) as picture:
             assert (picture.mode, picture.size) == ("RGB", (8 * (3 * 32 + 2), 8 * 20))
 

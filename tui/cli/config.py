@@ -10,6 +10,7 @@ import click
 
 from engine.cli.output import print_line, print_path
 from engine.errors import SettingError
+from engine.formatting import printable
 from engine.storage import paths
 from engine.storage.atomic import write_text
 from tui.settings import remembered
@@ -56,6 +57,9 @@ def _in_force(user_config: Config, name: str, default: object) -> tuple[object, 
     """The value of a setting, and where it comes from."""
     screen, _ = remembered.load()
     remembered_values = {**asdict(screen.sample), "weights": screen.weights, "theme": screen.theme}
+    if name == "pictures":
+        origin = f", {location().name}" if name in user_config.values else ""
+        return user_config.values.get(name, default), f"{printable(paths.pictures_dir(user_config.values.get(name, paths.AUTO)))}{origin}"
     if name in user_config.values:
         return user_config.values[name], location().name
     if name in remembered_values and remembered_values[name] != default:

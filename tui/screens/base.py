@@ -18,7 +18,7 @@ from textual.widgets import Static
 
 from engine.errors import DigittyError
 from engine.protocol.events import DrawDone
-from engine.storage import images
+from engine.storage import images, paths
 from tui.studio.base_app import StudioApp, studio_app
 from tui.studio.studio import Studio
 from tui.terminal.literal import literal
@@ -128,16 +128,18 @@ class AppScreen(Screen[None]):
         """Stop the jobs that this screen has started."""
 
     def save_drawing(self, done: DrawDone | None, ending: str) -> None:
-        """Write a finished drawing to the working folder under a free name, and show its path."""
+        """Write a finished drawing to the folder of pictures under a free name, and show its path."""
         if done is None:
             self.notify("Nothing to save: no drawing has finished yet.", severity="warning")
             return
         try:
-            path = _free_name(Path.cwd(), done, ending)
+            folder = paths.ensure_folder(self.studio.pictures_folder(), 'choose another with pictures = "…" under [screen] in config.toml')
+            path = _free_name(folder, done, ending)
             images.save_drawing(path, done.recipe, done.images, done.frames, replace=False)
         except (DigittyError, OSError) as error:
             self.notify(str(error), severity="error")
         else:
+            self.studio.last_saved = path
             self.notify(f"Saved {path}")
 
 

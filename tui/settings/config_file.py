@@ -37,6 +37,7 @@ SECTIONS: Mapping[str, Mapping[str, Setting]] = {
         "color": COLOR,
         "sketch": Setting(True, "Sketch digits in one step while a prompt is typed.", kind=bool),
         "plain": PLAIN,
+        "pictures": Setting(paths.AUTO, "Folder of saved pictures; auto: ~/Pictures/digitty, or in the data folder where there is no ~/Pictures."),
     },
 }
 """The settings of each section. No two sections share a name."""
@@ -157,10 +158,18 @@ def _check_value(section: str, name: str, value: object) -> None:
     elif name == "threads":
         if value != "auto" and (type(value) is not int or value < 1):
             raise SettingError(f"threads {value!r} is neither auto nor a whole number of at least 1")
+    elif name == "pictures":
+        _check_folder(value)
     elif specs[name].kind is not str or specs[name].choices:
         check_value(name, value, specs[name])
     elif not isinstance(value, str):
         raise SettingError(f"{name} {value!r} is not text in quotes")
+
+
+def _check_folder(value: object) -> None:
+    """Raises SettingError for a folder that would be another one in each working folder."""
+    if value != paths.AUTO and (not isinstance(value, str) or not value.startswith(("/", "~"))):
+        raise SettingError(f'pictures {value!r} is neither auto nor a full path in quotes, such as "~/digits"')
 
 
 def to_toml(value: object) -> str:

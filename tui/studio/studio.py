@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from textual.app import App
 
@@ -18,6 +19,7 @@ from engine.protocol import events as e
 from engine.protocol.events import Event
 from engine.protocol.requests import DrawRequest
 from engine.runs.weights_names import data_of
+from engine.storage import paths
 from tui.render.header import Status
 from tui.runs.progress import describe_progress
 from tui.runs.text import host, startup_notice
@@ -65,6 +67,8 @@ class Studio:
         self.speed = SpeedTrial(self.router, jobs, self.training)
         self.watch = TrainingWatch(app, hooks.status_changed)
         self._training_state: tuple[object, ...] = ()
+        self.last_saved: Path | None = None
+        """The picture that a screen saved last."""
         self._compute = ""
         self.ready = False
         """The engine is loaded: a drawing starts at once."""
@@ -114,6 +118,10 @@ class Studio:
     def data(self) -> DataSpec:
         """What the chosen weights draw: it names the classes of prompts."""
         return data_of(self.settings.weights)
+
+    def pictures_folder(self) -> Path:
+        """Where screens save pictures, whether it exists or not. Raises StorageError."""
+        return paths.pictures_dir(self.config.values.get("pictures", paths.AUTO))
 
     # --- start and end ------------------------------------------------------------------------------------------------
 

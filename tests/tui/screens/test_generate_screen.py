@@ -245,8 +245,7 @@ async def test_scrubbing_before_anything_is_drawn_does_nothing() -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_saving_png_and_gif(size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+async def test_saving_png_and_gif(size: tuple[int, int], home: Path) -> None:
     async with opened(size=size) as person:
         await generate(person)
         await set_field(person, "count", "4")
@@ -257,9 +256,9 @@ async def test_saving_png_and_gif(size: tuple[int, int], tmp_path: Path, monkeyp
         await person.is_told("digitty-0123-seed1.png")
         await person.press("g")
         await person.is_told("digitty-0123-seed1.gif")
-    with Image.open(tmp_path / "digitty-0123-seed1.png") as picture:
+    with Image.open(home / "data" / "pictures" / "digitty-0123-seed1.png") as picture:
         assert json.loads(picture.info["digitty"])["labels"] == [0, 1, 2, 3]
-    with Image.open(tmp_path / "digitty-0123-seed1.gif") as animation:
+    with Image.open(home / "data" / "pictures" / "digitty-0123-seed1.gif") as animation:
         assert getattr(animation, "n_frames", 1) == STEPS + 1
         assert json.loads(animation.info["comment"])["sample"]["steps"] == STEPS
 

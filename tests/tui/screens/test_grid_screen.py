@@ -59,11 +59,10 @@ async def test_a_drawing_goes_on_while_another_screen_is_shown() -> None:
         await person.sees("0.05 s", "9 nine")
 
 
-async def test_saving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+async def test_saving(home: Path) -> None:
     async with opened() as person:
         await person.press("f4")
         await person.sees("0.05 s")
         await person.press("s", "g")
         await person.is_told("digitty-0123456789-seed1.gif")
-    assert {path.suffix for path in tmp_path.iterdir() if path.is_file()} == {".png", ".gif"}
+    assert {path.suffix for path in (home / "data" / "pictures").iterdir()} == {".png", ".gif"}

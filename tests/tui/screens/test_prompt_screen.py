@@ -124,8 +124,7 @@ async def test_grid_draws_the_ten_digits_from_one_noise(size: tuple[int, int]) -
         assert request.indices == (0,) * 10
 
 
-async def test_saving_writes_a_png_that_holds_its_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+async def test_saving_writes_a_png_that_holds_its_recipe(home: Path) -> None:
     async with opened() as person:
         await person.press("ctrl+s")
         await person.is_told("Nothing to save: no drawing has finished yet.")
@@ -135,32 +134,52 @@ async def test_saving_writes_a_png_that_holds_its_recipe(tmp_path: Path, monkeyp
         await person.is_told("digitty-7-seed1.png")
         await person.press("ctrl+s")
         await person.is_told("digitty-7-seed1-2.png")
-    with Image.open(tmp_path / "digitty-7-seed1.png") as picture:
+    with Image.open(home / "data" / "pictures" / "digitty-7-seed1.png") as picture:
         recipe = json.loads(picture.info["digitty"])
         assert picture.size == (224, 224)
     assert (recipe["labels"], recipe["sample"]["seed"], recipe["weights"]["name"]) == ([7], 1, "shipped")
 
 
-async def test_saving_passes_over_a_name_that_is_a_dangling_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("digitty-7-seed1.png").symlink_to("elsewhere.png")
+async def test_saving_passes_over_a_name_that_is_a_dangling_link(home: Path) -> None:
+    (home / "data" / "pictures").mkdir(parents=True)
+    (home / "data" / "pictures" / "digitty-7-seed1.png").symlink_to("elsewhere.png")
     async with opened() as person:
         await person.enter("seven")
         await person.sees("0.05 s")
         await person.press("ctrl+s")
         await person.is_told("digitty-7-seed1-2.png")
-    assert not Path("elsewhere.png").exists()
+    assert not (home / "data" / "pictures" / "elsewhere.png").exists()
 
 
-async def test_a_folder_that_cannot_be_written_is_a_notice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+async def test_pictures_are_saved_in_the_folder_of_config_toml(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "digits"
+    async with opened(size=(200, 24), config=Config({"pictures": str(folder)})) as person:
+        await person.enter("seven")
+        await person.sees("0.05 s")
+        await person.press("ctrl+s")
+        await person.is_told(f"Saved {folder}/digitty-7-seed1.png")
+    assert (folder / "digitty-7-seed1.png").exists()
+
+
+async def test_a_folder_that_cannot_be_made_is_a_notice(home: Path) -> None:
+    (home / "data").mkdir(parents=True)
+    (home / "data" / "pictures").write_text("a file")
+    async with opened() as person:
+        await person.enter("seven")
+        await person.sees("0.05 s")
+        await person.press("ctrl+s")
+        await person.is_told("can't create the folder")
+        await person.is_told('choose another with pictures = "…" under [screen] in config.toml')
+
+
+async def test_a_folder_that_cannot_be_written_is_a_notice(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.storage.images.os.access", lambda *_: False)
     async with opened() as person:
         await person.enter("seven")
         await person.sees("0.05 s")
         await person.press("ctrl+s")
         await person.is_told("is not writable")
-    assert not list(tmp_path.glob("*.png"))
+    assert not list((home / "data" / "pictures").glob("*.png"))
 
 
 async def test_again_draws_the_same_with_a_new_seed() -> None:
@@ -176,8 +195,7 @@ async def test_again_draws_the_same_with_a_new_seed() -> None:
     assert [(request.labels, request.sample.seed) for request in person.jobs.drawings] == [((3, 1, 4), seed) for seed in (1, 2, 3)]
 
 
-async def test_escape_leaves_the_input_and_then_letters_act(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+async def test_escape_leaves_the_input_and_then_letters_act() -> None:
     async with opened() as person:
         await person.enter("seven")
         await person.sees("0.05 s")

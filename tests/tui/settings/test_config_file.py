@@ -161,6 +161,8 @@ async def test_a_new_run_has_the_files_preset(written) -> None:
         ("[draw]\nsteps = true\n", "config.toml, line 2: steps True is not a whole number from 1 to 1000"),
         ("[draw]\nweights = 3\n", "config.toml, line 2: weights 3 is not text in quotes"),
         ('[draw]\nsampler = ["ddim"]\n', "config.toml, line 2: sampler takes a single value"),
+        ('[screen]\npictures = "here"\n', "config.toml, line 2: pictures 'here' is neither auto nor a full path in quotes"),
+        ("[screen]\npictures = 7\n", "config.toml, line 2: pictures 7 is neither auto nor a full path"),
         ("[screen]\nplain = 1\n", "config.toml, line 2: plain 1 is not true or false"),
         ('[screen]\ntheme = "pink"\n', "config.toml, line 2: theme 'pink' is not one of textual-dark, textual-light"),
         ("[scren]\nplain = true\n", "config.toml: there is no section [scren]; the sections are [draw]"),

@@ -12,6 +12,7 @@ from user import opened
 
 from engine.errors import StorageError
 from tui.dialogs.choice import Choice, ChoiceDialog
+from tui.settings.config_file import Config
 from tui.terminal.literal import literal
 
 MARKUP = ("[/]", "[/b]", "[red]x", "[@click=app.quit()]x[/]", "[link='x']", "[$nonsense]", "[", "\\[b]", "[b")
@@ -45,11 +46,9 @@ async def test_every_notice_is_plain_text_on_one_line() -> None:
 
 
 @pytest.mark.parametrize("name", ["[/a]", "[red]x", "\x1b[31m\nx", os.fsdecode(b"\xff[b]")])
-async def test_a_drawing_is_saved_in_a_folder_of_any_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_drawing_is_saved_in_a_folder_of_any_name(name: str, tmp_path: Path) -> None:
     folder = tmp_path / name
-    folder.mkdir(parents=True)
-    monkeypatch.chdir(folder)
-    async with opened(size=(200, 24)) as person:
+    async with opened(size=(200, 24), config=Config({"pictures": str(folder)})) as person:
         await person.enter("seven")
         await person.sees("0.05 s")  # which is told once it is drawn
         await person.press("ctrl+s")
