@@ -11,7 +11,7 @@ from engine.errors import DigittyError
 from engine.formatting import printable
 from engine.storage import paths
 from engine.storage.atomic import LARGEST, read_small, write_text
-from tui.settings.shared_file import locked
+from engine.storage.shared_file import locked
 
 MAX_PROMPTS = 500
 """Prompts that are read, the latest ones."""

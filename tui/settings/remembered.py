@@ -18,9 +18,9 @@ from engine.errors import DigittyError, SettingError
 from engine.runs.weights_names import fit_weights, is_student
 from engine.storage import paths
 from engine.storage.atomic import parse_json, read_small, write_text
+from engine.storage.shared_file import locked
 from tui.settings import themes
 from tui.settings.config_file import Config
-from tui.settings.shared_file import locked
 
 MAX_SAMPLES = 64
 MAX_LENGTH = 4096

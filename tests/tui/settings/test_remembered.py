@@ -15,10 +15,9 @@ import pytest
 from user import opened
 
 from engine.storage import atomic as files
-from engine.storage import paths
+from engine.storage import paths, shared_file
 from tui.settings import prompt_history as prompts
 from tui.settings import remembered as settings
-from tui.settings import shared_file
 from tui.settings.prompt_history import MAX_PROMPTS
 from tui.settings.remembered import Settings
 

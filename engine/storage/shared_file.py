@@ -1,4 +1,4 @@
-"""A lock for a file that several screens write to."""
+"""A lock for a file that several processes write to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 WAIT = 0.5
-"""Seconds to wait for another screen that writes. After that this one writes anyway: at worst it loses a remembered choice."""
+"""Seconds to wait for another process that writes. After that this one writes anyway: at worst it loses a remembered choice."""
 
 
 @contextmanager
