@@ -14,7 +14,7 @@ from engine.cli.options import SAMPLING
 from engine.config.compute import Device, Precision
 from engine.config.sampling import SampleConfig, fit_sampler, with_sampler
 from engine.config.serialize import with_changes
-from engine.errors import DeviceError, PictureError
+from engine.errors import DeviceError, PictureError, SettingError
 from engine.jobs.jobs import Job, Jobs
 from engine.process.processors import processors
 from engine.protocol.events import DrawDone, DrawStarted
