@@ -16,6 +16,7 @@ from tui.widgets.image_view import ImageView
 from tui.widgets.job_bar import JobBar
 
 REPLAY_FPS = 10.0
+NOTHING_DRAWN = "No drawing has finished yet. Press enter to draw."
 SCRUB = "scrub through the denoising"
 
 
@@ -117,6 +118,8 @@ class DrawScreen(AppScreen):
         self._stop_replay()
 
     def action_stop(self) -> None:
+        if self.job is None and self._replay is None:
+            self.notify("Nothing is being drawn.", severity="warning")
         self.stop_work()
 
     def action_again(self) -> None:
@@ -135,6 +138,8 @@ class DrawScreen(AppScreen):
             if self._frame >= len(self.done.frames) - 1:
                 self._frame = -1
             self._replay = self.set_interval(1 / REPLAY_FPS, self._replay_next)
+        else:
+            self.notify(NOTHING_DRAWN, severity="warning")
 
     def _replay_next(self) -> None:
         self._scrub(1)
@@ -148,6 +153,8 @@ class DrawScreen(AppScreen):
 
     def action_scrub(self, by: int) -> None:
         self._stop_replay()
+        if self.done is None:
+            self.notify(NOTHING_DRAWN, severity="warning")
         self._scrub(by)
 
     def _scrub(self, by: int) -> None:

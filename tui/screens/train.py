@@ -89,7 +89,7 @@ class TrainScreen(RunScreen):
         """Send a command to whichever process trains the run that is shown."""
         if self._own:
             self.studio.training.command(command)
-        elif self.history and self._check_trained():
+        elif self._check_trained() and self.history:
             run = self.history.run
             try:
                 send_command(run.control_path, command)
@@ -221,10 +221,14 @@ class TrainScreen(RunScreen):
     # --- views --------------------------------------------------------------------------------------------------------
 
     def action_log(self) -> None:
+        if self.history is None:
+            self.notify(NO_RUN, severity="warning")
         self.view.chart.log_scale = not self.view.chart.log_scale
         self.refresh_footer()
 
     def action_window(self) -> None:
+        if self.history is None:
+            self.notify(NO_RUN, severity="warning")
         self.view.chart.window = RECENT if self.view.chart.window is None else None
         self.refresh_footer()
 
@@ -232,6 +236,8 @@ class TrainScreen(RunScreen):
         self.view.chart.move_cursor(columns)
 
     def action_scrub(self, by: int) -> None:
+        if not self.view.has_previews:
+            self.notify("No previews yet: they are drawn while a run trains.", severity="warning")
         self.view.scrub(by)
 
     # --- the footer ---------------------------------------------------------------------------------------------------
