@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
 from textual import events
@@ -23,10 +25,12 @@ from tui.screens.train import TrainScreen
 from tui.settings import ansi_themes, themes
 from tui.settings.config_file import Config
 from tui.settings.keymap import GLOBAL_BINDINGS, display_name, help_rows, key_in_inputs, load_keymap
+from tui.settings.palette import palette_commands
 from tui.settings.remembered import Settings
 from tui.studio.base_app import StudioApp
 from tui.studio.studio import Hooks, Studio
 from tui.terminal.capabilities import Terminal
+from tui.terminal.command_search import CommandSearch
 from tui.terminal.literal import Harmless
 from tui.widgets.notice_line import NoticeLine, NoticeText
 
@@ -37,6 +41,7 @@ class DigittyApp(StudioApp):
     TITLE = "digitty"
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = True
+    COMMANDS = {CommandSearch}  # noqa: RUF012
     MODES = {**SCREENS}  # noqa: RUF012
     DEFAULT_MODE = "prompt"
     BINDINGS: ClassVar[list[BindingType]] = [*GLOBAL_BINDINGS]
@@ -190,8 +195,26 @@ class DigittyApp(StudioApp):
         self.action_leave()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        yield from super().get_system_commands(screen)
-        for name in SCREENS:
-            yield SystemCommand(f"Screen: {name.title()}", f"Go to the {name.title()} screen", lambda name=name: self.action_go(name))
-        yield SystemCommand("Weights", "Choose the weights to draw with", self.action_choose_weights)
-        yield SystemCommand("Options", "Sampler, steps, guidance, seed", self.action_options)
+        """All that the keys of this screen do, and two commands without a key."""
+        if not isinstance(screen, AppScreen):
+            return
+        for node, bindings in ((screen, own_bindings(type(screen))), (self, shared_bindings())):
+            for command in palette_commands(bindings, self.keymap, screen.footer_label):
+                yield SystemCommand(command.title, f"key: {command.keys}", partial(self.run_action, command.action, node))
+        yield SystemCommand("Keys: what the keys of this screen do", "help lists them", self.action_help)
+        yield SystemCommand("Screenshot: save a picture of this screen as SVG", "in the current folder", self._take_screenshot_soon)
+
+    def _take_screenshot_soon(self) -> None:
+        self.set_timer(0.1, self.action_screenshot)  # once the palette is gone
+
+    def action_screenshot(self, filename: str | None = None, path: str | None = None) -> None:
+        """Save a picture of the screen; a browser offers it as a download."""
+        if self.is_web:
+            self.deliver_screenshot(filename, path)
+            return
+        try:
+            saved = self.save_screenshot(filename, path or str(Path.cwd()))
+        except OSError as error:
+            self.notify(f"No screenshot was saved: {error.strerror or error} ({error.filename or 'the current folder'})", severity="error")
+        else:
+            self.notify(f"Saved {saved}")
