@@ -57,7 +57,7 @@ class StudioApp(PacedApp):
         return stayed
 
     def end_earlier_notices(self) -> None:
-        """Something succeeded: what was wrong before is over."""
+        """The user went on, and it was right: what was wrong before is over."""
         self.notices.end_earlier()
         self.refresh_notices()
 

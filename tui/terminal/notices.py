@@ -87,6 +87,6 @@ class Notices:
         return stayed
 
     def end_earlier(self) -> None:
-        """Something succeeded: end all notices but the fresh ones."""
+        """The user went on, and it was right: end the errors, and all other notices but the fresh ones."""
         oldest = self._clock() - FRESH
-        self._current = [(notice, at) for notice, at in self._current if at >= oldest]
+        self._current = [(notice, at) for notice, at in self._current if notice.severity != "error" and at >= oldest]

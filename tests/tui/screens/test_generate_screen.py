@@ -106,7 +106,9 @@ async def test_a_student_is_chosen_with_its_own_steps() -> None:
             await person.settle()
         field(person, "seed").focus()
         await person.press("enter")
-        await person.sees("one-step · 1 step", "0.05 s")
+        await person.sees("0.05 s")
+        await person.press("escape")  # the notice about the weights
+        await person.sees("one-step · 1 step")
         assert person.app.studio.settings.sample == default_for("one-step")
 
 
@@ -125,7 +127,7 @@ BAD = (
 )
 
 
-async def test_a_bad_value_is_a_notice_and_nothing_is_drawn() -> None:
+async def test_a_bad_value_is_named_under_the_controls_and_nothing_is_drawn() -> None:
     async with opened() as person:
         await generate(person)
         before = person.app.studio.settings
@@ -133,8 +135,9 @@ async def test_a_bad_value_is_a_notice_and_nothing_is_drawn() -> None:
             good = field(person, name).value
             await set_field(person, name, text)
             await person.press("enter")
-            await person.is_told(told)
+            await person.sees(told)
             await set_field(person, name, good)
+            await person.sees_no_more(told)
         assert not person.jobs.drawings
         assert person.app.studio.settings == before
         await person.press("enter")

@@ -62,12 +62,19 @@ def test_success_ends_earlier_notices_but_none_that_nobody_can_have_read() -> No
         clock = Clock()
         notices = Notices(clock)
         notices.add("old", "error", None)
+        notices.add("old, too", "warning", 9.0)
         clock.now += FRESH + 0.1
-        notices.add("fresh", "error", None)
+        notices.add("fresh", "warning", 9.0)
         succeed(notices)
-        remaining = [notice.text for notice, _ in notices._current]
-        assert [text for text in remaining if text != "saved"] == ["fresh"]
-        assert len(notices.log) >= 2
+        assert [notice.text for notice, _ in notices._current if notice.text != "saved"] == ["fresh"]
+        assert {notice.text for notice in notices.log} >= {"old", "old, too", "fresh"}
+
+
+def test_a_second_try_ends_even_a_fresh_error() -> None:
+    notices = Notices(Clock())
+    notices.add("no room", "error", None)
+    notices.end_earlier()
+    assert notices.shown is None
 
 
 def test_newer_information_replaces_the_one_before_and_returns_to_the_problem_behind() -> None:

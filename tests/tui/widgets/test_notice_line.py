@@ -66,7 +66,7 @@ async def test_every_screen_shows_it_on_one_line_above_the_footer_and_moves_noth
         await person.sees("problem no action")
         assert places() == before
         (y,) = lines_of(person, "problem no action")
-        assert y == size[1] - (3 if name == "prompt" else 2)
+        assert y == size[1] - (3 if name in ("prompt", "generate", "grid") else 2)
         assert "F9" in person.screen.splitlines()[y]
 
 
@@ -121,8 +121,7 @@ async def test_an_error_takes_escape_for_itself_and_other_notices_do_not(severit
         assert stopped
 
 
-async def test_a_drawing_that_begins_ends_an_error_that_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.terminal.notices.FRESH", -1.0)
+async def test_a_drawing_that_begins_ends_an_error() -> None:
     async with opened() as person:
         person.app.notify("no room", severity="error")
         await person.sees("no room")
