@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from pathlib import Path
 from typing import ClassVar
 
 from textual import events
@@ -13,13 +12,15 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.theme import Theme
 
+from engine.errors import DigittyError
 from engine.jobs.jobs import Jobs
 from engine.protocol.events import CannotSave
+from engine.storage import paths
 from tui.dialogs.choice import ChoiceDialog
 from tui.dialogs.dialog import Dialog
 from tui.dialogs.disk_full import DiskFullDialog, ask_about_full_disk
 from tui.dialogs.quit import ask_to_quit
-from tui.screens.base import AppScreen
+from tui.screens.base import CHOOSE_FOLDER, AppScreen
 from tui.screens.registry import SCREENS, bindings_by_screen, own_bindings, shared_bindings
 from tui.screens.train import TrainScreen
 from tui.settings import ansi_themes, themes
@@ -202,7 +203,7 @@ class DigittyApp(StudioApp):
             for command in palette_commands(bindings, self.keymap, screen.footer_label):
                 yield SystemCommand(command.title, f"key: {command.keys}", partial(self.run_action, command.action, node))
         yield SystemCommand("Keys: what the keys of this screen do", "help lists them", self.action_help)
-        yield SystemCommand("Screenshot: save a picture of this screen as SVG", "in the current folder", self._take_screenshot_soon)
+        yield SystemCommand("Screenshot: save a picture of this screen as SVG", "in the folder of pictures", self._take_screenshot_soon)
 
     def _take_screenshot_soon(self) -> None:
         self.set_timer(0.1, self.action_screenshot)  # once the palette is gone
@@ -213,8 +214,9 @@ class DigittyApp(StudioApp):
             self.deliver_screenshot(filename, path)
             return
         try:
-            saved = self.save_screenshot(filename, path or str(Path.cwd()))
-        except OSError as error:
-            self.notify(f"No screenshot was saved: {error.strerror or error} ({error.filename or 'the current folder'})", severity="error")
+            folder = path or str(paths.ensure_folder(self.studio.pictures_folder(), CHOOSE_FOLDER))
+            saved = self.save_screenshot(filename, folder)
+        except (DigittyError, OSError) as error:
+            self.notify(f"No screenshot was saved: {error}", severity="error")
         else:
             self.notify(f"Saved {saved}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from user import User, opened
 from tui.dialogs.help import HelpDialog
 from tui.screens.base import AppScreen
 from tui.screens.registry import SCREENS, bindings_by_screen, own_bindings
+from tui.settings.config_file import Config
 from tui.settings.keymap import help_rows
 from tui.settings.palette import palette_commands
 from tui.terminal.command_search import CommandSearch
@@ -82,7 +82,7 @@ async def test_titles_that_begin_with_the_query_come_first() -> None:
 
 
 @pytest.mark.parametrize("name", SCREENS)
-async def test_an_action_that_can_do_nothing_now_says_why(name: str) -> None:
+async def test_an_action_that_can_do_little_now_says_why(name: str) -> None:
     async with opened() as person:
         screen = await go(person, name)
         if name == "grid":
@@ -90,9 +90,10 @@ async def test_an_action_that_can_do_nothing_now_says_why(name: str) -> None:
             screen.done = screen.job = None  # type: ignore[attr-defined]
         for binding in useless(screen):
             person.app.notices.log.clear()
+            before = person.app.focused
             await person.app.run_action(binding.action, screen)
             await person.settle()
-            assert person.notices, binding
+            assert person.notices or person.app.focused is not before, binding
 
 
 async def test_a_command_is_found_by_its_words_and_runs() -> None:
@@ -117,13 +118,17 @@ async def test_keys_opens_help_which_escape_closes() -> None:
         await person.until(lambda: isinstance(person.app.screen, AppScreen))
 
 
-async def test_a_screenshot_says_where_it_is_or_why_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    async with opened(size=(160, 24)) as person:
+async def test_a_screenshot_says_where_it_is_or_why_there_is_none(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    async with opened(size=(160, 24), config=Config(values={"pictures": str(folder)})) as person:
         person.app.action_screenshot()
         await person.is_told("Saved ")
-        (saved,) = tmp_path.iterdir()
+        (saved,) = folder.iterdir()
         assert person.notices == f"Saved {saved}"
         assert "<svg" in saved.read_text()[:200]
-        person.app.action_screenshot(path=str(tmp_path / "missing"))
-        await person.is_told(f"No screenshot was saved: {os.strerror(2)}")
+        saved.unlink()
+        folder.rmdir()
+        folder.write_text("in its place")
+        person.app.action_screenshot()
+        await person.is_told("No screenshot was saved: ")
+        assert "choose another with pictures" in person.notices

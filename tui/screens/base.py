@@ -28,6 +28,8 @@ from tui.widgets.top_line import TopLine
 
 MOST_NAMED = 10
 """The most labels that the name of a saved file lists."""
+CHOOSE_FOLDER = 'choose another with pictures = "…" under [screen] in config.toml'
+"""What to do when the folder of pictures can't be used."""
 SMALLEST = (40, 12)
 """Columns and rows. A smaller screen shows only a message that says so."""
 
@@ -133,7 +135,7 @@ class AppScreen(Screen[None]):
             self.notify("Nothing to save: no drawing has finished yet.", severity="warning")
             return
         try:
-            folder = paths.ensure_folder(self.studio.pictures_folder(), 'choose another with pictures = "…" under [screen] in config.toml')
+            folder = paths.ensure_folder(self.studio.pictures_folder(), CHOOSE_FOLDER)
             path = _free_name(folder, done, ending)
             images.save_drawing(path, done.recipe, done.images, done.frames, replace=False)
         except (DigittyError, OSError) as error:

@@ -26,6 +26,7 @@ from tui.widgets.line_input import LineInput
 MODES = ("runs", "sweep", "race")
 FIELDS = {"runs": ("what",), "sweep": ("what", "guidance", "steps"), "race": ("what",)}
 """The fields above each mode's pane, by their ids."""
+NO_LOSSES = "No losses are shown here. Press n on the Train screen to start a run."
 
 
 class CompareScreen(AppScreen):
@@ -127,16 +128,22 @@ class CompareScreen(AppScreen):
         self._show_mode()
 
     def action_view(self) -> None:
-        if self.mode == "runs" and not self.runs.shows_all:
+        if self.mode == "runs" and self.runs.runs and not self.runs.shows_all:
             self.runs.next_view()
+        else:
+            self.notify("There is no other view: everything is shown.", severity="warning")
 
     def action_align(self) -> None:
-        if self.mode == "runs":
+        if self.mode == "runs" and self.runs.runs:
             self.runs.cycle_alignment()
+        else:
+            self.notify(NO_LOSSES, severity="warning")
 
     def action_log(self) -> None:
-        if self.mode == "runs":
+        if self.mode == "runs" and self.runs.runs:
             self.runs.toggle_scale()
+        else:
+            self.notify(NO_LOSSES, severity="warning")
 
     def action_edit(self) -> None:
         self.query_one("#what", Input).focus()
@@ -186,6 +193,8 @@ class CompareScreen(AppScreen):
         self.pane.save(Path.cwd())
 
     def action_stop(self) -> None:
+        if self.pane.job is None:
+            self.notify("Nothing is being drawn.", severity="warning")
         self.stop_work()
 
     def stop_work(self) -> None:
