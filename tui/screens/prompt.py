@@ -56,7 +56,7 @@ class PromptScreen(AppScreen):
         Binding("down", "history(1)", show=False, tooltip=EARLIER),
         Binding("s,ctrl+s", "save", "save", tooltip="save the last drawing as PNG with its recipe", id="save"),
         Binding("r,ctrl+r", "again", "again", tooltip="draw the prompt again with a new random seed", id="again"),
-        Binding("l,ctrl+l", "lock_seed", "lock seed", show=False, tooltip="lock the random seed of the last drawing, or unlock it", id="lock_seed"),
+        Binding("l,ctrl+g", "lock_seed", "lock seed", show=False, tooltip="lock or unlock the last drawing's random seed", id="lock_seed"),
         Binding("pageup", "page(-1)", show=False, tooltip=SCROLL),
         Binding("pagedown", "page(1)", show=False, tooltip=SCROLL),
     ]
@@ -237,7 +237,7 @@ class PromptScreen(AppScreen):
         finished = [answer.result for answer in self._answers() if answer.result]
         seed = finished[-1].recipe.sample.seed if finished and not settings.lock_seed else settings.sample.seed
         self.studio.change_settings(lock_seed=not settings.lock_seed, sample=replace(settings.sample, seed=seed))
-        free, kept = "is unlocked: each drawing takes the next", f"{seed} is locked: every drawing takes it until ctrl+l unlocks it"
+        free, kept = "is unlocked: each drawing takes the next", f"{seed} is locked: every drawing takes it until ctrl+g unlocks it"
         self.notify(f"The random seed {free if settings.lock_seed else kept}.")
 
     def action_again(self) -> None:

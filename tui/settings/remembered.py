@@ -42,6 +42,8 @@ class Settings:
     """Samples on the Generate screen."""
     classes: str = "random"
     """The classes on the Generate screen: `random`, or a prompt whose digits are repeated."""
+    lock_seed: bool = False
+    """Whether all drawings take the seed of `sample`, rather than each the next."""
 
     def overridden_by(self, config: Config) -> Settings:
         """These settings with the values of the user's config.toml, which override remembered ones. Weights and sampler fit each other."""

@@ -227,7 +227,7 @@ class Studio:
         """The random seed for a picture that is asked to differ from the last; a notice says where it is locked."""
         if self.settings.lock_seed:
             seed = self.settings.sample.seed
-            self._app.notify(f"The random seed {seed} is locked, so that the same noise is drawn again; ctrl+l on the Prompt screen unlocks it.")
+            self._app.notify(f"The random seed {seed} is locked, so that the same noise is drawn again; ctrl+g on the Prompt screen unlocks it.")
         return self.next_seed()
 
     def next_seed(self) -> int:

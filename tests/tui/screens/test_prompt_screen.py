@@ -452,8 +452,8 @@ async def test_a_locked_seed_stays_until_it_is_unlocked_and_is_seen() -> None:
         await person.sees("seed 1 · dpmpp")
         await person.enter("three")
         await person.sees("seed 2 · dpmpp")
-        await person.press("ctrl+l")
-        await person.is_told("The random seed 2 is locked: every drawing takes it until ctrl+l unlocks it.")
+        await person.press("ctrl+g")
+        await person.is_told("The random seed 2 is locked: every drawing takes it until ctrl+g unlocks it.")
         await person.sees("seed 2 locked")
         await person.enter("four")
         await person.sees("❯ four", "seed 2 (locked)")
@@ -490,4 +490,4 @@ async def test_the_lock_holds_on_the_other_screens_and_in_the_options() -> None:
         await person.press("r")
         await person.until(lambda: len(person.jobs.drawings) == 2)
         assert {request.sample.seed for request in person.jobs.drawings} == {41}
-        await person.is_told("The random seed 41 is locked, so that the same noise is drawn again; ctrl+l on the Prompt screen unlocks it.")
+        await person.is_told("The random seed 41 is locked, so that the same noise is drawn again; ctrl+g on the Prompt screen unlocks it.")
