@@ -34,8 +34,6 @@ class Settings:
 
     sample: SampleConfig = field(default_factory=SampleConfig)
     """`sample.seed` is the random seed of the next drawing."""
-    lock_seed: bool = False
-    """Whether all drawings take that seed, rather than each the next."""
     weights: str = "shipped"
     theme: str = themes.DEFAULT
     count: int = 16
