@@ -6,6 +6,7 @@ import os
 import select
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -23,6 +24,8 @@ SPARE = 4
 """Lines of the terminal that the pictures leave free: for the command, the line of progress, the last line, and the next prompt."""
 PATIENCE = 1.0
 """Seconds that the terminal may take to become ready for the end."""
+REMOTE_RATE, LOCAL_RATE = 48_000, 4_000_000
+"""Bytes that frames may send in a second, over SSH and otherwise: as on the screen, what comes after them must not have to wait."""
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 _SYSTEMS = {ColorDepth.TRUECOLOR: ColorSystem.TRUECOLOR, ColorDepth.COLORS_256: ColorSystem.EIGHT_BIT}
 
@@ -42,6 +45,8 @@ class LiveTiles:
         self._size = shutil.get_terminal_size()
         self._height = 0
         """Lines that the last frame takes up."""
+        self._due = 0.0
+        """When the next frame may be sent."""
 
     def __enter__(self) -> Self:
         return self
@@ -59,11 +64,15 @@ class LiveTiles:
         tiles = fit(len(images), size.columns, max(1, size.lines - SPARE), image=(images.height, images.width), shrink=self.terminal.greys)
         if tiles.pages > 1 or tiles.width > size.columns or tiles.height > size.lines - SPARE:
             return False
+        if time.monotonic() < self._due:
+            return True
         if size != self._size:  # the terminal has wrapped the lines anew, and nobody knows where they are
             self._size, self._height = size, 0
         lines = [*self._lines(images, tiles), words[: size.columns - 1]]
-        self._write(HIDE_CURSOR + self._erase(whole=False) + "".join(f"{line}\x1b[K\r\n" for line in lines) + SHOW_CURSOR)
+        frame = HIDE_CURSOR + self._erase(whole=False) + "".join(f"{line}\x1b[K\r\n" for line in lines) + SHOW_CURSOR
+        self._write(frame)
         self._height = len(lines)
+        self._due = time.monotonic() + len(frame) / (REMOTE_RATE if self.terminal.remote else LOCAL_RATE)
         return True
 
     def _erase(self, whole: bool = True) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -204,7 +205,8 @@ def screen_of(output: str, columns: int = COLUMNS, lines: int = LINES) -> list[s
 
 
 @pytest.mark.parametrize("color", ["truecolor", "256", "16", "none"])
-def test_in_a_terminal_the_digit_emerges_in_place_and_only_the_picture_stays(ran: Ran, color: str) -> None:
+def test_in_a_terminal_the_digit_emerges_in_place_and_only_the_picture_stays(ran: Ran, color: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.render.live_tiles.LOCAL_RATE", math.inf)
     _, still, _ = ran("three", "7s", "--color", color)
     code, live, err = ran("three", "7s", "--color", color, terminal=True)
     assert code == 0, err
@@ -243,6 +245,26 @@ def test_a_failure_leaves_neither_a_frame_nor_a_hidden_cursor(ran: Ran, jobs: Fa
     assert err.endswith("digitty: cuda:0 ran out of memory\n")
     assert "\x1b[?25l" in out
     assert screen_of(out) == [""]
+
+
+def test_over_ssh_the_frames_leave_room_for_what_comes_after_them(ran: Ran, jobs: FakeJobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("tui.render.live_tiles.time.monotonic", lambda: now[0])
+    _, local, _ = ran("7", "--color", "truecolor", terminal=True)
+    monkeypatch.setenv("SSH_CONNECTION", "10.0.0.1 1 10.0.0.2 22")
+    _, still, _ = ran("7", "--color", "truecolor", terminal=True)
+    assert (local.count("\x1b[?25l"), still.count("\x1b[?25l")) == (1, 1), "no time passes"
+    assert jobs.drawings[1].fps < jobs.drawings[0].fps
+
+    def later() -> float:
+        now[0] += 0.05
+        return now[0]
+
+    monkeypatch.setattr("tui.render.live_tiles.time.monotonic", later)
+    _, remote, _ = ran("7", "--color", "truecolor", terminal=True)
+    frames = remote.count("\x1b[?25l")
+    assert 1 < frames < 14
+    assert screen_of(remote) == screen_of(still)
 
 
 def test_many_pictures_are_not_animated(ran: Ran) -> None:
