@@ -1,4 +1,4 @@
-"""Loads weights by the name that commands and screens take: shipped, RUN, RUN:best, or a file."""
+"""Loads weights by the name that commands and screens take: shipped, RUN, RUN:best, RUN:epoch-N, or a file."""
 
 from __future__ import annotations
 

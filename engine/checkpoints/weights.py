@@ -20,6 +20,7 @@ from engine.config.serialize import from_dict, to_dict
 from engine.errors import CheckpointError, DigittyError, OutputError, SettingError
 from engine.formatting import one_line, printable
 from engine.models.unet import UNet
+from engine.protocol.recipe_values import check_kind
 from engine.storage.atomic import write_atomic
 
 WEIGHTS_FORMAT = "digitty-weights"
@@ -29,7 +30,6 @@ LARGEST_WEIGHT = 1e6
 """No weight of a trained network is as large. Sums of much larger numbers overflow, and the images come out black."""
 DIGEST_LENGTH = 16
 """Hex digits of a digest of weights: 64 bits, enough to tell any two networks of a user apart."""
-KINDS = ("average", "live", "best", "imported")
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,7 @@ def _load_safetensors(path: Path) -> ModelWeights:
         schedule = from_dict(ScheduleConfig, json.loads(metadata["schedule"]))
         step = int(metadata["step"]) if metadata.get("step") else None
         kind = metadata.get("kind", "average")
-        if kind not in KINDS:
-            raise ValueError(f"kind {kind[:40]!r} is not one of {', '.join(KINDS)}")
+        check_kind(kind)
     except (KeyError, ValueError, RecursionError, SettingError) as error:
         raise CheckpointError(f"{path} has unreadable metadata ({one_line(error)})") from None
     return ModelWeights(check_fit(tensors, model, path), model, schedule, step, metadata.get("run", path.stem), kind)

@@ -53,6 +53,7 @@ _OPTIONS: list[Decorator] = [
     setting_option(_REQUEST["run"], "--name", "run"),
     setting_option(_REQUEST["resume"], metavar="RUN"),
     _train_option("limit"),
+    _train_option("keep_every", metavar="N"),
     _train_option("compile", is_flag=True),
     device_options,
     plain_option,

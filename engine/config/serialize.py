@@ -23,6 +23,8 @@ def to_dict(config: DataSpec | ModelConfig | ScheduleConfig | SampleConfig | Tra
     values = asdict(config)
     if isinstance(config, TrainConfig):
         values["model"] = to_dict(config.model)
+        if config.keep_every is None:
+            del values["keep_every"]  # so that older versions of digitty read the run
     elif isinstance(config, ModelConfig) and config.data == MNIST:
         del values["data"]
         values |= MNIST_FIELDS

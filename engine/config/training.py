@@ -55,7 +55,7 @@ class TrainConfig:
 
     start_from: str | None = setting(
         None,
-        "Start a new run from these weights: shipped, RUN, RUN:best or a file.",
+        "Start a new run from these weights: shipped, RUN, RUN:best, RUN:epoch-N or a file.",
         kind=str,
         option="--start-from",
     )
@@ -143,6 +143,15 @@ class TrainConfig:
     )
 
     save_minutes: float = setting(5.0, "Minutes between saves of the training state, which is also saved at the end of each epoch.", low=0)
+
+    keep_every: int | None = setting(
+        None,
+        "Keep a snapshot of the average weights every N epochs, to draw with as RUN:epoch-N.",
+        low=1,
+        high=100_000,
+        kind=int,
+        option="--keep-every",
+    )
 
     compile: bool = setting(False, "Compile the network with torch.compile; worth it on CUDA.", option="--compile")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
@@ -65,13 +66,19 @@ def _row(values: Mapping[str, Any], name: str) -> tuple[Any, ...]:
     return tuple(row)
 
 
+def check_kind(kind: object) -> None:
+    """Raises SettingError unless weights can be of this kind: one of KINDS, or a run's snapshot epoch-N."""
+    if not (isinstance(kind, str) and re.fullmatch(r"epoch-[1-9]\d{0,6}", kind)):
+        check_one_of("kind", kind, KINDS)
+
+
 def _weights(values: object) -> WeightsInfo:
     weights = _instance(WeightsInfo, values, "weights")
     if not _text(weights.name, "weights") or "/" in weights.name:  # a path could name any file of this machine
         raise SettingError(f"its recipe names no weights: {printable(repr(weights.name), 80)}")
     if weights.step is not None:
         check_within("step", weights.step, 0, MOST_STEPS)
-    check_one_of("kind", weights.kind, KINDS)
+    check_kind(weights.kind)
     _text(weights.digest, "digest")
     return weights
 

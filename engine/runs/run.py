@@ -30,6 +30,7 @@ ENDS = ("finished", "stopped", "diverged", "failed")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _STATE = re.compile(r"state-(\d{7,})\.pt")
 _DAMAGED = re.compile(_STATE.pattern + r"\.damaged")
+_SNAPSHOT = re.compile(r"epoch-(\d{7,})\.safetensors")
 _SAMPLE = re.compile(r"step-(\d{7,})\.png")
 
 
@@ -50,6 +51,10 @@ class Run:
     @property
     def best_path(self) -> Path:
         return self.path / "checkpoints" / "best.safetensors"
+
+    def snapshot_path(self, epoch: int) -> Path:
+        """The average weights after an epoch, if `keep_every` kept them."""
+        return self.path / "checkpoints" / f"epoch-{epoch:07d}.safetensors"
 
     @property
     def control_path(self) -> Path:
@@ -97,6 +102,10 @@ class Run:
     def damaged_states(self) -> list[tuple[int, Path]]:
         """The same for the damaged ones that were set aside."""
         return _numbered(self.path / "checkpoints", _DAMAGED)
+
+    def snapshots(self) -> list[tuple[int, Path]]:
+        """(epoch, file) of every snapshot, the latest last."""
+        return _numbered(self.path / "checkpoints", _SNAPSHOT)
 
     def samples(self) -> list[tuple[int, Path]]:
         """(step, file) of every preview, the latest last."""

@@ -1,7 +1,8 @@
-"""The names of weights: shipped, RUN, RUN:best, or a file. No torch."""
+"""The names of weights: shipped, RUN, RUN:best, RUN:epoch-N, or a file. No torch."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +14,7 @@ from engine.config.serialize import from_dict
 from engine.errors import DigittyError, RunError, SettingError
 from engine.formatting import printable
 from engine.protocol.recipe import WeightsInfo
-from engine.runs.run import find_run, latest_state
+from engine.runs.run import Run, find_run, latest_state
 from engine.storage import paths
 from engine.storage.atomic import open_regular, parse_json
 
@@ -23,12 +24,13 @@ SHIPPED = {
     "shipped:seed": paths.ASSETS / "weights" / "seed.safetensors",
 }
 """The weights that come with digitty: the best ones, a one-step student, and those of the preset `seed`."""
+_SNAPSHOT = re.compile(r"epoch-([1-9]\d{0,6})")
 LARGEST_HEADER = 1 << 20
 """Bytes of a weights file's header, which is parsed into objects many times its size."""
 
 
 def locate_weights(weights: str) -> tuple[Path, str, str | None]:
-    """The file, name and kind of weights: one of SHIPPED, RUN, RUN:latest, RUN:best, or a file. Raises RunError."""
+    """The file, name and kind of weights: one of SHIPPED, RUN, RUN:latest, RUN:best, RUN:epoch-N, or a file. Raises RunError."""
     if weights in SHIPPED:
         return SHIPPED[weights], weights, None
     if "\0" in weights:
@@ -40,14 +42,32 @@ def locate_weights(weights: str) -> tuple[Path, str, str | None]:
     if path.suffix in (".safetensors", ".pth") or "/" in weights:
         return path, path.name, None
     name, _, kind = weights.partition(":")
-    if kind not in ("", "latest", "best", "live"):
-        raise RunError(f"weights {printable(weights)!r} are unknown; after the name of a run, only :latest, :best or :live is possible")
+    epoch = _SNAPSHOT.fullmatch(kind)
+    if epoch is None and kind not in ("", "latest", "best", "live"):
+        raise RunError(f"weights {printable(weights)!r} are unknown; after the name of a run, only :latest, :best, :live or :epoch-N is possible")
     run = find_run(name)
+    if epoch:
+        return _find_snapshot(run, int(epoch[1])), name, snapshot_kind(int(epoch[1]))
     if kind == "live":
         raise RunError(f"run {name} is not being trained in this process; use {name}:latest or {name}:best")
     if kind == "best" and not run.best_path.exists():
         raise RunError(f"run {name} has no best weights yet, since they are first saved after a whole epoch; use {name}")
     return (run.best_path, name, "best") if kind == "best" else (latest_state(run), name, "average")
+
+
+def snapshot_kind(epoch: int) -> str:
+    """What the weights of a snapshot are called after the name of their run: epoch-5"""
+    return f"epoch-{epoch}"
+
+
+def _find_snapshot(run: Run, epoch: int) -> Path:
+    """Raises RunError if the run has no snapshot of this epoch."""
+    kept = dict(run.snapshots())
+    if epoch in kept:
+        return kept[epoch]
+    names = ", ".join(snapshot_kind(number) for number in kept)
+    more = f"existing snapshots: {names}" if kept else "start a run with --keep-every N to keep some"
+    raise RunError(f"run {run.name} has no snapshot of epoch {epoch}; {more}")
 
 
 def weights_of(info: WeightsInfo, *folders: Path) -> str:
@@ -62,7 +82,8 @@ def weights_of(info: WeightsInfo, *folders: Path) -> str:
             if (path := folder / info.name).is_file():
                 return str(path.absolute())
     else:
-        name = f"{info.name}:best" if info.kind == "best" else info.name
+        own_file = info.kind == "best" or _SNAPSHOT.fullmatch(info.kind)
+        name = f"{info.name}:{info.kind}" if own_file else info.name
         with suppress(RunError):
             locate_weights(name)
             return name

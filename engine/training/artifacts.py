@@ -13,6 +13,7 @@ from engine.errors import StorageError
 from engine.protocol.events import Event
 from engine.protocol.recipe import Images
 from engine.runs.run import Run
+from engine.runs.weights_names import snapshot_kind
 from engine.sampling.batch import preview
 from engine.sampling.runtime import Runtime
 from engine.training.trainer import Trainer
@@ -34,8 +35,15 @@ class RunArtifacts:
 
     def save_best(self, path: Path) -> None:
         """The average weights. Raises StorageError."""
+        self._save_average(path, "best")
+
+    def save_snapshot(self, path: Path, epoch: int) -> None:
+        """The average weights after an epoch. Raises StorageError."""
+        self._save_average(path, snapshot_kind(epoch))
+
+    def _save_average(self, path: Path, kind: str) -> None:
         trainer, config = self.trainer, self.trainer.config
-        weights = ModelWeights(dict(trainer.weights("average")), config.model, config.schedule, trainer.step, self.name, "best")
+        weights = ModelWeights(dict(trainer.weights("average")), config.model, config.schedule, trainer.step, self.name, kind)
         checkpoint.save_weights(path, weights, error=StorageError)
 
     def draw_preview(self) -> Generator[Event, None, Images]:

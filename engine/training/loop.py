@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -63,6 +64,9 @@ class Artifacts(Protocol):
         """Raises StorageError."""
 
     def save_best(self, path: Path) -> None:
+        """Raises StorageError."""
+
+    def save_snapshot(self, path: Path, epoch: int) -> None:
         """Raises StorageError."""
 
     def draw_preview(self) -> Generator[Event, None, Images]: ...
@@ -136,6 +140,8 @@ class TrainingLoop:
             yield from self.disk.write("lines", self._flush)
             if epoch and epoch.best:
                 yield from self.disk.write("best", self._save_best)  # before any event: closing the loop there would lose it
+            if epoch and config.keep_every and epoch.epoch % config.keep_every == 0:
+                yield from self.disk.write("snapshot", partial(self._save_snapshot, epoch.epoch))
             yield step
             if epoch:
                 yield epoch
@@ -214,6 +220,9 @@ class TrainingLoop:
 
     def _save_best(self) -> None:
         self.artifacts.save_best(self.run.best_path)
+
+    def _save_snapshot(self, epoch: int) -> None:
+        self.artifacts.save_snapshot(self.run.snapshot_path(epoch), epoch)
 
     def _save(self) -> Saved | None:
         """Saves a training state."""

@@ -11,6 +11,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.runs.run import all_runs
+from engine.runs.weights_names import snapshot_kind
 from tui.dialogs.dialog import Dialog
 from tui.terminal.literal import literal
 
@@ -49,5 +50,8 @@ class WeightsDialog(Dialog[str | None]):
                 choices.append((run.name, f"{run.name:<16} latest, step {states[-1][0]}"))
             if run.best_path.exists():
                 choices.append((f"{run.name}:best", f"{run.name + ':best':<16} best epoch"))
+            for epoch, _ in reversed(run.snapshots()):
+                name = f"{run.name}:{snapshot_kind(epoch)}"
+                choices.append((name, f"{name:<16} snapshot"))
         choices.append(("shipped:one-step", "shipped:one-step a one-step student of the shipped weights"))
         return [*choices, ("shipped:seed", "shipped:seed     the guide's network, trained with --preset seed")]

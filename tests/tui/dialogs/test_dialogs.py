@@ -7,6 +7,7 @@ from textual.widgets import Input, OptionList, Select
 from user import SMALL, STEPS, User, opened
 
 from engine.config.sampling import SampleConfig, default_for
+from engine.config.serialize import with_changes
 from engine.config.training import PRESETS
 from engine.protocol.requests import TrainRequest
 from tui.screens.base import AppScreen
@@ -41,6 +42,15 @@ async def test_weights_are_chosen_used_and_remembered() -> None:
         await outside(person)
         await person.press("w", "escape")
         assert person.app.studio.settings.weights == "mine", "escape changes nothing"
+
+
+async def test_snapshots_are_offered_the_latest_first() -> None:
+    finished_run("mine", with_changes(PRESETS["quick"], keep_every=1))
+    async with opened() as person:
+        await outside(person)
+        await person.press("w")
+        await person.sees("mine:epoch-2     snapshot", "mine:epoch-1     snapshot")
+        assert choices(person) == ["shipped", "mine", "mine:best", "mine:epoch-2", "mine:epoch-1", "shipped:one-step", "shipped:seed"]
 
 
 async def test_the_run_that_trains_now_offers_its_live_weights() -> None:
