@@ -14,7 +14,8 @@ from tui.runs.trainer_status import TrainerStatus
 from tui.screens.base import AppScreen
 from tui.widgets.fact_line import Fact
 from tui.widgets.invitation import OFFERS, Invitation, time_of
-from tui.widgets.run_view import RunView, Status
+from tui.widgets.run_facts import Status
+from tui.widgets.run_view import RunView
 
 LOOK_EVERY = 0.5
 """Seconds between reads of a run's files while it is shown."""

@@ -7,14 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Static
 
-from engine.formatting import format_duration
-from tui.runs.history import EpochRow, RunHistory, load_sample
+from tui.runs.history import RunHistory, load_sample
 from tui.runs.loss_series import LossSeries
 from tui.runs.step_times import clock_text
 from tui.terminal.capabilities import Terminal
@@ -23,9 +21,8 @@ from tui.widgets.image_view import ImageView
 from tui.widgets.invitation import WHAT_TRAINING_SHOWS
 from tui.widgets.job_bar import JobBar
 from tui.widgets.loss_chart import LossChart
+from tui.widgets.run_facts import Status, losses_of, numbers_of, table_of
 
-MAX_ROWS = 200
-"""Epochs in the table, the latest ones."""
 DRAW_EVERY = 0.5
 """Seconds between two drawings of the chart and the table while the history is being read."""
 MTIME_RESOLUTION = 1_000_000_000
@@ -51,19 +48,6 @@ PREVIEW_SIZES = (
 """The largest tiles that leave the chart enough room: five across and two down of 28, 14 and 10 pixels."""
 TABLE_WIDTH = 78
 """The least width of the screen, in columns, at which the table of epochs is shown beside the previews."""
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """The facts of a run that its metrics do not hold."""
-
-    state: str = ""
-    running: bool = False
-    own: bool = False
-    """This process trains the run, so the top line says so too."""
-    memory: int = 0
-    """In bytes; 0 where it is not known."""
-    warning: str = ""
 
 
 class RunView(Vertical):
@@ -226,58 +210,3 @@ class RunView(Vertical):
         if key != self._table_key:
             self._table_key = key
             self.query_one("#table", Static).update(table_of(epochs, preview))
-
-
-# --- the texts --------------------------------------------------------------------------------------------------------
-
-
-def numbers_of(history: RunHistory, status: Status) -> list[Fact]:
-    """seed-2  training  epoch 4/10  step 1612/4690  8.13 steps/s  1037 img/s  lr 9.1e-04  left 6:12  300 MB"""
-    config = history.config
-    facts = [
-        Fact(history.run.name, 0, "name"),
-        Fact(status.state, 5 if status.own and status.state == "training" else 0, "state"),
-        Fact(f"epoch {history.epoch}/{config.epochs}", 1),
-        Fact(f"step {history.now.step}/{config.total_steps}"),
-    ]
-    if status.running:
-        rate = history.now.rate
-        facts += [
-            Fact(f"{rate:.2f} steps/s" if rate < 10 else f"{rate:.0f} steps/s", 2),
-            Fact(f"{rate * config.images / config.steps_per_epoch:.0f} img/s", 3),
-            Fact(f"lr {history.now.lr:.1e}", 4),
-        ]
-        if history.seconds_left is not None:
-            facts.append(Fact(f"left {format_duration(history.seconds_left)}", 1))
-        if status.memory:
-            facts.append(Fact(f"{status.memory / 2**20:.0f} MB", 6))
-    return facts
-
-
-def losses_of(history: RunHistory, status: Status) -> list[Fact]:
-    """loss 0.0241  epoch 0.0252  best 0.0251  seed · batch 128 · adam 0.001 cosine  cpu bf16 channels_last  saved 1600"""
-    losses = (("loss", history.now.loss), ("epoch", history.epoch_average), ("best", history.best))
-    facts = [Fact(f"{name} {value:.4f}") for name, value in losses if value is not None]
-    if status.warning:
-        return [*facts[:1], Fact(status.warning, 0, "warning")]
-    config, engine = history.config, history.engine
-    if history.behind:
-        facts.append(Fact("reading its history…", 1, "state"))
-    facts += [
-        Fact(f"{config.preset} · batch {config.batch_size} · {config.optimizer} {config.lr:g} {config.lr_schedule}", 2),
-        Fact(f"{engine.device} {engine.precision} {engine.layout}", 3),
-    ]
-    if history.now.saved_step:
-        facts.append(Fact(f"saved at step {history.now.saved_step}", 4))
-    return facts
-
-
-def table_of(epochs: Sequence[EpochRow], preview: str) -> Text:
-    """The table of epochs, the latest first."""
-    table = Text(f"previews: {preview}\n" if preview else "", "dim", no_wrap=True, overflow="ellipsis")
-    table.append("epoch  average  time\n", "bold")
-    for row in reversed(epochs[-MAX_ROWS:]):
-        table.append(f"{row.epoch:5}  {row.average:.4f} {format_duration(row.seconds):>7}{' *' if row.best else ''}\n")
-    if len(epochs) > MAX_ROWS:
-        table.append(f"and {len(epochs) - MAX_ROWS} earlier epochs\n", "dim")
-    return table

@@ -11,7 +11,7 @@ from engine.config.training import PRESETS
 from engine.runs.manage import create_run
 from tui.runs.history import EpochRow, RunHistory
 from tui.widgets.fact_line import Fact, FactLine, select_fitting
-from tui.widgets.run_view import MAX_ROWS, Status, losses_of, numbers_of, table_of
+from tui.widgets.run_facts import MAX_ROWS, Status, losses_of, numbers_of, table_of
 
 FACTS = (Fact("seed-2"), Fact("training", 2), Fact("step 1/10"), Fact("300 MB", 3), Fact(""))
 
