@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from dataclasses import dataclass
 
@@ -39,6 +40,7 @@ class TrainerStatus:
         """The command that was sent and has shown no effect yet."""
         self._history = history
         self._sight, self._checked = Sight(Life.GONE), 0.0
+        self._here = False
         self._event = ""
         self._asked_at = 0.0
         self.refresh()
@@ -47,6 +49,11 @@ class TrainerStatus:
     def alive(self) -> bool:
         """Whether a trainer is at work. One that exits cleanly writes its last event before it gives up the run."""
         return self._sight.life is Life.ALIVE and not self._has_ended
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the trainer is at work on this machine."""
+        return self.alive and self._here
 
     @property
     def unknown(self) -> bool:
@@ -72,7 +79,9 @@ class TrainerStatus:
         if now - self._checked > self.intervals.check or history.now.event != self._event:
             self._checked, self._event = now, history.now.event
             self._sight = history.run.sight()
-            self.by = "" if self._sight.life is Life.GONE else run_words.trainer_name(history.run)
+            gone = self._sight.life is Life.GONE
+            self.by = "" if gone else run_words.trainer_name(history.run)
+            self._here = not gone and history.run.owner().get("host") == socket.gethostname()
         if self.pending and self._obeyed(self.pending):
             self.pending = None
         elif self.pending and now - self._asked_at > self.intervals.answer:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 from textual.widget import Widget
 
-from engine.errors import RunError
+from engine.errors import DigittyError, RunError
+from engine.process.machine import MachineLoad, MachineMeter
 from engine.runs.run import Run, all_runs, find_run
 from tui.runs import text as run_text
 from tui.runs.history import RunHistory
 from tui.runs.trainer_status import TrainerStatus
 from tui.screens.base import AppScreen
+from tui.studio.background import run_in_background
 from tui.widgets.fact_line import Fact
 from tui.widgets.invitation import OFFERS, Invitation, time_of
 from tui.widgets.run_facts import Status
@@ -20,6 +23,8 @@ from tui.widgets.run_view import RunView
 LOOK_EVERY = 0.5
 """Seconds between reads of a run's files while it is shown."""
 NO_RUN = "No run yet. Press enter to start the one that is selected, or n for more settings."
+METER_EVERY = 2.0
+"""Seconds between two readings of the machine's load."""
 SOON = 0.002
 """Seconds until the next read while there is more to read. Keys are handled in between."""
 
@@ -32,6 +37,10 @@ class RunScreen(AppScreen):
         self.history: RunHistory | None = None
         self._trainer: TrainerStatus | None = None
         self._reading = False
+        self._load: MachineLoad | None = None
+        self._meter: tuple[str, MachineMeter] | None = None
+        """The device of the run that is shown, and what reads this machine's load."""
+        self._metering, self._metered = False, 0.0
 
     def body(self) -> Iterable[Widget]:
         yield Invitation(self.studio.terminal.unicode)
@@ -149,7 +158,27 @@ class RunScreen(AppScreen):
             state = "waiting"
         if training.activity and training.name == history.run.name:
             state = training.activity
-        return Status(state, trainer.alive, own, training.memory if own else 0, self._warning(history, own))
+        self._measure_load(history, own or trainer.is_here)
+        return Status(state, trainer.alive, own, training.memory if own else 0, self._warning(history, own), self._load)
+
+    def _measure_load(self, history: RunHistory, here: bool) -> None:
+        """Read the machine's load now and then, in the background, while the run that is shown trains on this machine and is not paused."""
+        works = here and self._trainer is not None and self._trainer.alive and not history.now.paused
+        if not works:
+            self._load = self._meter = None
+        now, device = time.monotonic(), history.engine.device
+        if not works or self._metering or self.app.screen is not self or now - self._metered < METER_EVERY:
+            return
+        if self._meter is None or self._meter[0] != device:
+            self._meter = device, MachineMeter(device)
+        self._metering, self._metered = True, now
+        run_in_background(self.app, self._meter[1].read, self._on_load)
+
+    def _on_load(self, load: MachineLoad | DigittyError) -> None:
+        """Shown at the next look at the run."""
+        self._metering = False
+        if self._meter and isinstance(load, MachineLoad):
+            self._load = load
 
     def _warning(self, history: RunHistory, own: bool) -> str:
         """Why the run can't be saved. Paths start at the run's folder, since the line is short."""

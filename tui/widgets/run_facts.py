@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.text import Text
 
 from engine.formatting import format_duration
+from engine.process.machine import MachineLoad
 from tui.runs.history import EpochRow, RunHistory
 from tui.widgets.fact_line import Fact
 
+ROUNDED = 300.0
+"""Seconds to which the time of the end is rounded."""
+WEEK = 6 * 86_400.0
 MAX_ROWS = 200
 """Epochs in the table, the latest ones."""
 
@@ -26,29 +31,60 @@ class Status:
     memory: int = 0
     """In bytes; 0 where it is not known."""
     warning: str = ""
+    load: MachineLoad | None = None
+    """Of the machine that trains it, where that is this one."""
 
 
 def numbers_of(history: RunHistory, status: Status) -> list[Fact]:
-    """seed-2  training  epoch 4/10  step 1612/4690  8.13 steps/s  1037 img/s  lr 9.1e-04  left 6:12  300 MB"""
+    """seed-2  training  epoch 4/10  step 1612/4690  8.13 steps/s  1037 img/s  lr 9.1e-04  left 6:12  ends about 23:40  300 MB"""
     config = history.config
     facts = [
         Fact(history.run.name, 0, "name"),
-        Fact(status.state, 5 if status.own and status.state == "training" else 0, "state"),
+        Fact(status.state, 6 if status.own and status.state == "training" else 0, "state"),
         Fact(f"epoch {history.epoch}/{config.epochs}", 1),
         Fact(f"step {history.now.step}/{config.total_steps}"),
     ]
-    if status.running:
+    if status.running and not history.now.paused:
         rate = history.now.rate
         facts += [
             Fact(f"{rate:.2f} steps/s" if rate < 10 else f"{rate:.0f} steps/s", 2),
-            Fact(f"{rate * config.images / config.steps_per_epoch:.0f} img/s", 3),
-            Fact(f"lr {history.now.lr:.1e}", 4),
+            Fact(f"{rate * config.images / config.steps_per_epoch:.0f} img/s", 4),
+            Fact(f"lr {history.now.lr:.1e}", 5),
         ]
         if history.seconds_left is not None:
-            facts.append(Fact(f"left {format_duration(history.seconds_left)}", 1))
-        if status.memory:
-            facts.append(Fact(f"{status.memory / 2**20:.0f} MB", 6))
+            facts += [Fact(f"left {format_duration(history.seconds_left)}", 1), Fact(f"ends about {end_text(history.seconds_left)}", 3)]
+    if status.running and status.memory:
+        facts.append(Fact(f"{status.memory / 2**20:.0f} MB", 7))
     return facts
+
+
+def end_text(seconds_left: float, now: float | None = None) -> str:
+    """When that is, by the clock: 23:40, Sat 23:40 on another day, or Dec 03 beyond a week. Rounded to five minutes, as it is an estimate."""
+    now = time.time() if now is None else now
+    at = time.localtime(round((now + seconds_left) / ROUNDED) * ROUNDED)
+    if seconds_left > WEEK:
+        return time.strftime("%b %d", at)
+    return time.strftime("%H:%M" if at[:3] == time.localtime(now)[:3] else "%a %H:%M", at)
+
+
+def load_facts(load: MachineLoad | None) -> list[str]:
+    """CPU 98%, memory 5.1/7.8 GB, GPU 93%, 12.0/80.0 GB, 61 C: as far as they are known."""
+    if load is None:
+        return []
+    texts = []
+    if load.cpu is not None:
+        texts.append(f"CPU {load.cpu:.0%}")
+    if load.memory_used is not None and load.memory_total is not None:
+        texts.append(f"memory {_gigabytes(load.memory_used, load.memory_total)}")
+    if gpu := load.gpu:
+        texts += [f"GPU {gpu.busy:.0%}", _gigabytes(gpu.memory_used, gpu.memory_total)]
+        if gpu.temperature is not None:
+            texts.append(f"{gpu.temperature} C")
+    return texts
+
+
+def _gigabytes(used: int, total: int) -> str:
+    return f"{used / 1e9:.1f}/{total / 1e9:.1f} GB"
 
 
 def losses_of(history: RunHistory, status: Status) -> list[Fact]:
@@ -58,14 +94,15 @@ def losses_of(history: RunHistory, status: Status) -> list[Fact]:
     if status.warning:
         return [*facts[:1], Fact(status.warning, 0, "warning")]
     config, engine = history.config, history.engine
+    facts += [Fact(text, 2) for text in load_facts(status.load)]
     if history.behind:
         facts.append(Fact("reading its history…", 1, "state"))
     facts += [
-        Fact(f"{config.preset} · batch {config.batch_size} · {config.optimizer} {config.lr:g} {config.lr_schedule}", 2),
-        Fact(f"{engine.device} {engine.precision} {engine.layout}", 3),
+        Fact(f"{config.preset} · batch {config.batch_size} · {config.optimizer} {config.lr:g} {config.lr_schedule}", 3),
+        Fact(f"{engine.device} {engine.precision} {engine.layout}", 4),
     ]
     if history.now.saved_step:
-        facts.append(Fact(f"saved at step {history.now.saved_step}", 4))
+        facts.append(Fact(f"saved at step {history.now.saved_step}", 5))
     return facts
 
 

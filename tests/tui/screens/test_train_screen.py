@@ -12,6 +12,7 @@ from user import LARGE, SIZES, User, opened, start
 
 from engine.config.serialize import with_changes
 from engine.config.training import PRESETS
+from engine.process.machine import MachineLoad, MachineMeter
 from engine.protocol.events import Detached
 from engine.protocol.recipe import Images
 from engine.protocol.requests import TrainRequest
@@ -51,6 +52,31 @@ async def test_numbers_while_it_trains() -> None:
         await person.sees(
             "seed-1", "training", "epoch 2/10", "step 6/40", "8.00 steps/s", "1024 img/s", "lr 1.0e-03", "left 0:04", "300 MB", "15%", "50%"
         )
+
+
+async def test_the_machine_is_measured_only_while_a_run_trains_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings: list[str] = []
+
+    def read(meter: MachineMeter) -> MachineLoad:
+        readings.append("")
+        return MachineLoad(0.98, 5_100_000_000, 7_800_000_000)
+
+    monkeypatch.setattr(MachineMeter, "read", read)
+    monkeypatch.setattr("tui.screens.run_screen.METER_EVERY", 0.0)
+    finished_run("older", PRESETS["quick"])
+    jobs = FakeJobs(train_holds_at=6)
+    async with opened(jobs, LARGE) as person:
+        await person.press("f5")
+        await person.sees("older  finished")
+        assert not readings
+        await start(person, epochs="2", name="mine")
+        await person.sees("step 6/8", "CPU 98%", "memory 5.1/7.8 GB", "ends about")
+        await person.press("space")
+        await person.sees("paused")
+        await person.sees_no_more("CPU")
+        count = len(readings)
+        await person.pilot.pause(1.1)
+        assert len(readings) <= count + 1, "a paused run needs none"
 
 
 async def test_pause_and_go_on() -> None:

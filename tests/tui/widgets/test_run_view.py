@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from fake_training import ENGINE
 from fakes import finished_run
 from textual.app import App, ComposeResult
 
 from engine.config.training import PRESETS
+from engine.process.machine import GpuLoad, MachineLoad
 from engine.runs.manage import create_run
 from tui.runs.history import EpochRow, RunHistory
+from tui.widgets import run_facts
 from tui.widgets.fact_line import Fact, FactLine, select_fitting
 from tui.widgets.run_facts import MAX_ROWS, Status, losses_of, numbers_of, table_of
 
@@ -64,15 +68,41 @@ def numbers(history: RunHistory, width: int, status: Status) -> str:
     return "  ".join(fact.text for fact in select_fitting(numbers_of(history, status), width))
 
 
-def test_the_numbers_that_matter_stay_at_eighty_columns() -> None:
+def test_the_numbers_that_matter_stay_at_eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_facts, "end_text", lambda seconds_left: "23:40")
     history = RunHistory(finished_run("seed-2", PRESETS["seed"]))
     history.update()
     own = Status("training", running=True, own=True, memory=300 << 20)
-    assert numbers(history, 120, own) == "seed-2  training  epoch 2/2  step 8/8  8.00 steps/s  1024 img/s  lr 1.0e-03  left 0:00  300 MB"
-    assert numbers(history, 78, own) == "seed-2  epoch 2/2  step 8/8  8.00 steps/s  1024 img/s  lr 1.0e-03  left 0:00"
+    whole = "seed-2  training  epoch 2/2  step 8/8  8.00 steps/s  1024 img/s  lr 1.0e-03  left 0:00  ends about 23:40  300 MB"
+    assert numbers(history, 120, own) == whole
+    assert numbers(history, 78, own) == "seed-2  epoch 2/2  step 8/8  8.00 steps/s  left 0:00  ends about 23:40"
     theirs = Status("training on gpubox (pid 4711)", running=True)
     assert numbers(history, 78, theirs) == "seed-2  training on gpubox (pid 4711)  epoch 2/2  step 8/8  left 0:00"
     assert numbers(history, 78, Status("stopped")) == "seed-2  stopped  epoch 2/2  step 8/8"
+    history.now.paused = True
+    assert numbers(history, 78, Status("paused", running=True, own=True)) == "seed-2  paused  epoch 2/2  step 8/8", (
+        "it does not end while it is paused"
+    )
+
+
+def test_the_end_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    try:
+        now = 1_760_000_000.0  # a Thursday, 08:53:20
+        ends = [run_facts.end_text(seconds, now) for seconds in (0, 400, 3600, 20 * 3600, 5 * 86_400, 8 * 86_400)]
+        assert ends == ["08:55", "09:00", "09:55", "Fri 04:55", "Tue 08:55", "Oct 17"]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_the_load_of_the_machine_in_words() -> None:
+    assert run_facts.load_facts(None) == []
+    assert run_facts.load_facts(MachineLoad(None, 5_100_000_000, 7_800_000_000)) == ["memory 5.1/7.8 GB"]
+    gpu = GpuLoad(0.93, 12_000_000_000, 80_000_000_000, 61)
+    assert run_facts.load_facts(MachineLoad(0.98, None, None, gpu)) == ["CPU 98%", "GPU 93%", "12.0/80.0 GB", "61 C"]
+    assert run_facts.load_facts(MachineLoad(gpu=GpuLoad(0.0, 0, 1_000_000_000))) == ["GPU 0%", "0.0/1.0 GB"]
 
 
 def test_a_warning_takes_the_place_of_what_matters_less() -> None:
