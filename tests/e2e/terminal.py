@@ -35,6 +35,7 @@ KEYS = {
     "f3": "\x1bOR",
     "f4": "\x1bOS",
     "f5": "\x1b[15~",
+    "f6": "\x1b[17~",
     "pageup": "\x1b[5~",
     "pagedown": "\x1b[6~",
 }

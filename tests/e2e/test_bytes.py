@@ -61,6 +61,9 @@ def test_an_idle_screen_sends_nothing(warm_home: Path, tmp_path: Path) -> None:
             (["f5"], "No run yet"),
             (["n"], "Start"),  # a dialog with inputs
             (["enter"], "finished"),  # a run
+            (["f6"], "loss by step"),
+            (["v", "v"], "1 drawing in"),
+            (["c"], "enter draws the prompt"),
             (["f2"], "Type a digit"),
             ([*"seven"], " seven"),  # amid typing
             (["enter"], "7 · seven"),

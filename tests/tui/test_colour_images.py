@@ -88,3 +88,11 @@ async def test_the_screens_draw_and_name_what_the_weights_draw(flags: DataSpec, 
 
         await person.press("f5")
         await person.until(shown(person.app, "#previews"))
+
+        await person.press("f6")
+        await person.until(lambda: person.app.screen.query("RunPictures") and person.app.screen.query_one("#what").value == "grid")  # type: ignore[attr-defined]
+        await person.press("c", "enter")
+        await person.sees("guidance 1, 4 steps: ", "guidance 2, 14 steps: ", "red  flags")
+        cells = person.app.screen.query_one("#sweep SheetView", ImageView)
+        assert cells.images is not None
+        assert (len(cells.images), cells.images.channels) == (9, 3)

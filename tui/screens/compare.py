@@ -53,13 +53,14 @@ class CompareScreen(AppScreen):
     def __init__(self) -> None:
         super().__init__()
         self.mode = "runs"
-        self._prompts = {"runs": "0-9", "sweep": "seven", "race": "seven"}
+        self._prompts = dict.fromkeys(MODES, "")
+        """What the user wrote in each mode; empty for the default."""
 
     def body(self) -> Iterable[Widget]:
         with Horizontal(id="fields"):
             yield Static(Content.assemble(self._tabs()), id="modes")
             yield Label("draw", classes="what")
-            yield LineInput(self._prompts[self.mode], id="what", classes="what", compact=True)
+            yield LineInput(id="what", classes="what", compact=True)
             yield Label("guidance", classes="guidance")
             yield LineInput("1, 1.4, 2", id="guidance", classes="guidance", compact=True)
             yield Label("steps", classes="steps")
@@ -96,7 +97,7 @@ class CompareScreen(AppScreen):
         for name in FIELDS["sweep"]:
             for widget in self.query(f".{name}"):
                 widget.display = name in FIELDS[self.mode]
-        self.query_one("#what", Input).value = self._prompts[self.mode]
+        self._show_prompt()
         self._checks.recheck()
         if self.mode == "runs":
             self.runs.picker.focus()
@@ -104,6 +105,14 @@ class CompareScreen(AppScreen):
         else:
             self.set_focus(None)
         self.refresh_bindings()
+
+    def _show_prompt(self) -> None:
+        self.query_one("#what", Input).value = self._prompts[self.mode] or self.pane.default_prompt()
+
+    def on_run_picker_changed(self) -> None:
+        """The first run says which classes there are to draw."""
+        if not self._prompts["runs"] and self.mode == "runs":
+            self._show_prompt()
 
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
@@ -123,9 +132,13 @@ class CompareScreen(AppScreen):
         self.action_choose_mode(MODES[(MODES.index(self.mode) + 1) % len(MODES)])
 
     def action_choose_mode(self, mode: str) -> None:
-        self._prompts[self.mode] = self.query_one("#what", Input).value
+        self._keep_prompt()
         self.mode = mode
         self._show_mode()
+
+    def _keep_prompt(self) -> None:
+        text = self.query_one("#what", Input).value
+        self._prompts[self.mode] = "" if text == self.pane.default_prompt() else text
 
     def action_view(self) -> None:
         if self.mode == "runs" and self.runs.runs and not self.runs.shows_all:
@@ -155,9 +168,9 @@ class CompareScreen(AppScreen):
             return
         sweep = self.query_one(SweepPane)
         sweep.lists = {name: self.query_one(f"#{name}", Input).value for name in sweep.lists}
-        self._prompts[self.mode] = str(values["what"])
+        self._keep_prompt()
         try:
-            self.pane.draw(self._prompts[self.mode])
+            self.pane.draw(str(values["what"]))
         except DigittyError as error:
             self.studio_app.notify_error(error)
             return

@@ -11,6 +11,7 @@ from engine.config.data import DataSpec
 from engine.config.sweep import Sweep
 from engine.errors import DigittyError
 from engine.formatting import format_duration
+from engine.prompt.vocabulary import vocabulary_for
 from engine.protocol import events as e
 from engine.protocol.events import Event
 from engine.protocol.requests import SweepRequest
@@ -23,9 +24,6 @@ from tui.widgets.job_bar import JobBar
 
 class ComparePane(Vertical):
     """Has a JobBar `#progress`. A subclass says what to draw and shows the cells."""
-
-    IDLE = ""
-    """What the bar says before the first drawing."""
 
     def __init__(self, studio: Studio, *, id: str) -> None:
         super().__init__(id=id)
@@ -123,6 +121,11 @@ class ComparePane(Vertical):
     def data(self) -> DataSpec:
         """What is drawn: it names the classes of the prompt."""
         return self.studio.data
+
+    def default_prompt(self) -> str:
+        """What is drawn unless the user writes another prompt."""
+        vocabulary = vocabulary_for(self.data().class_names)
+        return "seven" if vocabulary.is_digits else vocabulary.name(0)
 
     def draw(self, prompt: str) -> None:
         """Start the sweep. Raises DigittyError if the prompt or a setting can't be read."""

@@ -14,9 +14,10 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from engine.config.data import DataSpec
-from engine.config.sweep import plan_sweep
+from engine.config.sweep import MOST_IMAGES, plan_sweep
 from engine.errors import RunError
 from engine.prompt.parser import parse
+from engine.prompt.vocabulary import vocabulary_for
 from engine.protocol import events as e
 from engine.runs.run import Run, all_runs
 from engine.runs.weights_names import data_of, is_student
@@ -73,7 +74,7 @@ class RunsPane(ComparePane):
         self.runs: dict[str, ComparedRun] = {}
         """The chosen ones."""
         self.view = "losses"
-        self.asked = "0-9"
+        self.asked = ""
         """The prompt that was drawn last."""
         self._listed = 0.0
         self._chosen_first = False
@@ -253,10 +254,16 @@ class RunsPane(ComparePane):
     def _draw_if_shown(self) -> None:
         drawn = [cell.weights for cell in self.plan.cells] if self.plan else []
         if self.display and self.query_one("#pictures").display and self.runs and drawn != list(self.runs):
-            self.draw(self.asked)
+            self.draw(self.asked or self.default_prompt())
 
     def data(self) -> DataSpec:
         return data_of(next(iter(self.runs), self.studio.settings.weights))
+
+    def default_prompt(self) -> str:
+        data = self.data()
+        if vocabulary_for(data.class_names).is_digits:
+            return "0-9"
+        return "grid" if data.classes <= MOST_IMAGES else super().default_prompt()
 
     def draw(self, prompt: str) -> None:
         words = parse(prompt, random.Random(self.studio.settings.sample.seed), self.data().class_names)
