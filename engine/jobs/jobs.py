@@ -16,6 +16,7 @@ from engine.jobs.sweep import sweep
 from engine.process.distributed import ProcessGroup
 from engine.process.malloc import keep_freed_memory
 from engine.protocol.events import Event, Preparing
+from engine.protocol.lesson import GuessRequest
 from engine.protocol.requests import DrawRequest, EvaluateRequest, SweepRequest, TrainRequest
 from engine.runs.control import Control
 from engine.training.cadence import Cadence
@@ -91,6 +92,27 @@ class Jobs:
         from engine.evaluation.job import evaluate
 
         yield from evaluate(self._get_runtime(), request)
+
+    def lesson(self, weights: str) -> Job:
+        """Preparing…, Lesson: a real image of each class, noise, and the noise schedule of these weights."""
+        yield from self._announce_torch()
+        from engine.explain.job import lesson
+
+        yield from lesson(self._get_runtime(), weights)
+
+    def guess(self, request: GuessRequest) -> Job:
+        """Guess: what the network makes of one image at one noise level, beside the truth."""
+        yield from self._announce_torch()
+        from engine.explain.job import guess
+
+        yield from guess(self._get_runtime(), request)
+
+    def loss_by_noise(self, weights: str) -> Job:
+        """LossByNoise…: the loss of held-out images at more and more noise levels."""
+        yield from self._announce_torch()
+        from engine.explain.job import loss_by_noise
+
+        yield from loss_by_noise(self._get_runtime(), weights)
 
     def warm_up(self) -> Job:
         """Everything a first drawing waits for: torch, the shipped weights, the choice of precision."""

@@ -60,13 +60,29 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> the same."""
         n, c, height, width = x.shape
-        pixels = self.qkv(self.norm(x)).permute(0, 2, 3, 1)
-        q, k, v = pixels.reshape(n, height * width, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
-        # torch's fused attention takes five times as long as this on a CPU in bfloat16, at 7x7 pixels
-        weights = (q * (c // self.heads) ** -0.5 @ k.transpose(-1, -2)).softmax(-1).to(v.dtype)
-        mixed = (weights @ v).transpose(1, 2).reshape(n, height, width, c).permute(0, 3, 1, 2)
+        q, k, v = self._project(x)
+        mixed = (_softmax(q, k).to(v.dtype) @ v).transpose(1, 2).reshape(n, height, width, c).permute(0, 3, 1, 2)
         out: Tensor = x + self.out(mixed)
         return out
+
+    def weights(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, heads, H*W, H*W): how much each pixel (a row) takes from every other. Each row adds up to 1."""
+        q, k, _ = self._project(x)
+        return _softmax(q, k)
+
+    def _project(self, x: Tensor) -> Tensor:
+        """q, k and v as one tensor (3, N, heads, H*W, d)."""
+        n, c, height, width = x.shape
+        pixels = self.qkv(self.norm(x)).permute(0, 2, 3, 1)
+        projected: Tensor = pixels.reshape(n, height * width, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        return projected
+
+
+def _softmax(q: Tensor, k: Tensor) -> Tensor:
+    """softmax(q k / sqrt(d)) for q and k (..., n, d)."""
+    # torch's fused attention takes five times as long as this on a CPU in bfloat16, at 7x7 pixels
+    weights: Tensor = (q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)).softmax(-1)
+    return weights
 
 
 class Norm(nn.GroupNorm):
