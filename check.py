@@ -1,7 +1,7 @@
 """The one check, for developers and CI alike: lint, format, types, layers, tests. Arguments go to pytest: `python check.py -k prompt`.
 
-It runs every step even when one fails, prints how long each took, and exits with 1 if any failed. Tests run in up to four processes, one file
-in one process, since tests of a file share expensive fixtures. For a debugger, `python check.py -n 0` runs one test after the other.
+It runs every step even when one fails, prints how long each took, and exits with 1 if any failed. Tests run in up to four processes; one that has
+nothing left takes half of another's tests. For a debugger, `python check.py -n 0` runs one test after the other.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent
+PROCESSORS = os.cpu_count() or 1
+"""One process more than that: tests that type into a terminal mostly wait."""
 STEPS = {
     "ruff check": ["-m", "ruff", "check", "."],
     "ruff format": ["-m", "ruff", "format", "--check", "."],
     "mypy": ["-m", "mypy"],
     "lint-imports": ["-c", "from importlinter.cli import lint_imports_command as main; main()", "--no-logo"],
-    "pytest": ["-m", "pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"],  # last, so that its summary ends the output
+    "pytest": ["-m", "pytest", "-n", str(min(4, PROCESSORS + 1)), "--dist", "worksteal"],  # last, so that its summary ends the output
 }
 
 

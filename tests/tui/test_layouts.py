@@ -16,6 +16,8 @@ from user import User, opened
 from engine.config.serialize import with_changes
 from engine.config.training import PRESETS
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parent / "layouts"
 SIZES = ((80, 24), (120, 40), (200, 60))
 

@@ -298,6 +298,7 @@ def check_saved(run: Run) -> None:
     assert not list(run.path.rglob("*.part"))
 
 
+@pytest.mark.slow
 def test_it_outlives_its_terminal_and_answers_to_whoever_comes_later(machine: None, leftover: None, command: Command) -> None:
     """train --detach at a terminal that is then closed; runs, watch, pause, resume and stop from elsewhere; and again after that."""
     ours, theirs = pty.openpty()
@@ -346,6 +347,7 @@ def test_it_outlives_its_terminal_and_answers_to_whoever_comes_later(machine: No
     assert run.step() > saved
 
 
+@pytest.mark.slow
 def test_a_start_that_fails_over_there_says_so_here(machine: None, leftover: None, command: Command) -> None:
     small = replace(PRESETS["quick"], model=ModelConfig(channels=(8, 8, 8), time_dim=16, emb_dim=16), limit=32)
     run = create_run("r", small, ComputeInfo("cpu", "fp32", "contiguous", 1))

@@ -40,6 +40,8 @@ from engine.training.distill import DistillationLoss
 from engine.training.teacher_pairs import TEACHING, TeacherPairs, draw_pairs, load_or_draw, noise_and_labels
 from engine.training.trainer import Trainer
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 FP32 = Numerics("fp32", channels_last=False)
 Make = Callable[..., Trainer]

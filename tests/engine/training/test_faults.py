@@ -38,6 +38,8 @@ from engine.training import restore
 from engine.training.cadence import Cadence
 from engine.training.trainer import Trainer
 
+pytestmark = pytest.mark.slow
+
 # --- kill -9 ----------------------------------------------------------------------------------------------------------
 
 
@@ -45,7 +47,6 @@ DEATHS = 25
 """benchmarks/sigkill.py kills a thousand times."""
 
 
-@pytest.mark.slow
 def test_deaths_at_any_moment_change_nothing(tmp_path: Path, one_thread: None) -> None:
     """Each time the run opens, its lines parse, its states load, and what it goes on with is the unbroken run, to the bit."""
     with ForkServer(Path(__file__).parents[1], "killed_runs") as server:

@@ -31,6 +31,8 @@ from engine.training import artifacts
 from engine.training.batches import EpochBatches
 from engine.training.step_loss import DenoisingStepLoss
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def no_file_beyond(size: int) -> Iterator[None]:

@@ -40,7 +40,7 @@ from engine.training.step_loss import DenoisingStepLoss
 from engine.training.trainer import Trainer
 
 LOAD = data.load
-pytestmark = pytest.mark.usefixtures("every_step")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("every_step")]
 
 
 def until(events: Iterator[Event], kind: type[Event], step: int) -> None:

@@ -11,6 +11,8 @@ from engine.runs.run import find_run
 from tui.dialogs.choice import ChoiceDialog
 from tui.screens.train import TrainScreen
 
+pytestmark = pytest.mark.slow
+
 WORDS = ("can't be saved at step 8", "No space left on device", "Its last save is from step 4")
 
 

@@ -14,6 +14,8 @@ from engine.errors import DeviceError
 from engine.protocol.requests import TrainRequest
 from engine.runs.run import find_run
 
+pytestmark = pytest.mark.slow
+
 
 async def training(person: User, name: str = "mine") -> None:
     await start(person, name=name)
