@@ -6,10 +6,11 @@
 Its packages, from the top: an import may only go down.
 
     cli          the commands without a screen: train, evaluate, export, runs, watch
-    jobs         the front door: draw, train and evaluate as generators of events, and the thread that pulls them
+    jobs         the front door: draw, train, evaluate and explain as generators of events, and the thread that pulls them
   heavy, with torch:
     training     the loop, one optimiser step, distillation, and what is saved when
     evaluation   how good drawn images are
+    explain      what the screen How teaches with: guesses, loss at each noise level, attention
     sampling     drawing with trained weights: which are in memory, batches, rejection sampling
     checkpoints  weights and training states as files
     data         training images and their order
