@@ -11,6 +11,7 @@ from contextlib import closing
 from threading import Event as Flag
 from threading import Thread
 
+from fake_lesson import FakeLessons
 from fake_pictures import blend
 from fake_training import ENGINE, training_loop, with_epochs_of
 
@@ -51,7 +52,7 @@ def ready() -> Flag:
     return flag
 
 
-class FakeJobs:
+class FakeJobs(FakeLessons):
     """`engine.jobs.jobs.Jobs` to the screen.
 
     Drawing, training, its start and end, and detaching hold, idling, until their flag is set; warm-up until `warm` is. Training holds after
@@ -63,6 +64,7 @@ class FakeJobs:
     def __init__(
         self, *, draw_holds_at: int | None = None, train_holds_at: int | None = None, steps_per_epoch: int = 4, pace: float = 0.0, again: int = 0
     ) -> None:
+        super().__init__()
         self.draw_holds_at, self.train_holds_at = draw_holds_at, train_holds_at
         self.steps_per_epoch, self.pace, self.again = steps_per_epoch, pace, again
         self.warm, self.go_on_drawing, self.go_on_training = ready(), Flag(), Flag()

@@ -8,6 +8,7 @@ from tui.screens.base import AppScreen
 from tui.screens.compare import CompareScreen
 from tui.screens.generate import GenerateScreen
 from tui.screens.grid import GridScreen
+from tui.screens.how import HowScreen
 from tui.screens.prompt import PromptScreen
 from tui.screens.train import TrainScreen
 from tui.settings.keymap import GLOBAL_BINDINGS, declared_bindings
@@ -20,6 +21,7 @@ SCREENS: dict[str, type[AppScreen]] = {
     "grid": GridScreen,
     "train": TrainScreen,
     "compare": CompareScreen,
+    "how": HowScreen,
 }
 
 

@@ -52,7 +52,8 @@ class ImageView(Widget):
         self.page = 0
         """The page on view, from 0. Only the view sets it."""
         self.terminal = terminal
-        self._columns = columns
+        self.columns = columns
+        """The number of columns to ask for; set it before `show`."""
         self._captions: tuple[str, ...] = ()
         self._grid: Tiles | None = None
         self._tiles: list[Tile] = []  # those of the current page
@@ -125,7 +126,7 @@ class ImageView(Widget):
             return None
         shrink = self.terminal.greys  # with few shades a digit needs many pixels
         size = self.images.height, self.images.width
-        grid = fit(len(self.images), width, height, image=size, columns=self._columns, captions=bool(self._captions), shrink=shrink)
+        grid = fit(len(self.images), width, height, image=size, columns=self.columns, captions=bool(self._captions), shrink=shrink)
         return replace(grid, rows=ceil(grid.count / grid.columns)) if self.max_rows and grid.pages > 1 else grid
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
@@ -142,6 +143,19 @@ class ImageView(Widget):
         across = {"center": spare_x // 2, "right": spare_x}.get(self.styles.content_align_horizontal, 0)
         down = {"middle": spare_y // 2, "bottom": spare_y}.get(self.styles.content_align_vertical, 0)
         return Offset(across, down)
+
+    def place_in_image(self, x: int, y: int) -> tuple[float, float] | None:
+        """Which part of a picture a cell of this widget shows: across and down, as fractions; None between the pictures."""
+        grid = self._grid
+        if grid is None:
+            return None
+        origin = self._origin(grid)
+        for i in range(len(self._tiles)):
+            left, top = (a + b for a, b in zip(grid.place(i), origin, strict=True))
+            across, down = (x - left + 0.5) / grid.tile_width, (y - top + 0.5) / (grid.tile_height - grid.caption)
+            if 0 <= across < 1 and 0 <= down < 1:
+                return across, down
+        return None
 
     # --- drawing ------------------------------------------------------------------------------------------------------
 
