@@ -15,7 +15,7 @@ from tui.dialogs.choice import ChoiceDialog
 from tui.screens.base import AppScreen
 from tui.settings.keymap import SCREEN_NAMES
 
-SCREENS = {"f2": "prompt", "f3": "generate", "f4": "grid", "f5": "train", "f6": "compare"}
+SCREENS = {"f2": "prompt", "f3": "generate", "f4": "grid", "f5": "train", "f6": "compare", "f7": "how"}
 
 
 def at(person: User) -> str:
@@ -29,7 +29,7 @@ async def test_function_keys_digits_and_tabs_go_to_the_screens() -> None:
             await person.press(key)
             await person.until(lambda name=name: at(person) == name)
         await person.press("escape")
-        for key, name in (("2", "generate"), ("3", "grid"), ("4", "train"), ("5", "compare"), ("1", "prompt")):
+        for key, name in (("2", "generate"), ("3", "grid"), ("4", "train"), ("5", "compare"), ("6", "how"), ("1", "prompt")):
             await person.press(key)
             await person.until(lambda name=name: at(person) == name)
             if name == "prompt":
@@ -82,7 +82,7 @@ async def test_sizes_small_and_large(size: tuple[int, int]) -> None:
     async with opened(size=size) as person:
         await person.enter("three sevens")
         await person.until(lambda: person.jobs.drawings)
-        for key in ("f3", "f4", "f5", "f6", "f2"):
+        for key in ("f3", "f4", "f5", "f6", "f7", "f2"):
             await person.press(key)
             if key == "f3":
                 await person.press("enter")

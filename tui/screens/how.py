@@ -166,7 +166,7 @@ class HowScreen(AppScreen):
         self._arrange()
         if lesson is None:
             return
-        if ask and self.number > 0:
+        if ask and self.number > 0 and (self.guess is None or (self.guess.label, self.guess.t) != (self.label, self.t)):
             self._explainer.want_guess(GuessRequest(self._weights, self.label, self.t))
         if ask and self.number == 2:
             self._want_losses()
@@ -184,14 +184,14 @@ class HowScreen(AppScreen):
 
     def _show_noise(self, lesson: Lesson) -> None:
         name = captions.name_of(self.label, lesson.data)
-        self.view.columns = None
+        self.view.ask_for_columns(None)
         self.view.show(pages.clean_and_noisy(lesson, self.label, self.t), (f"x_0: {name}", f"x_t: t = {self.t}"))
         self.query_one(CurveView).show(pages.noise_curve(lesson, self.t))
 
     def _show_guess(self, lesson: Lesson) -> None:
         images = pages.guessed_images(lesson, self.guess, self.label, self.t)
         two_rows = len(images) > 1 and pages.fits_two_rows(images, *self.view.size)
-        self.view.columns = (3 if two_rows else 5) if len(images) > 1 else None
+        self.view.ask_for_columns((3 if two_rows else 5) if len(images) > 1 else None)
         if two_rows:
             self.view.show(pages.in_two_rows(images), pages.GUESSED_IN_TWO_ROWS)
         else:
@@ -199,7 +199,7 @@ class HowScreen(AppScreen):
 
     def _show_loss(self, lesson: Lesson) -> None:
         self.query_one(CurveView).show(pages.loss_curve(lesson, self.losses, self.t))
-        self.view.columns = None
+        self.view.ask_for_columns(None)
         images = pages.attended_images(lesson, self.guess, self.label, self.t, self.place)
         self.view.show(images, ("x_t", "attention")[: len(images)])
 
@@ -265,7 +265,7 @@ class HowScreen(AppScreen):
         self.show_page(ask=False)
 
     def action_again(self) -> None:
-        self._loss_weights = ""
+        self._loss_weights, self.guess = "", None
         self.show_page()
 
     def on_slider_moved(self, message: Slider.Moved) -> None:

@@ -52,8 +52,7 @@ class ImageView(Widget):
         self.page = 0
         """The page on view, from 0. Only the view sets it."""
         self.terminal = terminal
-        self.columns = columns
-        """The number of columns to ask for; set it before `show`."""
+        self._columns = columns
         self._captions: tuple[str, ...] = ()
         self._grid: Tiles | None = None
         self._tiles: list[Tile] = []  # those of the current page
@@ -85,6 +84,10 @@ class ImageView(Widget):
     def _layout_facts(self) -> tuple[object, ...]:
         """What the grid depends on."""
         return (len(self.images), self.images.height, self.images.width, bool(self._captions)) if self.images else ()
+
+    def ask_for_columns(self, columns: int | None) -> None:
+        """The number of columns of images that are shown next."""
+        self._columns = columns
 
     def clear(self) -> None:
         """Show nothing."""
@@ -126,7 +129,7 @@ class ImageView(Widget):
             return None
         shrink = self.terminal.greys  # with few shades a digit needs many pixels
         size = self.images.height, self.images.width
-        grid = fit(len(self.images), width, height, image=size, columns=self.columns, captions=bool(self._captions), shrink=shrink)
+        grid = fit(len(self.images), width, height, image=size, columns=self._columns, captions=bool(self._captions), shrink=shrink)
         return replace(grid, rows=ceil(grid.count / grid.columns)) if self.max_rows and grid.pages > 1 else grid
 
     def get_content_width(self, container: Size, viewport: Size) -> int:

@@ -185,3 +185,13 @@ def test_a_listener_that_fails_costs_no_job_its_end() -> None:
     worker._thread.join(30)
     assert "training" in closed
     assert worker.close(5)
+
+
+def test_explaining_leaves_a_run_four_fifths_of_the_time(worker: Worker, told: Told) -> None:
+    closed: list[str] = []
+    training = worker.submit("train", endless("training", closed))
+    explaining = worker.submit("explain", endless("explaining", closed))
+    seen = [told.get(timeout=30)[0] for _ in range(300)]
+    assert 0.1 < seen.count(explaining) / len(seen) < 0.3
+    for number in (training, explaining):
+        worker.stop(number)
