@@ -12,9 +12,10 @@ from tui.studio.local_training import describe_refusal
 class DiskFullDialog(ChoiceDialog):
     """After escape the run still waits."""
 
-    def __init__(self, run: str | None, refusal: CannotSave) -> None:
+    def __init__(self, run: str | None, refusal: CannotSave, detaching: bool = False) -> None:
+        """`detaching`: the run was to be saved in order to continue in the background."""
         choices = (
-            Choice(Command.RUN, "try again", ("t",)),
+            Choice(Command.RUN, "try again, then detach" if detaching else "try again", ("t",)),
             Choice(Command.UNSAVED, "continue without saving, and try again at the next save", ("g",)),
             Choice(Command.STOP, "stop the run, and lose everything after the last save", ("x",)),
         )
@@ -31,4 +32,4 @@ def ask_about_full_disk(app: StudioApp) -> None:
         if answer is not None:
             training.decide(Command(answer))
 
-    app.push_screen(DiskFullDialog(training.run, training.full), on_answer)
+    app.push_screen(DiskFullDialog(training.run, training.full, training.handing_over), on_answer)

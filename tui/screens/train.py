@@ -16,7 +16,7 @@ from tui.dialogs.disk_full import ask_about_full_disk
 from tui.runs.history import RunHistory
 from tui.runs.text import trained_here, trainer_name
 from tui.screens.run_screen import NO_RUN, RunScreen
-from tui.studio.local_training import Phase
+from tui.studio.phase import Phase
 from tui.widgets.invitation import Invitation
 
 RECENT = 300

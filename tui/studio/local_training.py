@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from enum import Enum, auto
 from typing import Protocol
 
 from textual.notifications import SeverityLevel
@@ -22,6 +21,7 @@ from engine.protocol.requests import TrainRequest
 from engine.runs.control import Command, Control
 from engine.runs.run import find_run
 from tui.studio.job_router import JobRouter
+from tui.studio.phase import Phase, describe_phase
 
 STEPS = 2.0
 """Steps that closing the worker may take."""
@@ -33,21 +33,6 @@ SPAWN = 3.0
 """Seconds after which the background process certainly exists."""
 
 Callback = Callable[[], None]
-
-
-class Phase(Enum):
-    """Where the run is between start and end."""
-
-    IDLE = auto()
-    """No run is trained here."""
-    TRAINING = auto()
-    """It trains, or prepares to."""
-    STOPPING = auto()
-    """It was asked to stop."""
-    SAVING = auto()
-    """It was asked to stop, so that a background process can take over."""
-    HANDING_OVER = auto()
-    """Nothing trains here any more, and the background process starts."""
 
 
 class Notify(Protocol):
@@ -68,7 +53,7 @@ class LocalTraining:
         self._request = TrainRequest()
         self._control = Control()
         self._outcome: Event | None = None
-        self._handover_due, self._leave_after = False, False
+        self._handover_due, self._leave_after, self._stop_after_save = False, False, False
         self._handover_lock = threading.Lock()
         self._process_started = threading.Event()
         self._preparing = ""
@@ -89,15 +74,7 @@ class LocalTraining:
     @property
     def activity(self) -> str:
         """What happens that the run's files don't show: preparing, stopping, detaching. Empty while it simply trains."""
-        match self.phase:
-            case Phase.STOPPING:
-                return "stopping…"
-            case Phase.SAVING:
-                return "saving before detaching…"
-            case Phase.HANDING_OVER:
-                return f"detaching: {self._preparing}…" if self._preparing else "detaching…"
-            case _:
-                return f"{self._preparing}…" if self._preparing else ""
+        return describe_phase(self.phase, self._preparing)
 
     @property
     def busy(self) -> bool:
@@ -178,15 +155,35 @@ class LocalTraining:
         self._on_change()
 
     def decide(self, command: Command) -> None:
-        """What to do about a refused save: RUN tries again, UNSAVED continues without saving, STOP loses what was not saved."""
+        """What to do about a refused save: RUN tries again, UNSAVED continues without saving, STOP loses what was not saved.
+
+        Where the run was about to stop or to be detached, RUN does that after the save. The other two do not detach a run that is not saved.
+        """
         if self.full is None:
             return
         if command is Command.UNSAVED:
             self.unsaved = self.full
         self.full = None
-        self.phase = Phase.STOPPING if command is Command.STOP else Phase.TRAINING
+        if command is Command.RUN:
+            self._stop_after_save = self.phase in (Phase.STOPPING, Phase.SAVING)  # the question has replaced the command to stop
+        else:
+            self.phase = Phase.STOPPING if command is Command.STOP else Phase.TRAINING
+            self._cancel_handover()
         self._control.send(command)
         self._on_change()
+
+    def _cancel_handover(self) -> None:
+        with self._handover_lock:
+            due, self._handover_due = self._handover_due, False
+        self._leave_after = self._stop_after_save = False
+        if due:
+            self._notify(f"{self.run} is not detached, since it can't be saved.", severity="warning")
+
+    def _stop_once_saved(self) -> None:
+        """Send the command to stop again, if a question about a refused save has replaced it."""
+        if self._stop_after_save:
+            self._stop_after_save = False
+            self._control.send(Command.STOP)
 
     def finish_handover(self) -> None:
         """Make sure that the background process exists. Called when the application ends and nothing trains here any more, from any thread."""
@@ -207,6 +204,7 @@ class LocalTraining:
             case e.Preview():
                 self._preparing = ""
             case e.TrainStep():
+                self._stop_once_saved()
                 self._preparing = ""
                 self.step, self.rate, self.memory = event.step, event.steps_per_s, event.memory
                 now = time.monotonic()
@@ -216,6 +214,7 @@ class LocalTraining:
             case e.Paused() | e.Resumed():
                 self.paused = isinstance(event, e.Paused)
             case e.Saved():
+                self._stop_once_saved()
                 self.unsaved = self.full = None
             case e.CannotSave(waiting=True):
                 self.full = event

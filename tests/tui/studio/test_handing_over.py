@@ -31,7 +31,7 @@ async def test_a_key_hands_the_run_over_and_shows_it_from_its_files(size: tuple[
         await person.press("d")
         await person.sees("mine  detaching: starting a process…", "detaching")
         assert (find_run("mine").state(), find_run("mine").states()[-1][0]) == ("stopped", 3)
-        for key, told in (("d", "already being detached"), ("x", "Press x when it is training again"), ("n", "mine is already training here")):
+        for key, told in (("d", "already being detached"), ("x", "Press x when it is training again"), ("n", "mine is being detached")):
             await person.press(key)
             await person.is_told(told)
         jobs.train_holds_at = 4

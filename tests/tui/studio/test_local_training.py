@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from fake_training import ENGINE
-from fakes import FakeJobs
+from fakes import FakeJobs, finished_run
 
 from engine.config.training import PRESETS
 from engine.jobs.worker import Kind
@@ -14,7 +14,8 @@ from engine.protocol import events as e
 from engine.protocol.requests import TrainRequest
 from engine.runs.control import Command
 from tui.studio.job_router import JobRouter, Listener
-from tui.studio.local_training import LocalTraining, Phase
+from tui.studio.local_training import LocalTraining
+from tui.studio.phase import Phase
 
 REFUSAL = e.CannotSave(8, 4, "No space left on device", waiting=True)
 
@@ -116,6 +117,49 @@ def test_a_decision_is_sent_to_the_run_once(observed: Observed, command: Command
     assert (observed.training.full, observed.training.unsaved, observed.training.phase) == (None, unsaved, phase)
     observed.training.decide(Command.STOP)
     assert observed.training._control.poll() is command, "nothing waits for a decision any more"
+
+
+@pytest.mark.parametrize("next_event", [step(9), e.Saved(8, "state.pt")], ids=["step", "save"])
+@pytest.mark.parametrize("leave", [True, False])
+def test_to_try_again_detaches_after_the_save_and_not_later(observed: Observed, leave: bool, next_event: e.Event) -> None:
+    finished_run("mine", PRESETS["quick"])
+    observed.training.hand_over(leave_after=leave)
+    observed.hear(REFUSAL)
+    observed.training.decide(Command.RUN)
+    assert observed.training._control.poll() is Command.RUN, "first the save is tried again"
+    assert observed.training.activity == "saving before detaching…"
+    observed.hear(next_event)
+    assert observed.training._control.poll() is Command.STOP
+    observed.hear(e.TrainStopped("mine", 9), e.Ended("stopped"))
+    assert observed.training.phase is Phase.HANDING_OVER
+    assert not observed.notices
+
+
+def test_to_try_again_also_stops_after_the_save(observed: Observed) -> None:
+    observed.training.stop()
+    observed.hear(REFUSAL)
+    observed.training.decide(Command.RUN)
+    observed.hear(e.Saved(8, "state.pt"))
+    assert observed.training._control.poll() is Command.STOP
+
+
+def test_to_try_again_while_it_trains_stops_nothing(observed: Observed) -> None:
+    observed.hear(REFUSAL)
+    observed.training.decide(Command.RUN)
+    observed.hear(e.Saved(8, "state.pt"), step(9))
+    assert observed.training._control.poll() is Command.RUN
+
+
+@pytest.mark.parametrize("command", [Command.UNSAVED, Command.STOP])
+def test_a_run_that_stays_unsaved_is_not_detached_then_or_later(observed: Observed, command: Command) -> None:
+    observed.training.hand_over(leave_after=True)
+    observed.hear(REFUSAL)
+    observed.training.decide(command)
+    assert "not detached" in observed.notices[-1]
+    assert not observed.training.handing_over
+    observed.hear(step(9), e.TrainStopped("mine", 9), e.Ended("stopped"))
+    assert (observed.training.phase, observed.left) == (Phase.IDLE, False)
+    assert len(observed.router.listeners) == 1, "no process was started"
 
 
 def test_a_run_that_ends_before_it_is_handed_over_starts_no_process(observed: Observed) -> None:
