@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from engine.config.sampling import SampleConfig, Sampler, fit_sampler, with_sampler
+from engine.config.sampling import SampleConfig, Sampler, default_for, fit_sampler, with_sampler
 from engine.config.serialize import from_dict, to_dict
 from engine.errors import DigittyError, SettingError
 from engine.runs.weights_names import fit_weights, is_student
@@ -80,7 +80,8 @@ def load() -> tuple[Settings, list[str]]:
     """The remembered settings, and messages about those that cannot be read, which keep their defaults, or that were mended."""
     table, problems = _read()
     plain = {name: value for name, value in table.items() if name in _PLAIN}
-    found = Settings(sample=from_dict(SampleConfig, table.get("sample", {})), **plain)
+    sample = table.get("sample", {})
+    found = Settings(sample=from_dict(SampleConfig, {**_usual(sample), **sample}), **plain)
     mended = found._mended()
     if mended != found:
         save(found, mended)
@@ -92,11 +93,12 @@ def load() -> tuple[Settings, list[str]]:
 def save(before: Settings, after: Settings) -> None:
     """Save the settings that differ between the two. The rest of the file stays as another screen may have written it.
 
-    Values in `sample` are saved only if they differ from the defaults, so that later, better defaults take effect.
+    Values in `sample` are saved only if they differ from the defaults of its sampler, so that later, better defaults take effect.
     """
     plain = {name: getattr(after, name) for name in _PLAIN if getattr(after, name) != getattr(before, name)}
-    old = to_dict(before.sample)
-    sample = {name: value for name, value in to_dict(after.sample).items() if value != old[name]}
+    old, new = to_dict(before.sample), to_dict(after.sample)
+    old_usual, new_usual = _usual(old), _usual(new)
+    sample = {name: value for name, value in new.items() if value != old[name] or new_usual[name] != old_usual[name]}
     if not plain and not sample:
         return
     with suppress(DigittyError, OSError):
@@ -104,7 +106,8 @@ def save(before: Settings, after: Settings) -> None:
         with locked(target):
             table, _ = _read()
             merged = {**table.pop("sample", {}), **sample}
-            changed = {name: value for name, value in merged.items() if value != DEFAULT_SAMPLE[name]}
+            usual = {**_usual(merged), "sampler": SampleConfig.sampler}
+            changed = {name: value for name, value in merged.items() if value != usual[name]}
             write_text(target, json.dumps({**table, **plain, "sample": changed}, indent=1))
 
 
@@ -126,6 +129,11 @@ def _read() -> tuple[dict[str, Any], list[str]]:
     wrong += [name for name in values if name not in valid_sample] if isinstance(sample, dict) else ["sample"]
     problems = [f"{_path()} has invalid values; the defaults are used for: {', '.join(wrong)}"] if wrong else []
     return {**plain, "sample": valid_sample}, problems
+
+
+def _usual(sample: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults of the sampler that `sample` names."""
+    return to_dict(default_for(sample.get("sampler", SampleConfig.sampler)))
 
 
 def _is_valid_sample(name: str, value: object) -> bool:

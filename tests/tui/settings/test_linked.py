@@ -246,3 +246,18 @@ async def test_far_too_few_steps_get_a_hint_on_the_screen_too() -> None:
         assert not person.notices
         person.app.studio.change_settings(sample=SampleConfig("ddpm", 14))
         await person.is_told("ddpm draws speckles in 14 steps; its usual number is 1000, while dpmpp needs 14.")
+
+
+@pytest.mark.parametrize("steps", [14, 200, 1000])
+def test_the_steps_of_a_sampler_are_remembered_even_if_they_are_another_samplers_usual_ones(steps: int) -> None:
+    before = Settings()
+    remembered.save(before, after := replace(before, sample=SampleConfig("ddpm", steps, guidance=2.0)))
+    assert remembered.load() == (after, [])
+    remembered.save(after, back := replace(after, sample=with_sampler(after.sample, "dpmpp")))
+    assert remembered.load() == (back, [])
+    assert back.sample.steps == 14
+
+
+def test_an_earlier_digitty_left_out_that_ddpm_had_the_steps_of_dpmpp() -> None:
+    settings_file(sample={"sampler": "ddpm"})
+    assert remembered.load()[0].sample == SampleConfig("ddpm", 1000)
