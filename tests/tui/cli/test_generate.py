@@ -5,7 +5,11 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -243,6 +247,24 @@ def test_a_failure_leaves_neither_a_frame_nor_a_hidden_cursor(ran: Ran, jobs: Fa
     code, out, err = ran("7", terminal=True)
     assert code == 4
     assert err.endswith("digitty: cuda:0 ran out of memory\n")
+    assert "\x1b[?25l" in out
+    assert screen_of(out) == [""]
+
+
+def test_ctrl_c_leaves_neither_a_frame_nor_a_hidden_cursor(ran: Ran, jobs: FakeJobs) -> None:
+    jobs.draw_holds_at = 5
+
+    def interrupt() -> None:
+        while not jobs.drawings:
+            time.sleep(0.01)
+        time.sleep(0.3)  # it holds after its fifth step
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    code, out, err = ran("7", terminal=True)
+    thread.join()
+    assert (code, err) == (130, "")
     assert "\x1b[?25l" in out
     assert screen_of(out) == [""]
 
