@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.config.compute import ComputeInfo
 from engine.config.training import Preset, TrainConfig
@@ -85,6 +85,17 @@ class DrawDone(Event):
     """The guess at x0 that the network made from each frame, and in the end the images. Only if the request asks for them."""
     evaluations: float = 0.0
     """Network evaluations per image: guided ones count twice, and those of redrawn images are included."""
+
+    def only(self, i: int) -> DrawDone:
+        """The drawing of image i alone, or the whole one if another drawing would not come to the same image.
+
+        Images that share their noise are redrawn together, so whether one of them is redrawn depends on the others.
+        """
+        if self.again and self.recipe.indices.count(self.recipe.indices[i]) > 1:
+            return self
+        recipe = replace(self.recipe, labels=(self.recipe.labels[i],), indices=(self.recipe.indices[i],))
+        frames, guesses = (tuple(images.only(i) for images in each) for each in (self.frames, self.guesses))
+        return replace(self, recipe=recipe, images=self.images.only(i), frames=frames, guesses=guesses)
 
 
 # --- sweeps -----------------------------------------------------------------------------------------------------------

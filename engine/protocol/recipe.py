@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.config.compute import ComputeInfo
 from engine.config.data import MNIST, DataSpec
@@ -43,6 +43,10 @@ class Images:
             raise IndexError(i)
         size = self.picture_bytes
         return self.data[i * size : (i + 1) * size]
+
+    def only(self, i: int) -> Images:
+        """Image i alone."""
+        return replace(self, data=self[i], count=1)
 
     def __iter__(self) -> Iterator[bytes]:
         return (self[i] for i in range(self.count))

@@ -65,7 +65,7 @@ def test_a_storm_of_resizes_while_samples_are_drawn(warm_home: Path, tmp_path: P
         terminal.press("enter")
         terminal.sees("step ")
         storm(terminal, random.Random(5), "r")
-        terminal.sees("100%", "space replays")
+        terminal.sees("100%", "enter enlarges")
         not_torn(terminal)
         left_in_order(terminal)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Set
+from collections.abc import Callable, Iterable, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -19,6 +19,7 @@ from textual.widgets import Static
 from engine.errors import DigittyError
 from engine.protocol.events import DrawDone
 from engine.storage import images, paths
+from tui.render import captions
 from tui.studio.base_app import StudioApp, studio_app
 from tui.studio.studio import Studio
 from tui.terminal.literal import literal
@@ -128,6 +129,18 @@ class AppScreen(Screen[None]):
 
     def stop_work(self) -> None:
         """Stop the jobs that this screen has started."""
+
+    def enlarge(self, done: DrawDone, index: int = 0, then: Callable[[int], None] = lambda _: None) -> None:
+        """Show an image of a finished drawing as large as the screen allows. `then` gets the index of the one that was shown last."""
+        from tui.dialogs.enlarged import EnlargedDialog, Subject
+
+        def on_close(last: int | None) -> None:
+            if last is not None:
+                then(last)
+
+        subject = Subject(done.images, done.recipe, done.frames, done.frame_steps, [captions.timing(done)] if len(done.images) == 1 else [])
+        dialog = EnlargedDialog(self.studio.terminal, subject, index, lambda i: self.save_drawing(done.only(i), ".png"))
+        self.app.push_screen(dialog, on_close)
 
     def save_drawing(self, done: DrawDone | None, ending: str) -> None:
         """Write a finished drawing to the folder of pictures under a free name, and show its path."""

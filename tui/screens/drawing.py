@@ -10,6 +10,7 @@ from textual.timer import Timer
 
 from engine.protocol import events as e
 from engine.protocol.events import Event
+from tui.dialogs.enlarged import nearest_frame
 from tui.render import captions
 from tui.screens.base import AppScreen
 from tui.widgets.image_view import ImageView
@@ -17,6 +18,8 @@ from tui.widgets.job_bar import JobBar
 
 REPLAY_FPS = 10.0
 NOTHING_DRAWN = "No drawing has finished yet. Press enter to draw."
+ROOMY = 100
+"""Columns of the screen from which the footer has room for more keys."""
 SCRUB = "scrub through the denoising"
 
 
@@ -30,6 +33,7 @@ class DrawScreen(AppScreen):
         Binding("right", "scrub(1)", show=False, tooltip=SCRUB),
         Binding("home", "scrub(-1000)", show=False, tooltip=SCRUB),
         Binding("end", "scrub(1000)", show=False, tooltip=SCRUB),
+        Binding("z", "enlarge", "enlarge", tooltip="enlarge an image (or click on it)", id="enlarge"),
         Binding("s,ctrl+s", "save('.png')", "PNG", tooltip="save as PNG with its recipe", id="save"),
         Binding("g", "save('.gif')", "GIF", tooltip="save the denoising as an animated GIF", id="gif"),
         Binding("x", "stop", "stop", tooltip="stop the drawing", id="stop"),
@@ -47,6 +51,10 @@ class DrawScreen(AppScreen):
         self._frame = 0
         """The frame that is shown, once the drawing is finished."""
         self._captions: Sequence[str] = ()
+        self._drawn: tuple[object, ...] = ()
+        """What determined the drawing."""
+        self._enlarged = 0
+        """The image that was enlarged last."""
         self._replay: Timer | None = None
 
     @property
@@ -60,6 +68,7 @@ class DrawScreen(AppScreen):
     def footer_label(self, binding: Binding) -> str:
         drawing, done = self.job is not None and self.done is None, self.done is not None
         useful = {"pause": drawing or done, "scrub(-1)": done, "save('.png')": done, "save('.gif')": done, "stop": drawing}
+        useful["enlarge"] = done and self.size.width >= ROOMY
         if not useful.get(binding.action, True):
             return ""
         return "replay" if binding.action == "pause" and done else binding.description
@@ -78,7 +87,8 @@ class DrawScreen(AppScreen):
         seed = self.studio.settings.sample.seed
         labels = self.labels(seed)
         self._captions = self.captions_for(labels)
-        self._paused, self.done = False, None
+        self._drawn = self._determinants(labels)
+        self._paused, self.done, self._enlarged = False, None, 0
         self.bar.fraction, self.bar.words = None, "waiting for the engine…"
         number = 0
 
@@ -89,6 +99,19 @@ class DrawScreen(AppScreen):
         self.job = number = self.studio.draw(labels, listener, seed, self.SHARED_NOISE)
         self.show_status()
         self.refresh_bindings()
+
+    def _determinants(self, labels: Sequence[int]) -> tuple[object, ...]:
+        """What determines a drawing. Weights that are being trained change from one moment to the next."""
+        settings = self.studio.settings
+        name = settings.weights.partition(":")[0]
+        return (tuple(labels), settings.sample, settings.weights, object() if name in self.studio.training_runs() else None)
+
+    def draw_or_enlarge(self) -> None:
+        """Draw with the current settings. If that is what is shown, enlarge an image of it."""
+        if self.done and self._drawn == self._determinants(self.labels(self.studio.settings.sample.seed)):
+            self.action_enlarge()
+        else:
+            self.draw()
 
     def on_job_event(self, event: Event) -> None:
         match event:
@@ -104,7 +127,7 @@ class DrawScreen(AppScreen):
                 if self._paused and self.job is not None:
                     self.studio.worker.resume(self.job)  # paused on its last step: only its end is missing
                 self.view.show(event.images, self._captions)
-                self.bar.fraction, self.bar.words = 1.0, f"{captions.timing(event)} · ← → scrub, space replays"
+                self.bar.fraction, self.bar.words = 1.0, f"{captions.timing(event)} · ← → scrub · enter enlarges"
                 self.refresh_bindings()
             case e.Ended(outcome, message):
                 self.job = None
@@ -158,15 +181,41 @@ class DrawScreen(AppScreen):
         self._scrub(by)
 
     def _scrub(self, by: int) -> None:
+        self._go_to(self._frame + by)
+
+    def on_job_bar_scrubbed(self, event: JobBar.Scrubbed) -> None:
+        if self.done and event.bar is self.bar:
+            self._stop_replay()
+            self._go_to(nearest_frame(self.done.frame_steps, event.fraction))
+
+    def _go_to(self, frame: int) -> None:
+        """Show a frame of the finished drawing."""
         if self.done is None:
             return
         last = len(self.done.frames) - 1
-        self._frame = max(0, min(last, self._frame + by))
+        self._frame = max(0, min(last, frame))
         self.view.show(self.done.frames[self._frame], self._captions, live=self._frame < last)
         noun = captions.noun(self.done.recipe.data)
         step, steps = self.done.frame_steps[self._frame], self.done.recipe.sample.steps
         self.bar.fraction = step / steps
         self.bar.words = f"after step {step}/{steps} · " + ("noise" if self._frame == 0 else noun if self._frame == last else f"noise → {noun}")
+
+    def on_image_view_chosen(self, event: ImageView.Chosen) -> None:
+        self._enlarge(event.index)
+
+    def action_enlarge(self) -> None:
+        self._enlarge(self._enlarged)
+
+    def _enlarge(self, index: int) -> None:
+        self._stop_replay()
+        if self.done:
+            self.enlarge(self.done, index, self._on_enlarged)
+        else:
+            self.notify("Nothing to enlarge: no drawing has finished yet.", severity="warning")
+
+    def _on_enlarged(self, index: int) -> None:
+        self._enlarged = index
+        self.view.show_index(index)
 
     def action_save(self, ending: str) -> None:
         self.save_drawing(self.done, ending)

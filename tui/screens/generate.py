@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import ClassVar, cast, get_args
 
@@ -33,7 +33,7 @@ class GenerateScreen(DrawScreen):
     NAME = "generate"
     ABOUT = "1 to 64 samples of random classes, or of a prompt (7, 0-9, 3 1 4) that is repeated up to the count"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "draw", "draw", tooltip="draw with the current settings"),
+        Binding("enter", "draw", "draw", tooltip="draw; enlarge what is drawn already"),
         Binding("e", "edit", "settings", tooltip="edit the settings; tab moves, esc leaves", id="edit"),
     ]
 
@@ -101,7 +101,7 @@ class GenerateScreen(DrawScreen):
         return [labels[i % len(labels)] for i in range(settings.count)]
 
     def action_draw(self) -> None:
-        self.apply_and_draw()
+        self._with_controls(self.draw_or_enlarge)
 
     def action_edit(self) -> None:
         self.query_one("#count", Input).focus()
@@ -118,7 +118,11 @@ class GenerateScreen(DrawScreen):
         self.apply_and_draw()
 
     def apply_and_draw(self) -> None:
-        """Change the settings to what the controls say, then draw. A wrong value keeps the focus, and nothing changes."""
+        """Change the settings to what the controls say, then draw."""
+        self._with_controls(self.draw)
+
+    def _with_controls(self, act: Callable[[], None]) -> None:
+        """Change the settings to what the controls say, then act. A wrong value keeps the focus, and nothing changes."""
         values = self._checks.values(FIELDS)
         if values is None:
             return
@@ -128,7 +132,7 @@ class GenerateScreen(DrawScreen):
             now = self.studio.settings
             settings = replace(now, sample=with_sampler(now.sample, self._sampler)).with_sample(**values)
             self.studio.change_settings(sample=settings.sample, count=count, classes=classes)
-            self.draw()
+            act()
         except DigittyError as error:
             self.studio_app.notify_error(error)
 

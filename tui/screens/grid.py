@@ -22,7 +22,7 @@ class GridScreen(DrawScreen):
     SHARED_NOISE = True
     ABOUT = "an image of each class from the same noise: only the label differs"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "draw", show=False, tooltip="draw with the current settings"),
+        Binding("enter", "draw", show=False, tooltip="draw; enlarge what is drawn already"),
     ]
 
     def body(self) -> Iterable[Widget]:
@@ -40,4 +40,4 @@ class GridScreen(DrawScreen):
         return [captions.name_of(label, self.studio.data).replace(" · ", " ") for label in labels]
 
     def action_draw(self) -> None:
-        self.draw()
+        self.draw_or_enlarge()

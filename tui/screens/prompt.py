@@ -54,6 +54,7 @@ class PromptScreen(AppScreen):
         Binding("enter", "enter", show=False, tooltip="move to the input"),
         Binding("up", "history(-1)", show=False, tooltip=EARLIER),
         Binding("down", "history(1)", show=False, tooltip=EARLIER),
+        Binding("z", "enlarge", show=False, tooltip="enlarge the last drawing (or click on one)", id="enlarge"),
         Binding("s,ctrl+s", "save", "save", tooltip="save the last drawing as PNG with its recipe", id="save"),
         Binding("r,ctrl+r", "again", "again", tooltip="draw the prompt again with a new random seed", id="again"),
         Binding("l,ctrl+g", "lock_seed", "lock seed", show=False, tooltip="lock or unlock the last drawing's random seed", id="lock_seed"),
@@ -239,6 +240,18 @@ class PromptScreen(AppScreen):
         self.studio.change_settings(lock_seed=not settings.lock_seed, sample=replace(settings.sample, seed=seed))
         free, kept = "is unlocked: each drawing takes the next", f"{seed} is locked: every drawing takes it until ctrl+g unlocks it"
         self.notify(f"The random seed {free if settings.lock_seed else kept}.")
+
+    def action_enlarge(self) -> None:
+        finished = [answer.result for answer in self._answers() if answer.result]
+        if finished:
+            self.enlarge(finished[-1])
+        else:
+            self.notify("Nothing to enlarge: no drawing has finished yet.", severity="warning")
+
+    def on_image_view_chosen(self, event: ImageView.Chosen) -> None:
+        answer = next((node for node in event.view.ancestors if isinstance(node, Answer)), None)
+        if answer and answer.result:
+            self.enlarge(answer.result, event.index if event.view is answer.view else 0)
 
     def action_again(self) -> None:
         answers = self._answers()

@@ -9,8 +9,10 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
+from textual import events
 from textual.filter import ANSIToTruecolor, LineFilter
 from textual.geometry import Offset, Region, Size
+from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
@@ -32,6 +34,17 @@ class ImageView(Widget):
         & > .image-view--caption { color: $text-muted; }
     }
     """
+
+    class Chosen(Message):
+        """Somebody clicked on an image."""
+
+        def __init__(self, view: ImageView, index: int) -> None:
+            super().__init__()
+            self.view, self.index = view, index
+
+        @property
+        def control(self) -> ImageView:
+            return self.view
 
     max_rows: reactive[int | None] = reactive(None, repaint=False, init=False)
     """Rows of cells that an automatic height may take; None takes the container's. A grid that is still larger scrolls with the container."""
@@ -159,6 +172,27 @@ class ImageView(Widget):
             if 0 <= across < 1 and 0 <= down < 1:
                 return across, down
         return None
+
+    def index_at(self, x: int, y: int) -> int | None:
+        """The image whose tile covers this cell of the widget."""
+        if not self._grid:
+            return None
+        origin = self._origin(self._grid)
+        for i, _ in enumerate(self._tiles):
+            left, top = self._grid.place(i)
+            if Region(left, top, self._grid.tile_width, self._grid.tile_height).translate(origin).contains(x, y):
+                return self.page * self._grid.per_page + i
+        return None
+
+    def show_index(self, index: int) -> None:
+        """Turn to the page with this image."""
+        if self._grid:
+            self._turn(index // self._grid.per_page - self.page)
+
+    def on_click(self, event: events.Click) -> None:
+        index = self.index_at(event.x, event.y)
+        if index is not None:
+            self.post_message(self.Chosen(self, index))
 
     # --- drawing ------------------------------------------------------------------------------------------------------
 

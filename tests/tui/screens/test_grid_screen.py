@@ -27,12 +27,13 @@ async def test_ten_captioned_digits_from_one_noise(size: tuple[int, int]) -> Non
         assert len(set(person.view.images)) == 1, "one noise for all"
 
 
-async def test_r_draws_from_a_new_noise_and_enter_from_the_same() -> None:
+async def test_r_draws_from_a_new_noise_and_enter_with_changed_settings() -> None:
     async with opened() as person:
         await person.press("f4")
         await person.sees("0.05 s", "seed 1 ·")
         await person.press("r")
         await person.sees("0.05 s", "seed 2 ·")
+        person.app.studio.change_settings(sample=person.app.studio.settings.with_sample(guidance=2.0).sample)
         await person.press("enter")
         await person.until(lambda: len(person.jobs.drawings) == 3)
         assert [request.sample.seed for request in person.jobs.drawings] == [1, 2, 2]
