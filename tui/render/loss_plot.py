@@ -113,7 +113,7 @@ class _Plot:
         self.rows = view.height - 1  # the last line shows the steps
         self.scale, self.ticks = self._axis(full_width)
         self.names = labels(self.ticks)
-        self.gutter = max(map(len, self.names)) + 1
+        self.gutter = max(len(LOG) if view.log_scale else 0, *map(len, self.names)) + 1
         self.width = view.width - self.gutter
         self.cells = [[_BLANK] * view.width for _ in range(view.height)]
         self.data = series.columns(self.width * DOTS_X, *span, positive=view.log_scale)
@@ -194,7 +194,7 @@ class _Plot:
         for value, name in zip(self.ticks, self.names, strict=True):
             row = self._y(value) // DOTS_Y
             self._write(0, row, name.rjust(self.gutter - 1) + tick, "axis")
-        if self.view.log_scale and self.gutter > len(LOG):
+        if self.view.log_scale:
             self._write(0, self.rows, LOG.rjust(self.gutter - 1), "axis")
         interval = max(1, int(nice_step(max(1, self.last - self.first), max(1, self.width // 12))))
         free = self.gutter - 1  # the first column without a label

@@ -15,7 +15,7 @@ from tui.widgets.fact_line import Fact
 
 ROUNDED = 300.0
 """Seconds to which the time of the end is rounded."""
-WEEK = 6 * 86_400.0
+HALF_A_DAY, WEEK = 43_200.0, 7 * 86_400.0
 MAX_ROWS = 200
 """Epochs in the table, the latest ones."""
 
@@ -59,12 +59,12 @@ def numbers_of(history: RunHistory, status: Status) -> list[Fact]:
 
 
 def end_text(seconds_left: float, now: float | None = None) -> str:
-    """When that is, by the clock: 23:40, Sat 23:40 on another day, or Dec 03 beyond a week. Rounded to five minutes, as it is an estimate."""
+    """When that is, by the clock: 23:40, Sat 23:40 after half a day, Dec 03 after a week. Rounded to five minutes, as it is an estimate."""
     now = time.time() if now is None else now
     at = time.localtime(round((now + seconds_left) / ROUNDED) * ROUNDED)
     if seconds_left > WEEK:
         return time.strftime("%b %d", at)
-    return time.strftime("%H:%M" if at[:3] == time.localtime(now)[:3] else "%a %H:%M", at)
+    return time.strftime("%a %H:%M" if seconds_left > HALF_A_DAY else "%H:%M", at)
 
 
 def load_facts(load: MachineLoad | None) -> list[str]:
