@@ -20,6 +20,8 @@ from tui.dialogs.choice import ChoiceDialog
 from tui.dialogs.dialog import Dialog
 from tui.dialogs.disk_full import DiskFullDialog, ask_about_full_disk
 from tui.dialogs.quit import ask_to_quit
+from tui.runs.progress import describe_progress
+from tui.runs.text import host
 from tui.screens.base import CHOOSE_FOLDER, AppScreen
 from tui.screens.registry import SCREENS, bindings_by_screen, own_bindings, shared_bindings
 from tui.screens.train import TrainScreen
@@ -33,6 +35,7 @@ from tui.studio.studio import Hooks, Studio
 from tui.terminal.capabilities import Terminal
 from tui.terminal.command_search import CommandSearch
 from tui.terminal.literal import Harmless
+from tui.terminal.window import Alert
 from tui.widgets.notice_line import NoticeLine, NoticeText
 
 
@@ -50,8 +53,8 @@ class DigittyApp(StudioApp):
     def __init__(self, jobs: Jobs | None = None, terminal: Terminal | None = None, config: Config | None = None) -> None:
         """The command hands in all three, and so do tests."""
         terminal, config = terminal or Terminal(), config or Config()
-        super().__init__(remote=terminal.remote)
-        hooks = Hooks(self.refresh_status, self.on_training_changed, self.show_run, self.on_run_moved, self.end_earlier_notices)
+        super().__init__(terminal.remote, terminal.window)
+        hooks = Hooks(self.refresh_status, self.on_training_changed, self.show_run, self.on_run_moved, self.end_earlier_notices, self.announce_end)
         self.studio = Studio(self, hooks, jobs or Jobs(), terminal, config)
         self.keymap, problems = load_keymap(config, bindings_by_screen())
         self._problems = [*self.studio.problems, *problems]
@@ -95,6 +98,19 @@ class DigittyApp(StudioApp):
     def refresh_status(self) -> None:
         if isinstance(self.screen, AppScreen) and self.screen.is_mounted:
             self.screen.show_status()
+        self.show_in_window()
+
+    def show_in_window(self) -> None:
+        """The run that trains here, in the window's title and task bar."""
+        if not self.studio.config.values.get("title", True):
+            return
+        progress = self.studio.progress
+        words = describe_progress(progress)[1] if progress else host()
+        self.set_window(f"{words} · digitty", progress.percent if progress else None, bool(progress and progress.paused))
+
+    def announce_end(self, text: str) -> None:
+        """Announce that a run or a long drawing has ended, as `notify` in config.toml says."""
+        self.alert(text, Alert(self.studio.config.values.get("notify", Alert.AUTO)))
 
     def on_training_changed(self) -> None:
         """Close the questions that need no answer any more, ask about a refused save, and refresh the Train screen."""

@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 KEYS = {
     "enter": "\r",
     "esc": "\x1b",
+    "ctrl+s": "\x13",
     "up": "\x1b[A",
     "down": "\x1b[B",
     "tab": "\t",
@@ -177,7 +178,7 @@ class Terminal:
         self.sees("No run yet")
         self.press("n")
         self.sees("preset", "Start")
-        self.press("enter")
+        self.press("ctrl+s")
 
     def left(self, seconds: float = 30.0) -> int:
         """Waits for the process to end; its exit code."""

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from engine.errors import InputError, StorageError
@@ -27,8 +28,10 @@ def open_screen(jobs: Jobs, color: str, config: config_file.Config) -> int:
     if not in_browser and (why := term.why_unusable(os.environ)):
         raise InputError(f"{why}; use: digitty generate seven")
     terminal = term.detect(os.environ, color)
+    if not config.values.get("title", True):
+        terminal = replace(terminal, window=replace(terminal.window, titled=False, progress=False))
     term.apply_to_textual(terminal, os.environ)
-    with redirect_stderr_to_log(terminal.unicode) as (display, log_path), ShutdownWatcher(display, file=log_path) as watcher:
+    with redirect_stderr_to_log(terminal) as (display, log_path), ShutdownWatcher(display, file=log_path) as watcher:
         from tui.app import DigittyApp
 
         app = DigittyApp(jobs, terminal, config)
@@ -52,10 +55,10 @@ def open_screen(jobs: Jobs, color: str, config: config_file.Config) -> int:
 
 
 @contextmanager
-def redirect_stderr_to_log(unicode: bool) -> Iterator[tuple[RestorableTty, Path | None]]:
+def redirect_stderr_to_log(terminal: term.Terminal) -> Iterator[tuple[RestorableTty, Path | None]]:
     """Send to the log what libraries write to standard error. Gives the terminal, on which Textual draws, and the path of the log."""
     screen = os.dup(2)
-    display = RestorableTty(screen, unicode)
+    display = RestorableTty(screen, terminal.unicode, terminal.window.reset)
     path = None
     try:
         handle, path = log.open_log(), log.log_path()

@@ -13,6 +13,9 @@ from engine.runs.liveness import newest_owner
 from engine.runs.metrics_log import find_last
 from engine.runs.run import ENDS, Run, all_runs
 
+END_TEXT = {"finished": "has finished training", "diverged": "has diverged", "failed": "has failed", "interrupted": "was interrupted"}
+"""The ends of a run that nobody has asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
@@ -58,6 +61,17 @@ def read_progress(run: Run) -> RunProgress | None:
             step, rate = (newest["step"], newest.get("rate", 0.0)) if newest else (0, 0.0)
             return RunProgress(run.name, step, total, float(rate), event == "paused")
     return None
+
+
+def describe_end(run: Run) -> str:
+    """How a run has ended that trained a moment ago; empty if somebody stopped, renamed or deleted it, or if it still trains."""
+    with suppress(DigittyError, OSError):
+        run.config()  # raises if the run has another name now
+        last = find_last(run.metrics_path, lambda record: True)
+        event = last.get("event") if last else None
+        end = event if event in ENDS else "" if run.running() else "interrupted"
+        return f"{run.name} {END_TEXT[end]}" if end in END_TEXT else ""
+    return ""
 
 
 def describe_progress(progress: RunProgress, others: int = 0) -> tuple[str, ...]:

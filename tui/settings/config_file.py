@@ -26,6 +26,7 @@ from engine.storage import paths
 from engine.storage.atomic import read_small
 from tui.settings import themes
 from tui.terminal.capabilities import CHOICES as COLORS
+from tui.terminal.window import Alert
 
 COLOR = Setting("auto", "Colours that the terminal can show; auto detects them.", choices=COLORS, option="--color")
 SECTIONS: Mapping[str, Mapping[str, Setting]] = {
@@ -36,6 +37,8 @@ SECTIONS: Mapping[str, Mapping[str, Setting]] = {
         "theme": Setting(themes.DEFAULT, "Colours of the screen.", choices=themes.NAMES),
         "color": COLOR,
         "sketch": Setting(True, "Sketch digits in one step while a prompt is typed.", kind=bool),
+        "title": Setting(True, "Show the run that trains in the terminal's title and task bar.", kind=bool),
+        "notify": Setting("auto", "Announce the end of a run or a long drawing: desktop where the terminal can, else bell.", choices=tuple(Alert)),
         "plain": PLAIN,
         "pictures": Setting(paths.AUTO, "Folder of saved pictures; auto: ~/Pictures/digitty, or in the data folder where there is no ~/Pictures."),
     },

@@ -15,6 +15,7 @@ from tui.studio.studio import Studio
 from tui.terminal.literal import LONGEST
 from tui.terminal.notices import Notices
 from tui.terminal.paced_app import PacedApp
+from tui.terminal.window import PLAIN, Window
 
 
 class StudioApp(PacedApp):
@@ -24,8 +25,8 @@ class StudioApp(PacedApp):
     NOTICE_SECONDS: ClassVar[float] = 6.0
     """How long a notice is shown that names no time and is no error."""
 
-    def __init__(self, remote: bool = False) -> None:
-        super().__init__(remote)
+    def __init__(self, remote: bool = False, window: Window = PLAIN) -> None:
+        super().__init__(remote, window)
         self._disable_notifications = True  # no widgets for Textual's toasts
         self.notices = Notices()
         self._notice_timer: Timer | None = None

@@ -13,6 +13,7 @@ from engine.config.compute import ComputeInfo
 from engine.config.data import DataSpec
 from engine.config.sampling import SampleConfig, steps_hint
 from engine.errors import DigittyError
+from engine.formatting import format_duration
 from engine.jobs.jobs import Jobs
 from engine.jobs.worker import Worker
 from engine.protocol import events as e
@@ -21,7 +22,7 @@ from engine.protocol.requests import DrawRequest
 from engine.runs.weights_names import data_of
 from engine.storage import paths
 from tui.render.header import Status
-from tui.runs.progress import describe_progress
+from tui.runs.progress import RunProgress, describe_progress
 from tui.runs.text import host, startup_notice
 from tui.settings import remembered
 from tui.settings.config_file import Config
@@ -32,6 +33,9 @@ from tui.studio.local_training import LocalTraining
 from tui.studio.speed_trial import SpeedTrial
 from tui.studio.training_watch import TrainingWatch
 from tui.terminal.capabilities import Terminal, frame_rate
+
+LONG_DRAWING = 20.0
+"""Seconds after which a person may look elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class Hooks:
     """Gets a run's old name and its new one; None where it was deleted."""
     drawing_queued: Callable[[], None]
     """The settings and the prompt were right; sketches do not count."""
+    work_ended: Callable[[str], None]
+    """Gets a line for a person who may look elsewhere: a run or a long drawing has ended."""
 
 
 class Studio:
@@ -65,7 +71,7 @@ class Studio:
             self.router, jobs, notify=app.notify, on_change=self._on_training_changed, on_begin=hooks.run_begun, leave=lambda: app.exit(0)
         )
         self.speed = SpeedTrial(self.router, jobs, self.training)
-        self.watch = TrainingWatch(app, hooks.status_changed)
+        self.watch = TrainingWatch(app, hooks.status_changed, on_end=hooks.work_ended)
         self._training_state: tuple[object, ...] = ()
         self.last_saved: Path | None = None
         """The picture that a screen saved last."""
@@ -99,10 +105,15 @@ class Studio:
             return (training.activity,)
         if training.full:
             return (f"{training.run} waits: disk full", "disk full")
-        if progress := self.watch.progress:
-            shown = next((each for each in progress if each.run == training.name), progress[0])
-            return describe_progress(shown, len(progress) - 1)
+        if shown := self.progress:
+            return describe_progress(shown, len(self.watch.progress) - 1)
         return ("training",) if training.busy else ()
+
+    @property
+    def progress(self) -> RunProgress | None:
+        """Of the run that trains in this process, else of one that another process trains here."""
+        runs = self.watch.progress
+        return next((each for each in runs if each.run == self.training.name), runs[0] if runs else None)
 
     def _on_training_changed(self) -> None:
         """Look at the run's files at once where its state is another now; the watch follows its progress."""
@@ -170,6 +181,8 @@ class Studio:
         elif isinstance(event, e.Ended) and event.outcome == "failed":
             where = " (Details are in the log; digitty doctor shows its path.)" if event.unexpected else ""
             self._app.notify(event.message + where, severity="error", timeout=15)
+        elif isinstance(event, e.DrawDone) and event.seconds >= LONG_DRAWING:
+            self._hooks.work_ended(f"The drawing is finished, after {format_duration(event.seconds)}")
         self.router.dispatch(job, event)
 
     def show_compute(self, compute: ComputeInfo) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from textual.message_pump import MessagePump
 from textual.timer import Timer
 
 from engine.errors import DigittyError
 from engine.runs.run import Run
-from tui.runs.progress import RunProgress, find_training, read_progress
+from tui.runs.progress import RunProgress, describe_end, find_training, read_progress
 from tui.studio.background import run_in_background
 
 
@@ -25,12 +25,23 @@ class Intervals:
     """Between two searches for runs that other processes have begun to train."""
 
 
+@dataclass(slots=True)
+class Look:
+    """What a look has found."""
+
+    runs: list[Run] = field(default_factory=list)
+    progress: list[RunProgress] = field(default_factory=list)
+    """Of each of the runs."""
+    ends: list[str] = field(default_factory=list)
+    """Lines about those that have ended since."""
+
+
 class TrainingWatch:
     """Only for the screen's thread. It reads files on another thread, and rarely where nothing trains."""
 
-    def __init__(self, app: MessagePump, on_change: Callable[[], None], intervals: Intervals = Intervals()) -> None:
-        """`on_change` is called whenever `progress` has changed."""
-        self._app, self._on_change, self._intervals = app, on_change, intervals
+    def __init__(self, app: MessagePump, on_change: Callable[[], None], on_end: Callable[[str], None], intervals: Intervals = Intervals()) -> None:
+        """`on_change` is called whenever `progress` has changed, `on_end` with a line about each run that has ended without being asked to."""
+        self._app, self._on_change, self._on_end, self._intervals = app, on_change, on_end, intervals
         self._runs: list[Run] = []
         self._searched = -intervals.search
         self._looking = self._again = False
@@ -57,12 +68,14 @@ class TrainingWatch:
         if time.monotonic() - self._searched >= self._intervals.read:
             self.look()
 
-    def _on_look(self, found: list[tuple[Run, RunProgress]] | DigittyError) -> None:
+    def _on_look(self, look: Look | DigittyError) -> None:
         self._looking = False
-        if isinstance(found, DigittyError):
-            found = []
-        self._runs = [run for run, _ in found]
-        progress = tuple(progress for _, progress in found)
+        if isinstance(look, DigittyError):
+            look = Look()
+        self._runs = look.runs
+        progress = tuple(look.progress)
+        for line in look.ends:
+            self._on_end(line)
         if progress != self.progress:
             self.progress = progress
             self._on_change()
@@ -70,10 +83,15 @@ class TrainingWatch:
             self._again = False
             self.look()
         elif self._app.is_running:
-            self._timer = self._app.set_timer(self._intervals.read if found else self._intervals.search, lambda: self.look(search=False))
+            self._timer = self._app.set_timer(self._intervals.read if look.runs else self._intervals.search, lambda: self.look(search=False))
 
 
-def _look(known: list[Run], search: bool) -> list[tuple[Run, RunProgress]]:
+def _look(known: list[Run], search: bool) -> Look:
     """On a thread in the background."""
-    runs = find_training(known) if search else [run for run in known if run.running()]
-    return [(run, progress) for run in runs if (progress := read_progress(run))]
+    look = Look()
+    for run in find_training(known) if search else [run for run in known if run.running()]:
+        if progress := read_progress(run):
+            look.runs.append(run)
+            look.progress.append(progress)
+    look.ends = [line for run in known if run not in look.runs and (line := describe_end(run))]
+    return look

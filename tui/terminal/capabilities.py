@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.process.streams import locale_has_unicode
+from tui.terminal.window import PLAIN, Window, detect_window
 
 
 class ColorDepth(StrEnum):
@@ -35,6 +36,8 @@ class Terminal:
     """It is at the other end of an SSH connection, so bytes are expensive."""
     braille: bool = True
     """Its font has braille, unlike that of the Linux console."""
+    window: Window = PLAIN
+    """What it can show outside its screen."""
     light: bool = False
     """Its own background is light. This matters only with 16 colours or none, where the terminal's own colours are used."""
 
@@ -71,6 +74,7 @@ def detect(env: Mapping[str, str], choice: str = AUTO) -> Terminal:
         unicode=unicode,
         remote=any(env.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")),
         braille=unicode and term != "linux",
+        window=detect_window(env),
         light=env.get("COLORFGBG", "").rpartition(";")[2] in ("7", "9", "10", "11", "12", "13", "14", "15"),
     )
 

@@ -43,6 +43,9 @@ class QueryingApp(Protocol):
     def on_terminal_entered(self, driver: PacedDriver) -> None:
         """The terminal is ready to be drawn on."""
 
+    def on_terminal_leaving(self, driver: PacedDriver) -> None:
+        """The terminal is about to be restored."""
+
     def on_terminal_answer(self, at: float) -> None:
         """An answer to a query came at this time."""
 
@@ -102,6 +105,8 @@ class PacedDriver(LinuxDriver):
         if self._querying_app.expects_answers:
             with self._answer_came:
                 self._answer_came.wait_for(lambda: self._answers >= self._queries, EXIT_WAIT)
+        if self._writer_thread:
+            self._querying_app.on_terminal_leaving(self)
         super().stop_application_mode()
 
     def close(self) -> None:

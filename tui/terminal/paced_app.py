@@ -21,6 +21,7 @@ from tui.terminal.flow_control import FlowControl
 from tui.terminal.guarded_app import GuardedApp
 from tui.terminal.key_order import KeyOrder
 from tui.terminal.screen_diff import ScreenDiff, is_heavy
+from tui.terminal.window import PLAIN, Alert, Window, WindowState
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -35,9 +36,10 @@ class PacedApp(GuardedApp):
         Binding("super+c", "copy", "copy the selection", show=False, priority=True),
     ]
 
-    def __init__(self, remote: bool = False) -> None:
+    def __init__(self, remote: bool = False, window: Window = PLAIN) -> None:
         """`remote`: the terminal is at the other end of an SSH connection."""
         super().__init__()
+        self._window = WindowState(window)
         self.keys = KeyOrder(self, super().on_event)
         self._flow = FlowControl(remote)
         self._diff = ScreenDiff(self.console._color_system or ColorSystem.TRUECOLOR, _erases_with_background())
@@ -108,6 +110,24 @@ class PacedApp(GuardedApp):
     def on_terminal_entered(self, driver: PacedDriver) -> None:
         """Send a query while there is nothing else to send, to measure the round trip."""
         self._flow.on_sent(driver.paint([], (0, 0), False, True))
+        driver.write(self._window.enter())
+        self.show_in_window()
+
+    def on_terminal_leaving(self, driver: PacedDriver) -> None:
+        driver.write(self._window.window.reset)
+
+    def show_in_window(self) -> None:
+        """Set the window's title and progress, by `set_window`. Called whenever the terminal was entered."""
+
+    def set_window(self, title: str, percent: int | None, paused: bool) -> None:
+        """Set the window's title and progress, where the terminal can show them."""
+        if isinstance(self._driver, PacedDriver) and self._driver.entered and (sequence := self._window.update(title, percent, paused)):
+            self._driver.write(sequence)
+
+    def alert(self, text: str, how: Alert) -> None:
+        """Announce something to a person who looks elsewhere; not in a browser."""
+        if isinstance(self._driver, PacedDriver) and self._driver.entered:
+            self._driver.write(self._window.window.alert(text, how))
 
     def on_terminal_answer(self, at: float) -> None:
         """The terminal has shown everything that was sent before a query."""

@@ -42,8 +42,10 @@ RESET = b"".join(
 class RestorableTty:
     """A text file in the place of `sys.__stderr__`. If the terminal goes away, that is no error: further output is dropped."""
 
-    def __init__(self, fd: int, unicode: bool = True) -> None:
+    def __init__(self, fd: int, unicode: bool = True, window_reset: str = "") -> None:
+        """`window_reset` restores the window's title and the like."""
         self._fd, self._out = fd, _reopen(fd)
+        self._reset = RESET + window_reset.encode()
         self._charset = "utf-8" if unicode else "ascii"
         self._pending: list[str] = []
         self._lock = threading.Lock()
@@ -99,7 +101,7 @@ class RestorableTty:
         """Drop all further output, switch off Textual's modes and restore the terminal's settings, if it still exists."""
         self._shut = True
         if self._entered:
-            self._entered = not self._write_now(RESET)
+            self._entered = not self._write_now(self._reset)
             if not self._entered:  # the shell would take an answer to a query for typed input
                 time.sleep(max(0.0, min(WAIT, self._queried_at + WAIT - time.monotonic())))
         with suppress(termios.error):

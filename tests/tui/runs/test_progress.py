@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fake_training import ENGINE, STEPS_PER_S, log_step, with_epochs_of
+from fake_training import ENGINE, STEPS_PER_S, cut_off, log_step, with_epochs_of
 from fakes import finished_run
 
 from engine.config.serialize import with_changes
@@ -15,7 +15,7 @@ from engine.runs.manage import create_run
 from engine.runs.run import ENDS, Run
 from engine.runs.writer import open_writer, write_config
 from engine.storage.atomic import read_checksummed, write_checksummed
-from tui.runs.progress import RunProgress, describe_progress, find_training, read_progress
+from tui.runs.progress import RunProgress, describe_end, describe_progress, find_training, read_progress
 
 CONFIG = with_changes(with_epochs_of(PRESETS["quick"], 10), epochs=4)
 
@@ -84,6 +84,27 @@ def test_a_run_that_has_ended_has_no_progress_though_its_writer_is_still_there(e
         writer.flush()
         assert find_training() == [run]
         assert read_progress(run) is None
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [("finished", "mine has finished training"), ("diverged", "mine has diverged"), ("failed", "mine has failed"), ("stopped", "")],
+)
+def test_an_end_is_announced_unless_somebody_asked_for_it(end: str, words: str) -> None:
+    run = new_run("mine")
+    with open_writer(run) as writer:
+        log_step(writer, 40)
+        writer.flush()
+        assert describe_end(run) == "", "it still trains"
+        writer.event(end, 40)
+        writer.flush()
+        assert describe_end(run) == words
+    assert describe_end(run) == words
+
+
+def test_a_writer_that_is_gone_without_an_end_was_interrupted(tmp_path: Path) -> None:
+    assert describe_end(cut_off("mine")) == "mine was interrupted"
+    assert describe_end(Run(tmp_path / "deleted")) == ""
 
 
 def test_a_run_that_cannot_be_read_has_no_progress(tmp_path: Path) -> None:

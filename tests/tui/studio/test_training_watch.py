@@ -16,6 +16,7 @@ from engine.runs.manage import create_run
 from engine.runs.run import find_run
 from engine.runs.writer import Writer, open_writer
 from tui.studio.training_watch import Intervals, TrainingWatch
+from tui.terminal.paced_app import PacedApp
 
 CONFIG = with_changes(with_epochs_of(PRESETS["quick"], 10), epochs=100)
 FAST = Intervals(read=0.05, search=0.2)
@@ -109,6 +110,32 @@ async def test_a_detached_run_is_shown_as_training() -> None:
         await person.press("d")
         await person.is_told("mine is now training in the background")
         await shows(person, "training mine")
+
+
+@pytest.mark.parametrize(("end", "announced"), [("finished", ["theirs has finished training"]), ("stopped", [])])
+async def test_the_end_of_a_run_is_announced(other: Writer, monkeypatch: pytest.MonkeyPatch, end: str, announced: list[str]) -> None:
+    alerts: list[str] = []
+    monkeypatch.setattr(PacedApp, "alert", lambda app, text, how: alerts.append(text))
+    async with opened(size=(160, 50)) as person:
+        await shows(person, "theirs")
+        hurry(person)
+        other.event(end, 200)
+        other.flush()
+        await shows(person, "idle")
+        assert alerts == announced
+
+
+async def test_a_long_drawing_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    alerts: list[str] = []
+    monkeypatch.setattr(PacedApp, "alert", lambda app, text, how: alerts.append(text))
+    async with opened() as person:
+        await person.enter("seven")
+        await person.sees("7 · seven", "steps/s")
+        assert alerts == []
+        monkeypatch.setattr("tui.studio.studio.LONG_DRAWING", 0.05)
+        await person.enter("eight")
+        await person.sees("8 · eight", "steps/s")
+        await person.until(lambda: alerts == ["The drawing is finished, after 0:00"])
 
 
 async def test_an_idle_watch_looks_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
