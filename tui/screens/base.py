@@ -147,10 +147,15 @@ class AppScreen(Screen[None]):
         if done is None:
             self.notify("Nothing to save: no drawing has finished yet.", severity="warning")
             return
+        stem = _stem(done)
+        self.save_picture(stem, ending, lambda path: images.save_drawing(path, done.recipe, done.images, done.frames, replace=False))
+
+    def save_picture(self, stem: str, ending: str, write: Callable[[Path], None]) -> None:
+        """Let `write` write a file in the folder of pictures, under a free name that begins with `stem`, and show its path."""
         try:
             folder = paths.ensure_folder(self.studio.pictures_folder(), CHOOSE_FOLDER)
-            path = _free_name(folder, done, ending)
-            images.save_drawing(path, done.recipe, done.images, done.frames, replace=False)
+            path = _free_name(folder, stem, ending)
+            write(path)
         except (DigittyError, OSError) as error:
             self.notify(str(error), severity="error")
         else:
@@ -163,12 +168,16 @@ def _footer_order(item: tuple[str, ActiveBinding]) -> tuple[bool, bool]:
     return item[1].binding.priority, item[0] != "enter"
 
 
-def _free_name(folder: Path, done: DrawDone, ending: str) -> Path:
-    """digitty-777-seed3.png, or digitty-777-seed3-2.png if that exists."""
+def _stem(done: DrawDone) -> str:
+    """digitty-777-seed3"""
     labels = ["x" if label is None else str(label) for label in done.recipe.labels]
     text = ("" if max(map(len, labels)) == 1 else "-").join(labels[:MOST_NAMED])
     if len(labels) > MOST_NAMED:
         text += f"-{len(labels)}"
-    stem = f"digitty-{text}-seed{done.recipe.sample.seed}"
+    return f"digitty-{text}-seed{done.recipe.sample.seed}"
+
+
+def _free_name(folder: Path, stem: str, ending: str) -> Path:
+    """digitty-777-seed3.png, or digitty-777-seed3-2.png if that exists."""
     names = (folder / (stem + (f"-{n}" if n > 1 else "") + ending) for n in range(1, 10_000))
     return next(path for path in names if not os.path.lexists(path))

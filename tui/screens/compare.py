@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Set
-from pathlib import Path
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -26,7 +25,7 @@ from tui.widgets.line_input import LineInput
 MODES = ("runs", "sweep", "race")
 FIELDS = {"runs": ("what",), "sweep": ("what", "guidance", "steps"), "race": ("what",)}
 """The fields above each mode's pane, by their ids."""
-NO_LOSSES = "No losses are shown here. Press n on the Train screen to start a run."
+NO_LOSSES = "No losses are shown here. Press c until Runs is chosen; without a run, press n on the Train screen to start one."
 
 
 class CompareScreen(AppScreen):
@@ -203,7 +202,11 @@ class CompareScreen(AppScreen):
         self.action_draw()
 
     def action_save(self) -> None:
-        self.pane.save(Path.cwd())
+        pane = self.pane
+        if pane.has_drawings:
+            self.save_picture(f"digitty-{self.mode}", ".png", pane.save_sheet)
+        else:
+            self.notify("Nothing to save: no drawing has finished yet. Press enter to draw.", severity="warning")
 
     def action_stop(self) -> None:
         if self.pane.job is None:

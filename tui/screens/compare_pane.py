@@ -9,7 +9,6 @@ from textual.containers import Vertical
 
 from engine.config.data import DataSpec
 from engine.config.sweep import Sweep
-from engine.errors import DigittyError
 from engine.formatting import format_duration
 from engine.prompt.vocabulary import vocabulary_for
 from engine.protocol import events as e
@@ -95,19 +94,10 @@ class ComparePane(Vertical):
             words.append(f"left {format_duration(left)}")
         self.bar.fraction, self.bar.words = fraction, " · ".join(words)
 
-    def save(self, folder: Path) -> None:
-        """Write the sheet into the folder under a free name, and show its path."""
-        if self.plan is None or not self.has_drawings:
-            self.app.notify("Nothing to save: no drawing has finished yet. Press enter to draw.", severity="warning")
-            return
-        names = (folder / f"digitty-{self.id}{f'-{n}' if n > 1 else ''}.png" for n in range(1, 10_000))
-        try:
-            path = next(name for name in names if not name.exists() and not name.is_symlink())
-            save_sheet(path, sheet_title(self.prompt, self.cells), self.plan, self.cells, replace=False)
-        except (DigittyError, OSError) as error:
-            self.app.notify(str(error), severity="error")
-        else:
-            self.app.notify(f"Saved {path}")
+    def save_sheet(self, path: Path) -> None:
+        """Write the drawings as a sheet. Raises OutputError."""
+        assert self.plan is not None, "nothing is drawn"
+        save_sheet(path, sheet_title(self.prompt, self.cells), self.plan, self.cells, replace=False)
 
     def on_state_changed(self) -> None:
         """Other keys may be useful than before."""
