@@ -60,7 +60,7 @@ def test_an_idle_screen_sends_nothing(warm_home: Path, tmp_path: Path) -> None:
         for keys, seen in (
             (["f5"], "No run yet"),
             (["n"], "Start"),  # a dialog with inputs
-            (["enter"], "finished"),  # a run
+            (["\x13"], "finished"),  # a run, by ctrl+s
             (["f6"], "loss by step"),
             (["v", "v"], "1 drawing in"),
             (["c"], "enter draws the prompt"),
