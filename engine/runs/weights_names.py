@@ -70,13 +70,13 @@ def _find_snapshot(run: Run, epoch: int) -> Path:
     raise RunError(f"run {run.name} has no snapshot of epoch {epoch}; {more}")
 
 
-def weights_of(info: WeightsInfo, *folders: Path) -> str:
-    """The name under which the weights of a recipe can be used again. Files are searched in `folders`. Raises RunError if they are missing.
+def weights_of(info: WeightsInfo, sampler: Sampler, *folders: Path) -> str:
+    """The name under which the weights of a recipe can be used again, with this sampler. Files are searched in `folders`.
 
-    Whether they are still the same ones only their digest tells.
+    Whether they are still the same ones only their digest tells. Raises RunError if they are missing.
     """
     if info.name in SHIPPED:
-        return info.name
+        return "shipped" if info.name == "shipped:one-step" and sampler != "one-step" else info.name
     if Path(info.name).suffix in (".safetensors", ".pth"):
         for folder in folders:
             if (path := folder / info.name).is_file():
@@ -88,7 +88,7 @@ def weights_of(info: WeightsInfo, *folders: Path) -> str:
             locate_weights(name)
             return name
     step = f", step {info.step}" if info.step is not None else ""
-    raise RunError(f"the weights {printable(info.name)} ({info.kind}{step}) are not here; name other weights, such as: --weights shipped")
+    raise RunError(f"the weights {printable(info.name)} ({info.kind}{step}) are not here; to draw with others, name them with --weights")
 
 
 def data_of(weights: str) -> DataSpec:

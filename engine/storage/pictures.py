@@ -69,6 +69,15 @@ class StoredPicture:
         tiles = (sheet.crop((x, y, x + data.width, y + data.height)).tobytes() for x, y in corners)
         return Images(b"".join(tiles), count, data.height, data.width, data.channels)
 
+    def comparable(self) -> Images | str:
+        """The images, or why they can't be compared with a new drawing."""
+        if self.animated and self.recipe.data.channels == 3:
+            return "a GIF holds too few colours"
+        try:
+            return self.images()
+        except PictureError as error:
+            return str(error)
+
 
 def load_picture(path: Path) -> StoredPicture:
     """The picture and its recipe. Raises PictureError, which says why there is none."""

@@ -1,0 +1,81 @@
+"""Small pictures of saved ones: thumbnails, and contact sheets of many with a line of text below each."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import OutputError
+from engine.protocol.recipe import Images
+from engine.storage.atomic import write_atomic
+from engine.storage.images import columns_for, contact_sheet
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SIDE = 56
+"""Pixels of a thumbnail's sides."""
+CELL, LINE, MARGIN = 168, 14, 8
+"""Pixels of a picture's side in a contact sheet, of a line of text below it, and between pictures."""
+MOST = 400
+"""Pictures on one contact sheet."""
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A picture on a contact sheet."""
+
+    images: Images
+    lines: tuple[str, ...]
+    """Two lines of text."""
+
+
+def thumbnail(images: Images, side: int = SIDE) -> Images:
+    """One square picture of them all, as large as they fit, on black."""
+    from PIL import Image
+
+    sheet = _fit(contact_sheet(images, columns_for(len(images)), gap=1), side)
+    if images.channels == 1:  # strokes fade as they shrink
+        brightest = max(1, *sheet.tobytes())
+        sheet = sheet.point([min(255, value * 255 // brightest) for value in range(256)])
+    square = Image.new(sheet.mode, (side, side))
+    square.paste(sheet, ((side - sheet.width) // 2, (side - sheet.height) // 2))
+    return Images(square.tobytes(), 1, side, side, images.channels)
+
+
+def save_sheet(path: Path, exhibits: Iterable[Exhibit], count: int) -> None:
+    """Write a PNG of `count` pictures in rows, each with its lines below. Raises OutputError, also if `path` exists."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    columns = columns_for(count)
+    rows, width, height = -(-count // columns), CELL + MARGIN, CELL + 2 * LINE + MARGIN
+    sheet = Image.new("RGB", (columns * width + MARGIN, rows * height + MARGIN), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default()
+    for i, exhibit in enumerate(exhibits):
+        x, y = MARGIN + i % columns * width, MARGIN + i // columns * height
+        picture = _fit(contact_sheet(exhibit.images, columns_for(len(exhibit.images)), gap=1), CELL)
+        pen.rectangle((x, y, x + CELL - 1, y + CELL - 1), "black")
+        sheet.paste(picture, (x + (CELL - picture.width) // 2, y + (CELL - picture.height) // 2))
+        for number, line in enumerate(exhibit.lines[:2]):
+            text = line.encode("latin-1", "replace").decode("latin-1")
+            while text and pen.textlength(text, font) > CELL:
+                text = text[:-1]
+            pen.text((x, y + CELL + 1 + number * LINE), text, "black", font)
+    buffer = io.BytesIO()
+    sheet.save(buffer, "PNG", optimize=True)
+    write_atomic(path, lambda file: file.write(buffer.getbuffer()), OutputError, follow_links=False)
+
+
+def _fit(sheet: Image.Image, side: int) -> Image.Image:
+    """The sheet as large as it fits a square: enlarged by a whole number, or else reduced."""
+    from PIL import Image
+
+    longest = max(sheet.size)
+    if longest <= side:
+        scale = side // longest
+        return sheet.resize((sheet.width * scale, sheet.height * scale), Image.Resampling.NEAREST)
+    size = (max(1, round(pixels * side / longest)) for pixels in sheet.size)
+    return sheet.resize((next(size), next(size)), Image.Resampling.LANCZOS)
