@@ -13,9 +13,9 @@ from engine.config.training import PRESETS
 from engine.errors import StorageError
 from tui.dialogs.choice import ChoiceDialog
 from tui.screens.base import AppScreen
-from tui.settings.keymap import SCREEN_NAMES
+from tui.settings.keymap import FIRST_KEY, SCREEN_NAMES
 
-SCREENS = {"f2": "prompt", "f3": "generate", "f4": "grid", "f5": "train", "f6": "compare", "f7": "how"}
+SCREENS = {f"f{number}": name for number, name in enumerate(SCREEN_NAMES, FIRST_KEY)}
 
 
 def at(person: User) -> str:
@@ -29,8 +29,8 @@ async def test_function_keys_digits_and_tabs_go_to_the_screens() -> None:
             await person.press(key)
             await person.until(lambda name=name: at(person) == name)
         await person.press("escape")
-        for key, name in (("2", "generate"), ("3", "grid"), ("4", "train"), ("5", "compare"), ("6", "how"), ("1", "prompt")):
-            await person.press(key)
+        for number, name in [*enumerate(SCREEN_NAMES[1:], 2), (1, "prompt")]:
+            await person.press(str(number))
             await person.until(lambda name=name: at(person) == name)
             if name == "prompt":
                 await person.press("escape")

@@ -24,6 +24,7 @@ from tui.cli.completion import complete_words, completion
 from tui.cli.config import config
 from tui.cli.doctor import doctor
 from tui.cli.first_word import as_command, explain_unknown_word, with_leading_options
+from tui.cli.gallery import gallery
 from tui.cli.generate import generate
 from tui.cli.options import color_option
 from tui.cli.screen import open_screen
@@ -88,6 +89,7 @@ def _defaults(config: config_file.Config) -> dict[str, Any]:
         "sweep": {**config.sample, **_chosen(values, "weights"), **compute, **plain},
         "train": {**compute, **train_defaults, **plain},
         "evaluate": {**compute, **plain},
+        "gallery": {**compute, **plain},
         "doctor": {**compute, **plain},
     }
 
@@ -127,7 +129,7 @@ def digitty(context: click.Context, device: Device, precision: Precision, thread
         raise SettingError(f"{found.problems[0]}; to see the settings in force, run: digitty config")
 
 
-for _command in (generate, sweep, *engine_cli.commands.commands.values(), doctor, config, serve, completion):
+for _command in (generate, sweep, *engine_cli.commands.commands.values(), gallery, doctor, config, serve, completion):
     digitty.add_command(_command)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +20,11 @@ from tui.terminal.shutdown import NOT_SAVED, ShutdownWatcher
 from tui.terminal.tty import RestorableTty
 
 
-def open_screen(jobs: Jobs, color: str, config: config_file.Config) -> int:
-    """Run the application, then wait until the engine has saved; the exit code. Raises InputError without a usable terminal."""
+def open_screen(jobs: Jobs, color: str, config: config_file.Config, first: str = "prompt", pictures: Sequence[Path] = ()) -> int:
+    """Run the application, then wait until the engine has saved; the exit code. Raises InputError without a usable terminal.
+
+    It opens with the screen `first`. `pictures` are files and folders that Gallery shows instead of the folder of saved pictures.
+    """
     in_browser = "TEXTUAL_DRIVER" in os.environ
     if not in_browser and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise InputError("the screen needs a terminal for input, output and error (ssh -t gives one); without a terminal use: digitty generate seven")
@@ -35,6 +38,8 @@ def open_screen(jobs: Jobs, color: str, config: config_file.Config) -> int:
         from tui.app import DigittyApp
 
         app = DigittyApp(jobs, terminal, config)
+        app.DEFAULT_MODE = first  # type: ignore[misc]  # a class variable, of which this application has its own
+        app.studio.opened_pictures = pictures
         watcher.work, app.report_fault = app.studio, watcher.fail
         try:
             code = app.run() or app.return_code or 0

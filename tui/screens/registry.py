@@ -6,6 +6,7 @@ from textual.binding import Binding
 
 from tui.screens.base import AppScreen
 from tui.screens.compare import CompareScreen
+from tui.screens.gallery import GalleryScreen
 from tui.screens.generate import GenerateScreen
 from tui.screens.grid import GridScreen
 from tui.screens.how import HowScreen
@@ -21,6 +22,7 @@ SCREENS: dict[str, type[AppScreen]] = {
     "grid": GridScreen,
     "train": TrainScreen,
     "compare": CompareScreen,
+    "gallery": GalleryScreen,
     "how": HowScreen,
 }
 

@@ -30,7 +30,7 @@ DISPLAY_NAMES = {
     "backspace": "backspace",
 }
 
-SCREEN_NAMES = ("prompt", "generate", "grid", "train", "compare", "how")
+SCREEN_NAMES = ("prompt", "generate", "grid", "train", "compare", "gallery", "how")
 """In the order of the tabs: F2 and 1 go to the first."""
 FIRST_KEY = 2
 _LAST_KEY = FIRST_KEY + len(SCREEN_NAMES) - 1

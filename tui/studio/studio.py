@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -73,6 +73,8 @@ class Studio:
         self.speed = SpeedTrial(self.router, jobs, self.training)
         self.watch = TrainingWatch(app, hooks.status_changed, on_end=hooks.work_ended)
         self._training_state: tuple[object, ...] = ()
+        self.opened_pictures: Sequence[Path] = ()
+        """Files and folders that the Gallery screen shows instead of the folder of saved pictures."""
         self.last_saved: Path | None = None
         """The picture that a screen saved last."""
         self._compute = ""
@@ -198,7 +200,10 @@ class Studio:
         sample = replace(self.settings.sample, seed=seed)
         indices = (0,) * len(labels) if shared_noise else None
         single = len(labels) == 1
-        request = DrawRequest(labels, sample, indices, self.settings.weights, frame_rate(self.terminal), guesses=single)
+        return self.draw_request(DrawRequest(labels, sample, indices, self.settings.weights, frame_rate(self.terminal), guesses=single), listener)
+
+    def draw_request(self, request: DrawRequest, listener: Listener) -> int:
+        """Queue a drawing with settings of its own."""
         self._hooks.drawing_queued()
         return self.router.submit("draw", lambda: self.jobs.draw(request), listener, "drawing")
 

@@ -1,0 +1,383 @@
+"""Saved pictures: looked through, drawn again, changed, marked, deleted and brought back."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_pictures import blend
+from fake_training import ENGINE
+from fakes import FakeJobs
+from user import SIZES, User, opened
+
+from engine.config.sampling import SampleConfig
+from engine.errors import DeviceError
+from engine.protocol.recipe import Images, Recipe, WeightsInfo
+from engine.storage.gallery import FAVOURITES, TRASH, Gallery
+from engine.storage.images import save_drawing
+from engine.storage.pictures import load_picture
+from tui.settings.config_file import Config
+from tui.settings.keymap import FIRST_KEY, SCREEN_NAMES
+from tui.widgets.thumbnails import Thumbnails
+
+GALLERY = f"f{FIRST_KEY + SCREEN_NAMES.index('gallery')}"
+
+
+@pytest.fixture
+def folder(home: Path) -> Path:
+    path = home / "data" / "pictures"
+    path.mkdir(parents=True)
+    return path
+
+
+def save(folder: Path, *labels: int, seed: int = 1, name: str = "", weights: str = "shipped", age: int = 0) -> Path:
+    """A picture that the fake engine would draw again to the pixel; `age` in seconds."""
+    recipe = Recipe(labels, tuple(range(len(labels))), SampleConfig(steps=3, seed=seed), WeightsInfo(weights, 4690, "average"), ENGINE)
+    images = Images(b"".join(blend(label, seed, index, 1.0) for index, label in enumerate(labels)), len(labels))
+    path = folder / (name or f"digitty-{''.join(map(str, labels))}-seed{seed}.png")
+    save_drawing(path, recipe, images, [images])
+    os.utime(path, (1_700_000_000 - age,) * 2)
+    return path
+
+
+def thumbnails(person: User) -> Thumbnails:
+    return person.app.screen.query_one(Thumbnails)
+
+
+async def shows(person: User, *captions: str) -> None:
+    """Waits until these thumbnails are on the page, the selected one with an arrow."""
+
+    def is_shown() -> bool:
+        view = thumbnails(person)
+        found = [("> " if i == view._selected else "") + each.caption for i, each in enumerate(view._thumbnails)]
+        return found == list(captions) and all(each.note != "…" for each in view._thumbnails)
+
+    await person.until(is_shown)
+
+
+async def to_gallery(person: User) -> None:
+    await person.press("escape", GALLERY)
+    await person.sees("Gallery", " · ")
+    await person.until(lambda: person.app.screen.query_one("#where"))
+
+
+# --- looking through them ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [*SIZES, (160, 50), (40, 12)])
+async def test_pictures_are_shown_newest_first_with_their_recipe(folder: Path, size: tuple[int, int]) -> None:
+    save(folder, 7, age=2)
+    save(folder, 3, 1, 4, age=1)
+    save(folder, 8, seed=5)
+    async with opened(size=size) as person:
+        await to_gallery(person)
+        if size[0] >= 80:
+            await shows(person, "> 8-seed5", "314-seed1", "7-seed1")
+            await person.sees("3 pictures", "digitty-8-seed5.png", "8 · eight", "seed 5", "weights shipped", "cpu · fp32")
+        await person.press("right")
+        await person.sees("digitty-314-seed1.png")
+        await person.press("end")
+        await person.sees("digitty-7-seed1.png", "▸" if size[0] >= 80 else "▸7-seed1")
+
+
+async def test_no_pictures_yet_says_how_to_save_one(home: Path) -> None:
+    async with opened() as person:
+        await to_gallery(person)
+        await person.sees("No pictures yet. Save one", "with s on Prompt")
+        await person.press(*"redfux", "space", "enter", "left", "down", "pagedown", "escape")
+        await person.sees("0 pictures")
+        assert person.app.is_running
+    assert not (home / "data" / "pictures").exists(), "looking creates nothing"
+
+
+async def test_what_is_saved_elsewhere_is_there_on_the_way_back(folder: Path) -> None:
+    save(folder, 7, age=9)
+    async with opened() as person:
+        await to_gallery(person)
+        await shows(person, "> 7-seed1")
+        await person.press("f2")
+        await person.enter("three")
+        await person.sees("0.05 s")
+        await person.press("ctrl+s", "escape", GALLERY)
+        await shows(person, "3-seed1", "> 7-seed1")
+        (folder / "digitty-7-seed1.png").unlink()
+        await person.press("f2", "escape", GALLERY)
+        await shows(person, "> 3-seed1")
+
+
+async def test_damaged_and_foreign_files_are_shown_as_such(folder: Path) -> None:
+    path = save(folder, 7, age=1)
+    (folder / "broken.png").write_bytes(path.read_bytes()[:200])
+    (folder / "note.gif").write_text("no picture")
+    async with opened(size=(120, 40)) as person:
+        await to_gallery(person)
+        await person.sees("unreadable", "3 pictures")
+        await person.press("home")
+        await person.sees("can't use note.gif: it is", "neither a PNG nor a GIF")
+        await person.press("right")
+        await person.sees("can't use broken.png: it is", "truncated")
+        await person.press("r")
+        await person.is_told("can't use")
+        await person.press("enter", "escape")
+        assert person.app.is_running
+
+
+async def test_many_pictures_are_read_a_page_at_a_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tui.screens import gallery
+
+    first = save(folder, 7).read_bytes()
+    for n in range(300):
+        (folder / f"digitty-{n}.png").write_bytes(first)
+    read: list[Path] = []
+    read_item = gallery.read_item
+    monkeypatch.setattr(gallery, "read_item", lambda entry: (read.append(entry.path), read_item(entry))[1])
+    async with opened() as person:
+        await to_gallery(person)
+        await person.sees("301 pictures", "page 1/")
+        await person.until(lambda: all(each.picture for each in thumbnails(person)._thumbnails))
+        per_page = len(thumbnails(person)._thumbnails)
+        assert len(read) == per_page < 20
+        await person.press("pagedown")
+        await person.sees("page 2/")
+        await person.until(lambda: all(each.picture for each in thumbnails(person)._thumbnails))
+        await person.press("pageup")
+        await person.sees("page 1/")
+        assert len(read) == 2 * per_page, "what was read is kept"
+
+
+async def test_a_click_selects_and_a_second_one_enlarges(folder: Path) -> None:
+    save(folder, 7, age=1)
+    save(folder, 3)
+    async with opened() as person:
+        await to_gallery(person)
+        await shows(person, "> 3-seed1", "7-seed1")
+        second = thumbnails(person).grid(2).place(1)
+        for _ in range(2):
+            await person.pilot.click(Thumbnails, offset=(second[0] + 2, second[1] + 2))
+            await person.settle()
+        await person.until(lambda: person.view.images is not None)
+        assert person.view.images is not None
+        assert person.view.images.data == blend(7, 1, 0, 1.0)
+
+
+async def test_enter_enlarges_and_arrows_go_on(folder: Path) -> None:
+    save(folder, 7, age=1)
+    save(folder, 3, 1)
+    async with opened() as person:
+        await to_gallery(person)
+        await shows(person, "> 31-seed1", "7-seed1")
+        await person.press("enter")
+        await person.until(lambda: person.view.images is not None and person.view.images.count == 2)
+        await person.press("right")
+        await person.until(lambda: person.view.images is not None and person.view.images.data == blend(7, 1, 0, 1.0))
+        await person.press("escape")
+        await shows(person, "31-seed1", "> 7-seed1")
+
+
+# --- drawing again ----------------------------------------------------------------------------------------------------
+
+
+async def test_drawing_again_compares(folder: Path) -> None:
+    save(folder, 3, 1, seed=4)
+    async with opened(size=(120, 40)) as person:
+        await to_gallery(person)
+        await shows(person, "> 31-seed4")
+        await person.press("r")
+        await person.sees("the same picture, to the pixel")
+        (request,) = person.jobs.drawings
+        stored = load_picture(folder / "digitty-31-seed4.png").recipe
+        assert (request.labels, request.indices, request.sample, request.weights) == (stored.labels, stored.indices, stored.sample, "shipped")
+        assert request.like == stored.engine
+        await person.press("s")
+        await person.is_told(f"Saved {folder}")
+        await person.press("escape")
+        await shows(person, "31-seed4-2", "> 31-seed4")
+
+
+async def test_one_thing_is_changed(folder: Path) -> None:
+    save(folder, 3, seed=4)
+    async with opened(size=(120, 40)) as person:
+        await to_gallery(person)
+        await shows(person, "> 3-seed4")
+        await person.press("e")
+        await person.sees("Change one thing", "guidance", "weights")
+        await person.press(*"x9", "enter")
+        await person.sees("guidance 'x9' is not a number")
+        await person.press("backspace", "backspace", "2", "tab", "tab", "5", "enter")
+        await person.sees("guidance 2 instead of 1.4; seed 5 instead of 4")
+        (request,) = person.jobs.drawings
+        assert (request.sample.guidance, request.sample.seed, request.sample.steps) == (2.0, 5, 3)
+        assert person.app.studio.settings.sample == SampleConfig(), "the shared settings stay"
+
+
+async def test_weights_that_are_gone_are_named_and_others_can_be_chosen(folder: Path) -> None:
+    save(folder, 3, weights="lost-1")
+    async with opened(size=(120, 40)) as person:
+        await to_gallery(person)
+        await shows(person, "> 3-seed1")
+        await person.press("r")
+        await person.is_told("the weights lost-1 (average, step 4690) are not here; to draw with others, press e and name them")
+        await person.press("e")
+        await person.sees("Change one thing")
+        await person.press("enter")
+        await person.sees("name weights")
+        await person.press(*"shipped", "enter")
+        await person.sees("weights shipped", "instead of lost-1")
+
+
+async def test_a_failed_drawing_is_a_message_and_esc_stops_one(folder: Path) -> None:
+    save(folder, 3)
+    jobs = FakeJobs(draw_holds_at=1)
+    jobs.failures.append(DeviceError("the device ran out of memory"))
+    async with opened(jobs, size=(120, 40)) as person:
+        await to_gallery(person)
+        await shows(person, "> 3-seed1")
+        await person.press("r")
+        await person.sees("the device ran out of memory")
+        await person.press("escape", "r")
+        await person.sees("step 1/3")
+        await person.press("escape")
+        await person.sees("stopped")
+        await person.press("escape")
+        await shows(person, "> 3-seed1")
+
+
+async def test_leaving_a_picture_ends_its_drawing(folder: Path) -> None:
+    save(folder, 7, age=1)
+    save(folder, 3)
+    async with opened(FakeJobs(draw_holds_at=1), size=(120, 40)) as person:
+        await to_gallery(person)
+        await shows(person, "> 3-seed1", "7-seed1")
+        await person.press("r")
+        await person.sees("step 1/3")
+        await person.press("right")
+        await person.until(lambda: person.view.images is not None and person.view.images.data == blend(7, 1, 0, 1.0))
+        await person.sees("idle")
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+async def test_favourites_are_kept_and_filtered(folder: Path) -> None:
+    save(folder, 7, age=1)
+    path = save(folder, 3)
+    async with opened() as person:
+        await to_gallery(person)
+        await shows(person, "> 3-seed1", "7-seed1")
+        await person.press("f")
+        await shows(person, "> * 3-seed1", "7-seed1")
+        await person.press("F")
+        await shows(person, "> * 3-seed1")
+        await person.sees("1 favourite")
+    assert Gallery([folder]).favourites() == {path}
+    async with opened() as person:
+        await to_gallery(person)
+        await shows(person, "> * 3-seed1", "7-seed1")
+        await person.press("f", "F")
+        await person.sees("No favourites yet")
+
+
+async def test_a_damaged_list_of_favourites_is_a_message(folder: Path) -> None:
+    save(folder, 3)
+    (folder / FAVOURITES).write_text("{")
+    async with opened() as person:
+        await to_gallery(person)
+        await shows(person, "> 3-seed1")
+        await person.press("f")
+        await person.is_told("correct or delete it")
+
+
+async def test_deleting_and_bringing_back_also_in_a_later_session(folder: Path) -> None:
+    for n in range(4):
+        save(folder, n, age=n)
+    async with opened() as person:
+        await to_gallery(person)
+        await shows(person, "> 0-seed1", "1-seed1", "2-seed1", "3-seed1")
+        await person.press("right", "d")
+        await person.is_told("Deleted digitty-1-seed1.png. u brings it back, for 30 days.")
+        await shows(person, "0-seed1", "> 2-seed1", "3-seed1")
+        await person.press("space", "right", "space", "d")
+        await person.is_told("Deleted 2 pictures.")
+        await shows(person, "> 0-seed1")
+    async with opened() as person:
+        await to_gallery(person)
+        await person.press("u", "u", "u")
+        await shows(person, "> 0-seed1", "1-seed1", "2-seed1", "3-seed1")
+        await person.press("u")
+        await person.is_told("There is no deleted picture to bring back.")
+
+
+async def test_the_trash_is_emptied_only_after_a_question(folder: Path) -> None:
+    save(folder, 3)
+    async with opened() as person:
+        await to_gallery(person)
+        await shows(person, "> 3-seed1")
+        await person.press("D")
+        await person.is_told("No deleted pictures.")
+        await person.press("d")
+        await person.sees("0 pictures", "u brings back")
+        await person.press("D", "enter")
+        assert list((folder / TRASH).iterdir())
+        await person.press("D", "y")
+        await person.is_told("Removed 1 deleted pictures for good.")
+    assert not list((folder / TRASH).iterdir())
+
+
+async def test_contact_sheets(folder: Path) -> None:
+    save(folder, 7, age=1)
+    save(folder, 3)
+    (folder / "broken.png").write_text("")
+    async with opened(size=(120, 40)) as person:
+        await to_gallery(person)
+        await person.sees("3 pictures", "unreadable")
+        await person.press("x")
+        await person.sees("Write a contact sheet of", "all that are shown (3)")
+        assert "favourites (" not in person.screen
+        await person.press("a")
+        await person.is_told("(without 1 that can't be read)")
+        await person.press("end", "space", "x", "m")
+        await person.until(lambda: len(list((folder / "sheets").glob("*.png"))) == 2)
+        await person.sees("3 pictures")
+
+
+async def test_a_folder_that_is_a_file_is_a_message(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    async with opened(config=Config({"pictures": str(tmp_path / "file" / "x")}), size=(120, 40)) as person:
+        await person.press("escape", GALLERY)
+        await person.sees("can't read", "choose another")
+
+
+async def test_the_command_shows_other_files(tmp_path: Path) -> None:
+    path = save(tmp_path, 5)
+    async with opened() as person:
+        person.app.studio.opened_pictures = [path]
+        await to_gallery(person)
+        await shows(person, "> 5-seed1")
+
+
+def test_the_command_lists_without_a_terminal(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from engine.cli.entry import run
+    from tui.cli.main import digitty
+
+    save(folder, 7, age=1)
+    save(folder, 3)
+    (folder / "broken.png").write_text("")
+
+    def ran(*arguments: str) -> tuple[int, Any]:
+        code = run(digitty, list(arguments))
+        return code, capsys.readouterr()
+
+    code, told = ran("gallery")
+    assert code == 0
+    broken, three, seven = told.out.splitlines()
+    assert "neither a PNG nor a GIF" in broken
+    assert " · 3 · seed 1 · dpmpp · 3 steps · guidance 1.4 · shipped · " in three
+    assert seven.endswith("digitty-7-seed1.png")
+    code, told = ran("gallery", "--plain", str(folder / "digitty-7-seed1.png"))
+    assert "·" not in told.out
+    assert len(told.out.splitlines()) == 1
+    assert ran("gallery", str(folder / "none.png"))[0] == 2
+    assert json.dumps(ran("gallery", "--empty-trash")[1].err) == json.dumps("removed 0 deleted pictures\n")

@@ -1,0 +1,106 @@
+"""Change one thing of a recipe, and draw it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, cast, get_args
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Button, Input, Select, Static
+
+from engine.config.fields import settings_of
+from engine.config.sampling import SampleConfig, Sampler, with_sampler
+from engine.config.serialize import with_changes
+from engine.errors import SettingError
+from tui.dialogs.dialog import Dialog
+from tui.dialogs.options import sync_sampler_fields
+from tui.terminal.literal import literal
+from tui.widgets.form_row import FormRow
+from tui.widgets.line_input import LineInput
+
+NUMBERS = {"guidance": float, "steps": int, "seed": int}
+HINTS = {name: setting.hint for name, setting in settings_of(SampleConfig).items()}
+
+
+@dataclass(frozen=True)
+class Change:
+    """How to draw a recipe again."""
+
+    sample: SampleConfig
+    weights: str
+
+
+class RedrawDialog(Dialog[Change | None]):
+    """Dismissed with a Change, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel"), Binding("ctrl+s", "apply", "Draw")]
+
+    def __init__(self, sample: SampleConfig, weights: str) -> None:
+        super().__init__()
+        self._sample, self._weights = sample, weights
+        self._sampler = sample.sampler
+
+    def compose(self) -> ComposeResult:
+        sample = self._sample
+        samplers = [(literal(name), name) for name in get_args(Sampler)]
+        with Vertical(classes="dialog"):
+            yield Static("[b]Change one thing[/]   tab moves, enter draws, esc cancels")
+            yield Static()
+            yield FormRow("guidance", LineInput(f"{sample.guidance:g}", compact=True, id="guidance"), HINTS["guidance"])
+            yield FormRow("steps", LineInput(str(sample.steps), compact=True, id="steps"), HINTS["steps"])
+            yield FormRow("seed", LineInput(str(sample.seed), compact=True, id="seed"), HINTS["seed"])
+            yield FormRow("sampler", Select(samplers, value=sample.sampler, allow_blank=False, compact=True, id="sampler"), HINTS["sampler"])
+            yield FormRow("weights", LineInput(self._weights, compact=True, id="weights"), "shipped, shipped:seed, RUN, RUN:best, a file")
+            yield Static(id="problem")
+            with Horizontal(classes="buttons"):
+                yield Button("Draw", id="apply", variant="primary", compact=True)
+                yield Button("Cancel", id="cancel", compact=True)
+
+    def on_mount(self) -> None:
+        self.query_one("#guidance", Input).focus()
+
+    def on_select_changed(self, event: Select.Changed) -> None:
+        sampler = cast(Sampler, event.value)
+        sync_sampler_fields(self, self._sampler, sampler)
+        self._sampler = sampler
+
+    def on_input_submitted(self) -> None:
+        self.action_apply()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        if event.button.id == "apply":
+            self.action_apply()
+        else:
+            self.dismiss(None)
+
+    def action_apply(self) -> None:
+        problem = self.query_one("#problem", Static)
+        problem.update("")
+        try:
+            change = self._change()
+        except SettingError as error:
+            problem.update(literal(str(error)))
+        else:
+            self.dismiss(change)
+
+    def _change(self) -> Change:
+        """Raises SettingError, with the focus on the field that it is about."""
+        sample = with_sampler(self._sample, self._sampler)
+        for name, kind in NUMBERS.items():
+            field = self.query_one(f"#{name}", Input)
+            text = field.value.strip()
+            try:
+                try:
+                    sample = with_changes(sample, **{name: kind(text)})
+                except ValueError:
+                    raise SettingError(f"{name} {text!r} is not a {'whole ' if kind is int else ''}number") from None
+            except SettingError:
+                field.focus()
+                raise
+        weights = self.query_one("#weights", Input)
+        if not weights.value.strip():
+            weights.focus()
+            raise SettingError("name weights: shipped, a run or a file")
+        return Change(sample, weights.value.strip())

@@ -1,0 +1,172 @@
+"""The part of the Gallery screen that draws a picture's recipe again, or with one thing changed, and compares the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
+
+from textual.binding import Binding, BindingType
+
+from engine.errors import DigittyError, RunError
+from engine.protocol import events as e
+from engine.protocol.events import Event
+from engine.protocol.recipe import Recipe
+from engine.protocol.requests import DrawRequest
+from engine.runs.weights_names import weights_of
+from tui.dialogs.redraw import Change, RedrawDialog
+from tui.render import captions
+from tui.screens.base import AppScreen
+from tui.studio.background import run_in_background
+from tui.studio.picture_list import PictureList
+from tui.studio.picture_reader import Item, compare
+from tui.terminal.capabilities import frame_rate
+from tui.widgets.image_view import ImageView
+from tui.widgets.job_bar import JobBar
+
+T = TypeVar("T")
+
+
+class GalleryDrawing(AppScreen):
+    """Knows the selected picture, but not how pictures are listed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r,ctrl+r", "again", "again", tooltip="draw its recipe again, and compare", id="again"),
+        Binding("e", "change", "change", tooltip="change one thing of its recipe, and draw that", id="change"),
+        Binding("s,ctrl+s", "save('.png')", "PNG", tooltip="save the new drawing as PNG with its recipe", id="save"),
+        Binding("g", "save('.gif')", "GIF", tooltip="save the new denoising as an animated GIF", id="gif"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pictures = PictureList()
+        self.job: int | None = None
+        self.done: e.DrawDone | None = None
+        """The new drawing of the selected picture's recipe."""
+        self.verdict = ""
+        """How the new drawing differs from the stored one."""
+        self.enlarged = False
+
+    @property
+    def view(self) -> ImageView:
+        return self.query_one("#view", ImageView)
+
+    @property
+    def bar(self) -> JobBar:
+        return self.query_one("#bar", JobBar)
+
+    def selected_item(self) -> Item | None:
+        """What is known so far of the selected picture."""
+        raise NotImplementedError
+
+    def rescan(self) -> None:
+        """Look for new and removed files."""
+        raise NotImplementedError
+
+    def show_page(self) -> None:
+        """Show everything as it is now."""
+        raise NotImplementedError
+
+    def set_enlarged(self, enlarged: bool) -> None:
+        self.enlarged = enlarged
+        self.set_class(enlarged, "-enlarged")
+        self.view.clear()
+
+    def in_background(self, work: Callable[[], T], then: Callable[[T | DigittyError], None]) -> None:
+        """Run `work` on a thread; `then` gets its result unless the screen is gone."""
+        run_in_background(self.app, work, lambda result: then(result) if self.is_mounted else None)
+
+    def forget_drawing(self) -> None:
+        if self.job is not None:
+            self.studio.worker.stop(self.job)
+        self.job, self.done, self.verdict = None, None, ""
+
+    def _recipe(self) -> Recipe | None:
+        """That of the selected picture; says why there is none."""
+        item = self.selected_item()
+        if item is None or item.recipe is None:
+            self.notify(item.problem if item else "No picture to draw again.", severity="warning")
+            return None
+        return item.recipe
+
+    def _weights(self, recipe: Recipe) -> str:
+        """Raises RunError, which says what to do on this screen."""
+        assert self.pictures.selected
+        try:
+            return weights_of(recipe.weights, recipe.sample.sampler, self.pictures.selected.path.parent)
+        except RunError as error:
+            raise RunError(str(error).replace("name them with --weights", "press e and name them")) from None
+
+    def action_again(self) -> None:
+        if recipe := self._recipe():
+            try:
+                self._draw(recipe, Change(recipe.sample, self._weights(recipe)))
+            except DigittyError as error:
+                self.studio_app.notify_error(error)
+
+    def action_change(self) -> None:
+        if not (recipe := self._recipe()):
+            return
+        try:
+            weights = self._weights(recipe)
+        except RunError:
+            weights = ""
+
+        def on_answer(change: Change | None) -> None:
+            if change is not None:
+                self._draw(recipe, change)
+
+        self.app.push_screen(RedrawDialog(recipe.sample, weights), on_answer)
+
+    def _draw(self, recipe: Recipe, change: Change) -> None:
+        self.forget_drawing()
+        if not self.enlarged:
+            self.set_enlarged(True)
+        request = DrawRequest(recipe.labels, change.sample, recipe.indices, change.weights, frame_rate(self.studio.terminal), like=recipe.engine)
+        number = 0
+
+        def listener(event: Event) -> None:
+            if number == self.job:  # not a late event of a drawing that was replaced
+                self._on_job_event(event)
+
+        self.job = number = self.studio.draw_request(request, listener)
+        self.bar.fraction, self.bar.words = None, "waiting for the engine…"
+        self.refresh_bindings()
+
+    def _on_job_event(self, event: Event) -> None:
+        match event:
+            case e.Preparing(what):
+                self.bar.words = what + "…"
+            case e.Frame(images, step, steps):
+                if len(images):
+                    self.view.show(images, live=True)
+                self.bar.fraction, self.bar.words = step / steps, captions.progress(event)
+            case e.DrawDone():
+                self.done = event
+                self.view.show(event.images)
+                self._compare(event)
+            case e.Ended(outcome, message):
+                self.job = None
+                self.bar.fraction = None
+                if outcome != "finished":
+                    self.bar.words = "stopped" if outcome == "stopped" else message
+                self.refresh_bindings()
+
+    def _compare(self, done: e.DrawDone) -> None:
+        entry = self.pictures.selected
+        assert entry
+        self.bar.fraction, self.bar.words = 1.0, f"{captions.timing(done)} · comparing…"
+
+        def on_compared(verdict: str | DigittyError) -> None:
+            if done is self.done:
+                self.verdict = str(verdict)
+                self.bar.words = f"{captions.timing(done)} · {self.verdict}"
+                self.show_page()
+
+        self.in_background(lambda: compare(entry, done.images, done.recipe), on_compared)
+
+    def action_save(self, ending: str) -> None:
+        if self.done is None:
+            self.notify("Nothing new to save: r draws this picture again, e with a change.", severity="warning")
+        else:
+            self.save_drawing(self.done, ending)
+            self.rescan()
