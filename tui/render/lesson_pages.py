@@ -17,7 +17,7 @@ _ABOUT = (
     "Drawing begins with noise alone and takes a part of the guess, again and again, at ever smaller t.",
     "The curve shows how wrong the guessed noise is at each t, for {tested} test images: a little noise is harder to find than much. {attention}",
 )
-_ATTENTION = "On the right is where attention looks from the framed place; hjkl or a click moves it."
+_ATTENTION = "On the right is where attention looks from the framed place; shift and arrows or a click move it."
 _NO_ATTENTION = "These weights have no attention: each place learns of the others only by convolutions."
 _TESTED = 32
 CURVE_POINTS = 200

@@ -40,7 +40,7 @@ async def test_the_slider_adds_noise_at_once() -> None:
         lesson = screen.lesson
         assert lesson is not None
         await person.sees("x_0: 7 · seven", "x_t: t = 300", "t = 300 of 999 · 79.3% of the image is left")
-        await person.press("right", "right", "shift+left")
+        await person.press("right", "right", "minus")
         await person.sees("x_t: t = 339")
         assert person.view.images is not None
         assert list(person.view.images) == [lesson.images[7], lesson.noisy(7, 339)[0]]
@@ -180,7 +180,7 @@ async def test_the_losses_are_those_of_the_run_that_trains_here() -> None:
 async def test_attention_looks_from_the_place_that_keys_and_clicks_choose() -> None:
     async with opened(size=(120, 40)) as person:
         await go(person, page=2)
-        await person.sees("attention", "hjkl or a click")
+        await person.sees("attention", "shift and arrows or a click")
 
         def looks_at() -> tuple[int, int]:
             """The fake attention sees only the place itself: the white square of the heat map, 4 pixels a side."""
@@ -192,9 +192,9 @@ async def test_attention_looks_from_the_place_that_keys_and_clicks_choose() -> N
 
         await person.until(lambda: person.view.images is not None and len(person.view.images) == 2)
         assert looks_at() == (2, 3)
-        await person.press("l", "l", "j")
+        await person.press("shift+right", "shift+right", "shift+down")
         await person.until(lambda: looks_at() == (4, 4))
-        await person.press(*["h"] * 9, *["k"] * 9)
+        await person.press(*["shift+left"] * 9, *["shift+up"] * 9)
         await person.until(lambda: looks_at() == (0, 0))
         grid = person.view._grid
         assert grid is not None
@@ -213,7 +213,7 @@ async def test_without_attention_the_curve_has_the_room() -> None:
         assert not person.view.display
         assert screen.query_one(CurveView).size.width > 110
         assert "look" not in person.footer
-        await person.press("h")
+        await person.press("shift+left")
 
 
 # --- weights, sizes, silence ------------------------------------------------------------------------------------------
@@ -236,7 +236,7 @@ async def test_a_lesson_that_fails_says_so_and_other_weights_help(monkeypatch: p
         monkeypatch.setattr(person.jobs, "lesson", lambda _: (_ for _ in ()).throw(ValueError("no images")))
         await person.press(KEY)
         await person.is_told("no images")
-        await person.press("right", "down", "tab", "tab", "h", "r")  # nothing to move, and no harm
+        await person.press("right", "down", "tab", "tab", "shift+left", "r")  # nothing to move, and no harm
         monkeypatch.setattr(person.jobs, "lesson", lesson)
         person.app.studio.change_settings(weights="shipped:seed")
         await person.until(lambda: screen_of(person).lesson is not None)

@@ -63,7 +63,7 @@ def test_whoever_leaves_an_input_has_letters() -> None:
             assert any(len(key) == 1 or key == "question_mark" for key in mine), f"{action} on {screen}"
 
 
-@pytest.mark.parametrize("key", ["f2", "f3", "f4", "f5", "f6"])
+@pytest.mark.parametrize("key", ["f2", "f3", "f4", "f5", "f6", "f7"])
 async def test_help_shows_every_key(key: str) -> None:
     async with opened(size=(100, 60)) as person:
         await person.press(key)
@@ -73,12 +73,13 @@ async def test_help_shows_every_key(key: str) -> None:
         await person.sees("Everywhere", "esc closes")
         for binding in bindings_by_screen()[beneath.NAME]:
             assert binding.tooltip or binding.description, binding
-            line = next(line for line in person.screen.splitlines() if (binding.tooltip or binding.description) in line)
+            line = next((line for line in person.screen.splitlines() if (binding.tooltip or binding.description) in line), "")
+            assert line, f"{binding.action}: {binding.tooltip or binding.description!r} is not in\n{person.screen}"
             for shown in map(keys.display_name, keys_of(binding, {})):
                 assert f" {shown} " in line, f"{shown} for {binding.action}"
 
 
-@pytest.mark.parametrize("key", ["f2", "f3", "f4", "f5", "f6"])
+@pytest.mark.parametrize("key", ["f2", "f3", "f4", "f5", "f6", "f7"])
 async def test_help_is_whole_where_the_terminal_is_small(key: str) -> None:
     async with opened() as person:
         await person.press(key, "f1")
