@@ -155,6 +155,7 @@ WRONG_VALUES = [
     ("new run", "epochs", "many", "not a whole number", "3"),
     ("new run", "epochs", "0", "outside", "3"),
     ("new run", "steps", "x", "not a whole number", ""),
+    ("new run", "minutes", "x", "minutes 'x'", ""),
     ("new run", "name", "a/b", "can't be named", "fine"),
     ("new run", "name", "mine", "exists", "mine-2"),
 ]

@@ -90,10 +90,10 @@ async def test_an_action_that_can_do_little_now_says_why(name: str) -> None:
             screen.done = screen.job = None  # type: ignore[attr-defined]
         for binding in useless(screen):
             person.app.notices.log.clear()
-            before = person.app.focused
+            before = person.app.focused, person.screen
             await person.app.run_action(binding.action, screen)
             await person.settle()
-            assert person.notices or person.app.focused is not before, binding
+            assert person.notices or (person.app.focused, person.screen) != before, binding
 
 
 async def test_a_command_is_found_by_its_words_and_runs() -> None:

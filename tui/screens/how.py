@@ -259,12 +259,16 @@ class HowScreen(AppScreen):
         attention = self.guess.attention if self.guess else None
         if self.number == 2 and attention:
             self._look_from(pages.moved(self.place, attention.rows, attention.columns, across, down))
+        else:
+            self.notify("No attention is shown on this page.", severity="warning")
 
     def _look_from(self, place: pages.Place) -> None:
         self.place = place
         self.show_page(ask=False)
 
     def action_again(self) -> None:
+        if self.number != 2:
+            self.notify("The losses are on the third page.", severity="warning")
         self._loss_weights, self.guess = "", None
         self.show_page()
 

@@ -39,8 +39,8 @@ class TrainScreen(RunScreen):
         Binding("t", "window", "recent", tooltip="show the recent steps or the whole run", id="recent"),
         Binding("left", "scrub(-1)", "previews", key_display="←→", tooltip="show earlier and later previews"),
         Binding("right", "scrub(1)", show=False, tooltip="show earlier and later previews"),
-        Binding("comma", "point(-1)", "values", key_display=", .", show=False, tooltip="show the values under a line on the chart, and move it"),
-        Binding("full_stop", "point(1)", show=False, tooltip="show the values under a line on the chart, and move it"),
+        Binding("comma", "point(-1)", "values", key_display=", .", show=False, tooltip="show the values under a line, and move the line"),
+        Binding("full_stop", "point(1)", show=False, tooltip="show the values under a line, and move the line"),
         Binding("less_than_sign", "point(-10)", show=False, key_display="< >", tooltip="move the line on the chart faster; esc hides it"),
         Binding("greater_than_sign", "point(10)", show=False, tooltip="move the line on the chart faster; esc hides it"),
     ]
