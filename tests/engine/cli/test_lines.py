@@ -162,7 +162,13 @@ def test_a_path_is_to_the_letter_for_a_program_alone(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == "a·[31mb\n"
 
 
-PRINT = {"output.py": "what is tested above", "stdout.py": "pixels, which are ours", "server.py": "its own address"}
+PRINT = {
+    "output.py": "what is tested above",
+    "stdout.py": "pixels, which are ours",
+    "server.py": "its own address",
+    "completion.py": "click's script for a shell",
+    "first_word.py": "our own help",
+}
 
 
 def test_nothing_else_prints_but_json() -> None:

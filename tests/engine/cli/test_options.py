@@ -35,8 +35,9 @@ TRAIN = {
     "--when-full": "stop",
     "--detach": False,
 }
+GENERATE = {"--from": None, "--force": False, "--json": False}
 COMMANDS: dict[str, tuple[click.Command, dict[str, object]]] = {
-    "generate": (generate, {"--count": 1, **SAMPLING, "--out": None, "--force": False, **COMPUTE, "--color": None, "--plain": False}),
+    "generate": (generate, {"--prompts": None, "--count": 1, **SAMPLING, "--out": None, **GENERATE, **COMPUTE, "--color": None, "--plain": False}),
     "evaluate": (evaluate, {"--count": 1000, **SAMPLING, "--out": None, "--force": False, **COMPUTE, "--plain": False, "--json": False}),
     "train": (train, TRAIN),
 }
