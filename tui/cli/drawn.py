@@ -59,13 +59,20 @@ class Output:
         """Save the drawing; the paths of its files. Raises OutputError."""
         with interruptible():
             if self.is_folder and self.names[i]:
-                self.names[i][0].parent.mkdir(exist_ok=True)
-                for k, path in enumerate(self.names[i]):
-                    images.save_drawing(path, *_single(done, k), (), replace=self.force)
+                self._save_each(self.names[i], done)
             else:
                 for path in self.names[i]:
                     images.save_drawing(path, done.recipe, done.images, done.frames)
         return [str(path) for path in self.names[i]]
+
+    def _save_each(self, names: Sequence[Path], done: e.DrawDone) -> None:
+        """Save each picture in its own file, with progress on standard error."""
+        names[0].parent.mkdir(exist_ok=True)
+        with ProgressLine() as bar:
+            for k, path in enumerate(names):
+                images.save_drawing(path, *_single(done, k), (), replace=self.force)
+                if k % 16 == 15:
+                    bar.show(f"saving {k + 1:,}/{len(names):,}", (k + 1) / len(names))
 
 
 def _numbered(folder: Path, labels: Sequence[Sequence[int | None]]) -> list[list[Path]]:
@@ -85,6 +92,8 @@ def _check_folder(folder: Path, names: Sequence[Sequence[Path]], force: bool) ->
         return
     if not folder.is_dir():
         raise OutputError(f"{folder} is a file; choose another name for the folder")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{folder} is not writable; choose another folder")
     for path in (path for own in names for path in own):
         if force or os.path.lexists(path):
             images.check_output_path(path, replace=force)

@@ -44,7 +44,7 @@ def read_prompts(words: Sequence[str], file: str | None) -> list[Line]:
     """The prompts to draw, at least one. Empty lines of a file, and those that begin with #, are none. Raises PromptError."""
     if file is None:
         if not words:
-            raise PromptError("there is no prompt to draw; name one, for example: digitty generate three sevens")
+            raise PromptError("there is no prompt to draw; name one, for example: digitty generate three sevens, or a file of them: --prompts FILE")
         return [Line(" ".join(words))]
     if words:
         raise PromptError(f"{' '.join(words)!r} and --prompts {file} both say what to draw; use only one of them")

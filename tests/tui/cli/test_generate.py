@@ -190,10 +190,14 @@ def test_nothing_in_the_folder_is_replaced_without_force(ran: Ran, jobs: FakeJob
     assert sorted(file.name for file in folder.iterdir()) == ["0001-7.png", "0002-7.png"]
 
 
-def test_a_folder_that_cannot_be_made_is_named(ran: Ran, jobs: FakeJobs) -> None:
+def test_a_folder_that_cannot_be_made_is_named(ran: Ran, jobs: FakeJobs, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("file").write_text("x")
     assert "there is no folder missing" in ran("7", "--out", "missing/pictures/")[2]
     assert "file is a file; choose another name for the folder" in ran("7", "--out", "file/")[2]
+    Path("locked").mkdir()
+    monkeypatch.setattr("tui.cli.drawn.os.access", lambda *_: False)
+    assert "locked is not writable; choose another folder" in ran("7", "--out", "locked")[2]
+    assert ". is not writable; choose another folder" in ran("7", "--out", "new/")[2]
     assert not jobs.drawings
 
 
