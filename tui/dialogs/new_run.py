@@ -34,7 +34,7 @@ N = TypeVar("N", int, float)
 NEW = "a new run"
 LOOK_EVERY = 0.5
 """Seconds between two looks at whether the speed is known."""
-FIELDS = ("resume", "epochs", "steps", "minutes", "name")
+FIELDS = ("resume", "epochs", "steps", "minutes", "keep_every", "name")
 """In which a value can be wrong."""
 HINTS = {name: setting.hint for described in (TrainConfig, TrainRequest) for name, setting in settings_of(described).items()}
 
@@ -76,6 +76,7 @@ class NewRunDialog(Dialog[NewRun | None]):
             yield FormRow("epochs", LineInput(str(PRESETS[self._preset].epochs), compact=True, id="epochs"), HINTS["epochs"], "passes")
             yield FormRow("steps", LineInput(placeholder="all", compact=True, id="steps"), HINTS["steps"])
             yield FormRow("minutes", LineInput(placeholder="any", compact=True, id="minutes"), HINTS["minutes"])
+            yield FormRow("snapshots", LineInput(placeholder="none", compact=True, id="keep_every"), HINTS["keep_every"])
             yield FormRow("name", LineInput(placeholder="next free name", compact=True, id="name"), HINTS["run"])
             answers = [(Text(n), n) for n in ("no", "yes")]
             detach = Select(answers, value="no", allow_blank=False, compact=True, id="detach")
@@ -106,7 +107,7 @@ class NewRunDialog(Dialog[NewRun | None]):
     def _show_chosen(self) -> None:
         """Show the settings of the run that is selected; an existing one has its preset and name already."""
         run = self._selected_run()
-        for name in ("#preset", "#name", "#minutes"):
+        for name in ("#preset", "#name", "#minutes", "#keep_every"):
             field = self.query_one(name)
             field.disabled = run is not None
             cast(FormRow, field.parent).display = run is None
@@ -156,6 +157,7 @@ class NewRunDialog(Dialog[NewRun | None]):
         run, base = self._selected_run(), self._base()
         if run is not None:
             return TrainRequest(replace(base, epochs=base.epochs if epochs is None else epochs, steps=steps), resume=run.name)
+        base = with_changes(base, keep_every=values["keep_every"])
         if values["minutes"] is not None:
             return TrainRequest(base, run=name, minutes=cast(float, values["minutes"]))
         return TrainRequest(with_changes(base, epochs=epochs, steps=steps), run=name)
@@ -179,7 +181,7 @@ class NewRunDialog(Dialog[NewRun | None]):
             return None if self._selected_run() else self._check_name(self.query_one("#name", Input).value.strip())
         if name == "minutes":
             return None if self._selected_run() else self._check_minutes(self._number("minutes", float))
-        number = self._number(name)
+        number = None if name == "keep_every" and self._selected_run() else self._number(name)
         try:
             base = self._base()
         except RunError:
@@ -244,7 +246,7 @@ class NewRunDialog(Dialog[NewRun | None]):
         steps = request.config.total_steps - (_done(Run(paths.runs_dir() / request.resume)) if request.resume else 0)
         seconds = speed.seconds(request.config)
         if seconds is None:
-            how_long = "the time that takes here is being measured…" if speed.pending else "how long that takes is shown once it trains"
+            how_long = "how long that takes here is being measured" if speed.pending else "how long that takes is shown once it trains"
         else:
             how_long = f"about {format_roughly(seconds * steps / request.config.total_steps)} on this machine"
             how_long += ", and longer while another run trains" if self._beside else ""

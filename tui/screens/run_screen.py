@@ -54,6 +54,8 @@ class RunScreen(AppScreen):
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
         self.refresh_run()
+        if self.query_one(Invitation).display:
+            self.query_one(Invitation).take_focus()
 
     @property
     def view(self) -> RunView:
@@ -137,12 +139,12 @@ class RunScreen(AppScreen):
         invitation, speed = self.query_one(Invitation), self.studio.speed
         if invites != invitation.display:
             invitation.display, self.view.display = invites, not invites
+            if invites and self.app.screen is self:
+                invitation.take_focus()
         if not invites:
             return
         if self.app.screen is self:
             speed.request(self.studio.ready)
-            if self.focused is None:
-                invitation.take_focus()
         invitation.show_times([time_of(offer, speed.seconds(offer.config), speed.pending) for offer in OFFERS])
 
     def _status(self) -> Status:

@@ -252,6 +252,7 @@ class TrainScreen(RunScreen):
         training, history = self.studio.training, self.history
         alive = self._own or (self._trainer is not None and self._trainer.alive)
         useful = {
+            "out": False,  # no input on this screen takes the letters
             "pause": alive and not (self._own and training.run is None),
             "stop": alive,
             "detach": self._own and not training.handing_over and not training.full,

@@ -120,3 +120,16 @@ async def test_beside_another_run_it_would_take_longer() -> None:
         with open_writer(run):
             await person.press("n", "s")
             await person.sees("about 63 min on this machine, and", "longer while another run trains.")
+
+
+async def test_snapshots_may_be_asked_for() -> None:
+    async with opened(size=(120, 40)) as person:
+        await person.press("f5", "n")
+        await person.sees("keep the weights every so many epochs")
+        person.app.screen.query_one("#keep_every", Input).value = "0"
+        await person.press("ctrl+s")
+        await person.sees("keep-every 0 is outside 1 to 100000")
+        person.app.screen.query_one("#keep_every", Input).value = "2"
+        await person.press("ctrl+s")
+        await person.until(lambda: person.jobs.trainings)
+        assert person.jobs.trainings[0].config == with_changes(PRESETS["seed"], keep_every=2)
