@@ -96,8 +96,9 @@ class DigittyApp(StudioApp):
     # --- what the studio reports --------------------------------------------------------------------------------------
 
     def refresh_status(self) -> None:
-        if isinstance(self.screen, AppScreen) and self.screen.is_mounted:
-            self.screen.show_status()
+        screen = self.screen_stack[-1] if self.screen_stack else None  # none while the application closes
+        if isinstance(screen, AppScreen) and screen.is_mounted:
+            screen.show_status()
         self.show_in_window()
 
     def show_in_window(self) -> None:

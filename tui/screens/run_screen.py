@@ -101,7 +101,7 @@ class RunScreen(AppScreen):
 
     def refresh_run(self, hidden: bool = False) -> None:
         """Read new records for about twenty milliseconds, and schedule the rest. Does nothing while another screen is shown, unless `hidden`."""
-        if not self.is_mounted or not (hidden or self.app.screen is self):
+        if not self.is_mounted or not (hidden or self.is_current):
             return
         history = self.history
         if history is None and not self.studio.training.busy and all_runs():
