@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -115,11 +116,13 @@ class _Overlay:
 
     def _draw_marks(self, number: int, dots: Dots) -> None:
         """A mark now and then, at other places than those of the other curves, and one at the end."""
-        places = {x // DOTS_X: loss for x, loss in dots}
+        if not dots:
+            return
+        start, end = dots[0][0] // DOTS_X, dots[-1][0] // DOTS_X
         shift = 1 + number * max(1, MARK_EVERY // len(MARKS))
-        for column, loss in places.items():
-            row = self._y(loss) // DOTS_Y
-            if (column % MARK_EVERY == shift % MARK_EVERY or column == max(places)) and 0 <= row < self.rows:
+        for column in {*range(start + (shift - start) % MARK_EVERY, end, MARK_EVERY), end}:
+            row = self._y(_loss_at(dots, column * DOTS_X)) // DOTS_Y
+            if 0 <= row < self.rows:
                 self._write(self.gutter + column, row, mark_of(number, self.view.braille), f"curve{number}")
 
     def _draw_axes(self) -> None:
@@ -140,6 +143,15 @@ class _Overlay:
     def _write(self, x: int, y: int, text: str, role: str) -> None:
         for i, char in enumerate(text):
             self.cells[y][x + i] = (char, role)
+
+
+def _loss_at(dots: Dots, x: int) -> float:
+    """The loss on the line through all dots; at the ends that of the nearest dot."""
+    right = bisect_left(dots, x, key=lambda dot: dot[0])
+    if right == len(dots) or dots[right][0] == x or right == 0:
+        return dots[min(right, len(dots) - 1)][1]
+    (x0, y0), (x1, y1) = dots[right - 1], dots[right]
+    return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
 
 
 def horizontal_ticks(end: float, count: int, alignment: Alignment) -> list[tuple[float, str]]:

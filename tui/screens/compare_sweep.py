@@ -100,12 +100,12 @@ class CellsPane(ComparePane):
 
     def show_weights(self) -> None:
         """What all cells share; before the first drawing, what they will."""
-        done = next((done for done in self.cells if done), None)
+        same = [done for done in self.cells if done and (done.recipe.sample.sampler != "one-step" or self.students)]
         sample = self.plan.cells[0].sample if self.plan else self.studio.settings.sample
         facts = [
-            Fact(" × ".join(axis.name for axis in self.plan.axes) if self.plan else "", 0, "name"),
+            Fact(" × ".join(axis.name for axis in self.plan.axes) if self.plan and not self.SIDE_BY_SIDE else "", 0, "name"),
             Fact(self.prompt, 1),
-            Fact(str(done.recipe.weights) if done else f"weights {self.studio.settings.weights}"),
+            Fact(str(same[0].recipe.weights) if same else f"weights {self.plan.cells[0].weights if self.plan else self.studio.settings.weights}"),
             Fact("" if self.SIDE_BY_SIDE else sample.sampler, 3),
             Fact(f"seed {sample.seed}: the same noise everywhere", 2),
         ]

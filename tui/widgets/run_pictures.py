@@ -40,11 +40,8 @@ class RunPictures(Vertical):
         self._images: Images | None = None
 
     def compose(self) -> ComposeResult:
-        yield Static()
+        yield Static(Content.assemble(self._line("not drawn yet")))
         yield SheetView(self._terminal, max_rows=self.rows)
-
-    def on_mount(self) -> None:
-        self.show_words("not drawn yet")
 
     def watch_rows(self) -> None:
         if self.is_mounted:
@@ -74,5 +71,8 @@ class RunPictures(Vertical):
     def show_words(self, words: str) -> None:
         """Say something beside the run's name."""
         if self.is_mounted:
-            mark = (mark_of(self._number, self._terminal.unicode), f"b {COLOURS[self._number]}")
-            self.query_one(Static).update(Content.assemble(mark, " ", (literal(self.run_name).plain, "b"), "  ", literal(words)))
+            self.query_one(Static).update(Content.assemble(self._line(words)))
+
+    def _line(self, words: str) -> Content:
+        mark = (mark_of(self._number, self._terminal.unicode), f"b {COLOURS[self._number]}")
+        return Content.assemble(mark, " ", (literal(self.run_name).plain, "b"), "  ", literal(words))

@@ -85,6 +85,12 @@ def test_marks_tell_eight_runs_apart_without_colours() -> None:
         assert braille or text.isascii()
 
 
+def test_equal_runs_of_few_steps_are_told_apart() -> None:
+    curves = [curve(0, [1.0, 0.5, 0.3]), curve(1, [1.0, 0.5, 0.3])]
+    text = "\n".join(rows_of(curves, OverlayView(90, 20)))
+    assert min(text.count(MARKS[number]) for number in (0, 1)) >= 3
+
+
 def test_a_run_ends_with_its_mark() -> None:
     curves = [curve(0, descent(400)), curve(1, descent(1000))]
     view = OverlayView(90, 20)

@@ -67,6 +67,27 @@ async def test_the_two_newest_are_compared_at_once(two_runs: None) -> None:
         assert request.labels == tuple(range(10))
 
 
+async def test_a_click_goes_to_another_mode(two_runs: None) -> None:
+    async with opened() as person:
+        await person.press("f6")
+        await person.sees("loss by step")
+        for mode, words in (("Race", "starts the race"), ("Sweep", "e edits the lists"), ("Runs", "loss by step")):
+            place = person.screen.splitlines()[1].index(mode)
+            await person.pilot.click("#fields", offset=(place, 0))
+            await person.sees(words)
+            assert screen(person).mode == mode.lower()
+
+
+async def test_before_the_first_drawing_each_run_has_its_place(two_runs: None) -> None:
+    jobs = FakeJobs()
+    jobs.warm.clear()
+    async with opened(jobs, size=WIDE) as person:
+        await person.press("f6")
+        await person.sees("● second  not drawn yet", "▲ first  not drawn yet", "waiting for the engine")
+        jobs.warm.set()
+        await person.sees("● second  step", "▲ first  step")
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_space_and_a_click_choose_and_leave_out(two_runs: None, size: tuple[int, int]) -> None:
     finished_run("third", PRESETS["quick"])
