@@ -25,6 +25,7 @@ LIGHT = {
     "runs": "runs",
     "watch": "watch old",
     "config": "config",
+    "completion": "completion bash",
 }
 """What commands that need no engine are started with, where they write data."""
 HEAVY = {
