@@ -222,7 +222,7 @@ def test_the_template_is_right_and_never_written_over_a_file(home: Path) -> None
 
 
 def test_config_shows_what_is_in_force(written, capsys: pytest.CaptureFixture[str]) -> None:
-    written('[draw]\nsteps = 20\n[keys]\nsave = "z"\n')
+    written('[draw]\nsteps = 20\n[keys]\nsave = "f12"\n')
     path().with_name("settings.json").write_text(json.dumps({"theme": "nord"}))
     assert run(digitty, ["config"]) == 0
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
@@ -230,7 +230,7 @@ def test_config_shows_what_is_in_force(written, capsys: pytest.CaptureFixture[st
     assert "steps 20 config.toml" in lines
     assert 'theme "nord" remembered by the screen' in lines
     assert "guidance 1.4" in lines
-    assert "save z Prompt: save the last drawing as PNG with its recipe (config.toml)" in lines
+    assert "save F12 Prompt: save the last drawing as PNG with its recipe (config.toml)" in lines
 
 
 def test_config_says_what_a_key_does_on_each_screen_that_has_it(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
