@@ -42,6 +42,8 @@ class Subject:
     """Of their denoising; the last are the images."""
     frame_steps: Sequence[int] = ()
     """The number of steps before each frame."""
+    names: Sequence[str] = ()
+    """Of the pictures, where there is no recipe."""
     notes: Sequence[str] = ()
     """More lines for the text."""
 
@@ -133,7 +135,7 @@ class EnlargedDialog(Dialog[int]):
         subject, recipe = self._subject, self._subject.recipe
         place = f"{self._index + 1} of {len(subject.images)}"
         if recipe is None:
-            return [place, "", *subject.notes]
+            return [f"{subject.names[self._index]}   {place}" if subject.names else place, "", *subject.notes]
         name = captions.name_of(recipe.labels[self._index], recipe.data)
         noise = f"noise {recipe.indices[self._index]} of seed {recipe.sample.seed}"
         return [

@@ -10,12 +10,15 @@ from textual.widget import Widget
 from engine.errors import DigittyError, RunError
 from engine.process.machine import MachineLoad, MachineMeter
 from engine.runs.run import Run, all_runs, find_run
+from tui.dialogs.enlarged import EnlargedDialog, Subject
+from tui.render import captions
 from tui.runs import text as run_text
 from tui.runs.history import RunHistory
 from tui.runs.trainer_status import TrainerStatus
 from tui.screens.base import AppScreen
 from tui.studio.background import run_in_background
 from tui.widgets.fact_line import Fact
+from tui.widgets.image_view import ImageView
 from tui.widgets.invitation import OFFERS, Invitation, time_of
 from tui.widgets.run_facts import Status
 from tui.widgets.run_view import RunView
@@ -60,6 +63,14 @@ class RunScreen(AppScreen):
     @property
     def view(self) -> RunView:
         return self.query_one(RunView)
+
+    def on_image_view_chosen(self, event: ImageView.Chosen) -> None:
+        """Enlarge a preview."""
+        images, history = event.view.images, self.history
+        if images and history:
+            names = [captions.name_of(label, history.config.data) for label in range(len(images))]
+            subject = Subject(images, names=names, notes=[f"{history.run.name}, {self.view.preview_text()}"])
+            self.app.push_screen(EnlargedDialog(self.studio.terminal, subject, event.index))
 
     def refresh_footer(self) -> None:
         """Called whenever other keys may be useful than before."""

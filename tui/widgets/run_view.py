@@ -196,7 +196,7 @@ class RunView(Vertical):
             self._preview = path
             view.show(images)
 
-    def _preview_text(self) -> str:
+    def preview_text(self) -> str:
         """step 400; or step 200 2/4 where an earlier preview is selected"""
         if self._preview is None or not self._samples:
             return ""
@@ -205,7 +205,7 @@ class RunView(Vertical):
 
     def _show_epochs(self) -> None:
         epochs = self.history.epochs if self.history else []
-        preview = self._preview_text()
+        preview = self.preview_text()
         key = (preview, len(epochs), epochs[-1] if epochs else None)
         if key != self._table_key:
             self._table_key = key

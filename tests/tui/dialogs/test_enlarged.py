@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from fake_pictures import blend, digits
-from fakes import FakeJobs
+from fakes import FakeJobs, finished_run
 from PIL import Image
 from user import SIZES, STEPS, User, opened
 
+from engine.config.training import TrainConfig
 from engine.protocol.recipe import Images
+from engine.storage import paths
 from tui.dialogs.enlarged import EnlargedDialog, Subject, nearest_frame
 from tui.terminal.capabilities import Terminal
 from tui.widgets.image_view import ImageView
@@ -76,13 +77,12 @@ async def test_space_replays_and_stops_at_the_end() -> None:
         assert shown(person) == digits()[0]
 
 
-async def test_what_is_saved_is_the_enlarged_picture_and_its_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+async def test_what_is_saved_is_the_enlarged_picture_and_its_recipe() -> None:
     async with opened() as person:
         await drawn_grid(person)
         await person.press("z", "right", "right", "right", "s")
-        await person.until(lambda: list(tmp_path.glob("*.png")))
-    (path,) = tmp_path.glob("*.png")
+        await person.until(lambda: list(paths.pictures_dir().glob("*.png")))
+    (path,) = paths.pictures_dir().glob("*.png")
     with Image.open(path) as picture:
         recipe = json.loads(picture.info["digitty"])
         small = picture.resize((28, 28), Image.Resampling.NEAREST)
@@ -90,15 +90,14 @@ async def test_what_is_saved_is_the_enlarged_picture_and_its_recipe(tmp_path: Pa
     assert small.tobytes() == digits()[3]
 
 
-async def test_images_of_shared_noise_that_were_redrawn_are_saved_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_images_of_shared_noise_that_were_redrawn_are_saved_together() -> None:
     """A recipe of one alone would not draw it again."""
-    monkeypatch.chdir(tmp_path)
     async with opened(FakeJobs(again=2)) as person:
         person.jobs.end()
         await drawn_grid(person)
         await person.press("z", "s")
-        await person.until(lambda: list(tmp_path.glob("*.png")))
-    (path,) = tmp_path.glob("*.png")
+        await person.until(lambda: list(paths.pictures_dir().glob("*.png")))
+    (path,) = paths.pictures_dir().glob("*.png")
     with Image.open(path) as picture:
         assert json.loads(picture.info["digitty"])["labels"] == list(range(10))
 
@@ -189,3 +188,19 @@ async def test_pictures_without_a_recipe_frames_or_a_way_to_save() -> None:
 def test_the_nearest_frame() -> None:
     assert [nearest_frame((0, 3, 7, 14), fraction) for fraction in (0.0, 0.1, 0.2, 0.5, 0.7, 0.8, 1.0)] == [0, 0, 1, 2, 2, 3, 3]
     assert nearest_frame((), 0.5) == 0
+
+
+async def test_a_preview_of_a_run_is_enlarged_by_a_click(tiny: TrainConfig) -> None:
+    finished_run("old", tiny)
+    async with opened(size=(120, 40)) as person:
+        await person.press("f5")
+        await person.sees("finished", "previews: step")
+        await person.pilot.pause(0.2)
+        view = person.app.screen.query_one("#previews", ImageView)
+        images = view.images
+        place = next((x, y) for y in range(view.size.height) for x in range(view.size.width) if view.index_at(x, y) == 6)
+        gutter = view.gutter
+        await person.pilot.click("#previews", offset=(place[0] + gutter.left, place[1] + gutter.top))
+        await person.sees("6 · six", "7 of 10", "old, step ")
+        assert images is not None
+        assert shown(person) == images[6]
