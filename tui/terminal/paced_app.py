@@ -121,7 +121,7 @@ class PacedApp(GuardedApp):
 
     def set_window(self, title: str, percent: int | None, paused: bool) -> None:
         """Set the window's title and progress, where the terminal can show them."""
-        if isinstance(self._driver, PacedDriver) and self._driver.entered and (sequence := self._window.update(title, percent, paused)):
+        if isinstance(self._driver, PacedDriver) and self._driver.entered and (sequence := self._window.change(title, percent, paused)):
             self._driver.write(sequence)
 
     def alert(self, text: str, how: Alert) -> None:

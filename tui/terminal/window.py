@@ -143,7 +143,7 @@ class WindowState:
         self._shown, self._sent_at = ("", None, False), -UPDATE_EVERY
         return self.window.entry
 
-    def update(self, title: str, percent: int | None, paused: bool = False) -> str:
+    def change(self, title: str, percent: int | None, paused: bool = False) -> str:
         """What to send, so that the window shows this; empty where it does, or where numbers changed a moment ago. Call it again then."""
         shown_title, shown_percent, was_paused = self._shown
         begins_or_ends = (percent is None) != (shown_percent is None) or paused != was_paused

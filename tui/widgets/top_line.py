@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from textual.app import ComposeResult
-from textual.containers import Horizontal
 from textual.content import Content
 from textual.reactive import reactive
-from textual.widgets import Static
+from textual.widget import Widget
 
 from tui.render.header import BRAND, Header, Status, fit_header
 from tui.settings.keymap import SCREEN_NAMES
 from tui.terminal.literal import literal
 
 
-class TopLine(Horizontal):
+class TopLine(Widget):
     """Tabs to click on the left; host, device, weights and the current job on the right."""
 
     DEFAULT_CSS = """
     TopLine {
-        height: 1; background: $panel;
-        & > #name, & > #tabs { width: auto; }
-        & > #name { color: $accent; text-style: bold; }
-        & > #status { width: 1fr; text-align: right; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; padding: 0 1; }
+        height: 1; background: $panel; color: $text-muted; link-color: $foreground; link-style: none;
     }
     """
 
@@ -30,32 +25,16 @@ class TopLine(Horizontal):
     def __init__(self, current: str) -> None:
         super().__init__()
         self._current = current
-        self._shown: Header | None = None
 
-    def compose(self) -> ComposeResult:
-        yield Static(BRAND, id="name")
-        yield Static(id="tabs")
-        yield Static(id="status")
+    def render(self) -> Content:
+        header = fit_header(self.size.width, SCREEN_NAMES, self._current, self.status)
+        left, status = self._draw_left(header), literal(f"{header.status} ")
+        gap = max(1, self.size.width - left.cell_length - status.cell_length)
+        return Content.assemble(left, " " * gap, status)
 
-    def watch_status(self) -> None:
-        if self.is_mounted:
-            self._show()
-
-    def on_mount(self) -> None:
-        self._show()
-
-    def on_resize(self) -> None:
-        self._show()
-
-    def _show(self) -> None:
-        header, before = fit_header(self.size.width, SCREEN_NAMES, self._current, self.status), self._shown
-        self._shown = header
-        self.query_one("#name").display = header.brand
-        if before is None or before.tabs != header.tabs:
-            tabs = (Content.styled(label, self._style_tab(screen)) for screen, label in header.tabs)
-            self.query_one("#tabs", Static).update(Content("").join(tabs))
-        if before is None or before.status != header.status:
-            self.query_one("#status", Static).update(literal(header.status))
+    def _draw_left(self, header: Header) -> Content:
+        tabs = [Content.styled(label, self._style_tab(screen)) for screen, label in header.tabs]
+        return Content("").join([Content.styled(BRAND, "b $accent"), *tabs] if header.brand else tabs)
 
     def _style_tab(self, screen: str) -> str:
-        return "b reverse" if screen == self._current else f"@click=app.go('{screen}')"
+        return "b $foreground reverse" if screen == self._current else f"@click=app.go('{screen}')"

@@ -49,7 +49,7 @@ def test_what_terminals_can_show(env: dict[str, str], titled: bool, progress: bo
 
 def test_an_unknown_terminal_gets_nothing_but_the_bell() -> None:
     state = WindowState(PLAIN)
-    assert state.enter() + state.update("seed-2 43%", 43) + state.update("", None) + PLAIN.reset == ""
+    assert state.enter() + state.change("seed-2 43%", 43) + state.change("", None) + PLAIN.reset == ""
     assert PLAIN.alert("done", Alert.AUTO) == "\x07"
 
 
@@ -85,19 +85,19 @@ def test_changes_are_sent_once_and_not_too_often() -> None:
     now = [0.0]
     state = WindowState(ALL, lambda: now[0])
     assert state.enter() == SAVE_TITLE
-    assert state.update("idle", None) == "\x1b]2;idle\x07"
-    assert state.update("seed-2 1%", 1) == "\x1b]9;4;1;1\x07\x1b]2;seed-2 1%\x07", "a beginning does not wait"
-    assert state.update("seed-2 2%", 2) == ""
+    assert state.change("idle", None) == "\x1b]2;idle\x07"
+    assert state.change("seed-2 1%", 1) == "\x1b]9;4;1;1\x07\x1b]2;seed-2 1%\x07", "a beginning does not wait"
+    assert state.change("seed-2 2%", 2) == ""
     now[0] += UPDATE_EVERY
-    assert state.update("seed-2 3%", 3) == "\x1b]9;4;1;3\x07\x1b]2;seed-2 3%\x07"
+    assert state.change("seed-2 3%", 3) == "\x1b]9;4;1;3\x07\x1b]2;seed-2 3%\x07"
     now[0] += UPDATE_EVERY
-    assert state.update("seed-2 3%", 3) == "", "nothing has changed"
-    assert state.update("seed-2 3% 1:00", 3) == "\x1b]2;seed-2 3% 1:00\x07"
-    assert state.update("seed-2 paused", 3, paused=True) == "\x1b]9;4;4;3\x07\x1b]2;seed-2 paused\x07"
-    assert state.update("idle", None) == "\x1b]9;4;0;\x07\x1b]2;idle\x07"
+    assert state.change("seed-2 3%", 3) == "", "nothing has changed"
+    assert state.change("seed-2 3% 1:00", 3) == "\x1b]2;seed-2 3% 1:00\x07"
+    assert state.change("seed-2 paused", 3, paused=True) == "\x1b]9;4;4;3\x07\x1b]2;seed-2 paused\x07"
+    assert state.change("idle", None) == "\x1b]9;4;0;\x07\x1b]2;idle\x07"
     assert ALL.reset == "\x1b]9;4;0;\x07" + RESTORE_TITLE
     assert state.enter() == SAVE_TITLE
-    assert state.update("idle", None) == "\x1b]2;idle\x07", "after ctrl+z everything is sent again"
+    assert state.change("idle", None) == "\x1b]2;idle\x07", "after ctrl+z everything is sent again"
 
 
 def test_an_hour_of_training_takes_few_bytes() -> None:
@@ -105,5 +105,5 @@ def test_an_hour_of_training_takes_few_bytes() -> None:
     state, sent = WindowState(ALL, lambda: now[0]), 0
     for second in range(0, 3600, 2):
         now[0] = second
-        sent += len(state.update(f"seed-2 {second // 36}% · {59 - second // 60}:{59 - second % 60} left · digitty", second // 36))
+        sent += len(state.change(f"seed-2 {second // 36}% · {59 - second // 60}:{59 - second % 60} left · digitty", second // 36))
     assert sent / 3600 < 15, "bytes a second"
