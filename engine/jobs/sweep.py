@@ -50,7 +50,7 @@ def sweep(draw: Draw, request: SweepRequest) -> Iterator[Event]:
         while waiting := [drawing for drawing in drawings if not drawing.over]:
             drawing = min(waiting, key=lambda each: each.pulled) if request.side_by_side else waiting[0]
             try:
-                event = _pull(drawing)
+                event = _pull(drawing, request.keep_frames)
             except DigittyError as error:
                 if not request.keep_going:
                     raise
@@ -82,7 +82,7 @@ def _warm_up(draw: Draw, request: SweepRequest) -> Iterator[Event]:
             continue
 
 
-def _pull(drawing: _Drawing) -> Event:
+def _pull(drawing: _Drawing, keep_frames: bool) -> Event:
     """The next event of a drawing, whose time is counted. Raises what the drawing raises."""
     start = time.perf_counter()
     try:
@@ -96,7 +96,7 @@ def _pull(drawing: _Drawing) -> Event:
             drawing.fraction = max(drawing.fraction, step / steps)
         case e.DrawDone(_, images, _, frame_steps):
             drawing.fraction = 1.0
-            drawing.done = event = replace(event, frames=(images,), frame_steps=frame_steps[-1:])
+            drawing.done = event = event if keep_frames else replace(event, frames=(images,), frame_steps=frame_steps[-1:])
         case None:
             drawing.over = True
     return event or e.Tick()

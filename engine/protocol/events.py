@@ -118,7 +118,7 @@ class CellProgress(Event):
 
 @dataclass(frozen=True, slots=True)
 class CellDone(Event):
-    """One drawing of a sweep is finished. Of its frames it keeps the last."""
+    """One drawing of a sweep is finished. It holds the frames of its denoising only if the request asks for them, else the last."""
 
     cell: int
     done: DrawDone

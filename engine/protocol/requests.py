@@ -72,6 +72,9 @@ class SweepRequest:
     keep_going: bool = False
     """A cell that can't be drawn is reported, and the others are drawn; else it ends the sweep."""
 
+    keep_frames: bool = False
+    """Whether the finished drawings hold the frames of their denoising, or only the last."""
+
     fps: float = 10.0
     """Frames per second at most, over all cells; 0 for none."""
 

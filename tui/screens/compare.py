@@ -20,11 +20,14 @@ from tui.screens.compare_pane import ComparePane
 from tui.screens.compare_runs import RunsPane
 from tui.screens.compare_sweep import RacePane, SweepPane
 from tui.widgets.field_checks import FieldChecks, show_problem
+from tui.widgets.image_view import ImageView
 from tui.widgets.line_input import LineInput
 
 MODES = ("runs", "sweep", "race")
 FIELDS = {"runs": ("what",), "sweep": ("what", "guidance", "steps"), "race": ("what",)}
 """The fields above each mode's pane, by their ids."""
+ROOMY = 100
+"""Columns of the screen from which the footer has room for more keys."""
 NO_LOSSES = "No losses are shown here. Press c until Runs is chosen; without a run, press n on the Train screen to start one."
 
 
@@ -41,6 +44,7 @@ class CompareScreen(AppScreen):
         Binding("l", "log", "scale", tooltip="show the losses on a logarithmic or a linear scale", id="log"),
         Binding("e", "edit", "edit", tooltip="edit what is drawn; tab moves, esc leaves", id="edit"),
         Binding("r,ctrl+r", "again", "new noise", tooltip="draw with the next random seed", id="again"),
+        Binding("z", "enlarge", "enlarge", tooltip="enlarge one drawing after another (or click)", id="enlarge"),
         Binding("s,ctrl+s", "save", "PNG", tooltip="save the pictures and their recipes as a PNG", id="save"),
         Binding("x", "stop", "stop", tooltip="stop drawing", id="stop"),
         Binding("up,down,space", "pick", show=False, tooltip="go to the list of runs"),
@@ -208,6 +212,16 @@ class CompareScreen(AppScreen):
         else:
             self.notify("Nothing to save: no drawing has finished yet. Press enter to draw.", severity="warning")
 
+    def action_enlarge(self) -> None:
+        if done := self.pane.next_drawing():
+            self.enlarge(done)
+        else:
+            self.notify("Nothing to enlarge: no drawing has finished yet. Press enter to draw.", severity="warning")
+
+    def on_image_view_chosen(self, event: ImageView.Chosen) -> None:
+        if found := self.pane.drawing_at(event.view, event.index):
+            self.enlarge(*found)
+
     def action_stop(self) -> None:
         if self.pane.job is None:
             self.notify("Nothing is being drawn.", severity="warning")
@@ -230,6 +244,7 @@ class CompareScreen(AppScreen):
             "log": has_chart,
             "choose_weights": not runs,
             "save": pane.has_drawings,
+            "enlarge": pane.has_drawings and self.size.width >= ROOMY,
             "again": pane.has_drawings,
             "stop": pane.job is not None,
         }

@@ -18,7 +18,11 @@ from engine.storage.sheet import save_sheet
 from tui.render.sweep_rows import sheet_title
 from tui.studio.studio import Studio
 from tui.terminal.capabilities import frame_rate
+from tui.widgets.image_view import ImageView
 from tui.widgets.job_bar import JobBar
+
+MOST_WITH_FRAMES = 128
+"""Images of a sweep up to which the frames of their denoising are kept: those of one digit take 50 KB."""
 
 
 class ComparePane(Vertical):
@@ -34,6 +38,7 @@ class ComparePane(Vertical):
         """Its finished drawings."""
         self.prompt = ""
         """What was drawn."""
+        self._enlarged = -1
 
     @property
     def bar(self) -> JobBar:
@@ -47,8 +52,10 @@ class ComparePane(Vertical):
         """Draw a sweep, and stop the one before."""
         self.stop()
         indices = (0,) * len(labels) if shared_noise else None
-        request = SweepRequest(tuple(labels), plan.cells, indices, side_by_side, keep_going=True, fps=frame_rate(self.studio.terminal))
-        self.plan, self.cells, self.prompt = plan, [None] * len(plan.cells), prompt
+        keep_frames = len(labels) * len(plan.cells) <= MOST_WITH_FRAMES
+        fps = frame_rate(self.studio.terminal)
+        request = SweepRequest(tuple(labels), plan.cells, indices, side_by_side, keep_going=True, keep_frames=keep_frames, fps=fps)
+        self.plan, self.cells, self.prompt, self._enlarged = plan, [None] * len(plan.cells), prompt, -1
         self.bar.fraction, self.bar.words = None, "waiting for the engine…"
         number = 0
 
@@ -105,6 +112,16 @@ class ComparePane(Vertical):
 
     def turn_page(self, by: int) -> None:
         """Show more (1) or earlier (-1) of what does not fit."""
+
+    def drawing_at(self, view: ImageView, index: int) -> tuple[e.DrawDone, int] | None:
+        """The finished drawing that this tile shows, and the image in it; None if it is not finished."""
+        return None
+
+    def next_drawing(self) -> e.DrawDone | None:
+        """One finished drawing after the other, to be enlarged by a key."""
+        finished = [done for done in self.cells if done]
+        self._enlarged = (self._enlarged + 1) % max(1, len(finished))
+        return finished[self._enlarged] if finished else None
 
     # --- for subclasses -----------------------------------------------------------------------------------------------
 

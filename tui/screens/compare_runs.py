@@ -25,6 +25,7 @@ from tui.runs.comparison import ALIGNMENTS, ComparedRun, differing, flat_setting
 from tui.runs.history import BUDGET
 from tui.screens.compare_pane import ComparePane
 from tui.widgets.comparison_table import ComparisonTable, heading
+from tui.widgets.image_view import ImageView
 from tui.widgets.job_bar import JobBar
 from tui.widgets.overlay_chart import OverlayChart
 from tui.widgets.run_picker import RunPicker
@@ -54,19 +55,6 @@ Their losses, settings and drawings appear here while they train. c compares set
 class RunsPane(ComparePane):
     """On a small screen it shows one of VIEWS at a time."""
 
-    DEFAULT_CSS = """
-    RunsPane #upper, RunsPane #settings, RunsPane #pictures { height: 1fr; }
-    RunsPane #picker { width: 30; height: 1fr; border: none; background: transparent; scrollbar-size-vertical: 1;
-        text-wrap: nowrap; text-overflow: ellipsis; }
-    RunsPane #curves { width: 1fr; height: 1fr; }
-    RunsPane #chart { height: 1fr; }
-    RunsPane #settings { scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1; padding: 0 1; }
-    RunsPane #pictures { scrollbar-size-vertical: 1; padding: 0 1; }
-    RunsPane #none { height: 1fr; padding: 1 2; }
-    RunsPane #legend { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
-    RunsPane.-all #settings { width: auto; max-width: 40%; }
-    RunsPane.-all #pictures { height: auto; }
-    """
     IDLE = "space or a click chooses runs · enter draws"
 
     def __init__(self, *args: object, **keywords: object) -> None:
@@ -281,6 +269,13 @@ class RunsPane(ComparePane):
     def _row(self, cell: int) -> RunPictures | None:
         name = self.plan.cells[cell].weights if self.plan else ""
         return next((row for row in self.query(RunPictures) if row.run_name == name), None)
+
+    def drawing_at(self, view: ImageView, index: int) -> tuple[e.DrawDone, int] | None:
+        for cell, done in enumerate(self.cells):
+            row = self._row(cell)
+            if done and row and view in row.children:
+                return done, index
+        return None
 
     def show_progress(self, cell: int, event: e.CellProgress) -> None:
         if row := self._row(cell):

@@ -19,6 +19,7 @@ from engine.storage.sheet import join_images, measured
 from tui.screens.compare_pane import ComparePane
 from tui.terminal.literal import literal_lines
 from tui.widgets.fact_line import Fact, FactLine
+from tui.widgets.image_view import ImageView
 from tui.widgets.job_bar import JobBar
 from tui.widgets.sheet_view import SheetView
 
@@ -65,6 +66,10 @@ class CellsPane(ComparePane):
         self.query_one(SheetView).display = True
         self.query_one(".hint").display = False
         self.show_weights()
+
+    def drawing_at(self, view: ImageView, index: int) -> tuple[e.DrawDone, int] | None:
+        done = self.cells[index] if index < len(self.cells) else None
+        return (done, 0) if done else None
 
     def turn_page(self, by: int) -> None:
         view = self.query_one(SheetView)

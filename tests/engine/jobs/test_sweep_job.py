@@ -66,6 +66,12 @@ def test_one_after_another_in_order() -> None:
     assert all(done and done.frames == (BLACK,) and done.frame_steps == (n,) for done, n in zip(last.cells, (3, 5, 2), strict=True))
 
 
+def test_frames_are_kept_on_request() -> None:
+    *_, last = sweep(Drawings(), replace(request_of(3, 5), keep_frames=True))
+    assert isinstance(last, SweepDone)
+    assert [done.frame_steps if done else () for done in last.cells] == [(0, 3), (0, 5)]
+
+
 def test_progress_only_grows_and_ends_at_one() -> None:
     for side_by_side in (False, True):
         events = [event for event in sweep(Drawings(), request_of(3, 50, 2, side_by_side=side_by_side)) if isinstance(event, CellProgress | CellDone)]

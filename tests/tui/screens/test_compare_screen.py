@@ -252,6 +252,26 @@ async def test_new_noise_other_weights_and_prompts() -> None:
         assert {cell.weights for cell in person.jobs.sweeps[-1].cells} == {"shipped:seed"}
 
 
+async def test_a_click_or_a_key_enlarges_a_drawing(two_runs: None) -> None:
+    async with opened(size=WIDE) as person:
+        await person.press("f6", "c", "enter")
+        await person.sees("9 drawings")
+        view = person.app.screen.query_one("#sweep SheetView", SheetView)
+        place = next((x, y) for y in range(view.size.height) for x in range(view.size.width) if view.index_at(x, y) == 5)
+        await person.pilot.click(view, offset=place)
+        await person.sees("7 · seven", "14 steps", "guidance 1.4", "denoising", "esc close")
+        await person.press("escape", "z")
+        await person.sees("7 · seven", "4 steps", "guidance 1 ")
+        await person.press("escape", "z")
+        await person.sees("8 steps")
+        await person.press("escape", "c", "c", "enter")
+        await person.sees("● second  step")
+        rows = list(person.app.screen.query("RunPictures SheetView").results(SheetView))
+        place = next((x, y) for y in range(rows[1].size.height) for x in range(rows[1].size.width) if rows[1].index_at(x, y) == 3)
+        await person.pilot.click(rows[1], offset=place)
+        await person.sees("3 · three", "4 of 10", "first · step")
+
+
 async def test_the_samplers_race() -> None:
     async with opened(FakeJobs(draw_holds_at=20), size=WIDE) as person:
         await person.press("f6", "c", "c")
