@@ -47,8 +47,7 @@ def settings_from(stored: StoredPicture, weights: str, options: dict[str, Any]) 
     sample = with_changes(sample, **changes)
     if _is_given("weights"):
         return sample, weights
-    weights = weights_of(recipe.weights, Path.cwd(), stored.path.absolute().parent)
-    return sample, "shipped" if weights == "shipped:one-step" and sample.sampler != "one-step" else weights
+    return sample, weights_of(recipe.weights, sample.sampler, Path.cwd(), stored.path.absolute().parent)
 
 
 def plan_again(recipe: Recipe, count: int, sample: SampleConfig, weights: str) -> Drawing:

@@ -20,6 +20,7 @@ from engine.errors import DigittyError
 from engine.protocol.events import DrawDone
 from engine.storage import images, paths
 from tui.render import captions
+from tui.studio.background import run_in_background
 from tui.studio.base_app import StudioApp, studio_app
 from tui.studio.studio import Studio
 from tui.terminal.literal import literal
@@ -47,6 +48,8 @@ class AppScreen(Screen[None]):
     AUTO_FOCUS = ""  # nothing; None would be the first input
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "out", "commands", tooltip="leave the input to use letter keys; stop drawing"),
+        Binding("y", "copy_path", show=False, tooltip="copy the path of the picture that was saved last", id="copy-path"),
+        Binding("Y", "copy_picture", show=False, tooltip="hand that picture itself to your terminal", id="copy-picture"),
     ]
 
     @property
@@ -161,6 +164,35 @@ class AppScreen(Screen[None]):
         else:
             self.studio.last_saved = path
             self.notify(f"Saved {path}")
+
+    # --- to the terminal that the user sits at -----------------------------------------------------------------------
+
+    def picture_to_copy(self) -> Path | None:
+        """The picture that `y` and `Y` are about."""
+        return self.studio.last_saved
+
+    def action_copy_path(self) -> None:
+        """Copy the full path of the picture to the clipboard."""
+        if path := self._picture_to_copy():
+            self.app.copy_to_clipboard(str(path))
+            self.notify(f"Copied the path {path}")
+
+    def action_copy_picture(self) -> None:
+        """Hand the picture itself to the terminal, or say how to fetch it."""
+        if path := self._picture_to_copy():
+            run_in_background(self.app, lambda: self.studio_app.send_file(path), self._show_what_was_sent)
+
+    def _show_what_was_sent(self, message: str | DigittyError) -> None:
+        if isinstance(message, DigittyError):
+            self.studio_app.notify_error(message)
+        else:
+            self.notify(message)
+
+    def _picture_to_copy(self) -> Path | None:
+        path = self.picture_to_copy()
+        if path is None:
+            self.notify("No picture to copy yet: save one with s first.", severity="warning")
+        return path
 
 
 def _footer_order(item: tuple[str, ActiveBinding]) -> tuple[bool, bool]:

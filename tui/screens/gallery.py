@@ -191,6 +191,11 @@ class GalleryScreen(GalleryFiles):
             lines += ["", item.problem]
         return [*lines, "", self.verdict] if self.verdict else lines
 
+    def picture_to_copy(self) -> Path | None:
+        """The selected picture, or the new drawing of its recipe once that is saved."""
+        entry = self.pictures.selected
+        return entry.path if entry and self.saved is None else self.saved
+
     def selected_item(self) -> Item | None:
         entry = self.pictures.selected
         return self._items.get(entry) if entry else None

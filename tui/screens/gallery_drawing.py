@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from textual.binding import Binding, BindingType
@@ -23,6 +24,8 @@ from tui.terminal.capabilities import frame_rate
 from tui.widgets.image_view import ImageView
 from tui.widgets.job_bar import JobBar
 
+PARTS = "#where, #thumbnails, #view, #recipe, #bar"
+"""The widgets of the screen."""
 T = TypeVar("T")
 
 
@@ -44,7 +47,14 @@ class GalleryDrawing(AppScreen):
         """The new drawing of the selected picture's recipe."""
         self.verdict = ""
         """How the new drawing differs from the stored one."""
+        self.saved: Path | None = None
+        """Where the new drawing is saved."""
         self.enlarged = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all widgets are there. When the application ends, they go one by one."""
+        return len(self.query(PARTS)) == len(PARTS.split(","))
 
     @property
     def view(self) -> ImageView:
@@ -72,13 +82,13 @@ class GalleryDrawing(AppScreen):
         self.view.clear()
 
     def in_background(self, work: Callable[[], T], then: Callable[[T | DigittyError], None]) -> None:
-        """Run `work` on a thread; `then` gets its result unless the screen is gone."""
-        run_in_background(self.app, work, lambda result: then(result) if self.is_mounted else None)
+        """Run `work` on a thread; `then` gets its result unless the screen is being removed."""
+        run_in_background(self.app, work, lambda result: then(result) if self.is_whole else None)
 
     def forget_drawing(self) -> None:
         if self.job is not None:
             self.studio.worker.stop(self.job)
-        self.job, self.done, self.verdict = None, None, ""
+        self.job, self.done, self.verdict, self.saved = None, None, "", None
 
     def _recipe(self) -> Recipe | None:
         """That of the selected picture; says why there is none."""
@@ -169,4 +179,5 @@ class GalleryDrawing(AppScreen):
             self.notify("Nothing new to save: r draws this picture again, e with a change.", severity="warning")
         else:
             self.save_drawing(self.done, ending)
+            self.saved = self.studio.last_saved
             self.rescan()

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
 from typing import ClassVar, cast
 
 from textual.message_pump import MessagePump
 from textual.notifications import SeverityLevel
 from textual.timer import Timer
 
-from engine.errors import DigittyError
+from engine.errors import DigittyError, OutputError
 from engine.formatting import printable
+from engine.storage.atomic import read_small
 from tui.studio.messages import FromEngine
 from tui.studio.studio import Studio
+from tui.terminal.clipboard import LARGEST as LARGEST_FILE
+from tui.terminal.clipboard import FileTransfer, fetch_command, file_sequences, file_transfer
 from tui.terminal.literal import LONGEST
 from tui.terminal.notices import Notices
 from tui.terminal.paced_app import PacedApp
@@ -78,6 +84,29 @@ class StudioApp(PacedApp):
 
     def show_notice(self) -> None:
         """Show the current notice on the topmost screen, or none."""
+
+    def send_file(self, path: Path) -> str:
+        """Hand a file to the terminal that the user sits at, or put the command that fetches it on the clipboard; says which. For any thread.
+
+        Raises OutputError if the file can't be read.
+        """
+        transfer = FileTransfer.NONE if self.is_web else file_transfer(os.environ)
+        try:
+            data = read_small(path, LARGEST_FILE) if transfer is not FileTransfer.NONE else b""
+        except OSError as error:
+            if error.errno != errno.EFBIG:
+                raise OutputError(f"can't read {path}: {error.strerror or error}") from None
+            transfer = FileTransfer.NONE
+        if transfer is not FileTransfer.NONE:
+            for sequence in file_sequences(transfer, path.name, data):
+                self.send_sequence(sequence)
+            where = "its downloads" if transfer is FileTransfer.DOWNLOAD else "its clipboard"
+            return f"Sent {path.name} to your terminal: look in {where}"
+        command = fetch_command(path, os.environ)
+        self.copy_to_clipboard(command or str(path))
+        if command:
+            return f"Copied, to be run on your machine, since this terminal takes no files: {command}"
+        return f"Copied the path, since this terminal takes no files: {path}"
 
     def notify_error(self, error: DigittyError) -> None:
         self.notify(str(error), severity="error")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,6 +17,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 from textual.widgets import Input
 
+from tui.terminal import clipboard
 from tui.terminal.driver import PacedDriver
 from tui.terminal.flow_control import FlowControl
 from tui.terminal.guarded_app import GuardedApp
@@ -81,6 +83,23 @@ class PacedApp(GuardedApp):
                 self._driver.suspend_process_group()
             else:
                 self.notify("ctrl+z does nothing here: no shell in this terminal could resume digitty", severity="warning")
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Put text on the clipboard of the terminal that the user sits at. May be called from any thread; a tmux is asked in the background."""
+        self._clipboard = text
+        if os.environ.get("TMUX") and isinstance(self._driver, PacedDriver):
+            threading.Thread(target=self._copy_through_tmux, args=(text,), name="background", daemon=True).start()
+        else:
+            self.send_sequence(clipboard.text_sequence(text, os.environ))
+
+    def _copy_through_tmux(self, text: str) -> None:
+        if not clipboard.copy_through_tmux(text):
+            self.send_sequence(clipboard.text_sequence(text, os.environ))
+
+    def send_sequence(self, sequence: str) -> None:
+        """Send what is not part of the screen. May be called from any thread."""
+        if self._driver is not None:
+            self._driver.write(sequence)
 
     def action_copy(self) -> None:
         self.copy_selection()

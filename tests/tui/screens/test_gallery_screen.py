@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fake_pictures import blend
 from fake_training import ENGINE
 from fakes import FakeJobs
-from user import SIZES, User, opened
+from user import SIZES, SMALL, User, opened
 
 from engine.config.sampling import SampleConfig
 from engine.errors import DeviceError
+from engine.jobs.jobs import Jobs
 from engine.protocol.recipe import Images, Recipe, WeightsInfo
 from engine.storage.gallery import FAVOURITES, TRASH, Gallery
 from engine.storage.images import save_drawing
 from engine.storage.pictures import load_picture
+from tui.app import DigittyApp
 from tui.settings.config_file import Config
 from tui.settings.keymap import FIRST_KEY, SCREEN_NAMES
+from tui.terminal.clipboard import text_sequence
 from tui.widgets.thumbnails import Thumbnails
 
 GALLERY = f"f{FIRST_KEY + SCREEN_NAMES.index('gallery')}"
@@ -350,12 +353,80 @@ async def test_a_folder_that_is_a_file_is_a_message(tmp_path: Path) -> None:
         await person.sees("can't read", "choose another")
 
 
-async def test_the_command_shows_other_files(tmp_path: Path) -> None:
-    path = save(tmp_path, 5)
-    async with opened() as person:
-        person.app.studio.opened_pictures = [path]
-        await to_gallery(person)
+async def test_the_command_opens_the_gallery_of_other_files(tmp_path: Path) -> None:
+    path, jobs = save(tmp_path, 5), FakeJobs()
+    app = DigittyApp(cast(Jobs, jobs), first="gallery", pictures=[path])
+    async with app.run_test(size=SMALL) as pilot:
+        person = User(app, pilot, jobs)
         await shows(person, "> 5-seed1")
+        await person.press("f2")
+        await person.sees("Type a digit")
+    assert app.studio.worker.close(10)
+
+
+# --- to the user's terminal -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is sent to the terminal beside the screen."""
+    for name in ("TMUX", "STY", "TERM_PROGRAM", "LC_TERMINAL", "KITTY_WINDOW_ID", "SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"):
+        monkeypatch.delenv(name, raising=False)
+    sequences: list[str] = []
+    monkeypatch.setattr("tui.terminal.paced_app.PacedApp.send_sequence", lambda _, sequence: sequences.append(sequence))
+    return sequences
+
+
+async def test_the_path_is_copied(folder: Path, sent: list[str]) -> None:
+    path = save(folder, 3)
+    async with opened() as person:
+        await to_gallery(person)
+        await shows(person, "> 3-seed1")
+        await person.press("y")
+        await person.is_told(f"Copied the path {path}")
+        assert person.app.clipboard == str(path)
+    assert sent == [text_sequence(str(path), {})]
+
+
+async def test_what_was_just_saved_is_copied_from_its_screen(folder: Path, sent: list[str]) -> None:
+    async with opened() as person:
+        await person.press("escape", "y")
+        await person.is_told("No picture to copy yet: save one with s first.")
+        await person.press("i")
+        await person.enter("seven")
+        await person.sees("0.05 s")
+        await person.press("ctrl+s", "escape", "y")
+        await person.is_told(f"Copied the path {folder / 'digitty-7-seed1.png'}")
+
+
+async def test_the_picture_is_sent_to_a_terminal_that_takes_it(folder: Path, sent: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(folder, 3)
+    monkeypatch.setenv("LC_TERMINAL", "iTerm2")
+    async with opened() as person:
+        await to_gallery(person)
+        await shows(person, "> 3-seed1")
+        await person.press("Y")
+        await person.is_told("Sent digitty-3-seed1.png to your terminal: look in its downloads")
+        path.unlink()
+        await person.press("Y")
+        await person.is_told("can't read")
+    assert sent[0].startswith("\x1b]1337;File=name=")
+
+
+async def test_another_terminal_gets_the_command_that_fetches_it(folder: Path, sent: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(folder, 3)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("SSH_CONNECTION", "10.0.0.9 50000 10.0.0.1 22")
+    async with opened(size=(200, 24)) as person:
+        await to_gallery(person)
+        await shows(person, "> 3-seed1")
+        await person.press("Y")
+        await person.is_told("Copied, to be run on your machine, since this terminal takes no files: scp ")
+        assert person.app.clipboard.startswith("scp ")
+        assert person.app.clipboard.endswith(f"@10.0.0.1:{path} .")
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
 
 
 def test_the_command_lists_without_a_terminal(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
