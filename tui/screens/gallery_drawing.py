@@ -11,15 +11,16 @@ from textual.binding import Binding, BindingType
 from engine.errors import DigittyError, RunError
 from engine.protocol import events as e
 from engine.protocol.events import Event
-from engine.protocol.recipe import Recipe
+from engine.protocol.recipe import Images, Recipe
 from engine.protocol.requests import DrawRequest
 from engine.runs.weights_names import weights_of
+from tui.dialogs.enlarged import EnlargedDialog, Subject
 from tui.dialogs.redraw import Change, RedrawDialog
 from tui.render import captions
 from tui.screens.base import AppScreen
 from tui.studio.background import run_in_background
 from tui.studio.picture_list import PictureList
-from tui.studio.picture_reader import Item, compare
+from tui.studio.picture_reader import Item, compare, read_images
 from tui.terminal.capabilities import frame_rate
 from tui.widgets.image_view import ImageView
 from tui.widgets.job_bar import JobBar
@@ -35,6 +36,7 @@ class GalleryDrawing(AppScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r,ctrl+r", "again", "again", tooltip="draw its recipe again, and compare", id="again"),
         Binding("e", "change", "change", tooltip="change one thing of its recipe, and draw that", id="change"),
+        Binding("z", "single", show=False, tooltip="enlarge a single image of it (or click on it there)", id="enlarge"),
         Binding("s,ctrl+s", "save('.png')", "PNG", tooltip="save the new drawing as PNG with its recipe", id="save"),
         Binding("g", "save('.gif')", "GIF", tooltip="save the new denoising as an animated GIF", id="gif"),
     ]
@@ -173,6 +175,29 @@ class GalleryDrawing(AppScreen):
                 self.show_page()
 
         self.in_background(lambda: compare(entry, done.images, done.recipe), on_compared)
+
+    def action_single(self, index: int = 0) -> None:
+        """Show one image of the new drawing, or else of the stored picture, as large as the screen allows."""
+        if self.done:
+            self.enlarge(self.done, index)
+            return
+        item = self.selected_item()
+        if item is None or item.recipe is None:
+            self.notify(item.problem if item else "No picture to enlarge.", severity="warning")
+            return
+        recipe = item.recipe
+
+        def on_read(images: Images | DigittyError) -> None:
+            if isinstance(images, DigittyError):
+                self.studio_app.notify_error(images)
+            elif self.app.screen is self:
+                self.app.push_screen(EnlargedDialog(self.studio.terminal, Subject(images, recipe), index))
+
+        self.in_background(lambda: read_images(item.entry), on_read)
+
+    def on_image_view_chosen(self, event: ImageView.Chosen) -> None:
+        if self.job is None:
+            self.action_single(event.index)
 
     def action_save(self, ending: str) -> None:
         if self.done is None:

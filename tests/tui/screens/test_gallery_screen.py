@@ -180,6 +180,26 @@ async def test_enter_enlarges_and_arrows_go_on(folder: Path) -> None:
         await shows(person, "31-seed1", "> 7-seed1")
 
 
+async def test_a_single_image_is_enlarged_by_z_or_a_click(folder: Path) -> None:
+    save(folder, 3, 1)
+    (folder / "broken.png").write_text("")
+    os.utime(folder / "broken.png", (0, 0))
+    async with opened(size=(120, 40)) as person:
+        await to_gallery(person)
+        await shows(person, "> 31-seed1", "broken")
+        await person.press("z")
+        await person.sees("esc close", "← → others", "3 · three")
+        await person.press("right")
+        await person.sees("1 · one")
+        await person.press("escape", "end", "z")
+        await person.is_told("can't use broken.png")
+        await person.press("home", "enter")
+        await person.until(lambda: person.view.images is not None and person.view.images.count == 2)
+        left, top = person.view.region.offset
+        await person.pilot.click(offset=(left + person.view.region.width // 4, top + person.view.region.height // 2))
+        await person.sees("3 · three   1 of 2")
+
+
 # --- drawing again ----------------------------------------------------------------------------------------------------
 
 
