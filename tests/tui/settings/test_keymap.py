@@ -126,19 +126,19 @@ def test_ids_mean_one_thing_and_lead_somewhere() -> None:
 
 async def test_a_key_map_holds_on_the_screen_in_the_footer_and_in_help(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    keymap = {"help": "h", "save": ["y", "ctrl+o"], "train": "f12, 9", "quit": "Q", "weights": "W"}
+    keymap = {"help": "h", "save": ["j", "ctrl+o"], "train": "f12, 9", "quit": "Q", "weights": "W"}
     async with opened(config=Config(keys=keymap)) as person:
         await person.enter("seven")
         await person.sees("0.05 s")
         await person.until(lambda: "^o save" in person.footer and "^q quit" in person.footer)  # the second no key map takes away
         await person.press("escape")
-        await person.until(lambda: "y save" in person.footer and "h help" in person.footer and "Q quit" in person.footer)
-        await person.press("y")
+        await person.until(lambda: "j save" in person.footer and "h help" in person.footer and "Q quit" in person.footer)
+        await person.press("j")
         await person.is_told("digitty-7-seed1.png")
         await person.press("s", "q", "f1", "question_mark")
         assert isinstance(person.app.screen, AppScreen), "the old keys are free"
         await person.press("h")
-        await person.sees("y  ^o", "F12", "W ")
+        await person.sees("j  ^o", "F12", "W ")
         await person.press("escape", "9")
         await person.until(lambda: getattr(person.app.screen, "NAME", "") == "train")
         await person.press("Q")
@@ -181,7 +181,7 @@ def test_what_is_wrong_with_a_key_is_said(name: str, given: object, told: str) -
     assert wrong[name].startswith(told)
 
 
-@pytest.mark.parametrize("given", ["y", "Y", "?", ":", "f12", "ctrl+x", "alt+shift+up", "f10", "insert", "ctrl+@", ["f12", ";"]])
+@pytest.mark.parametrize("given", ["j", "J", "?", ":", "f12", "ctrl+x", "alt+shift+up", "f10", "insert", "ctrl+@", ["f12", ";"]])
 def test_what_is_a_key_is_taken(given: object) -> None:
     keymap, wrong = check_keymap(dict.fromkeys(("help",), given), bindings_by_screen())
     assert not wrong, wrong
