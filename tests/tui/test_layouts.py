@@ -15,6 +15,7 @@ from user import User, opened
 
 from engine.config.serialize import with_changes
 from engine.config.training import PRESETS
+from tui.settings.keymap import FIRST_KEY, SCREEN_NAMES
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +46,13 @@ async def train(person: User) -> None:
     await person.until(lambda: person.app.screen.query_one("#previews").size.height > 2)
 
 
-SCREENS = (prompt, generate, grid, train)
+async def how(person: User) -> None:
+    await person.press(f"f{FIRST_KEY + SCREEN_NAMES.index('how')}", "tab", "tab")
+    await person.sees("loss 0.0653", "attention", "idle")
+    await person.until(lambda: person.view.images is not None and len(person.view.images) == 2)
+
+
+SCREENS = (prompt, generate, grid, train, how)
 
 
 @pytest.fixture

@@ -43,15 +43,15 @@ class HowScreen(AppScreen):
         Binding("ctrl+right,plus", "step(1)", show=False, tooltip="less or more noise, by one timestep"),
         Binding("home", "step(-1000000)", show=False, tooltip="hardly any noise"),
         Binding("end", "step(1000000)", show=False, tooltip="noise alone"),
-        Binding("down", "choose(1)", "image", key_display="↑ ↓", tooltip="an image of the next class"),
-        Binding("up", "choose(-1)", show=False, tooltip="an image of the class before"),
-        Binding("tab,space", "turn(1)", "next page", tooltip="turn the page"),
+        Binding("up", "choose(-1)", "image", key_display="↑ ↓", tooltip="an image of another class"),
+        Binding("down", "choose(1)", show=False, tooltip="an image of another class"),
+        Binding("tab,space", "turn(1)", "page", tooltip="turn the page"),
         Binding("shift+tab,backspace", "turn(-1)", show=False, tooltip="turn back"),
-        Binding("shift+left", "look(-1, 0)", "look", key_display="shift+arrows", tooltip="move the place from which attention looks"),
-        Binding("shift+down", "look(0, 1)", show=False, tooltip="move the place from which attention looks"),
-        Binding("shift+up", "look(0, -1)", show=False, tooltip="move the place from which attention looks"),
-        Binding("shift+right", "look(1, 0)", show=False, tooltip="move the place from which attention looks"),
-        Binding("r", "again", "again", tooltip="compute the losses again", id="again"),
+        Binding("shift+left", "look(-1, 0)", "look", key_display="shift+arrows", tooltip="move the frame for attention"),
+        Binding("shift+down", "look(0, 1)", show=False, tooltip="move the frame for attention"),
+        Binding("shift+up", "look(0, -1)", show=False, tooltip="move the frame for attention"),
+        Binding("shift+right", "look(1, 0)", show=False, tooltip="move the frame for attention"),
+        Binding("r", "again", show=False, tooltip="compute the losses again", id="again"),
     ]
 
     def __init__(self) -> None:
@@ -225,8 +225,7 @@ class HowScreen(AppScreen):
 
     def footer_label(self, binding: Binding) -> str:
         attends = self.lesson is not None and self.lesson.attends
-        useful = {"look(-1, 0)": self.number == 2 and attends, "again": self.number == 2}
-        return binding.description if useful.get(binding.action, True) else ""
+        return "" if binding.action == "look(-1, 0)" and not (self.number == 2 and attends) else binding.description
 
     # --- keys and the mouse -------------------------------------------------------------------------------------------
 
