@@ -46,7 +46,7 @@ def test_each_epoch_has_its_weights(kept: TrainConfig, jobs: Jobs) -> None:
     *_, done = jobs.draw(DrawRequest((7,), weights="r:epoch-2"))
     assert isinstance(done, DrawDone)
     assert (done.recipe.weights.name, done.recipe.weights.step, done.recipe.weights.kind) == ("r", 8, "epoch-2")
-    assert weights_of(done.recipe.weights) == "r:epoch-2"
+    assert weights_of(done.recipe.weights, done.recipe.sample.sampler) == "r:epoch-2"
 
 
 def test_a_run_may_start_from_a_snapshot_and_one_may_be_exported(kept: TrainConfig, jobs: Jobs, tmp_path: Path, command: Invoke) -> None:
