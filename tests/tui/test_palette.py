@@ -92,8 +92,8 @@ async def test_an_action_that_can_do_little_now_says_why(name: str) -> None:
             person.app.notices.log.clear()
             before = person.app.focused, person.screen
             await person.app.run_action(binding.action, screen)
-            await person.settle()
-            assert person.notices or (person.app.focused, person.screen) != before, binding
+            changed = lambda before=before: person.notices or (person.app.focused, person.screen) != before  # noqa: E731
+            await person.until(changed)
 
 
 async def test_a_command_is_found_by_its_words_and_runs() -> None:

@@ -18,7 +18,7 @@ from engine.storage import gallery as store
 from engine.storage.gallery import Entry
 from tui.render.cells import Picture
 from tui.render.recipe_text import file_lines, recipe_lines, short_lines
-from tui.screens.gallery_files import GalleryFiles
+from tui.screens.gallery_files import NO_PICTURE, GalleryFiles
 from tui.studio.picture_reader import Item, read_images, read_item
 from tui.terminal.literal import literal, literal_lines
 from tui.widgets.image_view import ImageView
@@ -254,6 +254,8 @@ class GalleryScreen(GalleryFiles):
             self.forget_drawing()
             self.show_enlarged()
             self.show_page()
+        else:
+            self.notify(NO_PICTURE, severity="warning")
 
     def stop_work(self) -> None:
         """Stop the drawing; without one, go back to the thumbnails."""

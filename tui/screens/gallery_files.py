@@ -17,6 +17,7 @@ from tui.screens.base import CHOOSE_FOLDER
 from tui.screens.gallery_drawing import GalleryDrawing
 from tui.studio.picture_reader import export_sheet
 
+NO_PICTURE = "No pictures yet. Save one with s on Prompt, Generate or Grid."
 SHEETS = "sheets"
 """The folder of contact sheets, among the pictures, of which it is none itself."""
 
@@ -64,6 +65,8 @@ class GalleryFiles(GalleryDrawing):
                 return ""
 
             self.change_files(work)
+        else:
+            self.notify(NO_PICTURE, severity="warning")
 
     def action_mark(self) -> None:
         self.pictures.toggle_mark()
@@ -81,6 +84,8 @@ class GalleryFiles(GalleryDrawing):
                 return f"Deleted {count:,} pictures. u brings them back one by one, for {store.KEEP_DAYS} days."
 
             self.change_files(work)
+        else:
+            self.notify(NO_PICTURE, severity="warning")
 
     def action_restore(self) -> None:
         def work() -> str:
