@@ -43,6 +43,11 @@ def screen(person: User) -> CompareScreen:
     return person.app.screen
 
 
+def places_of(view: SheetView, index: int) -> list[tuple[int, int]]:
+    """The cells of the view that this tile covers."""
+    return [(x, y) for y in range(view.size.height) for x in range(view.size.width) if view.index_at(x, y) == index]
+
+
 # --- runs -------------------------------------------------------------------------------------------------------------
 
 
@@ -257,18 +262,18 @@ async def test_a_click_or_a_key_enlarges_a_drawing(two_runs: None) -> None:
         await person.press("f6", "c", "enter")
         await person.sees("9 drawings")
         view = person.app.screen.query_one("#sweep SheetView", SheetView)
-        place = next((x, y) for y in range(view.size.height) for x in range(view.size.width) if view.index_at(x, y) == 5)
-        await person.pilot.click(view, offset=place)
+        await person.until(lambda: places_of(view, 5))
+        await person.pilot.click(view, offset=places_of(view, 5)[0])
         await person.sees("7 · seven", "14 steps", "guidance 1.4", "denoising", "esc close")
         await person.press("escape", "z")
         await person.sees("7 · seven", "4 steps", "guidance 1 ")
         await person.press("escape", "z")
         await person.sees("8 steps")
         await person.press("escape", "c", "c", "enter")
-        await person.sees("● second  step")
-        rows = list(person.app.screen.query("RunPictures SheetView").results(SheetView))
-        place = next((x, y) for y in range(rows[1].size.height) for x in range(rows[1].size.width) if rows[1].index_at(x, y) == 3)
-        await person.pilot.click(rows[1], offset=place)
+        await person.sees("● second  step", "▲ first  step", "idle")
+        row = list(person.app.screen.query("RunPictures SheetView").results(SheetView))[1]
+        await person.until(lambda: places_of(row, 3))
+        await person.pilot.click(row, offset=places_of(row, 3)[0])
         await person.sees("3 · three", "4 of 10", "first · step")
 
 
