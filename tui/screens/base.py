@@ -32,6 +32,7 @@ MOST_NAMED = 10
 """The most labels that the name of a saved file lists."""
 CHOOSE_FOLDER = 'choose another with pictures = "…" under [screen] in config.toml'
 """What to do when the folder of pictures can't be used."""
+COPY = "copy the saved picture: y its path, Y itself"
 SMALLEST = (40, 12)
 """Columns and rows. A smaller screen shows only a message that says so."""
 
@@ -48,8 +49,8 @@ class AppScreen(Screen[None]):
     AUTO_FOCUS = ""  # nothing; None would be the first input
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "out", "commands", tooltip="leave the input to use letter keys; stop drawing"),
-        Binding("y", "copy_path", show=False, tooltip="copy the path of the picture that was saved last", id="copy-path"),
-        Binding("Y", "copy_picture", show=False, tooltip="hand that picture itself to your terminal", id="copy-picture"),
+        Binding("y", "copy_path", show=False, tooltip=COPY, id="copy-path"),
+        Binding("Y", "copy_picture", show=False, tooltip=COPY, id="copy-picture"),
     ]
 
     @property

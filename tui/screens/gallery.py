@@ -37,15 +37,15 @@ class GalleryScreen(GalleryFiles):
     """Thumbnails beside the recipe of the selected one, or that picture enlarged."""
 
     NAME = "gallery"
-    ABOUT = "every saved picture with its recipe; deleted ones can be brought back for 30 days"
+    ABOUT = "every saved picture, with its recipe"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "enlarge", "enlarge", tooltip="enlarge the picture, and back"),
         Binding("left", "move(-1)", show=False, tooltip=MOVE),
         Binding("right", "move(1)", show=False, tooltip=MOVE),
         Binding("up", "move_row(-1)", show=False, tooltip=MOVE),
         Binding("down", "move_row(1)", show=False, tooltip=MOVE),
-        Binding("home", "move(-1000000)", show=False, tooltip="go to the newest and the oldest"),
-        Binding("end", "move(1000000)", show=False, tooltip="go to the newest and the oldest"),
+        Binding("home", "move(-1000000)", show=False, tooltip=MOVE),
+        Binding("end", "move(1000000)", show=False, tooltip=MOVE),
         Binding("pageup", "move_page(-1)", show=False, tooltip="turn the page"),
         Binding("pagedown", "move_page(1)", show=False, tooltip="turn the page"),
     ]

@@ -20,19 +20,21 @@ from tui.studio.picture_reader import export_sheet
 NO_PICTURE = "No pictures yet. Save one with s on Prompt, Generate or Grid."
 SHEETS = "sheets"
 """The folder of contact sheets, among the pictures, of which it is none itself."""
+FAVOURITE = "f: a favourite or not; F: show only these, or all"
+DELETED = "u: bring back the last deleted; D: remove for good"
 
 
 class GalleryFiles(GalleryDrawing):
     """Everything happens in the background, and the screen is told afterwards."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f", "favourite", "favourite", tooltip="make it a favourite, or no favourite any more", id="favourite"),
-        Binding("F", "only_favourites", show=False, tooltip="show only favourites, or all", id="favourites"),
+        Binding("f", "favourite", "favourite", tooltip=FAVOURITE, id="favourite"),
+        Binding("F", "only_favourites", show=False, tooltip=FAVOURITE, id="favourites"),
         Binding("space", "mark", show=False, tooltip="mark it, for d and x; again: no longer", id="mark"),
-        Binding("d", "delete", "delete", tooltip="delete the marked pictures, or this one; u brings them back", id="delete"),
-        Binding("u", "restore", "undo", tooltip="bring back the picture that was deleted last", id="undo"),
+        Binding("d", "delete", "delete", tooltip="delete it, or the marked pictures", id="delete"),
+        Binding("u", "restore", "undo", tooltip=DELETED, id="undo"),
         Binding("x", "sheet", show=False, tooltip="write a contact sheet: all, favourites, marked", id="sheet"),
-        Binding("D", "empty_trash", show=False, tooltip="remove deleted pictures for good", id="empty-trash"),
+        Binding("D", "empty_trash", show=False, tooltip=DELETED, id="empty-trash"),
     ]
 
     def __init__(self) -> None:
