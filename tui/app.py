@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -20,6 +20,7 @@ from tui.dialogs.choice import ChoiceDialog
 from tui.dialogs.dialog import Dialog
 from tui.dialogs.disk_full import DiskFullDialog, ask_about_full_disk
 from tui.dialogs.quit import ask_to_quit
+from tui.render.painter import Painter
 from tui.runs.progress import describe_progress
 from tui.runs.text import host
 from tui.screens.base import CHOOSE_FOLDER, AppScreen
@@ -34,9 +35,12 @@ from tui.studio.base_app import StudioApp
 from tui.studio.studio import Hooks, Studio
 from tui.terminal.capabilities import Terminal
 from tui.terminal.command_search import CommandSearch
+from tui.terminal.graphics import Graphics
 from tui.terminal.literal import Harmless
+from tui.terminal.pixel_layer import Placement
 from tui.terminal.window import Alert
 from tui.widgets.notice_line import NoticeLine, NoticeText
+from tui.widgets.pixel_tiles import find_placements
 
 
 class DigittyApp(StudioApp):
@@ -53,7 +57,8 @@ class DigittyApp(StudioApp):
     def __init__(self, jobs: Jobs | None = None, terminal: Terminal | None = None, config: Config | None = None) -> None:
         """The command hands in all three, and so do tests."""
         terminal, config = terminal or Terminal(), config or Config()
-        super().__init__(terminal.remote, terminal.window)
+        graphics = terminal.graphics if terminal.graphics or terminal.greys else Graphics.BLOCKS
+        super().__init__(terminal.remote, terminal.window, graphics)
         hooks = Hooks(self.refresh_status, self.on_training_changed, self.show_run, self.on_run_moved, self.end_earlier_notices, self.announce_end)
         self.studio = Studio(self, hooks, jobs or Jobs(), terminal, config)
         self.keymap, problems = load_keymap(config, bindings_by_screen())
@@ -79,6 +84,10 @@ class DigittyApp(StudioApp):
         """In a browser the input keeps the focus: the page does not always report its return, and typed letters would act as keys."""
         if self.is_web:
             event.prevent_default()
+
+    def placements(self) -> Sequence[Placement]:
+        """The finished pictures of the screen on top."""
+        return find_placements(self.screen, Painter(self.graphics, self.cell, self.in_tmux, self.studio.terminal.remote))
 
     # --- looks --------------------------------------------------------------------------------------------------------
 

@@ -32,9 +32,11 @@ from engine.protocol.requests import DrawRequest
 from engine.runs.run import all_runs
 from engine.storage import paths
 from tui.cli.generate import draw_with_progress
-from tui.cli.options import color_option
+from tui.cli.options import chosen_graphics, color_option, graphics_option
 from tui.settings import config_file
 from tui.terminal import capabilities as term
+from tui.terminal import graphics
+from tui.terminal.ask import ask_terminal
 
 PACKAGES = ("torch", "torchvision", "numpy", "textual", "rich", "rich-pixels", "pillow", "safetensors", "click")
 JUDGED_BY = ("TERM", "COLORTERM", "TERM_PROGRAM", "NO_COLOR", "FORCE_COLOR", "COLORFGBG", "TMUX", "STY", "WT_SESSION", "LC_TERMINAL")
@@ -47,6 +49,7 @@ SEVEN = DrawRequest((7,), weights="shipped", fps=10)
 @click.command(help="Print what a bug report needs: versions, folders, devices and terminal. Also check data and weights, and draw a test digit.")
 @device_options
 @color_option
+@graphics_option
 @plain_option
 @click.pass_obj
 def doctor(shared_color: str | None, /, color: str | None, device: Device, precision: Precision, threads: int | None) -> None:
@@ -54,13 +57,13 @@ def doctor(shared_color: str | None, /, color: str | None, device: Device, preci
     code = 0
     for title, facts in CHECKS.items():
         code = _print_section(title, facts) or code
-    code = _print_section("terminal", lambda: _terminal(color)) or code
+    code = _print_section("terminal", lambda: _terminal(color, chosen_graphics())) or code
     pictures: list[Images] = []
     code = _print_section("test digit", lambda: _test_digit(Jobs(device, precision, threads), pictures)) or code
     if pictures and not ProgressLine.plain:
         from tui.render.stdout import print_images
 
-        print_images(pictures[0], color)
+        print_images(pictures[0], color, graphics=chosen_graphics())
     if code:
         click.get_current_context().exit(code)
 
@@ -154,8 +157,8 @@ def _weights() -> Iterator[str]:
     yield f"shipped: step {loaded.step}, {sum(tensor.numel() for tensor in loaded.tensors.values()):,} parameters, checksum correct"
 
 
-def _terminal(color: str) -> Iterator[str]:
-    terminal = term.detect(os.environ, color)
+def _terminal(color: str, graphics_choice: str) -> Iterator[str]:
+    terminal = term.detect(os.environ, color, graphics_choice)
     columns, lines = shutil.get_terminal_size()
     forced = "" if color == "auto" else " (--color)"
     streams = {"input": sys.stdin, "output": sys.stdout, "error": sys.stderr}
@@ -163,7 +166,18 @@ def _terminal(color: str) -> Iterator[str]:
     yield f"{terminal.color} colours{forced}, {'unicode' if terminal.unicode else 'ascii'}, {columns}x{lines}; {connected}"
     clues = [f"{name}={'yes' if name in _PRIVATE else os.environ[name]}" for name in JUDGED_BY if name in os.environ]
     clues += ["over SSH"] if terminal.remote else []
+    yield f"pictures: {_graphics(terminal)}"
     yield "detected from " + (" ".join(clues) or "nothing: no environment variable describes it")
+
+
+def _graphics(terminal: term.Terminal) -> str:
+    """kitty; or blocks, and what the terminal says of itself"""
+    if terminal.graphics:
+        return f"{terminal.graphics} (--graphics)"
+    answers, tmux = ask_terminal(os.environ, terminal.remote), graphics.ask_tmux(os.environ)
+    said = f"the terminal says it is {printable(answers.name, 40)}" if answers.name else "the terminal does not say what it is"
+    around = f", in tmux{' with' if tmux.passthrough else ' without'} allow-passthrough" if tmux else ""
+    return f"{graphics.choose(answers, tmux) if terminal.greys else graphics.Graphics.BLOCKS}; {said}{around}"
 
 
 def _test_digit(jobs: Jobs, pictures: list[Images]) -> Iterator[str]:

@@ -19,6 +19,7 @@ from engine.process.signals import interruptible
 from engine.protocol import events as e
 from engine.protocol.recipe import Images, Recipe
 from engine.storage import images
+from tui.cli.options import chosen_graphics
 from tui.cli.prompts import Drawing
 from tui.render import captions as caption
 from tui.render.stdout import print_images
@@ -137,6 +138,6 @@ def report(prompt: str, done: e.DrawDone, files: Sequence[str], *, as_json: bool
         print_line(caption.screen_reader_text(done))
         return
     if len(done.images) <= MOST_SHOWN:
-        print_images(done.images, color)
+        print_images(done.images, color, graphics=chosen_graphics())
     number = caption.count_images(len(done.images), done.recipe.data)
     print_status(f"{number} · {caption.describe_sample(done.recipe.sample)} · {done.recipe.weights} · {caption.timing(done)}")

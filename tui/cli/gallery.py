@@ -18,7 +18,7 @@ from engine.jobs.jobs import Jobs
 from engine.storage import paths
 from engine.storage.gallery import KEEP_DAYS, Gallery
 from engine.storage.pictures import load_picture
-from tui.cli.options import color_option
+from tui.cli.options import chosen_graphics, color_option, graphics_option
 from tui.cli.screen import open_screen
 from tui.render.recipe_text import file_lines, short_lines
 from tui.settings import config_file
@@ -31,6 +31,7 @@ TRASH = f"Remove the pictures that were deleted on the Gallery screen for good; 
 @click.option("--empty-trash", is_flag=True, help=TRASH)
 @device_options
 @color_option
+@graphics_option
 @plain_option
 @click.pass_obj
 def gallery(
@@ -54,7 +55,7 @@ def gallery(
         _print_list(pictures)
     else:
         paths.check()
-        sys.exit(open_screen(Jobs(device, precision, threads), color or shared_color or "auto", config, "gallery", places))
+        sys.exit(open_screen(Jobs(device, precision, threads), color or shared_color or "auto", config, "gallery", places, chosen_graphics()))
 
 
 def _print_list(pictures: Gallery) -> None:

@@ -24,7 +24,7 @@ from engine.storage.pictures import load_picture
 from tui.cli.completion import complete_words
 from tui.cli.drawn import MOST_SHOWN, Output, report
 from tui.cli.from_picture import RecipeJobs, compare, from_option, plan_again, settings_from
-from tui.cli.options import color_option
+from tui.cli.options import chosen_graphics, color_option, graphics_option
 from tui.cli.prompts import plan_drawings, read_prompts
 from tui.render import captions as caption
 from tui.terminal.capabilities import frame_rate
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print each drawing as a JSON object on a line of standard output, and no pictures.")
 @device_options
 @color_option
+@graphics_option
 @plain_option
 @click.pass_obj
 def generate(
@@ -84,7 +85,7 @@ def generate(
     jobs = RecipeJobs(stored.recipe, device, precision, threads) if stored else Jobs(device, precision, threads)
     animated = not as_json and not ProgressLine.plain and can_animate()
     for i, drawing in enumerate(drawings):
-        live = LiveTiles(color) if animated and len(drawing.request.labels) <= MOST_SHOWN else None
+        live = LiveTiles(color, chosen_graphics()) if animated and len(drawing.request.labels) <= MOST_SHOWN else None
         done = draw_live(drawing.request, jobs, live) if live else draw_with_progress(drawing.request, jobs)
         files = output.save(i, done)
         report(drawing.prompt, done, files, as_json=as_json, color=color)

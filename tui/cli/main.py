@@ -26,7 +26,7 @@ from tui.cli.doctor import doctor
 from tui.cli.first_word import as_command, explain_unknown_word, with_leading_options
 from tui.cli.gallery import gallery
 from tui.cli.generate import generate
-from tui.cli.options import color_option
+from tui.cli.options import chosen_graphics, color_option, graphics_option
 from tui.cli.screen import open_screen
 from tui.cli.serve import serve
 from tui.cli.sweep import sweep
@@ -84,7 +84,7 @@ def _defaults(config: config_file.Config) -> dict[str, Any]:
     train_defaults = {name: _unless_resumed(values[name], other) for name, other in (("preset", None), ("precision", "auto")) if name in values}
     return {
         **compute,
-        **_chosen(values, "color"),
+        **_chosen(values, "color", "graphics"),
         "generate": {**config.sample, **_chosen(values, "weights"), **compute, **plain},
         "sweep": {**config.sample, **_chosen(values, "weights"), **compute, **plain},
         "train": {**compute, **train_defaults, **plain},
@@ -112,6 +112,7 @@ def _unless_resumed(value: str, otherwise: str | None) -> Callable[[], str | Non
 )
 @device_options
 @color_option
+@graphics_option
 @click.version_option(VERSION, prog_name="digitty")
 @click.pass_context
 def digitty(context: click.Context, device: Device, precision: Precision, threads: int | None, color: str | None) -> None:
@@ -119,7 +120,9 @@ def digitty(context: click.Context, device: Device, precision: Precision, thread
     found: config_file.Config = context.meta[CONFIG]
     if context.invoked_subcommand is None:
         paths.check()
-        sys.exit(open_screen(Jobs(device, precision, threads), color or "auto", found))  # click ignores the code of context.exit here
+        sys.exit(
+            open_screen(Jobs(device, precision, threads), color or "auto", found, graphics=chosen_graphics())
+        )  # click ignores the code of context.exit here
     for name in ("device", "precision", "threads"):
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE and context.default_map:
             context.default_map.setdefault(context.invoked_subcommand, {})[name] = context.params[name]

@@ -20,7 +20,9 @@ from tui.terminal.shutdown import NOT_SAVED, ShutdownWatcher
 from tui.terminal.tty import RestorableTty
 
 
-def open_screen(jobs: Jobs, color: str, config: config_file.Config, first: str = "prompt", pictures: Sequence[Path] = ()) -> int:
+def open_screen(
+    jobs: Jobs, color: str, config: config_file.Config, first: str = "prompt", pictures: Sequence[Path] = (), graphics: str = term.AUTO
+) -> int:
     """Run the application, then wait until the engine has saved; the exit code. Raises InputError without a usable terminal.
 
     It opens with the screen `first`. `pictures` are files and folders that Gallery shows instead of the folder of saved pictures.
@@ -30,7 +32,7 @@ def open_screen(jobs: Jobs, color: str, config: config_file.Config, first: str =
         raise InputError("the screen needs a terminal for input, output and error (ssh -t gives one); without a terminal use: digitty generate seven")
     if not in_browser and (why := term.why_unusable(os.environ)):
         raise InputError(f"{why}; use: digitty generate seven")
-    terminal = term.detect(os.environ, color)
+    terminal = term.detect(os.environ, color, graphics)
     if not config.values.get("title", True):
         terminal = replace(terminal, window=replace(terminal.window, titled=False, progress=False))
     term.apply_to_textual(terminal, os.environ)

@@ -38,8 +38,8 @@ def can_animate() -> bool:
 class LiveTiles:
     """As a context manager it removes the pictures at the end. The cursor is hidden only while a frame is written."""
 
-    def __init__(self, color: str) -> None:
-        terminal = term.detect(os.environ, color)
+    def __init__(self, color: str, graphics: str = term.AUTO) -> None:
+        terminal = term.detect(os.environ, color, graphics)
         utf = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
         self.terminal = terminal if utf else replace(terminal, unicode=False)
         self._size = shutil.get_terminal_size()
@@ -86,7 +86,7 @@ class LiveTiles:
 
     def _lines(self, images: Images, tiles: Tiles) -> Iterator[str]:
         shape = images.height, images.width, images.channels
-        pictures = [tile_rows(Picture(image, *shape), tiles.size, self._depth, self.terminal.unicode) for image in images]
+        pictures = [tile_rows(Picture(image, *shape), tiles.size, self._depth, self.terminal.blocks, smooth=False) for image in images]
         for first in range(0, len(pictures), tiles.columns):
             if first and tiles.gap_y:
                 yield ""

@@ -1,4 +1,4 @@
-"""Print finished images on standard output: by rich-pixels if there are greys, otherwise as characters."""
+"""Print finished images on standard output: in real pixels where the terminal has them, else by rich-pixels or as characters."""
 
 from __future__ import annotations
 
@@ -20,32 +20,57 @@ SPARE = 3
 """Lines of the terminal that the images leave free: for the command, its last line, and the next prompt."""
 
 
-def print_images(images: Images, color: str = term.AUTO, columns: int | None = None) -> Tiles:
+def print_images(images: Images, color: str = term.AUTO, columns: int | None = None, graphics: str = term.AUTO) -> Tiles:
     """Print the images as large as they fit the terminal, and return their places. If there are too many, they scroll.
 
     `columns` asks for a number of columns, which is kept where the width allows it.
     """
-    terminal, (width, lines) = _terminal(color), shutil.get_terminal_size()
+    terminal, (width, lines) = _terminal(color, graphics), shutil.get_terminal_size()
     size = images.height, images.width
     tiles = fit(len(images), width, max(1, lines - SPARE), image=size, columns=columns, shrink=terminal.greys)
+    if _print_in_pixels(images, tiles, terminal):
+        return tiles
     if terminal.greys:
-        _print_pixels(images, tiles, terminal.color)
+        _print_blocks(images, tiles, terminal.color)
     else:
-        _print_characters(images, tiles, terminal.unicode)
+        _print_characters(images, tiles, terminal.blocks)
     return tiles
 
 
-def _terminal(color: str) -> Terminal:
+def _terminal(color: str, graphics: str) -> Terminal:
     """The capabilities of standard output."""
     env = dict(os.environ)
     if not sys.stdout.isatty() and color == term.AUTO:
         env["TERM"] = env.get("TERM") or "xterm-256color" if term.wants_color(env) else "dumb"
-    terminal = term.detect(env, color)
+    terminal = term.detect(env, color, graphics)
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
     return terminal if encoding.startswith("utf") else replace(terminal, unicode=False)
 
 
-def _print_pixels(images: Images, tiles: Tiles, depth: ColorDepth) -> None:
+def _print_in_pixels(images: Images, tiles: Tiles, terminal: Terminal) -> bool:
+    """Print by one of the protocols for real pixels, a row of images at a time; False where there is none."""
+    if not terminal.greys or not sys.stdout.isatty() or not (terminal.graphics is None or terminal.graphics.has_pixels):
+        return False
+    from tui.render.cells import Picture
+    from tui.render.painter import Painter
+    from tui.terminal.ask import ask_terminal, window_cell
+    from tui.terminal.graphics import USUAL_CELL, ask_tmux, choose
+
+    answers, tmux = ask_terminal(os.environ, terminal.remote), ask_tmux(os.environ)
+    graphics = terminal.graphics or choose(answers, tmux)
+    if not graphics.has_pixels:
+        return False
+    painter = Painter(graphics, window_cell() or answers.cell or USUAL_CELL, tmux is not None, terminal.remote)
+    pictures = [Picture(image, images.height, images.width, images.channels) for image in images]
+    for first in range(0, len(pictures), tiles.columns):
+        if first and tiles.gap_y:
+            sys.stdout.write("\r\n")
+        sys.stdout.write(painter.lines(pictures[first : first + tiles.columns], tiles.tile_width, tiles.tile_height, tiles.gap_x))
+    sys.stdout.flush()
+    return True
+
+
+def _print_blocks(images: Images, tiles: Tiles, depth: ColorDepth) -> None:
     from rich.console import Console
     from rich_pixels import Pixels
 

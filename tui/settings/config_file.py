@@ -26,9 +26,13 @@ from engine.storage import paths
 from engine.storage.atomic import read_small
 from tui.settings import themes
 from tui.terminal.capabilities import CHOICES as COLORS
+from tui.terminal.graphics import CHOICES as GRAPHICS_CHOICES
 from tui.terminal.window import Alert
 
 COLOR = Setting("auto", "Colours that the terminal can show; auto detects them.", choices=COLORS, option="--color")
+GRAPHICS = Setting(
+    "auto", "Finished pictures in real pixels or in characters; auto asks the terminal.", choices=GRAPHICS_CHOICES, option="--graphics"
+)
 SECTIONS: Mapping[str, Mapping[str, Setting]] = {
     "draw": {**settings_of(SampleConfig), "weights": settings_of(DrawRequest)["weights"]},
     "train": {"preset": settings_of(TrainConfig)["preset"]},
@@ -36,6 +40,7 @@ SECTIONS: Mapping[str, Mapping[str, Setting]] = {
     "screen": {
         "theme": Setting(themes.DEFAULT, "Colours of the screen.", choices=themes.NAMES),
         "color": COLOR,
+        "graphics": GRAPHICS,
         "sketch": Setting(True, "Sketch digits in one step while a prompt is typed.", kind=bool),
         "title": Setting(True, "Show the run that trains in the terminal's title and task bar.", kind=bool),
         "notify": Setting("auto", "Announce the end of a run or a long drawing: desktop where the terminal can, else bell.", choices=tuple(Alert)),

@@ -18,21 +18,22 @@ from tui.studio.messages import FromEngine
 from tui.studio.studio import Studio
 from tui.terminal.clipboard import LARGEST as LARGEST_FILE
 from tui.terminal.clipboard import FileTransfer, fetch_command, file_sequences, file_transfer
+from tui.terminal.graphics import Graphics
 from tui.terminal.literal import LONGEST
 from tui.terminal.notices import Notices
-from tui.terminal.paced_app import PacedApp
+from tui.terminal.pixel_app import PixelApp
 from tui.terminal.window import PLAIN, Window
 
 
-class StudioApp(PacedApp):
+class StudioApp(PixelApp):
     """Knows no screen."""
 
     studio: Studio
     NOTICE_SECONDS: ClassVar[float] = 6.0
     """How long a notice is shown that names no time and is no error."""
 
-    def __init__(self, remote: bool = False, window: Window = PLAIN) -> None:
-        super().__init__(remote, window)
+    def __init__(self, remote: bool = False, window: Window = PLAIN, graphics: Graphics | None = None) -> None:
+        super().__init__(remote, window, graphics)
         self._disable_notifications = True  # no widgets for Textual's toasts
         self.notices = Notices()
         self._notice_timer: Timer | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.process.streams import locale_has_unicode
+from tui.terminal.graphics import Graphics
 from tui.terminal.window import PLAIN, Window, detect_window
 
 
@@ -40,11 +41,18 @@ class Terminal:
     """What it can show outside its screen."""
     light: bool = False
     """Its own background is light. This matters only with 16 colours or none, where the terminal's own colours are used."""
+    graphics: Graphics | None = None
+    """How pictures are shown; None where the terminal is to be asked."""
+
+    @property
+    def blocks(self) -> bool:
+        """Whether pictures may use half blocks and shades."""
+        return self.unicode and self.graphics is not Graphics.ASCII
 
     @property
     def greys(self) -> bool:
         """Whether there are enough greys for a small image."""
-        return self.unicode and self.color in (ColorDepth.TRUECOLOR, ColorDepth.COLORS_256)
+        return self.blocks and self.color in (ColorDepth.TRUECOLOR, ColorDepth.COLORS_256)
 
 
 # OpenSSH forwards TERM but not COLORTERM, so the name must do. All versions of these that are still in use draw 24 bits.
@@ -63,8 +71,8 @@ _TEXTUAL_NAMES = {
 _FROM_TEXTUAL = {"truecolor": ColorDepth.TRUECOLOR, "256": ColorDepth.COLORS_256, "standard": ColorDepth.COLORS_16}
 
 
-def detect(env: Mapping[str, str], choice: str = AUTO) -> Terminal:
-    """The terminal that `env` describes, with the colours that `choice` asks for. Raises ValueError if that is not one of CHOICES."""
+def detect(env: Mapping[str, str], choice: str = AUTO, graphics: str = AUTO) -> Terminal:
+    """The terminal that `env` describes, with these colours and graphics. Raises ValueError if `choice` is not one of CHOICES."""
     if choice not in CHOICES:
         raise ValueError(f"color {choice!r} is not one of {', '.join(CHOICES)}")
     term = env.get("TERM", "").strip().lower()
@@ -76,6 +84,7 @@ def detect(env: Mapping[str, str], choice: str = AUTO) -> Terminal:
         braille=unicode and term != "linux",
         window=detect_window(env),
         light=env.get("COLORFGBG", "").rpartition(";")[2] in ("7", "9", "10", "11", "12", "13", "14", "15"),
+        graphics=None if graphics == AUTO else Graphics(graphics),
     )
 
 

@@ -18,6 +18,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
 from tui.terminal.flow_control import CURSOR_QUERY
+from tui.terminal.self_description import SelfDescription
 from tui.terminal.tty import RestorableTty
 from tui.terminal.typed_input import TypedInput
 
@@ -40,6 +41,10 @@ class QueryingApp(Protocol):
     def expects_answers(self) -> bool:
         """Whether the terminal answers queries, as far as is known."""
 
+    @property
+    def questions(self) -> str:
+        """What to ask the terminal about itself."""
+
     def on_terminal_entered(self, driver: PacedDriver) -> None:
         """The terminal is ready to be drawn on."""
 
@@ -48,6 +53,12 @@ class QueryingApp(Protocol):
 
     def on_terminal_answer(self, at: float) -> None:
         """An answer to a query came at this time."""
+
+    def on_self_description(self, text: str) -> None:
+        """The terminal answered one of the questions."""
+
+    def last_output(self) -> str:
+        """What to send before the terminal is left."""
 
 
 class SelectableEvent(threading.Event):
@@ -97,10 +108,13 @@ class PacedDriver(LinuxDriver):
         if self._writer_thread:  # a process in the background has none
             self.entered = True
             self._queries = self._answers = 0
+            self.write(self._querying_app.questions)
             self._querying_app.on_terminal_entered(self)
 
     def stop_application_mode(self) -> None:
         """Leave the terminal after the answers to all queries, which the shell would take for typed input."""
+        if self.entered:
+            self.write(self._querying_app.last_output())
         self.entered, self._left = False, not self._suspending
         if self._querying_app.expects_answers:
             with self._answer_came:
@@ -166,6 +180,10 @@ class PacedDriver(LinuxDriver):
     def process_message(self, message: Message) -> None:
         if isinstance(message, events.CursorPosition):
             self._on_answer()
+            return
+        if isinstance(message, SelfDescription):
+            with suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(self._querying_app.on_self_description, message.text)
             return
         if isinstance(message, events.AppBlur | events.AppFocus):
             self._blurred = isinstance(message, events.AppBlur)

@@ -61,6 +61,12 @@ class FlowControl:
         """Whether a query should follow what is sent."""
         return not self._never_answers
 
+    @property
+    def in_flight(self) -> int:
+        """Bytes that the terminal has not answered yet; 0 where it never answers."""
+        self._check_timeout()
+        return self._in_flight
+
     def window_left(self) -> int:
         """Bytes that may go out now."""
         self._check_timeout()

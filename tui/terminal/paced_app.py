@@ -181,8 +181,24 @@ class PacedApp(GuardedApp):
                 break
             sequences.append(sequence)
             size += len(sequence.encode())
+            self._before_row(y)
             self._diff.mark_sent(y)
         return sequences
+
+    def _before_row(self, y: int) -> None:
+        """Row y is about to be sent."""
+
+    # --- what the driver asks, without any graphics -------------------------------------------------------------------
+
+    @property
+    def questions(self) -> str:
+        return ""
+
+    def on_self_description(self, text: str) -> None:
+        """Nothing was asked."""
+
+    def last_output(self) -> str:
+        return ""
 
 
 def _erases_with_background() -> bool:

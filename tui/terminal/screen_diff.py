@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from rich.color import Color, ColorSystem
 from rich.style import Style
 from textual._compositor import ChopsUpdate, LayoutUpdate  # what a screen hands to `App._display`
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.strip import Strip
 
 from tui.terminal.literal import harmless
@@ -69,6 +69,19 @@ class ScreenDiff:
         self._shown_rows = [[None] * self.size.width for _ in range(self.size.height)]
         self._due = dict.fromkeys(range(self.size.height))
 
+    def forget(self, region: Region) -> None:
+        """Forget what the terminal shows in a part of the screen."""
+        for y in range(max(0, region.y), min(region.bottom, self.size.height)):
+            row = [*self._shown_rows[y]]
+            x1, x2 = max(0, region.x), min(region.right, self.size.width)
+            row[x1:x2] = [None] * (x2 - x1)
+            self._shown_rows[y], self._due[y] = row, None
+
+    def overwrites(self, y: int, x1: int, x2: int) -> bool:
+        """Whether row y, when it is sent, writes any of these cells."""
+        cells = zip(self._shown_rows[y][x1:x2], self._wanted_rows[y][x1:x2], strict=True)
+        return x2 > self._erased_from(y) or any(shown is not wanted for shown, wanted in cells)
+
     def due_rows(self) -> list[tuple[int, str]]:
         """The rows to send, as (row, escape sequence): light rows first, heavy ones in rotation, so that none waits forever."""
         due = []
@@ -83,15 +96,20 @@ class ScreenDiff:
 
     def _escape_sequence(self, y: int) -> str:
         """Turns row y as it is shown into row y as it is wanted. Erases coloured blanks at the end of the line at once."""
+        shown_row, wanted_row, start = self._shown_rows[y], self._wanted_rows[y], self._erased_from(y)
+        if start < len(wanted_row):
+            return SgrWriter(y, [*wanted_row[:start], (ERASE_LINE, wanted_row[-1][1])]).write_changes([*shown_row[:start], None])
+        return SgrWriter(y, wanted_row).write_changes(shown_row)
+
+    def _erased_from(self, y: int) -> int:
+        """The column from which the rest of row y is erased at once; the row's length if nothing is."""
         shown_row, wanted_row = self._shown_rows[y], self._wanted_rows[y]
         text, style = blank = wanted_row[-1]
         start = len(wanted_row)
         if text == " " and style.fg == ANY_FG and (self._erases or style.bg == DEFAULT_BG):
             while start and wanted_row[start - 1] is blank:
                 start -= 1
-        if len(wanted_row) - start > len(ERASE_LINE) and shown_row[start:] != wanted_row[start:]:
-            return SgrWriter(y, [*wanted_row[:start], (ERASE_LINE, style)]).write_changes([*shown_row[:start], None])
-        return SgrWriter(y, wanted_row).write_changes(shown_row)
+        return start if len(wanted_row) - start > len(ERASE_LINE) and shown_row[start:] != wanted_row[start:] else len(wanted_row)
 
     def mark_sent(self, y: int) -> None:
         """Note that the terminal got this row's escape sequence from `due_rows`."""

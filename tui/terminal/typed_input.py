@@ -16,10 +16,12 @@ from dataclasses import dataclass
 
 from textual import constants, events, messages
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
-from textual._keyboard_protocol import FUNCTIONAL_KEYS
 from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START, FOCUSIN, FOCUSOUT, XTermParser
 from textual.keys import Keys
 from textual.message import Message
+
+from tui.terminal.kitty_keys import KITTY_KEY, RELEASE, makes_sense, simplify
+from tui.terminal.self_description import SelfDescription, is_self_description
 
 ESC = "\x1b"
 MAX_SEQUENCE = 64
@@ -40,10 +42,6 @@ _MOUSE = re.compile(r"\x1b\[<\d{1,5};(-?\d{1,9});(-?\d{1,9})[Mm]")
 _OLD_MOUSE = re.compile(r"\x1b\[(M...|\d+;\d+;\d+M)", re.DOTALL)
 """Reports of modes 1000, 1005 and 1015, from a terminal without 1006."""
 _MODE = re.compile(r"\x1b\[\?(\d+);(\d)\$y")
-_KITTY = re.compile(r"\x1b\[(\d*)(?::\d*)*(?:;(\d*)(?::(\d+))?)?(?:;([\d:]*))?([u~ABCDEFHPQRS])")
-"""A key in kitty's protocol: code point and alternatives; modifiers and kind of event; text; final. Parts after a colon are optional."""
-_RELEASE = "3"
-
 log = logging.getLogger(__name__)
 
 
@@ -67,14 +65,6 @@ def _replace_each_byte(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error("digitty_typed", _replace_each_byte)
-
-
-def _simplify(kitty: re.Match[str]) -> str:
-    """The sequence without the parts that Textual does not know, and with the text that some terminals leave out."""
-    code, modifiers, _, text, final = kitty.groups(default="")
-    if final == "u" and not text and modifiers in ("", "1") and code + final not in FUNCTIONAL_KEYS and chr(int(code or 1)).isprintable():
-        text = code
-    return f"\x1b[{code};{modifiers}" + (f";{text}" if text else "") + final if code or modifiers or text else f"\x1b[{final}"
 
 
 class TypedInput:
@@ -191,10 +181,13 @@ class TypedInput:
         return "@" <= char <= "~" or (char == "$" and sequence in ANSI_SEQUENCES_KEYS)
 
     def _continue_string(self, char: str) -> None:
-        """Add a character to a string such as OSC. Strings answer queries that digitty never sends, so they are skipped."""
+        """Add a character to a string such as OSC. Only the terminal's name answers a query of digitty, so others are skipped."""
         if char in "\x07\x18\x1a" or (char == "\\" and self._sequence.endswith(ESC)):
-            self._skip(self._sequence)
-            self._sequence = ""
+            string, self._sequence = self._sequence, ""
+            if is_self_description(string) and char == "\\" and self._paste is None:
+                self._messages.append(SelfDescription(string.removesuffix(ESC)))
+            else:
+                self._skip(string)
         elif self._sequence.endswith(ESC):  # another sequence cuts it off
             self._skip(self._sequence)
             self._sequence = ESC
@@ -230,6 +223,8 @@ class TypedInput:
         elif mode := _MODE.fullmatch(sequence):
             if mode[1] == "2026" and mode[2] != "0":
                 self._messages.append(messages.TerminalSupportsSynchronizedOutput())
+        elif is_self_description(sequence) and self._paste is None:
+            self._messages.append(SelfDescription(sequence))
         elif not _OLD_MOUSE.fullmatch(sequence):
             keys = [] if self._paste is not None else list(self._keys_of(sequence))
             self._messages += keys
@@ -256,25 +251,13 @@ class TypedInput:
 
     def _keys_of(self, sequence: str) -> Iterator[Message]:
         """The keys that a sequence stands for."""
-        kitty, entry = _KITTY.fullmatch(sequence), ANSI_SEQUENCES_KEYS.get(sequence)
-        if kitty is not None and kitty[3] != _RELEASE and self._makes_sense(kitty[1] or "1", kitty[4] or "", kitty[5]):
-            yield from self._known_keys(self._parser._sequence_to_key_events(_simplify(kitty)))
+        kitty, entry = KITTY_KEY.fullmatch(sequence), ANSI_SEQUENCES_KEYS.get(sequence)
+        if kitty is not None and kitty[3] != RELEASE and makes_sense(kitty[1] or "1", kitty[4] or "", kitty[5]):
+            yield from self._known_keys(self._parser._sequence_to_key_events(simplify(kitty)))
         elif entry is not None and kitty is None:
             yield from self._known_keys(self._parser._sequence_to_key_events(sequence))
         elif isinstance(entry, tuple):  # Textual takes its number for that of a character
             yield from self._known_keys([events.Key(key.value, None) for key in entry])
-
-    @staticmethod
-    def _makes_sense(code: str, text: str, final: str) -> bool:
-        """Whether the key exists and the text could be typed. (Textual takes any number for that of a character.)"""
-        points = text.split(":") if text else []
-        if len(code) > 7 or not all(1 <= len(point) <= 7 for point in points):
-            return False
-        if not all(int(point) <= 0x10FFFF and chr(int(point)).isprintable() for point in points):
-            return False
-        if final != "u":
-            return f"{int(code)}{final}" in FUNCTIONAL_KEYS
-        return int(code) <= 0x10FFFF and not 0xD800 <= int(code) <= 0xDFFF
 
     @staticmethod
     def _known_keys(keys: Iterable[events.Key]) -> Iterator[events.Key]:
@@ -283,8 +266,8 @@ class TypedInput:
     @staticmethod
     def _is_expected(sequence: str) -> bool:
         """Whether the sequence is common and rightly skipped: the release of a key, or a key without a meaning."""
-        kitty = _KITTY.fullmatch(sequence)
-        return sequence in ANSI_SEQUENCES_KEYS or (kitty is not None and kitty[3] == _RELEASE)
+        kitty = KITTY_KEY.fullmatch(sequence)
+        return sequence in ANSI_SEQUENCES_KEYS or (kitty is not None and kitty[3] == RELEASE)
 
     def _end_paste(self) -> None:
         text, self._paste, self._sequence = "".join(self._paste or ()), None, ""

@@ -38,7 +38,7 @@ class Answer(Widget):
         """The denoising of a single image, on a wide screen."""
         if len(prompt.labels) == 1:
             view.beside = TEXT_WIDTH
-        view.show(Images.black(data, len(prompt.labels)))  # reserves the room
+        view.show(Images.black(data, len(prompt.labels)), live=True)  # reserves the room
 
     def compose(self) -> ComposeResult:
         yield self._prompt_line

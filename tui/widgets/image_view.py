@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import ceil
 from typing import ClassVar
@@ -23,6 +23,9 @@ from tui.render.tile import Tile, TileStyle
 from tui.render.tiles import Tiles, fit
 from tui.terminal.capabilities import Terminal
 from tui.terminal.paced_app import PacedApp
+
+INVERSE = bytes(range(255, -1, -1))
+"""A translation table: black becomes white."""
 
 
 class ImageView(Widget):
@@ -173,6 +176,17 @@ class ImageView(Widget):
                 return across, down
         return None
 
+    def tiles_on_view(self) -> Iterator[tuple[Region, Picture]]:
+        """The regions of the pictures within the widget, without their captions, and what they show."""
+        grid, images = self._grid, self.images
+        if grid is None or images is None or self._layout_key[0] != self.size:
+            return
+        is_inverted = self.tile_style().ink == BLACK
+        for i in range(len(self._tiles)):
+            picture = Picture(images[self.page * grid.per_page + i], images.height, images.width, images.channels)
+            region = Region(*grid.place(i), grid.tile_width, grid.tile_height - grid.caption).translate(self._origin(grid))
+            yield region, picture.translate(INVERSE) if is_inverted else picture
+
     def index_at(self, x: int, y: int) -> int | None:
         """The image whose tile covers this cell of the widget."""
         if not self._grid:
@@ -190,8 +204,8 @@ class ImageView(Widget):
             self._turn(index // self._grid.per_page - self.page)
 
     def on_click(self, event: events.Click) -> None:
-        index = self.index_at(event.x, event.y)
-        if index is not None:
+        place = event.get_content_offset(self)
+        if place is not None and (index := self.index_at(*place)) is not None:
             self.post_message(self.Chosen(self, index))
 
     # --- drawing ------------------------------------------------------------------------------------------------------
@@ -240,7 +254,7 @@ class ImageView(Widget):
         assert self.images is not None
         caption = self._captions[i] if i < len(self._captions) else ""
         picture = Picture(self.images[i], self.images.height, self.images.width, self.images.channels)
-        return Tile(tile_rows(picture, size, self.terminal.color, self.terminal.unicode, smooth=not self.live), caption)
+        return Tile(tile_rows(picture, size, self.terminal.color, self.terminal.blocks, smooth=not self.live), caption)
 
     def render_line(self, y: int) -> Strip:
         if self._layout_key[0] != self.size:

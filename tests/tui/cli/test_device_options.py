@@ -44,7 +44,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
 
     for name in ("draw", "train", "evaluate"):
         monkeypatch.setattr(Jobs, name, caught)
-    monkeypatch.setattr(cli, "open_screen", lambda jobs, *_: caught(jobs))
+    monkeypatch.setattr(cli, "open_screen", lambda jobs, *_, **__: caught(jobs))
 
     def ran(*arguments: str) -> tuple[str, int | None]:
         got.clear()

@@ -11,6 +11,8 @@ from textual._keyboard_protocol import FUNCTIONAL_KEYS
 from textual._xterm_parser import XTermParser
 from textual.message import Message
 
+from tui.terminal.graphics import Answers, read_answers
+from tui.terminal.self_description import SelfDescription
 from tui.terminal.typed_input import LOG_EVERY, Timeouts, TypedInput
 
 TIMEOUTS = Timeouts()
@@ -97,14 +99,15 @@ def test_an_old_mouse_report_that_is_cut_off_takes_nothing_with_it(typed: Typed)
         b"\x1b[113~",
         b"\x1b[113R",
         b"\x1b[97;5:3u",
-        b"\x1b[?1;2c",
         b"\x1b[?2048;2$y",
         b"\x1b[<0;99999;3M",
         b"\x1b[<0;-5;3M",
         b"\x1b[<0;99999999999999999999;3M",
         b"\x1b]11;rgb:00/00/00\x07",
         b"\x1b]11;rgb:00/00/00\x1b\\",
-        b"\x1bP>|kitty(0.32)\x1b\\",
+        b"\x1bP>|kitty(0.32)\x07",
+        b"\x1bP1$r0m\x1b\\",
+        b"\x1b_Gi=31;OK\x1b\\",
         b"\x1b[" + b"1;" * 500 + b"m",
         b"\x1b[201~",
         b"\x1bOz",
@@ -229,3 +232,25 @@ def test_whatever_textual_raises_is_logged_and_skipped(typed: Typed, monkeypatch
     monkeypatch.setattr(typed.input._parser, "parse_mouse_code", broken)
     assert typed(b"\x1b[<0;3;4Mq") == ["q"]
     assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("answer", ["\x1b[?62;4;22c", "\x1bP>|kitty(0.36.4)\x1b\\", "\x1b[6;18;9t"])
+def test_what_the_terminal_says_of_itself_is_one_message_and_types_nothing(answer: str) -> None:
+    for cut in range(1, len(answer)):
+        typed_input = TypedInput()
+        found = typed_input.feed(answer[:cut].encode()) + typed_input.feed(answer[cut:].encode() + b"q")
+        assert [describe(message) for message in found] == ["SelfDescription", "q"]
+        assert isinstance(found[0], SelfDescription)
+        assert read_answers(found[0].text) == read_answers(answer) != Answers()
+
+
+def test_what_looks_like_it_in_a_paste_is_skipped() -> None:
+    typed_input = TypedInput()
+    found = typed_input.feed(b"\x1b[200~a\x1b[?62;4cb\x1bP>|x\x1b\\c\x1b[201~")
+    assert [describe(message) for message in found] == ["paste 'abc'"]
+
+
+def test_a_long_name_is_cut() -> None:
+    (message,) = TypedInput().feed(b"\x1bP>|" + b"x" * 500 + b"\x1b\\")
+    assert isinstance(message, SelfDescription)
+    assert len(message.text) <= 70
