@@ -3,6 +3,8 @@
     python benchmarks/ssh_bytes.py
     python benchmarks/ssh_bytes.py --seconds 5      # a quick look
 
+`one digit` is the size of what is sent for it, enlarged, without a terminal.
+
 `live, 4×4` are sixteen digits at full size that come out of noise, made beforehand, in a terminal of 120×70 that answers at once: frames a second
 that arrive, and the share of one processor that the whole process takes meanwhile. `over SSH` is a terminal as quick, with SSH_CONNECTION set:
 the same drawing again and again (at 120×70 and at 80×24), and a real training of the smallest preset with its previews. `idle` goes round
@@ -22,6 +24,15 @@ from prerecorded_jobs import FPS, FRAMES, PATCH
 from slow_terminal import SlowTerminal
 from terminal import Terminal, environment
 from test_screen import train
+from textual._compositor import LayoutUpdate
+from textual.geometry import Region
+from textual.strip import Strip
+
+from tui.render.cells import Picture, half_block_rows, segments
+from tui.render.painter import Painter
+from tui.terminal.capabilities import ColorDepth
+from tui.terminal.graphics import Graphics
+from tui.terminal.screen_diff import ScreenDiff
 
 QUESTION = b"\x1b[6n"
 QUICK = 1e9
@@ -113,12 +124,34 @@ def idle(home: Path, seconds: float) -> None:
             print(f"idle after {key:<12}{len(terminal.sent) - before:5} bytes in {seconds:.0f} s")
 
 
+def enlarged() -> None:
+    """What one digit takes at each size in half blocks: the frames of its denoising, the finished picture, and that in real pixels."""
+    from fake_pictures import blend, digits  # found once prerecorded_jobs is imported
+
+    for size in (28, 56, 84, 112):
+        diff, rows, took = ScreenDiff(), size // 2, []
+        for k in range(FRAMES + 1):
+            picture = Picture(blend(7, k, 0, k / FRAMES))
+            cells = half_block_rows(picture, size, ColorDepth.TRUECOLOR, smooth=k == FRAMES)
+            diff.set_wanted(LayoutUpdate([[Strip(segments(row, ColorDepth.TRUECOLOR))] for row in cells], Region(0, 0, size, rows)))
+            due = diff.due_rows()
+            took.append(sum(len(sequence.encode()) for _, sequence in due))
+            for y, _ in due:
+                diff.mark_sent(y)
+        region, seven = Region(0, 0, size, rows), Picture(digits()[7])
+        still = {way: len(Painter(way, (9, 18), remote=True).place(region, seven).paint().encode()) for way in Graphics if way.has_pixels}
+        stills = ", ".join(f"{way} {size / 1000:.1f}" for way, size in still.items())
+        frame, finished = max(took[1:-1]) / 1000, took[-1] / 1000
+        print(f"one digit at {size:3} px    {frame:5.1f} KB a frame at most, {finished:5.1f} KB finished; in pixels: {stills} KB")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=30, help="For each of those over SSH; a third of it for each idle screen.")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
+        enlarged()
         live(home)
         drawing_over_ssh(home, given.seconds, 120, 70)
         drawing_over_ssh(home, given.seconds, 80, 24)
