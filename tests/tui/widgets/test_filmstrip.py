@@ -66,7 +66,7 @@ async def test_a_step_away_from_its_station_stands_in_until_that_comes() -> None
 
 async def test_the_one_step_student_has_a_strip_of_two() -> None:
     async with opened(size=(120, 40)) as person:
-        person.app.studio.choose_weights("shipped:one-step")
+        person.app.studio.change_settings(weights="shipped:one-step")
         await person.enter("seven")
         await person.sees("200 steps/s", "noise", "guess")
         upper, lower = pictures(strip_of(person))
