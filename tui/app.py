@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
 from textual import events
@@ -54,13 +55,25 @@ class DigittyApp(StudioApp):
     DEFAULT_MODE = "prompt"
     BINDINGS: ClassVar[list[BindingType]] = [*GLOBAL_BINDINGS]
 
-    def __init__(self, jobs: Jobs | None = None, terminal: Terminal | None = None, config: Config | None = None) -> None:
-        """The command hands in all three, and so do tests."""
+    def __init__(
+        self,
+        jobs: Jobs | None = None,
+        terminal: Terminal | None = None,
+        config: Config | None = None,
+        first: str = DEFAULT_MODE,
+        pictures: Sequence[Path] = (),
+    ) -> None:
+        """The command hands in the first three, and so do tests.
+
+        `first` is the screen to open with. `pictures` are files and folders that Gallery shows instead of the folder of saved pictures.
+        """
         terminal, config = terminal or Terminal(), config or Config()
+        self.DEFAULT_MODE = first  # type: ignore[misc]  # Textual reads it when it begins
         graphics = terminal.graphics if terminal.graphics or terminal.greys else Graphics.BLOCKS
         super().__init__(terminal.remote, terminal.window, graphics)
         hooks = Hooks(self.refresh_status, self.on_training_changed, self.show_run, self.on_run_moved, self.end_earlier_notices, self.announce_end)
         self.studio = Studio(self, hooks, jobs or Jobs(), terminal, config)
+        self.studio.opened_pictures = pictures
         self.keymap, problems = load_keymap(config, bindings_by_screen())
         self._problems = [*self.studio.problems, *problems]
         self._quit_dialog: ChoiceDialog | None = None

@@ -75,6 +75,8 @@ def describe_result(stored: Images | str, old: Recipe, images: Images, new: Reci
         return f"another picture{because}"
     pixels = len(images.data) // images.channels
     unknown = "; nothing else differs, so the picture was changed, or drawn in a batch with others"
+    if new.engine.device.startswith("cuda"):
+        unknown = "; nothing else differs, but a GPU need not round the same way twice"
     if not old.weights.digest:
         unknown = "; the picture does not record the digest of its weights"
     return f"differs in {differing:,} of {pixels:,} pixels{because or unknown}"

@@ -39,9 +39,7 @@ def open_screen(
     with redirect_stderr_to_log(terminal) as (display, log_path), ShutdownWatcher(display, file=log_path) as watcher:
         from tui.app import DigittyApp
 
-        app = DigittyApp(jobs, terminal, config)
-        app.DEFAULT_MODE = first  # type: ignore[misc]  # a class variable, of which this application has its own
-        app.studio.opened_pictures = pictures
+        app = DigittyApp(jobs, terminal, config, first, pictures)
         watcher.work, app.report_fault = app.studio, watcher.fail
         try:
             code = app.run() or app.return_code or 0
