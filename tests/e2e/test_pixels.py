@@ -34,7 +34,6 @@ class PixelTerminal(Terminal):
         super().__init__(arguments, env, cwd, columns, lines, patch)  # type: ignore[arg-type]
 
     def _read(self) -> None:
-        self._screen.report_device_attributes = lambda *_, **__: None  # type: ignore[method-assign]
         held = b""
         with contextlib.suppress(OSError):
             while data := os.read(self._master, 65536):
@@ -45,7 +44,7 @@ class PixelTerminal(Terminal):
                     self.sent += data
                     held += data
                     if not re.search(rb"\x1b(_G|P|\]1337)[^\x07]*$", PIXELS.sub(b"", held)):
-                        self._stream.feed(PIXELS.sub(b"", held).replace(b"\x1b[>q", b""))
+                        self._stream.feed(PIXELS.sub(b"", held).replace(b"\x1b[>q", b"").replace(b"\x1b[c", b""))  # the emulator would answer itself
                         held = b""
 
     def settle(self, seconds: float = 0.8) -> None:
