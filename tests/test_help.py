@@ -14,7 +14,7 @@ import json
 from engine.cli.main import commands
 from tui.cli.main import digitty
 groups = {"commands": commands, "digitty": digitty}
-print(json.dumps({f"{name} {command.name}": command.help for name, group in groups.items() for command in (group, *group.commands.values())}))
+print(json.dumps({f"{name} {command.name}": command.help for name, group in groups.items() for command in (group, *map(group.load, group.commands))}))
 """
 
 

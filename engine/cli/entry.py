@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import click
 
+from engine.cli.deferred import DeferredGroup
 from engine.cli.output import print_status
 from engine.errors import DigittyError
 from engine.process.distributed import is_rank
@@ -24,7 +25,7 @@ HELP = "digitty.help"
 """The key under which the context records that only help was requested."""
 
 
-class Commands(click.Group):
+class Commands(DeferredGroup):
     """A group that checks digitty's folders before a command starts, unless only help was requested."""
 
     unchecked: tuple[str, ...] = ()

@@ -7,12 +7,8 @@ from __future__ import annotations
 
 import click
 
-from engine.cli import entry, runs
-from engine.cli.evaluate import evaluate
-from engine.cli.export import export
-from engine.cli.train import train
-from engine.cli.train_detached import train_detached
-from engine.cli.watch import watch
+from engine.cli import entry
+from engine.cli.deferred import Deferred
 
 EXIT_CODES = """\b
 Exit codes: 0 done · 1 internal error · 2 the request can't be met
@@ -26,7 +22,40 @@ def commands() -> None:
     """The group that the commands are added to."""
 
 
-for _command in (train, train_detached, evaluate, export, watch, *runs.COMMANDS):
+_RUNS = "engine.cli.runs"
+_DEFERRED = (
+    Deferred("train", "engine.cli.train", "Train a new run, or resume one. ctrl+c saves and stops."),
+    Deferred(
+        "train-detached",
+        "engine.cli.train_detached",
+        "Train the request on standard input. Only digitty itself runs this command; use: digitty train --detach",
+        attribute="train_detached",
+        hidden=True,
+    ),
+    Deferred(
+        "evaluate",
+        "engine.cli.evaluate",
+        "Draw digits and judge them: are they read as the digit asked for, how close are they to real ones, are they copies?",
+    ),
+    Deferred(
+        "export",
+        "engine.cli.export",
+        "Write the weights of RUN (or RUN:best, shipped, or a file) to FILE, as .safetensors, or as .pth in the guide's format; "
+        "or the metrics of RUN, as .csv.",
+    ),
+    Deferred(
+        "watch",
+        "engine.cli.watch",
+        "Print a line about RUN every second until it ends. ctrl+c stops watching, not the run. Default: the run that trains now.",
+    ),
+    Deferred("runs", _RUNS, "List the runs with their state, progress, last loss, age and size.", attribute="list_runs"),
+    Deferred("stop", _RUNS, "Save and stop RUN, whichever process trains it. It can be resumed. Default: the run that trains now."),
+    Deferred("pause", _RUNS, "Save and pause RUN. Default: the run that trains now."),
+    Deferred("resume", _RUNS, "Resume RUN from a pause. If it was stopped, use: digitty train --resume RUN."),
+    Deferred("delete", _RUNS, "Delete RUN with all its weights and previews."),
+    Deferred("rename", _RUNS, "Rename RUN to NAME."),
+)
+for _command in _DEFERRED:
     commands.add_command(_command)
 
 

@@ -286,9 +286,9 @@ def faked(jobs: str = "", more: str = "") -> str:
     return "\n".join(
         [
             f"import sys; sys.path.insert(0, {fakes!r})",
-            "import tui.cli.generate, tui.cli.main",
+            "import engine.jobs.jobs, tui.cli.generate",
             "from fakes import FakeJobs",
-            f"tui.cli.main.Jobs = tui.cli.generate.Jobs = lambda *_: FakeJobs({jobs})",
+            f"engine.jobs.jobs.Jobs = tui.cli.generate.Jobs = lambda *_: FakeJobs({jobs})",
             more,
         ]
     )

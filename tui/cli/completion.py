@@ -29,7 +29,7 @@ def completion(context: click.Context, shell: str | None) -> None:
     click.echo(ShellComplete.source(kind(context.find_root().command, {}, "digitty", VARIABLE)), nl=False)
 
 
-def complete_words(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+def complete_words(context: click.Context, parameter: click.Parameter | None, incomplete: str) -> list[str]:
     """The words that a prompt may go on with."""
     words = vocabulary_for(MNIST.class_names).words
     kinds = (Kind.DIGIT, Kind.PLURAL, Kind.RANDOM, Kind.GRID, Kind.NOUN, *COUNTS)

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 import click
 
+from engine.cli.deferred import DeferredGroup
 from engine.config.data import MNIST
 from engine.errors import PromptError
 from engine.prompt.faults import quote, similar_word
@@ -44,12 +45,12 @@ def explain_unknown_word(context: click.Context, error: PromptError) -> PromptEr
     return PromptError(f"No such command {quote(first)}, and it can't be drawn: {error}. For the commands, run: digitty --help")
 
 
-def with_leading_options(error: click.NoSuchOption, args: list[str], commands: Mapping[str, click.Command]) -> list[str]:
+def with_leading_options(error: click.NoSuchOption, args: list[str], group: DeferredGroup) -> list[str]:
     """The arguments with `generate` before them, if the unknown option is one of its own: `--steps 8 seven`. Raises the error otherwise."""
-    drawing = commands["generate"]
-    if error.option_name not in _options(drawing):
+    drawing = group.load("generate")
+    if drawing is None or error.option_name not in _options(drawing):
         raise error
-    if named := next((arg for arg in args if arg in commands), ""):
+    if named := next((arg for arg in args if arg in group.commands), ""):
         raise click.UsageError(f"{error.message} The options of {named} stand after its name: digitty {named} {error.option_name} …") from None
     return ["generate", *args]
 

@@ -13,23 +13,16 @@ import click
 
 from engine.cli import entry
 from engine.cli import main as engine_cli
+from engine.cli.deferred import Deferred
 from engine.cli.options import device_options
 from engine.config.compute import Device, Precision
 from engine.config.version import VERSION
 from engine.errors import PromptError, SettingError, StorageError
-from engine.jobs.jobs import Jobs
 from engine.process.processors import processors
 from engine.storage import paths
-from tui.cli.completion import complete_words, completion
-from tui.cli.config import config
-from tui.cli.doctor import doctor
+from tui.cli.completion import complete_words
 from tui.cli.first_word import as_command, explain_unknown_word, with_leading_options
-from tui.cli.gallery import gallery
-from tui.cli.generate import generate
 from tui.cli.options import chosen_graphics, color_option, graphics_option
-from tui.cli.screen import open_screen
-from tui.cli.serve import serve
-from tui.cli.sweep import sweep
 from tui.settings import config_file
 
 if TYPE_CHECKING:
@@ -56,7 +49,7 @@ class ConfiguredGroup(entry.Commands):
         try:
             return super().parse_args(ctx, [*args])
         except click.NoSuchOption as error:
-            return super().parse_args(ctx, with_leading_options(error, args, self.commands))
+            return super().parse_args(ctx, with_leading_options(error, args, self))
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         return super().resolve_command(ctx, args if args[0] in self.commands else as_command(ctx, args, self.commands))
@@ -64,7 +57,7 @@ class ConfiguredGroup(entry.Commands):
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem
 
-        words = complete_words(ctx, self.commands["generate"].params[0], incomplete)
+        words = complete_words(ctx, None, incomplete)
         return [*super().shell_complete(ctx, incomplete), *(CompletionItem(word) for word in words)]
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -119,6 +112,9 @@ def digitty(context: click.Context, device: Device, precision: Precision, thread
     context.obj = color
     found: config_file.Config = context.meta[CONFIG]
     if context.invoked_subcommand is None:
+        from engine.jobs.jobs import Jobs
+        from tui.cli.screen import open_screen
+
         paths.check()
         sys.exit(
             open_screen(Jobs(device, precision, threads), color or "auto", found, graphics=chosen_graphics())
@@ -132,7 +128,43 @@ def digitty(context: click.Context, device: Device, precision: Precision, thread
         raise SettingError(f"{found.problems[0]}; to see the settings in force, run: digitty config")
 
 
-for _command in (generate, sweep, *engine_cli.commands.commands.values(), gallery, doctor, config, serve, completion):
+_DRAWING = (
+    Deferred(
+        "generate",
+        "tui.cli.generate",
+        "Draw PROMPT in the terminal: seven · 3 1 4 · three sevens · 0-9 · random · grid. Words need no quotes.",
+    ),
+    Deferred(
+        "sweep",
+        "tui.cli.sweep",
+        "Draw PROMPT from the same noise with every combination of some settings. "
+        "Up to three options take a list, such as --guidance 1,1.4,2 --steps 4,8,14. No digit is redrawn, since that would change its noise.",
+    ),
+)
+_AROUND = (
+    Deferred(
+        "gallery",
+        "tui.cli.gallery",
+        "Look through saved pictures: those of the screen, or the FILES and FOLDERS that are named. Without a terminal, list them.",
+    ),
+    Deferred(
+        "doctor",
+        "tui.cli.doctor",
+        "Print what a bug report needs: versions, folders, devices and terminal. Also check data and weights, and draw a test digit.",
+    ),
+    Deferred("config", "tui.cli.config", "Show where the settings are, which values are in force, and which key does what."),
+    Deferred(
+        "serve",
+        "tui.cli.serve",
+        "Open the screen in a browser; by default only on this machine. ctrl+c saves the training and ends the server.",
+    ),
+    Deferred(
+        "completion",
+        "tui.cli.completion",
+        "Print the script that completes commands, options and prompts in SHELL (bash, zsh or fish; by default yours).",
+    ),
+)
+for _command in (*_DRAWING, *engine_cli.commands.commands.values(), *_AROUND):
     digitty.add_command(_command)
 
 

@@ -27,17 +27,22 @@ SAMPLING = {
 }
 COMPUTE = {"--device": "auto", "--precision": "auto", "--threads": None}
 TRAIN = {
-    **dict.fromkeys(("--preset", "--start-from", "--teacher", "--epochs", "--steps", "--batch-size", "--lr", "--lr-schedule", "--schedule")),
-    **dict.fromkeys(("--timesteps", "--seed", "--run", "--resume", "--limit", "--compile")),
+    **dict.fromkeys(
+        ("--preset", "--start-from", "--teacher", "--epochs", "--steps", "--minutes", "--batch-size", "--lr", "--lr-schedule", "--schedule")
+    ),
+    **dict.fromkeys(("--timesteps", "--seed", "--run", "--resume", "--limit", "--keep-every", "--compile")),
     **COMPUTE,
     "--plain": False,
     "--json": False,
     "--when-full": "stop",
     "--detach": False,
 }
-GENERATE = {"--from": None, "--force": False, "--json": False}
+GENERATE = {"--from": None, "--force": False, "--json": False, **COMPUTE, "--color": None, "--graphics": None, "--plain": False}
 COMMANDS: dict[str, tuple[click.Command, dict[str, object]]] = {
-    "generate": (generate, {"--prompts": None, "--count": 1, **SAMPLING, "--out": None, **GENERATE, **COMPUTE, "--color": None, "--plain": False}),
+    "generate": (
+        generate,
+        {"--prompts": None, "--count": 1, **SAMPLING, "--out": None, **GENERATE},
+    ),
     "evaluate": (evaluate, {"--count": 1000, **SAMPLING, "--out": None, "--force": False, **COMPUTE, "--plain": False, "--json": False}),
     "train": (train, TRAIN),
 }

@@ -21,7 +21,7 @@ from engine.process.distributed import ProcessGroup
 from engine.protocol.events import Detached
 from engine.protocol.requests import TrainRequest
 from engine.storage import paths
-from tui.cli import main as cli
+from tui.cli import screen
 from tui.cli.main import digitty
 
 Asked = Callable[..., tuple[str, int | None]]
@@ -44,7 +44,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
 
     for name in ("draw", "train", "evaluate"):
         monkeypatch.setattr(Jobs, name, caught)
-    monkeypatch.setattr(cli, "open_screen", lambda jobs, *_, **__: caught(jobs))
+    monkeypatch.setattr(screen, "open_screen", lambda jobs, *_, **__: caught(jobs))
 
     def ran(*arguments: str) -> tuple[str, int | None]:
         got.clear()
