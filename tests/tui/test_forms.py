@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from fake_pictures import blend
+from fake_training import ENGINE
 from fakes import finished_run
 from textual.widget import Widget
 from textual.widgets import Button, Input, OptionList, Select
 from textual.widgets._select import SelectOverlay
 from user import User, opened
 
+from engine.config.sampling import SampleConfig
 from engine.config.training import PRESETS
+from engine.protocol.recipe import Images, Recipe, WeightsInfo
+from engine.storage.images import save_drawing
 from tui.dialogs.dialog import Dialog
 from tui.screens.base import AppScreen
 from tui.screens.registry import SCREENS
@@ -24,8 +30,17 @@ DIALOGS = {
     "help": ("grid", "question_mark"),
     "new run": ("train", "n"),
     "runs": ("train", "v"),
+    "redraw": ("gallery", "e"),
+    "enlarged": ("gallery", "z"),
 }
 """The screen and the key that opens each."""
+
+
+def saved_picture(folder: Path) -> None:
+    """A picture for Gallery and its dialogs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    recipe, images = Recipe((7,), (0,), SampleConfig(), WeightsInfo("shipped", 1, "average"), ENGINE), Images(blend(7, 1, 0, 1.0), 1)
+    save_drawing(folder / "seven.png", recipe, images, [images])
 
 
 async def open_place(person: User, place: str) -> None:
@@ -34,6 +49,8 @@ async def open_place(person: User, place: str) -> None:
     person.app.action_go(mode)
     await person.until(lambda: person.app.current_mode == mode and person.screen and person.footer)
     if key:
+        if mode == "gallery":
+            await person.sees("dpmpp")  # the recipe: the picture is read
         await person.press("escape", key)
         await person.until(lambda: isinstance(person.app.screen, Dialog) and "esc" in person.screen)
     await person.settle()
@@ -55,7 +72,6 @@ async def focus_by_tab(person: User, widget: Widget) -> None:
 def test_every_dialog_is_walked() -> None:
     """A new dialog belongs into DIALOGS, unless it is a question with a few answers."""
     from importlib import import_module
-    from pathlib import Path
 
     import tui.dialogs
     from tui.dialogs.choice import ChoiceDialog
@@ -67,8 +83,9 @@ def test_every_dialog_is_walked() -> None:
 
 
 @pytest.mark.parametrize("place", [*SCREENS, *DIALOGS])
-async def test_tab_goes_round_and_escape_leaves_from_everywhere(place: str) -> None:
+async def test_tab_goes_round_and_escape_leaves_from_everywhere(place: str, home: Path) -> None:
     finished_run("mine", PRESETS["quick"])
+    saved_picture(home / "data" / "pictures")
     async with opened() as person:
         await open_place(person, place)
         place_screen = person.app.screen

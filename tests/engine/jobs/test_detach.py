@@ -57,6 +57,7 @@ CHANGES: dict[str, object] = {
     "limit": 100,
     "preview_every": 7,
     "save_minutes": 0.1,
+    "keep_every": 2,
     "compile": True,
     "pairs": 10,
     "model": ModelConfig(channels=(8, 16), attention=True, prediction="v"),

@@ -6,12 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
 DRAW = """
 import sys
 from engine.jobs.jobs import DrawRequest, Jobs
 
-pytestmark = pytest.mark.slow
 for _ in Jobs("cpu", "fp32").draw(DrawRequest((7,), fps=0)):
     pass
 slow = {"torch._dynamo", "torch._inductor", "sympy", "torchvision", "PIL"} & set(sys.modules)

@@ -91,7 +91,7 @@ async def test_a_run_is_deleted_once_one_is_sure() -> None:
         await person.press("y")
         await person.sees("No runs yet")
         await person.press("escape")
-        await person.sees("No run yet. Press n to start one.")
+        await person.sees("No run yet. Choose what to train")
         assert not all_runs()
 
 

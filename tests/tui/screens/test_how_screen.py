@@ -211,7 +211,7 @@ async def test_without_attention_the_curve_has_the_room() -> None:
         screen = await go(person, page=2)
         await person.sees("no attention", "loss 0.0653")
         assert not person.view.display
-        assert screen.query_one(CurveView).size.width > 110
+        await person.until(lambda: screen.query_one(CurveView).size.width > 110)
         assert "look" not in person.footer
         await person.press("shift+left")
 

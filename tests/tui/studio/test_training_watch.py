@@ -132,7 +132,7 @@ async def test_a_long_drawing_is_announced(monkeypatch: pytest.MonkeyPatch) -> N
         await person.enter("seven")
         await person.sees("7 · seven", "steps/s")
         assert alerts == []
-        monkeypatch.setattr("tui.studio.studio.LONG_DRAWING", 0.05)
+        monkeypatch.setattr("tui.studio.studio.LONG_DRAWING", 0.001)
         await person.enter("eight")
         await person.sees("8 · eight", "steps/s")
         await person.until(lambda: alerts == ["The drawing is finished, after 0:00"])
