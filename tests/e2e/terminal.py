@@ -286,7 +286,7 @@ def faked(jobs: str = "", more: str = "") -> str:
     return "\n".join(
         [
             f"import sys; sys.path.insert(0, {fakes!r})",
-            "import engine.jobs.jobs, tui.cli.generate",
+            "import engine.jobs.jobs, tui.cli.generate, tui.cli.main",
             "from fakes import FakeJobs",
             f"engine.jobs.jobs.Jobs = tui.cli.generate.Jobs = lambda *_: FakeJobs({jobs})",
             more,
