@@ -20,8 +20,10 @@ FAVOURITES, TRASH = ".favourites.json", ".trash"
 """Beside the pictures; no listing shows them."""
 KEEP_DAYS = 30
 """Days after which a deleted picture is gone for good."""
-_TRASHED = re.compile(r"(\d{1,20})-(.+)", re.DOTALL)
-"""The name of a file in the trash: when it was deleted, in nanoseconds since 1970, and its name before."""
+_TRASHED = re.compile(rf"(\d{{19}})-(.+(?:{'|'.join(map(re.escape, ENDINGS))}))", re.DOTALL | re.IGNORECASE)
+"""The name of a file in the trash: when it was deleted, in nanoseconds since 1970, and its name before.
+
+Other programs may have a folder of that name, with files such as 2024-05-01.png: those are never touched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,13 @@ class Gallery:
     def empty_trash(self, older_than_days: float = 0.0) -> int:
         """Remove the deleted pictures for good, at least those deleted before that many days. Returns how many."""
         limit = time.time_ns() - int(older_than_days * 86400e9)
-        old = [file for file in self._trash() if file.deleted_ns <= limit]
-        for file in old:
-            with suppress(OSError):
-                file.path.unlink()
-        return len(old)
+        count = 0
+        for file in self._trash():
+            if file.deleted_ns <= limit:
+                with suppress(OSError):
+                    file.path.unlink()
+                    count += 1
+        return count
 
     def _trash(self) -> Iterator[_Trashed]:
         for folder in self.folders():
@@ -132,7 +136,7 @@ def _entries_at(place: Path) -> Iterator[Entry]:
         with os.scandir(place) as files:
             for file in files:
                 if not file.name.startswith(".") and file.name.lower().endswith(ENDINGS):
-                    with suppress(FileNotFoundError):  # removed meanwhile, or a link to nothing
+                    with suppress(OSError):  # removed meanwhile, or a link to nothing, to itself or to a folder that can't be read
                         if file.is_file():
                             status = file.stat()
                             yield Entry(place / file.name, status.st_mtime_ns, status.st_size)

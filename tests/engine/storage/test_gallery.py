@@ -39,6 +39,8 @@ def test_the_newest_come_first_and_other_files_do_not_count(folder: Path) -> Non
     (folder / "sheets").mkdir()
     (folder / "folder.png").mkdir()
     (folder / "dangling.png").symlink_to("nowhere.png")
+    (folder / "loop.png").symlink_to("loop.png")
+    (folder / "long.png").symlink_to("x" * 1000)
     os.mkfifo(folder / "pipe.png")
     assert names(Gallery([folder])) == ["c.png", "b.gif", "a.png"]
 
@@ -157,6 +159,27 @@ def test_the_trash_forgets_after_a_month_or_when_it_is_told_to(folder: Path) -> 
     assert gallery.empty_trash() == 1
     assert gallery.trash_size() == 0
     assert [path.name for path in (folder / TRASH).iterdir()] == ["note.txt"]
+
+
+def test_a_trash_of_another_program_is_left_alone(folder: Path) -> None:
+    """Obsidian has a folder .trash too, and opening the gallery of a folder empties its trash of what is old."""
+    foreign = ["2024-05-01.png", "20240501-photo.png", "1-a.gif", "1700000000000-in-milliseconds.png", f"{10**18}-note.md", f"{10**18}-.png.txt", "a.png"]
+    (folder / TRASH).mkdir()
+    for name in foreign:
+        (folder / TRASH / name).write_text(name)
+    gallery = Gallery([folder])
+    assert gallery.trash_size() == 0
+    assert gallery.empty_trash() == 0
+    assert gallery.restore() is None
+    delete_pictures([folder / "a.png"])
+    assert gallery.empty_trash() == 1
+    assert sorted(os.listdir(folder / TRASH)) == sorted(foreign)
+
+
+def test_what_could_not_be_removed_is_not_counted(folder: Path) -> None:
+    delete_pictures([folder / "a.png"])
+    (folder / TRASH / f"{10**18}-folder.png").mkdir()
+    assert Gallery([folder]).empty_trash() == 1
 
 
 def test_a_folder_that_cannot_be_written_keeps_its_pictures(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
