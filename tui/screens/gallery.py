@@ -104,7 +104,8 @@ class GalleryScreen(GalleryFiles):
             self._problem = ""
             before = self.pictures.selected
             self.pictures.update(entries, favourites)
-            self._items = {entry: item for entry, item in self._items.items() if entry in set(entries)}
+            there = set(entries)
+            self._items = {entry: item for entry, item in self._items.items() if entry in there}
             if self.pictures.selected != before and self.job is None and self.done is None:
                 self.show_enlarged()
         self.show_page()
