@@ -6,13 +6,22 @@ import errno
 import shlex
 import sys
 
-from engine.errors import DeviceError, DigittyError, PackageError, StorageError
+from engine.errors import DeviceError, DigittyError, InputError, PackageError, StorageError
 from engine.formatting import printable
 
 OWN_PACKAGES = ("engine", "tui")
 PACKAGES = {"PIL": "pillow", "torch": "torch torchvision", "rich_pixels": "rich-pixels", "textual_serve": "textual-serve"}
 """pip's name of a module, where it differs; a torch without the matching torchvision is of no use."""
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+UNUSABLE = {
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ELOOP: "it is a link to itself",
+    errno.EACCES: "choose a file or folder that you may use",
+    errno.EPERM: "choose a file or folder that you may use",
+}
+"""Errors of a path that its owner can change, and how."""
+LONGEST = 200
+"""Characters of a path that are repeated."""
 LOADING = "failed to map segment"
 """The message of the loader of shared libraries."""
 NO_MEMORY = (
@@ -32,6 +41,8 @@ def explain(error: BaseException) -> DigittyError | None:
     if isinstance(error, OSError) and error.errno in NO_SPACE:
         where = f"can't write {error.filename}: " if error.filename else ""
         return StorageError(f"{where}{error.strerror}; free some space, or set DIGITTY_HOME to a folder you can write to")
+    if isinstance(error, OSError) and error.errno in UNUSABLE and isinstance(error.filename, str):
+        return InputError(f"can't use {printable(error.filename, LONGEST)}: {error.strerror}; {UNUSABLE[error.errno]}")
     if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):
         return StorageError("no folder for temporary files is writable; free some space, or set TMPDIR to a folder you can write to")
     if isinstance(error, MemoryError) or (isinstance(error, ImportError | OSError | RuntimeError) and _lacks_memory(error)):

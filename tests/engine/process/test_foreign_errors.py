@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import DeviceError, PackageError
+from engine.errors import DeviceError, InputError, PackageError
 from engine.jobs.worker import Worker
 from engine.process.foreign_errors import explain
 from engine.protocol.events import Ended, Event
@@ -59,6 +59,15 @@ def test_memory_that_does_not_suffice(error: BaseException, loading: bool) -> No
     assert type(found) is DeviceError
     assert str(found).startswith("not enough memory")
     assert ("to load its libraries" in str(found)) == loading
+
+
+@pytest.mark.parametrize("number", [errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM])
+def test_a_path_that_cannot_be_used(number: int) -> None:
+    found = explain(OSError(number, os.strerror(number), "x" * 5000 + "\x1b"))
+    assert type(found) is InputError
+    assert str(found).startswith("can't use xxx")
+    assert os.strerror(number) in str(found)
+    assert len(str(found)) < 400
 
 
 @pytest.mark.parametrize(
