@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 
 from tui.dialogs.dialog import Dialog
 from tui.terminal.literal import literal
+from tui.widgets.answer_list import AnswerList
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class ChoiceDialog(Dialog[str | None]):
         with Vertical(classes="dialog"):
             yield Static(literal(self._question))
             rows = [(Content.assemble((f"{key:<5}", "bold"), literal(text)), answer) for key, text, answer in lines]
-            yield OptionList(*(Option(row, id=answer) for row, answer in rows), compact=True)
+            yield AnswerList(*(Option(row, id=answer) for row, answer in rows), compact=True)
 
     def on_mount(self) -> None:
         answers = self.query_one(OptionList)

@@ -14,6 +14,7 @@ from textual.widgets.option_list import Option
 from tui.dialogs.dialog import Dialog
 from tui.terminal.literal import literal
 from tui.terminal.notices import Notice
+from tui.widgets.answer_list import AnswerList
 from tui.widgets.notice_line import ASCII_MARKS, MARKS, log_line
 
 KEYS = "[b]Messages[/]   the newest first · c copies one, C copies all · esc closes"
@@ -37,7 +38,7 @@ class MessagesDialog(Dialog[None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(KEYS if self._lines else NONE, id="keys")
-            yield OptionList(*(Option(literal(line)) for line in self._lines), compact=True)
+            yield AnswerList(*(Option(literal(line)) for line in self._lines), compact=True)
 
     def on_mount(self) -> None:
         lines = self.query_one(OptionList)

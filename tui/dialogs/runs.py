@@ -24,6 +24,7 @@ from tui.runs.text import describe_run, heading, trainer_name
 from tui.studio.background import run_in_background
 from tui.studio.base_app import studio_app
 from tui.terminal.literal import literal
+from tui.widgets.answer_list import AnswerList
 from tui.widgets.field_checks import WRONG
 from tui.widgets.line_input import LineInput
 
@@ -51,7 +52,7 @@ class RunsDialog(Dialog[str | None]):
         with Vertical(classes="dialog"):
             yield Static(KEYS if self._runs else NO_RUNS, id="keys")
             yield Static(literal(heading()) if self._runs else "", classes="heading")
-            yield OptionList(*(Option(literal(name), id=name) for name in self._runs), compact=True, id="runs")
+            yield AnswerList(*(Option(literal(name), id=name) for name in self._runs), compact=True, id="runs")
             yield LineInput(compact=True, id="name")
             yield Static(id="problem")
 

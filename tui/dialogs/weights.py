@@ -14,6 +14,7 @@ from engine.runs.run import all_runs
 from engine.runs.weights_names import snapshot_kind
 from tui.dialogs.dialog import Dialog
 from tui.terminal.literal import literal
+from tui.widgets.answer_list import AnswerList
 
 
 class WeightsDialog(Dialog[str | None]):
@@ -28,7 +29,7 @@ class WeightsDialog(Dialog[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static("[b]Draw with[/]   enter chooses, esc cancels")
-            yield OptionList(*(Option(literal(text), id=name) for name, text in self._choices()), compact=True)
+            yield AnswerList(*(Option(literal(text), id=name) for name, text in self._choices()), compact=True)
 
     def on_mount(self) -> None:
         options = self.query_one(OptionList)

@@ -15,6 +15,7 @@ from textual.widgets.option_list import Option
 from engine.config.training import PRESET_RESULTS, PRESETS, TrainConfig
 from engine.formatting import format_roughly
 from tui.terminal.literal import literal
+from tui.widgets.answer_list import AnswerList
 
 TITLE = "No run yet. Choose what to train: ↑ ↓ select, enter starts. n has more settings."
 ASCII_TITLE = "No run yet. Choose what to train with the arrow keys; enter starts. n has more settings."
@@ -76,7 +77,7 @@ class Invitation(VerticalScroll):
 
     def compose(self) -> ComposeResult:
         yield Static(literal(self._title))
-        yield OptionList(*(Option(literal(offer.name), id=offer.name) for offer in OFFERS), compact=True)
+        yield AnswerList(*(Option(literal(offer.name), id=offer.name) for offer in OFFERS), compact=True)
         yield Static(literal(WHAT_TRAINING_SHOWS), classes="note")
 
     def on_mount(self) -> None:

@@ -15,10 +15,11 @@ from tui.render.overlay_plot import mark_of
 from tui.runs.comparison import MOST_RUNS
 from tui.terminal.capabilities import Terminal
 from tui.terminal.literal import literal
+from tui.widgets.answer_list import AnswerList
 from tui.widgets.overlay_chart import COLOURS
 
 
-class RunPicker(OptionList):
+class RunPicker(AnswerList):
     """Knows runs only by their names. Its screen must have the action `draw`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -163,7 +163,15 @@ def test_the_trash_forgets_after_a_month_or_when_it_is_told_to(folder: Path) -> 
 
 def test_a_trash_of_another_program_is_left_alone(folder: Path) -> None:
     """Obsidian has a folder .trash too, and opening the gallery of a folder empties its trash of what is old."""
-    foreign = ["2024-05-01.png", "20240501-photo.png", "1-a.gif", "1700000000000-in-milliseconds.png", f"{10**18}-note.md", f"{10**18}-.png.txt", "a.png"]
+    foreign = [
+        "2024-05-01.png",
+        "20240501-photo.png",
+        "1-a.gif",
+        "1700000000000-in-milliseconds.png",
+        f"{10**18}-note.md",
+        f"{10**18}-.png.txt",
+        "a.png",
+    ]
     (folder / TRASH).mkdir()
     for name in foreign:
         (folder / TRASH / name).write_text(name)
