@@ -21,7 +21,7 @@ from engine.protocol import events as e
 from engine.protocol.requests import EvaluateRequest
 
 
-@click.command(help="Draw digits and judge them: are they read as the digit asked for, how close are they to real ones, are they copies?")
+@click.command(help="Draw digits and judge them: are they read as the requested digit, how close are they to real ones, are they copies?")
 @setting_option(settings_of(EvaluateRequest)["count"])
 @sampling_options()
 @click.option("--out", type=click.Path(path_type=Path), help="Also write a .png with the best five and the worst five of each digit, labelled.")
@@ -70,7 +70,7 @@ def _describe(event: e.Event) -> tuple[str, float] | None:
 
 def gallery_title(report: dict[str, Any]) -> str:
     """The first line of the sheet."""
-    return f"{report['count']:,} digits drawn with {report['weights']}; {report['accuracy']:.2%} are read as the digit asked for"
+    return f"{report['count']:,} digits drawn with {report['weights']}; {report['accuracy']:.2%} are read as the requested digit"
 
 
 def evaluation_text(report: dict[str, Any]) -> str:
@@ -85,7 +85,7 @@ def _drawing_lines(report: dict[str, Any]) -> dict[str, str]:
     return {
         "digits": f"{report['count']:,}, drawn with {report['weights']}{redrawn}; {report['evaluations']:.4g} network evaluations each",
         "sampler": ", ".join(f"{value}" if name == "sampler" else f"{name} {value}" for name, value in report["sample"].items()),
-        "accuracy": f"{report['accuracy']:.2%} are read as the digit asked for (95% interval {low:.2%} to {high:.2%})",
+        "accuracy": f"{report['accuracy']:.2%} are read as the requested digit (95% interval {low:.2%} to {high:.2%})",
         "each digit": "  ".join(f"{digit}: {share:.1%}" for digit, share in enumerate(report["class_accuracy"]) if share is not None),
     }
 
@@ -116,6 +116,6 @@ def _judge_lines(report: dict[str, Any]) -> dict[str, str]:
     return {
         "judged by": f"a classifier that reads {judge['test_accuracy']:.2%} {of_test_set}",
         "check": f"another classifier, which reads {second['test_accuracy']:.2%} {of_test_set}, "
-        f"reads {second['accuracy']:.2%} of the digits as asked for ({low:.2%} to {high:.2%}){_times(second)}",
+        f"reads {second['accuracy']:.2%} of the digits as requested ({low:.2%} to {high:.2%}){_times(second)}",
         "engine": f"{engine['device']} {engine['precision']} {engine['layout']}, {format_duration(report['seconds'])}",
     }

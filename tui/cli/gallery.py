@@ -23,10 +23,10 @@ from tui.cli.screen import open_screen
 from tui.render.recipe_text import file_lines, short_lines
 from tui.settings import config_file
 
-TRASH = f"Remove the pictures that were deleted on the Gallery screen for good; by itself that happens after {KEEP_DAYS} days."
+TRASH = f"Permanently remove the pictures deleted on the Gallery screen, which otherwise happens after {KEEP_DAYS} days."
 
 
-@click.command(help="Look through saved pictures: those of the screen, or the FILES and FOLDERS that are named. Without a terminal, list them.")
+@click.command(help="Browse saved pictures: those that the screen saved, or the given FILES and FOLDERS. Without a terminal, list them.")
 @click.argument("places", metavar="[FILE|FOLDER]…", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--empty-trash", is_flag=True, help=TRASH)
 @device_options

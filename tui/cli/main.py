@@ -145,7 +145,7 @@ _AROUND = (
     Deferred(
         "gallery",
         "tui.cli.gallery",
-        "Look through saved pictures: those of the screen, or the FILES and FOLDERS that are named. Without a terminal, list them.",
+        "Browse saved pictures: those that the screen saved, or the given FILES and FOLDERS. Without a terminal, list them.",
     ),
     Deferred(
         "doctor",
