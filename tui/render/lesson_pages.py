@@ -14,11 +14,11 @@ _ABOUT = (
     "Training adds noise to real images: a little at t = 0, so much at t = {last} that nothing is left. "
     "The curve shows how much of the image is left at each t (alpha-bar, from 1 to 0).",
     "The network sees only x_t, t and the label, and guesses the noise; taking that away leaves its guess at the image. "
-    "Drawing begins with noise alone and takes a part of the guess, again and again, at ever smaller t.",
-    "The curve shows how wrong the guessed noise is at each t, for {tested} test images: a little noise is harder to find than much. {attention}",
+    "Drawing starts from noise alone and moves part of the way to each new guess, at ever smaller t.",
+    "The curve shows how wrong the guessed noise is at each t, for {tested} test images: a little noise is harder to find than a lot. {attention}",
 )
-_ATTENTION = "On the right is where attention looks from the framed place; shift and arrows or a click move it."
-_NO_ATTENTION = "These weights have no attention: each place learns of the others only by convolutions."
+_ATTENTION = "The right picture shows where attention looks from the frame; shift and arrows or a click move the frame."
+_NO_ATTENTION = "These weights have no attention: each place sees others only through convolutions."
 _TESTED = 32
 CURVE_POINTS = 200
 LOSS_RANGE = 1e-3
@@ -93,7 +93,7 @@ def moved(place: Place, rows: int, columns: int, across: int, down: int) -> Plac
 
 def describe_guess(lesson: Lesson, guess: Guess) -> str:
     words = f"at t = {guess.t}: noise error {guess.noise_error:.4f} (guessing none: 1) · image {guess.grey_error:.1f} of 255 greys off"
-    return f"a one-step student knows four values of t only · {words}" if lesson.one_step else words
+    return f"a one-step student knows only four values of t · {words}" if lesson.one_step else words
 
 
 def describe_losses(losses: LossByNoise, t: int) -> str:

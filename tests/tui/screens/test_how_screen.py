@@ -226,7 +226,7 @@ async def test_other_weights_begin_another_lesson() -> None:
         person.app.studio.change_settings(weights="shipped:one-step")
         await person.until(lambda: person.jobs.lessons == ["shipped", "shipped:one-step"] and screen.guess is not None)
         await person.press("escape")  # a notice about the sampler stands over the line
-        await person.sees("a one-step student knows four values of t only")
+        await person.sees("a one-step student knows only four values of t")
         assert person.jobs.guesses[-1].weights == "shipped:one-step"
 
 
