@@ -5,7 +5,7 @@
     │   ├── PromptError                a prompt can't be read
     │   ├── SettingError               an option or a setting is out of its range
     │   ├── OutputError                an output file can't be written
-    │   ├── PictureError               a picture holds no recipe of digitty's, or is damaged
+    │   ├── PictureError               a picture holds no digitty recipe, or is damaged
     │   ├── CheckpointError            weights or a training state can't be used
     │   │   └── UnreadableError        they can't be read at the moment
     │   └── RunError                   a run is missing, exists already, or is in use
@@ -53,7 +53,7 @@ class OutputError(InputError):
 
 
 class PictureError(InputError):
-    """A file is no picture of digitty's, or is damaged or hostile."""
+    """A file is not a digitty picture, or is damaged or hostile."""
 
 
 class CheckpointError(InputError):

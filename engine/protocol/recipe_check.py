@@ -70,9 +70,9 @@ def describe_result(stored: Images | str, old: Recipe, images: Images, new: Reci
         return f"not compared with the stored picture, since {stored}{because}"
     differing = count_differences(stored, images)
     if differing == 0:
-        return "the same picture, to the pixel" + (f", in spite of {'; '.join(reasons)}" if reasons else "")
+        return "the same picture, to the pixel" + (f", despite {'; '.join(reasons)}" if reasons else "")
     if differing is None:
-        return f"another picture{because}"
+        return f"a different picture{because}"
     pixels = len(images.data) // images.channels
     unknown = "; nothing else differs, so the picture was changed, or drawn in a batch with others"
     if new.engine.device.startswith("cuda"):

@@ -44,7 +44,7 @@ def recipe_from_json(values: object) -> Recipe:
     if isinstance(values, Mapping) and values.get("format") == SWEEP_FORMAT:
         raise SettingError("it is the sheet of a sweep, which holds several recipes; draw it again with digitty sweep")
     if not isinstance(values, Mapping) or values.get("format") != FORMAT:
-        raise SettingError("it holds no recipe of digitty's")
+        raise SettingError("it holds no digitty recipe")
     if values.get("version") != VERSION:
         version = printable(repr(values.get("version")), 40)
         raise SettingError(f"its recipe has version {version}, and this digitty reads {VERSION}; use a newer digitty")
@@ -99,10 +99,10 @@ def _instance(cls: type[T], values: object, name: str) -> T:
     try:
         return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
     except TypeError:
-        raise SettingError(f"its recipe says too little about the {name}") from None
+        raise SettingError(f"its recipe is incomplete in its {name}") from None
 
 
 def _text(value: object, name: str) -> str:
     if not isinstance(value, str) or len(value) > LONGEST or value != printable(value, LONGEST):
-        raise SettingError(f"its recipe has a {name} that is no short text")
+        raise SettingError(f"the {name} in its recipe is not a short text")
     return value

@@ -59,7 +59,7 @@ def save_gallery(path: Path, gallery: Sequence[ClassGallery], title: str) -> Non
 def describe_gallery(path: Path, gallery: Sequence[ClassGallery]) -> str:
     """A sentence or two for the user: what the sheet shows, and which classes it can't show in full."""
     most = max(len(row.best) for row in gallery)
-    parts = [f"{path}: of each class the {most} pictures of which the classifier is most sure, and those of which it is least sure."]
+    parts = [f"{path}: for each class, the {most} pictures that the classifier is most sure of, and those that it is least sure of."]
     missing = [row.name for row in gallery if not row.drawn]
     if missing:
         parts.append(f"Not drawn at all: {', '.join(missing)}; a larger --count draws every class.")

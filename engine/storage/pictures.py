@@ -31,12 +31,12 @@ MOST_FRAMES = 64
 """Frames of a GIF."""
 PNG, GIFS = b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a")
 KEYWORD = b"digitty\0"
-NOT_OURS = "it holds no recipe of digitty's"
+NOT_OURS = "it holds no digitty recipe"
 
 
 @dataclass(frozen=True)
 class StoredPicture:
-    """A PNG or a GIF of digitty's."""
+    """A PNG or a GIF that digitty wrote."""
 
     path: Path
     recipe: Recipe
@@ -55,7 +55,7 @@ class StoredPicture:
         across, down = sheet_size(count, data.height, data.width)
         scale, rest = divmod(self.width, across)
         if rest or not scale or (self.width, self.height) != (across * scale, down * scale):
-            raise PictureError(f"{self.path} has another size than its recipe draws; it was cut or scaled")
+            raise PictureError(f"{self.path} is not of the size that its recipe draws; it was cropped or scaled")
         if self.width * self.height > MOST_PIXELS:
             raise PictureError(f"{self.path} has more pixels than can be compared")
         try:
@@ -105,7 +105,7 @@ def _parse(path: Path, raw: bytes) -> StoredPicture:
     if not text:
         raise ValueError(NOT_OURS)
     if len(text) > LARGEST_TEXT:
-        raise ValueError(f"its text has more than {LARGEST_TEXT:,} bytes, which is no recipe")
+        raise ValueError(f"its text has more than {LARGEST_TEXT:,} bytes, too long for a recipe")
     try:
         values = parse_json(text)
     except ValueError:
@@ -166,7 +166,7 @@ def _sub_blocks(raw: bytes, at: int) -> tuple[bytes, int]:
         size += length
         at += 1 + length
         if size > LARGEST_TEXT:
-            raise ValueError(f"its text has more than {LARGEST_TEXT:,} bytes, which is no recipe")
+            raise ValueError(f"its text has more than {LARGEST_TEXT:,} bytes, too long for a recipe")
     return b"".join(parts), at + 1
 
 

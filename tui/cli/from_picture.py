@@ -28,7 +28,7 @@ from tui.render import captions
 
 
 def from_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    text = "Draw the recipe in this PNG or GIF of digitty's again, and compare. Other options and a PROMPT change single settings of it."
+    text = "Draw again by the recipe in this PNG or GIF, and compare. Other options and a PROMPT change single settings of the recipe."
     return click.option("--from", "picture", type=click.Path(path_type=Path), metavar="PICTURE", help=text)(command)
 
 
@@ -51,14 +51,14 @@ def settings_from(stored: StoredPicture, weights: str, options: dict[str, Any]) 
 
 
 def plan_again(recipe: Recipe, count: int, sample: SampleConfig, weights: str) -> Drawing:
-    """The drawing of what the picture shows. Raises SettingError for a count."""
+    """The request that draws what the picture shows. Raises SettingError for a count."""
     if count > 1:
-        raise SettingError("--count repeats a prompt; with --from and no prompt, what the picture shows is drawn once")
+        raise SettingError("--count repeats a prompt; without a prompt, --from draws the picture once")
     return Drawing(captions.labels_of(recipe), DrawRequest(recipe.labels, sample, recipe.indices, weights))
 
 
 class RecipeJobs(Jobs):
-    """Draws as a recipe was drawn: on its kind of device, in its precision, with its number of threads, unless the command line says otherwise."""
+    """Draws on the recipe's kind of device, in its precision and with its number of threads, unless the command line says otherwise."""
 
     def __init__(self, recipe: Recipe, device: Device, precision: Precision, threads: int | None) -> None:
         kind = recipe.engine.device.partition(":")[0]

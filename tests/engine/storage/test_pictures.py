@@ -113,7 +113,7 @@ def test_a_scaled_picture_keeps_its_recipe_but_not_its_images(tmp_path: Path) ->
     path.write_bytes(png(json.dumps(recipe_json(recipe_of(1))), (225, 224)))
     stored = load_picture(path)
     assert stored.recipe == recipe_of(1)
-    with pytest.raises(PictureError, match="cut or scaled"):
+    with pytest.raises(PictureError, match="cropped or scaled"):
         stored.images()
 
 
@@ -140,10 +140,10 @@ def test_foreign_files_are_refused(tmp_path: Path) -> None:
     assert "neither a PNG nor a GIF" in refusal(path, b"text")
     file = io.BytesIO()
     Image.new("L", (28, 28)).save(file, "PNG")
-    assert "no recipe" in refusal(path, file.getvalue())
+    assert "no digitty recipe" in refusal(path, file.getvalue())
     gif = io.BytesIO()
     Image.new("L", (28, 28)).save(gif, "GIF")
-    assert "no recipe" in refusal(path, gif.getvalue())
+    assert "no digitty recipe" in refusal(path, gif.getvalue())
     path.unlink()
     with pytest.raises(PictureError, match="no file"):
         load_picture(path)
@@ -212,10 +212,10 @@ def test_bombs_are_refused(tmp_path: Path) -> None:
     def header(side: int) -> bytes:
         return chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
 
-    assert "no recipe" in refusal(path, start + header(28) + chunk(b"tEXt", b"digitty\0" + b" " * 5_000_000) + end)
+    assert "too long for a recipe" in refusal(path, start + header(28) + chunk(b"tEXt", b"digitty\0" + b" " * 5_000_000) + end)
     zeros = zlib.compress(bytes(50_000_000))
     assert "more pixels" in refusal(path, start + header(28 * 1000) + chunk(b"tEXt", text) + chunk(b"IDAT", zeros) + end)
-    assert "cut or scaled" in refusal(path, start + header(2**31 - 1) + chunk(b"tEXt", text) + chunk(b"IDAT", zeros) + end)
+    assert "cropped or scaled" in refusal(path, start + header(2**31 - 1) + chunk(b"tEXt", text) + chunk(b"IDAT", zeros) + end)
     assert "too many parts" in refusal(path, start + header(28) + chunk(b"teSt", b"") * 110_000 + end)
     assert "truncated" in refusal(path, start + header(28) + struct.pack(">I4s", 2**31, b"tEXt"))
     assert "damaged" in refusal(path, start + header(224) + chunk(b"tEXt", text) + chunk(b"IDAT", zeros[::-1]) + end)
@@ -304,5 +304,5 @@ def test_the_result_is_one_sentence() -> None:
     assert describe_result(images, old, random_images(2, 1), old).startswith("differs in 1,")
     assert describe_result("it was scaled", old, images, old) == "not compared with the stored picture, since it was scaled"
     faster = replace(old, engine=replace(old.engine, precision="bf16"))
-    assert describe_result(images, old, images, faster) == "the same picture, to the pixel, in spite of precision bf16 instead of fp32"
-    assert "another picture: other labels" in describe_result(images, old, random_images(3), recipe_of(3))
+    assert describe_result(images, old, images, faster) == "the same picture, to the pixel, despite precision bf16 instead of fp32"
+    assert "a different picture: other labels" in describe_result(images, old, random_images(3), recipe_of(3))

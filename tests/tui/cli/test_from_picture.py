@@ -173,7 +173,7 @@ def test_a_picture_that_was_painted_over_differs_without_a_reason(command: Comma
         (None, "no file"),
         (b"", "neither a PNG nor a GIF"),
         (b"\x89PNG\r\n\x1a\n", "truncated"),
-        (b"GIF89a" + bytes(20), "no recipe"),
+        (b"GIF89a" + bytes(20), "no digitty recipe"),
     ],
 )
 def test_a_file_that_is_not_ours_is_one_sentence(command: Command, content: bytes | None, told: str) -> None:
