@@ -136,7 +136,7 @@ def steps_hint(sample: SampleConfig) -> str:
     if sample.steps >= FEWEST_STEPS[sample.sampler]:
         return ""
     if sample.sampler == "ddpm":
-        return f"ddpm draws speckles in {sample.steps} steps; its usual number is {DDPM_STEPS}, while dpmpp needs {SampleConfig.steps}"
+        return f"ddpm leaves speckles after {sample.steps} steps; it usually takes {DDPM_STEPS}, while dpmpp needs {SampleConfig.steps}"
     steps = "a step" if sample.steps == 1 else f"{sample.steps} steps"
     return f"{sample.sampler} draws blurred pictures in {steps}; use at least {FEWEST_STEPS[sample.sampler]}"
 

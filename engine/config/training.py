@@ -147,7 +147,7 @@ class TrainConfig:
     keep_every: int | None = setting(
         None,
         "Keep a snapshot of the average weights every N epochs, to draw with as RUN:epoch-N.",
-        hint="keep the weights every so many epochs",
+        hint="keep the weights every N epochs",
         low=1,
         high=100_000,
         kind=int,

@@ -63,7 +63,7 @@ def _unreadable(text: str, tokens: Sequence[Token], at: int, vocabulary: Vocabul
     if here.kind is Kind.DATE and not vocabulary.is_digits:
         return _no_class(text, [here], (), vocabulary)
     if here.kind is Kind.DATE:
-        why = f"{quote(here.text)} is a date, which is drawn figure by figure; put a comma after it"
+        why = f"{quote(here.text)} is a date, which is drawn digit by digit; put a comma after it"
         return ParseError(why, f"{text[: here.end]}, {text[here.end :]}")
     word = similar_word(here.text, vocabulary, can_count=_can_be_counted(tokens[at + 1 : at + 2]))
     return ParseError(f"can't read {quote(here.text)}", replace_tokens(text, [here], word))
@@ -116,7 +116,7 @@ def is_range(tokens: Sequence[Token]) -> bool:
 def counted_range(text: str, words: Sequence[Token], repeated: Sequence[Token], count: int) -> ParseError:
     """`words` are a count and the range that is to be repeated."""
     written = ", ".join([text[repeated[0].start : repeated[-1].end]] * count) if 0 < count <= MOST_REPEATED else ""
-    return ParseError("a range can't be counted; write it as often as it is to be drawn", replace_tokens(text, words, written) if written else "")
+    return ParseError("a range can't follow a count; write the range that many times", replace_tokens(text, words, written) if written else "")
 
 
 def _nearest_range(left: Sequence[Token], right: Sequence[Token], vocabulary: Vocabulary) -> str:

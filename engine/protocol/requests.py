@@ -110,7 +110,7 @@ class TrainRequest:
 
     minutes: float | None = setting(
         None,
-        "Train for about this long: the speed of the first steps is measured, and the run and its learning rate planned for the steps that fit.",
+        "Train for about this long: time a few steps, then plan the run and its learning rate for as many steps as fit.",
         hint="or about this long; empty: all epochs",
         low=0.05,
         high=100_000,

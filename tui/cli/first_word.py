@@ -1,4 +1,4 @@
-"""What a first argument means that is no command: words to draw, as in `digitty three sevens`, or a command that was misspelt."""
+"""What a first argument that is not a command means: words to draw, as in `digitty three sevens`, or a misspelt command."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def with_leading_options(error: click.NoSuchOption, args: list[str], group: Defe
     if drawing is None or error.option_name not in _options(drawing):
         raise error
     if named := next((arg for arg in args if arg in group.commands), ""):
-        raise click.UsageError(f"{error.message} The options of {named} stand after its name: digitty {named} {error.option_name} …") from None
+        raise click.UsageError(f"{error.message} Put the options of {named} after its name: digitty {named} {error.option_name} …") from None
     return ["generate", *args]
 
 

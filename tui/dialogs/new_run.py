@@ -242,11 +242,11 @@ class NewRunDialog(Dialog[NewRun | None]):
 
     def _estimate(self, speed: SpeedTrial, request: TrainRequest) -> str:
         if request.minutes is not None:
-            return f"Start trains {request.config.preset} for about {format_roughly(60 * request.minutes)}, as many steps as fit here."
+            return f"Start trains {request.config.preset} for about {format_roughly(60 * request.minutes)}: as many steps as fit on this machine."
         steps = request.config.total_steps - (_done(Run(paths.runs_dir() / request.resume)) if request.resume else 0)
         seconds = speed.seconds(request.config)
         if seconds is None:
-            how_long = "how long that takes here is being measured" if speed.pending else "how long that takes is shown once it trains"
+            how_long = "measuring how long that takes here" if speed.pending else "the time left appears once it trains"
         else:
             how_long = f"about {format_roughly(seconds * steps / request.config.total_steps)} on this machine"
             how_long += ", and longer while another run trains" if self._beside else ""

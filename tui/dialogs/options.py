@@ -35,7 +35,7 @@ def read_number(name: str, text: str, sampler: Sampler) -> float:
         raise SettingError(f"{label} {text.strip()!r} is not a {'whole ' if kind is int else ''}number") from None
     check_value(label, value, settings_of(SampleConfig)[name])
     if name == "steps" and sampler == "one-step" and value > ONE_STEP_MOST:
-        raise SettingError(f"steps {value} is outside 1 to {ONE_STEP_MOST}, the most with one-step")
+        raise SettingError(f"steps {value} is outside 1 to {ONE_STEP_MOST}, the range for one-step")
     return value
 
 

@@ -187,7 +187,7 @@ class CompareScreen(AppScreen):
             return self.query_one(SweepPane).check_list(name, text)
         count = len(parse(text, random.Random(0), self.pane.data().class_names).labels)
         if count > MOST_IMAGES:
-            raise SettingError(f"{text!r} names {count} images, and at most {MOST_IMAGES} are compared")
+            raise SettingError(f"{text!r} names {count} images; at most {MOST_IMAGES} can be compared")
         return text
 
     def on_input_changed(self) -> None:

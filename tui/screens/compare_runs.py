@@ -193,7 +193,7 @@ class RunsPane(ComparePane):
             self.app.notify(str(error), severity="error")
 
     def on_run_picker_full(self) -> None:
-        self.app.notify("Eight runs are compared at most. Press space on one of them to leave it out.", severity="warning")
+        self.app.notify("At most eight runs can be compared. Press space on one of them to leave it out.", severity="warning")
 
     def cycle_alignment(self) -> None:
         """The next of steps, time and epochs on the horizontal axis."""
@@ -256,7 +256,7 @@ class RunsPane(ComparePane):
     def draw(self, prompt: str) -> None:
         words = parse(prompt, random.Random(self.studio.settings.sample.seed), self.data().class_names)
         if not self.runs:
-            self.app.notify("No run is chosen. Choose one by space or a click.", severity="warning")
+            self.app.notify("No run is chosen. Choose one with space or a click.", severity="warning")
             return
         self.asked = prompt
         names = list(self.runs)

@@ -241,15 +241,15 @@ def test_a_refused_prompt_leaves_the_generator_alone(text: str) -> None:
         ("7, 1.5 sevens", "understood 7, but '1.5' is not a digit", "7, 1 5 sevens"),
         ("i3", "can't read 'i3'", "3"),
         ("3i", "can't read '3i'", "3"),
-        ("27/11/26 sevens", "'27/11/26' is a date, which is drawn figure by figure; put a comma after it", "27/11/26, sevens"),
+        ("27/11/26 sevens", "'27/11/26' is a date, which is drawn digit by digit; put a comma after it", "27/11/26, sevens"),
         ("2026-13-45", "a range goes from one digit to another", "2026 13 45"),
         ("555-1234", "a range goes from one digit to another", "555 1234"),
         # ranges that are counted
-        ("3 x 0-9", "a range can't be counted", "0-9, 0-9, 0-9"),
-        ("0-9 x 3", "a range can't be counted", "0-9, 0-9, 0-9"),
-        ("two times threes to fives", "a range can't be counted", "threes to fives, threes to fives"),
-        ("7, 2 x 0 to 2", "understood 7, but a range can't be counted", "7, 0 to 2, 0 to 2"),
-        ("7 x 0-9", "a range can't be counted", None),
+        ("3 x 0-9", "a range can't follow a count", "0-9, 0-9, 0-9"),
+        ("0-9 x 3", "a range can't follow a count", "0-9, 0-9, 0-9"),
+        ("two times threes to fives", "a range can't follow a count", "threes to fives, threes to fives"),
+        ("7, 2 x 0 to 2", "understood 7, but a range can't follow a count", "7, 0 to 2, 0 to 2"),
+        ("7 x 0-9", "a range can't follow a count", None),
         # words that only look or sound like others
         ("sieben", "can't read 'sieben'", "seven"),
         ("ate", "can't read 'ate'", "eight"),
@@ -320,7 +320,7 @@ def test_prompts_of_earlier_versions_draw_what_they_drew() -> None:
 
 
 def test_a_word_is_not_taken_for_a_number_that_only_counts() -> None:
-    """A suggestion for a word alone is never a number above nine, figure by figure."""
+    """A suggestion for a word alone is never a number above nine, digit by digit."""
     for word in ("sieben", "sixten", "elven", "twnty", "thirtn", "hundrd", "cozen", "tan", "tin", "net"):
         near = suggestion(refusal(word))
         assert near is None or len(labels(near)) == 1, word

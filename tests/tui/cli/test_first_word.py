@@ -76,7 +76,7 @@ def test_words_are_drawn_without_quotes_whatever_options_stand_between_them(
             "No such command 'dance', and it can't be drawn: can't read 'dance'; try 'three sevens' or '0-9'. For the commands, run",
         ),
         ("dance seven", "can't read 'dance'; did you mean 'seven'?"),
-        ("--steps 5 train", "The options of train stand after its name: digitty train --steps …"),
+        ("--steps 5 train", "Put the options of train after its name: digitty train --steps …"),
         ("--steps 5", "there is no prompt to draw; name one, for example: digitty generate three sevens"),
         ("generate", "there is no prompt to draw"),
         ("generate --seed 3", "there is no prompt to draw"),

@@ -325,7 +325,7 @@ def test_a_sampler_has_its_usual_number_of_steps_unless_it_is_named(
 
 
 def test_far_too_few_steps_get_a_hint(ran: Ran) -> None:
-    assert "ddpm draws speckles in 14 steps; its usual number is 1000, while dpmpp needs 14" in ran("7", "--sampler", "ddpm", "--steps", "14")[2]
+    assert "ddpm leaves speckles after 14 steps; it usually takes 1000, while dpmpp needs 14" in ran("7", "--sampler", "ddpm", "--steps", "14")[2]
     assert "dpmpp draws blurred pictures in a step; use at least" in ran("7", "--steps", "1")[2]
     for sampler, fewest in FEWEST_STEPS.items():
         assert not steps_hint(SampleConfig(sampler, fewest))

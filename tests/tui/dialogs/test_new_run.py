@@ -93,7 +93,7 @@ async def test_it_says_how_long_what_it_starts_would_take() -> None:
         await person.sees_no_more("Start trains")
         epochs.value = "1"
         person.app.screen.query_one("#minutes", Input).value = "45"
-        await person.sees("Start trains seed for about 45 min, as many steps as fit here.")
+        await person.sees("Start trains seed for about 45 min: as many steps as fit on this machine.")
         await person.press("ctrl+s")
         await person.until(lambda: person.jobs.trainings)
         request = person.jobs.trainings[0]
@@ -125,7 +125,7 @@ async def test_beside_another_run_it_would_take_longer() -> None:
 async def test_snapshots_may_be_asked_for() -> None:
     async with opened(size=(120, 40)) as person:
         await person.press("f5", "n")
-        await person.sees("keep the weights every so many epochs")
+        await person.sees("keep the weights every N epochs")
         person.app.screen.query_one("#keep_every", Input).value = "0"
         await person.press("ctrl+s")
         await person.sees("keep-every 0 is outside 1 to 100000")

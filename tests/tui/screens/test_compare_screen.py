@@ -118,7 +118,7 @@ async def test_more_than_eight_are_refused() -> None:
         await person.press("home")
         place = next(i for i, line in enumerate(person.screen.splitlines()) if "run-8" in line) - 2
         await person.press(*["down"] * place, "space")
-        await person.is_told("Eight runs are compared at most")
+        await person.is_told("At most eight runs can be compared")
         assert len(picker(person).chosen) == 8
 
 
@@ -190,7 +190,7 @@ async def test_a_prompt_that_can_not_be_read_keeps_the_focus(two_runs: None) -> 
         assert person.app.focused is field, "to be corrected at once"
         field.select_all()
         await person.enter("20 sevens")
-        await person.sees("names 20 images, and at most 16 are compared")
+        await person.sees("names 20 images; at most 16 can be compared")
         field.select_all()
         person.burst(*"three")
         await person.sees_no_more("! ")

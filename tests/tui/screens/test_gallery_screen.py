@@ -441,7 +441,7 @@ async def test_another_terminal_gets_the_command_that_fetches_it(folder: Path, s
         await to_gallery(person)
         await shows(person, "> 3-seed1")
         await person.press("Y")
-        await person.is_told("Copied, to be run on your machine, since this terminal takes no files: scp ")
+        await person.is_told("Copied a command to run on your machine, since this terminal takes no files: scp ")
         assert person.app.clipboard.startswith("scp ")
         assert person.app.clipboard.endswith(f"@10.0.0.1:{path} .")
 

@@ -245,7 +245,7 @@ async def test_far_too_few_steps_get_a_hint_on_the_screen_too() -> None:
         assert person.app.studio.settings.sample.steps == 1000
         assert not person.notices
         person.app.studio.change_settings(sample=SampleConfig("ddpm", 14))
-        await person.is_told("ddpm draws speckles in 14 steps; its usual number is 1000, while dpmpp needs 14.")
+        await person.is_told("ddpm leaves speckles after 14 steps; it usually takes 1000, while dpmpp needs 14.")
 
 
 @pytest.mark.parametrize("steps", [14, 200, 1000])
