@@ -25,7 +25,7 @@ class MachineCache:
     """The measurements of one kind. A file that can't be read counts as empty, and one that can't be written as no error."""
 
     def __init__(self, name: str) -> None:
-        """`name` is that of the file in the cache folder."""
+        """`name` is the name of the file in the cache folder."""
         self._name = name
 
     def get(self, key: str) -> Any:

@@ -30,7 +30,7 @@ POINTS = 33
 HELD_OUT, AT_ONCE = 32, 16
 """Test images of the loss, and those that go through the network at once."""
 SEED = 0
-"""Of the noise, so that a page shows the same today and tomorrow."""
+"""The seed of the noise, fixed so that a page always shows the same."""
 CPU = torch.device("cpu")
 
 

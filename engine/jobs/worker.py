@@ -20,7 +20,7 @@ from engine.protocol.events import Ended, Event, Tick
 
 Kind = Literal["draw", "train", "evaluate", "explain", "trial"]
 WEIGHT = {"explain": 4.0}
-"""A second of such a job counts as so many, so that a run that trains keeps four fifths of the time beside it."""
+"""A second of such a job counts as this many, so that a training run keeps four fifths of the time beside it."""
 Listener = Callable[[int, Event], None]
 """Called on the engine's thread with a job's number and its event; must not wait for anything."""
 

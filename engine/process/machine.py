@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class GpuLoad:
-    """All that could be read of a GPU."""
+    """What could be read about a GPU."""
 
     busy: float
     """The share of the time in which it computed, from 0 to 1."""
@@ -23,7 +23,7 @@ class GpuLoad:
 
 @dataclass(frozen=True, slots=True)
 class MachineLoad:
-    """What is None could not be read."""
+    """A field is None if it could not be read."""
 
     cpu: float | None = None
     """The share of all processors' time that was used since the last reading, from 0 to 1."""

@@ -49,7 +49,7 @@ SEPARATORS = ("and", "then", "plus", *",;&+/|.:!?()[]{}、。")
 DASHES = "-‐‒–—−~"
 IRREGULAR_PLURALS = {"zero": ("zeroes", "zeros")}
 SOUNDS_LIKE = {"ate": "eight", "won": "one", "too": "two", "fore": "four", "oh": "zero", "nought": "zero", "naught": "zero", "nil": "zero"}
-"""Words that are heard as a digit, but spelt unlike it."""
+"""Words that sound like a digit but are spelt differently."""
 
 _DAY, _MONTH, _BESIDE = "(?:0?[1-9]|[12][0-9]|3[01])", "(?:0?[1-9]|1[0-2])", "[0-9./-]"
 DATE = re.compile(

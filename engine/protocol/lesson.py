@@ -14,7 +14,7 @@ from engine.protocol.recipe import Images, WeightsInfo
 
 @dataclass(frozen=True)
 class GuessRequest:
-    """What the network makes of the test image of one class, with its fixed noise at timestep t."""
+    """Asks what the network guesses from the test image of one class, with its fixed noise at timestep t."""
 
     weights: str
     label: int

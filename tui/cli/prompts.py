@@ -41,7 +41,7 @@ class Drawing:
 
 
 def read_prompts(words: Sequence[str], file: str | None) -> list[Line]:
-    """The prompts to draw, at least one. Empty lines of a file, and those that begin with #, are none. Raises PromptError."""
+    """The prompts to draw, at least one. Skips empty lines of a file and lines that begin with #. Raises PromptError."""
     if file is None:
         if not words:
             raise PromptError("there is no prompt to draw; name one, for example: digitty generate three sevens, or a file of them: --prompts FILE")

@@ -29,21 +29,21 @@ CHROME = 2
 """Rows of the bar and of the keys."""
 REPLAY_FPS = 10.0
 FAR = 1000
-"""More frames than any drawing has."""
+"""More frames than any drawing has, so that scrubbing this far reaches an end."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """The pictures that a dialog may show, and what is known of them."""
+    """The pictures that a dialog can show, and what is known about them."""
 
     images: Images
     recipe: Recipe | None = None
     frames: Sequence[Images] = ()
-    """Of their denoising; the last are the images."""
+    """The frames of their denoising; the last one holds the finished images."""
     frame_steps: Sequence[int] = ()
     """The number of steps before each frame."""
     names: Sequence[str] = ()
-    """Of the pictures, where there is no recipe."""
+    """The names of the pictures, used if there is no recipe."""
     notes: Sequence[str] = ()
     """More lines for the text."""
 
@@ -76,7 +76,7 @@ class EnlargedDialog(Dialog[int]):
     """
 
     def __init__(self, terminal: Terminal, subject: Subject, index: int = 0, save: Callable[[int], None] | None = None) -> None:
-        """`save` saves the picture with the index that it gets; without it there is no such key."""
+        """`save` saves the picture with the given index. Without `save` there is no key for it."""
         super().__init__()
         self._subject, self._index, self._save = subject, max(0, min(index, len(subject.images) - 1)), save
         self._frame = max(0, len(subject.frames) - 1)
@@ -95,7 +95,7 @@ class EnlargedDialog(Dialog[int]):
         yield keys
 
     def _keys(self) -> tuple[Fact, ...]:
-        """The last line. The less important keys are left out where it is short."""
+        """The last line. It leaves out the less important keys if it is short."""
         keys = [Fact("esc close")]
         keys += [Fact("← → others", 1)] if len(self._subject.images) > 1 else []
         keys += [Fact("↑ ↓ denoising", 2), Fact("space replay", 4)] if self._has_frames else []
@@ -109,7 +109,7 @@ class EnlargedDialog(Dialog[int]):
         self._show()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Put the text where it leaves the picture more room: beside it, if there is no difference."""
+        """Put the text where it leaves more room for the picture, or beside the picture if both places leave the same."""
         (width, height), images = event.size, self._subject.images
         rows = max(1, height - CHROME)
         beside, below = (max(1, width - TEXT_WIDTH), rows), (width, max(1, rows - TEXT_HEIGHT))

@@ -26,7 +26,7 @@ class Status:
     facts: tuple[str, ...] = ()
     """Host, device, weights: where the line is too short, they are left out from the first on."""
     activity: tuple[str, ...] = ("idle",)
-    """What is going on: the same in fewer and fewer words, at least once."""
+    """The current activity, in fewer and fewer words; at least one entry."""
 
 
 @dataclass(frozen=True, slots=True)

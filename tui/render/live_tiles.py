@@ -59,7 +59,7 @@ class LiveTiles:
             self._height = 0
 
     def show(self, images: Images, words: str) -> bool:
-        """Show a frame and a line of words in place of the last one. False where the terminal is too small for all pictures."""
+        """Replace the last frame and its line of words. Returns False if the terminal is too small for all pictures."""
         size = shutil.get_terminal_size()
         tiles = fit(len(images), size.columns, max(1, size.lines - SPARE), image=(images.height, images.width), shrink=self.terminal.greys)
         if tiles.pages > 1 or tiles.width > size.columns or tiles.height > size.lines - SPARE:
@@ -76,7 +76,7 @@ class LiveTiles:
         return True
 
     def _erase(self, whole: bool = True) -> str:
-        """To the first line of the last frame, whose lines go, unless the next frame replaces them."""
+        """Move to the first line of the last frame, and with `whole` clear its lines."""
         up = f"\r\x1b[{self._height}A" if self._height else "\r"
         return up + "\x1b[J" * whole
 

@@ -16,7 +16,7 @@ from tui.terminal.graphics import USUAL_CELL, Graphics
 from tui.terminal.pixel_layer import Placement
 
 _numbers = itertools.count(secrets.randbelow(1 << 23) + 256)
-"""kitty's numbers of pictures, in 24 bits: other programs in the same terminal hardly have the same ones."""
+"""kitty's numbers for pictures, in 24 bits, so that other programs in the same terminal hardly use the same ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class Painter:
     cell: tuple[int, int] = USUAL_CELL
     """Width and height of a cell in pixels."""
     tmux: bool = False
-    """The terminal is around tmux."""
+    """Whether tmux runs inside this terminal."""
     remote: bool = False
-    """Bytes are expensive."""
+    """Whether the connection is slow, so that bytes are expensive."""
 
     def place(self, region: Region, picture: Picture) -> Placement:
         """The picture in the cells of a region of the screen."""

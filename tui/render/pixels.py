@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from PIL import Image
 
 PNG_SIDE = 280
-"""Pixels of the longer side of a picture that the terminal enlarges further: smooth already, and few bytes."""
+"""Pixels of the longer side of a picture that the terminal enlarges further: enough to look smooth, in few bytes."""
 CHUNK = 4096
 """Characters of base64 in one of kitty's sequences, at most."""
 LEVELS = 32
 """Values of each channel in a PNG: more are invisible here and take twice the bytes."""
 COLOURS, FEW_COLOURS = 24, 12
-"""Of a picture in sixel, and of one over a slow connection."""
+"""The numbers of colours in a sixel picture: usually, and over a slow connection."""
 _PLACEHOLDER = "\U0010eeee"
 _DIACRITICS = """
 305 30d-30e 310 312 33d-33f 346 34a-34c 350-352 357 35b 363-36f 483-487 592-595 597-599 59c-5a1 5a8-5a9 5ab-5ac 5af 5c4 610-617 657-65b 65d-65e
@@ -70,7 +70,7 @@ def kitty_place(picture: Picture, columns: int, rows: int) -> str:
 
 
 def kitty_send(picture: Picture, number: int, columns: int, rows: int, tmux: bool = False) -> str:
-    """Sends the picture without showing it: `kitty_rows` do that."""
+    """Sends the picture without showing it; `kitty_rows` shows it."""
     return _kitty(png(picture), f"a=T,U=1,f=100,q=2,i={number},c={columns},r={rows}", tmux)
 
 
@@ -113,7 +113,7 @@ def iterm2_place(picture: Picture, columns: int, rows: int) -> str:
 
 @lru_cache(maxsize=64)
 def sixel_place(picture: Picture, width: int, height: int, most: int = COLOURS) -> str:
-    """The picture in so many pixels, at the cursor, in at most so many colours."""
+    """The picture at the cursor, in the given size in pixels, with at most the given number of colours."""
     import numpy as np
 
     image = enlarge(picture, width, height)
@@ -141,5 +141,5 @@ def sixel_place(picture: Picture, width: int, height: int, most: int = COLOURS) 
 
 
 def _repeated(sixels: bytes) -> str:
-    """Runs of four and more as a number."""
+    """Run-length encode: four or more equal characters become a number and one character."""
     return re.sub(rb"(.)\1{3,}", lambda run: b"!%d%c" % (len(run[0]), run[1][0]), sixels).decode()

@@ -1,4 +1,4 @@
-"""How far the runs are that train on this machine, whichever process trains them. Reads the last lines of their files. No screen."""
+"""The progress of the runs that train on this machine, whichever process trains them. Reads the last lines of their files. No screen."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from engine.runs.metrics_log import find_last
 from engine.runs.run import ENDS, Run, all_runs
 
 END_TEXT = {"finished": "has finished training", "diverged": "has diverged", "failed": "has failed", "interrupted": "was interrupted"}
-"""The ends of a run that nobody has asked for."""
+"""How runs end without being asked to."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """How far a run is that trains now."""
+    """The progress of a run that trains now."""
 
     run: str
     step: int
@@ -64,7 +64,7 @@ def read_progress(run: Run) -> RunProgress | None:
 
 
 def describe_end(run: Run) -> str:
-    """How a run has ended that trained a moment ago; empty if somebody stopped, renamed or deleted it, or if it still trains."""
+    """How a run that trained a moment ago has ended; empty if somebody stopped, renamed or deleted it, or if it still trains."""
     with suppress(DigittyError, OSError):
         run.config()  # raises if the run has another name now
         last = find_last(run.metrics_path, lambda record: True)

@@ -18,7 +18,7 @@ class StepClock:
         """The wall time of the last pair; None while nobody trains."""
 
     def begin(self, step: int, wall: float) -> None:
-        """A process starts to train, or resumes, after this step. Steps that were done after it are void."""
+        """A process starts or resumes training after this step. Later steps of an earlier process are discarded."""
         seconds = self.seconds_at(step)
         keep = bisect_left(self._steps, step)
         del self._steps[keep:], self._seconds[keep:]

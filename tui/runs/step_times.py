@@ -1,4 +1,4 @@
-"""When a run reached each step, by the clock on the wall. Plain Python, no screen."""
+"""When a run reached each step, in wall-clock time. Plain Python, no screen."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class StepTimes:
         self._times: list[float] = []
 
     def add(self, step: int, at: float) -> None:
-        """Note a step. One that is not after the last one means that the run was rewound: what came after it is dropped."""
+        """Note a step. If it is not after the last one, the run was rewound, and the later steps are dropped."""
         keep = bisect_left(self._steps, step)
         del self._steps[keep:], self._times[keep:]
         if len(self._times) > 1 and at - self._times[-2] < SPACING:

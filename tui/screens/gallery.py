@@ -259,7 +259,7 @@ class GalleryScreen(GalleryFiles):
             self.notify(NO_PICTURE, severity="warning")
 
     def stop_work(self) -> None:
-        """Stop the drawing; without one, go back to the thumbnails."""
+        """Stop the drawing, or go back to the thumbnails if there is none."""
         if self.job is not None:
             self.studio.worker.stop(self.job)
         elif self.enlarged:

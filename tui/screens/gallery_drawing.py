@@ -26,7 +26,7 @@ from tui.widgets.image_view import ImageView
 from tui.widgets.job_bar import JobBar
 
 PARTS = "#where, #thumbnails, #view, #recipe, #bar"
-"""The widgets of the screen."""
+"""The selectors of the screen's widgets."""
 T = TypeVar("T")
 
 
@@ -55,7 +55,7 @@ class GalleryDrawing(AppScreen):
 
     @property
     def is_whole(self) -> bool:
-        """Whether all widgets are there. When the application ends, they go one by one."""
+        """Whether all widgets are there. When the application ends, they are removed one by one."""
         return len(self.query(PARTS)) == len(PARTS.split(","))
 
     @property
@@ -67,7 +67,7 @@ class GalleryDrawing(AppScreen):
         return self.query_one("#bar", JobBar)
 
     def selected_item(self) -> Item | None:
-        """What is known so far of the selected picture."""
+        """What is known so far about the selected picture."""
         raise NotImplementedError
 
     def rescan(self) -> None:
@@ -93,7 +93,7 @@ class GalleryDrawing(AppScreen):
         self.job, self.done, self.verdict, self.saved = None, None, "", None
 
     def _recipe(self) -> Recipe | None:
-        """That of the selected picture; says why there is none."""
+        """The recipe of the selected picture. If there is none, a notice says why."""
         item = self.selected_item()
         if item is None or item.recipe is None:
             self.notify(item.problem if item else "No picture to draw again.", severity="warning")

@@ -19,18 +19,18 @@ from tui.studio.picture_reader import export_sheet
 
 NO_PICTURE = "No pictures yet. Save one with s on Prompt, Generate or Grid."
 SHEETS = "sheets"
-"""The folder of contact sheets, among the pictures, of which it is none itself."""
-FAVOURITE = "f: a favourite or not; F: show only these, or all"
+"""The folder of contact sheets, inside the folder of pictures; the gallery does not list it."""
+FAVOURITE = "f: mark as favourite or not; F: show only these, or all"
 DELETED = "u: bring back the last deleted; D: remove for good"
 
 
 class GalleryFiles(GalleryDrawing):
-    """Everything happens in the background, and the screen is told afterwards."""
+    """Changes run in the background; afterwards the screen lists the files again."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "favourite", "favourite", tooltip=FAVOURITE, id="favourite"),
         Binding("F", "only_favourites", show=False, tooltip=FAVOURITE, id="favourites"),
-        Binding("space", "mark", show=False, tooltip="mark it, for d and x; again: no longer", id="mark"),
+        Binding("space", "mark", show=False, tooltip="mark or unmark it, for d and x", id="mark"),
         Binding("d", "delete", "delete", tooltip="delete it, or the marked pictures", id="delete"),
         Binding("u", "restore", "undo", tooltip=DELETED, id="undo"),
         Binding("x", "sheet", show=False, tooltip="write a contact sheet: all, favourites, marked", id="sheet"),
@@ -47,7 +47,7 @@ class GalleryFiles(GalleryDrawing):
         return Gallery(self.studio.opened_pictures or [self.studio.pictures_folder()])
 
     def change_files(self, work: Callable[[], str]) -> None:
-        """Do something with the files in the background, then show them again and what `work` says."""
+        """Run `work` on the files in the background, then list them again and show the message that `work` returned."""
 
         def on_done(result: str | DigittyError) -> None:
             if isinstance(result, DigittyError):

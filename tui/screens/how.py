@@ -57,14 +57,14 @@ class HowScreen(AppScreen):
     def __init__(self) -> None:
         super().__init__()
         self.number = 0
-        """Of the page, from 0."""
+        """The number of the page, from 0."""
         self.t, self.label, self.place = 0, 7, (0.4, 0.5)
         """The timestep, the class, and where attention looks from: across and down, as fractions."""
         self.lesson: Lesson | None = None
         self.guess: Guess | None = None
         self.losses: LossByNoise | None = None
         self._weights = ""
-        """Of the lesson."""
+        """The weights of the lesson."""
         self._loss_weights = ""
 
     def body(self) -> Iterable[Widget]:
@@ -90,7 +90,7 @@ class HowScreen(AppScreen):
         self.call_after_refresh(self._follow)
 
     def on_screen_suspend(self) -> None:
-        """Nothing is computed for a screen that nobody sees."""
+        """Stop computing while nobody sees the screen."""
         self._explainer.stop()
         self._weights = self._weights if self.lesson else ""
 
@@ -144,7 +144,7 @@ class HowScreen(AppScreen):
                 self._describe()
 
     def _weights_of_losses(self) -> str:
-        """Those of the run that trains here, otherwise those of the lesson."""
+        """The weights of the run that trains here, otherwise those of the lesson."""
         training = self.studio.training
         return training.run if training.run and training.saving() else self._weights
 

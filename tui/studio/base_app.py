@@ -59,13 +59,13 @@ class StudioApp(PixelApp):
         self.refresh_notices()
 
     def dismiss_notices(self) -> bool:
-        """End all notices. Whether an error was among them."""
+        """End all notices. Returns whether one of them was an error."""
         stayed = self.notices.dismiss()
         self.refresh_notices()
         return stayed
 
     def end_earlier_notices(self) -> None:
-        """The user went on, and it was right: what was wrong before is over."""
+        """The user's next action succeeded, so end the errors before it."""
         self.notices.end_earlier()
         self.refresh_notices()
 
@@ -106,7 +106,7 @@ class StudioApp(PixelApp):
         command = fetch_command(path, os.environ)
         self.copy_to_clipboard(command or str(path))
         if command:
-            return f"Copied, to be run on your machine, since this terminal takes no files: {command}"
+            return f"Copied a command to run on your machine, since this terminal takes no files: {command}"
         return f"Copied the path, since this terminal takes no files: {path}"
 
     def notify_error(self, error: DigittyError) -> None:

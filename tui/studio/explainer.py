@@ -1,4 +1,4 @@
-"""Asks the engine for what the screen How shows. Of guesses it asks for one at a time, and next for the one that is wanted then."""
+"""Asks the engine for what the screen How shows. It asks for one guess at a time, and then for the latest one that is wanted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tui.studio.job_router import JobRouter, Listener
 
 
 class Explainer:
-    """Its jobs take little time from a run that trains, and are not named in the top line: they come and go with every key."""
+    """Its jobs take little time from a run that trains. The top line does not name them, since they change with every key."""
 
     def __init__(self, router: JobRouter, jobs: Jobs, listener: Listener) -> None:
         """`listener` gets the events of all jobs, except the end of those that were stopped here."""
@@ -23,12 +23,12 @@ class Explainer:
         self._wanted: GuessRequest | None = None
 
     def start_lesson(self, weights: str) -> None:
-        """Ask for the lesson of these weights; what was asked for before is no longer wanted."""
+        """Ask for the lesson of these weights, and drop earlier requests."""
         self.stop()
         self._lesson = self._submit(lambda: self._jobs.lesson(weights), "_lesson")
 
     def want_guess(self, request: GuessRequest) -> None:
-        """Ask for this guess once the one that is under way is done; a later call replaces it."""
+        """Ask for this guess once the current one is done, unless a later call replaces it."""
         self._wanted = request
         if self._guess is None:
             self._start_guess()

@@ -9,15 +9,15 @@ from engine.storage.gallery import Entry
 
 
 class PictureList:
-    """The selected picture stays selected while others come and go; where it goes itself, the next one takes its place."""
+    """The selected picture stays selected while others are added or removed. If it is removed itself, the next one is selected."""
 
     def __init__(self) -> None:
         self.favourites: frozenset[Path] = frozenset()
         self.only_favourites = False
         self.marked: set[Path] = set()
-        """For a contact sheet, or to be deleted together."""
+        """Pictures marked for a contact sheet or for deletion."""
         self.index = 0
-        """Of the selected picture among `shown`."""
+        """The index of the selected picture in `shown`."""
         self._entries: Sequence[Entry] = ()
 
     @property
@@ -26,7 +26,7 @@ class PictureList:
 
     @property
     def shown(self) -> list[Entry]:
-        """All, or the favourites."""
+        """All pictures, or only the favourites."""
         return [entry for entry in self._entries if entry.path in self.favourites] if self.only_favourites else list(self._entries)
 
     @property
@@ -35,7 +35,7 @@ class PictureList:
         return shown[self.index] if self.index < len(shown) else None
 
     def update(self, entries: Sequence[Entry], favourites: Iterable[Path]) -> None:
-        """Take over a new listing."""
+        """Replace the listing."""
         selected = self.selected
         self._entries, self.favourites = entries, frozenset(favourites)
         self.marked &= {entry.path for entry in entries}

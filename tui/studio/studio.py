@@ -35,7 +35,7 @@ from tui.studio.training_watch import TrainingWatch
 from tui.terminal.capabilities import Terminal, frame_rate
 
 LONG_DRAWING = 20.0
-"""Seconds after which a person may look elsewhere."""
+"""Seconds of work after which the user may be looking elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class Hooks:
     run_moved: Callable[[str, str | None], None]
     """Gets a run's old name and its new one; None where it was deleted."""
     drawing_queued: Callable[[], None]
-    """The settings and the prompt were right; sketches do not count."""
+    """Called when the settings and the prompt were valid; sketches do not count."""
     work_ended: Callable[[str], None]
-    """Gets a line for a person who may look elsewhere: a run or a long drawing has ended."""
+    """Called with a line for a user who may be looking elsewhere: a run or a long drawing has ended."""
 
 
 class Studio:
@@ -101,7 +101,7 @@ class Studio:
         return (*(f"{jobs} + {words}" for words in training), training[-1])
 
     def _describe_training(self) -> tuple[str, ...]:
-        """What the run does that trains here; empty where none does."""
+        """What the run that trains here does; empty if none trains."""
         training = self.training
         if training.activity:
             return (training.activity,)
@@ -113,7 +113,7 @@ class Studio:
 
     @property
     def progress(self) -> RunProgress | None:
-        """Of the run that trains in this process, else of one that another process trains here."""
+        """The progress of the run that trains in this process, or else of one that another process trains here."""
         runs = self.watch.progress
         return next((each for each in runs if each.run == self.training.name), runs[0] if runs else None)
 
@@ -195,7 +195,7 @@ class Studio:
             self._hooks.status_changed()
 
     def draw(self, labels: Iterable[int | None], listener: Listener, seed: int, shared_noise: bool = False) -> int:
-        """Queue a drawing with the shared settings. That of a single image also brings the guesses at x0."""
+        """Queue a drawing with the shared settings. For a single image, the events also hold the guesses at x0."""
         labels = tuple(labels)
         sample = replace(self.settings.sample, seed=seed)
         indices = (0,) * len(labels) if shared_noise else None

@@ -27,17 +27,17 @@ class Intervals:
 
 @dataclass(slots=True)
 class Look:
-    """What a look has found."""
+    """The result of one look."""
 
     runs: list[Run] = field(default_factory=list)
     progress: list[RunProgress] = field(default_factory=list)
-    """Of each of the runs."""
+    """The progress of each of `runs`."""
     ends: list[str] = field(default_factory=list)
-    """Lines about those that have ended since."""
+    """A line about each run that has ended since the last look."""
 
 
 class TrainingWatch:
-    """Only for the screen's thread. It reads files on another thread, and rarely where nothing trains."""
+    """Only for the UI thread. It reads files on another thread, and less often while nothing trains."""
 
     def __init__(self, app: MessagePump, on_change: Callable[[], None], on_end: Callable[[str], None], intervals: Intervals = Intervals()) -> None:
         """`on_change` is called whenever `progress` has changed, `on_end` with a line about each run that has ended without being asked to."""
@@ -47,10 +47,10 @@ class TrainingWatch:
         self._looking = self._again = False
         self._timer: Timer | None = None
         self.progress: tuple[RunProgress, ...] = ()
-        """Of each run that trains here. Their order stays while they train."""
+        """The progress of each run that trains here. The order does not change while they train."""
 
     def look(self, search: bool = True) -> None:
-        """Look now; also search for runs that have begun since the last search, if that is wanted or due."""
+        """Look now. Also search for runs that have begun since the last search, if `search` is set or a search is due."""
         if self._looking:
             self._again |= search
             return

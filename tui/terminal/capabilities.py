@@ -42,7 +42,7 @@ class Terminal:
     light: bool = False
     """Its own background is light. This matters only with 16 colours or none, where the terminal's own colours are used."""
     graphics: Graphics | None = None
-    """How pictures are shown; None where the terminal is to be asked."""
+    """How pictures are shown; None asks the terminal."""
 
     @property
     def blocks(self) -> bool:

@@ -58,7 +58,7 @@ class QueryingApp(Protocol):
         """The terminal answered one of the questions."""
 
     def last_output(self) -> str:
-        """What to send before the terminal is left."""
+        """The text to send before leaving the terminal."""
 
 
 class SelectableEvent(threading.Event):

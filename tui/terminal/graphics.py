@@ -31,9 +31,9 @@ AUTO = "auto"
 CHOICES = (AUTO, *(kind.value for kind in Graphics))
 """The values of `--graphics`."""
 NAME_QUERY, ATTRIBUTES_QUERY, CELL_QUERY = "\x1b[>q", "\x1b[c", "\x1b[16t"
-"""XTVERSION, DA1 and the size of a cell in pixels."""
+"""The queries XTVERSION, DA1 and the size of a cell in pixels."""
 QUERIES = NAME_QUERY + CELL_QUERY + ATTRIBUTES_QUERY
-"""The attributes come last, since every terminal answers that: then the others' answers have come, or will not."""
+"""The attributes come last, since every terminal answers that query. After its answer no other one is to be expected."""
 SIXEL_ATTRIBUTE = 4
 USUAL_CELL = (10, 20)
 """Width and height in pixels where the terminal does not say."""
@@ -45,7 +45,7 @@ _CELL = re.compile(r"\x1b\[6;(\d{1,4});(\d{1,4})t")
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the terminal says of itself."""
+    """What the terminal reports about itself."""
 
     name: str = ""
     """kitty(0.35.2), WezTerm 20240203, XTerm(379)"""
@@ -56,13 +56,13 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Tmux:
-    """What tmux says of the terminal around it."""
+    """What tmux reports about the terminal around it."""
 
     client: str = ""
     """The terminal's name."""
     features: frozenset[str] = frozenset()
     passthrough: bool = False
-    """Whether tmux passes on what is meant for that terminal."""
+    """Whether tmux passes escape sequences through to that terminal."""
 
 
 def is_worth_asking(env: Mapping[str, str]) -> bool:
@@ -107,7 +107,7 @@ def _has_placeholders(name: str) -> bool:
 
 
 def ask_tmux(env: Mapping[str, str]) -> Tmux | None:
-    """What tmux says; None outside of tmux. Takes a few milliseconds."""
+    """What tmux reports; None outside of tmux. Takes a few milliseconds."""
     if not env.get("TMUX"):
         return None
     command = ["tmux", "display-message", "-p", "#{client_termtype}\t#{client_termname}\t#{client_termfeatures}\t#{allow-passthrough}"]

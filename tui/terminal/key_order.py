@@ -1,4 +1,4 @@
-"""Hands typed keys on one at a time, each once the key before has done what it does.
+"""Delivers typed keys one at a time, each after the key before it has been handled.
 
 Textual hands a key to the widget that has the focus, from where it travels up to the application, which runs what is bound to it. Keys that
 arrive together would all go to the first one's widget: of tab and 30, the 30 to the field that tab leaves.
@@ -16,27 +16,27 @@ from textual.app import App
 from textual.message_pump import MessagePump
 
 ROUNDS = 2
-"""How often the way is followed: first with the key, then from the widget that has the focus afterwards, which may still be opening."""
+"""How often a probe follows a key's way: once behind the key, then from the widget that is focused afterwards, which may still be opening."""
 STUCK = 1.0
-"""Seconds after which the next key is handed on in any state, for example when a widget on the way was removed."""
+"""Seconds after which the next key is delivered anyway, for example if a widget on the way was removed."""
 
 Handler = Callable[[events.Event], Awaitable[None]]
 
 
 class KeyOrder:
-    """For the application's task only."""
+    """Only for the application's task."""
 
     def __init__(self, app: App[Any], handle: Handler) -> None:
         self._app, self._handle = app, handle
         self._waiting: deque[events.Event] = deque()
         self._number = 0
-        """Of the key that is on its way; a probe that follows another one is late."""
+        """The number of the key that is on its way. A probe with another number is late."""
         self._busy = False
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def idle(self) -> bool:
-        """Whether every key has done what it does."""
+        """Whether every key has been handled."""
         return not self._busy and not self._waiting
 
     async def on_event(self, event: events.Event) -> None:

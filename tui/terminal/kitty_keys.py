@@ -1,4 +1,4 @@
-"""Keys in kitty's keyboard protocol, as far as Textual does not understand them by itself."""
+"""Keys in kitty's keyboard protocol that Textual does not understand by itself."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from textual.notifications import SeverityLevel
 KEPT = 200
 """The most notices in the log."""
 FRESH = 3.0
-"""Seconds in which success does not end a notice, since nobody can have read it yet."""
+"""Seconds during which success does not end a notice, since nobody can have read it yet."""
 
 
 @dataclass(slots=True)
@@ -23,7 +23,7 @@ class Notice:
     text: str
     severity: SeverityLevel = "information"
     seconds: float | None = None
-    """How long it is shown; None: until it is dismissed."""
+    """How long it is shown. None shows it until it is dismissed."""
     at: datetime = field(default_factory=datetime.now)
     """When it was reported last."""
     count: int = 1
@@ -42,7 +42,7 @@ class Notices:
         self.log: deque[Notice] = deque(maxlen=KEPT)
         """The newest last. A text that is reported again moves to the end."""
         self._current: list[tuple[Notice, float]] = []
-        """What is shown, last, and the problems behind it; each with the time at which it was reported."""
+        """The problems that wait, then the notice that is shown, each with the time at which it was reported."""
         self._shown_since = 0.0
 
     @property
@@ -70,7 +70,7 @@ class Notices:
         self._shown_since = now
 
     def seconds_left(self) -> float | None:
-        """Until the notice that is shown ends; None if no notice is shown, or one that stays."""
+        """Seconds until the current notice ends; None if there is none, or if it stays."""
         notice = self.shown
         return None if notice is None or notice.seconds is None else max(0.0, self._shown_since + notice.seconds - self._clock())
 
@@ -81,12 +81,12 @@ class Notices:
             self._shown_since = self._clock()
 
     def dismiss(self) -> bool:
-        """End all notices. Whether one of them would have stayed."""
+        """End all notices. Returns whether one of them would have stayed."""
         stayed = any(notice.seconds is None for notice, _ in self._current)
         self._current.clear()
         return stayed
 
     def end_earlier(self) -> None:
-        """The user went on, and it was right: end the errors, and all other notices but the fresh ones."""
+        """The user's next action succeeded: end the errors, and all other notices except fresh ones."""
         oldest = self._clock() - FRESH
         self._current = [(notice, at) for notice, at in self._current if notice.severity != "error" and at >= oldest]

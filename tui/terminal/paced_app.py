@@ -195,7 +195,7 @@ class PacedApp(GuardedApp):
         return ""
 
     def on_self_description(self, text: str) -> None:
-        """Nothing was asked."""
+        """Ignore the answer, since nothing was asked."""
 
     def last_output(self) -> str:
         return ""

@@ -27,7 +27,7 @@ class PixelApp(PacedApp):
     """Asks the terminal while it starts, and shows blocks until it has answered."""
 
     def __init__(self, remote: bool = False, window: Window = PLAIN, choice: Graphics | None = None) -> None:
-        """`choice` is the user's; None asks the terminal."""
+        """`choice` is the user's choice; None asks the terminal."""
         super().__init__(remote, window)
         self._choice = choice
         self.graphics = choice or Graphics.BLOCKS

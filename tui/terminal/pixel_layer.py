@@ -22,9 +22,9 @@ class Placement:
     content: object
     """What determines the pixels."""
     paint: Callable[[], str] = field(compare=False)
-    """The escape sequences that show it: they may leave the cursor and the style anywhere."""
+    """Returns the escape sequences that show it. They may leave the cursor and the style anywhere."""
     erase: Callable[[], str] = field(compare=False, default=lambda: "")
-    """Those that free the terminal's memory once its cells are written again."""
+    """Returns the sequences that free the terminal's memory once the cells are written again."""
 
 
 class PixelLayer:
@@ -54,12 +54,12 @@ class PixelLayer:
                 del self._shown[region]
 
     def due(self, wanted: Iterable[Placement]) -> list[Placement]:
-        """Those that are not shown."""
+        """The wanted pictures that are not shown."""
         return [placement for placement in wanted if self._shown.get(placement.region) != placement]
 
     def mark_sent(self, placement: Placement) -> None:
         self._shown[placement.region] = placement
 
     def clear(self) -> None:
-        """The terminal shows none any more."""
+        """The terminal no longer shows any of them."""
         self._shown.clear()

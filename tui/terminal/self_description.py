@@ -11,7 +11,7 @@ _ANSWER = re.compile(r"\x1b\[(\?[\d;]*c|6;\d+;\d+t)|\x1bP>\|.*", re.DOTALL)
 
 
 class SelfDescription(Message):
-    """One such answer."""
+    """One answer of the terminal."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

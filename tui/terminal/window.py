@@ -51,25 +51,25 @@ class Window:
 
     @property
     def entry(self) -> str:
-        """To be sent before all others."""
+        """The sequence to send before all others."""
         return SAVE_TITLE * self.titled
 
     @property
     def reset(self) -> str:
-        """Takes back what the other sequences have shown."""
+        """The sequence that removes what the others have shown."""
         return NO_PROGRESS * self.progress + RESTORE_TITLE * self.titled
 
     def set_title(self, text: str) -> str:
         return f"\x1b]2;{printable(text, MAX_TEXT)}{BELL}" if self.titled else ""
 
     def set_progress(self, percent: int | None, paused: bool = False) -> str:
-        """None takes it away."""
+        """The sequence for this progress; None removes the progress."""
         if not self.progress:
             return ""
         return NO_PROGRESS if percent is None else f"\x1b]9;4;{4 if paused else 1};{percent}{BELL}"
 
     def alert(self, text: str, how: Alert) -> str:
-        """Announces something to a person who looks elsewhere."""
+        """The sequence that alerts a person who looks elsewhere."""
         if how is Alert.OFF:
             return ""
         if how is Alert.BELL or (how is Alert.AUTO and (self.multiplexer or not self.notice)):
@@ -78,7 +78,7 @@ class Window:
 
 
 PLAIN = Window()
-"""A window that can show nothing."""
+"""A window without a title, progress or alerts."""
 
 
 def detect_window(env: Mapping[str, str]) -> Window:

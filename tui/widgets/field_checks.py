@@ -1,4 +1,4 @@
-"""What is wrong with the fields of a form: said when the form is applied, and taken back as soon as a value is right."""
+"""Shows what is wrong with the fields of a form when the form is applied, until each value is right."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from tui.runs.comparison import Alignment, Curve
 from tui.terminal.capabilities import Terminal
 
 COLOURS = ("$accent", "$error", "$primary", "$foreground", "$success", "$warning", "$secondary", "$text-muted")
-"""Of the curves, by number. Marks tell them apart where the terminal has fewer colours."""
+"""The colours of the curves, by number. Marks tell them apart where the terminal has fewer colours."""
 
 
 class OverlayChart(Widget):

@@ -59,7 +59,7 @@ def numbers_of(history: RunHistory, status: Status) -> list[Fact]:
 
 
 def end_text(seconds_left: float, now: float | None = None) -> str:
-    """When that is, by the clock: 23:40, Sat 23:40 after half a day, Dec 03 after a week. Rounded to five minutes, as it is an estimate."""
+    """The time of day that many seconds from now: 23:40, Sat 23:40 after half a day, Dec 03 after a week. Rounded to five minutes."""
     now = time.time() if now is None else now
     at = time.localtime(round((now + seconds_left) / ROUNDED) * ROUNDED)
     if seconds_left > WEEK:

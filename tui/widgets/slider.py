@@ -15,7 +15,7 @@ from tui.terminal.literal import LONGEST
 
 
 class Slider(Widget):
-    """Shows `value` between 0 and `last`. It does not move by itself: whoever hears `Moved` sets the value."""
+    """Shows `value` between 0 and `last`. It does not move by itself: the handler of `Moved` sets the value."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"slider--done", "slider--left", "slider--knob"}
     DEFAULT_CSS = """

@@ -21,7 +21,7 @@ from tui.terminal.capabilities import Terminal
 SIZES = (56, 42, 28, 20, 14, 10)
 """Pixels of a thumbnail's sides."""
 WANTED = 6
-"""Thumbnails of a page at least, where that is possible."""
+"""The least number of thumbnails on a page, if that many fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Thumbnail:
 
 
 class Thumbnails(Widget):
-    """Shows what was handed to `show`. Clicks become messages."""
+    """Shows what `show` was given. Clicks become messages."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"thumbnails--caption", "thumbnails--selected"}
     DEFAULT_CSS = """
