@@ -52,7 +52,7 @@ def test_a_storm_of_resizes_while_a_run_trains(warm_home: Path, tmp_path: Path) 
         storm(terminal, random.Random(4), "l")
         terminal.sees("seed-1  finished", "step 600/600")
         terminal.rested()
-        terminal.until(lambda: "▌" not in terminal.text)  # the notice that it is trained has come and gone
+        terminal.until(lambda: "finished training" not in terminal.text)  # the notice has come and gone
         not_torn(terminal)
         left_in_order(terminal)
 
