@@ -98,7 +98,7 @@ class Tab:
         self.sees("No run yet")
         self.page.keyboard.press("n")
         self.sees("preset", "Start")
-        self.page.keyboard.press("Enter")
+        self.page.keyboard.press("Control+s")
         self.sees("seed-1", "training", "step 6/40")
 
 
