@@ -22,7 +22,7 @@ CACHE_LENGTH = 100
 
 
 class MachineCache:
-    """The measurements of one kind. A file that can't be read counts as empty, and one that can't be written as no error."""
+    """The measurements of one kind. A file that can't be read counts as empty. A file that can't be written is not an error."""
 
     def __init__(self, name: str) -> None:
         """`name` is the name of the file in the cache folder."""

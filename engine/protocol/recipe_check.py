@@ -43,7 +43,7 @@ def compare_recipes(old: Recipe, new: Recipe) -> list[str]:
 
 
 def compare_machines(old: Recipe, new: Recipe) -> list[str]:
-    """As `compare_recipes`, for what one does not choose each time: weights, data set, versions, device, precision."""
+    """As `compare_recipes`, for what the user does not choose each time: weights, data set, versions, device, precision."""
     found = []
     if old.data != new.data:
         renamed = old.data.name != new.data.name

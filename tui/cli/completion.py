@@ -30,7 +30,7 @@ def completion(context: click.Context, shell: str | None) -> None:
 
 
 def complete_words(context: click.Context, parameter: click.Parameter | None, incomplete: str) -> list[str]:
-    """The words that a prompt may go on with."""
+    """The words that can come next in a prompt."""
     words = vocabulary_for(MNIST.class_names).words
     kinds = (Kind.DIGIT, Kind.PLURAL, Kind.RANDOM, Kind.GRID, Kind.NOUN, *COUNTS)
     return [word for word, (kind, _) in words.items() if kind in kinds and incomplete and word.startswith(incomplete)]

@@ -86,7 +86,7 @@ def attended_images(lesson: Lesson, guess: Guess | None, label: int, t: int, pla
 
 
 def moved(place: Place, rows: int, columns: int, across: int, down: int) -> Place:
-    """The middle of the position so many positions away, within the grid."""
+    """The middle of the position that is `across` and `down` positions away, within the grid."""
     x, y = int(place[0] * columns) + across, int(place[1] * rows) + down
     return (max(0, min(columns - 1, x)) + 0.5) / columns, (max(0, min(rows - 1, y)) + 0.5) / rows
 

@@ -66,7 +66,7 @@ class LiveTiles:
             return False
         if time.monotonic() < self._due:
             return True
-        if size != self._size:  # the terminal has wrapped the lines anew, and nobody knows where they are
+        if size != self._size:  # the terminal has wrapped the lines again, so their places are unknown
             self._size, self._height = size, 0
         lines = [*self._lines(images, tiles), words[: size.columns - 1]]
         frame = HIDE_CURSOR + self._erase(whole=False) + "".join(f"{line}\x1b[K\r\n" for line in lines) + SHOW_CURSOR

@@ -166,7 +166,7 @@ class _Plot:
     def _draw_marks(self) -> None:
         """Mark where epochs ended and states were saved, on the line of the steps, or above where a label is in the way.
 
-        Marks that are too many to be told apart are left out.
+        If there are too many marks to tell apart, they are left out.
         """
         epoch, save, both = EPOCH_SAVE_BOTH if self.view.braille else EPOCH_SAVE_BOTH_ASCII
         marks: dict[int, str] = {}

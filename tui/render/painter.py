@@ -40,7 +40,7 @@ class Painter:
         return Placement(region, content, lambda: _move(region.x, region.y) + self._at_cursor(region, picture))
 
     def lines(self, pictures: Sequence[Picture], columns: int, rows: int, gap: int) -> str:
-        """Pictures side by side from the start of the current line on, each in so many cells, and the cursor at the start of the line below them."""
+        """Pictures side by side from the start of the current line, each `columns` by `rows` cells. The cursor ends on the line below."""
         if self.graphics is Graphics.KITTY and self.tmux:
             numbers = [next(_numbers) % (1 << 24) for _ in pictures]
             sent = "".join(pixels.kitty_send(picture, number, columns, rows, True) for picture, number in zip(pictures, numbers, strict=True))

@@ -18,7 +18,7 @@ from tui.runs.step_clock import StepClock
 Alignment = Literal["step", "time", "epoch"]
 ALIGNMENTS: tuple[Alignment, ...] = get_args(Alignment)
 MOST_RUNS = 8
-"""Runs that can be told apart in one chart."""
+"""The most runs that a reader can tell apart in one chart."""
 
 
 @dataclass(frozen=True, slots=True)

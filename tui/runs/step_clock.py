@@ -8,7 +8,7 @@ from bisect import bisect_left, bisect_right
 class StepClock:
     """Pairs of a step and the seconds of training before it, in ascending order; between them time is spread evenly over the steps.
 
-    It is told the wall time of records as they are read. A record of a step that is not after the last one changes nothing.
+    The caller passes in the wall time of each record. A record whose step is not after the last one changes nothing.
     """
 
     def __init__(self) -> None:

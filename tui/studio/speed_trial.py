@@ -1,4 +1,4 @@
-"""How long training takes on this machine: the answer of a short trial, which runs only while nothing else does."""
+"""How long training takes on this machine: the result of a short trial, which runs only while nothing else does."""
 
 from __future__ import annotations
 

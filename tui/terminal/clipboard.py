@@ -1,4 +1,4 @@
-"""Hands text and files to the terminal that the user sits at, also at the other end of SSH: its clipboard, its downloads. Plain Python.
+"""Sends text and files to the terminal that the user sits at, also over SSH: its clipboard, its downloads. Plain Python.
 
 OSC 52 is xterm's sequence for the clipboard, OSC 1337 is iTerm2's for a file, OSC 5522 is kitty's for a clipboard of any content.
 """
@@ -35,7 +35,7 @@ class FileTransfer(StrEnum):
 
 
 def file_transfer(env: Mapping[str, str]) -> FileTransfer:
-    """What the terminal is known to take. tmux and screen pass on neither sequence unless they are told to."""
+    """How this terminal takes a file, as far as known. tmux and screen pass on neither sequence unless configured to."""
     if env.get("TMUX") or env.get("STY"):
         return FileTransfer.NONE
     if env.get("TERM") == "xterm-kitty" or env.get("KITTY_WINDOW_ID"):

@@ -1,4 +1,4 @@
-"""The pictures of real pixels that the terminal shows in the place of some cells, and which of them have to be sent again or removed.
+"""The pictures of real pixels that the terminal shows in the place of some cells, and which of them must be sent again or removed.
 
 The cells below hold the same pictures as blocks. A picture is sent after the cells, and the terminal erases it wherever a cell is written.
 Knows neither the protocol nor the connection.

@@ -39,7 +39,7 @@ class Filmstrip(ImageView):
         """By the number of steps that were done before."""
 
     def begin(self, data: DataSpec, steps: int) -> None:
-        """Reserve the room for a drawing in so many steps."""
+        """Reserve the room for a drawing in this number of steps."""
         self._data, self._steps = data, steps
         self._stations.clear()
         self.refresh(layout=True)

@@ -130,7 +130,7 @@ class LossChart(Widget):
         return facts
 
     def move_cursor(self, columns: int) -> None:
-        """Move the crosshair by so many columns, and keep it there; it appears at the last step."""
+        """Move the crosshair by this number of columns and keep it there. A new crosshair appears at the last step."""
         drawing = self._drawing
         if not drawing.width:
             return

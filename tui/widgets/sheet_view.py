@@ -1,4 +1,4 @@
-"""Pictures as tiles, so many in a row, each with the longest caption that fits below all of them."""
+"""Pictures as tiles in rows, each with the longest caption that fits below all of them."""
 
 from __future__ import annotations
 
