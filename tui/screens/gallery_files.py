@@ -20,7 +20,7 @@ from tui.studio.picture_reader import export_sheet
 NO_PICTURE = "No pictures yet. Save one with s on Prompt, Generate or Grid."
 SHEETS = "sheets"
 """The folder of contact sheets, inside the folder of pictures; the gallery does not list it."""
-FAVOURITE = "f: mark as favourite or not; F: show only these, or all"
+FAVOURITE = "f: favourite on/off; F: only favourites on/off"
 DELETED = "u: bring back the last deleted; D: remove for good"
 
 
