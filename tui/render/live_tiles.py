@@ -27,6 +27,7 @@ PATIENCE = 1.0
 REMOTE_RATE, LOCAL_RATE = 48_000, 4_000_000
 """Bytes that frames may send in a second, over SSH and otherwise: as on the screen, what comes after them must not have to wait."""
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+NO_COLOUR = "\x1b[0m"
 _SYSTEMS = {ColorDepth.TRUECOLOR: ColorSystem.TRUECOLOR, ColorDepth.COLORS_256: ColorSystem.EIGHT_BIT}
 
 
@@ -45,6 +46,8 @@ class LiveTiles:
         self._size = shutil.get_terminal_size()
         self._height = 0
         """Lines that the last frame takes up."""
+        self._begun = False
+        """Whether any of a frame may have been written."""
         self._due = 0.0
         """When the next frame may be sent."""
 
@@ -52,11 +55,11 @@ class LiveTiles:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._height:
+        if self._begun:
             with suppress(OSError, ValueError):  # after a signal, what the terminal does not take at once is dropped, as the end of a frame may be
                 select.select([], [sys.stdout], [], PATIENCE)
-            self._write(self._erase() + SHOW_CURSOR)
-            self._height = 0
+            self._write(NO_COLOUR + self._erase() + SHOW_CURSOR)  # a frame that was cut short leaves its last colour
+            self._height, self._begun = 0, False
 
     def show(self, images: Images, words: str) -> bool:
         """Replace the last frame and its line of words. Returns False if the terminal is too small for all pictures."""
@@ -70,6 +73,7 @@ class LiveTiles:
             self._size, self._height = size, 0
         lines = [*self._lines(images, tiles), words[: size.columns - 1]]
         frame = HIDE_CURSOR + self._erase(whole=False) + "".join(f"{line}\x1b[K\r\n" for line in lines) + SHOW_CURSOR
+        self._begun = True
         self._write(frame)
         self._height = len(lines)
         self._due = time.monotonic() + len(frame) / (REMOTE_RATE if self.terminal.remote else LOCAL_RATE)
