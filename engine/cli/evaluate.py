@@ -86,7 +86,9 @@ def _drawing_lines(report: dict[str, Any]) -> dict[str, str]:
         "digits": f"{report['count']:,}, drawn with {report['weights']}{redrawn}; {report['evaluations']:.4g} network evaluations each",
         "sampler": ", ".join(f"{value}" if name == "sampler" else f"{name} {value}" for name, value in report["sample"].items()),
         "accuracy": f"{report['accuracy']:.2%} are read as the requested digit (95% interval {low:.2%} to {high:.2%})",
-        "each digit": "  ".join(f"{digit}: {share:.1%}" for digit, share in enumerate(report["class_accuracy"]) if share is not None),
+        "each digit": "  ".join(
+            f"{digit}: {'not drawn' if share is None else f'{share:.1%}'}" for digit, share in enumerate(report["class_accuracy"])
+        ),
     }
 
 

@@ -204,6 +204,8 @@ def test_the_job_reports_what_it_did(jobs: Jobs, weights: str) -> None:
     assert all(0 < e.done <= e.total == 20 for e in drawing)
     text = evaluation_text(report)
     assert "95% interval" in text
+    for digit, n in enumerate(asked):
+        assert f"{digit}: {'' if n else 'not drawn'}" in text, "no digit is left out silently"
     assert "Fréchet" not in text
 
 
