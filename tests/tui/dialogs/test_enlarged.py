@@ -50,6 +50,17 @@ async def test_enter_enlarges_and_escape_closes_at_any_size(size: tuple[int, int
         await person.until(lambda: not isinstance(person.app.screen, EnlargedDialog))
 
 
+@pytest.mark.parametrize("size", [(40, 12), *SIZES])
+async def test_a_notice_hides_neither_the_keys_nor_the_progress(size: tuple[int, int]) -> None:
+    async with opened(size=size) as person:
+        await person.press("f4")
+        await person.until(lambda: person.app.screen.query_one("#bar", JobBar).fraction == 1.0)
+        await person.press("enter")
+        await person.sees("esc close", "after step")
+        person.app.notify("a notice to read", severity="warning")
+        await person.sees("! a notice to read", "esc close", "after step")
+
+
 async def test_neighbours_and_denoising() -> None:
     async with opened() as person:
         await drawn_grid(person)
