@@ -51,6 +51,8 @@ Train two with different settings, for example on the Train screen (F5, then n),
 
 Their losses, settings and drawings appear here while they train. c compares settings of one model instead."""
 
+NO_RUN = "There is no run to compare yet. F5 trains one; c compares settings of one model instead."
+
 
 class RunsPane(ComparePane):
     """On a small screen it shows one of VIEWS at a time."""
@@ -256,7 +258,8 @@ class RunsPane(ComparePane):
     def draw(self, prompt: str) -> None:
         words = parse(prompt, random.Random(self.studio.settings.sample.seed), self.data().class_names)
         if not self.runs:
-            self.app.notify("No run is chosen. Choose one with space or a click.", severity="warning")
+            advice = "No run is chosen. Choose one with space or a click." if self._names else NO_RUN
+            self.app.notify(advice, severity="warning")
             return
         self.asked = prompt
         names = list(self.runs)

@@ -55,6 +55,8 @@ async def test_without_runs_it_says_how_to_get_some() -> None:
     async with opened() as person:
         await person.press("f6")
         await person.sees("There is no run to compare yet.", "digitty train --preset quick --run first")
+        await person.press("enter")
+        await person.is_told("There is no run to compare yet. F5 trains one; c compares settings of one model instead.")
         finished_run("late", PRESETS["quick"])
         await person.sees("[x]", "late", "loss by step")
 
