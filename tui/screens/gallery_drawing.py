@@ -36,7 +36,7 @@ class GalleryDrawing(AppScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r,ctrl+r", "again", "again", tooltip="draw its recipe again, and compare", id="again"),
         Binding("e", "change", "change", tooltip="change one thing of its recipe, and draw that", id="change"),
-        Binding("z", "single", show=False, tooltip="enlarge a single image of it (or click on it there)", id="enlarge"),
+        Binding("z", "single", show=False, tooltip="enlarge a single image of it (or click on it)", id="enlarge"),
         Binding("s,ctrl+s", "save('.png')", "PNG", tooltip="save the new drawing as PNG with its recipe", id="save"),
         Binding("g", "save('.gif')", "GIF", tooltip="save the new denoising as an animated GIF", id="gif"),
     ]

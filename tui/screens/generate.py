@@ -31,7 +31,7 @@ class GenerateScreen(DrawScreen):
     """The controls above, the samples below."""
 
     NAME = "generate"
-    ABOUT = "1 to 64 samples of random classes, or of a prompt (7, 0-9, 3 1 4) that is repeated up to the count"
+    ABOUT = "1 to 64 samples, random or of a prompt such as 7 or 0-9"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "draw", "draw", tooltip="draw; enlarge what is drawn already"),
         Binding("e", "edit", "settings", tooltip="edit the settings; tab moves, esc leaves", id="edit"),

@@ -34,7 +34,7 @@ class HowScreen(AppScreen):
     """Read-only. The first page needs no engine once it has its lesson: the slider's picture is computed here."""
 
     NAME = "how"
-    ABOUT = "how it works, in three pages: the noise, the network's guess, its loss and attention; with the weights that draw"
+    ABOUT = "the noise, the network's guess, its loss and attention"
     FOOTER_IDS: ClassVar[Set[str]] = {"weights", "help", "quit"}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(-1)", "noise", key_display="← →", tooltip="less or more noise"),

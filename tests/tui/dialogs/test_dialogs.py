@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
 from fakes import FakeJobs, finished_run
-from textual.widgets import Input, OptionList, Select
+from textual.widgets import Input, OptionList, Select, Static
 from user import SMALL, STEPS, User, opened
 
 from engine.config.sampling import SampleConfig, default_for
 from engine.config.serialize import with_changes
 from engine.config.training import PRESETS
 from engine.protocol.requests import TrainRequest
+from tui.dialogs.help import HelpDialog
 from tui.screens.base import AppScreen
+from tui.settings.keymap import SCREEN_NAMES
 
 
 def choices(person: User) -> list[str | None]:
@@ -163,3 +166,13 @@ async def test_the_cursor_is_where_it_was_when_a_dialog_closes() -> None:
             assert person.app.focused is None
         await person.press("3", "1")
         await person.until(lambda: person.app.focused and person.app.focused.id == "prompt")
+
+
+@pytest.mark.parametrize("key", [f"f{2 + i}" for i in range(len(SCREEN_NAMES))])
+async def test_no_line_of_help_is_broken_at_80_columns(key: str) -> None:
+    async with opened(size=(80, 24)) as person:
+        await person.press(key, "f1")
+        await person.until(lambda: isinstance(person.app.screen, HelpDialog) and person.app.screen.query(Static))
+        for page in person.app.screen.query(Static):
+            await person.until(lambda page=page: page.size.height > 0)
+            assert page.size.height == len(str(page.render()).splitlines()), page.render()
