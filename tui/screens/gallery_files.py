@@ -31,7 +31,7 @@ class GalleryFiles(GalleryDrawing):
         Binding("f", "favourite", "favourite", tooltip=FAVOURITE, id="favourite"),
         Binding("F", "only_favourites", show=False, tooltip=FAVOURITE, id="favourites"),
         Binding("space", "mark", show=False, tooltip="mark or unmark it, for d and x", id="mark"),
-        Binding("d", "delete", "delete", tooltip="delete it, or the marked pictures", id="delete"),
+        Binding("d,delete", "delete", "delete", tooltip="delete it, or the marked pictures", id="delete"),
         Binding("u", "restore", "undo", tooltip=DELETED, id="undo"),
         Binding("x", "sheet", show=False, tooltip="write a contact sheet: all, favourites, marked", id="sheet"),
         Binding("D", "empty_trash", show=False, tooltip=DELETED, id="empty-trash"),
@@ -97,9 +97,13 @@ class GalleryFiles(GalleryDrawing):
         self.change_files(work)
 
     def action_empty_trash(self) -> None:
+        def work() -> str:
+            count = self.gallery().empty_trash()
+            return f"Removed {count:,} deleted picture{'' if count == 1 else 's'} for good."
+
         def on_answer(answer: str | None) -> None:
             if answer:
-                self.change_files(lambda: f"Removed {self.gallery().empty_trash():,} deleted pictures for good.")
+                self.change_files(work)
 
         if not self.trash:
             self.notify(f"No deleted pictures. They are kept for {store.KEEP_DAYS} days, then removed for good.")

@@ -313,13 +313,14 @@ async def test_a_damaged_list_of_favourites_is_a_message(folder: Path) -> None:
         await person.is_told("correct or delete it")
 
 
-async def test_deleting_and_bringing_back_also_in_a_later_session(folder: Path) -> None:
+@pytest.mark.parametrize("key", ["d", "delete"])
+async def test_deleting_and_bringing_back_also_in_a_later_session(folder: Path, key: str) -> None:
     for n in range(4):
         save(folder, n, age=n)
     async with opened() as person:
         await to_gallery(person)
         await shows(person, "> 0-seed1", "1-seed1", "2-seed1", "3-seed1")
-        await person.press("right", "d")
+        await person.press("right", key)
         await person.is_told("Deleted digitty-1-seed1.png. u brings it back, for 30 days.")
         await shows(person, "0-seed1", "> 2-seed1", "3-seed1")
         await person.press("space", "right", "space", "d")
@@ -345,7 +346,7 @@ async def test_the_trash_is_emptied_only_after_a_question(folder: Path) -> None:
         await person.press("D", "enter")
         assert list((folder / TRASH).iterdir())
         await person.press("D", "y")
-        await person.is_told("Removed 1 deleted pictures for good.")
+        await person.is_told("Removed 1 deleted picture for good.")
     assert not list((folder / TRASH).iterdir())
 
 
