@@ -15,7 +15,7 @@ from textual.css.query import NoMatches
 from textual.keys import _character_to_key
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, Select
 
 from engine.config.sampling import SampleConfig
 from engine.jobs.jobs import Jobs
@@ -142,9 +142,11 @@ async def opened(jobs: FakeJobs | None = None, size: tuple[int, int] = SMALL, co
 
 
 async def start(person: User, **fields: str) -> None:
-    """Starts a run in the dialog: F5, n, the fields, enter."""
+    """Starts a run of the preset seed in the dialog: F5, n, the fields, enter."""
     await person.press("f5", "n")
     await person.sees("preset", "epochs", "Start")
+    person.app.screen.query_one("#preset", Select).value = "seed"
+    await person.settle()
     for name, text in fields.items():
         field = person.app.screen.query_one(f"#{name}", Input)
         field.focus()

@@ -63,6 +63,11 @@ class TrainScreen(RunScreen):
         return self._shows_local and self.studio.training.job is not None
 
     @property
+    def _stopping(self) -> bool:
+        """Whether the run that is shown trains in this process and has been told to stop."""
+        return self._own and self.studio.training.phase is Phase.STOPPING
+
+    @property
     def _handing_over(self) -> bool:
         """Whether the run that is shown, or is about to be shown, is being handed over to a background process."""
         return self._shows_local and self.studio.training.handing_over
@@ -142,6 +147,8 @@ class TrainScreen(RunScreen):
         history = self.history
         if history is None:
             self.notify(NO_RUN, severity="warning")
+        elif self._stopping:
+            self.notify(self._advice_while_busy(), severity="warning")
         elif history.run.running():
             state = "is paused. Press space to resume it." if history.now.paused else "is already being trained."
             self.notify(f"{history.run.name} {state}", severity="warning")
@@ -207,7 +214,9 @@ class TrainScreen(RunScreen):
             if new and self._check_idle():
                 self._start(new.request, new.detached)
 
-        self.app.push_screen(NewRunDialog(self.studio.config.values.get("preset", "seed"), run), on_answer)
+        invitation = self.query_one(Invitation)
+        preset = invitation.preset if invitation.display else "seed"
+        self.app.push_screen(NewRunDialog(self.studio.config.values.get("preset", preset), run), on_answer)
 
     def action_choose(self) -> None:
         from tui.dialogs.runs import RunsDialog
@@ -250,12 +259,12 @@ class TrainScreen(RunScreen):
 
     def footer_label(self, binding: Binding) -> str:
         training, history = self.studio.training, self.history
-        alive = self._own or (self._trainer is not None and self._trainer.alive)
+        alive = (self._own or (self._trainer is not None and self._trainer.alive)) and not self._stopping
         useful = {
             "out": False,  # no input on this screen takes the letters
             "pause": alive and not (self._own and training.run is None),
             "stop": alive,
-            "detach": self._own and not training.handing_over and not training.full,
+            "detach": self._own and alive and not training.handing_over and not training.full,
             "continue": history is not None and not alive and not training.busy,
             "new": not training.busy,
             "log": history is not None,

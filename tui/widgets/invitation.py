@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from engine.config.training import PRESET_RESULTS, PRESETS, TrainConfig
+from engine.config.training import PRESET_RESULTS, PRESETS, Preset, TrainConfig
 from engine.formatting import format_roughly
 from tui.terminal.literal import literal
 from tui.widgets.answer_list import AnswerList
@@ -27,6 +27,8 @@ WHAT_TRAINING_SHOWS = (
 """Also shown before the first step of a run."""
 NAME, TIME = 12, 13
 """Columns of the first and the last part of a line."""
+MOST_WIDTH = 90
+"""A wider line would have its time far from its name."""
 LEAST_RESULT = 30
 """A narrower line leaves out what a choice gives."""
 
@@ -93,12 +95,17 @@ class Invitation(VerticalScroll):
 
     def _show_lines(self) -> None:
         choices = self.query_one(OptionList)
-        width = self.content_size.width - 2
+        width = min(self.content_size.width - 2, MOST_WIDTH)
         lines = [line_of(offer, time, width) for offer, time in zip(OFFERS, self._times, strict=True)]
         for index, line in enumerate(lines):
             if index >= len(self._lines) or line != self._lines[index]:
                 choices.replace_option_prompt_at_index(index, literal(line))
         self._lines = lines
+
+    @property
+    def preset(self) -> Preset:
+        """Of the offer that is selected."""
+        return OFFERS[self.query_one(OptionList).highlighted or 0].config.preset
 
     def take_focus(self) -> None:
         self.query_one(OptionList).focus()

@@ -353,14 +353,19 @@ async def test_starting_a_second_run_on_this_machine_asks_first() -> None:
         theirs.processes[0].join(10)
 
 
-async def test_n_while_a_run_stops_or_is_detached_says_to_wait() -> None:
+async def test_n_and_c_while_a_run_stops_or_is_detached_say_to_wait() -> None:
     jobs = FakeJobs(train_holds_at=2)
     jobs.go_on_ending.clear()
     async with opened(jobs) as person:
         await start(person, epochs="3", name="mine")
         await person.sees("step 2/12")
-        await person.press("x", "n")
-        await person.is_told("mine is saving and stopping. Try again when it has stopped.")
+        await person.press("x")
+        await person.sees_no_more("space pause")
+        assert not {"stop", "detach"} & set(person.footer.split())
+        for key in ("n", "c"):
+            person.app.notices.log.clear()
+            await person.press(key)
+            await person.is_told("mine is saving and stopping. Try again when it has stopped.")
         jobs.go_on_ending.set()
         await person.sees("mine  stopped", "n new")
         jobs.go_on_detaching.clear()

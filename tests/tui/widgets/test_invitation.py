@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 from fakes import SPEEDS, FakeJobs, finished_run
+from textual.widgets import Select
 from user import SIZES, opened, start
 
 from engine.config.training import PRESET_RESULTS, PRESETS
 from engine.formatting import format_roughly
 from engine.runs.run import find_run
+from tui.dialogs.new_run import NewRunDialog
 from tui.screens.train import TrainScreen
 from tui.widgets.invitation import OFFERS, Invitation, line_of, time_of
 
@@ -37,6 +39,22 @@ async def test_half_an_hour_is_an_answer_too() -> None:
         await person.until(lambda: person.jobs.trainings)
         request = person.jobs.trainings[0]
         assert (request.config, request.minutes) == (PRESETS["best"], 30.0)
+
+
+@pytest.mark.parametrize(("downs", "preset"), [(0, "quick"), (2, "best"), (4, "one-step")])
+async def test_more_settings_begins_with_what_is_selected(downs: int, preset: str) -> None:
+    async with opened() as person:
+        await person.press("f5", *["down"] * downs, "n")
+        await person.until(lambda: isinstance(person.app.screen, NewRunDialog) and person.app.screen.query("#preset"))
+        assert person.app.screen.query_one("#preset", Select).value == preset
+
+
+async def test_the_time_stays_near_the_name_on_a_wide_terminal() -> None:
+    async with opened(size=(200, 60)) as person:
+        await person.press("f5")
+        await person.sees("about 3 min")
+        line = next(text for text in person.screen.splitlines() if text.lstrip().startswith("quick"))
+        assert len(line.rstrip()) <= 100
 
 
 async def test_a_click_starts_what_is_clicked() -> None:
