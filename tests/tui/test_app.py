@@ -138,7 +138,7 @@ async def test_ctrl_c_leaves_and_the_engines_thread_ends() -> None:
 
 async def test_a_second_ctrl_q_means_it() -> None:
     async with opened(FakeJobs(train_holds_at=2)) as person:
-        await person.press("f5", "n")
+        await person.press("f5", "down", "down", "down", "n")
         await person.until(lambda: person.app.focused and person.app.focused.id == "resume")
         await person.press("ctrl+s")
         await person.sees("step 2/40")

@@ -84,7 +84,7 @@ async def test_an_existing_run_takes_the_place_of_preset_and_name() -> None:
 async def test_it_says_how_long_what_it_starts_would_take() -> None:
     """As typed: 4,690 steps of seed at 0.8 s, 469 steps, and minutes, which come before epochs."""
     async with opened(size=(120, 40)) as person:
-        await person.press("f5", "n")
+        await person.press("f5", "down", "down", "down", "n")
         await person.sees("Start trains seed for 4,690 steps: about 63 min on this machine.")
         epochs = person.app.screen.query_one("#epochs", Input)
         epochs.value = "1"
@@ -114,7 +114,7 @@ async def test_minutes_are_checked(minutes: str, told: str) -> None:
 async def test_beside_another_run_it_would_take_longer() -> None:
     run = create_run("theirs", PRESETS["quick"], ENGINE)
     async with opened(size=(120, 40)) as person:
-        await person.press("f5", "n")
+        await person.press("f5", "down", "down", "down", "n")
         await person.sees("about 63 min on this machine.")
         await person.press("escape")
         with open_writer(run):
@@ -124,7 +124,7 @@ async def test_beside_another_run_it_would_take_longer() -> None:
 
 async def test_snapshots_may_be_asked_for() -> None:
     async with opened(size=(120, 40)) as person:
-        await person.press("f5", "n")
+        await person.press("f5", "down", "down", "down", "n")
         await person.sees("keep the weights every N epochs")
         person.app.screen.query_one("#keep_every", Input).value = "0"
         await person.press("ctrl+s")

@@ -63,7 +63,7 @@ async def test_where_it_cannot_begin_it_is_stopped_and_saved() -> None:
 async def test_the_dialog_starts_it_detached_at_once() -> None:
     jobs = FakeJobs(train_holds_at=2)
     async with opened(jobs) as person:
-        await person.press("f5", "n")
+        await person.press("f5", "down", "down", "down", "n")
         await person.sees("keep training after you quit")
         dialog = person.app.screen
         dialog.query_one("#detach", Select).value = "yes"
