@@ -173,9 +173,10 @@ class Terminal:
         self.until(lambda: all(text in self.text for text in texts), seconds)
 
     def start_training(self) -> None:
-        """From any screen, where there is no run yet: the preset that is offered."""
+        """From any screen, where there is no run yet: the preset seed."""
         self.press("f5")
-        self.sees("No run yet")
+        self.sees("No run yet", "seed ")
+        self.press("down", "down", "down")  # over quick, 30 minutes and best
         self.press("n")
         self.sees("preset", "Start")
         self.press("ctrl+s")

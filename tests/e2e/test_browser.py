@@ -95,8 +95,9 @@ class Tab:
 
     def start_training(self) -> None:
         self.go_to_train()
-        self.sees("No run yet")
-        self.page.keyboard.press("n")
+        self.sees("No run yet", "seed ")
+        for key in ("ArrowDown", "ArrowDown", "ArrowDown", "n"):  # over quick, 30 minutes and best
+            self.page.keyboard.press(key)
         self.sees("preset", "Start")
         self.page.keyboard.press("Control+s")
         self.sees("seed-1", "training", "step 6/40")
