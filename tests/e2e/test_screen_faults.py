@@ -38,8 +38,9 @@ WORDS = r"digitty: the screen failed \(KeyError: 'on \[/purpose\]\\x1b\[31m'\); 
 
 
 def said(terminal: Terminal) -> list[str]:
-    """What is left on the terminal, without its width's breaks."""
-    return [line for line in terminal.sent.rpartition(b"\x1b[?25h")[2].decode().split("\r\n") if line]
+    """What is left on the terminal, without its width's breaks and without what takes its title back."""
+    text = re.sub(r"\x1b\]2;\x07|\x1b\[23;2t", "", terminal.sent.rpartition(b"\x1b[?25h")[2].decode())
+    return [line for line in text.split("\r\n") if line]
 
 
 @pytest.mark.parametrize("where", FAULTS)
