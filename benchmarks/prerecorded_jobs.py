@@ -22,9 +22,9 @@ from engine.protocol.requests import DrawRequest  # noqa: E402
 PATCH = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-import tui.cli.generate, tui.cli.main
+import engine.jobs.jobs, tui.cli.generate, tui.cli.main
 from prerecorded_jobs import PrerecordedJobs
-tui.cli.main.Jobs = tui.cli.generate.Jobs = lambda *_: PrerecordedJobs()
+engine.jobs.jobs.Jobs = tui.cli.generate.Jobs = lambda *_: PrerecordedJobs()
 """
 """For tests/e2e/terminal.py: the command with these jobs."""
 FRAMES, FPS = 40, 10

@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tui"))
 
 from fakes import FakeJobs
 
+import engine.jobs.jobs
 from tui.cli import main as cli
 
 jobs = FakeJobs(train_holds_at=6)
@@ -19,6 +20,6 @@ def fake(*_: Any) -> FakeJobs:
     return jobs
 
 
-setattr(cli, "Jobs", fake)  # noqa: B010
+setattr(engine.jobs.jobs, "Jobs", fake)  # noqa: B010
 sys.argv = ["digitty"]
 cli.main()

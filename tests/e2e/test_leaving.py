@@ -221,7 +221,7 @@ def check_saved(run: Run, state: str = "stopped") -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("slow", "step"), [("step", 6), ("save", 4), ("drawing", 6)])
+@pytest.mark.parametrize(("slow", "step"), [("step", 6), ("save", 4), ("drawing", 1)])  # the first preview is drawn after a step
 def test_training_leaves_in_order(scene: Scene, goes_on: Callable[[Run], bool], slow: str, step: int, way: str) -> None:
     scene.begins("train --preset quick --run r", slow)
     scene.asks(way)
@@ -240,11 +240,11 @@ def test_json_tells_how_it_ended(scene: Scene) -> None:
     scene.asks("SIGTERM")
     assert scene.left() == 128 + signal.SIGTERM
     scene.until(lambda: "TrainStopped" in scene.tty.text)
-    assert json.loads(scene.tty.text.splitlines()[-1]) == {"event": "TrainStopped", "run": "r", "step": 6}
+    assert json.loads(scene.tty.text.splitlines()[-1]) == {"event": "TrainStopped", "run": "r", "step": 1}
 
 
 @pytest.mark.parametrize("way", ["SIGINT", "SIGTERM", "hang-up"])
-@pytest.mark.parametrize(("slow", "step"), [("step", 6), ("save", 4), ("drawing", 6)])
+@pytest.mark.parametrize(("slow", "step"), [("step", 6), ("save", 4), ("drawing", 1)])
 def test_the_screen_leaves_in_order(scene: Scene, goes_on: Callable[[Run], bool], slow: str, step: int, way: str) -> None:
     """With the engine as it is; test_screen.py has the phases that need none."""
     scene.begins("", slow, keys={"Type a digit": b"\x1b[15~", "No run yet": b"n", "Cancel": b"\x13"})

@@ -58,7 +58,8 @@ class LiveTiles:
         if self._begun:
             with suppress(OSError, ValueError):  # after a signal, what the terminal does not take at once is dropped, as the end of a frame may be
                 select.select([], [sys.stdout], [], PATIENCE)
-            self._write(NO_COLOUR + self._erase() + SHOW_CURSOR)  # a frame that was cut short leaves its last colour
+            colour = NO_COLOUR if self.terminal.greys else ""
+            self._write(colour + self._erase() + SHOW_CURSOR)  # a frame that was cut short leaves its last colour
             self._height, self._begun = 0, False
 
     def show(self, images: Images, words: str) -> bool:
