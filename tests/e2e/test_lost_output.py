@@ -30,6 +30,7 @@ LIGHT = {
 """What commands that need no engine are started with, where they write data."""
 HEAVY = {
     "generate": "generate 7 --steps 1 --redraw-below 0 --weights WEIGHTS",
+    "sweep": "sweep 7 --guidance 1,2 --steps 1 --weights WEIGHTS",
     "train": "train --preset quick --run new --json",
     "evaluate": "evaluate --count 9 --steps 1 --weights WEIGHTS",
     "export": "export WEIGHTS x.safetensors",
@@ -39,8 +40,8 @@ HEAVY = {
 COMMANDS = {**LIGHT, **HEAVY}
 SEVERAL = {name: COMMANDS[name] for name in (*LIGHT, "generate", "train")}
 """Those that end, and write in each of the ways there are."""
-WITHOUT_DATA = ("stop", "pause", "resume", "delete", "rename")
-"""Commands that write to standard error alone."""
+WITHOUT_DATA = ("stop", "pause", "resume", "delete", "rename", "gallery")
+"""Commands that write to standard error alone; `gallery` does while there are no pictures."""
 FULL = ["full"] if Path("/dev/full").exists() else []
 
 

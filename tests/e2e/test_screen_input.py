@@ -66,5 +66,5 @@ def test_keys_of_one_write_go_where_tab_leads(warm_home: Path, tmp_path: Path) -
         send(terminal, b"\x1bOR")  # F3
         terminal.sees("guidance")
         send(terminal, b"e\x1512\t\x157\t\t\x1530\t\t\x155\r")
-        terminal.sees("count 12", "of 7 ", "steps 30", "seed 5", "scrub, space replays")
+        terminal.sees("count 12", "of 7 ", "steps 30", "seed 5", "enter enlarges")
         assert "count 121" not in terminal.text
