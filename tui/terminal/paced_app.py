@@ -23,7 +23,7 @@ from tui.terminal.flow_control import FlowControl
 from tui.terminal.guarded_app import GuardedApp
 from tui.terminal.key_order import KeyOrder
 from tui.terminal.screen_diff import ScreenDiff, is_heavy
-from tui.terminal.window import PLAIN, Alert, Window, WindowState
+from tui.terminal.window import PLAIN, UPDATE_EVERY, Alert, Window, WindowState
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -42,6 +42,8 @@ class PacedApp(GuardedApp):
         """`remote`: the terminal is at the other end of an SSH connection."""
         super().__init__()
         self._window = WindowState(window)
+        self._window_is_due = False
+        """The window shows an older state, and a timer will bring it up to date."""
         self.keys = KeyOrder(self, super().on_event)
         self._flow = FlowControl(remote)
         self._diff = ScreenDiff(self.console._color_system or ColorSystem.TRUECOLOR, _erases_with_background())
@@ -140,8 +142,17 @@ class PacedApp(GuardedApp):
 
     def set_window(self, title: str, percent: int | None, paused: bool) -> None:
         """Set the window's title and progress, where the terminal can show them."""
-        if isinstance(self._driver, PacedDriver) and self._driver.entered and (sequence := self._window.change(title, percent, paused)):
+        if not isinstance(self._driver, PacedDriver) or not self._driver.entered:
+            return
+        if sequence := self._window.change(title, percent, paused):
             self._driver.write(sequence)
+        elif not self._window_is_due and not self._window.shows(title, percent, paused):
+            self._window_is_due = True
+            self.set_timer(UPDATE_EVERY, self._show_due)
+
+    def _show_due(self) -> None:
+        self._window_is_due = False
+        self.show_in_window()
 
     def alert(self, text: str, how: Alert) -> None:
         """Announce something to a person who looks elsewhere; not in a browser."""

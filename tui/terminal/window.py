@@ -143,6 +143,10 @@ class WindowState:
         self._shown, self._sent_at = ("", None, False), -UPDATE_EVERY
         return self.window.entry
 
+    def shows(self, title: str, percent: int | None, paused: bool) -> bool:
+        """Whether the window shows this already."""
+        return (title, percent, paused) == self._shown
+
     def change(self, title: str, percent: int | None, paused: bool = False) -> str:
         """What to send, so that the window shows this; empty where it does, or where numbers changed a moment ago. Call it again then."""
         shown_title, shown_percent, was_paused = self._shown
