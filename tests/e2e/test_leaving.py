@@ -61,7 +61,7 @@ class Tty:
     @property
     def text(self) -> str:
         """What was said, without the progress line."""
-        return re.sub(r"\r\x1b\[K[^\r\n]*(?=\r\x1b)|\r\x1b\[K", "", self._said.decode())
+        return re.sub(r"\r\x1b\[K[^\r\n]*(?=\r\x1b)|\r\x1b\[K", "", self._said.decode("utf-8", "replace"))
 
     def press(self, keys: bytes) -> None:
         os.write(self._master, keys)

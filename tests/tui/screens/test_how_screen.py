@@ -201,7 +201,7 @@ async def test_attention_looks_from_the_place_that_keys_and_clicks_choose() -> N
         origin = person.view._origin(grid)
         await person.pilot.click(person.view, offset=(origin.x + grid.tile_width - 1, origin.y + grid.tile_height - 2))
         await person.until(lambda: looks_at() == (6, 6))
-        assert len(person.jobs.guesses) == 1, "one guess holds the attention of every place"
+        assert len(set(person.jobs.guesses)) == 1, "one guess holds the attention of every place"
 
 
 async def test_without_attention_the_curve_has_the_room() -> None:
