@@ -10,18 +10,17 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Select, Static
 
-from engine.config.fields import settings_of
 from engine.config.sampling import SampleConfig, Sampler, with_sampler
 from engine.config.serialize import with_changes
 from engine.errors import SettingError
 from tui.dialogs.dialog import Dialog
-from tui.dialogs.options import sync_sampler_fields
+from tui.dialogs.options import HINTS, read_number, sync_sampler_fields
 from tui.terminal.literal import literal
+from tui.widgets.field_checks import FieldChecks
 from tui.widgets.form_row import FormRow
 from tui.widgets.line_input import LineInput
 
-NUMBERS = {"guidance": float, "steps": int, "seed": int}
-HINTS = {name: setting.hint for name, setting in settings_of(SampleConfig).items()}
+NUMBERS = ("guidance", "steps", "seed")
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,7 @@ class RedrawDialog(Dialog[Change | None]):
         super().__init__()
         self._sample, self._weights = sample, weights
         self._sampler = sample.sampler
+        self._checks = FieldChecks(self, self._check, lambda name, problem: cast(FormRow, self.query_one(f"#{name}").parent).show_problem(problem))
 
     def compose(self) -> ComposeResult:
         sample = self._sample
@@ -53,7 +53,6 @@ class RedrawDialog(Dialog[Change | None]):
             yield FormRow("seed", LineInput(str(sample.seed), compact=True, id="seed"), HINTS["seed"])
             yield FormRow("sampler", Select(samplers, value=sample.sampler, allow_blank=False, compact=True, id="sampler"), HINTS["sampler"])
             yield FormRow("weights", LineInput(self._weights, compact=True, id="weights"), "shipped, shipped:seed, RUN, RUN:best, a file")
-            yield Static(id="problem")
             with Horizontal(classes="buttons"):
                 yield Button("Draw", id="apply", variant="primary", compact=True)
                 yield Button("Cancel", id="cancel", compact=True)
@@ -65,6 +64,10 @@ class RedrawDialog(Dialog[Change | None]):
         sampler = cast(Sampler, event.value)
         sync_sampler_fields(self, self._sampler, sampler)
         self._sampler = sampler
+        self._checks.recheck()
+
+    def on_input_changed(self) -> None:
+        self._checks.recheck()
 
     def on_input_submitted(self) -> None:
         self.action_apply()
@@ -76,31 +79,16 @@ class RedrawDialog(Dialog[Change | None]):
             self.dismiss(None)
 
     def action_apply(self) -> None:
-        problem = self.query_one("#problem", Static)
-        problem.update("")
-        try:
-            change = self._change()
-        except SettingError as error:
-            problem.update(literal(str(error)))
-        else:
-            self.dismiss(change)
+        values = self._checks.values((*NUMBERS, "weights"))
+        if values is not None:
+            weights = str(values.pop("weights"))
+            self.dismiss(Change(with_changes(with_sampler(self._sample, self._sampler), **values), weights))
 
-    def _change(self) -> Change:
-        """Raises SettingError, with the focus on the field that it is about."""
-        sample = with_sampler(self._sample, self._sampler)
-        for name, kind in NUMBERS.items():
-            field = self.query_one(f"#{name}", Input)
-            text = field.value.strip()
-            try:
-                try:
-                    sample = with_changes(sample, **{name: kind(text)})
-                except ValueError:
-                    raise SettingError(f"{name} {text!r} is not a {'whole ' if kind is int else ''}number") from None
-            except SettingError:
-                field.focus()
-                raise
-        weights = self.query_one("#weights", Input)
-        if not weights.value.strip():
-            weights.focus()
+    def _check(self, name: str) -> object:
+        """The value of a field. Raises SettingError if it is wrong."""
+        text = self.query_one(f"#{name}", Input).value
+        if name in NUMBERS:
+            return read_number(name, text, self._sampler)
+        if not text.strip():
             raise SettingError("name weights: shipped, a run or a file")
-        return Change(sample, weights.value.strip())
+        return text.strip()
