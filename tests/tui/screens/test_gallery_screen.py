@@ -21,6 +21,7 @@ from engine.storage.gallery import FAVOURITES, TRASH, Gallery
 from engine.storage.images import save_drawing
 from engine.storage.pictures import load_picture
 from tui.app import DigittyApp
+from tui.dialogs.enlarged import EnlargedDialog
 from tui.settings.config_file import Config
 from tui.settings.keymap import FIRST_KEY, SCREEN_NAMES
 from tui.terminal.clipboard import text_sequence
@@ -195,8 +196,12 @@ async def test_a_single_image_is_enlarged_by_z_or_a_click(folder: Path) -> None:
         await person.is_told("can't use broken.png")
         await person.press("home", "enter")
         await person.until(lambda: person.view.images is not None and person.view.images.count == 2)
-        left, top = person.view.region.offset
-        await person.pilot.click(offset=(left + person.view.region.width // 4, top + person.view.region.height // 2))
+        for _ in range(20):  # its place is known only once it is laid out
+            left, top = person.view.region.offset
+            await person.pilot.click(offset=(left + person.view.region.width // 4, top + person.view.region.height // 2))
+            await person.settle()
+            if isinstance(person.app.screen, EnlargedDialog):
+                break
         await person.sees("3 · three   1 of 2")
 
 
