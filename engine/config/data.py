@@ -3,17 +3,49 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-from engine.config.fields import check_finite, check_within
+from engine.config.fields import check_fields, check_finite, check_within, setting
 from engine.errors import SettingError
 from engine.formatting import printable
 
 LARGEST_SIDE = 512
 """Pixels; a U-Net of three levels learns nothing from larger images."""
-MOST_CLASSES = 1000
+MOST_CLASSES = 10_000
 MOST_IMAGES = 10_000_000
 LONGEST_NAME = 60
 """Characters of a data set's or a class's name."""
+
+
+Fit = Literal["crop", "pad", "stretch"]
+Background = Literal["black", "white"]
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How pictures of any size and kind become images of one size. Recorded in the DataSpec, so that the same images can be made again."""
+
+    fit: Fit = setting(
+        "crop",
+        "How a picture of another shape becomes an image. crop: cut off what is too much; pad: add a border; stretch: change its shape.",
+        choices=Fit,
+        option="--fit",
+    )
+    background: Background = setting(
+        "black",
+        "The colour behind transparent pixels, and of the border that --fit pad adds.",
+        choices=Background,
+        option="--background",
+    )
+    classes: tuple[str, ...] = ()
+    """The classes that are used, by the names that the source gives them; empty: all."""
+    hold_out: float = 0.0
+    """The share of the images that is kept from training where the source has no test images."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "classes", tuple(self.classes))  # JSON gives a list
+        check_fields(self)
+        check_finite("hold_out", self.hold_out, 0, 0.9)
 
 
 @dataclass(frozen=True)
@@ -27,16 +59,20 @@ class DataSpec:
     channels: int
     """1: grey, 3: red, green and blue."""
     class_names: tuple[str, ...]
-    """Label i is the class class_names[i]."""
+    """Label i is the class class_names[i]. Empty for images without classes, whose labels are all 0."""
     train_images: int
     mean: float
     """The mean of all numbers in the training images, with black at -1 and white at 1 …"""
     std: float
     """… and their standard deviation."""
     source: str
-    """Where the images are read from: mnist, which comes with digitty, or the full path of an .npz file."""
+    """Where the images are read from: a data set's name, such as mnist, which comes with digitty, or the full path of a folder or file."""
     digest: str
     """The algorithm and the hex digits of what identifies the images, such as sha256:…"""
+    test_images: int | None = None
+    """How many images are kept from training, to judge with. None: the source says (MNIST, and files of earlier versions)."""
+    preparation: Preparation | None = None
+    """How the images were made from the source's pictures. None: they are used as they are."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.class_names, tuple | list):
@@ -45,7 +81,7 @@ class DataSpec:
         for name in (self.name, *self.class_names):
             if not isinstance(name, str) or not 1 <= len(name) <= LONGEST_NAME or name != printable(name).strip():
                 raise SettingError(f"{printable(repr(name), 80)} can't name a data set or a class; use 1 to {LONGEST_NAME} printable characters")
-        check_within("classes", self.classes, 1, MOST_CLASSES)
+        check_within("classes", self.classes, 0, MOST_CLASSES)
         if len(set(self.class_names)) < self.classes:
             raise SettingError(f"two classes of {self.name} have the same name")
         check_within("height", self.height, 1, LARGEST_SIDE)
@@ -60,6 +96,10 @@ class DataSpec:
         for field in ("source", "digest"):
             if not isinstance(getattr(self, field), str) or not getattr(self, field):
                 raise SettingError(f"{field} {printable(repr(getattr(self, field)), 80)} is not text")
+        if self.test_images is not None:
+            check_within("test_images", self.test_images, 0, MOST_IMAGES)
+        if self.preparation is not None and not isinstance(self.preparation, Preparation):
+            raise SettingError(f"preparation {printable(repr(self.preparation), 80)} is not a table of settings")
 
     @property
     def classes(self) -> int:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar
 
-from engine.config.data import MNIST, DataSpec
+from engine.config.data import MNIST, DataSpec, Preparation
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.sampling import SampleConfig
 from engine.config.training import TrainConfig
 from engine.errors import SettingError
 
-C = TypeVar("C", DataSpec, ModelConfig, ScheduleConfig, SampleConfig, TrainConfig)
+C = TypeVar("C", DataSpec, Preparation, ModelConfig, ScheduleConfig, SampleConfig, TrainConfig)
 
 MNIST_FIELDS = {"image_size": MNIST.height, "classes": MNIST.classes}
 """Fields that the files of networks for MNIST hold instead of `data`, so that older versions of digitty read them too."""
@@ -25,9 +25,15 @@ def to_dict(config: DataSpec | ModelConfig | ScheduleConfig | SampleConfig | Tra
         values["model"] = to_dict(config.model)
         if config.keep_every is None:
             del values["keep_every"]  # so that older versions of digitty read the run
-    elif isinstance(config, ModelConfig) and config.data == MNIST:
-        del values["data"]
-        values |= MNIST_FIELDS
+    elif isinstance(config, ModelConfig):
+        values["data"] = to_dict(config.data)
+        if config.data == MNIST:
+            del values["data"]
+            values |= MNIST_FIELDS
+    elif isinstance(config, DataSpec):
+        for name in ("test_images", "preparation"):
+            if values[name] is None:
+                del values[name]  # so that older versions of digitty read it
     return values
 
 
@@ -43,6 +49,8 @@ def from_dict(cls: type[C], values: object) -> C:
     arguments: dict[str, Any] = dict(values)
     if "data" in arguments:
         arguments["data"] = from_dict(DataSpec, arguments["data"])
+    if arguments.get("preparation") is not None:
+        arguments["preparation"] = from_dict(Preparation, arguments["preparation"])
     if "model" in arguments:
         arguments["model"] = from_dict(ModelConfig, arguments["model"])
     if "schedule" in arguments:

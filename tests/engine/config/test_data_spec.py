@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from engine.config.data import MNIST, DataSpec
+from engine.config.data import MNIST, DataSpec, Preparation
 from engine.config.model import ModelConfig
 from engine.config.serialize import from_dict, to_dict
 from engine.config.training import PRESETS, TrainConfig
@@ -80,7 +80,9 @@ def test_shapes() -> None:
         {"width": 100_000},
         {"channels": 2},
         {"channels": True},
-        {"class_names": ()},
+        {"test_images": -1},
+        {"preparation": {"fit": "squeeze"}},
+        {"preparation": {"hold_out": 1.0}},
         {"class_names": "abc"},
         {"class_names": ("a", "a")},
         {"class_names": ("a", " b")},
@@ -98,6 +100,14 @@ def test_what_no_data_set_is(bad: dict[str, Any]) -> None:
         replace(FLAGS, **bad)
     with pytest.raises(SettingError):
         from_dict(DataSpec, {**asdict(FLAGS), **bad})
+
+
+def test_older_versions_read_a_spec_that_says_nothing_new() -> None:
+    assert not {"test_images", "preparation"} & set(to_dict(FLAGS))
+    prepared = replace(FLAGS, class_names=(), test_images=12, preparation=Preparation(fit="pad", classes=("a",), hold_out=0.1))
+    assert from_dict(DataSpec, json.loads(json.dumps(to_dict(prepared)))) == prepared
+    model = ModelConfig(data=replace(prepared, height=28, width=28))
+    assert from_dict(ModelConfig, json.loads(json.dumps(to_dict(model)))) == model
 
 
 @pytest.mark.parametrize("size", [{"height": 22}, {"width": 30}])
