@@ -1,13 +1,8 @@
-"""A data set in one .npz file: `images` and `labels`, perhaps `test_images`, `test_labels` and `class_names`. Runs nothing that the file holds."""
+"""A data set in one .npz file, used as it is: its spec, and its tensors."""
 
 from __future__ import annotations
 
 import hashlib
-import io
-import math
-import struct
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,15 +13,10 @@ import torch
 from torch import Tensor
 
 from engine.config.data import MOST_CLASSES, DataSpec
-from engine.errors import SettingError, StorageError
-from engine.formatting import one_line, printable
-from engine.storage.atomic import read_small
+from engine.datasets.sources.npz import parse_arrays, read_file
+from engine.errors import SettingError
+from engine.formatting import printable
 
-LARGEST_FILE = 1 << 30
-"""Bytes of a file …"""
-LARGEST_ARRAY = 1 << 31
-"""… and of each array once it is unpacked."""
-NAMES = ("images", "labels", "test_images", "test_labels", "class_names")
 CHUNK = 4096
 """Images whose pixels are summed at once."""
 
@@ -37,8 +27,8 @@ def describe(path: Path, name: str | None = None) -> DataSpec:
     Raises SettingError where the file holds none, StorageError where it can't be read.
     """
     path = path.absolute()
-    raw = _read(path)
-    arrays = _arrays(path, raw)
+    raw = read_file(path)
+    arrays = parse_arrays(path, raw)
     images, labels = _split(path, arrays, train=True)
     if "class_names" in arrays:
         classes = [str(name) for name in arrays["class_names"].ravel()]
@@ -64,53 +54,17 @@ def describe(path: Path, name: str | None = None) -> DataSpec:
 def load(spec: DataSpec, train: bool, device: torch.device | None = None, limit: int | None = None) -> tuple[Tensor, Tensor]:
     """See `registry.load_images`."""
     path = Path(spec.source)
-    raw = _read(path)
+    raw = read_file(path)
     if _digest(raw) != spec.digest:
         raise SettingError(f"{printable(path)} has changed since {spec.name} was first read; restore the old file, or start a new run")
-    arrays = _arrays(path, raw)
+    arrays = parse_arrays(path, raw)
     _check(path, spec, arrays)
     images, labels = _split(path, arrays, train)
     return torch.from_numpy(images[:limit].copy()).to(device), torch.from_numpy(labels[:limit].astype(np.int64)).to(device)
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return read_small(path, LARGEST_FILE)
-    except OSError as error:
-        raise StorageError(f"can't read {printable(path)}: {error.strerror or error}") from None
-
-
 def _digest(raw: bytes) -> str:
     return f"sha256:{hashlib.sha256(raw).hexdigest()}"
-
-
-def _arrays(path: Path, raw: bytes) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of NAMES that the file has. Raises SettingError."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            return {name: _array(archive, members[name]) for name in NAMES if name in members}
-    except (zipfile.BadZipFile, zlib.error, struct.error, OSError, ValueError, TypeError, EOFError, RuntimeError, MemoryError) as error:
-        raise SettingError(f"{printable(path)} is damaged, or not an .npz file of arrays ({one_line(error)})") from None
-
-
-def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> npt.NDArray[Any]:
-    """One array, whose header is trusted only if that many bytes follow. Raises ValueError."""
-    if info.file_size > LARGEST_ARRAY:
-        raise ValueError(f"{info.filename} is larger than {LARGEST_ARRAY >> 30} GiB")
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError(f"{info.filename} is compressed in a way that numpy does not use")
-    packed = io.BytesIO(archive.read(info))
-    version = np.lib.format.read_magic(packed)
-    if version not in ((1, 0), (2, 0)):
-        raise ValueError(f"{info.filename} has an unknown version of the .npy format")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(packed) if version == (1, 0) else np.lib.format.read_array_header_2_0(packed)
-    if dtype.hasobject or dtype.kind not in "uiU":
-        raise ValueError(f"{info.filename} holds {dtype}, neither whole numbers nor text")
-    rest = packed.read()
-    if math.prod(shape) * dtype.itemsize != len(rest):
-        raise ValueError(f"{info.filename} is truncated")
-    return np.frombuffer(rest, dtype).reshape(shape, order="F" if fortran else "C")
 
 
 def _split(path: Path, arrays: Mapping[str, npt.NDArray[Any]], train: bool) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:

@@ -1,0 +1,32 @@
+"""Opens any SOURCE. Knows which module reads which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.datasets.sources.npz import open_npz
+from engine.datasets.sources.source import Source
+from engine.errors import SettingError
+from engine.formatting import printable
+
+
+def open_source(text: str, data_root: Path | None = None) -> Source:
+    """The pictures of a SOURCE, as given to --data.
+
+    data_root: where the files of known data sets are looked for first. Raises SettingError where it holds no pictures, StorageError where it
+    can't be read.
+    """
+    path = _expand(text)
+    if path.suffix.lower() == ".npz":
+        return open_npz(path)
+    raise SettingError(f"{printable(text)} is not a data set; give an .npz file")
+
+
+def _expand(text: str) -> Path:
+    """The full path. Raises SettingError for ~user without a home folder, and for text that can't be a path."""
+    if not text or "\0" in text:
+        raise SettingError("a data set has no name; give a folder, a file or a data set's name")
+    try:
+        return Path(text).expanduser().absolute()
+    except (RuntimeError, OSError) as error:
+        raise SettingError(f"{printable(text)} is not a path: {error}") from None
