@@ -19,7 +19,7 @@ Its packages, from the top: an import may only go down.
     diffusion    noise schedules, denoising, guidance, samplers, loss
   light, without torch, as are cli and jobs:
     runs         a run's folder: many readers, one writer
-    datasets     folders, archives and known data sets as pictures with labels
+    datasets     pictures of any source turned into a cached data set
     process      signals, standard streams, processors, and the processes that train together
     storage      where files lie, how they are written, and pictures
     protocol     requests and events, which cross threads and processes

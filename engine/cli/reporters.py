@@ -59,8 +59,8 @@ class TrainReporter:
 
     def _print(self, event: e.Event) -> None:
         match event:
-            case e.Preparing(what):
-                self._bar.show(what)
+            case e.Preparing(what, fraction):
+                self._bar.show(what, fraction)
             case e.TrainStep():
                 self._show_step(event)
             case _:

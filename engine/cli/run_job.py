@@ -66,7 +66,7 @@ def run_with_progress(job: Job, result: type[Result], describe: Callable[[Event]
 
         def show(event: Event) -> None:
             if isinstance(event, Preparing):
-                bar.show(event.what)
+                bar.show(event.what, event.fraction)
             elif isinstance(event, result):
                 results.append(event)
             elif progress := describe(event):

@@ -20,6 +20,8 @@ class Preparing(Event):
     """The job prepares something, which takes a while, before its work starts."""
 
     what: str
+    fraction: float | None = None
+    """How much of it is done, if that is known."""
 
 
 @dataclass(frozen=True, slots=True)
