@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, TypeVar, cast, get_args
+from typing import TypeVar, cast, get_args
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.widgets import Button, Input, Select, Static
+from textual.containers import Vertical
+from textual.widgets import Input, Select, Static
 
 from engine.config import training as config
 from engine.config.fields import settings_of
@@ -21,12 +20,11 @@ from engine.protocol.requests import DETACH, TrainRequest
 from engine.runs.manage import name_taken
 from engine.runs.run import Run, all_runs
 from engine.storage import paths
-from tui.dialogs.dialog import Dialog
+from tui.dialogs.form import FormDialog
 from tui.runs.text import trained_here
 from tui.studio.base_app import studio_app
 from tui.studio.speed_trial import SpeedTrial
 from tui.terminal.literal import literal
-from tui.widgets.field_checks import FieldChecks
 from tui.widgets.form_row import FormRow
 from tui.widgets.line_input import LineInput
 
@@ -34,8 +32,6 @@ N = TypeVar("N", int, float)
 NEW = "a new run"
 LOOK_EVERY = 0.5
 """Seconds between two looks at whether the speed is known."""
-FIELDS = ("resume", "epochs", "steps", "minutes", "keep_every", "name")
-"""In which a value can be wrong."""
 HINTS = {name: setting.hint for described in (TrainConfig, TrainRequest) for name, setting in settings_of(described).items()}
 
 
@@ -47,10 +43,10 @@ class NewRun:
     detached: bool
 
 
-class NewRunDialog(Dialog[NewRun | None]):
+class NewRunDialog(FormDialog[NewRun]):
     """Dismissed with what to train, or None."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel"), Binding("ctrl+s", "start", "Start")]
+    CHECKED = ("resume", "epochs", "steps", "minutes", "keep_every", "name")
 
     def __init__(self, preset: config.Preset = "seed", run: str | None = None) -> None:
         """`preset` is selected at first, and so is the existing run named `run`."""
@@ -59,7 +55,6 @@ class NewRunDialog(Dialog[NewRun | None]):
         self._run = run
         self._estimated = ""
         self._beside = trained_here() is not None
-        self._checks = FieldChecks(self, self._check, lambda name, problem: cast(FormRow, self.query_one(f"#{name}").parent).show_problem(problem))
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -82,9 +77,7 @@ class NewRunDialog(Dialog[NewRun | None]):
             detach = Select(answers, value="no", allow_blank=False, compact=True, id="detach")
             yield FormRow("detach", detach, DETACH.hint)
             yield Static(id="estimate")
-            with Horizontal(classes="buttons"):
-                yield Button("Start", id="start", variant="primary", compact=True)
-                yield Button("Cancel", id="cancel", compact=True)
+            yield from self.buttons("Start")
 
     def on_mount(self) -> None:
         self._show_chosen()
@@ -107,10 +100,9 @@ class NewRunDialog(Dialog[NewRun | None]):
     def _show_chosen(self) -> None:
         """Show the settings of the run that is selected; an existing one has its preset and name already."""
         run = self._selected_run()
-        for name in ("#preset", "#name", "#minutes", "#keep_every"):
-            field = self.query_one(name)
-            field.disabled = run is not None
-            cast(FormRow, field.parent).display = run is None
+        for name in ("preset", "name", "minutes", "keep_every"):
+            self.query_one(f"#{name}").disabled = run is not None
+            self.row(name).display = run is None
         if run is None:
             self._show_preset(cast(config.Preset, self.query_one("#preset", Select).value))
         else:
@@ -137,22 +129,11 @@ class NewRunDialog(Dialog[NewRun | None]):
         name = str(self.query_one("#resume", Select).value)
         return None if name == NEW else Run(paths.runs_dir() / name)
 
-    def on_input_submitted(self) -> None:
-        self.action_start()
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        if event.button.id == "start":
-            self.action_start()
-        else:
-            self.dismiss(None)
-
-    def action_start(self) -> None:
-        values = self._checks.values(FIELDS)
-        if values is not None:
-            self.dismiss(NewRun(self._request(values), self.query_one("#detach", Select).value == "yes"))
+    def result(self, values: dict[str, object]) -> NewRun:
+        return NewRun(self._request(values), self.query_one("#detach", Select).value == "yes")
 
     def _request(self, values: dict[str, object]) -> TrainRequest:
-        """What the values of FIELDS ask for."""
+        """What the values of the fields ask for."""
         epochs, steps, name = (cast("int | None", values["epochs"]), cast("int | None", values["steps"]), cast("str | None", values["name"]))
         run, base = self._selected_run(), self._base()
         if run is not None:
@@ -170,10 +151,9 @@ class NewRunDialog(Dialog[NewRun | None]):
     # --- what is wrong ------------------------------------------------------------------------------------------------
 
     def on_input_changed(self) -> None:
-        self._checks.recheck()
-        self._show_estimate()
+        self._show_estimate()  # Textual calls the handler of the base class, too
 
-    def _check(self, name: str) -> object:
+    def check(self, name: str) -> object:
         """The value of a field. Raises DigittyError if it is wrong."""
         if name == "resume":
             return self._base()
@@ -233,7 +213,7 @@ class NewRunDialog(Dialog[NewRun | None]):
         studio = studio_app(self).studio
         studio.speed.request(studio.ready)
         try:
-            text = self._estimate(studio.speed, self._request({name: self._check(name) for name in FIELDS}))
+            text = self._estimate(studio.speed, self._request({name: self.check(name) for name in self.CHECKED}))
         except DigittyError:
             text = ""
         if text != self._estimated:

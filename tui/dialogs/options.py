@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar, cast, get_args
+from typing import cast, get_args
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.dom import DOMNode
-from textual.widgets import Button, Input, Select, Static
+from textual.widgets import Input, Select, Static
 
 from engine.config.fields import check_value, settings_of
 from engine.config.sampling import ONE_STEP_MOST, SampleConfig, Sampler, Spacing, Variance, default_for, with_sampler
 from engine.errors import SettingError
-from tui.dialogs.dialog import Dialog
+from tui.dialogs.form import FormDialog
 from tui.settings.remembered import Settings
-from tui.widgets.field_checks import FieldChecks
 from tui.widgets.form_row import FormRow
 from tui.widgets.line_input import LineInput
 
@@ -60,16 +58,15 @@ def sync_sampler_fields(form: DOMNode, old: Sampler, new: Sampler) -> None:
                 field.value = after
 
 
-class OptionsDialog(Dialog[Settings | None]):
+class OptionsDialog(FormDialog[Settings]):
     """Dismissed with changed settings, or None."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel"), Binding("ctrl+s", "apply", "Apply")]
+    CHECKED = ("sampler", *NUMBERS)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
         self._settings = settings
         self._sampler = settings.sample.sampler
-        self._checks = FieldChecks(self, self._check, lambda name, problem: self._row(name).show_problem(problem))
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -81,9 +78,7 @@ class OptionsDialog(Dialog[Settings | None]):
                 if name == "seed":
                     lock = Select([("no", False), ("yes", True)], value=self._settings.lock_seed, allow_blank=False, compact=True, id="lock_seed")
                     yield FormRow("lock seed", lock, "yes: every drawing takes the seed above")
-            with Horizontal(classes="buttons"):
-                yield Button("Apply", id="apply", variant="primary", compact=True)
-                yield Button("Cancel", id="cancel", compact=True)
+            yield from self.buttons("Apply")
 
     def _field(self, name: str) -> Input | Select[str]:
         value = getattr(self._settings.sample, name)
@@ -100,33 +95,16 @@ class OptionsDialog(Dialog[Settings | None]):
             sampler = cast(Sampler, event.value)
             sync_sampler_fields(self, self._sampler, sampler)
             self._sampler = sampler
-            self._row("steps").show_hint(steps_hint(sampler))
+            self.row("steps").show_hint(steps_hint(sampler))
             self._checks.recheck()
 
-    def on_input_changed(self) -> None:
-        self._checks.recheck()
-
-    def _check(self, name: str) -> object:
+    def check(self, name: str) -> object:
         """The value of a field. Raises SettingError if it is wrong."""
         if name == "sampler":
             return check_sampler(self._settings, self._sampler)
         return read_number(name, self.query_one(f"#{name}", Input).value, self._sampler)
 
-    def _row(self, name: str) -> FormRow:
-        return cast(FormRow, self.query_one(f"#{name}").parent)
-
-    def on_input_submitted(self) -> None:
-        self.action_apply()
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        if event.button.id == "apply":
-            self.action_apply()
-        else:
-            self.dismiss(None)
-
-    def action_apply(self) -> None:
-        values = self._checks.values(("sampler", *NUMBERS))
-        if values is not None:
-            choices = {name: self.query_one(f"#{name}", Select).value for name in CHOICES}
-            lock_seed = self.query_one("#lock_seed", Select).value is True
-            self.dismiss(replace(self._settings, lock_seed=lock_seed).with_sample(**{**values, **choices}))
+    def result(self, values: dict[str, object]) -> Settings:
+        choices = {name: self.query_one(f"#{name}", Select).value for name in CHOICES}
+        lock_seed = self.query_one("#lock_seed", Select).value is True
+        return replace(self._settings, lock_seed=lock_seed).with_sample(**{**values, **choices})
