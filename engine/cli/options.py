@@ -9,6 +9,7 @@ import click
 
 from engine.cli.progress import ProgressLine
 from engine.config.compute import DEVICE, PRECISION, THREADS, check_device
+from engine.config.data_choice import DataChoice
 from engine.config.fields import Setting, settings_of
 from engine.config.sampling import ONE_STEP_MOST, SampleConfig, Sampler, default_for
 from engine.errors import SettingError
@@ -50,6 +51,12 @@ def sampling_options() -> Decorator:
         special = [f"{sampler}: {value}" for sampler, value in own if name != "sampler" and value != setting.default]
         options.append(setting_option(setting, show_default="; ".join([str(setting.default), *special]) if special else True))
     return all_options([*options, setting_option(settings_of(DrawRequest)["weights"])])
+
+
+def data_options() -> Decorator:
+    """The fields of DataChoice that say what to make of a source: --size and the others. They are None where they are not given."""
+    described = {name: each for name, each in settings_of(DataChoice).items() if each.option and name != "source"}
+    return all_options([setting_option(each, default=None, show_default=False, is_flag=each.kind is bool) for each in described.values()])
 
 
 def force_option(command: Command) -> Command:

@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
-from engine.cli.options import Decorator, all_options, device_options, plain_option, setting_option
+from engine.cli.options import Decorator, all_options, data_options, device_options, plain_option, setting_option
 from engine.cli.output import print_line, print_status
 from engine.cli.progress import ProgressLine
 from engine.cli.reporters import JsonReporter, SilentReporter, TrainReporter
 from engine.cli.run_job import OnSignal, run_job
 from engine.config.compute import Device, Precision
+from engine.config.data_choice import DataChoice
 from engine.config.fields import settings_of
 from engine.config.model import ScheduleConfig
 from engine.config.serialize import with_changes
@@ -30,6 +31,8 @@ from engine.runs.run import Run, find_run
 from engine.storage import paths
 
 _TRAIN, _REQUEST, _SCHEDULE = settings_of(TrainConfig), settings_of(TrainRequest), settings_of(ScheduleConfig)["kind"]
+_DATA = settings_of(DataChoice)
+_DATA_NAMES = [name for name, each in _DATA.items() if each.option and name != "source"]
 
 
 def _train_option(name: str, *names: str, **attributes: Any) -> Decorator:
@@ -38,7 +41,9 @@ def _train_option(name: str, *names: str, **attributes: Any) -> Decorator:
 
 
 _OPTIONS: list[Decorator] = [
-    _train_option("preset", help=f"{_TRAIN['preset'].help}  [default: seed]"),
+    _train_option("preset", help=f"{_TRAIN['preset'].help}  [default: seed; with --data: best]"),
+    setting_option(_DATA["source"], "data", metavar="SOURCE", default=None, show_default=False),
+    data_options(),
     _train_option("start_from", metavar="WEIGHTS"),
     _train_option("teacher", metavar="WEIGHTS"),
     _train_option("epochs"),
@@ -142,9 +147,12 @@ def start_detached(request: TrainRequest, device: Device, precision: Precision, 
 def train_request(run: str | None, resume: str | None, options: dict[str, Any]) -> TrainRequest:
     """The request that the command line makes. Raises an InputError if options contradict each other."""
     schedule = options.pop("schedule", None)
+    data = _data_choice(options)
     if resume is not None:
+        if data is not None:
+            raise SettingError("--data can't be changed with --resume; for a new run from its weights on other data: --start-from RUN --data SOURCE")
         return _resume_request(run, resume, {**options, "schedule": schedule})
-    config = PRESETS[options.pop("preset", None) or "seed"]
+    config = PRESETS[options.pop("preset", None) or ("best" if data else "seed")]
     if schedule and (options["start_from"] or config.teacher):
         raise SettingError("--schedule can't be used with --start-from or a teacher, whose weights determine the noise schedule")
     if options["timesteps"] and config.teacher:
@@ -152,7 +160,20 @@ def train_request(run: str | None, resume: str | None, options: dict[str, Any]) 
     if schedule:
         config = with_changes(config, schedule=ScheduleConfig(kind=schedule))
     check_run_name(run)
+    if data is not None:
+        limit = options.pop("limit")
+        fit_epochs = options["epochs"] is None
+        return TrainRequest(with_changes(config, **options), run=run, data=replace(data, limit=limit), fit_epochs=fit_epochs)
     return TrainRequest(_fit_epochs(with_changes(config, **options), options["epochs"]), run=run)
+
+
+def _data_choice(options: dict[str, Any]) -> DataChoice | None:
+    """Takes what was asked about the data out of a command's options. Raises SettingError for options without a source."""
+    source = options.pop("data", None)
+    others = {name: value for name in _DATA_NAMES if (value := options.pop(name, None)) is not None}
+    if source is None and others:
+        raise SettingError(f"{_DATA[next(iter(others))].option} says how to prepare your own images; name them with --data")
+    return None if source is None else DataChoice(source, **others)
 
 
 def check_minutes(minutes: float | None, resume: str | None, options: dict[str, Any]) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from engine.config.compute import Device, Precision, check_device
-from engine.config.fields import check_one_of
+from engine.config.data_choice import DataChoice
+from engine.config.fields import check_bool, check_one_of
 from engine.config.serialize import from_dict, to_dict
 from engine.config.training import TrainConfig
 from engine.errors import SettingError
@@ -28,7 +29,8 @@ class Handover:
 
     def to_json(self) -> str:
         """In ASCII, on one line."""
-        request = {**vars(self.request), "config": to_dict(self.request.config)}
+        data = self.request.data
+        request = {**vars(self.request), "config": to_dict(self.request.config), "data": None if data is None else asdict(data)}
         return json.dumps({"request": request, "device": self.device, "precision": self.precision, "threads": self.threads})
 
     @classmethod
@@ -49,11 +51,13 @@ class Handover:
         if handover["threads"] is not None and type(handover["threads"]) is not int:
             raise SettingError(f"threads {handover['threads']!r} is not a whole number")
         check_threads(handover["threads"])
+        check_bool("fit_epochs", request["fit_epochs"])
         config = from_dict(TrainConfig, request["config"])
-        return cls(**{**handover, "request": TrainRequest(**{**request, "config": config})})
+        data = None if request["data"] is None else DataChoice(**_table("the choice of data", request["data"], DataChoice))
+        return cls(**{**handover, "request": TrainRequest(**{**request, "config": config, "data": data})})
 
 
-def _table(what: str, values: object, cls: type[Handover] | type[TrainRequest]) -> dict[str, Any]:
+def _table(what: str, values: object, cls: type[Handover] | type[TrainRequest] | type[DataChoice]) -> dict[str, Any]:
     """The values by name. Raises SettingError unless they are exactly the fields of `cls`."""
     names = {field.name for field in fields(cls)}
     if not isinstance(values, Mapping) or set(values) != names:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from engine.config.compute import ComputeInfo
 from engine.config.data import MOST_CLASSES
+from engine.config.data_choice import DataChoice
 from engine.config.fields import MAX_COUNT, MAX_SEED, Setting, check_value, setting, settings_of
 from engine.config.sampling import SampleConfig
 from engine.config.sweep import MOST_CELLS, MOST_IMAGES, Cell
@@ -126,6 +127,12 @@ class TrainRequest:
         option="--when-full",
     )
     """ask: wait until the Control says run (try again), unsaved or stop."""
+
+    data: DataChoice | None = None
+    """What a new run trains on; `config` is then fitted to it (`fit_to`). None: as `config` says."""
+
+    fit_epochs: bool = False
+    """Whether `fit_to` may replace the epochs of `config`, so that a run takes about as many steps on any data."""
 
     def __post_init__(self) -> None:
         if self.minutes is None:

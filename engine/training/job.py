@@ -15,7 +15,12 @@ from torch import Tensor
 from engine.compute.candidates import supports
 from engine.compute.device import explain_out_of_memory
 from engine.compute.precision import Numerics
+from engine.config.data import DataSpec
+from engine.config.data_choice import DataChoice
+from engine.config.fit_to_data import fit_to
+from engine.config.serialize import from_dict, to_dict
 from engine.config.training import TrainConfig
+from engine.data.describe import describe
 from engine.data.registry import load_images
 from engine.errors import SettingError
 from engine.formatting import printable
@@ -60,7 +65,7 @@ class TrainingJob:
 
     def start_new(self) -> Iterator[Event]:
         """Creates a run and trains it."""
-        config = take_over_network(self.request.config)
+        config = take_over_network((yield from self._fit_to_data()))
         numerics = Numerics(**(yield from self.group.stream_on_leader(_measure(self.runtime, config))))
         images = yield from self._read_images(config)
         if self.request.minutes is not None:
@@ -92,6 +97,14 @@ class TrainingJob:
                 write_config(run, config, numerics.describe(self.device))
                 writer.prune()
             yield from self._loop(trainer, run, writer, epoch_seconds)
+
+    def _fit_to_data(self) -> Generator[Event, None, TrainConfig]:
+        """The configuration, for the images that the request asks for. In a group rank 0 prepares them."""
+        config, choice = self.request.config, self.request.data
+        if choice is None:
+            return config
+        data = from_dict(DataSpec, (yield from self.group.stream_on_leader(_describe(choice))))
+        return fit_to(config, data, choice.limit, self.request.fit_epochs)
 
     def _read_images(self, config: TrainConfig) -> Generator[Event, None, tuple[Tensor, Tensor]]:
         yield Preparing(f"reading {config.data.name}")
@@ -129,6 +142,11 @@ class TrainingJob:
 def _begin_from_first_weights(trainer: Trainer) -> None:
     if weights := load_first_weights(trainer.config):
         trainer.begin_from(weights)
+
+
+def _describe(choice: DataChoice) -> Generator[Event, None, dict[str, Any]]:
+    """The spec of the images that were asked for, as JSON."""
+    return to_dict((yield from describe(choice)))
 
 
 # --- precision, threads, other writers --------------------------------------------------------------------------------

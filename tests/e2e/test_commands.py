@@ -15,6 +15,7 @@ from terminal import environment
 from engine.cli.entry import run
 from engine.cli.train import train_request
 from engine.config.compute import ComputeInfo
+from engine.config.data_choice import DataChoice
 from engine.config.training import PRESETS
 from engine.errors import RunError
 from engine.jobs.jobs import Jobs
@@ -116,6 +117,19 @@ def test_as_many_steps_as_were_asked_for(asked: dict[str, int], steps: int) -> N
     names = ("start_from", "teacher", "epochs", "steps", "batch_size", "lr", "lr_schedule", "timesteps", "seed", "limit", "compile")
     request = train_request(None, None, {"preset": "quick", **dict.fromkeys(names), **asked})
     assert request.config.total_steps == steps
+
+
+def test_options_about_the_data(command: Command) -> None:
+    """They belong to a source, which belongs to a new run; MNIST's preset stays the guide's, other images get the one that draws best."""
+    assert "--size says how to prepare your own images; name them with --data" in refused(command, "train", "--size", "32")
+    assert "the nearest is 32" in refused(command, "train", "--data", "x", "--size", "30")
+    create_run("mine", PRESETS["quick"], ComputeInfo("cpu", "fp32", "contiguous"))
+    assert "--start-from RUN --data SOURCE" in refused(command, "train", "--resume", "mine", "--data", "x")
+    none = dict.fromkeys(("preset", "start_from", "epochs", "steps", "timesteps", "limit"))
+    asked = train_request(None, None, {**none, "data": "x", "size": "64", "grey": True, "limit": 100_000})
+    assert (asked.data, asked.fit_epochs, asked.config) == (DataChoice("x", "64", grey=True, limit=100_000), True, PRESETS["best"])
+    assert train_request(None, None, dict(none)).config == PRESETS["seed"]
+    assert not train_request(None, None, {**none, "data": "x", "epochs": 3}).fit_epochs
 
 
 def test_no_epochs_at_all_are_refused_on_resume_too(command: Command) -> None:

@@ -22,6 +22,7 @@ import pytest
 from engine.checkpoints.training_state import load_state
 from engine.compute import autotune as precision
 from engine.config.compute import ComputeInfo
+from engine.config.data_choice import DataChoice
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.training import PRESETS, TrainConfig
 from engine.errors import DeviceError, DigittyError, InputError, SettingError, StorageError
@@ -68,6 +69,7 @@ STUDENT = replace(PRESETS["one-step"], teacher="mine:best")
 REQUESTS = [TrainRequest(config) for config in (*PRESETS.values(), STUDENT)]
 REQUESTS += [TrainRequest(replace(TrainConfig(), **{name: value})) for name, value in CHANGES.items()]  # type: ignore[arg-type]
 REQUESTS += [TrainRequest(run="mine"), TrainRequest(resume="mine"), TrainRequest(when_full="go-on")]
+REQUESTS += [TrainRequest(data=DataChoice("/a b/\udcff.npz", "64x32", "pad", "white", True, "a,b", "10%", "/data", 7), fit_epochs=True)]
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=str)

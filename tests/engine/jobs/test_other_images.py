@@ -19,12 +19,13 @@ from engine.checkpoints.lookup import find_weights
 from engine.checkpoints.training_state import load_state
 from engine.checkpoints.weights import load_weights, save_pth, save_weights
 from engine.config.data import MNIST, DataSpec
+from engine.config.data_choice import DataChoice
 from engine.config.model import ScheduleConfig
 from engine.config.sampling import SampleConfig
 from engine.config.serialize import from_dict
 from engine.config.training import TrainConfig
 from engine.data import npz
-from engine.errors import OutputError, SettingError
+from engine.errors import OutputError, SettingError, StorageError
 from engine.jobs.jobs import Jobs
 from engine.protocol.events import DrawDone, Frame, Preview, Saved, TrainDone
 from engine.protocol.recipe import Images
@@ -101,6 +102,23 @@ def test_train_kill_resume(jobs: Jobs, config: TrainConfig, file: Path, home: Pa
     previews = [event.images for event in events if isinstance(event, Preview)]
     assert [(len(p), p.height, p.width, p.channels) for p in previews] == [(3, HEIGHT, WIDTH, 3)] * 3
     assert [load_strip(path, data) for _, path in find_run("whole").samples()] == previews
+
+
+def test_a_request_for_a_file_trains_on_it(jobs: Jobs, tiny: TrainConfig, file: Path) -> None:
+    """`--data FILE.npz` gives what a configuration with the file's spec gives."""
+    by_spec = replace(tiny.with_data(npz.describe(file)), limit=40, epochs=2)
+    list(jobs.train(TrainRequest(by_spec, run="spec")))
+    choice = DataChoice(str(file), limit=40)
+    list(jobs.train(TrainRequest(replace(tiny, limit=None, epochs=2), run="choice", data=choice)))
+    assert find_run("choice").config() == by_spec
+    assert same(final("choice"), final("spec"))
+
+
+@pytest.mark.parametrize(("source", "told"), [("none.npz", "No such file"), ("no-such-set", "can't train on no-such-set")])
+def test_a_source_that_is_not_there_starts_no_run(jobs: Jobs, tiny: TrainConfig, source: str, told: str, home: Path) -> None:
+    with pytest.raises((SettingError, StorageError), match=told):
+        list(jobs.train(TrainRequest(tiny, data=DataChoice(source))))
+    assert not (home / "data" / "runs").exists()
 
 
 def test_leaving_saves_and_resuming_goes_on(jobs: Jobs, config: TrainConfig) -> None:
