@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engine.datasets.sources import solids
 from engine.datasets.sources.npz import open_npz
 from engine.datasets.sources.source import Source
 from engine.errors import SettingError
@@ -16,6 +17,8 @@ def open_source(text: str, data_root: Path | None = None) -> Source:
     data_root: where the files of known data sets are looked for first. Raises SettingError where it holds no pictures, StorageError where it
     can't be read.
     """
+    if text.strip().lower() == solids.NAME:
+        return solids.SolidsSource()
     path = _expand(text)
     if path.suffix.lower() == ".npz":
         return open_npz(path)
