@@ -160,10 +160,9 @@ def train_request(run: str | None, resume: str | None, options: dict[str, Any]) 
     if schedule:
         config = with_changes(config, schedule=ScheduleConfig(kind=schedule))
     check_run_name(run)
-    if data is not None:
+    if data or options["start_from"] or config.teacher:  # the job knows how many images there are
         limit = options.pop("limit")
-        fit_epochs = options["epochs"] is None
-        return TrainRequest(with_changes(config, **options), run=run, data=replace(data, limit=limit), fit_epochs=fit_epochs)
+        return TrainRequest(with_changes(config, **options), run=run, data=data, fit_epochs=options["epochs"] is None, limit=limit)
     return TrainRequest(_fit_epochs(with_changes(config, **options), options["epochs"]), run=run)
 
 

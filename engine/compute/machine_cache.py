@@ -60,6 +60,7 @@ def machine_key(device: torch.device, model: ModelConfig, purpose: str, precisio
         machine = [platform.machine(), _cpu_name(), torch.backends.cpu.get_cpu_capability(), f"bf16 {cpu_bf16()}", *limits]
     threads = f"{torch.get_num_threads()} threads"
     size = [] if model.data.shape == MNIST.shape else [f"images {model.data.shape}"]
+    size += [] if model.patch is None else [f"patch {model.patch}"]
     return " · ".join([device.type, *machine, f"torch {torch.__version__}", threads, str(model.channels), *size, purpose, precision])
 
 

@@ -54,7 +54,7 @@ class Trials:
         def step() -> Tensor:
             model.zero_grad(set_to_none=True)
             with numerics.autocast(self._device):
-                eps = model(x, t, t % self._model.data.classes)
+                eps = model(x, t, t % max(1, self._model.data.classes))
             loss: Tensor = (eps.float() - x).square().mean()
             loss.backward()  # type: ignore[no-untyped-call]
             return torch.stack([loss.detach(), *(p.grad.sum() for p in model.parameters() if p.grad is not None)]).sum()

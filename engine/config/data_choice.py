@@ -6,7 +6,7 @@ import csv
 import re
 from dataclasses import dataclass
 
-from engine.config.data import MOST_IMAGES, Background, Fit, Preparation
+from engine.config.data import Background, Fit, Preparation
 from engine.config.fields import check_fields, check_finite, check_within, setting
 from engine.errors import SettingError
 from engine.formatting import printable
@@ -80,9 +80,6 @@ class DataChoice:
         kind=str,
         option="--data-root",
     )
-
-    limit: int | None = setting(None, "Train on the first LIMIT images only.", low=1, high=MOST_IMAGES, kind=int)
-    """As TrainConfig.limit, which can't be checked before the images are counted."""
 
     def __post_init__(self) -> None:
         check_fields(self)

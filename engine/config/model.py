@@ -10,7 +10,9 @@ from engine.config.fields import check_bool, check_fields, check_finite, check_o
 from engine.errors import SettingError
 
 ScheduleKind = Literal["linear", "cosine"]
-Prediction = Literal["eps", "v", "edm"]
+Prediction = Literal["eps", "v", "edm", "x0"]
+PATCHES = (1, 2, 4, 8, 16)
+"""Sides of a patch, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class ModelConfig:
     """The U-Net. The defaults are the guide's network: 6,141,313 trainable parameters."""
 
     channels: tuple[int, ...] = (64, 128, 256)
-    """Three widths: at full, half and quarter size. Two widths: on patches of 2x2 pixels, so at half and quarter size."""
+    """The widths at the size that the first layer leaves, at half of it and, if there are three, at a quarter."""
     time_dim: int = 128
     """Width of the sinusoidal embedding."""
     emb_dim: int = 256
@@ -35,6 +37,8 @@ class ModelConfig:
     """Whether it is a distilled student, which only draws with the sampler one-step."""
     data: DataSpec = MNIST
     """What it draws: image size, channels and classes."""
+    patch: int | None = None
+    """Side of a patch; see `patch_side`. None: as in files that say nothing of it, 1 for three widths and 2 for two."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))  # JSON gives a list
@@ -52,14 +56,34 @@ class ModelConfig:
             raise SettingError(f"time_dim {self.time_dim} is odd; the sinusoidal embedding needs pairs")
         if not isinstance(self.data, DataSpec):
             raise SettingError(f"data {self.data!r} is not a description of images")
-        if self.data.height % 4 or self.data.width % 4:
+        self._check_patch()
+
+    def _check_patch(self) -> None:
+        """Raises SettingError where the images can't be cut into patches and halved. A patch that is the usual one is recorded as None."""
+        if self.patch is not None and (type(self.patch) is not int or self.patch not in PATCHES):
+            raise SettingError(f"patch {self.patch!r} is not one of {', '.join(map(str, PATCHES))}")
+        if self.patch == self.usual_patch:
+            object.__setattr__(self, "patch", None)
+        unit = side_unit(self.patch_side, len(self.channels))
+        if self.data.height % unit or self.data.width % unit:
             size = f"{self.data.height}x{self.data.width}"
-            raise SettingError(f"images of {size} pixels can't be halved twice; height and width must be multiples of 4")
+            how = f"cut into patches of {self.patch} pixels and halved" if self.patch else "halved twice"
+            raise SettingError(f"images of {size} pixels can't be {how}; height and width must be multiples of {unit}")
 
     @property
-    def patch(self) -> int:
-        """Side of the square of pixels that the first layer merges into one."""
+    def usual_patch(self) -> int:
+        """The side of a patch where `patch` does not say it."""
         return 1 << 3 - len(self.channels)
+
+    @property
+    def patch_side(self) -> int:
+        """Side of the square of pixels that the first layer merges into one."""
+        return self.patch or self.usual_patch
+
+
+def side_unit(patch: int, levels: int) -> int:
+    """Pixels of which an image's height and width must be multiples: each level after the first halves the patches."""
+    return patch << levels - 1
 
 
 @dataclass(frozen=True)
@@ -72,7 +96,10 @@ class ScheduleConfig:
     beta_start: float = 1e-4
     beta_end: float = 0.02
     shift: float = 1.0
-    """Multiplies sigma / alpha at every t, which shifts log SNR by -2 log(shift) (Hoogeboom et al. 2023, section 3.1)."""
+    """Multiplies sigma / alpha at every t, which shifts log SNR by -2 log(shift) (Hoogeboom et al. 2023, section 3.1, arXiv 2301.11093).
+
+    Averaging blocks of shift x shift pixels then leaves as much noise as there is without a shift in images that are smaller by that factor.
+    """
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -27,6 +27,8 @@ def to_dict(config: DataSpec | ModelConfig | ScheduleConfig | SampleConfig | Tra
             del values["keep_every"]  # so that older versions of digitty read the run
     elif isinstance(config, ModelConfig):
         values["data"] = to_dict(config.data)
+        if config.patch is None:
+            del values["patch"]  # so that older versions of digitty read it
         if config.data == MNIST:
             del values["data"]
             values |= MNIST_FIELDS

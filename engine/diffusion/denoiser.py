@@ -20,13 +20,16 @@ def coefficients(prediction: Prediction, alpha_bar: float, sigma_data: float) ->
     """(c_skip, c_out) with x0 = c_skip x_t + c_out F for the network's prediction F (Karras et al. 2022, eq. 7, for a variance-preserving x_t).
 
     eps: F is the noise (Ho et al. 2020). v: F = sqrt(alpha_bar) eps - sigma x0 (Salimans & Ho 2022). edm: x0 - c_skip x_t is F times its
-    standard deviation, for images of deviation sigma_data and c_skip the linear regression of x0 on x_t.
+    standard deviation, for images of deviation sigma_data and c_skip the linear regression of x0 on x_t. x0: F is the image, which lies near a
+    surface of few dimensions even where a patch has more numbers than the network has channels (JiT: Li & He 2025, arXiv 2511.13720).
     """
     a, s = math.sqrt(alpha_bar), math.sqrt(1 - alpha_bar)
     if prediction == "eps":
         return 1 / a, -s / a
     if prediction == "v":
         return a, -s
+    if prediction == "x0":
+        return 0.0, 1.0
     variance = alpha_bar * sigma_data**2 + s * s
     return a * sigma_data**2 / variance, s * sigma_data / math.sqrt(variance)
 

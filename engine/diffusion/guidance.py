@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -47,7 +46,7 @@ def apply_guidance(network: Network, labels: Tensor, scale: float, dtype: torch.
 
 
 def guidance_interval(inside: Predict, outside: Predict, schedule: NoiseSchedule, low: float, high: float) -> Predict:
-    """`inside` where low <= sigma / alpha < high, `outside` elsewhere: guidance within an interval of noise levels (Kynkäänniemi et al. 2024)."""
+    """`inside` within the interval, `outside` elsewhere: guidance within an interval of noise levels (Kynkäänniemi et al. 2024)."""
 
     def predict(x_t: Tensor, t: int) -> Tensor:
         return (inside if within_interval(schedule, t, low, high) else outside)(x_t, t)
@@ -56,6 +55,5 @@ def guidance_interval(inside: Predict, outside: Predict, schedule: NoiseSchedule
 
 
 def within_interval(schedule: NoiseSchedule, t: int, low: float, high: float) -> bool:
-    """Whether low <= sigma / alpha < high at t."""
-    alpha_bar = schedule.alpha_bar_at(t)
-    return low <= math.sqrt((1 - alpha_bar) / alpha_bar) < high
+    """Whether low <= sigma / alpha < high at t, before the schedule's shift."""
+    return low <= schedule.unshifted_ratio(t) < high

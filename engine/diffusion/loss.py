@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -13,7 +15,12 @@ from engine.diffusion.schedule import NoiseSchedule, per_image
 GAMMA = 5.0
 """The bound of min-SNR weighting (Hang et al. 2023)."""
 LOG_SIGMA = (-0.6, 1.2)
-"""Mean and deviation of log(sigma / alpha) under `lognormal` (Karras et al. 2022, table 1, moved to images as small and dark as MNIST's)."""
+"""Mean and deviation of log(sigma / alpha) under `lognormal` (Karras et al. 2022, table 1, moved to images as small and dark as MNIST's).
+
+The schedule's shift moves the mean with it.
+"""
+LEAST_SIGMA = 0.05
+"""The bound of the weight of x0-prediction, as in JiT (Li & He 2025, arXiv 2511.13720, algorithm 1)."""
 
 
 class DenoisingLoss:
@@ -35,8 +42,8 @@ class DenoisingLoss:
         self._skip, self._out = (v.to(device, torch.float32) for v in (skip, out))
         density = _lognormal(schedule) if timesteps == "lognormal" else torch.full((schedule.T,), 1 / schedule.T, dtype=torch.float64)
         self._cumulative = None if timesteps == "uniform" else density.cumsum(0).to(device, torch.float32)
-        # min(SNR, gamma) of the error in x0, which is c_out times the error in F
-        self._weight = None if weighting == "flat" else (schedule.snr.clamp(max=GAMMA) * out.square()).to(device, torch.float32)
+        weight = _weight(schedule, prediction, weighting, out)
+        self._weight = None if weight is None else weight.to(device, torch.float32)
 
     def timesteps(self, n: int, rng: torch.Generator) -> Tensor:
         """(n,) int64. All but `uniform` are stratified: one t from each n-th of the distribution; batches differ less (Kingma et al. 2021)."""
@@ -56,16 +63,27 @@ class DenoisingLoss:
     def loss(self, F: Tensor, x0: Tensor, x_t: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         """The mean loss of a batch, a scalar, for the network's prediction F.
 
-        With eps, uniform t and flat weights it is L_simple (Ho et al. 2020, eq. 14).
+        With eps, uniform t and flat weights it is L_simple (Ho et al. 2020, eq. 14). With x0 and flat weights it is the loss of v-prediction,
+        except near the clean image (LEAST_SIGMA).
         """
         target = eps if self._eps else (x0 - per_image(self._skip[t]) * x_t) / per_image(self._out[t])
         error = (F.float() - target).square()
         return error.mean() if self._weight is None else (per_image(self._weight[t]) * error).mean()
 
 
+def _weight(schedule: NoiseSchedule, prediction: Prediction, weighting: Weighting, out: Tensor) -> Tensor | None:
+    """The weight (T,) of the error in F at each t; None where all are 1. `out` is c_out, by which the error in F becomes the error in x0."""
+    if weighting == "min-snr":
+        return schedule.snr.clamp(max=GAMMA) * out.square()  # min(SNR, gamma) of the error in x0
+    if prediction == "x0":
+        # the error in v that follows from it, 1 / sigma² times the error in x0 (Salimans & Ho 2022, section 4: "SNR + 1"), bounded
+        return 1 / (1 - schedule.alpha_bar).clamp(min=LEAST_SIGMA**2)
+    return None
+
+
 def _lognormal(schedule: NoiseSchedule) -> Tensor:
     """The probability of each t where log(sigma / alpha) is normal: its density there times the width of t's cell."""
     mean, deviation = LOG_SIGMA
     log_sigma = -0.5 * schedule.snr.log()
-    density = torch.exp(-0.5 * ((log_sigma - mean) / deviation) ** 2) * torch.gradient(log_sigma)[0]
+    density = torch.exp(-0.5 * ((log_sigma - mean - math.log(schedule.config.shift)) / deviation) ** 2) * torch.gradient(log_sigma)[0]
     return density / density.sum()

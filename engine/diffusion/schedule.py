@@ -16,7 +16,7 @@ STUDENT_QUARTERS = ((4,), (4, 2), (4, 2, 1), (4, 3, 2, 1))
 ARCTAN = 0.4
 """The power in the spacing `arctan`. 0 would give `logsnr`, and 1 would give `linear` on the cosine schedule."""
 ENDS = (80.0, 0.04)
-"""sigma / alpha where `arctan` begins and ends: with more noise nothing is visible, with less nothing changes."""
+"""sigma / alpha where `arctan` begins and ends, before the schedule's shift: with more noise nothing is visible, with less nothing changes."""
 
 
 class NoiseSchedule:
@@ -53,8 +53,8 @@ class NoiseSchedule:
     def timesteps(self, steps: int, spacing: Spacing) -> list[int]:
         """`steps` distinct timesteps in descending order, evenly spaced in a quantity that `spacing` names. Raises SettingError.
 
-        `arctan`: arctan((sigma / alpha)^ARCTAN), between ENDS. From T-1 to 0: `linear` in t, `quadratic` in its square root, `logsnr` in log SNR
-        (Lu et al. 2022). `leading` is diffusers' word for k * (T // steps).
+        `arctan`: arctan((sigma / alpha / shift)^ARCTAN), between ENDS. From T-1 to 0: `linear` in t, `quadratic` in its square root, `logsnr` in
+        log SNR (Lu et al. 2022). `leading` is diffusers' word for k * (T // steps).
         """
         if not 1 <= steps <= self.T:
             raise SettingError(f"steps {steps} is outside 1 to {self.T}")
@@ -70,7 +70,7 @@ class NoiseSchedule:
             t = (u * math.sqrt(top)) ** 2
         elif spacing == "arctan":
             first, last = (math.atan(ratio**ARCTAN) for ratio in ENDS)
-            t = self._nearest(-2 / ARCTAN * (last + (first - last) * u).tan().log())
+            t = self._nearest(-2 / ARCTAN * (last + (first - last) * u).tan().log() - 2 * math.log(self.config.shift))
         else:
             clean, noisy = self.snr[0].log(), self.snr[-1].log()
             t = self._nearest(clean + (noisy - clean) * u)
@@ -85,6 +85,11 @@ class NoiseSchedule:
         left = right - 1
         nearest = torch.where((target - rising[left]).abs() <= (rising[right] - target).abs(), left, right)
         return (top - nearest).double()
+
+    def unshifted_ratio(self, t: int) -> float:
+        """sigma / alpha at t as it is without the schedule's shift: comparable between images of different sizes."""
+        alpha_bar = self.alpha_bar_at(t)
+        return math.sqrt((1 - alpha_bar) / alpha_bar) / self.config.shift
 
     def student_timesteps(self, steps: int) -> list[int]:
         """The timesteps of a one-step student that draws in `steps` steps: T-1, then those at which noise is added again. Raises SettingError."""

@@ -42,7 +42,8 @@ class UNet(nn.Module):
     """Predicts what `ModelConfig.prediction` names of x_t. The default configuration is the guide's, with 6,141,313 trainable parameters.
 
     Ho et al. 2020, appendix B; class embedding added to the time embedding (Dhariwal & Nichol 2021). With two widths instead of
-    three it works on patches of 2x2 pixels, 14 -> 7 -> 14 (a pixel shuffle, Shi et al. 2016), at a third of the cost.
+    three it works on patches of 2x2 pixels, 14 -> 7 -> 14 (a pixel shuffle, Shi et al. 2016), at a third of the cost. Larger images are cut into
+    larger patches (`ModelConfig.patch`), so that the levels stay as small as for MNIST.
 
     The order in which the modules are made decides two things that existing runs rely on: which random numbers a new network takes, and
     the numbers by which training states know the parameters. Hence `attend` is a list beside `down` instead of a part of each level.
@@ -52,10 +53,10 @@ class UNet(nn.Module):
         super().__init__()
         self.config = config = config or ModelConfig()
         widths, emb, groups = config.channels, config.emb_dim, config.groups
-        pixels, first, last = config.data.channels * config.patch**2, widths[0], widths[-1]
+        pixels, first, last = config.data.channels * config.patch_side**2, widths[0], widths[-1]
         self.time = nn.Sequential(nn.Linear(config.time_dim, emb), nn.SiLU(), nn.Linear(emb, emb))
-        self.label = ClassEmbedding(config.data.classes, emb)
-        self.to_patches = nn.PixelUnshuffle(config.patch) if config.patch > 1 else nn.Identity()
+        self.label = ClassEmbedding(config.data.classes, emb) if config.data.classes else None
+        self.to_patches = nn.PixelUnshuffle(config.patch_side) if config.patch_side > 1 else nn.Identity()
         self.conv_in = nn.Conv2d(pixels, first, 3, padding=1)
         self.down = nn.ModuleList(Down(i, o, emb, groups, downsample=k > 0) for k, (i, o) in enumerate(zip((first, *widths), widths, strict=False)))
         self.attend = nn.ModuleList(nn.Identity() for _ in widths)
@@ -66,8 +67,8 @@ class UNet(nn.Module):
         rising = widths[::-1]
         self.up = nn.ModuleList(Up(i, o, emb, groups, upsample=k > 0) for k, (i, o) in enumerate(zip((last, *rising), rising, strict=False)))
         self.norm_out = Norm(groups, first)
-        self.conv_out = nn.Conv2d(first, pixels, 1) if config.patch == 1 else nn.Conv2d(first, pixels, 3, padding=1)
-        self.to_pixels = nn.PixelShuffle(config.patch) if config.patch > 1 else nn.Identity()
+        self.conv_out = nn.Conv2d(first, pixels, 1) if config.patch_side == 1 else nn.Conv2d(first, pixels, 3, padding=1)
+        self.to_pixels = nn.PixelShuffle(config.patch_side) if config.patch_side > 1 else nn.Identity()
 
     def forward(self, x_t: Tensor, t: Tensor, label: Tensor) -> Tensor:
         """The prediction, like x_t (N, C, H, W), for t (N,) in 0 … T-1 and label (N,) of a class or NO_LABEL."""
@@ -84,7 +85,12 @@ class UNet(nn.Module):
         return out
 
     def _embed(self, t: Tensor, label: Tensor, dtype: torch.dtype) -> Tensor:
-        """Time and label (N,) -> (N, emb_dim). NO_LABEL adds zero. Every block starts with SiLU, so it is applied here, once."""
+        """Time and label (N,) -> (N, emb_dim). NO_LABEL adds zero, as all labels do for images without classes.
+
+        Every block starts with SiLU, so it is applied here, once.
+        """
         time: Tensor = self.time(sinusoidal(t, self.config.time_dim).to(dtype))
+        if self.label is None:
+            return F.silu(time)
         has_label = (label >= 0).unsqueeze(1)
         return F.silu(time + self.label(label.clamp(min=0)) * has_label)

@@ -14,6 +14,7 @@ from engine.config.sweep import MOST_CELLS, MOST_IMAGES, Cell
 from engine.config.training import TrainConfig
 from engine.errors import SettingError
 
+TRAIN_LIMIT = settings_of(TrainConfig)["limit"]
 WhenFull = Literal["stop", "go-on", "ask"]
 
 
@@ -132,9 +133,14 @@ class TrainRequest:
     """What a new run trains on; `config` is then fitted to it (`fit_to`). None: as `config` says."""
 
     fit_epochs: bool = False
-    """Whether `fit_to` may replace the epochs of `config`, so that a run takes about as many steps on any data."""
+    """Whether a new run takes about as many steps on its data as `config` says for MNIST, by other epochs."""
+
+    limit: int | None = None
+    """The `limit` of a new run whose data are only known once it starts."""
 
     def __post_init__(self) -> None:
+        if self.limit is not None:
+            check_value("limit", self.limit, TRAIN_LIMIT)
         if self.minutes is None:
             return
         check_value("minutes", self.minutes, settings_of(self)["minutes"])

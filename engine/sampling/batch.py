@@ -25,7 +25,9 @@ from engine.sampling.rejection import ATTEMPTS, acceptance_threshold, rejected_i
 BATCH = {"cpu": 32, "cuda": 512, "mps": 64}
 """Images through the network at once on each device (twice as many with guidance)."""
 PREVIEWED = 20
-"""The most classes that a run's previews show."""
+"""The most classes that a run's previews show …"""
+PREVIEWED_WITHOUT_CLASSES = 10
+"""… and how many images where there are no classes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +90,12 @@ def draw_into(
 
 def sample_batch(pipeline: Pipeline, labels: Sequence[int | None], sample: SampleConfig, x: Tensor, noise: Noise) -> Iterator[Step]:
     """The steps of one batch from x at the first timestep. Fast samplers clip x0; DDPM does not, as in the guide."""
-    label = torch.tensor([NO_LABEL if label is None else label for label in labels], device=pipeline.device)
+    guided = is_guided(pipeline, sample)
+    classless = not pipeline.data.classes
+    label = torch.tensor([NO_LABEL if label is None or classless else label for label in labels], device=pipeline.device)
     dtype, layout = pipeline.numerics.dtype, pipeline.numerics.format
     predict = without_guidance = fix_labels(pipeline.network, label, dtype, layout)
-    if sample.sampler != "one-step":  # a student has guidance folded in
+    if guided:
         predict = apply_guidance(pipeline.network, label, sample.guidance, dtype, layout)
         if sample.guidance > 1:
             predict = guidance_interval(predict, without_guidance, pipeline.schedule, sample.guided_from, sample.guided_to)
@@ -101,13 +105,18 @@ def sample_batch(pipeline: Pipeline, labels: Sequence[int | None], sample: Sampl
     return samplers.sample(denoise, x, pipeline.schedule, sample, noise)
 
 
+def is_guided(pipeline: Pipeline, sample: SampleConfig) -> bool:
+    """Whether guidance changes the drawing. A student has it folded in, and without classes there is nothing to guide to."""
+    return sample.sampler != "one-step" and sample.guidance != 1 and pipeline.data.classes > 0
+
+
 def count_evaluations(pipeline: Pipeline, sample: SampleConfig) -> list[int]:
     """The network evaluations of each step: two where it is guided, since the prediction without a label is needed too."""
     schedule = pipeline.schedule
     if sample.sampler == "one-step":
         return [1] * sample.steps
     timesteps = schedule.timesteps(sample.steps, sample.spacing)
-    if sample.guidance in (0, 1):
+    if sample.guidance == 0 or not is_guided(pipeline, sample):
         return [1] * len(timesteps)
     if sample.guidance < 1:
         return [2] * len(timesteps)
@@ -115,8 +124,8 @@ def count_evaluations(pipeline: Pipeline, sample: SampleConfig) -> list[int]:
 
 
 def preview(pipeline: Pipeline, seed: int) -> Generator[Event, None, Images]:
-    """Returns an image of each class (of many, the first), always from the same noise; yields Ticks."""
-    labels = range(min(pipeline.data.classes, PREVIEWED))
+    """Returns an image of each class (of many, the first; without classes, some), always from the same noise; yields Ticks."""
+    labels = range(min(pipeline.data.classes or PREVIEWED_WITHOUT_CLASSES, PREVIEWED))
     sample = fit_sampler(SampleConfig(), pipeline.network.config.one_step)
     noise = ImageNoise(pipeline.data.shape, seed, labels, pipeline.device)
     x = noise()

@@ -34,7 +34,7 @@ PROGRESS_EVERY = 0.2
 def draw(runtime: Runtime, request: DrawRequest) -> Iterator[Event]:
     """See `Jobs.draw`."""
     pipeline = yield from runtime.pipeline_for(request.weights, request.sample.sampler, request.like)
-    if any(label is not None and label >= pipeline.data.classes for label in request.labels):
+    if pipeline.data.classes and any(label is not None and label >= pipeline.data.classes for label in request.labels):
         raise SettingError(f"{request.weights} can only draw the classes 0 to {pipeline.data.classes - 1} of {pipeline.data.name}")
     indices = request.indices or tuple(range(len(request.labels)))
     made_with = pipeline.weights, pipeline.compute_info, pipeline.data, VERSION, torch.__version__, device.processor(pipeline.device)

@@ -44,15 +44,18 @@ class Discriminator(nn.Module):
         )
         self.real = nn.Linear(FEATURES, 1)
         self.kinds = kinds
-        self.asked = nn.Embedding(data.classes * kinds, FEATURES)  # the conditions, by the name that training states have
-        self.digit = nn.Linear(FEATURES, data.classes)  # the class, likewise
+        self.asked = nn.Embedding(max(1, data.classes) * kinds, FEATURES)  # the conditions, by the name that training states have
+        self.digit = nn.Linear(FEATURES, data.classes) if data.classes > 1 else None  # the class, likewise
         nn.init.normal_(self.asked.weight, std=FEATURES**-0.5)
 
-    def forward(self, x: Tensor, label: Tensor, kind: Tensor) -> tuple[Tensor, Tensor]:
-        """x (N, C, H, W) in [-1, 1], label and kind (N,) -> how real each looks, (N,), where only differences count; logits (N, classes)."""
+    def forward(self, x: Tensor, label: Tensor, kind: Tensor) -> tuple[Tensor, Tensor | None]:
+        """x (N, C, H, W) in [-1, 1], label and kind (N,) -> how real each looks, (N,), where only differences count; logits (N, classes).
+
+        The logits are None where there are no classes to tell apart; the labels are then 0.
+        """
         features = self.body(x)
         real: Tensor = self.real(features)[:, 0] + (features * self.asked(label * self.kinds + kind)).sum(1)
-        return real, self.digit(features)
+        return real, self.digit(features) if self.digit else None
 
 
 def discriminator_loss(discriminator: Discriminator, real: Tensor, drawn: Tensor, label: Tensor, kind: Tensor, penalised: bool) -> Tensor:
@@ -62,7 +65,9 @@ def discriminator_loss(discriminator: Discriminator, real: Tensor, drawn: Tensor
     """
     real, drawn = (x.detach().requires_grad_(penalised) for x in (real, drawn))
     (real_score, logits), (drawn_score, _) = discriminator(real, label, kind), discriminator(drawn, label, kind)
-    loss = F.softplus(drawn_score - real_score).mean() + F.cross_entropy(logits, label)
+    loss = F.softplus(drawn_score - real_score).mean()
+    if logits is not None:
+        loss = loss + F.cross_entropy(logits, label)
     if penalised:
         gradients = torch.autograd.grad(real_score.sum() + drawn_score.sum(), (real, drawn), create_graph=True)
         loss = loss + LAZY * GAMMA / 2 * sum(g.square().sum((1, 2, 3)).mean() for g in gradients)
@@ -74,4 +79,5 @@ def generator_loss(discriminator: Discriminator, real: Tensor, drawn: Tensor, la
     with torch.no_grad():
         real_score, _ = discriminator(real, label, kind)
     drawn_score, logits = discriminator(drawn, label, kind)
-    return F.softplus(real_score - drawn_score).mean() + LABEL_WEIGHT * F.cross_entropy(logits, label)
+    loss = F.softplus(real_score - drawn_score).mean()
+    return loss if logits is None else loss + LABEL_WEIGHT * F.cross_entropy(logits, label)

@@ -17,7 +17,7 @@ from engine.compute.device import explain_out_of_memory
 from engine.compute.precision import Numerics
 from engine.config.data import DataSpec
 from engine.config.data_choice import DataChoice
-from engine.config.fit_to_data import fit_to
+from engine.config.fit_to_data import fit_length, fit_to
 from engine.config.serialize import from_dict, to_dict
 from engine.config.training import TrainConfig
 from engine.data.describe import describe
@@ -65,7 +65,7 @@ class TrainingJob:
 
     def start_new(self) -> Iterator[Event]:
         """Creates a run and trains it."""
-        config = take_over_network((yield from self._fit_to_data()))
+        config = yield from self._configure()
         numerics = Numerics(**(yield from self.group.stream_on_leader(_measure(self.runtime, config))))
         images = yield from self._read_images(config)
         if self.request.minutes is not None:
@@ -98,13 +98,15 @@ class TrainingJob:
                 writer.prune()
             yield from self._loop(trainer, run, writer, epoch_seconds)
 
-    def _fit_to_data(self) -> Generator[Event, None, TrainConfig]:
-        """The configuration, for the images that the request asks for. In a group rank 0 prepares them."""
-        config, choice = self.request.config, self.request.data
-        if choice is None:
-            return config
-        data = from_dict(DataSpec, (yield from self.group.stream_on_leader(_describe(choice))))
-        return fit_to(config, data, choice.limit, self.request.fit_epochs)
+    def _configure(self) -> Generator[Event, None, TrainConfig]:
+        """The configuration of a new run: for the images that the request asks for, with the network of its first weights. Rank 0 prepares them."""
+        request, data = self.request, None
+        config = request.config
+        if request.data is not None:
+            data = from_dict(DataSpec, (yield from self.group.stream_on_leader(_describe(request.data))))
+            config = fit_to(config, data)
+        config = yield from take_over_network(config, data)
+        return fit_length(config, request.config, request.limit, request.fit_epochs)
 
     def _read_images(self, config: TrainConfig) -> Generator[Event, None, tuple[Tensor, Tensor]]:
         yield Preparing(f"reading {config.data.name}")

@@ -37,9 +37,9 @@ class TeacherPairs:
 
 
 def noise_and_labels(data: DataSpec, n: int, seed: int) -> tuple[Tensor, Tensor]:
-    """A pure function of its arguments: (n, C, H, W) and (n,), each label as often."""
+    """A pure function of its arguments: (n, C, H, W) and (n,), each label as often; all 0 without classes."""
     noise = torch.randn((n, *data.shape), generator=torch.Generator().manual_seed(derive_seed(seed, 0, 6)))
-    return noise, torch.arange(n) % data.classes
+    return noise, torch.arange(n) % max(1, data.classes)
 
 
 def draw_pairs(teacher: Pipeline, n: int, seed: int, sample: SampleConfig = TEACHING) -> Generator[Event, None, Tensor]:

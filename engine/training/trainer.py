@@ -153,9 +153,9 @@ class Trainer:
     # --- weights and state --------------------------------------------------------------------------------------------
 
     def begin_from(self, weights: Mapping[str, Tensor]) -> None:
-        """Replaces the initial weights, before the first step."""
+        """Replaces the initial weights, before the first step; parameters that `weights` lack keep theirs."""
         for model in (self.model, self.ema.model):
-            model.load_state_dict(weights)
+            model.load_state_dict({**model.state_dict(), **weights})
 
     def weights(self, kind: str) -> Mapping[str, Tensor]:
         """The state dict of the `live` or the `average` weights, which the next step changes: see `LiveWeights`."""

@@ -127,7 +127,7 @@ def test_options_about_the_data(command: Command) -> None:
     assert "--start-from RUN --data SOURCE" in refused(command, "train", "--resume", "mine", "--data", "x")
     none = dict.fromkeys(("preset", "start_from", "epochs", "steps", "timesteps", "limit"))
     asked = train_request(None, None, {**none, "data": "x", "size": "64", "grey": True, "limit": 100_000})
-    assert (asked.data, asked.fit_epochs, asked.config) == (DataChoice("x", "64", grey=True, limit=100_000), True, PRESETS["best"])
+    assert (asked.data, asked.limit, asked.fit_epochs, asked.config) == (DataChoice("x", "64", grey=True), 100_000, True, PRESETS["best"])
     assert train_request(None, None, dict(none)).config == PRESETS["seed"]
     assert not train_request(None, None, {**none, "data": "x", "epochs": 3}).fit_epochs
 

@@ -1,15 +1,11 @@
-"""What people write about the data they train on: sizes, shares and names of classes; and how a preset is fitted to what is found."""
+"""What people write about the data they train on: sizes, shares and names of classes."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from engine.config.data import MNIST, Preparation
+from engine.config.data import Preparation
 from engine.config.data_choice import DataChoice, parse_names, parse_share
-from engine.config.fit_to_data import fit_to
-from engine.config.training import PRESETS
 from engine.errors import SettingError
 
 
@@ -40,7 +36,6 @@ def test_sizes(text: str | None, sides: tuple[int, int] | None) -> None:
         ({"classes": "cat,cat"}, "twice"),
         ({"classes": "cat\nd"}, "not a list of names"),
         ({"fit": "zoom"}, "not one of crop, pad, stretch"),
-        ({"limit": 0}, "outside 1"),
         ({"source": ""}, "not a name"),
     ],
     ids=str,
@@ -56,18 +51,3 @@ def test_shares_and_names() -> None:
     assert parse_names(None) == ()
     choice = DataChoice("x", fit="pad", background="white", classes="a,b", hold_out="20%")
     assert choice.preparation() == Preparation("pad", "white", ("a", "b"), 0.2)
-
-
-@pytest.mark.parametrize(("images", "epochs"), [(140, 2345), (60_000, 10), (600_000, 1), (9_000_000, 1)])
-def test_a_preset_takes_as_many_steps_on_any_data(images: int, epochs: int) -> None:
-    """Ten epochs of 140 images would be twenty steps."""
-    best, data = PRESETS["best"], replace(MNIST, train_images=images, name="other")
-    assert fit_to(best, data, fit_epochs=True).epochs == epochs
-    assert fit_to(best, data).epochs == 10
-    for steps in (50, 100_000):
-        assert fit_to(replace(best, steps=steps), data, fit_epochs=True).total_steps == steps
-
-
-def test_a_limit_is_checked_against_the_images_that_are_there() -> None:
-    with pytest.raises(SettingError, match="limit 141 is outside 1 to 140"):
-        fit_to(PRESETS["best"], replace(MNIST, train_images=140), limit=141)

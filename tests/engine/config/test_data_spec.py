@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from engine.config.data import MNIST, DataSpec, Preparation
-from engine.config.model import ModelConfig
+from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.serialize import from_dict, to_dict
 from engine.config.training import PRESETS, TrainConfig
 from engine.data import mnist
@@ -108,6 +108,20 @@ def test_older_versions_read_a_spec_that_says_nothing_new() -> None:
     assert from_dict(DataSpec, json.loads(json.dumps(to_dict(prepared)))) == prepared
     model = ModelConfig(data=replace(prepared, height=28, width=28))
     assert from_dict(ModelConfig, json.loads(json.dumps(to_dict(model)))) == model
+
+
+def test_older_versions_read_a_network_and_a_schedule_of_todays_kind() -> None:
+    """A patch that is the usual one is left out; others are kept. The shift was always written."""
+    for model in (ModelConfig(patch=1), ModelConfig(channels=(8, 16), patch=2), ModelConfig(channels=(8, 16))):
+        assert model.patch is None
+        assert "patch" not in to_dict(model)
+    assert to_dict(TrainConfig())["schedule"]["shift"] == 1
+    large = replace(FLAGS, height=64, width=128)
+    config = replace(PRESETS["best"], model=ModelConfig(channels=(8, 16), data=large, patch=4), schedule=ScheduleConfig("cosine", shift=3.0))
+    again = from_dict(TrainConfig, json.loads(json.dumps(to_dict(config))))
+    assert again == config
+    assert (again.model.patch_side, again.schedule.shift) == (4, 3.0)
+    assert replace(config.model, channels=(8, 8, 8), patch=None).patch_side == 1
 
 
 @pytest.mark.parametrize("size", [{"height": 22}, {"width": 30}])

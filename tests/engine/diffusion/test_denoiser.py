@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from engine.config.model import NO_LABEL
+from engine.config.model import NO_LABEL, ScheduleConfig
 from engine.diffusion.denoiser import clip_x0, to_denoiser
-from engine.diffusion.guidance import apply_guidance, fix_labels, guidance_interval
+from engine.diffusion.guidance import apply_guidance, fix_labels, guidance_interval, within_interval
 from engine.diffusion.schedule import NoiseSchedule
 
 SCHEDULE = NoiseSchedule()
@@ -103,3 +103,10 @@ def test_true_noise_gives_the_image_back() -> None:
     guess, same = to_denoiser(lambda x, t: eps, SCHEDULE)(noisy, 600)
     assert_close(guess, x0, rtol=0, atol=1e-5)
     assert same is eps
+
+
+def test_the_interval_of_guidance_moves_with_the_schedules_shift() -> None:
+    """A size of image changes neither when guidance begins in a drawing nor when it ends."""
+    shifted = NoiseSchedule(ScheduleConfig(shift=64 / 28))
+    for t in range(0, 1000, 7):
+        assert within_interval(shifted, t, 0.5, 4.0) == within_interval(SCHEDULE, t, 0.5, 4.0)

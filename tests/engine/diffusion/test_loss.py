@@ -12,13 +12,13 @@ from engine.config.data import MNIST
 from engine.config.model import Prediction, ScheduleConfig
 from engine.config.training import Timesteps
 from engine.diffusion.denoiser import to_denoiser
-from engine.diffusion.loss import GAMMA, LOG_SIGMA, DenoisingLoss
+from engine.diffusion.loss import GAMMA, LEAST_SIGMA, LOG_SIGMA, DenoisingLoss
 from engine.diffusion.schedule import NoiseSchedule
 
 SIGMA_DATA = MNIST.std
 CPU = torch.device("cpu")
 SCHEDULE = NoiseSchedule(ScheduleConfig("cosine"))
-PREDICTIONS: list[Prediction] = ["eps", "v", "edm"]
+PREDICTIONS: list[Prediction] = ["eps", "v", "edm", "x0"]
 
 
 def pictures(n: int = 6) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -41,10 +41,11 @@ def test_the_right_answer_has_no_loss_and_gives_the_image_back(prediction: Predi
     objective = DenoisingLoss(SCHEDULE, prediction, "uniform", "flat", CPU, SIGMA_DATA)
     x_t = objective.add_noise(x0, t, eps)
     a, s = (v[t].view(-1, 1, 1, 1) for v in SCHEDULE.tables_on(CPU))
+    weight = 1 / s.clamp(min=LEAST_SIGMA).square() if prediction == "x0" else torch.ones(())
     scale = (a**2 * SIGMA_DATA**2 + s**2).sqrt()
-    right = {"eps": eps, "v": a * eps - s * x0, "edm": (x0 - a * SIGMA_DATA**2 / scale**2 * x_t) * scale / (s * SIGMA_DATA)}[prediction]
+    right = {"eps": eps, "v": a * eps - s * x0, "edm": (x0 - a * SIGMA_DATA**2 / scale**2 * x_t) * scale / (s * SIGMA_DATA), "x0": x0}[prediction]
     assert float(objective.loss(right, x0, x_t, t, eps)) < 1e-6
-    assert float(objective.loss(right + 1, x0, x_t, t, eps)) == pytest.approx(1, rel=1e-2)
+    assert float(objective.loss(right + 1, x0, x_t, t, eps)) == pytest.approx(float(weight.mean()), rel=1e-2)
     for i, time in enumerate(t.tolist()):
         guess, noise = to_denoiser(lambda x, t, i=i: right[i], SCHEDULE, prediction, SIGMA_DATA)(x_t[i], time)  # type: ignore[misc]
         assert_close(guess, x0[i], rtol=0, atol=2e-3)
@@ -74,7 +75,31 @@ def test_min_snr_is_the_bounded_error_in_x0(prediction: Prediction) -> None:
     assert float(objective.loss(answer, x0, x_t, t, eps)) == pytest.approx(sum(expected) / len(expected), rel=1e-2)
 
 
-def test_lognormal_timesteps_have_the_mean_and_deviation_they_name() -> None:
+def test_x0_prediction_minimises_the_error_in_v() -> None:
+    """For the same guess at x0 both losses are the same number, except near the clean image."""
+    x0, eps, _ = pictures()
+    t = torch.linspace(100, 990, len(x0)).long()
+    losses = []
+    for prediction in ("v", "x0"):
+        objective = DenoisingLoss(SCHEDULE, prediction, "uniform", "flat", CPU, SIGMA_DATA)  # type: ignore[arg-type]
+        x_t = objective.add_noise(x0, t, eps)
+        a, s = (table[t].view(-1, 1, 1, 1) for table in SCHEDULE.tables_on(CPU))
+        guess = torch.tanh(x_t)
+        F = (a * x_t - guess) / s if prediction == "v" else guess
+        losses.append(float(objective.loss(F, x0, x_t, t, eps)))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
+@pytest.mark.parametrize("shift", [0.5, 3.0])
+def test_lognormal_timesteps_move_with_the_schedules_shift(shift: float) -> None:
+    schedule = NoiseSchedule(ScheduleConfig("cosine", shift=shift))
+    drawn = [
+        DenoisingLoss(s, "v", "lognormal", "flat", CPU, SIGMA_DATA).timesteps(500, torch.Generator().manual_seed(2)) for s in (SCHEDULE, schedule)
+    ]
+    assert int((drawn[0] - drawn[1]).abs().max()) <= 1
+
+
+def test_lognormal_timesteps_have_have_the_mean_and_deviation_they_name() -> None:
     t = DenoisingLoss(SCHEDULE, "v", "lognormal", "flat", CPU, SIGMA_DATA).timesteps(20_000, torch.Generator().manual_seed(2))
     log_sigma = -0.5 * SCHEDULE.snr.log()[t]
     assert float(log_sigma.mean()) == pytest.approx(LOG_SIGMA[0], abs=0.03)

@@ -55,7 +55,18 @@ def test_the_clean_image_is_at_minus_one() -> None:
 def test_a_shift_multiplies_the_noise_by_the_signal_at_every_t(kind: ScheduleKind) -> None:
     plain, shifted = (NoiseSchedule(ScheduleConfig(kind=kind, shift=shift)) for shift in (1.0, 3.0))
     assert_close((shifted.snr / plain.snr).log(), torch.full((1000,), -2 * math.log(3), dtype=torch.float64))
-    assert shifted.timesteps(14, "arctan")[-1] < plain.timesteps(14, "arctan")[-1]
+    assert shifted.timesteps(14, "arctan") == plain.timesteps(14, "arctan")  # its ENDS and what lies between move with it
+    assert shifted.unshifted_ratio(500) == pytest.approx(noise_to_signal(plain, 500))
+
+
+def test_blocks_of_a_large_image_are_as_noisy_as_a_small_one() -> None:
+    """Hoogeboom et al. 2023, section 3.1: the mean of 2x2 pixels under a shift of 2 has the noise / signal of one pixel without."""
+    plain, shifted = (NoiseSchedule(ScheduleConfig("cosine", shift=shift)) for shift in (1.0, 2.0))
+    eps = torch.randn(1, 1, 512, 512, generator=torch.Generator().manual_seed(0))
+    for t in (100, 500, 900):
+        a, s = (float(table[t]) for table in shifted.tables_on(torch.device("cpu")))
+        noise = torch.nn.functional.avg_pool2d(s * eps, 2).std() / a
+        assert float(noise) == pytest.approx(noise_to_signal(plain, t), rel=0.01)
 
 
 @pytest.mark.parametrize(("schedule", "name"), [(LINEAR, "linear"), (COSINE, "squaredcos_cap_v2")], ids=["linear", "cosine"])

@@ -69,7 +69,7 @@ STUDENT = replace(PRESETS["one-step"], teacher="mine:best")
 REQUESTS = [TrainRequest(config) for config in (*PRESETS.values(), STUDENT)]
 REQUESTS += [TrainRequest(replace(TrainConfig(), **{name: value})) for name, value in CHANGES.items()]  # type: ignore[arg-type]
 REQUESTS += [TrainRequest(run="mine"), TrainRequest(resume="mine"), TrainRequest(when_full="go-on")]
-REQUESTS += [TrainRequest(data=DataChoice("/a b/\udcff.npz", "64x32", "pad", "white", True, "a,b", "10%", "/data", 7), fit_epochs=True)]
+REQUESTS += [TrainRequest(data=DataChoice("/a b/\udcff.npz", "64x32", "pad", "white", True, "a,b", "10%", "/data"), fit_epochs=True, limit=7)]
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=str)

@@ -20,6 +20,7 @@ from engine.checkpoints.training_state import load_state
 from engine.checkpoints.weights import load_weights, save_pth, save_weights
 from engine.config.data import MNIST, DataSpec
 from engine.config.data_choice import DataChoice
+from engine.config.fit_to_data import fit_to
 from engine.config.model import ScheduleConfig
 from engine.config.sampling import SampleConfig
 from engine.config.serialize import from_dict
@@ -106,10 +107,9 @@ def test_train_kill_resume(jobs: Jobs, config: TrainConfig, file: Path, home: Pa
 
 def test_a_request_for_a_file_trains_on_it(jobs: Jobs, tiny: TrainConfig, file: Path) -> None:
     """`--data FILE.npz` gives what a configuration with the file's spec gives."""
-    by_spec = replace(tiny.with_data(npz.describe(file)), limit=40, epochs=2)
+    by_spec = replace(fit_to(tiny, npz.describe(file)), limit=40)
     list(jobs.train(TrainRequest(by_spec, run="spec")))
-    choice = DataChoice(str(file), limit=40)
-    list(jobs.train(TrainRequest(replace(tiny, limit=None, epochs=2), run="choice", data=choice)))
+    list(jobs.train(TrainRequest(tiny, run="choice", data=DataChoice(str(file)), limit=40)))
     assert find_run("choice").config() == by_spec
     assert same(final("choice"), final("spec"))
 

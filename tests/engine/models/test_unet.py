@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 from torch.testing import assert_close
 
+from engine.config.data import MNIST
+from engine.config.fit_to_data import fit_to
 from engine.config.model import NO_LABEL, ModelConfig
+from engine.config.training import PRESETS, Preset
 from engine.models.layers import Attention, count_parameters, sinusoidal
 from engine.models.unet import UNet
 
@@ -88,6 +92,38 @@ def test_patches_halve_the_sides_and_keep_every_pixel() -> None:
             "norm_out": (32, 14, 14),
             "conv_out": (4, 14, 14),
         }
+
+
+@pytest.mark.parametrize(("height", "width", "channels"), [(16, 24, 3), (64, 64, 3), (128, 128, 1), (128, 128, 3), (64, 128, 3), (52, 60, 1)])
+@pytest.mark.parametrize("preset", ["quick", "best", "seed"])
+def test_presets_take_images_of_any_size(preset: Preset, height: int, width: int, channels: int) -> None:
+    data = replace(MNIST, height=height, width=width, channels=channels)
+    with torch.device("meta"):
+        config = fit_to(PRESETS[preset], data).model
+        out = UNet(config)(torch.zeros(2, *data.shape), torch.zeros(2, dtype=torch.long), torch.zeros(2, dtype=torch.long))
+    assert out.shape == (2, channels, height, width)
+
+
+def test_a_network_without_classes_has_no_embedding_of_them_and_ignores_labels() -> None:
+    data = replace(MNIST, class_names=())
+    torch.manual_seed(0)
+    net = UNet(ModelConfig(channels=(8, 16), groups=4, time_dim=16, emb_dim=16, data=data)).eval()
+    nn.init.normal_(net.conv_out.weight)
+    assert not [name for name in net.state_dict() if name.startswith("label")]
+    x, t, label = pictures(3)
+    with torch.inference_mode():
+        assert torch.equal(net(x, t, label), net(x, t, torch.full_like(label, NO_LABEL)))
+
+
+def test_ten_thousand_classes() -> None:
+    data = replace(MNIST, class_names=tuple(f"class {k}" for k in range(10_000)))
+    net = UNet(ModelConfig(channels=(8, 16), groups=4, time_dim=16, emb_dim=16, data=data)).eval()
+    nn.init.normal_(net.conv_out.weight)
+    x, t, _ = pictures(2)
+    x, t = x[:1].expand(2, -1, -1, -1), t[:1].expand(2)
+    with torch.inference_mode():
+        first, last = net(x, t, torch.tensor([0, 9_999]))
+    assert not torch.equal(first, last)
 
 
 def test_attention_starts_as_the_identity_and_mixes_pixels() -> None:
