@@ -54,6 +54,8 @@ _OPTIONS: list[Decorator] = [
     _train_option("lr_schedule"),
     setting_option(_SCHEDULE, default=None, show_default=False),
     _train_option("timesteps"),
+    _train_option("flip", is_flag=True),
+    _train_option("balance", is_flag=True),
     _train_option("seed"),
     setting_option(_REQUEST["run"], "--name", "run"),
     setting_option(_REQUEST["resume"], metavar="RUN"),

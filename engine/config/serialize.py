@@ -23,8 +23,9 @@ def to_dict(config: DataSpec | ModelConfig | ScheduleConfig | SampleConfig | Tra
     values = asdict(config)
     if isinstance(config, TrainConfig):
         values["model"] = to_dict(config.model)
-        if config.keep_every is None:
-            del values["keep_every"]  # so that older versions of digitty read the run
+        for name in ("keep_every", "flip", "balance"):
+            if not values[name]:
+                del values[name]  # so that older versions of digitty read the run
     elif isinstance(config, ModelConfig):
         values["data"] = to_dict(config.data)
         if config.patch is None:

@@ -138,6 +138,20 @@ class TrainConfig:
         option="--limit",
     )
 
+    flip: bool = setting(
+        False,
+        "Show the network every other image mirrored, left for right, at random: for images that are as likely either way round.",
+        hint="mirror images at random, left for right",
+        option="--flip",
+    )
+
+    balance: bool = setting(
+        False,
+        "Draw all classes equally often, however many images each has.",
+        hint="draw all classes equally often",
+        option="--balance",
+    )
+
     preview_every: int = setting(
         100, "Steps between previews of all classes from fixed noise, after some early ones; 0 for none.", low=0, high=1_000_000
     )
@@ -162,6 +176,8 @@ class TrainConfig:
         if self.limit is not None:
             check_within("limit", self.limit, 1, self.data.train_images)
         check_fields(self)
+        if self.balance and not self.data.classes:
+            raise SettingError(f"balance needs classes, and {self.data.name} has none")
         if self.lr == 0:
             raise SettingError("lr 0 trains nothing; the guide uses 0.001")
 

@@ -51,13 +51,14 @@ class Trainer:
         group: ProcessGroup | None = None,
         loss: StepLoss | None = None,
     ) -> None:
-        """images (N, H, W) or (N, H, W, 3) uint8 and labels (N,) int64 on the device, all of them on every rank of the group, which must be joined.
+        """images (N, H, W) or (N, H, W, 3) uint8 and labels (N,) int64, all of them on every rank of the group, which must be joined.
 
+        They lie on the device, or in a CPU's memory where they are too many for it.
         `loss` is by default the DenoisingStepLoss.
         """
         self.config, self.device, self.numerics = config, device, numerics
         self.group = group or ProcessGroup()
-        self.batches = EpochBatches(config, images, labels)
+        self.batches = EpochBatches(config, images, labels, device)
         self.loss = loss or DenoisingStepLoss(config, numerics, device, self.group)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(config.seed, 0, 2))

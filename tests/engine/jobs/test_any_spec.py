@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -154,6 +155,21 @@ def test_a_grown_run_resumes_to_the_bit(jobs: Jobs, short: TrainConfig, known: d
     list(jobs.train(TrainRequest(find_run("killed").config(), resume="killed")))
     whole, killed = state("whole"), state("killed")
     assert all(torch.equal(whole[name], killed[name]) for name in whole)
+
+
+def test_mirrored_and_balanced_runs_resume_to_the_bit(jobs: Jobs, short: TrainConfig, known: dict[str, DataSpec]) -> None:
+    """Stopped in the middle of an epoch."""
+    config = replace(short, flip=True, balance=True, epochs=2, limit=None)
+    train(jobs, config, "whole", spec(16, 24, 3), known)
+    with closing(jobs.train(TrainRequest(config, run="left", data=DataChoice("/data/blobs")))) as job:
+        for event in job:
+            if getattr(event, "step", 0) == 2:
+                break
+    list(jobs.train(TrainRequest(find_run("left").config(), resume="left")))
+    whole, left = state("whole"), state("left")
+    assert all(torch.equal(whole[name], left[name]) for name in whole)
+    train(jobs, replace(config, flip=False), "plain", spec(16, 24, 3), known)
+    assert not all(torch.equal(whole[name], tensor) for name, tensor in state("plain").items())
 
 
 def test_shipped_weights_learn_other_images(jobs: Jobs, short: TrainConfig, known: dict[str, DataSpec]) -> None:

@@ -59,6 +59,8 @@ CHANGES: dict[str, object] = {
     "preview_every": 7,
     "save_minutes": 0.1,
     "keep_every": 2,
+    "flip": True,
+    "balance": True,
     "compile": True,
     "pairs": 10,
     "model": ModelConfig(channels=(8, 16), attention=True, prediction="v"),

@@ -274,7 +274,7 @@ def test_the_reader_that_ships_doubts_what_was_not_asked_for() -> None:
     "bad",
     [
         {"labels": ()},
-        {"labels": (1000,)},
+        {"labels": (10_000,)},
         {"labels": (-1,)},
         {"labels": (True,)},
         {"labels": (1,) * 100_001},
