@@ -12,7 +12,7 @@ from engine.config.training import TrainConfig
 
 LARGEST_SIDES = ((40, 1), (80, 2), (math.inf, 4))
 """Up to which side images are cut into patches how many times as long as MNIST's, so that the network's levels stay about as small."""
-WIDTHS: Mapping[tuple[int, ...], tuple[tuple[int, ...], int]] = {(64, 128): ((96, 192), 6), (96, 192): ((128, 256), 8)}
+WIDTHS: Mapping[tuple[int, ...], tuple[tuple[int, ...], int]] = {(64, 128): ((96, 192), 6), (96, 192): ((112, 224), 7)}
 """The widths and groups that replace those of a preset where patches are four times as long: each patch then holds much more."""
 
 
