@@ -37,11 +37,11 @@ class InputError(DigittyError):
 
 
 class PromptError(InputError):
-    """A prompt can't be read; `near` is the most similar one that can, if any."""
+    """A prompt can't be read; `near` is the most similar one that can, if any, and `rest` its text from the fault on."""
 
-    def __init__(self, message: str, near: str = "") -> None:
+    def __init__(self, message: str, near: str = "", rest: str = "") -> None:
         super().__init__(message)
-        self.near = near
+        self.near, self.rest = near, rest
 
 
 class SettingError(InputError):

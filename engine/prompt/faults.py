@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from difflib import get_close_matches
 
-from engine.prompt.tokens import Token, count_at, count_value
-from engine.prompt.vocabulary import DASHES, DIGITS, IMAGINARY, SOUNDS_LIKE, Kind, Vocabulary
+from engine.prompt.similar import similar_name, similar_word
+from engine.prompt.tokens import NUMBERS, Token, count_at, count_value
+from engine.prompt.vocabulary import DASHES, MOST_IN_GRID, Kind, Vocabulary
 
 LONGEST_SHOWN = 40
 """Characters of a prompt that a message quotes."""
@@ -16,8 +16,6 @@ MOST_REPEATED = 6
 """The most times that a suggestion repeats a range: ten digits each, of at most 64."""
 LIKE_A_YEAR = 100
 """A number from which on a dash beside it is more likely part of a date or a telephone number than of a range."""
-SHORTEST = 3
-"""Letters of a word that is taken for a misspelt one."""
 CLASSES_LISTED = 5
 """Class names that a message lists."""
 
@@ -33,6 +31,8 @@ class ParseError(Exception):
 def explain_fault(text: str, tokens: Sequence[Token], at: int, vocabulary: Vocabulary) -> ParseError:
     """What is wrong where no item of the grammar starts at token `at`."""
     here = tokens[at]
+    if not vocabulary.class_names:
+        return _no_count(text, here, vocabulary)
     if here.kind in (Kind.UNKNOWN, Kind.NUMBER, Kind.DATE):
         return _unreadable(text, tokens, at, vocabulary)
     left = _side(tokens, at)
@@ -42,7 +42,7 @@ def explain_fault(text: str, tokens: Sequence[Token], at: int, vocabulary: Vocab
     link = next((token for token in tokens[after : after + 1] if token.kind in (Kind.TO, Kind.DASH, Kind.TIMES, Kind.RANDOM)), None)
     beyond = after + (link is not None)
     right = _side(tokens, beyond)
-    if not right and _is_worse(tokens[beyond : beyond + 1], vocabulary):
+    if not right and (_is_worse(tokens[beyond : beyond + 1], vocabulary) or _is_misspelt(text, tokens[beyond:], vocabulary)):
         return _unreadable(text, tokens, beyond, vocabulary)
     if link is None:
         return _no_class(text, left, right, vocabulary)
@@ -54,9 +54,31 @@ def explain_fault(text: str, tokens: Sequence[Token], at: int, vocabulary: Vocab
     return ParseError(_rule(link.kind, vocabulary), replace_tokens(text, [link], ""))
 
 
+def _no_count(text: str, here: Token, vocabulary: Vocabulary) -> ParseError:
+    """What is wrong in a prompt without classes, which is one count."""
+    if here.kind is Kind.UNKNOWN:
+        return ParseError(
+            f"can't read {quote(here.text)}: these pictures have no classes", replace_tokens(text, [here], similar_word(here.text, vocabulary))
+        )
+    return ParseError(
+        f"a prompt is one count, since these pictures have no classes, and {quote(here.text)} does not belong to it", text[: here.start]
+    )
+
+
+def too_many_for_a_grid(vocabulary: Vocabulary) -> ParseError:
+    """A grid of more classes than a prompt draws."""
+    classes = len(vocabulary.class_names)
+    some = f"{vocabulary.word(0)} to {vocabulary.word(MOST_IN_GRID - 1)}"
+    return ParseError(
+        f"a grid of all {classes:,} classes is more than the {MOST_IN_GRID} that a prompt draws; the screen Grid shows them in pages", some
+    )
+
+
 def _unreadable(text: str, tokens: Sequence[Token], at: int, vocabulary: Vocabulary) -> ParseError:
     """An unknown word, a number that is no digit, or a date before something that it would count."""
     here = tokens[at]
+    if here.kind is Kind.NUMBER and not vocabulary.is_digits:
+        return _no_class(text, [here], (), vocabulary)
     if here.kind is Kind.NUMBER:
         figures = re.sub("[./]", " ", here.text)
         return ParseError(f"{quote(here.text)} is not a {vocabulary.noun}", f"{text[: here.start]}{figures}{text[here.end :]}")
@@ -65,6 +87,9 @@ def _unreadable(text: str, tokens: Sequence[Token], at: int, vocabulary: Vocabul
     if here.kind is Kind.DATE:
         why = f"{quote(here.text)} is a date, which is drawn digit by digit; put a comma after it"
         return ParseError(why, f"{text[: here.end]}, {text[here.end :]}")
+    if not vocabulary.is_digits and (found := similar_name(text, tokens[at:], vocabulary)):
+        length, name = found
+        return ParseError(f"can't read {quote(here.text)}", replace_tokens(text, tokens[at : at + length], name))
     word = similar_word(here.text, vocabulary, can_count=_can_be_counted(tokens[at + 1 : at + 2]))
     return ParseError(f"can't read {quote(here.text)}", replace_tokens(text, [here], word))
 
@@ -76,6 +101,11 @@ def _is_worse(following: Sequence[Token], vocabulary: Vocabulary) -> bool:
         or (token.kind is Kind.UNKNOWN and vocabulary.words.get(similar_word(token.text, vocabulary), (None, 0))[0] is Kind.PLURAL)
         for token in following
     )
+
+
+def _is_misspelt(text: str, following: Sequence[Token], vocabulary: Vocabulary) -> bool:
+    """Whether what follows a number is the name of a class, misspelt or cut."""
+    return bool(following) and following[0].kind is Kind.UNKNOWN and not vocabulary.is_digits and bool(similar_name(text, following, vocabulary))
 
 
 def _no_range(text: str, tokens: Sequence[Token], parts: tuple[Sequence[Token], Token, Sequence[Token]], vocabulary: Vocabulary) -> ParseError:
@@ -125,7 +155,7 @@ def _nearest_range(left: Sequence[Token], right: Sequence[Token], vocabulary: Vo
     first, last = (min(side[0].label if len(side) == 1 and side[0].label is not None else count_value(side), highest) for side in (left, right))
     if first == last:
         first, last = 0, highest
-    return f"{vocabulary.name(first)} to {vocabulary.name(last)}"
+    return f"{vocabulary.word(first)} to {vocabulary.word(last)}"
 
 
 def _no_class(text: str, left: Sequence[Token], right: Sequence[Token], vocabulary: Vocabulary) -> ParseError:
@@ -133,7 +163,14 @@ def _no_class(text: str, left: Sequence[Token], right: Sequence[Token], vocabula
     count = quote(text[left[0].start : left[-1].end])
     if not vocabulary.is_digits:
         names = [quote(name) for name in vocabulary.class_names[:CLASSES_LISTED]] + ["…"] * (len(vocabulary.class_names) > CLASSES_LISTED)
-        return ParseError(f"{count} is not a class (the classes are {', '.join(names)})", f"{text[: left[-1].end]} random {text[left[-1].end :]}")
+        why = f"{count} is not a class (the classes are {', '.join(names)})"
+        if left[0].kind not in NUMBERS:
+            return ParseError(why)
+        same = next((name for name in vocabulary.quoted if name.isdecimal() and int(name) == count_value(left)), "")
+        if same or not vocabulary.splits_figures:
+            near = similar_name(text, left, vocabulary)
+            return ParseError(why, replace_tokens(text, left, same or (near[1] if near else "")))
+        return ParseError(why, f"{text[: left[-1].end]} random {text[left[-1].end :]}")
     why = f"{count} is not a digit (digits go from 0 to 9)"
     if len(right) == 1 and right[0].kind is Kind.DIGIT and right[0].label is not None:
         plural = f"{right[0].value}s" if right[0].text.isdecimal() else vocabulary.plural(right[0].label)
@@ -151,29 +188,6 @@ def _rule(kind: Kind, vocabulary: Vocabulary) -> str:
         Kind.TIMES: f"'x' goes between a count and a {noun}, in that order",
         Kind.RANDOM: "'random' takes only a count",
     }[kind]
-
-
-def similar_word(word: str, vocabulary: Vocabulary, can_count: bool = False) -> str:
-    """The known word that is most like an unknown one, "" for none; ² and Ⅶ are like 2 and 7.
-
-    Numbers above nine are meant only by words that are very like them, where they `can_count` something: alone they are no class.
-    """
-    value = unicodedata.numeric(word, -1.0) if len(word) == 1 else -1.0
-    if value in range(len(DIGITS)):
-        return str(int(value))
-    if re.fullmatch(IMAGINARY, word):
-        return word.strip("i")
-    if SOUNDS_LIKE.get(word) in vocabulary.words:
-        return SOUNDS_LIKE[word]
-    counts = get_close_matches(word, vocabulary.counts, n=1, cutoff=0.8) if can_count else []
-    if len(word) < SHORTEST:
-        return ""
-    near = counts or [
-        known
-        for known in get_close_matches(word, vocabulary.known, n=3, cutoff=0.65 if len(word) < 4 else 0.7)
-        if known[0] == word[0] or known[-1] == word[-1]  # few slips change both ends
-    ]
-    return near[0] if near else ""
 
 
 def replace_tokens(text: str, tokens: Sequence[Token], replacement: str) -> str:

@@ -10,9 +10,11 @@ import click
 from engine.cli.deferred import DeferredGroup
 from engine.config.data import MNIST
 from engine.errors import PromptError
-from engine.prompt.faults import quote, similar_word
+from engine.prompt.faults import quote
+from engine.prompt.similar import similar_word
+from engine.prompt.text import normalize
 from engine.prompt.tokens import tokenize
-from engine.prompt.vocabulary import Kind, normalize, vocabulary_for
+from engine.prompt.vocabulary import Kind, vocabulary_for
 
 UNKNOWN_WORD = "digitty.unknown_word"
 """The key under which the context keeps a first argument that is neither a command nor a word of a prompt."""

@@ -265,6 +265,8 @@ def test_a_refused_prompt_leaves_the_generator_alone(text: str) -> None:
         ("zero sevens", "a count of 0 draws nothing; a comma after it makes it a digit", "zero, sevens"),
         ("0 x 7", "a count of 0 draws nothing", "7"),
         ("zero random", "a count of 0 draws nothing", "random"),
+        ("random 0", "a count of 0 draws nothing", "random"),
+        ("random x 0", "a count of 0 draws nothing", None),
         ("sevens x 4", "'x' goes between a count and a digit, in that order", "4 x sevens"),
         ("7 x 12", "'x' goes between a count and a digit, in that order", "12 x 7"),
         ("7 x", "'x' goes between", "7"),
