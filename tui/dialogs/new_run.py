@@ -48,7 +48,7 @@ class NewRunDialog(FormDialog[NewRun]):
 
     CHECKED = ("resume", "epochs", "steps", "minutes", "keep_every", "name")
 
-    def __init__(self, preset: config.Preset = "seed", run: str | None = None) -> None:
+    def __init__(self, preset: config.Preset = "quick", run: str | None = None) -> None:
         """`preset` is selected at first, and so is the existing run named `run`."""
         super().__init__()
         self._preset: config.Preset = preset

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
@@ -29,6 +30,8 @@ from tui.widgets.field_checks import WRONG
 from tui.widgets.line_input import LineInput
 
 KEYS = "[b]Runs[/]   enter shows · r renames · delete deletes · esc closes"
+LOOK_EVERY = 1.0
+"""Seconds between looks at the runs that are being trained."""
 NO_RUNS = "No runs yet. Press n on the Train screen to start one. esc closes."
 
 
@@ -46,6 +49,9 @@ class RunsDialog(Dialog[str | None]):
         super().__init__()
         self._current = current
         self._renaming: Run | None = None
+        self._reading = False
+        self._training: set[str] = set()
+        """The names of the runs that were being trained at the last look."""
 
     def compose(self) -> ComposeResult:
         self._runs = {run.name: run for run in all_runs()}
@@ -61,7 +67,9 @@ class RunsDialog(Dialog[str | None]):
         if self._current in self._runs:
             self._list.highlighted = self._list.get_option_index(self._current)
         self._list.focus()
-        run_in_background(self.app, self._read, lambda _: None)
+        self._reading, self._training = True, self._trained_now()
+        run_in_background(self.app, lambda: self._read(list(self._runs.values())), self._on_read)
+        self.set_interval(LOOK_EVERY, self._read_changing)
 
     @property
     def _list(self) -> OptionList:
@@ -71,15 +79,39 @@ class RunsDialog(Dialog[str | None]):
     def _input(self) -> Input:
         return self.query_one("#name", Input)
 
-    def _read(self) -> None:
+    def _read(self, runs: Sequence[Run]) -> None:
         """Read one run after the other, in the background since their folders may be large."""
-        for run in list(self._runs.values()):
+        for run in runs:
             if self.is_attached:
-                self.call_later(self._show_line, run.name, describe_run(run))
+                self.call_later(self._show_line, run.name, self._describe(run))
+
+    def _read_changing(self) -> None:
+        """Read again what is being trained, and what was at the last look."""
+        if self._reading:
+            return
+        training = self._trained_now()
+        changing, self._training = training | self._training, training
+        if changing:
+            self._reading = True
+            run_in_background(self.app, lambda: self._read([run for name, run in self._runs.items() if name in changing]), self._on_read)
+
+    def _trained_now(self) -> set[str]:
+        here = studio_app(self).studio.training.name
+        return {name for name, run in self._runs.items() if name == here or run.running()}
+
+    def _on_read(self, _: object) -> None:
+        self._reading = False
+
+    def _describe(self, run: Run) -> str:
+        """Its line. What the run's files do not show yet is known to the process that trains it."""
+        training = studio_app(self).studio.training
+        activity = training.activity if training.name == run.name else ""
+        return describe_run(run, activity)
 
     def _show_line(self, name: str, line: str) -> None:
         with suppress(OptionDoesNotExist):  # the run has just been deleted
-            self._list.replace_option_prompt(name, literal(line))
+            if self._list.get_option(name).prompt != literal(line):
+                self._list.replace_option_prompt(name, literal(line))
 
     def _show_problem(self, problem: str | DigittyError = "") -> None:
         self.query_one("#problem", Static).update(literal(str(problem)))
@@ -161,7 +193,7 @@ class RunsDialog(Dialog[str | None]):
         self._list.clear_options()
         self._list.add_options(Option(line, id=name) for name, line in lines)
         self._list.highlighted = at
-        run_in_background(self.app, lambda: describe_run(new), lambda line: self._show_line(new.name, str(line)) if self.is_attached else None)
+        run_in_background(self.app, lambda: self._describe(new), lambda line: self._show_line(new.name, str(line)) if self.is_attached else None)
 
     # --- deleting -----------------------------------------------------------------------------------------------------
 

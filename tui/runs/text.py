@@ -55,12 +55,12 @@ def heading() -> str:
     return _row({name: name for name in COLUMNS})
 
 
-def describe_run(run: Run) -> str:
-    """A line of the list. Reads all files of the run, so call it in the background."""
+def describe_run(run: Run, activity: str = "") -> str:
+    """A line of the list. Reads all files of the run, so call it in the background. `activity` says what it does now, if its files do not show it."""
     facts = run_facts(run)
     if "error" in facts:
         return f"{_cell(run.name, COLUMNS['run'])} can't be read"
-    return _row(_cells(facts))
+    return _row(_cells({**facts, "state": activity or facts["state"]}))
 
 
 def _cells(facts: dict[str, Any]) -> dict[str, str]:

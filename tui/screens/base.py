@@ -14,7 +14,7 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.keys import key_to_character
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import Input, Select, Static
 
 from engine.errors import DigittyError
 from engine.protocol.events import DrawDone
@@ -87,6 +87,15 @@ class AppScreen(Screen[None]):
             bindings[key] = active._replace(binding=replace(binding, show=bool(label), description=label or binding.description))
         return bindings
 
+    def refresh_bindings(self) -> None:
+        """Called whenever other keys may do something than before."""
+        super().refresh_bindings()
+        self.studio_app.end_outdated_notices()
+
+    def explain(self, text: str, still: Callable[[], bool]) -> None:
+        """Show why a key does nothing now, until `still` is false or another screen is shown."""
+        self.studio_app.explain(text, lambda: self in self.app.screen_stack and still())
+
     def _in_footer(self, active: ActiveBinding) -> bool:
         if active.binding.key == "escape":
             return self.focused is not None
@@ -98,10 +107,14 @@ class AppScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         self.show_status()
+        self.studio_app.notices.end_outdated()
         self.studio_app.refresh_notices()
 
     def on_navigate(self) -> None:
-        """The user came here by a key, a tab or the palette, rather than by closing a dialog."""
+        """The user came here by a key, a tab or the palette, rather than by closing a dialog: letters are keys, whatever was edited before."""
+        if isinstance(self.focused, Input | Select):
+            self.set_focus(None)
+            self.refresh_bindings()
 
     def show_status(self) -> None:
         """Called whenever the studio's status has changed."""
@@ -146,10 +159,15 @@ class AppScreen(Screen[None]):
         dialog = EnlargedDialog(self.studio.terminal, subject, index, lambda i: self.save_drawing(done.only(i), ".png"))
         self.app.push_screen(dialog, on_close)
 
+    @property
+    def has_drawing(self) -> bool:
+        """Whether a finished drawing is shown."""
+        return False
+
     def save_drawing(self, done: DrawDone | None, ending: str) -> None:
         """Write a finished drawing to the folder of pictures under a free name, and show its path."""
         if done is None:
-            self.notify("Nothing to save: no drawing has finished yet.", severity="warning")
+            self.explain("Nothing to save: no drawing has finished yet.", lambda: not self.has_drawing)
             return
         stem = _stem(done)
         self.save_picture(stem, ending, lambda path: images.save_drawing(path, done.recipe, done.images, done.frames, replace=False))
@@ -192,7 +210,7 @@ class AppScreen(Screen[None]):
     def _picture_to_copy(self) -> Path | None:
         path = self.picture_to_copy()
         if path is None:
-            self.notify("No picture to copy yet: save one with s first.", severity="warning")
+            self.explain("No picture to copy yet: save one with s first.", lambda: self.picture_to_copy() is None)
         return path
 
 

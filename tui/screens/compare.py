@@ -81,6 +81,11 @@ class CompareScreen(AppScreen):
         self._checks = FieldChecks(self, self._check, lambda *_: show_problem(line, self._checks.first_problem))
         self._show_mode()
 
+    def on_navigate(self) -> None:
+        super().on_navigate()
+        if self.mode == "runs":
+            self.runs.picker.focus()
+
     @property
     def pane(self) -> ComparePane:
         """The pane that is shown."""
@@ -89,6 +94,15 @@ class CompareScreen(AppScreen):
     @property
     def runs(self) -> RunsPane:
         return self.query_one(RunsPane)
+
+    @property
+    def _has_losses(self) -> bool:
+        return self.mode == "runs" and bool(self.runs.runs)
+
+    @property
+    def _has_views(self) -> bool:
+        """Whether not all of the chosen runs' views are shown at once."""
+        return self._has_losses and not self.runs.shows_all
 
     def _tabs(self) -> Content:
         tabs = [(f" {mode.title()} ", "b reverse" if mode == self.mode else f"@click=screen.choose_mode('{mode}')") for mode in MODES]
@@ -144,22 +158,22 @@ class CompareScreen(AppScreen):
         self._prompts[self.mode] = "" if text == self.pane.default_prompt() else text
 
     def action_view(self) -> None:
-        if self.mode == "runs" and self.runs.runs and not self.runs.shows_all:
+        if self._has_views:
             self.runs.next_view()
         else:
-            self.notify("There is no other view: everything is shown.", severity="warning")
+            self.explain("There is no other view: everything is shown.", lambda: not self._has_views)
 
     def action_align(self) -> None:
-        if self.mode == "runs" and self.runs.runs:
+        if self._has_losses:
             self.runs.cycle_alignment()
         else:
-            self.notify(NO_LOSSES, severity="warning")
+            self.explain(NO_LOSSES, lambda: not self._has_losses)
 
     def action_log(self) -> None:
-        if self.mode == "runs" and self.runs.runs:
+        if self._has_losses:
             self.runs.toggle_scale()
         else:
-            self.notify(NO_LOSSES, severity="warning")
+            self.explain(NO_LOSSES, lambda: not self._has_losses)
 
     def action_edit(self) -> None:
         self.query_one("#what", Input).focus()
@@ -210,13 +224,13 @@ class CompareScreen(AppScreen):
         if pane.has_drawings:
             self.save_picture(f"digitty-{self.mode}", ".png", pane.save_sheet)
         else:
-            self.notify("Nothing to save: no drawing has finished yet. Press enter to draw.", severity="warning")
+            self.explain("Nothing to save: no drawing has finished yet. Press enter to draw.", lambda: not self.pane.has_drawings)
 
     def action_enlarge(self) -> None:
         if done := self.pane.next_drawing():
             self.enlarge(done)
         else:
-            self.notify("Nothing to enlarge: no drawing has finished yet. Press enter to draw.", severity="warning")
+            self.explain("Nothing to enlarge: no drawing has finished yet. Press enter to draw.", lambda: not self.pane.has_drawings)
 
     def on_image_view_chosen(self, event: ImageView.Chosen) -> None:
         if found := self.pane.drawing_at(event.view, event.index):
@@ -224,7 +238,7 @@ class CompareScreen(AppScreen):
 
     def action_stop(self) -> None:
         if self.pane.job is None:
-            self.notify("Nothing is being drawn.", severity="warning")
+            self.explain("Nothing is being drawn.", lambda: self.pane.job is None)
         self.stop_work()
 
     def stop_work(self) -> None:
@@ -237,7 +251,7 @@ class CompareScreen(AppScreen):
         runs, pane = self.mode == "runs", self.pane
         has_chart = runs and bool(self.runs.runs) and (self.runs.shows_all or self.runs.view == "losses")
         useful = {
-            "view": runs and bool(self.runs.runs) and not self.runs.shows_all,
+            "view": self._has_views,
             "draw": not runs or bool(self.runs.runs),
             "edit": not runs or bool(self.runs.runs),
             "align": has_chart,

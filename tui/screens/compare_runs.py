@@ -24,6 +24,7 @@ from engine.runs.weights_names import data_of, is_student
 from tui.runs.comparison import ALIGNMENTS, ComparedRun, differing, flat_settings, results_of
 from tui.runs.history import BUDGET
 from tui.screens.compare_pane import ComparePane
+from tui.studio.base_app import studio_app
 from tui.widgets.comparison_table import ComparisonTable, heading
 from tui.widgets.image_view import ImageView
 from tui.widgets.job_bar import JobBar
@@ -259,7 +260,7 @@ class RunsPane(ComparePane):
         words = parse(prompt, random.Random(self.studio.settings.sample.seed), self.data().class_names)
         if not self.runs:
             advice = "No run is chosen. Choose one with space or a click." if self._names else NO_RUN
-            self.app.notify(advice, severity="warning")
+            studio_app(self).explain(advice, lambda: not self.runs)
             return
         self.asked = prompt
         names = list(self.runs)

@@ -65,6 +65,10 @@ class DrawScreen(AppScreen):
     def bar(self) -> JobBar:
         return self.query_one("#bar", JobBar)
 
+    @property
+    def has_drawing(self) -> bool:
+        return self.done is not None
+
     def footer_label(self, binding: Binding) -> str:
         drawing, done = self.job is not None and self.done is None, self.done is not None
         useful = {"pause": drawing or done, "scrub(-1)": done, "save('.png')": done, "save('.gif')": done, "stop": drawing}
@@ -142,7 +146,7 @@ class DrawScreen(AppScreen):
 
     def action_stop(self) -> None:
         if self.job is None and self._replay is None:
-            self.notify("Nothing is being drawn.", severity="warning")
+            self.explain("Nothing is being drawn.", lambda: self.job is None)
         self.stop_work()
 
     def action_again(self) -> None:
@@ -162,7 +166,7 @@ class DrawScreen(AppScreen):
                 self._frame = -1
             self._replay = self.set_interval(1 / REPLAY_FPS, self._replay_next)
         else:
-            self.notify(NOTHING_DRAWN, severity="warning")
+            self.explain(NOTHING_DRAWN, lambda: self.done is None)
 
     def _replay_next(self) -> None:
         self._scrub(1)
@@ -177,7 +181,7 @@ class DrawScreen(AppScreen):
     def action_scrub(self, by: int) -> None:
         self._stop_replay()
         if self.done is None:
-            self.notify(NOTHING_DRAWN, severity="warning")
+            self.explain(NOTHING_DRAWN, lambda: self.done is None)
         self._scrub(by)
 
     def _scrub(self, by: int) -> None:
@@ -211,7 +215,7 @@ class DrawScreen(AppScreen):
         if self.done:
             self.enlarge(self.done, index, self._on_enlarged)
         else:
-            self.notify("Nothing to enlarge: no drawing has finished yet.", severity="warning")
+            self.explain("Nothing to enlarge: no drawing has finished yet.", lambda: self.done is None)
 
     def _on_enlarged(self, index: int) -> None:
         self._enlarged = index

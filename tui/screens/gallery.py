@@ -18,7 +18,7 @@ from engine.storage import gallery as store
 from engine.storage.gallery import Entry
 from tui.render.cells import Picture
 from tui.render.recipe_text import file_lines, recipe_lines, short_lines
-from tui.screens.gallery_files import NO_PICTURE, GalleryFiles
+from tui.screens.gallery_files import GalleryFiles
 from tui.studio.picture_reader import Item, read_images, read_item
 from tui.terminal.literal import literal, literal_lines
 from tui.widgets.image_view import ImageView
@@ -256,7 +256,7 @@ class GalleryScreen(GalleryFiles):
             self.show_enlarged()
             self.show_page()
         else:
-            self.notify(NO_PICTURE, severity="warning")
+            self.explain_no_picture()
 
     def stop_work(self) -> None:
         """Stop the drawing, or go back to the thumbnails if there is none."""

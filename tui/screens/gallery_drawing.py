@@ -96,9 +96,14 @@ class GalleryDrawing(AppScreen):
         """The recipe of the selected picture. If there is none, a notice says why."""
         item = self.selected_item()
         if item is None or item.recipe is None:
-            self.notify(item.problem if item else "No picture to draw again.", severity="warning")
+            self._explain_missing_recipe("No picture to draw again.")
             return None
         return item.recipe
+
+    def _explain_missing_recipe(self, no_picture: str) -> None:
+        """Say what is wrong with the selected picture, or `no_picture` where none is selected."""
+        item, selected = self.selected_item(), self.pictures.selected
+        self.explain(item.problem if item else no_picture, lambda: self.pictures.selected == selected)
 
     def _weights(self, recipe: Recipe) -> str:
         """Raises RunError, which says what to do on this screen."""
@@ -183,7 +188,7 @@ class GalleryDrawing(AppScreen):
             return
         item = self.selected_item()
         if item is None or item.recipe is None:
-            self.notify(item.problem if item else "No picture to enlarge.", severity="warning")
+            self._explain_missing_recipe("No picture to enlarge.")
             return
         recipe = item.recipe
 
@@ -201,7 +206,7 @@ class GalleryDrawing(AppScreen):
 
     def action_save(self, ending: str) -> None:
         if self.done is None:
-            self.notify("Nothing new to save: r draws this picture again, e with a change.", severity="warning")
+            self.explain("Nothing new to save: r draws this picture again, e with a change.", lambda: self.done is None)
         else:
             self.save_drawing(self.done, ending)
             self.saved = self.studio.last_saved

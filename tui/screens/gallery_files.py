@@ -58,6 +58,9 @@ class GalleryFiles(GalleryDrawing):
 
         self.in_background(work, on_done)
 
+    def explain_no_picture(self) -> None:
+        self.explain(NO_PICTURE, lambda: self.pictures.selected is None)
+
     def action_favourite(self) -> None:
         if entry := self.pictures.selected:
             favourite = entry.path not in self.pictures.favourites
@@ -68,7 +71,7 @@ class GalleryFiles(GalleryDrawing):
 
             self.change_files(work)
         else:
-            self.notify(NO_PICTURE, severity="warning")
+            self.explain_no_picture()
 
     def action_mark(self) -> None:
         self.pictures.toggle_mark()
@@ -87,7 +90,7 @@ class GalleryFiles(GalleryDrawing):
 
             self.change_files(work)
         else:
-            self.notify(NO_PICTURE, severity="warning")
+            self.explain_no_picture()
 
     def action_restore(self) -> None:
         def work() -> str:
@@ -128,7 +131,7 @@ class GalleryFiles(GalleryDrawing):
         if choices:
             self.app.push_screen(ChoiceDialog("Write a contact sheet of", choices, "write none"), on_answer)
         else:
-            self.notify("No pictures for a contact sheet yet.", severity="warning")
+            self.explain("No pictures for a contact sheet yet.", lambda: not self.pictures.shown)
 
     def _write_sheet(self, entries: list[Entry]) -> None:
         self.notify("Writing the contact sheet…")

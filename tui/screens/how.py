@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from engine.protocol import events as e
 from engine.protocol.events import Event
-from engine.protocol.lesson import Guess, GuessRequest, Lesson, LossByNoise
+from engine.protocol.lesson import AttentionMap, Guess, GuessRequest, Lesson, LossByNoise
 from tui.render import captions
 from tui.render import lesson_pages as pages
 from tui.render.lesson_pages import PAGES
@@ -255,11 +255,15 @@ class HowScreen(AppScreen):
         self.refresh_bindings()
 
     def action_look(self, across: int, down: int) -> None:
-        attention = self.guess.attention if self.guess else None
-        if self.number == 2 and attention:
+        if attention := self._attention:
             self._look_from(pages.moved(self.place, attention.rows, attention.columns, across, down))
         else:
-            self.notify("No attention is shown on this page.", severity="warning")
+            self.explain("No attention is shown on this page.", lambda: self._attention is None)
+
+    @property
+    def _attention(self) -> AttentionMap | None:
+        """What the page shows of it."""
+        return self.guess.attention if self.guess and self.number == 2 else None
 
     def _look_from(self, place: pages.Place) -> None:
         self.place = place
@@ -267,7 +271,7 @@ class HowScreen(AppScreen):
 
     def action_again(self) -> None:
         if self.number != 2:
-            self.notify("The losses are on the third page.", severity="warning")
+            self.explain("The losses are on the third page.", lambda: self.number != 2)
         self._loss_weights, self.guess = "", None
         self.show_page()
 

@@ -120,6 +120,14 @@ class PromptScreen(AppScreen):
         self._input.clear()
         self._draw(text, prompt, self.studio.next_seed())
 
+    def _last_drawing(self) -> e.DrawDone | None:
+        """The last one that has finished."""
+        return next((answer.result for answer in reversed(self._answers()) if answer.result), None)
+
+    @property
+    def has_drawing(self) -> bool:
+        return self._last_drawing() is not None
+
     # --- sketches while typing ----------------------------------------------------------------------------------------
 
     def on_input_changed(self) -> None:
@@ -229,24 +237,22 @@ class PromptScreen(AppScreen):
         conversation.scroll_relative(y=by * max(1, conversation.size.height - 2), animate=False)
 
     def action_save(self) -> None:
-        finished = [answer.result for answer in self._answers() if answer.result]
-        self.save_drawing(finished[-1] if finished else None, ".png")
+        self.save_drawing(self._last_drawing(), ".png")
 
     def action_lock_seed(self) -> None:
         """Lock the random seed that the last finished drawing had, or unlock it."""
         settings = self.studio.settings
-        finished = [answer.result for answer in self._answers() if answer.result]
-        seed = finished[-1].recipe.sample.seed if finished and not settings.lock_seed else settings.sample.seed
+        last = self._last_drawing()
+        seed = last.recipe.sample.seed if last and not settings.lock_seed else settings.sample.seed
         self.studio.change_settings(lock_seed=not settings.lock_seed, sample=replace(settings.sample, seed=seed))
         free, kept = "is unlocked: each drawing takes the next", f"{seed} is locked: every drawing takes it until ctrl+g unlocks it"
         self.notify(f"The random seed {free if settings.lock_seed else kept}.")
 
     def action_enlarge(self) -> None:
-        finished = [answer.result for answer in self._answers() if answer.result]
-        if finished:
-            self.enlarge(finished[-1])
+        if last := self._last_drawing():
+            self.enlarge(last)
         else:
-            self.notify("Nothing to enlarge: no drawing has finished yet.", severity="warning")
+            self.explain("Nothing to enlarge: no drawing has finished yet.", lambda: not self.has_drawing)
 
     def on_image_view_chosen(self, event: ImageView.Chosen) -> None:
         answer = next((node for node in event.view.ancestors if isinstance(node, Answer)), None)
@@ -258,7 +264,7 @@ class PromptScreen(AppScreen):
         if answers:
             self._draw(answers[-1].text, answers[-1].prompt, self.studio.next_seed())
         else:
-            self.notify("Nothing to draw again yet. Type a prompt first.", severity="warning")
+            self.explain("Nothing to draw again yet. Type a prompt first.", lambda: not self._answers())
 
 
 def _hello(data: DataSpec) -> Content:

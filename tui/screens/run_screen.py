@@ -144,6 +144,7 @@ class RunScreen(AppScreen):
         self._show_invitation(history is None and not training.busy)
         self.view.update(status, numbers)
         self.refresh_footer()
+        self.studio_app.end_outdated_notices()
 
     def _show_invitation(self, invites: bool) -> None:
         """Show what can be trained instead of a run, where there is none."""

@@ -63,6 +63,11 @@ class TrainScreen(RunScreen):
         return self._shows_local and self.studio.training.job is not None
 
     @property
+    def _alive(self) -> bool:
+        """Whether any process is known to train the run that is shown."""
+        return self._trainer is not None and self._trainer.alive
+
+    @property
     def _stopping(self) -> bool:
         """Whether the run that is shown trains in this process and has been told to stop."""
         return self._own and self.studio.training.phase is Phase.STOPPING
@@ -75,9 +80,10 @@ class TrainScreen(RunScreen):
     def _check_trained(self) -> bool:
         """Whether any process trains the run that is shown; if none does, a notice says what to do instead."""
         if self.history is None:
-            self.notify(NO_RUN, severity="warning")
+            self._explain_no_run()
         elif self.history.run.sight().life is Life.GONE:
-            self.notify(self._advice_without_trainer(self.history), severity="warning")
+            history, advice = self.history, self._advice_without_trainer(self.history)
+            self.explain(advice, lambda: self.history is history and not self._alive and self._advice_without_trainer(history) == advice)
         else:
             return True
         return False
@@ -113,7 +119,7 @@ class TrainScreen(RunScreen):
         if self._own and training.full:
             ask_about_full_disk(self.studio_app)
         elif self._own and training.run is None:
-            self.notify("The run has not started yet. Press x to cancel it.", severity="warning")
+            self.explain("The run has not started yet. Press x to cancel it.", lambda: training.busy and training.run is None)
         elif self._trainer:
             self._command(Command.RUN if self._trainer.will_wait else Command.PAUSE)
         else:
@@ -123,7 +129,7 @@ class TrainScreen(RunScreen):
         if self._own:
             self.studio.training.stop()
         elif self._handing_over:
-            self.notify("The run is being detached. Press x when it is training again.", severity="warning")
+            self.explain("The run is being detached. Press x when it is training again.", lambda: self._handing_over)
         else:
             self._command(Command.STOP)
 
@@ -134,24 +140,24 @@ class TrainScreen(RunScreen):
     def action_detach(self) -> None:
         training = self.studio.training
         if training.handing_over:
-            self.notify("The run is already being detached.")
+            self.explain("The run is already being detached.", lambda: training.handing_over)
         elif not self._own:
             if self._check_trained():
                 self.notify("The run is already training in another process and continues after you quit.")
         elif training.full:
-            self.notify("The run can't be saved now. Press space to decide what to do.", severity="warning")
+            self.explain("The run can't be saved now. Press space to decide what to do.", lambda: training.full is not None)
         else:
             training.hand_over()
 
     def action_continue(self) -> None:
         history = self.history
         if history is None:
-            self.notify(NO_RUN, severity="warning")
+            self._explain_no_run()
         elif self._stopping:
-            self.notify(self._advice_while_busy(), severity="warning")
+            self._explain_busy()
         elif history.run.running():
             state = "is paused. Press space to resume it." if history.now.paused else "is already being trained."
-            self.notify(f"{history.run.name} {state}", severity="warning")
+            self.explain(f"{history.run.name} {state}", lambda: self.history is history and self._alive)
         elif not self._check_idle():
             return
         elif history.is_complete:
@@ -164,8 +170,15 @@ class TrainScreen(RunScreen):
         """Whether a run can start here; if not, a notice says why, and what to do."""
         training = self.studio.training
         if training.busy:
-            self.notify(self._advice_while_busy(), severity="warning")
+            self._explain_busy()
         return not training.busy
+
+    def _explain_busy(self) -> None:
+        training, advice = self.studio.training, self._advice_while_busy()
+        self.explain(advice, lambda: training.busy and self._advice_while_busy() == advice)
+
+    def _explain_no_run(self) -> None:
+        self.explain(NO_RUN, lambda: self.history is None)
 
     def _advice_while_busy(self) -> str:
         training = self.studio.training
@@ -214,8 +227,7 @@ class TrainScreen(RunScreen):
             if new and self._check_idle():
                 self._start(new.request, new.detached)
 
-        invitation = self.query_one(Invitation)
-        preset = invitation.preset if invitation.display else "seed"
+        preset = self.history.config.preset if self.history else self.query_one(Invitation).preset
         self.app.push_screen(NewRunDialog(self.studio.config.values.get("preset", preset), run), on_answer)
 
     def action_choose(self) -> None:
@@ -231,13 +243,13 @@ class TrainScreen(RunScreen):
 
     def action_log(self) -> None:
         if self.history is None:
-            self.notify(NO_RUN, severity="warning")
+            self._explain_no_run()
         self.view.chart.log_scale = not self.view.chart.log_scale
         self.refresh_footer()
 
     def action_window(self) -> None:
         if self.history is None:
-            self.notify(NO_RUN, severity="warning")
+            self._explain_no_run()
         self.view.chart.window = RECENT if self.view.chart.window is None else None
         self.refresh_footer()
 
@@ -246,7 +258,7 @@ class TrainScreen(RunScreen):
 
     def action_scrub(self, by: int) -> None:
         if not self.view.has_previews:
-            self.notify("No previews yet: they are drawn while a run trains.", severity="warning")
+            self.explain("No previews yet: they are drawn while a run trains.", lambda: not self.view.has_previews)
         self.view.scrub(by)
 
     # --- the footer ---------------------------------------------------------------------------------------------------
@@ -259,7 +271,7 @@ class TrainScreen(RunScreen):
 
     def footer_label(self, binding: Binding) -> str:
         training, history = self.studio.training, self.history
-        alive = (self._own or (self._trainer is not None and self._trainer.alive)) and not self._stopping
+        alive = (self._own or self._alive) and not self._stopping
         useful = {
             "out": False,  # no input on this screen takes the letters
             "pause": alive and not (self._own and training.run is None),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, cast
 
@@ -41,6 +42,7 @@ class StudioApp(PixelApp):
     def on_from_engine(self, message: FromEngine) -> None:
         if self.is_running:  # else its screens are being removed
             self.studio.on_job_event(message.job, message.event)
+            self.end_outdated_notices()
 
     def notify(
         self, message: str, *, title: str = "", severity: SeverityLevel = "information", timeout: float | None = None, markup: bool = False
@@ -54,9 +56,18 @@ class StudioApp(PixelApp):
         seconds = None if severity == "error" else self.NOTICE_SECONDS if timeout is None else timeout
         self.call_later(self._add_notice, text, severity, seconds)
 
-    def _add_notice(self, text: str, severity: SeverityLevel, seconds: float | None) -> None:
-        self.notices.add(text, severity, seconds)
+    def explain(self, text: str, still: Callable[[], bool]) -> None:
+        """Show why a key does nothing now, as long as `still` says that this is so."""
+        self.call_later(self._add_notice, printable(text, LONGEST), "warning", self.NOTICE_SECONDS, still)
+
+    def _add_notice(self, text: str, severity: SeverityLevel, seconds: float | None, still: Callable[[], bool] | None = None) -> None:
+        self.notices.add(text, severity, seconds, still)
         self.refresh_notices()
+
+    def end_outdated_notices(self) -> None:
+        """Called after whatever may have ended the cause of a notice."""
+        if self.notices.end_outdated():
+            self.refresh_notices()
 
     def dismiss_notices(self) -> bool:
         """End all notices. Returns whether one of them was an error."""

@@ -28,6 +28,8 @@ class Notice:
     """When it was reported last."""
     count: int = 1
     """How often it was reported."""
+    still: Callable[[], bool] | None = None
+    """Whether its cause still exists; None if that is not known."""
 
     @property
     def is_problem(self) -> bool:
@@ -54,10 +56,10 @@ class Notices:
         """The number of problems behind the notice that is shown."""
         return max(0, len(self._current) - 1)
 
-    def add(self, text: str, severity: SeverityLevel, seconds: float | None) -> None:
+    def add(self, text: str, severity: SeverityLevel, seconds: float | None, still: Callable[[], bool] | None = None) -> None:
         """Show a notice. Information ends the problems before it, unless they are fresh."""
         now = self._clock()
-        notice = Notice(text, severity, seconds)
+        notice = Notice(text, severity, seconds, still=still)
         for earlier in self.log:
             if (earlier.text, earlier.severity) == (text, severity):
                 notice.count += earlier.count
@@ -85,6 +87,14 @@ class Notices:
         stayed = any(notice.seconds is None for notice, _ in self._current)
         self._current.clear()
         return stayed
+
+    def end_outdated(self) -> bool:
+        """End the notices whose cause has gone. Returns whether there was one."""
+        count = len(self._current)
+        self._current = [(notice, at) for notice, at in self._current if notice.still is None or notice.still()]
+        if len(self._current) < count:
+            self._shown_since = self._clock()
+        return len(self._current) < count
 
     def end_earlier(self) -> None:
         """The user's next action succeeded: end the errors, and all other notices except fresh ones."""

@@ -72,13 +72,21 @@ async def test_an_existing_run_takes_the_place_of_preset_and_name() -> None:
     finished_run("mine", PRESETS["quick"])
     async with opened() as person:
         await person.press("f5", "n")
-        await person.sees(PRESET_HINTS["seed"], "next free name")
+        await person.sees(PRESET_HINTS["quick"], "next free name")
         person.app.screen.query_one("#resume", Select).value = "mine"
         await person.sees("in all; 8 of 8 steps are done")
-        await person.sees_no_more(PRESET_HINTS["seed"])
+        await person.sees_no_more(PRESET_HINTS["quick"])
         assert "next free name" not in person.screen
         person.app.screen.query_one("#resume", Select).value = "a new run"
-        await person.sees(PRESET_HINTS["seed"], "next free name", "passes over the training images")
+        await person.sees(PRESET_HINTS["quick"], "next free name", "passes over the training images")
+
+
+@pytest.mark.parametrize("preset", ["quick", "best"])
+async def test_a_new_run_begins_with_the_preset_of_the_run_that_is_shown(preset: str) -> None:
+    finished_run("mine", PRESETS[preset])  # type: ignore[index]
+    async with opened() as person:
+        await person.press("f5", "n")
+        await person.sees(PRESET_HINTS[preset], "next free name")  # type: ignore[index]
 
 
 async def test_it_says_how_long_what_it_starts_would_take() -> None:
@@ -114,11 +122,15 @@ async def test_minutes_are_checked(minutes: str, told: str) -> None:
 async def test_beside_another_run_it_would_take_longer() -> None:
     run = create_run("theirs", PRESETS["quick"], ENGINE)
     async with opened(size=(120, 40)) as person:
-        await person.press("f5", "down", "down", "down", "n")
+        await person.press("f5", "n")
+        await person.until(lambda: isinstance(person.app.screen, NewRunDialog) and person.app.screen.query(Select))
+        person.app.screen.query_one("#preset", Select).value = "seed"
         await person.sees("about 63 min on this machine.")
         await person.press("escape")
         with open_writer(run):
             await person.press("n", "s")
+            await person.until(lambda: isinstance(person.app.screen, NewRunDialog) and person.app.screen.query(Select))
+            person.app.screen.query_one("#preset", Select).value = "seed"
             await person.sees("about 63 min on this machine, and", "longer while another run trains.")
 
 

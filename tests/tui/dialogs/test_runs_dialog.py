@@ -50,6 +50,20 @@ async def test_state_progress_loss_age_and_size(size: tuple[int, int]) -> None:
         assert row(person, "run") == list(run_words.COLUMNS)
 
 
+async def test_a_run_that_stops_is_listed_so_until_it_has() -> None:
+    jobs = FakeJobs(train_holds_at=3)
+    jobs.go_on_ending.clear()
+    async with opened(jobs) as person:
+        await start(person, name="mine")
+        await person.sees("step 3/")
+        await listed(person)
+        await person.until(lambda: row(person, "mine")[1:2] == ["running"])
+        await person.press("escape", "x", "v")
+        await person.until(lambda: row(person, "mine")[1:2] == ["stopping…"])
+        jobs.go_on_ending.set()
+        await person.until(lambda: row(person, "mine")[1:2] == ["stopped"])
+
+
 async def test_the_list_is_there_before_the_folders_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     finished_run("mine", PRESETS["quick"])
     reading = threading.Event()

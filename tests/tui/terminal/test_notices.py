@@ -57,6 +57,27 @@ def test_the_same_text_shows_once_and_a_repeat_starts_its_time_again() -> None:
     assert [(notice.text, notice.count) for notice in notices.log] == [("other", 1), ("nothing to save", 2)]
 
 
+def test_a_notice_ends_with_its_cause_and_the_one_behind_has_its_whole_time() -> None:
+    clock, causes = Clock(), {"a", "b"}
+    notices = Notices(clock)
+    for name in "ab":
+        notices.add(name, "warning", 5.0, lambda name=name: name in causes)
+    notices.add("other", "warning", 5.0)
+    assert not notices.end_outdated()
+    causes.remove("b")
+    clock.now += 4.0
+    assert notices.end_outdated()
+    assert (shown(notices), notices.more) == ("other", 1)
+    notices.expire()
+    clock.now += 5.0
+    notices.expire()
+    assert (shown(notices), notices.seconds_left()) == ("a", 5.0)
+    causes.clear()
+    assert notices.end_outdated()
+    assert notices.shown is None
+    assert [notice.text for notice in notices.log] == ["a", "b", "other"]
+
+
 def test_success_ends_earlier_notices_but_none_that_nobody_can_have_read() -> None:
     for succeed in (Notices.end_earlier, lambda notices: notices.add("saved", "information", 5.0)):
         clock = Clock()
