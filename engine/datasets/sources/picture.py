@@ -57,12 +57,16 @@ STRIP = 1 << 20
 TURNS = {2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE", 6: "ROTATE_270", 7: "TRANSVERSE", 8: "ROTATE_90"}
 """How a picture is turned upright, by the number in its EXIF data (EXIF 2.32, tag 274)."""
 
+SIDEWAYS = ("TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90")
+"""Turns that exchange width and height."""
+
 _silent = threading.Lock()
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else Python prints what Pillow logs on standard error
 
 
 def decode(raw: bytes, name: str, least: int = 0) -> Image.Image:
-    """The picture in the content of a file. `info["animated"]` says whether more pictures follow it in the file.
+    """The picture in the content of a file. `info["animated"]` says whether more pictures follow it in the file, and
+    `info["original_size"]` is its upright width and height in the file, where it is decoded at a fraction of them.
 
     least: see `Source.read`. Raises DamagedPictureError with the name and the reason.
     """
@@ -98,9 +102,11 @@ def _decode(raw: bytes, least: int) -> Image.Image:
 
     if raw.startswith(b"\xff\xd8\xff"):  # not by Image.open, which refuses large ones before they can be reduced
         image: Any = JpegImagePlugin.JpegImageFile(io.BytesIO(raw))
+        size = image.size
         _reduce(image, raw, least)
     else:
         image = Image.open(io.BytesIO(raw), formats=FORMATS)
+        size = image.size
     width, height = image.size
     if width * height > MOST_PIXELS:
         raise ValueError(f"it has {width:,} × {height:,} pixels; the most is {MOST_PIXELS:,} in all")
@@ -112,10 +118,11 @@ def _decode(raw: bytes, least: int) -> Image.Image:
     plain = _simplify(image)
     turn = TURNS.get(_orientation(image))  # a TIFF is upright already, and says so
     if turn:
+        size = (size[1], size[0]) if turn in SIDEWAYS else size
         plain = plain.transpose(Image.Transpose[turn])
     elif plain is image:
         plain = image.copy()  # an Image, without its file
-    plain.info = {"animated": _is_animated(image)}
+    plain.info = {"animated": _is_animated(image)} | ({"original_size": size} if size != plain.size else {})
     return plain
 
 
