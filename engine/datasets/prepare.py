@@ -2,12 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import math
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from engine.config.data import DataSpec
+from engine.config.data import MNIST, DataSpec
+from engine.datasets import cache
+from engine.datasets.decoder import LookTask
+from engine.datasets.findings import Findings
+from engine.datasets.lock import PrepareLock
+from engine.datasets.making import Maker
 from engine.datasets.options import DataOptions
-from engine.protocol.events import Event
+from engine.datasets.picture import Look
+from engine.datasets.plan import Plan, plan_arrays, plan_pictures, sample
+from engine.datasets.selection import Selection, select
+from engine.datasets.sources.arrays import ArraySource
+from engine.datasets.sources.registry import open_source
+from engine.datasets.sources.source import Source
+from engine.datasets.workers import WorkerPool
+from engine.errors import SettingError
+from engine.formatting import printable
+from engine.process.processors import processors
+from engine.protocol.events import Event, Notice, Preparing, Tick
+
+FEW = 32
+"""Pictures that this process decodes alone: starting others would take longer."""
+MOST_WORKERS = 32
+LOOKS = 8
+"""Pictures that a worker looks at at once."""
+WAIT = 0.1
+"""Seconds between two looks at another process's lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedData:
+    """A data set that is ready."""
+
+    spec: DataSpec
+    findings: Findings
+    images: cache.Prepared
 
 
 def prepare(source: str, options: DataOptions, data_root: Path | None = None) -> Generator[Event, None, DataSpec]:
@@ -20,5 +55,103 @@ def prepare(source: str, options: DataOptions, data_root: Path | None = None) ->
     Raises SettingError where the source has no such data or the options don't fit it, StorageError where it can't be read or the cache
     can't be written.
     """
-    raise NotImplementedError
-    yield
+    if source.strip().lower() == MNIST.source and options.plain:
+        return MNIST
+    made = yield from prepare_with_findings(source, options, data_root)
+    for sentence in made.findings.sentences():
+        yield Notice(sentence)
+    return made.spec
+
+
+def prepare_with_findings(source: str, options: DataOptions, data_root: Path | None = None) -> Generator[Event, None, PreparedData]:
+    """As `prepare`, but returns also what was found, instead of yielding it as notices."""
+    yield Preparing(f"opening {printable(source, 60)}")
+    return (yield from prepare_source(lambda: open_source(source, data_root), options))
+
+
+def prepare_source(reopen: Callable[[], Source], options: DataOptions) -> Generator[Event, None, PreparedData]:
+    """As `prepare_with_findings`, for the source that `reopen` opens: again once it is read, to see whether it has changed meanwhile."""
+    source = reopen()
+    fingerprint = source.fingerprint()
+    key = _key(source, fingerprint, options)
+    if found := _recorded(source, key):
+        return found
+    lock = PrepareLock(cache.datasets_dir() / "locks" / f"{key}.lock")
+    try:
+        while not lock.acquire():
+            yield Preparing(f"waiting for another process, which prepares {source.name}")
+            time.sleep(WAIT)
+        if found := _recorded(source, key):  # by that process
+            return found
+        record, exact = yield from _make(source, options, key)
+        if reopen().fingerprint() != fingerprint:
+            raise SettingError(f"{source.name} changed while it was read; try again once nothing writes to it")
+        for each in {key, _key(source, fingerprint, exact)}:
+            cache.write_record(each, record)
+    finally:
+        lock.release()
+    found = _recorded(source, key)
+    if found is None:
+        raise SettingError(f"the prepared images of {source.name} were removed again by another process; try again")
+    return found
+
+
+def restore(spec: DataSpec, data_root: Path | None = None) -> Generator[Event, None, None]:
+    """Makes the images of a spec again from its source, if they are not in the cache.
+
+    Raises SettingError, with both digests, if the source no longer gives the same images, and as `prepare`.
+    """
+    if cache.find_images(spec.digest, spec.test_images):
+        return
+    made = yield from prepare_with_findings(spec.source, DataOptions.again(spec), data_root)
+    if made.spec.digest != spec.digest:
+        raise SettingError(
+            f"{printable(spec.source)} no longer gives the images of {spec.name}: their digest is {made.spec.digest}, and it was {spec.digest}. "
+            "Restore the old pictures, or start a new run with the new ones: --start-from RUN --data SOURCE"
+        )
+
+
+def _make(source: Source, options: DataOptions, key: str) -> Generator[Event, None, tuple[cache.Record, DataOptions]]:
+    """Returns what was made, and the options with everything that was chosen."""
+    yield Preparing(f"counting the pictures of {source.name}")
+    selection = select(source, options.preparation.classes)
+    few = isinstance(source, ArraySource) or len(selection.indices) <= FEW
+    workers = 0 if few else min(processors(), MOST_WORKERS, math.ceil(len(selection.indices) / FEW))
+    with WorkerPool(source, workers) as pool:
+        if isinstance(source, ArraySource):
+            plan = plan_arrays(source, selection, options)
+        else:
+            plan = plan_pictures(source, selection, options, (yield from _look(pool, selection)))
+        record = yield from Maker(source, selection, plan, key).make(pool)
+    return record, _exact(options, plan)
+
+
+def _look(pool: WorkerPool, selection: Selection) -> Generator[Event, None, Sequence[Look]]:
+    """Returns what some of the pictures look like."""
+    chosen = sample(selection.indices)
+    yield Preparing(f"looking at {len(chosen):,} of {len(selection.indices):,} pictures")
+    looks: list[Look] = []
+    for result in pool.run(LookTask(tuple(chosen[k : k + LOOKS])) for k in range(0, len(chosen), LOOKS)):
+        if result is not None:
+            looks += result.looks
+        yield Tick()
+    return looks
+
+
+def _exact(options: DataOptions, plan: Plan) -> DataOptions:
+    return replace(options, sides=(plan.target.height, plan.target.width), grey=plan.target.channels == 1)
+
+
+def _key(source: Source, fingerprint: str, options: DataOptions) -> str:
+    return cache.key_of(source.location, source.class_names, fingerprint, asdict(options))
+
+
+def _recorded(source: Source, key: str) -> PreparedData | None:
+    """What is in the cache under this key."""
+    found = cache.read_record(key)
+    if found is None:
+        return None
+    record, images = found
+    images.touch()
+    is_mnist = source.location == MNIST.source and record.spec.preparation is None
+    return PreparedData(MNIST if is_mnist else record.spec, record.findings, images)

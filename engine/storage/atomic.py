@@ -128,9 +128,9 @@ def write_checksummed(path: Path, values: Mapping[str, Any]) -> None:
     write_text(path, json.dumps({**values, "sha256": _digest(values)}, indent=1))
 
 
-def read_checksummed(path: Path) -> dict[str, Any]:
+def read_checksummed(path: Path, largest: int = LARGEST) -> dict[str, Any]:
     """Read what `write_checksummed` wrote, without the digest. Raises OSError, or ValueError if the digest does not match."""
-    values = parse_json(read_small(path))
+    values = parse_json(read_small(path, largest))
     if not isinstance(values, dict) or values.pop("sha256", None) != _digest(values):
         raise ValueError("it does not match its checksum, so it was damaged or edited by hand")
     return values
