@@ -151,9 +151,7 @@ def train_request(run: str | None, resume: str | None, options: dict[str, Any]) 
     schedule = options.pop("schedule", None)
     data = _data_choice(options)
     if resume is not None:
-        if data is not None:
-            raise SettingError("--data can't be changed with --resume; for a new run from its weights on other data: --start-from RUN --data SOURCE")
-        return _resume_request(run, resume, {**options, "schedule": schedule})
+        return replace(_resume_request(run, resume, {**options, "schedule": schedule}), data=_moved_data(data))
     config = PRESETS[options.pop("preset", None) or ("best" if data else "seed")]
     if schedule and (options["start_from"] or config.teacher):
         raise SettingError("--schedule can't be used with --start-from or a teacher, whose weights determine the noise schedule")
@@ -175,6 +173,14 @@ def _data_choice(options: dict[str, Any]) -> DataChoice | None:
     if source is None and others:
         raise SettingError(f"{_DATA[next(iter(others))].option} says how to prepare your own images; name them with --data")
     return None if source is None else DataChoice(source, **others)
+
+
+def _moved_data(data: DataChoice | None) -> DataChoice | None:
+    """Where the images of a run to resume are now. Raises SettingError for options that would prepare them differently."""
+    if data is not None and data != DataChoice(data.source, data_root=data.data_root):
+        other = next(name for name in _DATA_NAMES if name != "data_root" and getattr(data, name) != getattr(DataChoice(), name))
+        raise SettingError(f"{_DATA[other].option} can't be changed with --resume; for a new run from its weights: --start-from RUN --data SOURCE")
+    return data
 
 
 def check_minutes(minutes: float | None, resume: str | None, options: dict[str, Any]) -> None:

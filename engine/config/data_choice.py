@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.config.data import Background, Fit, Preparation
+from engine.config.data import Background, DataSpec, Fit, Preparation
 from engine.config.fields import check_fields, check_finite, check_within, setting
 from engine.errors import SettingError
 from engine.formatting import printable
@@ -113,6 +114,23 @@ class DataChoice:
         return Preparation(self.fit, self.background, parse_names(self.classes), parse_share(self.hold_out))
 
 
+def choice_again(choice: DataChoice, spec: DataSpec) -> DataChoice:
+    """The choice of a source that makes the images of a spec again, if the source still has them: prepared as they were."""
+    if spec.preparation is None:
+        return DataChoice(choice.source, data_root=choice.data_root)
+    made = spec.preparation
+    return DataChoice(
+        choice.source,
+        f"{spec.height}x{spec.width}",
+        made.fit,
+        made.background,
+        spec.channels == 1,
+        format_names(made.classes) if made.classes else None,
+        str(made.hold_out) if made.hold_out else None,
+        choice.data_root,
+    )
+
+
 def parse_names(text: str | None) -> tuple[str, ...]:
     """The names in a list with commas; those that hold a comma stand in double quotes. Raises SettingError where there are none or one is empty."""
     if text is None:
@@ -126,6 +144,11 @@ def parse_names(text: str | None) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise SettingError(f"classes {printable(repr(text), 80)} names a class twice")
     return names
+
+
+def format_names(names: Sequence[str]) -> str:
+    """The reverse of `parse_names`."""
+    return ",".join('"{}"'.format(name.replace('"', '""')) for name in names)
 
 
 def parse_share(text: str | None) -> float:

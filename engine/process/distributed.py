@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 TIMEOUT = 600.0
 """Seconds without an answer after which a rank counts as lost; the others notice at once when one ends. A rank may measure or compile for minutes."""
+SIGN_OF_LIFE = 0.2
+"""The share of the time-out after which rank 0, in long work of its own, tells the others that it goes on."""
 STOPPING_TIMEOUT = 10.0
 """Seconds that a rank waits for its device once it was asked to stop. When torchrun misses a rank it stops all, and kills them 30 s later."""
 LOST_RANK_SIGNS = ("gloo", "nccl", "connection", "pair closure", "timed out", "timeout")
@@ -168,15 +170,29 @@ class ProcessGroup:
         return value
 
     def stream_on_leader(self, work: Generator[Event, None, T]) -> Generator[Event, None, T]:
-        """As `on_leader`, for work that yields events; the other ranks yield none."""
+        """As `on_leader`, for work that yields events; the other ranks yield none. It may take longer than they wait for one answer."""
         if self.size == 1:
             return (yield from work)
         outcome: dict[str, Any] = {}
         if self.leader:
-            with self._broadcast_error():
-                outcome = {"value": (yield from work)}
+            with self._broadcast_error(), closing(work):
+                outcome = {"value": (yield from self._with_signs_of_life(work))}
         value: T = self._receive(outcome)
         return value
+
+    def _with_signs_of_life(self, work: Generator[Event, None, T]) -> Generator[Event, None, T]:
+        """On rank 0: the same, while the other ranks are told now and then that it goes on."""
+        last = time.monotonic()
+        while True:
+            try:
+                event = next(work)
+            except StopIteration as stop:
+                value: T = stop.value
+                return value
+            if time.monotonic() - last > self._timeout * SIGN_OF_LIFE:
+                last = time.monotonic()
+                self.broadcast({"working": True})
+            yield event
 
     @contextmanager
     def _broadcast_error(self) -> Iterator[None]:
@@ -189,7 +205,8 @@ class ProcessGroup:
 
     def _receive(self, outcome: dict[str, Any]) -> Any:
         """The value that rank 0 broadcasts. Raises the DigittyError that it broadcasts instead."""
-        outcome = self.broadcast(outcome)
+        while "working" in (outcome := self.broadcast(outcome)):
+            pass
         if "error" in outcome:
             raise getattr(errors, outcome["error"])(outcome["message"])
         return outcome["value"]

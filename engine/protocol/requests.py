@@ -130,7 +130,8 @@ class TrainRequest:
     """ask: wait until the Control says run (try again), unsaved or stop."""
 
     data: DataChoice | None = None
-    """What a new run trains on; `config` is then fitted to it (`fit_to`). None: as `config` says."""
+    """What a new run trains on; `config` is then fitted to it (`fit_to`). With `resume`: where the images of the run are now; only `source` and
+    `data_root` count. None: as `config` says."""
 
     fit_epochs: bool = False
     """Whether a new run takes about as many steps on its data as `config` says for MNIST, by other epochs."""

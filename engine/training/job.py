@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from engine.compute.candidates import supports
 from engine.compute.device import explain_out_of_memory
 from engine.compute.precision import Numerics
 from engine.config.data import DataSpec
-from engine.config.data_choice import DataChoice
+from engine.config.data_choice import DataChoice, choice_again
 from engine.config.fit_to_data import fit_length, fit_to
 from engine.config.serialize import from_dict, to_dict
 from engine.config.training import TrainConfig
@@ -39,7 +39,7 @@ from engine.training.cadence import Cadence
 from engine.training.distill import DistillationLoss
 from engine.training.first_weights import load_first_weights, take_over_network
 from engine.training.loop import TrainingLoop
-from engine.training.restore import check_resumable, check_unfinished, restore, restore_newest
+from engine.training.restore import check_resumable, check_same_data, check_unfinished, restore, restore_newest
 from engine.training.speed import plan_minutes
 from engine.training.teacher_pairs import load_or_draw
 from engine.training.trainer import Trainer
@@ -78,7 +78,8 @@ class TrainingJob:
 
     def resume(self, name: str) -> Iterator[Event]:
         """Continues a run from its newest whole training state."""
-        config, run = self.request.config, find_run(name)
+        run = find_run(name)
+        config = yield from self._find_data(run)
         check_resumable(run, config)
         if self.device.type == "cpu" and self.group.size == 1:
             yield from _use_recorded_threads(run, self.runtime.threads or processors())
@@ -107,6 +108,15 @@ class TrainingJob:
             config = fit_to(config, data)
         config = yield from take_over_network(config, data)
         return fit_length(config, request.config, request.limit, request.fit_epochs)
+
+    def _find_data(self, run: Run) -> Generator[Event, None, TrainConfig]:
+        """The configuration of a run to resume, with its images where the request says that they are now. Raises RunError for other images."""
+        config, choice = self.request.config, self.request.data
+        if choice is None:
+            return config
+        found = from_dict(DataSpec, (yield from self.group.stream_on_leader(_describe(choice_again(choice, config.data)))))
+        check_same_data(run.name, config.data, found)
+        return config.with_data(replace(config.data, source=found.source))
 
     def _read_images(self, config: TrainConfig) -> Generator[Event, None, tuple[Tensor, Tensor]]:
         yield Preparing(f"reading {config.data.name}")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.checkpoints.training_state import TrainingState, load_state
+from engine.config.data import DataSpec
 from engine.config.training import TrainConfig
 from engine.errors import CheckpointError, RunError, UnreadableError
 from engine.formatting import printable
@@ -16,12 +17,30 @@ from engine.training.trainer import Trainer
 
 
 def check_resumable(run: Run, config: TrainConfig) -> None:
-    """Resuming may change how far a run goes, and nothing else. Raises RunError that names what differs."""
+    """Resuming may change how far a run goes and where its images lie, and nothing else. Raises RunError that names what differs."""
     recorded = run.config()
+    check_same_data(run.name, recorded.data, config.data)
+    recorded = _moved_like(recorded, config)
     for name in recorded.__dataclass_fields__:
         if name not in ("epochs", "steps") and getattr(recorded, name) != getattr(config, name):
             was, now = printable(getattr(recorded, name)), printable(getattr(config, name))
             raise RunError(f"run {run.name} has {name} {was}, which resuming can't change; start a new run for {now}")
+
+
+def check_same_data(run: str, recorded: DataSpec, found: DataSpec) -> None:
+    """Raises RunError with both digests where these are not the images that the run was trained on."""
+    if recorded.digest != found.digest:
+        raise RunError(
+            f"run {run} was trained on {recorded.name} with the digest {printable(recorded.digest)}; {found.name} has {printable(found.digest)}. "
+            f"Resuming can't change the images; for a new run on them from its weights: --start-from {run} --data {printable(found.source)}"
+        )
+
+
+def _moved_like(recorded: TrainConfig, config: TrainConfig) -> TrainConfig:
+    """The recorded configuration with its images where the other finds the same ones."""
+    if recorded.data.digest != config.data.digest:
+        return recorded
+    return recorded.with_data(replace(recorded.data, source=config.data.source))
 
 
 def check_unfinished(run: Run, trainer: Trainer) -> None:
@@ -71,7 +90,7 @@ def restore(path: Path, trainer: Trainer) -> float:
 
 def _check_belongs(path: Path, state: TrainingState, config: TrainConfig) -> None:
     """Raises CheckpointError for the state of another run or of another step than its name says. States of older versions name no run."""
-    if replace(state.config, epochs=config.epochs, steps=config.steps) != config:
+    if replace(_moved_like(state.config, config), epochs=config.epochs, steps=config.steps) != config:
         raise CheckpointError(f"{path} belongs to another run: its settings differ from those in config.json")
     run = Run(path.parent.parent)
     if state.run is not None and state.run != run.id():

@@ -124,7 +124,7 @@ def test_options_about_the_data(command: Command) -> None:
     assert "--size says how to prepare your own images; name them with --data" in refused(command, "train", "--size", "32")
     assert "the nearest is 32" in refused(command, "train", "--data", "x", "--size", "30")
     create_run("mine", PRESETS["quick"], ComputeInfo("cpu", "fp32", "contiguous"))
-    assert "--start-from RUN --data SOURCE" in refused(command, "train", "--resume", "mine", "--data", "x")
+    assert "--size can't be changed with --resume" in refused(command, "train", "--resume", "mine", "--data", "x", "--size", "32")
     none = dict.fromkeys(("preset", "start_from", "epochs", "steps", "timesteps", "limit"))
     asked = train_request(None, None, {**none, "data": "x", "size": "64", "grey": True, "limit": 100_000})
     assert (asked.data, asked.limit, asked.fit_epochs, asked.config) == (DataChoice("x", "64", grey=True), 100_000, True, PRESETS["best"])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from engine.config.data import Preparation
-from engine.config.data_choice import DataChoice, parse_names, parse_share
+from engine.config.data import MNIST, Preparation
+from engine.config.data_choice import DataChoice, choice_again, parse_names, parse_share
 from engine.errors import SettingError
 
 
@@ -51,3 +53,11 @@ def test_shares_and_names() -> None:
     assert parse_names(None) == ()
     choice = DataChoice("x", fit="pad", background="white", classes="a,b", hold_out="20%")
     assert choice.preparation() == Preparation("pad", "white", ("a", "b"), 0.2)
+
+
+def test_a_spec_is_made_again_as_it_was() -> None:
+    made = Preparation("pad", "white", ("a", "T-shirt, top", '12" "vinyl"'), 0.125)
+    spec = replace(MNIST, height=16, width=24, class_names=made.classes, preparation=made)
+    choice = choice_again(DataChoice("/new", size="64", data_root="/root"), spec)
+    assert (choice.source, choice.data_root, choice.height_width(), choice.grey, choice.preparation()) == ("/new", "/root", (16, 24), True, made)
+    assert choice_again(DataChoice("/new"), replace(spec, preparation=None)).plain

@@ -17,7 +17,7 @@ from engine.config.data_choice import DataChoice
 from engine.config.fit_to_data import fit_to
 from engine.config.sampling import SampleConfig
 from engine.config.training import TrainConfig
-from engine.errors import SettingError
+from engine.errors import RunError, SettingError
 from engine.jobs.jobs import Jobs
 from engine.protocol.events import DrawDone, Notice, Preview, TrainDone
 from engine.protocol.requests import DrawRequest, TrainRequest
@@ -170,6 +170,33 @@ def test_mirrored_and_balanced_runs_resume_to_the_bit(jobs: Jobs, short: TrainCo
     assert all(torch.equal(whole[name], left[name]) for name in whole)
     train(jobs, replace(config, flip=False), "plain", spec(16, 24, 3), known)
     assert not all(torch.equal(whole[name], tensor) for name, tensor in state("plain").items())
+
+
+def test_a_run_resumes_on_the_same_images_elsewhere_and_on_no_others(jobs: Jobs, short: TrainConfig, known: dict[str, DataSpec]) -> None:
+    """The digest decides; a run on other images is refused with both digests and the way on, and nothing of it changes."""
+    data = spec(16, 24, 3)
+    constant = replace(short, lr_schedule="constant")  # a cosine depends on the number of epochs
+    train(jobs, replace(constant, epochs=2), "whole", data, known)
+    train(jobs, constant, "run", data, known)
+    before = find_run("run").config()
+    longer = replace(before, epochs=2)
+    known["/other"] = replace(data, name="others", source="/other", digest="sha256:1234")
+    told = (
+        f"run run was trained on blobs with the digest {data.digest}; others has sha256:1234. Resuming can't change the images; "
+        "for a new run on them from its weights: --start-from run --data /other"
+    )
+    with pytest.raises(RunError) as refused:
+        list(jobs.train(TrainRequest(longer, resume="run", data=DataChoice("/other"))))
+    assert str(refused.value) == told
+    with pytest.raises(RunError, match="others has sha256:1234"):
+        list(jobs.train(TrainRequest(longer.with_data(known["/other"]), resume="run")))
+    assert find_run("run").config() == before
+
+    known["/moved"] = replace(data, name="another name", source="/moved")
+    list(jobs.train(TrainRequest(longer, resume="run", data=DataChoice("/moved"))))
+    assert find_run("run").config() == longer.with_data(replace(data, source="/moved"))
+    whole, resumed = state("whole"), state("run")
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
 def test_shipped_weights_learn_other_images(jobs: Jobs, short: TrainConfig, known: dict[str, DataSpec]) -> None:

@@ -31,7 +31,7 @@ from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.training import TrainConfig
 from engine.errors import DivergedError, GroupError, RunError, SettingError
 from engine.process.distributed import ProcessGroup
-from engine.protocol.events import Event, Preparing
+from engine.protocol.events import Event, Preparing, Tick
 from engine.training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -210,6 +210,30 @@ def agreements(group: ProcessGroup) -> dict[str, Any]:
         with pytest.raises(RunError, match="no run 'é'; digitty"):
             group.on_leader(lambda: list(work(True)))
     return told
+
+
+def long_work(group: ProcessGroup) -> str:
+    """What rank 0 returns from work that takes three times as long as the others wait for an answer."""
+
+    def work() -> Generator[Event, None, str]:
+        end = time.monotonic() + 3 * group._timeout
+        while time.monotonic() < end:
+            time.sleep(0.05)
+            yield Tick()
+        return "done"
+
+    group._timeout = 1.0
+    with group.joined(CPU):
+        streamed = group.stream_on_leader(work())
+        while True:
+            try:
+                next(streamed)
+            except StopIteration as stop:
+                return str(stop.value)
+
+
+def test_ranks_wait_for_long_work_of_rank_0() -> None:
+    assert ranks(2, long_work) == ["done", "done"]
 
 
 def test_ranks_agree() -> None:
