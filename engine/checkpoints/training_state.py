@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -48,6 +49,8 @@ class TrainingState:
     discriminator: Mapping[str, Tensor] | None = None
     """Of a one-step student; None for all other runs."""
     discriminator_optimizer: Mapping[str, Any] | None = None
+    best_validation: float = math.inf
+    """The lowest loss on held-out images; infinite before the first, and in older files."""
     epoch_seconds: float = 0.0
     """The time that the epoch has taken so far."""
     run: str | None = None
@@ -65,7 +68,7 @@ class TrainingState:
         state = cls(**{**known, "config": from_dict(TrainConfig, values["config"])})
         if not isinstance(state.optimizer, dict) or type(state.step) is not int or not 0 <= state.step < 1 << 40:
             raise ValueError("its optimizer or step is malformed")
-        for number in (state.best, state.epoch_sum, state.epoch_seconds):
+        for number in (state.best, state.best_validation, state.epoch_sum, state.epoch_seconds):
             float(number)
         for tensors in (state.model, state.ema):
             if not isinstance(tensors, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in tensors.items()):

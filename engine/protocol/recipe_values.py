@@ -20,7 +20,7 @@ from engine.protocol.requests import DrawRequest
 FORMAT, VERSION = "digitty-recipe", 1
 SWEEP_FORMAT = "digitty-sweep"
 """The format of a sheet with several recipes."""
-KINDS = ("average", "live", "best", "imported")
+KINDS = ("average", "live", "best", "best-validation", "imported")
 """Of weights."""
 LONGEST = 255
 """Characters of a text; a file's name has no more."""

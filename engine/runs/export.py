@@ -14,7 +14,7 @@ from engine.runs.run import Run
 from engine.storage.atomic import cannot_write, remove_tree, write_text
 from engine.storage.images import load_strip
 
-COLUMNS = ("step", "epoch", "loss", "lr", "steps_per_s", "time", "epoch_average", "epoch_seconds")
+COLUMNS = ("step", "epoch", "loss", "lr", "steps_per_s", "time", "epoch_average", "epoch_seconds", "validation", "distance_ratio")
 
 
 def rows(run: Run) -> Iterator[dict[str, Any]]:
@@ -25,18 +25,21 @@ def rows(run: Run) -> Iterator[dict[str, Any]]:
     check_readable(run.metrics_path)
     steps: dict[int, dict[str, Any]] = {}
     epochs: dict[int, dict[str, Any]] = {}
+    validations: dict[int, dict[str, Any]] = {}
     for record in Follower(run.metrics_path).records():
         step = record["step"]
         if record.get("event") == "started":
-            _remove_after(steps, step)
-            _remove_after(epochs, step)
+            for table in (steps, epochs, validations):
+                _remove_after(table, step)
         elif "loss" in record:
             steps[step] = record
         elif "average" in record:
             epochs[step] = record
+        elif "validation" in record:
+            validations[step] = record
     per_epoch = run.config().steps_per_epoch
     for step, record in steps.items():
-        epoch = epochs.get(step, {})
+        epoch, validation = epochs.get(step, {}), validations.get(step, {})
         yield {
             "step": step,
             "epoch": 1 + (step - 1) // per_epoch,
@@ -46,6 +49,8 @@ def rows(run: Run) -> Iterator[dict[str, Any]]:
             "time": record.get("time"),
             "epoch_average": epoch.get("average"),
             "epoch_seconds": epoch.get("seconds"),
+            "validation": validation.get("validation"),
+            "distance_ratio": validation.get("distance_ratio"),
         }
 
 
@@ -61,7 +66,7 @@ def to_csv(run: Run, path: Path) -> int:
 
 
 def to_tensorboard(run: Run, folder: Path) -> int:
-    """Write FOLDER/RUN/events…: loss, learning rate and speed of each step, averages of the epochs, previews.
+    """Write FOLDER/RUN/events…: loss, learning rate and speed of each step, averages of the epochs, validations, previews.
 
     Returns the number of steps. Raises OutputError and StorageError.
     """
@@ -90,7 +95,7 @@ def _write_events(run: Run, writer: Any) -> int:
 
     table, data = list(rows(run)), run.config().data
     for row in table:
-        for name in ("loss", "lr", "steps_per_s", "epoch_average"):
+        for name in ("loss", "lr", "steps_per_s", "epoch_average", "validation", "distance_ratio"):
             if row[name] is not None:
                 writer.add_scalar(name, row[name], row["step"], walltime=row["time"])
     for step, path in run.samples():

@@ -2,7 +2,8 @@
 
 {"step":12,"loss":0.0712,"lr":0.001,"rate":8.25,"time":1760000000.5,"crc":"89abcdef"}
 
-A step has loss, lr, rate and time; an epoch has epoch, average, seconds and best; any other record has event and time. The event `started`
+A step has loss, lr, rate and time; an epoch has epoch, average, seconds and best; a validation has validation, best, seconds, and distance_ratio
+and copying where they were measured; any other record has event and time. The event `started`
 carries the step from which training continues: later steps and epochs that were logged before it are void. Damaged lines are ignored.
 """
 
@@ -73,7 +74,7 @@ def _is_number(value: object) -> bool:
 
 
 _FIELDS: dict[str, Callable[[object], bool]] = {
-    **dict.fromkeys(("loss", "lr", "rate", "time", "average", "seconds"), _is_number),
+    **dict.fromkeys(("loss", "lr", "rate", "time", "average", "seconds", "validation", "distance_ratio"), _is_number),
     "epoch": _is_whole_number,
     "event": lambda value: isinstance(value, str),
 }

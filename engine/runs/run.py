@@ -52,6 +52,11 @@ class Run:
     def best_path(self) -> Path:
         return self.path / "checkpoints" / "best.safetensors"
 
+    @property
+    def best_validation_path(self) -> Path:
+        """The average weights with the lowest loss on held-out images."""
+        return self.path / "checkpoints" / "best-validation.safetensors"
+
     def snapshot_path(self, epoch: int) -> Path:
         """The average weights after an epoch, if `keep_every` kept them."""
         return self.path / "checkpoints" / f"epoch-{epoch:07d}.safetensors"

@@ -1,4 +1,4 @@
-"""The names of weights: shipped, RUN, RUN:best, RUN:epoch-N, or a file. No torch."""
+"""The names of weights: shipped, RUN, RUN:best, RUN:best-validation, RUN:epoch-N, or a file. No torch."""
 
 from __future__ import annotations
 
@@ -24,13 +24,18 @@ SHIPPED = {
     "shipped:seed": paths.ASSETS / "weights" / "seed.safetensors",
 }
 """The weights that come with digitty: the best ones, a one-step student, and those of the preset `seed`."""
+BEST_VALIDATION = "best-validation"
+"""What the weights with the lowest loss on held-out images are called after the name of their run."""
 _SNAPSHOT = re.compile(r"epoch-([1-9]\d{0,6})")
 LARGEST_HEADER = 1 << 20
 """Bytes of a weights file's header, which is parsed into objects many times its size."""
 
 
 def locate_weights(weights: str) -> tuple[Path, str, str | None]:
-    """The file, name and kind of weights: one of SHIPPED, RUN, RUN:latest, RUN:best, RUN:epoch-N, or a file. Raises RunError."""
+    """The file, name and kind of weights: one of SHIPPED, RUN, RUN:latest, RUN:best, RUN:best-validation, RUN:epoch-N, or a file.
+
+    Raises RunError.
+    """
     if weights in SHIPPED:
         return SHIPPED[weights], weights, None
     if "\0" in weights:
@@ -43,8 +48,9 @@ def locate_weights(weights: str) -> tuple[Path, str, str | None]:
         return path, path.name, None
     name, _, kind = weights.partition(":")
     epoch = _SNAPSHOT.fullmatch(kind)
-    if epoch is None and kind not in ("", "latest", "best", "live"):
-        raise RunError(f"weights {printable(weights)!r} are unknown; after the name of a run, only :latest, :best, :live or :epoch-N is possible")
+    if epoch is None and kind not in ("", "latest", "best", BEST_VALIDATION, "live"):
+        possible = f":latest, :best, :{BEST_VALIDATION}, :live or :epoch-N"
+        raise RunError(f"weights {printable(weights)!r} are unknown; after the name of a run, only {possible} is possible")
     run = find_run(name)
     if epoch:
         return _find_snapshot(run, int(epoch[1])), name, snapshot_kind(int(epoch[1]))
@@ -52,7 +58,10 @@ def locate_weights(weights: str) -> tuple[Path, str, str | None]:
         raise RunError(f"run {name} is not being trained in this process; use {name}:latest or {name}:best")
     if kind == "best" and not run.best_path.exists():
         raise RunError(f"run {name} has no best weights yet, since they are first saved after a whole epoch; use {name}")
-    return (run.best_path, name, "best") if kind == "best" else (latest_state(run), name, "average")
+    if kind == BEST_VALIDATION and not run.best_validation_path.exists():
+        raise RunError(f"run {name} has no weights chosen by held-out images: it has none, or has not trained long enough; use {name}")
+    files = {"best": run.best_path, BEST_VALIDATION: run.best_validation_path}
+    return (files[kind], name, kind) if kind in files else (latest_state(run), name, "average")
 
 
 def snapshot_kind(epoch: int) -> str:
@@ -82,7 +91,7 @@ def weights_of(info: WeightsInfo, sampler: Sampler, *folders: Path) -> str:
             if (path := folder / info.name).is_file():
                 return str(path.absolute())
     else:
-        own_file = info.kind == "best" or _SNAPSHOT.fullmatch(info.kind)
+        own_file = info.kind in ("best", BEST_VALIDATION) or _SNAPSHOT.fullmatch(info.kind)
         name = f"{info.name}:{info.kind}" if own_file else info.name
         with suppress(RunError):
             locate_weights(name)

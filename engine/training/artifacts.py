@@ -13,7 +13,7 @@ from engine.errors import StorageError
 from engine.protocol.events import Event
 from engine.protocol.recipe import Images
 from engine.runs.run import Run
-from engine.runs.weights_names import snapshot_kind
+from engine.runs.weights_names import BEST_VALIDATION, snapshot_kind
 from engine.sampling.batch import preview
 from engine.sampling.runtime import Runtime
 from engine.training.trainer import Trainer
@@ -36,6 +36,10 @@ class RunArtifacts:
     def save_best(self, path: Path) -> None:
         """The average weights. Raises StorageError."""
         self._save_average(path, "best")
+
+    def save_best_validation(self, path: Path) -> None:
+        """The same, as the weights with the lowest loss on held-out images. Raises StorageError."""
+        self._save_average(path, BEST_VALIDATION)
 
     def save_snapshot(self, path: Path, epoch: int) -> None:
         """The average weights after an epoch. Raises StorageError."""

@@ -1,18 +1,48 @@
-"""How often training reads losses, saves, draws previews and checks for commands between steps. Plain Python."""
+"""How often training reads losses, saves, validates, draws previews and checks for commands between steps. Plain Python."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from engine.config.training import TrainConfig
+
 EARLY_PREVIEWS = (1, 20, 50, 100)
 """Steps with a preview before the first regular one, so that there is something to see within seconds."""
+
+VALIDATION_SHARE = 0.015
+"""The share of the training time that validation may take …"""
+STEP_COST = 3
+"""… where an image of a training step costs as much as this many network evaluations: a forward pass, and a backward pass of twice its cost."""
 
 
 def is_preview_due(step: int, every: int, total: int) -> bool:
     """Whether a preview is drawn after this step: every `every` steps, at EARLY_PREVIEWS, and at the end of the run; 0 for the end alone."""
     return step > 0 and ((every > 0 and step % every == 0) or (step in EARLY_PREVIEWS and step < every) or step >= total)
+
+
+def is_validation_due(step: int, config: TrainConfig, evaluations: int) -> bool:
+    """Whether a run validates after this step, which takes so many network evaluations.
+
+    It follows from the settings alone, not from the clock, so that a resumed run finds the same best weights. Where there is time for it, an epoch
+    is divided evenly and its end is among the steps; else only every few epochs end with it, and a long run itself.
+    """
+    apart = least_steps_apart(config, evaluations)
+    if step <= 0 or apart > config.total_steps:
+        return False
+    if step >= config.total_steps:
+        return True
+    epoch, k = divmod(step - 1, config.steps_per_epoch)
+    if parts := config.steps_per_epoch // apart:
+        return (k + 1) * parts // config.steps_per_epoch > k * parts // config.steps_per_epoch
+    return k + 1 == config.steps_per_epoch and (epoch + 1) % math.ceil(apart / config.steps_per_epoch) == 0
+
+
+def least_steps_apart(config: TrainConfig, evaluations: int) -> int:
+    """The fewest steps between two validations that stay within VALIDATION_SHARE."""
+    return math.ceil(evaluations / (STEP_COST * VALIDATION_SHARE) * config.steps_per_epoch / config.images)
 
 
 @dataclass(frozen=True)

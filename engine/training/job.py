@@ -43,6 +43,7 @@ from engine.training.restore import check_resumable, check_same_data, check_unfi
 from engine.training.speed import plan_minutes
 from engine.training.teacher_pairs import load_or_draw
 from engine.training.trainer import Trainer
+from engine.training.validation import Validation, is_too_short, load_held_out
 
 
 def train(runtime: Runtime, request: TrainRequest, control: Control, group: ProcessGroup, cadence: Cadence) -> Iterator[Event]:
@@ -139,10 +140,19 @@ class TrainingJob:
         pairs = yield from load_or_draw(run.path / "pairs.safetensors", teacher, config.data, config.pairs, config.seed, self.device)
         return Trainer(config, *images, numerics, self.device, loss=DistillationLoss(config, numerics, self.device, pairs))
 
+    def _build_validation(self, trainer: Trainer, run: Run) -> Generator[Event, None, Validation | None]:
+        """None without held-out images. A student's loss is its distance to its teacher, which images don't judge."""
+        if trainer.config.teacher or is_too_short(trainer.config):
+            return None
+        yield Preparing("reading the held-out images")
+        held_out = load_held_out(trainer.config)
+        return Validation(trainer, self.runtime, run.name, held_out) if held_out else None
+
     def _loop(self, trainer: Trainer, run: Run, writer: Writer | None, epoch_seconds: float) -> Iterator[Event]:
         """The TrainingLoop; meanwhile the weights can be drawn with under the run's name."""
         artifacts = RunArtifacts(trainer, run, self.runtime)
-        loop = TrainingLoop(trainer, artifacts, run, writer, self.control, self.request.when_full, self.cadence, epoch_seconds)
+        validation = yield from self._build_validation(trainer, run)
+        loop = TrainingLoop(trainer, artifacts, run, writer, self.control, self.request.when_full, self.cadence, epoch_seconds, validation)
         if writer:
             self.runtime.live[run.name] = trainer
         try:

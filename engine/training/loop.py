@@ -11,16 +11,23 @@ from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from engine.config.compute import ComputeInfo
-from engine.config.training import TrainConfig
 from engine.errors import DivergedError, MovedError, RunError, StorageError
 from engine.formatting import one_line
-from engine.process.distributed import ProcessGroup
-from engine.protocol.events import EpochDone, Event, Paused, Preview, Resumed, Saved, Tick, TrainDone, TrainStarted, TrainStep, TrainStopped
-from engine.protocol.recipe import Images
+from engine.protocol.events import (
+    EpochDone,
+    Event,
+    Paused,
+    Preview,
+    Resumed,
+    Saved,
+    Tick,
+    TrainDone,
+    TrainStarted,
+    TrainStep,
+    TrainStopped,
+)
 from engine.protocol.requests import WhenFull
 from engine.runs.control import Command, Control
 from engine.runs.run import Run
@@ -28,48 +35,8 @@ from engine.runs.writer import Writer
 from engine.storage.images import save_strip
 from engine.training.cadence import Cadence, is_preview_due
 from engine.training.full_disk import FullDiskPolicy
+from engine.training.parts import Artifacts, TrainerProtocol, ValidationProtocol
 from engine.training.save_policy import SavePolicy
-
-
-class TrainerProtocol(Protocol):
-    """What the loop needs of a trainer; see `engine.training.trainer.Trainer`."""
-
-    @property
-    def config(self) -> TrainConfig: ...
-    @property
-    def group(self) -> ProcessGroup: ...
-    @property
-    def step(self) -> int: ...
-    @property
-    def best(self) -> float: ...
-    @property
-    def unread(self) -> int: ...
-    @property
-    def must_read(self) -> bool: ...
-    @property
-    def compute_info(self) -> ComputeInfo: ...
-    @property
-    def parameters(self) -> int: ...
-    def train_step(self) -> None: ...
-    def read_losses(self) -> list[float]: ...
-    def end_epoch(self) -> float: ...
-    def lr_at(self, step: int) -> float: ...
-    def memory_in_use(self) -> int: ...
-
-
-class Artifacts(Protocol):
-    """What is saved and drawn of the weights; see `engine.training.artifacts.RunArtifacts`."""
-
-    def save_state(self, path: Path, epoch_seconds: float) -> None:
-        """Raises StorageError."""
-
-    def save_best(self, path: Path) -> None:
-        """Raises StorageError."""
-
-    def save_snapshot(self, path: Path, epoch: int) -> None:
-        """Raises StorageError."""
-
-    def draw_preview(self) -> Generator[Event, None, Images]: ...
 
 
 class TrainingLoop:
@@ -88,11 +55,13 @@ class TrainingLoop:
         when_full: WhenFull = "stop",
         cadence: Cadence | None = None,
         epoch_seconds: float = 0.0,
+        validation: ValidationProtocol | None = None,
     ) -> None:
-        """`epoch_seconds` is the time that the epoch has taken before this process resumed it."""
+        """`epoch_seconds` is the time that the epoch has taken before this process resumed it. Without `validation`, no images are held out."""
         self.trainer, self.artifacts, self.run, self.writer, self.control = trainer, artifacts, run, writer, control
         self.config, self.group = trainer.config, trainer.group
         self.cadence = cadence or Cadence()
+        self.validation = validation
         self.saves = SavePolicy(self.config.save_minutes, self.cadence, trainer.step)
         self.disk = FullDiskPolicy(when_full, writer, control, trainer, self.saves, self.cadence.wait)
         self.epoch_seconds = epoch_seconds
@@ -124,14 +93,17 @@ class TrainingLoop:
         yield TrainStarted(name, config, trainer.compute_info, trainer.step, trainer.parameters)
         if self.writer and self._preview_due() and not self.writer.sample_path(trainer.step).exists():
             yield from self._preview()  # the run was stopped or killed just before it was drawn
+        if self._validation_due() and not self._is_validated():
+            yield from self._validate()
         command = Command.RUN
         while trainer.step < total and command is not Command.STOP:
             first, start = trainer.step, self.cadence.clock()
             while True:
                 trainer.train_step()
                 at_epoch_end, at_preview, at_end = trainer.step % config.steps_per_epoch == 0, self._preview_due(), trainer.step >= total
+                at_validation = self._validation_due()
                 due = self.group.due(trainer.step - first, late=self.cadence.clock() - start >= self.cadence.read_every)
-                if due or at_epoch_end or at_preview or at_end or trainer.must_read:
+                if due or at_epoch_end or at_preview or at_validation or at_end or trainer.must_read:
                     break
             step = self._read_losses(start)
             epoch = self._end_epoch() if at_epoch_end else None
@@ -145,6 +117,8 @@ class TrainingLoop:
             yield step
             if epoch:
                 yield epoch
+            if at_validation and (at_end or command is not Command.STOP):  # a run that stops validates when it resumes
+                yield from self._validate()
             if save and command not in (Command.PAUSE, Command.STOP):  # which save themselves
                 yield from self.disk.write("state", self._save)
             if at_preview:
@@ -195,6 +169,26 @@ class TrainingLoop:
         yield from self.disk.write("preview", lambda: save_strip(writer.sample_path(step), images))
         yield Preview(step, images)
 
+    def _validation_due(self) -> bool:
+        return self.validation is not None and self.validation.due(self.trainer.step)
+
+    def _is_validated(self) -> bool:
+        """Whether a process has validated the weights after this step, before it ended."""
+        last = self.run.last(lambda record: "validation" in record, b'"validation"')
+        return last is not None and last["step"] >= self.trainer.step
+
+    def _validate(self) -> Iterator[Event]:
+        """Rank 0 measures and saves."""
+        if self.validation is None or self.writer is None:
+            return
+        found = yield from self.validation.measure()
+        if found.best:
+            yield from self.disk.write("best validation", self._save_best_validation)
+        more = {} if found.distance_ratio is None else {"distance_ratio": found.distance_ratio, "copying": found.copying}
+        self._log({"step": found.step, "validation": found.loss, "best": found.best, "seconds": round(found.seconds, 3), **more})
+        yield from self.disk.write("lines", self._flush)
+        yield found
+
     # --- commands -----------------------------------------------------------------------------------------------------
 
     def _next_command(self, stride: float | None = None) -> Command:
@@ -220,6 +214,9 @@ class TrainingLoop:
 
     def _save_best(self) -> None:
         self.artifacts.save_best(self.run.best_path)
+
+    def _save_best_validation(self) -> None:
+        self.artifacts.save_best_validation(self.run.best_validation_path)
 
     def _save_snapshot(self, epoch: int) -> None:
         self.artifacts.save_snapshot(self.run.snapshot_path(epoch), epoch)

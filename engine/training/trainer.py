@@ -75,6 +75,8 @@ class Trainer:
         """Optimiser steps done."""
         self.best = math.inf
         """The lowest epoch average."""
+        self.best_validation = math.inf
+        """The lowest loss on held-out images."""
         self._ranks = torch.full((), float(self.group.size), device=device)
         self._losses = torch.zeros(UNREAD, device=device)
         self._steps_read = 0
@@ -173,6 +175,7 @@ class Trainer:
             config=self.config,
             step=self.step,
             best=self.best,
+            best_validation=self.best_validation,
             epoch_sum=self._epoch_sum,
             model=self.model.state_dict(),
             ema=self.ema.model.state_dict(),
@@ -190,4 +193,5 @@ class Trainer:
         self.loss.restore(state)
         self.step = self._steps_read = state.step
         self.best = float(state.best)
+        self.best_validation = float(state.best_validation)
         self._epoch_sum = float(state.epoch_sum)

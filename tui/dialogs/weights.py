@@ -11,7 +11,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.runs.run import all_runs
-from engine.runs.weights_names import snapshot_kind
+from engine.runs.weights_names import BEST_VALIDATION, snapshot_kind
 from tui.dialogs.dialog import Dialog
 from tui.terminal.literal import literal
 from tui.widgets.answer_list import AnswerList
@@ -51,6 +51,9 @@ class WeightsDialog(Dialog[str | None]):
                 choices.append((run.name, f"{run.name:<16} latest, step {states[-1][0]}"))
             if run.best_path.exists():
                 choices.append((f"{run.name}:best", f"{run.name + ':best':<16} best epoch"))
+            if run.best_validation_path.exists():
+                name = f"{run.name}:{BEST_VALIDATION}"
+                choices.append((name, f"{name:<16} best on held-out images"))
             for epoch, _ in reversed(run.snapshots()):
                 name = f"{run.name}:{snapshot_kind(epoch)}"
                 choices.append((name, f"{name:<16} snapshot"))
