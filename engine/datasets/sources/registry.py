@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.datasets.sources import solids
+from engine.datasets.sources.folder import Folder
 from engine.datasets.sources.npz import open_npz
+from engine.datasets.sources.pictures import PictureSource
 from engine.datasets.sources.source import Source
 from engine.errors import SettingError
 from engine.formatting import printable
@@ -20,9 +22,11 @@ def open_source(text: str, data_root: Path | None = None) -> Source:
     if text.strip().lower() == solids.NAME:
         return solids.SolidsSource()
     path = _expand(text)
-    if path.suffix.lower() == ".npz":
+    if path.suffix.lower() == ".npz" and not path.is_dir():
         return open_npz(path)
-    raise SettingError(f"{printable(text)} is not a data set; give an .npz file")
+    if path.is_dir() or not path.exists():
+        return PictureSource(Folder(path), path, archive=False)
+    raise SettingError(f"{printable(text)} is not a data set; give a folder of pictures or an .npz file")
 
 
 def _expand(text: str) -> Path:
