@@ -9,8 +9,13 @@ from engine.datasets.sources.folder import Folder
 from engine.datasets.sources.npz import open_npz
 from engine.datasets.sources.pictures import PictureSource
 from engine.datasets.sources.source import Source
+from engine.datasets.sources.tar_archive import Tar
+from engine.datasets.sources.zip_archive import Zip
 from engine.errors import SettingError
 from engine.formatting import printable
+
+TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tbz2", ".tar.xz", ".txz")
+KINDS = "a folder of pictures, a .zip or .tar of them, or an .npz file"
 
 
 def open_source(text: str, data_root: Path | None = None) -> Source:
@@ -22,11 +27,16 @@ def open_source(text: str, data_root: Path | None = None) -> Source:
     if text.strip().lower() == solids.NAME:
         return solids.SolidsSource()
     path = _expand(text)
-    if path.suffix.lower() == ".npz" and not path.is_dir():
-        return open_npz(path)
     if path.is_dir() or not path.exists():
         return PictureSource(Folder(path), path, archive=False)
-    raise SettingError(f"{printable(text)} is not a data set; give a folder of pictures or an .npz file")
+    name = path.name.lower()
+    if name.endswith(".npz"):
+        return open_npz(path)
+    if name.endswith(".zip"):
+        return PictureSource(Zip(path), path, archive=True)
+    if name.endswith(TARS):
+        return PictureSource(Tar(path), path, archive=True)
+    raise SettingError(f"{printable(text)} is not a data set; give {KINDS}")
 
 
 def _expand(text: str) -> Path:
