@@ -17,6 +17,7 @@ Its packages, from the top: an import may only go down.
     compute      the device, and the precision that is fastest on it
     models       the networks
     diffusion    noise schedules, denoising, guidance, samplers, loss
+    measures     what drawn strokes look like: thickness, slant, width, length, variants of digits
     solids       pictures of solids on a floor, drawn with numpy: a data set that needs no download
   light, without torch, as are cli and jobs:
     runs         a run's folder: many readers, one writer

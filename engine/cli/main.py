@@ -38,6 +38,12 @@ _DEFERRED = (
         "Draw digits and judge them: are they read as the requested digit, how close are they to real ones, are they copies?",
     ),
     Deferred(
+        "measure",
+        "engine.cli.measure",
+        "Measure the strokes of the pictures in SOURCE (a picture, a folder, an .npz file, a known data set): thickness, width, height and length "
+        "in pixels, area in square pixels, slant in degrees, positive to the right; and variants of digits, such as a crossed seven.",
+    ),
+    Deferred(
         "export",
         "engine.cli.export",
         "Write the weights of RUN (or RUN:best, shipped, or a file) to FILE, as .safetensors, or as .pth in the guide's format; "
