@@ -22,9 +22,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.checkpoints.pickles import REMEDY, Unpickler
 from engine.errors import CheckpointError
 from engine.formatting import printable
+from engine.storage.pickles import REMEDY, Unpickler
 
 DTYPES = {
     "torch.HalfStorage": torch.float16,
