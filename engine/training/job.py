@@ -21,7 +21,7 @@ from engine.config.fit_to_data import fit_length, fit_to
 from engine.config.serialize import from_dict, to_dict
 from engine.config.training import TrainConfig
 from engine.data.describe import describe
-from engine.data.registry import load_images
+from engine.data.registry import fetch_images, load_images
 from engine.errors import SettingError
 from engine.formatting import printable
 from engine.process.distributed import ProcessGroup
@@ -121,7 +121,8 @@ class TrainingJob:
 
     def _read_images(self, config: TrainConfig) -> Generator[Event, None, tuple[Tensor, Tensor]]:
         yield Preparing(f"reading {config.data.name}")
-        return load_images(config.data, True, self.device, config.limit)
+        yield from fetch_images(config.data)
+        return load_images(config.data, True, self.device, config.limit, stream=True)
 
     @contextmanager
     def _open_writer(self, run: Run) -> Iterator[Writer | None]:

@@ -122,7 +122,9 @@ def _decode(raw: bytes, least: int) -> Image.Image:
         plain = plain.transpose(Image.Transpose[turn])
     elif plain is image:
         plain = image.copy()  # an Image, without its file
-    plain.info = {"animated": _is_animated(image)} | ({"original_size": size} if size != plain.size else {})
+    plain.info = {"animated": _is_animated(image)}
+    if size != plain.size:
+        plain.info["original_size"] = size
     return plain
 
 

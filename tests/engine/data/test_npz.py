@@ -56,7 +56,7 @@ def test_mnist_is_found_by_its_spec(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_source_that_nothing_reads_is_named() -> None:
     with pytest.raises(SettingError, match=r"cats\.tar"):
-        load_images(replace(MNIST, source="/data/cats.tar"), True)
+        load_images(replace(MNIST, source="/data/cats.tar", digest="sha256:0"), True)
 
 
 @pytest.mark.parametrize(
