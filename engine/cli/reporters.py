@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 
@@ -19,6 +20,7 @@ from engine.formatting import format_duration
 from engine.process import streams
 from engine.process.signals import Stopped
 from engine.protocol import events as e
+from engine.protocol.validated import COPYING, Validated
 from engine.runs.run import find_run
 from engine.storage import log
 
@@ -37,6 +39,8 @@ class TrainReporter:
         self._bar = ProgressLine()
         self._config = TrainConfig()
         self._rate = 0.0
+        self._validated: Validated | None = None
+        self._best_validation: Validated | None = None
 
     def patience(self) -> float:
         """Seconds that the current step may still take."""
@@ -50,6 +54,9 @@ class TrainReporter:
                 self.run, self._config = event.run, event.config
             case e.TrainStep():
                 self._rate = event.steps_per_s
+            case Validated():
+                self._validated = event
+                self._best_validation = event if event.best else self._best_validation
             case e.TrainDone() | e.TrainStopped():
                 self.ended = True
 
@@ -67,6 +74,17 @@ class TrainReporter:
                 if line := self._line(event):
                     self._bar.clear()
                     print_status(line)
+                if isinstance(event, e.TrainDone | e.TrainStopped):
+                    for line in self._last_lines():
+                        print_status(line)
+
+    def _last_lines(self) -> Iterator[str]:
+        """What the held-out images said in this process."""
+        last, best = self._validated, self._best_validation
+        if last and best and best is not last:
+            yield f"held out {last.loss:.4f}; the lowest was {best.loss:.4f} at step {best.step}, kept as {self.run}:best-validation"
+        if last and last.copying:
+            yield COPYING
 
     def _show_step(self, event: e.TrainStep) -> None:
         epochs, total = self._config.epochs, self._config.total_steps
@@ -75,6 +93,7 @@ class TrainReporter:
             f"epoch {event.epoch}/{epochs}",
             f"step {event.step}/{total}",
             f"loss {event.loss:.4f}",
+            *([f"held out {self._validated.loss:.4f}"] if self._validated else []),
             f"{event.steps_per_s:.2f} steps/s",
             f"{event.images_per_s:.0f} img/s",
             f"left {format_duration(left)}",
@@ -89,6 +108,8 @@ class TrainReporter:
                 return f"run {run} · {parameters:,} parameters · {computes_on} · {config.total_steps - step:,} steps left"
             case e.EpochDone(epoch, step, average, seconds, best):
                 return f"epoch {epoch}  step {step}  average {average:.4f}{' (best)' if best else ''}  {format_duration(seconds)}"
+            case Validated(step, copying=True) if not (self._validated and self._validated.copying):
+                return f"step {step}: {COPYING}"
             case e.TrainDone(run, step, seconds):
                 return f"run {run} finished at step {step} in {format_duration(seconds)}"
             case e.TrainStopped(run, step):

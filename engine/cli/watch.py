@@ -17,12 +17,15 @@ from engine.cli.progress import BETWEEN
 from engine.cli.runs import find_or_newest
 from engine.config.training import TrainConfig
 from engine.formatting import format_duration
+from engine.protocol.validated import COPYING
 from engine.runs.liveness import Life
 from engine.runs.metrics_log import is_step
 from engine.runs.run import Run
 
-LEAST = ("^average ", "^epoch ", " steps/s$", "^loss ")
+LEAST = ("^average ", "^epoch ", " steps/s$", "^held out ", "^loss ")
 """The facts that a narrow terminal leaves out, as patterns, the least important first."""
+SEEK_AGAIN = 50
+"""Steps after which a run without a validation may have one."""
 
 
 @click.command(help="Print a line about RUN every second until it ends. ctrl+c stops watching, not the run. Default: the run that trains now.")
@@ -30,6 +33,8 @@ LEAST = ("^average ", "^epoch ", " steps/s$", "^loss ")
 @click.option("--every", type=click.FloatRange(0.1, 3600), default=1.0, show_default=True, help="Seconds between lines.")
 def watch(run: str | None, every: float) -> None:
     found = find_or_newest(run)
+    if found.config().lacks_held_out:
+        print_status(f"run {found.name} holds no images out to validate it; new runs do with --hold-out 10%")
     for line in follow(found, every):
         print_line(line)
         sys.stdout.flush()
@@ -78,9 +83,11 @@ class RunLine:
         self.config: TrainConfig = run.config()
         self._epochs_seen = 0
         self._last_epoch: dict[str, Any] | None = None
+        self._validation_sought: int | None = None
+        self._last_validation: dict[str, Any] | None = None
 
     def line(self, width: float = math.inf) -> str:
-        """seed-1  running  epoch 3/10  step 1100/4690  loss 0.0231  average 0.0244  0.67 steps/s  left 1:29:17
+        """seed-1  running  epoch 3/10  step 1100/4690  loss 0.0231  average 0.0244  held out 0.0247  0.67 steps/s  left 1:29:17
 
         On a narrow terminal some facts are left out, so that the line does not break.
         """
@@ -107,6 +114,11 @@ class RunLine:
         epoch = self._find_last_epoch(step)
         if epoch is not None:
             yield f"average {epoch['average']:.4f}"
+        validation = self._find_last_validation(step)
+        if validation is not None:
+            yield f"held out {validation['validation']:.4f}"
+            if validation.get("copying") is True:
+                yield COPYING
         rate = float(last.get("rate", 0))
         if running and rate > 0:
             yield f"{rate:.2f} steps/s"
@@ -119,3 +131,10 @@ class RunLine:
             self._epochs_seen = epochs
             self._last_epoch = self.run.last(lambda record: "average" in record, b'"average"')
         return self._last_epoch
+
+    def _find_last_validation(self, step: int) -> dict[str, Any] | None:
+        """The record of the last validation; None if there is none, which is looked for again only every now and then: it takes the whole file."""
+        if self._last_validation or self._validation_sought is None or step >= self._validation_sought + SEEK_AGAIN:
+            self._validation_sought = step
+            self._last_validation = self.run.last(lambda record: "validation" in record and record["step"] <= step, b'"validation"')
+        return self._last_validation

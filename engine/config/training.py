@@ -191,6 +191,11 @@ class TrainConfig:
         """The images that it trains on, and that its network draws."""
         return self.model.data
 
+    @property
+    def lacks_held_out(self) -> bool:
+        """Whether it is known that no images are held out, so that nothing can validate the run. A student is judged by its teacher alone."""
+        return self.data.test_images == 0 and self.teacher is None
+
     def with_data(self, data: DataSpec) -> TrainConfig:
         """The same run on other images. Raises SettingError if the network can't draw them."""
         return replace(self, model=replace(self.model, data=data))

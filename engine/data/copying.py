@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from engine.protocol.events import Event, Tick
+from engine.protocol.validated import COPYING as COPYING  # what to say where `is_copying`
 
 COPIES_BELOW = 0.75
 """A run copies where its distance ratio is lower."""
@@ -17,8 +18,6 @@ BOUND = 10.0
 """One picture's distances count as at most this many times each other, so that a few duplicates in the data don't decide."""
 ROWS, OTHERS = 256, 8192
 """The part of a distance matrix that is computed at once."""
-COPYING = "this run is copying its training images; use more images or fewer steps"
-"""What screens and commands say of a run that copies."""
 
 
 class DistanceRatio:

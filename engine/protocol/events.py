@@ -183,22 +183,6 @@ class EpochDone(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Validated(Event):
-    """The average weights were judged by held-out images."""
-
-    step: int
-    loss: float
-    """The training loss on held-out images, always with the same noise."""
-    best: bool
-    """It is the lowest until now, and the weights are kept as RUN:best-validation."""
-    seconds: float
-    distance_ratio: float | None = None
-    """See `engine.data.copying.DistanceRatio`; None where it was not measured, as in large data sets."""
-    copying: bool = False
-    """The ratio says that the run copies its training images."""
-
-
-@dataclass(frozen=True, slots=True)
 class Preview(Event):
     """An image of each class (the first ones, if there are many) from fixed noise, drawn by the average weights."""
 

@@ -9,8 +9,9 @@ from typing import Protocol
 from engine.config.compute import ComputeInfo
 from engine.config.training import TrainConfig
 from engine.process.distributed import ProcessGroup
-from engine.protocol.events import Event, Validated
+from engine.protocol.events import Event
 from engine.protocol.recipe import Images
+from engine.protocol.validated import Validated
 
 
 class TrainerProtocol(Protocol):

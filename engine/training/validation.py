@@ -18,7 +18,8 @@ from engine.data.registry import load_images
 from engine.diffusion.loss import DenoisingLoss
 from engine.diffusion.schedule import NoiseSchedule
 from engine.errors import SettingError
-from engine.protocol.events import Event, Tick, Validated
+from engine.protocol.events import Event, Tick
+from engine.protocol.validated import Validated
 from engine.sampling.batch import draw_into
 from engine.sampling.runtime import Runtime
 from engine.training.cadence import is_validation_due, least_steps_apart

@@ -23,7 +23,7 @@ def _with_bar(line: Line, x: int, bar: str) -> Line:
     """The line with a bar at column x, or with the curve there highlighted."""
     cells = _cells(line)
     char, role = cells[x]
-    cells[x] = (char if role in ("smooth", "epoch") else bar, "cursor")
+    cells[x] = (char if role in ("smooth", "epoch", "held-out") else bar, "cursor")
     return _line(cells)
 
 

@@ -20,6 +20,10 @@ WILD = 100.0
 EPOCH_SPACING = 4
 """The least number of columns between the marks of two epochs."""
 
+HELD_OUT, HELD_OUT_ASCII = "●", "o"
+"""Marks the loss on held-out images."""
+LEGEND = "held out"
+"""Beside the mark, at the right of the chart's first line."""
 LOG = "log"
 """Beside the steps, where the scale is logarithmic."""
 
@@ -29,7 +33,7 @@ MARK_SPACING = 2
 """The least number of columns for each mark, on average."""
 
 Line = tuple[tuple[str, str], ...]
-"""(text, role) from left to right. A role is raw, smooth, epoch, axis or blank."""
+"""(text, role) from left to right. A role is raw, smooth, epoch, held-out, axis or blank."""
 _BLANK = (" ", "blank")
 
 
@@ -110,6 +114,7 @@ class _Plot:
         self.first, self.last = span
         self.saves = [step for step in series.saves if self.first <= step <= self.last]
         self.epochs = [(step, value) for step, value in series.epochs if self.first <= step <= self.last]
+        self.validations = [(step, value) for step, value in series.validations if self.first <= step <= self.last]
         self.rows = view.height - 1  # the last line shows the steps
         self.scale, self.ticks = self._axis(full_width)
         self.names = labels(self.ticks)
@@ -124,14 +129,16 @@ class _Plot:
         highs = sorted(bucket.high for _, bucket in data)
         wild = inf if self.view.log_scale else WILD * highs[-1 - len(data) // 20]
         high = max((value for value in highs if value <= wild), default=highs[-1])
-        for _, value in self.epochs[1:] or self.epochs:
-            low, high = min(low, value), max(high, value)
+        for _, value in [*(self.epochs[1:] or self.epochs), *self.validations]:
+            if value > 0 or not self.view.log_scale:
+                low, high = min(low, value), max(high, value)
         return axis(low, high, max(1, self.rows // 3), self.view.log_scale)
 
     def drawing(self) -> Drawing:
         smoothed = self._draw_losses()
         self._draw_axes()
         self._draw_epochs()
+        self._draw_validations()
         self._draw_marks()
         return Drawing(self._lines(), self.gutter, self.width, self.first, self.last, smoothed)
 
@@ -221,6 +228,17 @@ class _Plot:
                 if left >= self.gutter and 0 <= y < self.rows and self._is_free(left - 1, y, len(name) + 2):
                     self._write(left, y, name, "epoch")
                     break
+
+    def _draw_validations(self) -> None:
+        """Mark the losses on held-out images, the latest in each column, and say what the marks are where that hides nothing."""
+        mark = HELD_OUT if self.view.braille else HELD_OUT_ASCII
+        for step, value in self.validations:
+            if 0 <= (row := self._y(value) // DOTS_Y) < self.rows:
+                self._write(self._x(step), row, mark, "held-out")
+        legend = f"{mark} {LEGEND}"
+        left = self.view.width - len(legend) - 1
+        if self.validations and left > self.gutter and self._is_free(left - 1, 0, len(legend) + 1):
+            self._write(left, 0, legend, "held-out")
 
     def _is_free(self, x: int, y: int, length: int) -> bool:
         return all(role in ("blank", "raw", "axis") for _, role in self.cells[y][max(0, x) : x + length])

@@ -36,6 +36,16 @@ class EpochRow:
     best: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What held-out images said of the weights after a step."""
+
+    step: int
+    loss: float
+    copying: bool
+    """The run copies its training images."""
+
+
 @dataclass(slots=True)
 class Latest:
     """The newest facts of a run, from its records up to some point."""
@@ -88,6 +98,7 @@ class RunHistory:
         self.series.rewind(-1)
         self.times = StepTimes()
         self.epochs: list[EpochRow] = []
+        self.validations: list[Validation] = []
         self._at_reader = Latest()  # up to the record that the follower has reached
         self._at_end = Latest()  # at the end of the file, which counts while the follower is behind
         self._tail_end = 0  # the size of the file when its tail was last read
@@ -139,6 +150,11 @@ class RunHistory:
                 self.epochs.pop()
             self.epochs.append(EpochRow(epoch, step, average, _number(record.get("seconds")) or 0.0, bool(record.get("best"))))
             self.series.add_epoch(step, average)
+        elif (validation := _number(record.get("validation"))) is not None:
+            while self.validations and self.validations[-1].step >= step:
+                self.validations.pop()
+            self.validations.append(Validation(step, validation, record.get("copying") is True))
+            self.series.add_validation(step, validation)
         elif "event" in record:
             self._at_reader.add_event(record)
             self._note_time(record)
@@ -159,6 +175,8 @@ class RunHistory:
         self.series.rewind(step)
         while self.epochs and self.epochs[-1].step > step:
             self.epochs.pop()
+        while self.validations and self.validations[-1].step > step:
+            self.validations.pop()
 
     def _read_tail(self) -> bool:
         """Read the newest facts from the end of the file. Searches for events only what was written since the last call.
@@ -201,6 +219,16 @@ class RunHistory:
     def best(self) -> float | None:
         """The lowest average of an epoch; None until the whole history is read."""
         return None if self.behind else min((row.average for row in self.epochs), default=None)
+
+    @property
+    def best_validation(self) -> Validation | None:
+        """The one with the lowest loss, the first of equal ones; its weights are RUN:best-validation."""
+        return min(self.validations, key=lambda validation: validation.loss, default=None)
+
+    @property
+    def copying(self) -> bool:
+        """Whether the run copied its training images when that was last measured."""
+        return bool(self.validations) and self.validations[-1].copying
 
     @property
     def epoch_fraction(self) -> float:

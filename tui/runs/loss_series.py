@@ -32,13 +32,14 @@ class Bucket:
 
 
 class LossSeries:
-    """Losses by step, appended as they come, and the averages of epochs. Values that are not finite are left out."""
+    """Losses by step, appended as they come, the averages of epochs, and the losses on held-out images. Values that are not finite are left out."""
 
     def __init__(self) -> None:
         self._steps = array("q")
         self._losses = array("d")
         self._totals, self._lows, self._highs = array("d"), array("d"), array("d")  # one value for each full block
         self._epochs: list[tuple[int, float]] = []
+        self._validations: list[tuple[int, float]] = []
         self._saves: list[int] = []
         self.version = 0
         """Grows with every change, so that a view can check whether it is up to date."""
@@ -73,6 +74,14 @@ class LossSeries:
             self._epochs.append((step, average))
             self.version += 1
 
+    def add_validation(self, step: int, loss: float) -> None:
+        """Add the loss on held-out images after a step."""
+        if isfinite(loss):
+            while self._validations and self._validations[-1][0] >= step:
+                self._validations.pop()
+            self._validations.append((step, loss))
+            self.version += 1
+
     def add_save(self, step: int) -> None:
         """Note that the state after this step was saved."""
         if not self._saves or step > self._saves[-1]:
@@ -87,6 +96,8 @@ class LossSeries:
         for blocks in (self._totals, self._lows, self._highs):
             del blocks[count // BLOCK :]
         self._drop_epochs_after(step)
+        while self._validations and self._validations[-1][0] > step:
+            self._validations.pop()
         del self._saves[bisect_right(self._saves, step) :]
         self.version += 1
 
@@ -98,6 +109,11 @@ class LossSeries:
     def epochs(self) -> Sequence[tuple[int, float]]:
         """(step, average) of each epoch, in order."""
         return self._epochs
+
+    @property
+    def validations(self) -> Sequence[tuple[int, float]]:
+        """(step, loss) on held-out images, in order."""
+        return self._validations
 
     @property
     def saves(self) -> Sequence[int]:

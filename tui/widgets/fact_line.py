@@ -23,18 +23,19 @@ class Fact:
 
     text: str
     rank: int = 0
-    role: Literal["plain", "name", "state", "warning"] = "plain"
+    role: Literal["plain", "name", "state", "held-out", "warning"] = "plain"
 
 
 class FactLine(Widget):
     """Drawn again only when its facts change."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"fact-line--{role}" for role in ("plain", "name", "state", "warning")}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"fact-line--{role}" for role in ("plain", "name", "state", "held-out", "warning")}
     DEFAULT_CSS = """
     FactLine {
         height: 1; padding: 0 1;
         & > .fact-line--name { text-style: bold; }
         & > .fact-line--state { text-style: italic; }
+        & > .fact-line--held-out { color: $warning; }
         & > .fact-line--warning { color: $warning; text-style: bold; }
     }
     """

@@ -1,4 +1,4 @@
-"""The chart of a run's loss: the raw values dim, the smoothed curve bright, epoch averages marked. Sends only the lines that changed."""
+"""The chart of a run's loss: the raw values dim, the smoothed curve bright, epoch averages and held-out losses marked. Sends only what changed."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ from tui.terminal.capabilities import Terminal
 class LossChart(Widget):
     """Shows a LossSeries. Call `update` after appending to the series, but only a few times a second."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"loss-chart--{role}" for role in ("raw", "smooth", "epoch", "axis", "blank", "cursor")}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"loss-chart--{role}" for role in ("raw", "smooth", "epoch", "held-out", "axis", "blank", "cursor")}
     DEFAULT_CSS = """
     LossChart {
         min-height: 5;
         & > .loss-chart--raw { color: $foreground 35%; }
         & > .loss-chart--smooth { color: $accent; text-style: bold; }
         & > .loss-chart--epoch { color: $foreground; text-style: bold; }
+        & > .loss-chart--held-out { color: $warning; text-style: bold; }
         & > .loss-chart--axis { color: $text-muted; }
         & > .loss-chart--cursor { color: $foreground; text-style: bold; }
     }
@@ -112,7 +113,7 @@ class LossChart(Widget):
     # --- the crosshair ------------------------------------------------------------------------------------------------
 
     def _facts(self, cursor: int) -> list[str]:
-        """step 1,612  loss 0.0241  smoothed 0.0252  22:41:07  epoch average 0.0252  saved"""
+        """step 1,612  loss 0.0241  smoothed 0.0252  22:41:07  epoch average 0.0252  held out 0.0255  saved"""
         drawing, found = self._drawing, self.series.nearest(cursor)
         if found is None:
             return []
@@ -125,6 +126,8 @@ class LossChart(Widget):
             facts.append(when)
         if ended := [value for at, value in self.series.epochs if drawing.column_of(at) == x]:
             facts.append(f"epoch average {ended[-1]:.4f}")
+        if held_out := [value for at, value in self.series.validations if drawing.column_of(at) <= x]:
+            facts.append(f"held out {held_out[-1]:.4f}")
         if any(drawing.column_of(at) == x for at in self.series.saves):
             facts.append("saved")
         return facts

@@ -26,8 +26,9 @@ from engine.config.training import PRESETS, TrainConfig
 from engine.data import mnist, npz
 from engine.errors import RunError
 from engine.jobs.jobs import Jobs
-from engine.protocol.events import Event, Preparing, Saved, Tick, TrainStep, Validated
+from engine.protocol.events import Event, Preparing, Saved, Tick, TrainStep
 from engine.protocol.requests import TrainRequest
+from engine.protocol.validated import Validated
 from engine.runs.export import rows
 from engine.runs.metrics_log import Follower
 from engine.runs.run import Run, find_run, latest_state
