@@ -71,7 +71,7 @@ def _is_name(word: str, vocabulary: Vocabulary) -> bool:
 
 def _classify(word: str, vocabulary: Vocabulary) -> tuple[Kind, int, int | None]:
     """The kind, value and label of a word."""
-    word = ".." if word.startswith("..") else " ".join(word.split())
+    word = ".." if not word.strip(".") and len(word) > 1 else " ".join(word.split())
     if found := vocabulary.look_up(word):
         kind, value = found
         if kind is Kind.CLASS and word.isascii() and word.isdecimal():

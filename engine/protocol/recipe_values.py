@@ -52,7 +52,7 @@ def recipe_from_json(values: object) -> Recipe:
     labels, indices = _row(values, "labels"), _row(values, "indices")
     sample = from_dict(SampleConfig, values.get("sample"))
     DrawRequest(labels, sample, indices)  # checks both rows
-    if any(label is not None and label >= data.classes for label in labels):
+    if any(label is not None and label >= max(1, data.classes) for label in labels):
         raise SettingError(f"its recipe has labels that {data.name} lacks")
     weights, engine = _weights(values.get("weights")), _engine(values.get("engine"))
     texts = (_text(values.get(name, ""), name) for name in ("digitty", "torch", "processor"))

@@ -12,9 +12,10 @@ from threading import Event as Flag
 from threading import Thread
 
 from fake_lesson import FakeLessons
-from fake_pictures import blend
+from fake_pictures import blend, colour_images
 from fake_training import ENGINE, training_loop, with_epochs_of
 
+from engine.config.data import MNIST
 from engine.config.serialize import with_changes
 from engine.config.training import Preset, TrainConfig
 from engine.errors import DigittyError
@@ -40,6 +41,7 @@ from engine.protocol.requests import DrawRequest, EvaluateRequest, SweepRequest,
 from engine.runs.control import Command, Control
 from engine.runs.manage import create_run
 from engine.runs.run import Run, find_run
+from engine.runs.weights_names import data_of
 from engine.runs.writer import open_writer, write_config
 
 SPEEDS: dict[Preset, float] = {"quick": 0.2, "best": 0.4, "seed": 0.8}
@@ -109,7 +111,7 @@ class FakeJobs(FakeLessons):
         self.drawings.append(request)
         indices = request.indices or tuple(range(len(request.labels)))
         steps = request.sample.steps
-        recipe = Recipe(request.labels, indices, request.sample, WeightsInfo(request.weights, 4690, "average"), ENGINE)
+        recipe = Recipe(request.labels, indices, request.sample, WeightsInfo(request.weights, 4690, "average"), ENGINE, data_of(request.weights))
         yield DrawStarted(recipe)
         kept = sorted({round(k * steps / 63) for k in range(64)})
         for again in (0, self.again) if self.again else (0,):
@@ -199,6 +201,8 @@ class FakeJobs(FakeLessons):
         raise NotImplementedError
 
     def _frame(self, recipe: Recipe, share: float) -> Images:
+        if recipe.data != MNIST:
+            return colour_images(recipe.data, recipe.labels, share)
         pictures = (blend(label, recipe.sample.seed, index, share) for label, index in zip(recipe.labels, recipe.indices, strict=True))
         return Images(b"".join(pictures), len(recipe.labels))
 

@@ -64,7 +64,7 @@ async def test_the_screens_draw_and_name_what_the_weights_draw(flags: DataSpec, 
         await person.sees("'three reds' or", "'grid'")  # which may wrap
         prompt.clear()
         await person.enter("two reds, blue")
-        await person.sees("red red blue", "flags · step 1 · average")
+        await person.sees("2 × red, blue", "flags · step 1 · average")
         await person.until(shown(person.app))
         await person.enter("green")
         await person.sees("❯ green", "flags · step 1 · average")
@@ -75,10 +75,10 @@ async def test_the_screens_draw_and_name_what_the_weights_draw(flags: DataSpec, 
         assert len(person.view.images or ()) == 3
         assert person.view.tile == 32
         await person.press("home", "right")
-        await person.sees("noise → image")
+        await person.sees("noise → picture")
         await person.press("s")
-        await person.is_told("digitty-012-seed")
-        (path,) = (home / "data" / "pictures").glob("digitty-012-seed*.png")
+        await person.is_told("digitty-red-green-blue-seed")
+        (path,) = (home / "data" / "pictures").glob("digitty-red-green-blue-seed*.png")
         with Image.open(path) as picture:
             assert (picture.mode, picture.size) == ("RGB", (8 * (3 * 32 + 2), 8 * 20))
 

@@ -46,7 +46,7 @@ class Output:
         if self.target is None:
             return replace(self, names=[[] for _ in drawings])
         if self.is_folder:
-            names = _numbered(Path(self.target), [drawing.request.labels for drawing in drawings])
+            names = _numbered(Path(self.target), [drawing.request.labels for drawing in drawings], data)
             _check_folder(Path(self.target), names, self.force)
             return replace(self, names=names)
         if len(drawings) > 1:
@@ -76,11 +76,11 @@ class Output:
                     bar.show(f"saving {k + 1:,}/{len(names):,}", (k + 1) / len(names))
 
 
-def _numbered(folder: Path, labels: Sequence[Sequence[int | None]]) -> list[list[Path]]:
-    """folder/0001-7.png for each picture, numbered through all drawings."""
+def _numbered(folder: Path, labels: Sequence[Sequence[int | None]], data: DataSpec) -> list[list[Path]]:
+    """folder/0001-7.png or folder/0001-ankle-boot.png for each picture, numbered through all drawings."""
     width = max(4, len(str(sum(map(len, labels)))))
     number = iter(range(1, 1 + sum(map(len, labels))))
-    return [[folder / f"{next(number):0{width}}-{label}.png" for label in own] for own in labels]
+    return [[folder / f"{next(number):0{width}}-{caption.file_words([label], data)}.png" for label in own] for own in labels]
 
 
 def _check_folder(folder: Path, names: Sequence[Sequence[Path]], force: bool) -> None:
@@ -112,7 +112,7 @@ def drawing_json(prompt: str, done: e.DrawDone, files: Sequence[str]) -> dict[st
     return {
         "prompt": prompt,
         "labels": list(recipe.labels),
-        "class_names": [None if label is None else recipe.data.class_names[label] for label in recipe.labels],
+        "class_names": [None if label is None or not recipe.data.class_names else recipe.data.class_names[label] for label in recipe.labels],
         "seed": sample.seed,
         "indices": list(recipe.indices),
         "sampler": sample.sampler,

@@ -15,6 +15,7 @@ from engine.config.sampling import SampleConfig
 from engine.errors import PromptError, SettingError
 from engine.prompt.parser import parse
 from engine.protocol.requests import DrawRequest
+from engine.runs.other_classes import name_other_weights
 from tui.render import captions as caption
 
 STANDARD_INPUT = "-"
@@ -88,8 +89,9 @@ def plan_drawings(lines: Sequence[Line], count: int, sample: SampleConfig, weigh
         try:
             labels, shared_noise = _labels(line.text, count, random.Random(own.seed), data)
         except PromptError as error:
+            error = name_other_weights(error, data, "draw it with --weights {weights}")
             if not line.where:
-                raise
+                raise error from None
             problems.append(f"{line.where}: {error}")
             continue
         total += len(labels)

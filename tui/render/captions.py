@@ -2,36 +2,85 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from itertools import groupby
+
 from engine.config.data import DataSpec
 from engine.config.sampling import SampleConfig
 from engine.prompt.vocabulary import vocabulary_for
 from engine.protocol.events import DrawDone, Frame
 from engine.protocol.recipe import Recipe
 
+MOST_NAMED, LONGEST_FILE_WORDS = 10, 80
+"""Labels that the name of a file lists, and their bytes."""
 MAX_NAMES = 64
 """Images that a screen reader names one by one."""
 
 
 def name_of(label: int | None, data: DataSpec) -> str:
-    """7 · seven, or boot"""
+    """7 · seven, or Ankle boot; picture, where there are no classes"""
     if label is None:
         return "no label"
-    short, name = short_name(label, data), data.class_names[label]
+    short, name = short_name(label, data), class_name(label, data)
     return name if short == name else f"{short} · {name}"
 
 
+def class_name(label: int | None, data: DataSpec) -> str:
+    """seven, boot; or picture, where there are no classes"""
+    if label is None:
+        return "no label"
+    return data.class_names[label] if data.class_names else noun(data)
+
+
 def short_name(label: int | None, data: DataSpec) -> str:
-    """7, or boot: the name of the class in a prompt."""
-    return "·" if label is None else vocabulary_for(data.class_names).name(label)
+    """7, or Ankle boot: the name of the class in a prompt."""
+    if label is None:
+        return "·"
+    digits = _digits(data)
+    return str(digits.index(label)) if label in digits else class_name(label, data)
+
+
+def _digits(data: DataSpec) -> Sequence[int]:
+    """The labels of the digits, where the classes are those."""
+    is_digits = len(data.class_names) == 10 and vocabulary_for(data.class_names).is_digits  # most have another number of classes, and quickly
+    return range(10) if is_digits else ()
 
 
 def noun(data: DataSpec) -> str:
-    """digit, or image: the word for one image."""
-    return "digit" if vocabulary_for(data.class_names).is_digits else "image"
+    """digit, or picture: the word for one of them."""
+    return "digit" if _digits(data) else "picture"
+
+
+def example(data: DataSpec) -> str:
+    """seven, or the name of a class: what a person may type."""
+    if _digits(data):
+        return "seven"
+    return class_name(vocabulary_for(data.class_names).example, data) if data.class_names else "5"
+
+
+def file_words(labels: Sequence[int | None], data: DataSpec) -> str:
+    """777, or ankle-boot-bag: what the name of a file says of its pictures. At most MOST_NAMED labels, then their number."""
+    words = [_file_word(label, data) for label in labels[:MOST_NAMED]]
+    text = ("" if max(map(len, words)) == 1 else "-").join(words)
+    while len(text.encode()) > LONGEST_FILE_WORDS and len(words) > 1:
+        words = words[: len(words) // 2]
+        text = "-".join(words)
+    text = text.encode()[:LONGEST_FILE_WORDS].decode(errors="ignore").strip("-")
+    return text if len(words) == len(labels) else f"{text}-{len(labels)}"
+
+
+def _file_word(label: int | None, data: DataSpec) -> str:
+    """7, ankle-boot, or the number of a class whose name has no letters; x without a label."""
+    if label is None:
+        return "x"
+    if not data.class_names:
+        return noun(data)
+    return re.sub(r"[\W_]+", "-", short_name(label, data).lower()).strip("-") or str(label)
 
 
 def count_images(count: int, data: DataSpec) -> str:
-    """1 digit, 1,000 digits, 3 images"""
+    """1 digit, 1,000 digits, 3 pictures"""
     return f"{count:,} {noun(data)}{'' if count == 1 else 's'}"
 
 
@@ -49,8 +98,17 @@ def describe_sample(sample: SampleConfig, locked: bool = False) -> str:
 
 def labels_of(recipe: Recipe) -> str:
     """The labels in a row, cut after 40 characters."""
-    labels = " ".join(short_name(label, recipe.data) for label in recipe.labels)
-    return labels if len(labels) <= 40 else labels[:39] + "…"
+    return cut(describe_labels(recipe.labels, recipe.data), 40)
+
+
+def describe_labels(labels: Sequence[int | None], data: DataSpec) -> str:
+    """3 1 4; or 3 × Ankle boot, Bag; or 5 pictures"""
+    if _digits(data):
+        return " ".join(short_name(label, data) for label in labels)
+    if not data.class_names:
+        return count_images(len(labels), data)
+    groups = ((label, len([*same])) for label, same in groupby(labels))
+    return ", ".join(f"{count} × {class_name(label, data)}" if count > 1 else class_name(label, data) for label, count in groups)
 
 
 def timing(done: DrawDone) -> str:
@@ -68,7 +126,7 @@ def progress(frame: Frame) -> str:
 def screen_reader_text(done: DrawDone) -> str:
     """seven, seed 41, dpmpp, 14 steps, guidance 1.4, shipped, 0.11 s, 1 redrawn: without symbols, for a screen reader"""
     labels = done.recipe.labels
-    names = ["no label" if label is None else done.recipe.data.class_names[label] for label in labels[:MAX_NAMES]]
+    names = [class_name(label, done.recipe.data) for label in labels[:MAX_NAMES]]
     more = [f"and {len(labels) - MAX_NAMES:,} more"] if len(labels) > MAX_NAMES else []
     facts = [*describe_sample(done.recipe.sample).split(" · "), str(done.recipe.weights).replace(" · ", ", "), f"{done.seconds:.2f} s"]
     facts += [f"{done.again:,} redrawn"] if done.again else []

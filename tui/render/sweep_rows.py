@@ -45,7 +45,7 @@ def print_plain(sweep: Sweep, cells: Sequence[DrawDone | None]) -> None:
 
 def plain_text(caption: str, done: DrawDone) -> str:
     """guidance 1.4, 8 steps: seven, 12 evaluations, 0.05 s"""
-    names = ["no label" if label is None else done.recipe.data.class_names[label] for label in done.recipe.labels]
+    names = [captions.class_name(label, done.recipe.data) for label in done.recipe.labels]
     return (f"{caption}: " if caption else "") + ", ".join([*names, measured(done)])
 
 

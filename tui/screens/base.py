@@ -28,8 +28,6 @@ from tui.widgets.key_footer import KeyFooter
 from tui.widgets.notice_line import NoticeLine
 from tui.widgets.top_line import TopLine
 
-MOST_NAMED = 10
-"""The most labels that the name of a saved file lists."""
 CHOOSE_FOLDER = 'choose another with pictures = "…" under [screen] in config.toml'
 """What to do when the folder of pictures can't be used."""
 COPY = "copy the saved picture: y its path, Y itself"
@@ -220,12 +218,8 @@ def _footer_order(item: tuple[str, ActiveBinding]) -> tuple[bool, bool]:
 
 
 def _stem(done: DrawDone) -> str:
-    """digitty-777-seed3"""
-    labels = ["x" if label is None else str(label) for label in done.recipe.labels]
-    text = ("" if max(map(len, labels)) == 1 else "-").join(labels[:MOST_NAMED])
-    if len(labels) > MOST_NAMED:
-        text += f"-{len(labels)}"
-    return f"digitty-{text}-seed{done.recipe.sample.seed}"
+    """digitty-777-seed3, digitty-ankle-boot-seed3"""
+    return f"digitty-{captions.file_words(done.recipe.labels, done.recipe.data)}-seed{done.recipe.sample.seed}"
 
 
 def _free_name(folder: Path, stem: str, ending: str) -> Path:

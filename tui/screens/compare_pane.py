@@ -10,11 +10,11 @@ from textual.containers import Vertical
 from engine.config.data import DataSpec
 from engine.config.sweep import Sweep
 from engine.formatting import format_duration
-from engine.prompt.vocabulary import vocabulary_for
 from engine.protocol import events as e
 from engine.protocol.events import Event
 from engine.protocol.requests import SweepRequest
 from engine.storage.sheet import save_sheet
+from tui.render import captions
 from tui.render.sweep_rows import sheet_title
 from tui.studio.studio import Studio
 from tui.terminal.capabilities import frame_rate
@@ -131,8 +131,7 @@ class ComparePane(Vertical):
 
     def default_prompt(self) -> str:
         """What is drawn unless the user writes another prompt."""
-        vocabulary = vocabulary_for(self.data().class_names)
-        return "seven" if vocabulary.is_digits else vocabulary.name(0)
+        return captions.example(self.data())
 
     def draw(self, prompt: str) -> None:
         """Start the sweep. Raises DigittyError if the prompt or a setting can't be read."""

@@ -41,7 +41,6 @@ class DrawScreen(AppScreen):
         Binding("pageup", "page(-1)", show=False, tooltip="turn the page if not all samples fit"),
     ]
     FOOTER_IDS: ClassVar[Set[str]] = {"weights", "options", "help", "quit"}
-    SHARED_NOISE = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,6 +80,15 @@ class DrawScreen(AppScreen):
         """The classes to draw. Raises DigittyError if the settings name none."""
         raise NotImplementedError
 
+    @property
+    def shares_noise(self) -> bool:
+        """Whether all images are drawn from the same noise."""
+        return False
+
+    def heading(self) -> str:
+        """What the line of the recipe begins with."""
+        return ""
+
     def captions_for(self, labels: Sequence[int]) -> Sequence[str]:
         return [captions.short_name(label, self.studio.data) for label in labels]
 
@@ -100,7 +108,7 @@ class DrawScreen(AppScreen):
             if number == self.job:  # not a late event of a drawing that this one replaced
                 self.on_job_event(event)
 
-        self.job = number = self.studio.draw(labels, listener, seed, self.SHARED_NOISE)
+        self.job = number = self.studio.draw(labels, listener, seed, self.shares_noise)
         self.show_status()
         self.refresh_bindings()
 
@@ -122,7 +130,8 @@ class DrawScreen(AppScreen):
             case e.Preparing(what):
                 self.bar.words = what + "…"
             case e.DrawStarted(recipe):
-                self.query_one("#how", JobBar).words = f"{captions.describe_sample(recipe.sample, self.studio.settings.lock_seed)} · {recipe.weights}"
+                sample = captions.describe_sample(recipe.sample, self.studio.settings.lock_seed)
+                self.query_one("#how", JobBar).words = f"{self.heading()}{sample} · {recipe.weights}"
             case e.Frame(images, step, steps):
                 self.view.show(images, self._captions, live=True)
                 self.bar.fraction, self.bar.words = step / steps, captions.progress(event)

@@ -96,7 +96,7 @@ class GenerateScreen(DrawScreen):
         settings, data = self.studio.settings, self.studio.data
         rng = random.Random(seed)
         if settings.classes.strip().lower() in ("", "random"):
-            return [rng.randrange(data.classes) for _ in range(settings.count)]
+            return [rng.randrange(data.classes) if data.classes else 0 for _ in range(settings.count)]
         labels = parse(settings.classes, rng, data.class_names).labels
         return [labels[i % len(labels)] for i in range(settings.count)]
 

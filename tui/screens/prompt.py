@@ -15,10 +15,11 @@ from textual.widgets import Input, Static
 
 from engine.config.data import DataSpec
 from engine.errors import PromptError
-from engine.prompt.parser import Prompt, parse
+from engine.prompt.parser import Prompt, parse, parse_if_readable
 from engine.prompt.vocabulary import vocabulary_for
 from engine.protocol import events as e
 from engine.protocol.events import Event
+from engine.runs.other_classes import name_other_weights
 from tui.screens.base import AppScreen
 from tui.settings import prompt_history
 from tui.terminal.literal import literal
@@ -115,7 +116,8 @@ class PromptScreen(AppScreen):
         try:
             prompt = parse(text, self.studio.rng, self.studio.data.class_names)
         except PromptError as error:
-            self._show_problem(str(error))  # the input keeps its text, to be corrected
+            named = name_other_weights(error, self.studio.data, "esc, then w chooses those weights")
+            self._show_problem(str(named))  # the input keeps its text, to be corrected
             return
         self._input.clear()
         self._draw(text, prompt, self.studio.next_seed())
@@ -135,10 +137,7 @@ class PromptScreen(AppScreen):
         text = self._input.value.strip()
         rng = random.Random(0)
         before = rng.getstate()
-        try:
-            prompt = parse(text, rng, self.studio.data.class_names) if text and self._sketches else None
-        except PromptError:
-            prompt = None
+        prompt = parse_if_readable(text, rng, self.studio.data.class_names) if text and self._sketches else None
         if prompt is None or rng.getstate() != before:  # nothing to draw, or random classes, which the full drawing would choose anew
             self._end_sketch()
         elif self._sketch and self._sketch.prompt == prompt:
@@ -269,7 +268,8 @@ class PromptScreen(AppScreen):
 
 def _hello(data: DataSpec) -> Content:
     """The first line of the conversation."""
-    return Content.assemble(f"Type a {vocabulary_for(data.class_names).noun} and press enter. ", ("Type help to list the keys.", "$text-muted"))
+    what = f"a {vocabulary_for(data.class_names).noun}" if data.class_names else "how many pictures to draw"
+    return Content.assemble(f"Type {what} and press enter. ", ("Type help to list the keys.", "$text-muted"))
 
 
 def _examples(data: DataSpec) -> str:
@@ -277,4 +277,7 @@ def _examples(data: DataSpec) -> str:
     vocabulary = vocabulary_for(data.class_names)
     if vocabulary.is_digits:
         return "a digit: seven · 3 1 4 · three sevens · 0-9 · random · grid"
-    return f"a class: {vocabulary.name(0)} · three {vocabulary.plural(0)} · random · grid"
+    if not data.class_names:
+        return "a number of pictures: 5 · a dozen · random"
+    example = vocabulary.example
+    return f"a class: {vocabulary.name(example)} · three {vocabulary.plural(example)} · random · grid"

@@ -17,6 +17,7 @@ FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shi
 AWKWARD = (
     *("random", "12", "a, b", "all", "grid", "and", "2 cats", "cat", "Bus", "buses", "café", "🐱", "猫", "狗", "Dress"),
     *("rock 'n' roll", "3", "boot", "T-shirt/top", "x", "trousers", "bass (fish)", "7-up", "to", "½ moon"),
+    *("../../etc", "..", "-"),
 )
 NUMBERED = tuple(str(i) for i in range(101))
 IDS = ("00017", "10342", "10343", "90001")
