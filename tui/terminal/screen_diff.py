@@ -18,7 +18,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 
 from tui.terminal.literal import harmless
-from tui.terminal.sgr import ANY_FG, DEFAULT_BG, DEFAULT_FG, Cell, CellStyle, SgrWriter
+from tui.terminal.sgr import ANY_FG, DEFAULT_BG, DEFAULT_FG, Cell, CellStyle, write_changes
 
 LIGHT = 24
 """Escape sequences up to which a row is light and goes before others. Text rarely has more; noise has one for nearly every cell."""
@@ -98,8 +98,8 @@ class ScreenDiff:
         """Turns row y as it is shown into row y as it is wanted. Erases coloured blanks at the end of the line at once."""
         shown_row, wanted_row, start = self._shown_rows[y], self._wanted_rows[y], self._erased_from(y)
         if start < len(wanted_row):
-            return SgrWriter(y, [*wanted_row[:start], (ERASE_LINE, wanted_row[-1][1])]).write_changes([*shown_row[:start], None])
-        return SgrWriter(y, wanted_row).write_changes(shown_row)
+            return write_changes(y, [*wanted_row[:start], (ERASE_LINE, wanted_row[-1][1])], [*shown_row[:start], None])
+        return write_changes(y, wanted_row, shown_row)
 
     def _erased_from(self, y: int) -> int:
         """The column from which the rest of row y is erased at once; the row's length if nothing is."""

@@ -39,52 +39,37 @@ class CellCache(dict[str, Cell]):
         return cell
 
 
-class SgrWriter:
-    """Writes what changes in one row, from left to right, and keeps track of the terminal's cursor and style."""
+def write_changes(y: int, row: Sequence[Cell], old_row: Sequence[Cell | None]) -> str:
+    """What turns row `y` from `old_row` into `row`. Begins with a position and a whole style, so that it may follow any output.
 
-    __slots__ = ("_attributes", "_bg", "_fg", "_output", "_row", "_style", "_y")
-
-    def __init__(self, y: int, row: list[Cell]) -> None:
-        self._y, self._row = y, row
-        self._output: list[str] = []
-        self._style: CellStyle | None = None
-        self._attributes: str | None = None
-        self._fg = self._bg = ""
-
-    def write_changes(self, old_row: Sequence[Cell | None]) -> str:
-        """Turns `old_row` into the row. Begins with a position and a whole style, so that it may follow any output."""
-        output = self._output
-        cursor = -1  # its column; -1 where it is not known
-        for x, (old, new) in enumerate(zip(old_row, self._row, strict=True)):
-            text, style = new
-            if old is new or not text:
-                continue
-            if x != cursor:
-                self._move(cursor, x)
-            if style is not self._style:
-                self._set_style(style)
-            output.append(text)
-            cursor = x + 1 if len(text) == 1 else -1  # terminals disagree about the width of other texts
-        return "".join(output)
-
-    def _move(self, cursor: int, x: int) -> None:
-        """Move the cursor; across a short gap by writing its cells again, where they need no other style."""
-        gap = self._row[cursor:x] if cursor >= 0 and x - cursor <= MAX_GAP else []
-        if gap and all(style.attributes == self._attributes and style.bg == self._bg and style.fg in (self._fg, ANY_FG) for _, style in gap):
-            self._output += [text for text, _ in gap]
-        else:
-            self._output.append(f"\x1b[{self._y + 1};{x + 1}H" if cursor < 0 else f"\x1b[{x + 1}G")
-
-    def _set_style(self, style: CellStyle) -> None:
-        """Change what differs from the style before."""
-        self._style = style
-        fg, bg = style.fg or self._fg, style.bg
-        if style.attributes != self._attributes:
-            self._output.append(style.whole)
-            self._attributes, fg = style.attributes, style.fg or DEFAULT_FG
-        elif fg == self._fg:
-            if bg != self._bg:
-                self._output.append(style.bg_alone)
-        else:
-            self._output.append(style.fg_alone if bg == self._bg else style.both)
-        self._fg, self._bg = fg, bg
+    One loop over local variables: this runs for each cell of each frame.
+    """
+    output: list[str] = []
+    write = output.append
+    cursor = -1  # its column; -1 where it is not known
+    last: CellStyle | None = None
+    attributes: str | None = None
+    fg = bg = ""
+    for x, (old, new) in enumerate(zip(old_row, row, strict=True)):
+        text, style = new
+        if old is new or not text:
+            continue
+        if x != cursor:
+            gap = row[cursor:x] if cursor >= 0 and x - cursor <= MAX_GAP else ()
+            if gap and all(each.attributes == attributes and each.bg == bg and each.fg in (fg, ANY_FG) for _, each in gap):
+                output += [skipped for skipped, _ in gap]  # needs no other style, and no more bytes than moving the cursor
+            else:
+                write(f"\x1b[{y + 1};{x + 1}H" if cursor < 0 else f"\x1b[{x + 1}G")
+        if style is not last:
+            last, new_fg, new_bg = style, style.fg or fg, style.bg
+            if style.attributes != attributes:
+                write(style.whole)
+                attributes, new_fg = style.attributes, style.fg or DEFAULT_FG
+            elif new_fg != fg:
+                write(style.fg_alone if new_bg == bg else style.both)
+            elif new_bg != bg:
+                write(style.bg_alone)
+            fg, bg = new_fg, new_bg
+        write(text)
+        cursor = x + 1 if len(text) == 1 else -1  # terminals disagree about the width of other texts
+    return "".join(output)
