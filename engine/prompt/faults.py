@@ -146,7 +146,7 @@ def is_range(tokens: Sequence[Token]) -> bool:
 def counted_range(text: str, words: Sequence[Token], repeated: Sequence[Token], count: int) -> ParseError:
     """`words` are a count and the range that is to be repeated."""
     written = ", ".join([text[repeated[0].start : repeated[-1].end]] * count) if 0 < count <= MOST_REPEATED else ""
-    return ParseError("a range can't follow a count; write the range that many times", replace_tokens(text, words, written) if written else "")
+    return ParseError("a range takes no count; write the range several times instead", replace_tokens(text, words, written) if written else "")
 
 
 def _nearest_range(left: Sequence[Token], right: Sequence[Token], vocabulary: Vocabulary) -> str:

@@ -20,6 +20,8 @@ from engine.protocol.requests import DrawRequest
 FORMAT, VERSION = "digitty-recipe", 1
 SWEEP_FORMAT = "digitty-sweep"
 """The format of a sheet with several recipes."""
+IS_SWEEP = "it is the sheet of a sweep, which holds several recipes; draw it again with digitty sweep"
+"""Why such a sheet is not drawn again as a picture."""
 KINDS = ("average", "live", "best", "best-validation", "imported")
 """Of weights."""
 LONGEST = 255
@@ -39,10 +41,24 @@ def recipe_json(recipe: Recipe) -> dict[str, Any]:
     return {"format": FORMAT, "version": VERSION, "digitty": values.pop("version"), **values}
 
 
+def is_sweep(values: object) -> bool:
+    """Whether these are the values of a sheet with several recipes."""
+    return isinstance(values, Mapping) and values.get("format") == SWEEP_FORMAT
+
+
+def sweep_from_json(values: Mapping[str, object]) -> tuple[tuple[str, ...], tuple[Recipe, ...]]:
+    """The names of the axes of a sweep, and the recipes of its drawings. Raises SettingError if one of them can't be read."""
+    axes, cells = values.get("axes"), values.get("cells")
+    if not isinstance(axes, list) or not isinstance(cells, list):
+        raise SettingError("its sweep lacks axes or cells")
+    names = tuple(printable(axis.get("name"), 20) for axis in axes if isinstance(axis, Mapping))
+    return names, tuple(recipe_from_json(cell.get("recipe")) for cell in cells if isinstance(cell, Mapping))
+
+
 def recipe_from_json(values: object) -> Recipe:
     """The reverse of `recipe_json`, also for the recipes of older versions. Raises SettingError for anything that is no recipe."""
-    if isinstance(values, Mapping) and values.get("format") == SWEEP_FORMAT:
-        raise SettingError("it is the sheet of a sweep, which holds several recipes; draw it again with digitty sweep")
+    if is_sweep(values):
+        raise SettingError(IS_SWEEP)
     if not isinstance(values, Mapping) or values.get("format") != FORMAT:
         raise SettingError("it holds no digitty recipe")
     if values.get("version") != VERSION:

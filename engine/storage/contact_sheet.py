@@ -46,15 +46,20 @@ def thumbnail(images: Images, side: int = SIDE) -> Images:
     return Images(square.tobytes(), 1, side, side, images.channels)
 
 
-def save_sheet(path: Path, exhibits: Iterable[Exhibit], count: int) -> None:
-    """Write a PNG of `count` pictures in rows, each with its lines below. Raises OutputError, also if `path` exists."""
+def save_sheet(path: Path, exhibits: Iterable[Exhibit], most: int) -> int:
+    """Write a PNG of the pictures in rows, each with its lines below; returns how many there were. Without a picture it writes nothing.
+
+    Each picture is drawn before the next one is asked for, so that no two of them need be in memory. There are at most `most`. Raises
+    OutputError, also if `path` exists.
+    """
     from PIL import Image, ImageDraw, ImageFont
 
-    columns = columns_for(count)
-    rows, width, height = -(-count // columns), CELL + MARGIN, CELL + 2 * LINE + MARGIN
+    columns, count = columns_for(most), 0
+    rows, width, height = -(-most // columns), CELL + MARGIN, CELL + 2 * LINE + MARGIN
     sheet = Image.new("RGB", (columns * width + MARGIN, rows * height + MARGIN), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default()
     for i, exhibit in enumerate(exhibits):
+        count = i + 1
         x, y = MARGIN + i % columns * width, MARGIN + i // columns * height
         picture = _fit(contact_sheet(exhibit.images, columns_for(len(exhibit.images)), gap=1), CELL)
         pen.rectangle((x, y, x + CELL - 1, y + CELL - 1), "black")
@@ -64,9 +69,13 @@ def save_sheet(path: Path, exhibits: Iterable[Exhibit], count: int) -> None:
             while text and pen.textlength(text, font) > CELL:
                 text = text[:-1]
             pen.text((x, y + CELL + 1 + number * LINE), text, "black", font)
+    if not count:
+        return 0
+    sheet = sheet.crop((0, 0, min(columns, count) * width + MARGIN, -(-count // columns) * height + MARGIN))
     buffer = io.BytesIO()
     sheet.save(buffer, "PNG", optimize=True)
     write_atomic(path, lambda file: file.write(buffer.getbuffer()), OutputError, follow_links=False)
+    return count
 
 
 def _fit(sheet: Image.Image, side: int) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -24,6 +25,10 @@ _TRASHED = re.compile(rf"(\d{{19}})-(.+(?:{'|'.join(map(re.escape, ENDINGS))}))"
 """The name of a file in the trash: when it was deleted, in nanoseconds since 1970, and its name before.
 
 Other programs may have a folder of that name, with files such as 2024-05-01.png: those are never touched."""
+_OWN_FOLDER = re.compile(r"\d{19}")
+"""The folder in the trash of a file whose name is too long to get longer."""
+LONGEST_NAME = 255
+"""Bytes of a file's name on most file systems."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ class Gallery:
                 continue
             except OSError as error:
                 raise cannot_write(target, error) from None
+            trashed.remove_own_folder()
             return target
         return None
 
@@ -84,6 +90,7 @@ class Gallery:
                 with suppress(OSError):
                     file.path.unlink()
                     count += 1
+                    file.remove_own_folder()
         return count
 
     def _trash(self) -> Iterator[_Trashed]:
@@ -92,6 +99,8 @@ class Gallery:
                 for name in os.listdir(folder / TRASH):
                     if found := _TRASHED.fullmatch(name):
                         yield _Trashed(folder / TRASH / name, folder, found[2], int(found[1]))
+                    elif _OWN_FOLDER.fullmatch(name):
+                        yield from (_Trashed(folder / TRASH / name / each, folder, each, int(name)) for each in os.listdir(folder / TRASH / name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +109,12 @@ class _Trashed:
     home: Path
     name: str
     deleted_ns: int
+
+    def remove_own_folder(self) -> None:
+        """If the file was in one, and has left it."""
+        if self.path.parent.name != TRASH:
+            with suppress(OSError):
+                self.path.parent.rmdir()
 
 
 def set_favourite(path: Path, favourite: bool) -> None:
@@ -118,13 +133,23 @@ def delete_pictures(paths: Iterable[Path]) -> int:
         trash = path.parent / TRASH
         try:
             trash.mkdir(exist_ok=True)
-            path.rename(trash / f"{time.time_ns()}-{path.name}")
+            path.rename(_place_in(trash, path.name))
         except FileNotFoundError:
             continue
         except OSError as error:
             raise cannot_write(trash, error) from None
         count += 1
     return count
+
+
+def _place_in(trash: Path, name: str) -> Path:
+    """A new place for a file in the trash. Raises OSError."""
+    now = time.time_ns()
+    if len(os.fsencode(f"{now}-{name}")) <= LONGEST_NAME:
+        return trash / f"{now}-{name}"
+    folder = trash / f"{now}"
+    folder.mkdir()
+    return folder / name
 
 
 def _entries_at(place: Path) -> Iterator[Entry]:
@@ -156,11 +181,20 @@ def _read_favourites(folder: Path, strict: bool) -> frozenset[str]:
         return frozenset()
     except (OSError, ValueError, TypeError, KeyError) as error:
         if strict:
-            raise StorageError(f"can't read {file} ({error}); correct or delete it") from None
+            why = (error.strerror or str(error)) if isinstance(error, OSError) else "it is damaged, or no list of favourites"
+            raise StorageError(f"can't read {file}: {why}; correct or delete it") from None
         return frozenset()
 
 
 def free_name(path: Path) -> Path:
     """The path, or one with -2, -3 … before its ending if there is such a file."""
-    names = (path.with_name(f"{path.stem}-{n}{path.suffix}") if n > 1 else path for n in range(1, 10_000))
+    names = itertools.chain([path], (path.with_name(_numbered(path, n)) for n in range(2, 10_000)))
     return next(name for name in names if not os.path.lexists(name))
+
+
+def _numbered(path: Path, number: int) -> str:
+    """The name with a number before its ending, and cut before the number if it would be too long."""
+    ending, stem = f"-{number}{path.suffix}", path.stem
+    while stem and len(os.fsencode(stem + ending)) > LONGEST_NAME:
+        stem = stem[:-1]
+    return stem + ending

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from engine.errors import PictureError, SettingError
 from engine.formatting import one_line, printable
 from engine.protocol.recipe import Images, Recipe
-from engine.protocol.recipe_values import recipe_from_json
+from engine.protocol.recipe_values import IS_SWEEP, is_sweep, recipe_from_json, sweep_from_json
 from engine.storage.atomic import parse_json, read_small
 from engine.storage.images import MODES, sheet_size
 
@@ -79,8 +79,43 @@ class StoredPicture:
             return str(error)
 
 
+@dataclass(frozen=True)
+class StoredSheet:
+    """The PNG of a sweep: several drawings with their labels, and the recipes of all of them."""
+
+    path: Path
+    axes: tuple[str, ...]
+    """What the sweep varies."""
+    recipes: tuple[Recipe, ...]
+    """Of the drawings, without those that failed."""
+    raw: bytes
+    """The file's content."""
+
+    def images(self) -> Images:
+        """The whole sheet as one image, in grey or in colour. Raises PictureError if it is damaged or too large."""
+        from PIL import Image
+
+        bombs = Image.DecompressionBombError, Image.DecompressionBombWarning
+        try:
+            with Image.open(io.BytesIO(self.raw), formats=["PNG"]) as picture:
+                if picture.width * picture.height > MOST_PIXELS:
+                    raise PictureError(f"{self.path} has more pixels than can be shown")
+                sheet = picture.convert("L" if picture.mode == "L" else "RGB")
+        except (OSError, EOFError, ValueError, SyntaxError, struct.error, zlib.error, *bombs) as error:
+            raise PictureError(f"{self.path} is damaged ({one_line(error)})") from None
+        return Images(sheet.tobytes(), 1, sheet.height, sheet.width, 1 if sheet.mode == "L" else 3)
+
+
 def load_picture(path: Path) -> StoredPicture:
     """The picture and its recipe. Raises PictureError, which says why there is none."""
+    stored = load_any(path)
+    if isinstance(stored, StoredSheet):
+        raise PictureError(f"can't use {printable(path)}: {IS_SWEEP}")
+    return stored
+
+
+def load_any(path: Path) -> StoredPicture | StoredSheet:
+    """A picture with its recipe, or the sheet of a sweep. Raises PictureError, which says why it is neither."""
     try:
         raw = read_small(path, LARGEST)
     except FileNotFoundError:
@@ -93,7 +128,7 @@ def load_picture(path: Path) -> StoredPicture:
         raise PictureError(f"can't use {printable(path)}: {one_line(error, 200)}") from None
 
 
-def _parse(path: Path, raw: bytes) -> StoredPicture:
+def _parse(path: Path, raw: bytes) -> StoredPicture | StoredSheet:
     """Raises ValueError, struct.error or SettingError."""
     if raw.startswith(PNG):
         width, height, text = _read_png(raw)
@@ -110,6 +145,8 @@ def _parse(path: Path, raw: bytes) -> StoredPicture:
         values = parse_json(text)
     except ValueError:
         raise ValueError(NOT_OURS) from None
+    if is_sweep(values):
+        return StoredSheet(path, *sweep_from_json(values), raw)
     return StoredPicture(path, recipe_from_json(values), width, height, not raw.startswith(PNG), raw)
 
 

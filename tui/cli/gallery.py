@@ -17,10 +17,10 @@ from engine.formatting import printable
 from engine.jobs.jobs import Jobs
 from engine.storage import paths
 from engine.storage.gallery import KEEP_DAYS, Gallery
-from engine.storage.pictures import load_picture
+from engine.storage.pictures import StoredSheet, load_any
 from tui.cli.options import chosen_graphics, color_option, graphics_option
 from tui.cli.screen import open_screen
-from tui.render.recipe_text import file_lines, short_lines
+from tui.render.recipe_text import file_lines, sheet_lines, short_lines
 from tui.settings import config_file
 
 TRASH = f"Permanently remove the pictures deleted on the Gallery screen, which otherwise happens after {KEEP_DAYS} days."
@@ -64,7 +64,8 @@ def _print_list(pictures: Gallery) -> None:
     for entry in entries:
         _, saved = file_lines("", entry.modified_ns, entry.size)
         try:
-            what = " · ".join(short_lines(load_picture(entry.path).recipe))
+            stored = load_any(entry.path)
+            what = " · ".join(sheet_lines(stored.axes, stored.recipes)[:3] if isinstance(stored, StoredSheet) else short_lines(stored.recipe))
         except DigittyError as error:
             what = str(error)
         line = f"{saved} · {what} · {printable(entry.path, 1000)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from engine.formatting import format_size
 from engine.protocol.recipe import Recipe
@@ -25,6 +26,15 @@ def recipe_lines(recipe: Recipe) -> list[str]:
     versions = " · ".join(f"{name} {version}" for name, version in (("digitty", recipe.version), ("torch", recipe.torch)) if version)
     weights = [f"weights {recipe.weights}", *([recipe.weights.digest] if recipe.weights.digest else [])]
     return [what, captions.describe_sample(recipe.sample), "", *weights, "", machine, *([versions] if versions else [])]
+
+
+def sheet_lines(axes: Sequence[str], recipes: Sequence[Recipe]) -> list[str]:
+    """What the sheet of a sweep compares, and what its drawings share."""
+    count = len(recipes)
+    lines = [f"sweep: {' × '.join(axes) or 'one drawing'}", f"{count} drawing{'' if count == 1 else 's'}"]
+    if recipes:
+        lines += [captions.labels_of(recipes[0]), *dict.fromkeys(f"weights {recipe.weights}" for recipe in recipes)]
+    return lines
 
 
 def short_lines(recipe: Recipe) -> tuple[str, str]:

@@ -182,12 +182,14 @@ class GalleryScreen(GalleryFiles):
         item = self._items.get(entry)
         if self.has_class("-narrow"):
             short = " · ".join(short_lines(self.done.recipe if self.done else item.recipe)) if item and item.recipe else ""
-            return [entry.path.name, self.verdict or (item.problem if item else "") or short]
+            return [entry.path.name, self.verdict or " · ".join(item.lines if item else ()) or (item.problem if item else "") or short]
         lines = file_lines(entry.path.name, entry.modified_ns, entry.size)
         lines += ["* favourite"] if entry.path in self.pictures.favourites else []
         lines += ["+ marked"] if entry.path in self.pictures.marked else []
         if item and item.recipe:
             lines += ["", *recipe_lines(self.done.recipe if self.done else item.recipe)]
+        if item and item.lines:
+            lines += ["", *item.lines]
         if item and item.problem:
             lines += ["", item.problem]
         return [*lines, "", self.verdict] if self.verdict else lines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,10 @@ from engine.protocol.recipe import Images, Recipe
 from engine.protocol.recipe_check import describe_result
 from engine.storage.contact_sheet import MOST, Exhibit, save_sheet, thumbnail
 from engine.storage.gallery import Entry
-from engine.storage.pictures import load_picture
-from tui.render.recipe_text import short_lines
+from engine.storage.pictures import StoredSheet, load_any, load_picture
+from tui.render.recipe_text import sheet_lines, short_lines
+
+IS_SHEET = "This is the sheet of a sweep. Draw it again on Compare, or with digitty sweep."
 
 
 @dataclass(frozen=True)
@@ -23,19 +25,33 @@ class Item:
     entry: Entry
     thumbnail: Images | None
     recipe: Recipe | None
+    """None for the sheet of a sweep, and for a file without one."""
     problem: str = ""
+    """Why it can't be drawn again, or shown."""
+    lines: tuple[str, ...] = ()
+    """What a sheet compares."""
 
 
 def read_item(entry: Entry) -> Item:
     """Never raises: a damaged file is an item with a problem."""
     try:
-        stored = load_picture(entry.path)
+        stored = load_any(entry.path)
     except DigittyError as error:
         return Item(entry, None, None, _shorter(error, entry))
+    if isinstance(stored, StoredSheet):
+        return _read_sheet(entry, stored)
     try:
         return Item(entry, thumbnail(stored.images()), stored.recipe)
     except DigittyError as error:
         return Item(entry, None, stored.recipe, _shorter(error, entry))
+
+
+def _read_sheet(entry: Entry, stored: StoredSheet) -> Item:
+    lines = tuple(sheet_lines(stored.axes, stored.recipes))
+    try:
+        return Item(entry, thumbnail(stored.images()), None, IS_SHEET, lines)
+    except DigittyError as error:
+        return Item(entry, None, None, _shorter(error, entry), lines)
 
 
 def _shorter(error: DigittyError, entry: Entry) -> str:
@@ -44,8 +60,8 @@ def _shorter(error: DigittyError, entry: Entry) -> str:
 
 
 def read_images(entry: Entry) -> Images:
-    """The images of a picture. Raises PictureError."""
-    return load_picture(entry.path).images()
+    """The images of a picture, or a sheet as one image. Raises PictureError."""
+    return load_any(entry.path).images()
 
 
 def compare(entry: Entry, images: Images, recipe: Recipe) -> str:
@@ -56,17 +72,21 @@ def compare(entry: Entry, images: Images, recipe: Recipe) -> str:
 
 def export_sheet(path: Path, entries: Sequence[Entry]) -> str:
     """Write a contact sheet of the first MOST pictures; returns what else is to be said. Raises OutputError, or PictureError if none is readable."""
-    exhibits, problem = [], ""
-    for entry in entries[:MOST]:
-        try:
-            stored = load_picture(entry.path)
-            exhibits.append(Exhibit(stored.images(), short_lines(stored.recipe)))
-        except DigittyError as error:
-            problem = str(error)
-    if not exhibits:
-        raise PictureError(problem)
-    save_sheet(path, exhibits, len(exhibits))
+    problems: list[str] = []
+
+    def exhibits() -> Iterator[Exhibit]:
+        for entry in entries[:MOST]:
+            try:
+                stored = load_any(entry.path)
+                lines = sheet_lines(stored.axes, stored.recipes) if isinstance(stored, StoredSheet) else short_lines(stored.recipe)
+                yield Exhibit(stored.images(), (lines[0], lines[1]))
+            except DigittyError as error:
+                problems.append(str(error))
+
+    count = save_sheet(path, exhibits(), min(len(entries), MOST))
+    if not count:
+        raise PictureError(problems[-1])
     parts = [f"the newest {MOST:,} of {len(entries):,}"] if len(entries) > MOST else []
-    missing = min(len(entries), MOST) - len(exhibits)
+    missing = len(problems)
     parts += [f"without {missing:,} that can't be read"] if missing else []
     return f" ({', '.join(parts)})" if parts else ""

@@ -245,11 +245,11 @@ def test_a_refused_prompt_leaves_the_generator_alone(text: str) -> None:
         ("2026-13-45", "a range goes from one digit to another", "2026 13 45"),
         ("555-1234", "a range goes from one digit to another", "555 1234"),
         # ranges that are counted
-        ("3 x 0-9", "a range can't follow a count", "0-9, 0-9, 0-9"),
-        ("0-9 x 3", "a range can't follow a count", "0-9, 0-9, 0-9"),
-        ("two times threes to fives", "a range can't follow a count", "threes to fives, threes to fives"),
-        ("7, 2 x 0 to 2", "understood 7, but a range can't follow a count", "7, 0 to 2, 0 to 2"),
-        ("7 x 0-9", "a range can't follow a count", None),
+        ("3 x 0-9", "a range takes no count", "0-9, 0-9, 0-9"),
+        ("0-9 x 3", "a range takes no count", "0-9, 0-9, 0-9"),
+        ("two times threes to fives", "a range takes no count", "threes to fives, threes to fives"),
+        ("7, 2 x 0 to 2", "understood 7, but a range takes no count", "7, 0 to 2, 0 to 2"),
+        ("7 x 0-9", "a range takes no count", None),
         # words that only look or sound like others
         ("sieben", "can't read 'sieben'", "seven"),
         ("ate", "can't read 'ate'", "eight"),

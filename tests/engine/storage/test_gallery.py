@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import time
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -99,7 +101,7 @@ def test_a_damaged_list_is_never_overwritten_unless_it_is_valid(folder: Path, co
         set_favourite(folder / "a.png", True)
         assert Gallery([folder]).favourites() == {folder / "a.png"}
         return
-    with pytest.raises(StorageError, match="correct or delete it"):
+    with pytest.raises(StorageError, match="it is damaged, or no list of favourites; correct or delete it"):
         set_favourite(folder / "a.png", True)
     assert (folder / FAVOURITES).read_text() == content
 
@@ -146,6 +148,26 @@ def test_two_pictures_of_one_name_can_both_be_brought_back(folder: Path) -> None
     assert gallery.restore() == folder / "a.png"
     assert (folder / "a.png").read_text() == "second"
     assert gallery.restore() == folder / "a-2.png"
+
+
+@pytest.mark.parametrize("name", ["x" * 251 + ".png", "é" * 125 + ".png", "x" * 232 + ".gif"])
+def test_a_picture_with_the_longest_name_is_deleted_and_comes_back(folder: Path, name: str) -> None:
+    gallery = Gallery([folder])
+    for content in ("first", "second"):
+        (folder / name).write_text(content)
+        assert delete_pictures([folder / name]) == 1
+    assert name not in names(gallery)
+    assert gallery.trash_size() == 2
+    assert gallery.restore() == folder / name
+    again = gallery.restore()
+    assert again is not None
+    assert again.name.endswith(f"-2{again.suffix}")
+    assert again.name[:100] == name[:100]
+    assert ((folder / name).read_text(), again.read_text()) == ("second", "first")
+    assert not list((folder / TRASH).iterdir())
+    delete_pictures([again])
+    assert gallery.empty_trash() == 1
+    assert not list((folder / TRASH).iterdir())
 
 
 def test_the_trash_forgets_after_a_month_or_when_it_is_told_to(folder: Path) -> None:
@@ -225,3 +247,21 @@ def test_a_contact_sheet_has_every_picture(tmp_path: Path) -> None:
     assert {100, 101, 102} <= greys
     with pytest.raises(OutputError):
         save_sheet(tmp_path / "none" / "sheet.png", exhibits, 3)
+
+
+def test_a_contact_sheet_needs_one_picture_at_a_time_and_leaves_no_room_for_missing_ones(tmp_path: Path) -> None:
+    alive: list[weakref.ref[Exhibit]] = []
+
+    def exhibits() -> Iterator[Exhibit]:
+        for i in range(4):
+            assert sum(each() is not None for each in alive) <= 1
+            exhibit = Exhibit(Images(bytes([100 + i]) * 784, 1), ("a", "b"))
+            alive.append(weakref.ref(exhibit))
+            yield exhibit
+
+    assert save_sheet(tmp_path / "sheet.png", exhibits(), 100) == 4
+    assert save_sheet(tmp_path / "row.png", exhibits(), 5) == 4
+    with Image.open(tmp_path / "sheet.png") as sheet, Image.open(tmp_path / "row.png") as row:
+        assert sheet.size == row.size
+    assert save_sheet(tmp_path / "none.png", iter(()), 5) == 0
+    assert not (tmp_path / "none.png").exists()

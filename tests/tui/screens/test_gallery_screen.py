@@ -11,15 +11,19 @@ import pytest
 from fake_pictures import blend
 from fake_training import ENGINE
 from fakes import FakeJobs
+from PIL import Image
 from user import SIZES, SMALL, User, opened
 
 from engine.config.sampling import SampleConfig
+from engine.config.sweep import plan_sweep
 from engine.errors import DeviceError
 from engine.jobs.jobs import Jobs
+from engine.protocol.events import DrawDone
 from engine.protocol.recipe import Images, Recipe, WeightsInfo
 from engine.storage.gallery import FAVOURITES, TRASH, Gallery
 from engine.storage.images import save_drawing
 from engine.storage.pictures import load_picture
+from engine.storage.sheet import save_sheet
 from tui.app import DigittyApp
 from tui.dialogs.enlarged import EnlargedDialog
 from tui.settings.config_file import Config
@@ -478,3 +482,26 @@ def test_the_command_lists_without_a_terminal(folder: Path, capsys: pytest.Captu
     assert len(told.out.splitlines()) == 1
     assert ran("gallery", str(folder / "none.png"))[0] == 2
     assert json.dumps(ran("gallery", "--empty-trash")[1].err) == json.dumps("removed 0 deleted pictures\n")
+
+
+async def test_the_sheet_of_a_sweep_is_shown_and_says_what_it_compares(folder: Path) -> None:
+    plan = plan_sweep({"guidance": (1.0, 2.0), "steps": (4, 8)}, SampleConfig(), "shipped")
+    cells = []
+    for cell in plan.cells:
+        images = Images(blend(7, 1, 0, 1.0), 1)
+        cells.append(DrawDone(Recipe((7,), (0,), cell.sample, WeightsInfo("shipped", 1, "average"), ENGINE), images, (), (), 0.1, 1.0, 0, (), 4.0))
+    save_sheet(folder / "sweep.png", "seven", plan, cells)
+    async with opened(size=SMALL) as person:
+        await person.press(GALLERY)
+        await shows(person, "> sweep")
+        await person.sees("guidance × steps", "4 drawings", "weights shipped")
+        assert all(each.picture for each in thumbnails(person)._thumbnails)
+        await person.press("r")
+        await person.is_told("This is the sheet of a sweep.")
+        assert not person.jobs.drawings
+        await person.press("escape", "enter")
+        await person.until(lambda: person.view.images is not None)
+        with Image.open(folder / "sweep.png") as sheet:
+            assert (person.view.images.width, person.view.images.height) == sheet.size  # type: ignore[union-attr]
+        await person.press("escape", "x", "a")
+        await person.is_told("Saved")
