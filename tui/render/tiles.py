@@ -44,6 +44,8 @@ class Tiles:
     """Whether each tile has one more row, for its caption."""
     image: tuple[int, int] = MNIST.height, MNIST.width
     """Height and width of the images, whose proportions the tiles keep."""
+    margin: int = 0
+    """Columns on both sides of each tile, for captions that are wider than it."""
 
     @property
     def per_page(self) -> int:
@@ -55,8 +57,16 @@ class Tiles:
 
     @property
     def tile_width(self) -> int:
-        """In columns of cells."""
+        """In columns of cells, without the margin."""
         return scale(self.image, self.size)[1]
+
+    def is_caption(self, y: int) -> bool:
+        """Whether row y of a tile is its caption."""
+        return self.caption and y == self.tile_height - 1
+
+    @property
+    def caption_width(self) -> int:
+        return self.tile_width + 2 * self.margin
 
     @property
     def tile_height(self) -> int:
@@ -65,7 +75,7 @@ class Tiles:
 
     @property
     def width(self) -> int:
-        return self.columns * (self.tile_width + self.gap_x) - self.gap_x
+        return self.columns * (self.caption_width + self.gap_x) - self.gap_x
 
     @property
     def height(self) -> int:
@@ -75,7 +85,7 @@ class Tiles:
     def place(self, i: int) -> tuple[int, int]:
         """Column and row of the upper left cell of tile i of a page."""
         row, column = divmod(i, self.columns)
-        return column * (self.tile_width + self.gap_x), row * (self.tile_height + self.gap_y)
+        return column * (self.caption_width + self.gap_x) + self.margin, row * (self.tile_height + self.gap_y)
 
 
 @lru_cache(maxsize=256)

@@ -15,6 +15,7 @@ from textual.widgets import ContentSwitcher, Input, Label, Static
 from engine.config.sweep import MOST_IMAGES
 from engine.errors import DigittyError, SettingError
 from engine.prompt.parser import parse
+from engine.runs.run import all_runs
 from tui.screens.base import AppScreen
 from tui.screens.compare_pane import ComparePane
 from tui.screens.compare_runs import RunsPane
@@ -79,6 +80,8 @@ class CompareScreen(AppScreen):
             field.cursor_blink = False  # an idle screen sends nothing
         line = self.query_one("#fields-problem", Static)
         self._checks = FieldChecks(self, self._check, lambda *_: show_problem(line, self._checks.first_problem))
+        if not all_runs():
+            self.mode = "sweep"
         self._show_mode()
 
     def on_navigate(self) -> None:

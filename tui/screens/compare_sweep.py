@@ -10,7 +10,9 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
+from engine.config.data import DataSpec
 from engine.config.sweep import Sweep, Value, parse_values, plan_race, plan_sweep
+from engine.errors import DigittyError
 from engine.prompt.parser import parse
 from engine.protocol import events as e
 from engine.protocol.recipe import Images
@@ -23,9 +25,24 @@ from tui.widgets.image_view import ImageView
 from tui.widgets.job_bar import JobBar
 from tui.widgets.sheet_view import SheetView
 
+ROOMY, TALL = 90, 30
+"""The least columns and rows of a pane that shows the cells to come."""
 LOW = 14
 """Rows of a pane below which it shows little but pictures."""
 ORDINALS = ("first", "second", "third", "fourth")
+
+
+NOISE_SQUARE = 4
+"""Pixels of a side of the squares of noise before the first drawing: finer ones would take many bytes over a slow line."""
+
+
+def coarse_noise(data: DataSpec, seed: int) -> Images:
+    """An image of such squares, in few shades."""
+    rng = random.Random(seed)
+    across, down = -(-data.width // NOISE_SQUARE), -(-data.height // NOISE_SQUARE)
+    shades = [[bytes(rng.choice((32, 80, 128, 176)) for _ in range(data.channels)) for _ in range(across)] for _ in range(down)]
+    rows = [b"".join(shade * NOISE_SQUARE for shade in row)[: data.width * data.channels] for row in shades]
+    return Images(b"".join(row * NOISE_SQUARE for row in rows)[: data.width * data.height * data.channels], 1, data.height, data.width, data.channels)
 
 
 class CellsPane(ComparePane):
@@ -34,6 +51,8 @@ class CellsPane(ComparePane):
     SIDE_BY_SIDE = False
     HINT = ""
     """What enter will do, before the first drawing."""
+    outline: Sweep | None = None
+    """Before the first drawing: what it would compare, where there is room to show that."""
     pictures: tuple[Images | None, ...] = ()
     """The picture of each cell; None where nothing is drawn yet."""
 
@@ -52,7 +71,25 @@ class CellsPane(ComparePane):
         self.query_one(SheetView).display = False
         self.show_weights()
 
+    def show_outline(self) -> None:
+        """Before the first drawing, show the cells to come: the noise that all of them begin with, under their captions."""
+        if self.plan is not None:
+            return
+        try:
+            self.outline = self.make_plan() if self.size.width >= ROOMY and self.size.height >= TALL else None
+        except DigittyError:
+            self.outline = None
+        sheet = self.query_one(SheetView)
+        sheet.display = self.outline is not None
+        self.query_one(".hint").styles.height = "auto" if self.outline else None
+        if self.outline:
+            noise, count = coarse_noise(self.studio.data, self.studio.settings.sample.seed), len(self.outline.cells)
+            sheet.show_cells(
+                Images(noise.data * count, count, noise.height, noise.width, noise.channels), self.outline.columns, self.caption_variants()
+            )
+
     def on_resize(self, event: events.Resize) -> None:
+        self.call_after_refresh(self.show_outline)
         low = event.size.height < LOW
         self.query_one("#shared").display = not low
         self.bar.display = not low or not self.SIDE_BY_SIDE
@@ -60,6 +97,7 @@ class CellsPane(ComparePane):
     def draw(self, prompt: str) -> None:
         plan = self.make_plan()
         words = parse(prompt, random.Random(self.studio.settings.sample.seed), self.studio.data.class_names)
+        self.outline = None
         self.start(prompt, words.labels, words.shared_noise, plan, self.SIDE_BY_SIDE)
         self.pictures = (None,) * len(plan.cells)
         self.query_one(SheetView).clear()
@@ -103,18 +141,23 @@ class CellsPane(ComparePane):
         columns = self.plan.columns if self.plan else 1
         self.query_one(SheetView).show_cells(together, columns, self.caption_variants())
 
+    def _axes(self) -> str:
+        """guidance × steps; in captions without the names, their values are in this order."""
+        return " × ".join(axis.name for axis in self.plan.axes) if self.plan and not self.SIDE_BY_SIDE else ""
+
     def show_weights(self) -> None:
         """What all cells share; before the first drawing, what they will."""
         same = [done for done in self.cells if done and (done.recipe.sample.sampler != "one-step" or self.students)]
         sample = self.plan.cells[0].sample if self.plan else self.studio.settings.sample
         facts = [
-            Fact(" × ".join(axis.name for axis in self.plan.axes) if self.plan and not self.SIDE_BY_SIDE else "", 0, "name"),
+            Fact(self._axes(), 0, "name"),
             Fact(self.prompt, 1),
             Fact(str(same[0].recipe.weights) if same else f"weights {self.plan.cells[0].weights if self.plan else self.studio.settings.weights}"),
             Fact("" if self.SIDE_BY_SIDE else sample.sampler, 3),
             Fact(f"seed {sample.seed}: the same noise everywhere", 2),
         ]
         self.query_one("#shared", FactLine).facts = tuple(facts)
+        self.show_outline()
 
 
 class SweepPane(CellsPane):
@@ -143,18 +186,17 @@ e edits the lists, w chooses other weights, o another sampler. On the command li
         return plan_sweep(lists, settings.sample, settings.weights, self.students)
 
     def caption_variants(self) -> Sequence[Sequence[str]]:
-        plan = self.plan
+        plan = self.plan or self.outline
         if plan is None:
             return [()]
-        count = range(len(plan.cells))
-        names = [plan.caption(i) for i in count]
-        short = [" × ".join(f"{value:g}" if isinstance(value, float) else f"{value}" for value in plan.values(i)) for i in count]
-        figures = [measured(done) if done else "" for done in self.cells]
-        brief = [f"{done.evaluations:.4g} ev {done.seconds:.2f} s" if done else "" for done in self.cells]
-        seconds = [f"{done.seconds:.2f} s" if done else "" for done in self.cells]
-        pairs = ((names, figures), (names, brief), (names, seconds), (short, brief), (short, seconds))
+        cells = self.cells if self.plan else [None] * len(plan.cells)
+        names = [plan.caption(i) for i in range(len(plan.cells))]
+        short = [name.replace("guidance ", "").replace(", ", " × ") for name in names]  # the line above names the axes
+        figures = [measured(done) if done else "" for done in cells]
+        seconds = [f"{done.seconds:.2f} s" if done else "" for done in cells]
+        pairs = ((names, figures), (names, seconds), (short, seconds))
         both = [[f"{name}: {figure}" if figure else name for name, figure in zip(*pair, strict=True)] for pair in pairs]
-        return [*both[:3], *both[3:], names, short]
+        return [*both, names, short]
 
 
 class RacePane(CellsPane):
@@ -190,7 +232,7 @@ Each gets the same share of the time, so the one with the fewest network evaluat
         return plan_race(settings.sample, settings.weights, self.students)
 
     def caption_variants(self) -> Sequence[Sequence[str]]:
-        plan = self.plan
+        plan = self.plan or self.outline
         if plan is None:
             return [()]
         return [[plan.caption(i) for i in range(len(plan.cells))], [cell.sample.sampler for cell in plan.cells]]

@@ -99,7 +99,8 @@ class ImageView(Widget):
 
     def _layout_facts(self) -> tuple[object, ...]:
         """What the grid depends on."""
-        return (len(self.images), self.images.height, self.images.width, bool(self._captions)) if self.images else ()
+        images = self.images
+        return (len(images), images.height, images.width, bool(self._captions)) if images else ()
 
     def ask_for_columns(self, columns: int | None) -> None:
         """The number of columns of images that are shown next."""
@@ -234,8 +235,9 @@ class ImageView(Widget):
             x, y = grid.place(i)
             for dy in range(grid.tile_height):
                 if old.line(dy) != new.line(dy):
+                    margin = grid.margin if grid.is_caption(dy) else 0
                     x1, x2 = spans.get(y + dy, (x, x))
-                    spans[y + dy] = min(x1, x), max(x2, x + grid.tile_width)
+                    spans[y + dy] = min(x1, x - margin), max(x2, x + grid.tile_width + margin)
         origin = self._origin(grid)
         return [Region(x1, y, x2 - x1, 1).translate(origin) for y, (x1, x2) in spans.items()]
 
@@ -268,11 +270,12 @@ class ImageView(Widget):
         line: list[Segment] = []
         x = 0
         if 0 <= row < grid.rows and dy < grid.tile_height:
+            margin, width = (grid.margin, grid.caption_width) if grid.is_caption(dy) else (0, grid.tile_width)
             for i in range(row * grid.columns, min((row + 1) * grid.columns, len(self._tiles))):
-                left = origin.x + grid.place(i)[0]
+                left = origin.x + grid.place(i)[0] - margin
                 line += [Segment(" " * (left - x), base)] if left > x else []
-                line += self._tiles[i].segments(dy, grid.tile_width, style)
-                x = left + grid.tile_width
+                line += self._tiles[i].segments(dy, width, style)
+                x = left + width
         strip = Strip(line, x).adjust_cell_length(self.size.width, base)
         is_last = y == min(origin.y + grid.height, self.size.height) - 1
         return self._with_page_number(strip, grid, origin) if grid.pages > 1 and is_last else strip

@@ -1,17 +1,20 @@
-"""Pictures as tiles in rows, each with the longest caption that fits below all of them."""
+"""Pictures as tiles in rows, each with the longest caption for which there is room. The tiles move apart for it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.cells import cell_len
 
 from engine.protocol.recipe import Images
-from tui.render.tiles import scale
+from tui.render.tiles import Tiles
 from tui.widgets.image_view import ImageView
 
 SHORTEST = 6
 """Rows of cells below which there is no room for captions."""
+CAPTION_WIDTH = 48
+"""Columns to which tiles move apart at most. It does not depend on the captions, which change while tiles are drawn."""
 
 
 class SheetView(ImageView):
@@ -40,6 +43,17 @@ class SheetView(ImageView):
     def _captions_that_fit(self, pictures: Images) -> tuple[str, ...]:
         if not self._variants or self.size.height < SHORTEST:
             return ()
-        width = scale((pictures.height, pictures.width), self.tile)[1] if self.tile else 0
+        width = self._grid.caption_width if self._grid else 0
         fitting = (texts for texts in self._variants if max(map(cell_len, texts), default=0) <= width)
         return tuple(next(fitting, self._variants[-1]))
+
+    def _fit(self, width: int, height: int) -> Tiles | None:
+        grid = super()._fit(width, height)
+        if grid is None:
+            return None
+        wanted = min(CAPTION_WIDTH, self._caption_room(grid, width)) - grid.tile_width if self._captions else 0
+        return replace(grid, margin=max(0, wanted // 2))
+
+    def _caption_room(self, grid: Tiles, width: int) -> int:
+        """Columns that a caption may take at most."""
+        return (width + grid.gap_x) // grid.columns - grid.gap_x

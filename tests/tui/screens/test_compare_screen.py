@@ -54,6 +54,8 @@ def places_of(view: SheetView, index: int) -> list[tuple[int, int]]:
 async def test_without_runs_it_says_how_to_get_some() -> None:
     async with opened() as person:
         await person.press("f6")
+        await person.sees("digitty sweep seven --guidance 1,1.4,2")  # it opens with what needs no run
+        await person.press("c", "c")
         await person.sees("There is no run to compare yet.", "digitty train --preset quick --run first")
         await person.press("enter")
         await person.is_told("There is no run to compare yet. F5 trains one; c compares settings of one model instead.")
@@ -217,10 +219,10 @@ async def test_typed_letters_are_text_in_the_field_and_esc_leaves_it(two_runs: N
 @pytest.mark.parametrize("size", [*SIZES, WIDE])
 async def test_a_sweep_draws_every_combination_from_one_noise(size: tuple[int, int]) -> None:
     async with opened(size=size) as person:
-        await person.press("f6", "c")
+        await person.press("f6")
         await person.sees("enter draws the prompt", "guidance", "steps")
         await person.press("enter")
-        await person.sees("9 drawings", "guidance × steps", "shipped · step 4690", "1.4 × 8")
+        await person.sees("9 drawings", "guidance × steps", "shipped · step 4690", "8 steps: 0.05 s")
         (request,) = person.jobs.sweeps
         assert [(cell.sample.guidance, cell.sample.steps) for cell in request.cells] == [(g, s) for g in (1, 1.4, 2) for s in (4, 8, 14)]
         assert {(cell.sample.seed, cell.sample.redraw_below, cell.weights) for cell in request.cells} == {(1, 0.0, "shipped")}
@@ -231,7 +233,7 @@ async def test_a_sweep_draws_every_combination_from_one_noise(size: tuple[int, i
 
 async def test_the_lists_can_be_edited_and_a_bad_one_is_told() -> None:
     async with opened(size=WIDE) as person:
-        await person.press("f6", "c", "e", "tab", "tab")
+        await person.press("f6", "e", "tab", "tab")
         steps = person.app.screen.query_one("#steps", Input)
         await person.until(lambda: person.app.focused is steps)
         steps.select_all()
@@ -241,12 +243,12 @@ async def test_the_lists_can_be_edited_and_a_bad_one_is_told() -> None:
         assert person.app.focused is steps
         steps.select_all()
         await person.enter("2,3")
-        await person.sees("6 drawings", "1.4 × 3: 3 ev 0.05 s")
+        await person.sees("6 drawings", "guidance 1.4, 3 steps: 3 evaluations, 0.05 s")
 
 
 async def test_new_noise_other_weights_and_prompts() -> None:
     async with opened(size=WIDE) as person:
-        await person.press("f6", "c", "enter")
+        await person.press("f6", "enter")
         await person.sees("9 drawings", "seed 1")
         await person.press("r")
         await person.sees("seed 2")
@@ -281,7 +283,7 @@ async def test_a_click_or_a_key_enlarges_a_drawing(two_runs: None) -> None:
 
 async def test_the_samplers_race() -> None:
     async with opened(FakeJobs(draw_holds_at=20), size=WIDE) as person:
-        await person.press("f6", "c", "c")
+        await person.press("f6", "c")
         await person.sees("enter starts the race")
         await person.press("enter")
         await person.sees("dpmpp, 14 steps", "14 evaluations, 0.05 s", "2 of 4 drawn")  # the others still draw
@@ -294,7 +296,7 @@ async def test_a_student_races_alone() -> None:
     async with opened(size=WIDE) as person:
         await person.press("escape", "w", "end", "up", "enter")  # the student
         await person.sees("shipped:one-step")
-        await person.press("f6", "c", "c", "enter")
+        await person.press("f6", "c", "enter")
         await person.sees("one-step, 1 step", "1 evaluation, 0.05 s · first")
         assert "ddpm" not in person.screen
         await person.press("c", "c", "enter")  # its steps have other bounds
@@ -304,7 +306,7 @@ async def test_a_student_races_alone() -> None:
 @pytest.mark.parametrize("key", ["x", "escape"])
 async def test_it_can_be_stopped(key: str) -> None:
     async with opened(FakeJobs(draw_holds_at=2), size=WIDE) as person:
-        await person.press("f6", "c", "enter")
+        await person.press("f6", "enter")
         await person.sees("0 of 9 drawn")
         await person.press(key)
         await person.sees("stopped", "idle")
@@ -315,7 +317,7 @@ async def test_it_can_be_stopped(key: str) -> None:
 
 async def test_a_sweep_does_not_keep_other_drawings_waiting() -> None:
     async with opened(FakeJobs(pace=0.002), size=WIDE) as person:
-        await person.press("f6", "c", "c", "enter")
+        await person.press("f6", "c", "enter")
         await person.sees("of 4 drawn")
         await person.press("f2")
         await person.enter("seven")
@@ -326,7 +328,7 @@ async def test_a_sweep_does_not_keep_other_drawings_waiting() -> None:
 
 async def test_the_sheet_is_saved_with_its_recipes(home: Path) -> None:
     async with opened(size=WIDE) as person:
-        await person.press("f6", "c", "s")
+        await person.press("f6", "s")
         await person.is_told("Nothing to save")
         await person.press("escape", "enter")
         await person.sees("9 drawings")
