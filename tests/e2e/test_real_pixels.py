@@ -153,3 +153,13 @@ def test_generate_prints_what_the_terminal_has(warm_home: Path, tmp_path: Path, 
         assert all(map(is_seven, images))
         assert terminal.restored()
         assert "[?" not in terminal.text, "no answer is left for the shell to show"
+
+
+@pytest.mark.parametrize("choice", ["kitty", "blocks"])
+def test_sweep_prints_what_is_asked_for(warm_home: Path, tmp_path: Path, choice: str) -> None:
+    with PixelTerminal(
+        NONE, environment(warm_home), tmp_path, faked(), arguments=["sweep", "seven", "--steps", "4,8", "--graphics", choice]
+    ) as terminal:
+        assert terminal.left() == 0
+        assert bool(images_in(terminal.sent)) is (choice == "kitty")
+        assert "4 steps" in terminal.text

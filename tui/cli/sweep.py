@@ -29,7 +29,7 @@ from engine.protocol.requests import DrawRequest, SweepRequest
 from engine.runs.weights_names import data_of, is_student, locate_weights
 from engine.storage import images
 from engine.storage.sheet import save_sheet, sweep_json
-from tui.cli.options import color_option
+from tui.cli.options import chosen_graphics, color_option, graphics_option
 from tui.render.sweep_rows import print_plain, print_rows, sheet_title
 
 SHARED = ("spacing", "eta", "variance", "guided_from", "guided_to")
@@ -66,6 +66,7 @@ def _list_options() -> Decorator:
 @force_option
 @device_options
 @color_option
+@graphics_option
 @plain_option
 @click.option("--json", "as_json", is_flag=True, help="Print the settings, evaluations and seconds as JSON, and no pictures.")
 @click.pass_obj
@@ -104,7 +105,7 @@ def sweep(
     elif ProgressLine.plain:
         print_plain(plan, done.cells)
     else:
-        print_rows(plan, done.cells, color or shared_color or "auto")
+        print_rows(plan, done.cells, color or shared_color or "auto", chosen_graphics())
         print_status(f"{sheet_title(text, done.cells)} · {done.seconds:.2f} s")
     if out is not None:
         print_status(f"saved {out}")

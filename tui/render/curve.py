@@ -87,10 +87,15 @@ def _write_axes(cells: list[list[tuple[str, str]]], ticks: Sequence[float], at_r
         if 0 <= row < rows:
             write(0, row, name.rjust(gutter - 1) + tick)
     interval = max(1, int(nice_step(max(1, last), max(1, (width - gutter) // 7))))
+
+    def column_of(x: int) -> int:
+        return min(gutter + x * (width - gutter - 1) // max(1, last) - len(count_label(x)) // 2, width - len(count_label(x)))
+
+    end = column_of(last)
+    write(end, rows, count_label(last))
     free = gutter - 1
-    for x in range(0, last + 1, interval):
+    for x in range(0, last, interval):
         name = count_label(x)
-        column = min(gutter + x * (width - gutter - 1) // max(1, last) - len(name) // 2, width - len(name))
-        if column >= free:
-            write(column, rows, name)
-            free = column + len(name) + 1
+        if free <= column_of(x) < end - len(name):
+            write(column_of(x), rows, name)
+            free = column_of(x) + len(name) + 1

@@ -49,7 +49,7 @@ def plain_text(caption: str, done: DrawDone) -> str:
     return (f"{caption}: " if caption else "") + ", ".join([*names, measured(done)])
 
 
-def print_rows(sweep: Sweep, cells: Sequence[DrawDone | None], color: str) -> None:
+def print_rows(sweep: Sweep, cells: Sequence[DrawDone | None], color: str, graphics: str) -> None:
     """Each row of the sheet: its label, its pictures side by side, and below them their columns and figures."""
     for first in range(0, len(cells), sweep.columns):
         row = [done for done in cells[first : first + sweep.columns] if done]
@@ -57,7 +57,7 @@ def print_rows(sweep: Sweep, cells: Sequence[DrawDone | None], color: str) -> No
             print_line(heading)
         pictures = [join_images(done.images) for done in row]
         shape = pictures[0].height, pictures[0].width, pictures[0].channels
-        tiles = print_images(Images(b"".join(picture.data for picture in pictures), len(row), *shape), color, columns=len(row))
+        tiles = print_images(Images(b"".join(picture.data for picture in pictures), len(row), *shape), color, len(row), graphics)
         names = [(sweep.labels(first + i) or ("",))[-1] for i in range(len(row))]
         if tiles.columns < len(row):  # the pictures are in several rows: the terminal is narrow, or shows few shades
             for name, done in zip(names, row, strict=True):

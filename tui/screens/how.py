@@ -185,7 +185,8 @@ class HowScreen(AppScreen):
     def _show_noise(self, lesson: Lesson) -> None:
         name = captions.name_of(self.label, lesson.data)
         self.view.ask_for_columns(None)
-        self.view.show(pages.clean_and_noisy(lesson, self.label, self.t), (f"x_0: {name}", f"x_t: t = {self.t}"))
+        pictures = pages.clean_and_noisy(lesson, self.label, self.t)
+        self.view.show(pictures, (f"x_0: {name}", f"x_t: t = {self.t}"), live=True)  # noise in finer pixels would take many bytes at each t
         self.query_one(CurveView).show(pages.noise_curve(lesson, self.t))
 
     def _show_guess(self, lesson: Lesson) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tui.render.braille import count_label
 from tui.render.curve import Curve, draw_curve, gutter_of, x_at
 
 LINE = Curve(tuple((float(x), x / 100) for x in range(0, 101, 5)), 100, mark=50)
@@ -64,3 +65,11 @@ def test_a_click_finds_the_x_of_a_column(x: int) -> None:
 def test_clicks_beside_the_axes_are_its_ends() -> None:
     assert x_at(LINE, 0, 60, 10) == 0
     assert x_at(LINE, 999, 60, 10) == 100
+
+
+@pytest.mark.parametrize("width", [12, 20, 37, 80, 200])
+@pytest.mark.parametrize("last", [1, 9, 100, 999, 1000, 50_000])
+def test_the_axis_names_both_ends(width: int, last: int) -> None:
+    names = rows(Curve(((0.0, 0.0), (float(last), 1.0)), last), width, 8)[-1].split()
+    assert (names[0], names[-1]) == ("0", count_label(last))
+    assert len(set(names)) == len(names)
