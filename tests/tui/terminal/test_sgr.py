@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from itertools import pairwise
 
 from tui.terminal.sgr import ANY_FG, Cell, CellStyle, write_changes
 
@@ -25,7 +26,7 @@ def random_rows(seed: int, count: int) -> list[list[Cell]]:
 def test_rows_become_the_same_bytes_as_ever() -> None:
     rows = random_rows(1, 200)
     digest = hashlib.sha256()
-    for y, (old, new) in enumerate(zip(rows, rows[1:], strict=False)):
+    for y, (old, new) in enumerate(pairwise(rows)):
         digest.update(write_changes(y, new, old).encode())
         digest.update(write_changes(y, new, [None] * len(new)).encode())
         digest.update(write_changes(y, new, [*new[:20], *old[20:25], *new[25:40], *old[40:]]).encode())
