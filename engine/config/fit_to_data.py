@@ -66,9 +66,9 @@ def fit_length(config: TrainConfig, written_for: TrainConfig, limit: int | None,
     whole, limited = config.steps_per_epoch, replace(config, limit=limit or config.limit)
     if not fit_epochs:
         return limited
-    planned = max(1, round(written_for.epochs * written_for.steps_per_epoch / whole))
-    needed = math.ceil(config.steps / limited.steps_per_epoch) if config.steps else 0
-    return replace(limited, epochs=max(planned, needed))
+    if config.steps:
+        return replace(limited, epochs=math.ceil(config.steps / limited.steps_per_epoch))
+    return replace(limited, epochs=max(1, round(written_for.epochs * written_for.steps_per_epoch / whole)))
 
 
 def _with_patch(model: ModelConfig, data: DataSpec, patch: int) -> ModelConfig:
