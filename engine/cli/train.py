@@ -55,6 +55,7 @@ _OPTIONS: list[Decorator] = [
     setting_option(_SCHEDULE, default=None, show_default=False),
     _train_option("timesteps"),
     _train_option("flip", is_flag=True),
+    _train_option("augment", metavar="P"),
     _train_option("balance", is_flag=True),
     _train_option("seed"),
     setting_option(_REQUEST["run"], "--name", "run"),

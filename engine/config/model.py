@@ -14,6 +14,9 @@ Prediction = Literal["eps", "v", "edm", "x0"]
 PATCHES = (1, 2, 4, 8, 16)
 """Sides of a patch, in pixels."""
 
+AUGMENT_PARAMETERS = 4
+"""Numbers that describe how a training image was augmented: scale, angle, shift down and right; 0 for as it is."""
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -35,6 +38,8 @@ class ModelConfig:
     """What the network predicts; `denoiser.coefficients` converts it to x0."""
     one_step: bool = False
     """Whether it is a distilled student, which only draws with the sampler one-step."""
+    augmented: bool = False
+    """Whether a layer tells it how a training image was shifted, turned and scaled; drawing needs no such thing."""
     data: DataSpec = MNIST
     """What it draws: image size, channels and classes."""
     patch: int | None = None
@@ -48,7 +53,7 @@ class ModelConfig:
         if len(self.channels) not in (2, 3) or any(width % self.groups for width in self.channels):
             raise SettingError(f"channels {self.channels} are not two or three multiples of {self.groups}")
         check_one_of("prediction", self.prediction, Prediction)
-        for name in ("attention", "attention_at_14", "one_step"):
+        for name in ("attention", "attention_at_14", "one_step", "augmented"):
             check_bool(name, getattr(self, name))
         check_within("emb_dim", self.emb_dim, 1, 8192)
         check_within("time_dim", self.time_dim, 4, 8192)

@@ -23,11 +23,13 @@ def to_dict(config: DataSpec | ModelConfig | ScheduleConfig | SampleConfig | Tra
     values = asdict(config)
     if isinstance(config, TrainConfig):
         values["model"] = to_dict(config.model)
-        for name in ("keep_every", "flip", "balance"):
+        for name in ("keep_every", "flip", "balance", "augment"):
             if not values[name]:
                 del values[name]  # so that older versions of digitty read the run
     elif isinstance(config, ModelConfig):
         values["data"] = to_dict(config.data)
+        if not config.augmented:
+            del values["augmented"]
         if config.patch is None:
             del values["patch"]  # so that older versions of digitty read it
         if config.data == MNIST:

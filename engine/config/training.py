@@ -145,6 +145,16 @@ class TrainConfig:
         option="--flip",
     )
 
+    augment: float = setting(
+        0.0,
+        "For small sets: the probability with which each image is scaled, turned and shifted a little, each at random. The network is told how, so "
+        "that what it draws is as upright and centred as the images are.",
+        hint="scale, turn and shift with this probability",
+        low=0,
+        high=1,
+        option="--augment",
+    )
+
     balance: bool = setting(
         False,
         "Draw all classes equally often, however many images each has.",
@@ -178,6 +188,10 @@ class TrainConfig:
         check_fields(self)
         if self.balance and not self.data.classes:
             raise SettingError(f"balance needs classes, and {self.data.name} has none")
+        if self.augment and self.teacher is not None:
+            raise SettingError("augment can't be used with a teacher: a student learns from the pictures that its teacher draws")
+        if self.model.augmented != (self.augment > 0):  # also where the network is taken over from other weights
+            object.__setattr__(self, "model", replace(self.model, augmented=self.augment > 0))
         if self.lr == 0:
             raise SettingError("lr 0 trains nothing; the guide uses 0.001")
 

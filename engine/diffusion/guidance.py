@@ -11,8 +11,8 @@ from engine.config.model import NO_LABEL
 from engine.diffusion.denoiser import Predict
 from engine.diffusion.schedule import NoiseSchedule
 
-Network = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(x_t, t (N,), label (N,)) -> the prediction like x_t, in whatever precision its weights have."""
+Network = Callable[..., Tensor]
+"""(x_t, t (N,), label (N,)) -> the prediction like x_t, in whatever precision its weights have. Training may add augmentation parameters."""
 
 
 def fix_labels(network: Network, labels: Tensor, dtype: torch.dtype, layout: torch.memory_format) -> Predict:

@@ -20,6 +20,16 @@ class ClassEmbedding(nn.Embedding):
             super().reset_parameters()
 
 
+class ZeroLinear(nn.Linear):
+    """A Linear without bias whose weights start at zero: a network with it begins as one without it, and so does one that gets it later."""
+
+    def __init__(self, i: int, o: int) -> None:
+        super().__init__(i, o, bias=False)
+
+    def reset_parameters(self) -> None:
+        nn.init.zeros_(self.weight)
+
+
 class ResidualBlock(nn.Module):
     """GN SiLU Conv3x3, + Linear(SiLU(emb)), GN SiLU Conv3x3, + the input (through Conv1x1 where the channels change)."""
 

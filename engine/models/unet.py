@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.config.model import ModelConfig
-from engine.models.layers import Attention, ClassEmbedding, Norm, ResidualBlock, sinusoidal
+from engine.config.model import AUGMENT_PARAMETERS, ModelConfig
+from engine.models.layers import Attention, ClassEmbedding, Norm, ResidualBlock, ZeroLinear, sinusoidal
 
 
 class Down(nn.Module):
@@ -68,11 +68,15 @@ class UNet(nn.Module):
         self.up = nn.ModuleList(Up(i, o, emb, groups, upsample=k > 0) for k, (i, o) in enumerate(zip((last, *rising), rising, strict=False)))
         self.norm_out = Norm(groups, first)
         self.conv_out = nn.Conv2d(first, pixels, 1) if config.patch_side == 1 else nn.Conv2d(first, pixels, 3, padding=1)
+        self.augment = ZeroLinear(AUGMENT_PARAMETERS, emb) if config.augmented else None
         self.to_pixels = nn.PixelShuffle(config.patch_side) if config.patch_side > 1 else nn.Identity()
 
-    def forward(self, x_t: Tensor, t: Tensor, label: Tensor) -> Tensor:
-        """The prediction, like x_t (N, C, H, W), for t (N,) in 0 … T-1 and label (N,) of a class or NO_LABEL."""
-        emb = self._embed(t, label, x_t.dtype)
+    def forward(self, x_t: Tensor, t: Tensor, label: Tensor, augment: Tensor | None = None) -> Tensor:
+        """The prediction, like x_t (N, C, H, W), for t (N,) in 0 … T-1 and label (N,) of a class or NO_LABEL.
+
+        `augment`, (N, AUGMENT_PARAMETERS), says how training images were augmented (Karras et al. 2022, appendix F.2); None: they were not.
+        """
+        emb = self._embed(t, label, x_t.dtype, augment)
         h = self.conv_in(self.to_patches(x_t))
         skips = []
         for level, attend in zip(self.down, self.attend, strict=True):
@@ -84,13 +88,15 @@ class UNet(nn.Module):
         out: Tensor = self.to_pixels(self.conv_out(F.silu(self.norm_out(h))))
         return out
 
-    def _embed(self, t: Tensor, label: Tensor, dtype: torch.dtype) -> Tensor:
+    def _embed(self, t: Tensor, label: Tensor, dtype: torch.dtype, augment: Tensor | None = None) -> Tensor:
         """Time and label (N,) -> (N, emb_dim). NO_LABEL adds zero, as all labels do for images without classes.
 
         Every block starts with SiLU, so it is applied here, once.
         """
-        time: Tensor = self.time(sinusoidal(t, self.config.time_dim).to(dtype))
-        if self.label is None:
-            return F.silu(time)
-        has_label = (label >= 0).unsqueeze(1)
-        return F.silu(time + self.label(label.clamp(min=0)) * has_label)
+        emb: Tensor = self.time(sinusoidal(t, self.config.time_dim).to(dtype))
+        if self.label is not None:
+            has_label = (label >= 0).unsqueeze(1)
+            emb = emb + self.label(label.clamp(min=0)) * has_label
+        if self.augment is not None and augment is not None:
+            emb = emb + self.augment(augment.to(dtype))
+        return F.silu(emb)

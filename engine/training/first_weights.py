@@ -48,10 +48,11 @@ def load_first_weights(config: TrainConfig) -> Mapping[str, Tensor] | None:
         return None
     weights = find_weights(source)
     model, schedule = _fit(weights, config.data)
-    if (replace(model, one_step=config.model.one_step), schedule) != (config.model, config.schedule):
+    model = replace(model, one_step=config.model.one_step, augmented=config.model.augmented)
+    if (model, schedule) != (config.model, config.schedule):
         raise CheckpointError(f"{printable(source)} now holds a different network from the one this run was created with; start a new run")
-    new = new_parts(weights.model, model)
-    return {name: tensor for name, tensor in weights.tensors.items() if name.partition(".")[0] not in new}
+    left_out = {*new_parts(weights.model, model), *(() if model.augmented else ("augment",))}
+    return {name: tensor for name, tensor in weights.tensors.items() if name.partition(".")[0] not in left_out}
 
 
 def _fit(weights: ModelWeights, data: DataSpec) -> tuple[ModelConfig, ScheduleConfig]:

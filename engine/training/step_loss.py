@@ -17,6 +17,7 @@ from engine.diffusion.guidance import Network
 from engine.diffusion.loss import DenoisingLoss
 from engine.diffusion.schedule import NoiseSchedule
 from engine.process.distributed import ProcessGroup
+from engine.training.augment import augment, draw_parameters
 from engine.training.batches import EpochBatches
 from engine.training.finite import FiniteGuard
 
@@ -49,9 +50,14 @@ class DenoisingStepLoss:
 
     def __call__(self, network: Network, step: int, batches: EpochBatches, guard: FiniteGuard) -> tuple[Tensor, Tensor]:
         x0, t, label, eps = self.draw(step, batches)
+        told: tuple[Tensor, ...] = ()
+        if self.config.augment:
+            n = batches.length(step)
+            parameters = draw_parameters(n, self.config.augment, derive_seed(self.config.seed, step, 13))[self._part(n)].to(self.device)
+            x0, told = augment(x0, parameters), (parameters,)
         x_t = self._objective.add_noise(x0, t, eps).contiguous(memory_format=self.numerics.format)
         with self.numerics.autocast(self.device):
-            answer = network(x_t, t, label)
+            answer = network(x_t, t, label, *told)
         loss = self._objective.loss(answer, x0, x_t, t, eps)
         if self.group.size > 1:
             loss = self._share_of_mean(loss, batches.length(step))
@@ -64,11 +70,14 @@ class DenoisingStepLoss:
         eps = torch.randn((n, *self.config.data.shape), device=self.device, generator=rng)
         t = self._objective.timesteps(n, rng)
         dropped = torch.rand(n, device=self.device, generator=rng) < self.config.label_dropout
-        part = self.group.shard(n)
-        if part.start == part.stop:
-            part = slice(0, 1)  # the other ranks wait for a gradient; `_share_of_mean` gives it no weight
+        part = self._part(n)
         x0, label = batches.load(step, part)
         return x0, t[part], label.masked_fill(dropped[part], NO_LABEL), eps[part]
+
+    def _part(self, n: int) -> slice:
+        """This rank's part of a batch of n, but never an empty one: the others wait for a gradient, to which `_share_of_mean` gives no weight."""
+        part = self.group.shard(n)
+        return part if part.start < part.stop else slice(0, 1)
 
     def state(self) -> dict[str, Any]:
         return {}

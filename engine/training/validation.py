@@ -63,7 +63,7 @@ class HeldOutLoss:
         chosen = chosen[torch.arange(PAIRS) % len(chosen)]
         self._images, self._labels = images[chosen], labels[chosen]
         self._objective = _objective(config, trainer.device)
-        rng = torch.Generator().manual_seed(derive_seed(SEED, 0, 9))
+        rng = torch.Generator().manual_seed(derive_seed(SEED, 0, 11))
         self._t = _objective(config, torch.device("cpu")).timesteps(PAIRS, rng)[torch.randperm(PAIRS, generator=rng)]
         self._labels = self._labels.masked_fill(torch.rand(PAIRS, generator=rng) < config.label_dropout, NO_LABEL)
 
@@ -80,7 +80,7 @@ class HeldOutLoss:
         trainer, device = self.trainer, self.trainer.device
         x0, t, label = (tensor[part].to(device) for tensor in (self._images, self._t, self._labels))
         x0 = to_x0(x0)
-        rng = torch.Generator().manual_seed(derive_seed(SEED, part.start, 10))
+        rng = torch.Generator().manual_seed(derive_seed(SEED, part.start, 12))
         eps = torch.randn(x0.shape, generator=rng).to(device)  # on the CPU, so that it is the same on every device
         x_t = self._objective.add_noise(x0, t, eps).contiguous(memory_format=trainer.numerics.format)
         with trainer.numerics.autocast(device):
@@ -100,7 +100,10 @@ class CopyCheck:
     def __init__(self, trainer: Trainer, runtime: Runtime, run: str, held_out: Tensor) -> None:
         self.trainer, self.runtime, self.run = trainer, runtime, run
         batches = trainer.batches
-        self.ratio = DistanceRatio(batches.images[: trainer.config.images], held_out[evenly_spaced(len(held_out), MOST_HELD_OUT)])
+        images = batches.images[: trainer.config.images]
+        if trainer.config.flip:
+            images = torch.cat([images, images.flip(2)])  # training sees mirrored images too, and may copy them
+        self.ratio = DistanceRatio(images, held_out[evenly_spaced(len(held_out), MOST_HELD_OUT)])
         labels = batches.labels[evenly_spaced(trainer.config.images, DRAWN).to(batches.labels.device)].tolist()
         self._labels: Sequence[int | None] = labels if trainer.config.data.classes else [None] * len(labels)
 
