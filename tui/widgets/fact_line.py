@@ -35,7 +35,7 @@ class FactLine(Widget):
         height: 1; padding: 0 1;
         & > .fact-line--name { text-style: bold; }
         & > .fact-line--state { text-style: italic; }
-        & > .fact-line--held-out { color: $warning; }
+        & > .fact-line--held-out { color: $text-secondary; }
         & > .fact-line--warning { color: $warning; text-style: bold; }
     }
     """

@@ -29,7 +29,7 @@ class LossChart(Widget):
         & > .loss-chart--raw { color: $foreground 35%; }
         & > .loss-chart--smooth { color: $accent; text-style: bold; }
         & > .loss-chart--epoch { color: $foreground; text-style: bold; }
-        & > .loss-chart--held-out { color: $warning; text-style: bold; }
+        & > .loss-chart--held-out { color: $text-secondary; text-style: bold; }
         & > .loss-chart--axis { color: $text-muted; }
         & > .loss-chart--cursor { color: $foreground; text-style: bold; }
     }

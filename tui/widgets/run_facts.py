@@ -44,6 +44,7 @@ def numbers_of(history: RunHistory, status: Status) -> list[Fact]:
     config = history.config
     facts = [
         Fact(history.run.name, 0, "name"),
+        *data_facts(config),
         Fact(status.state, 6 if status.own and status.state == "training" else 0, "state"),
         Fact(f"epoch {history.epoch}/{config.epochs}", 1),
         Fact(f"step {history.now.step}/{config.total_steps}"),
@@ -102,8 +103,6 @@ def losses_of(history: RunHistory, status: Status) -> list[Fact]:
     facts += [Fact(text, 2) for text in load_facts(status.load)]
     if history.behind:
         facts.append(Fact("reading its history…", 1, "state"))
-    if config.data != MNIST:
-        facts.append(Fact(data_text(config), 3))
     facts += [
         Fact(f"{config.preset} · batch {config.batch_size} · {config.optimizer} {config.lr:g} {config.lr_schedule}", 3),
         Fact(f"{engine.device} {engine.precision} {engine.layout}", 4),
@@ -124,17 +123,17 @@ def with_held_out(losses: Sequence[Fact], history: RunHistory) -> list[Fact]:
     held_out = [Fact(f"held out {history.validations[-1].loss:.4f}", 0, "held-out")]
     lowest = [Fact(f"lowest {best.loss:.4f} at {best.step}", 2)] if best is not history.validations[-1] else []
     if history.copying:
-        return [*losses[:1], *held_out, Fact(COPYING, 0, "warning"), *lowest, *(replace(fact, rank=1) for fact in losses[1:])]
+        return [*losses[:1], Fact(COPYING, 0, "warning"), *held_out, *lowest, *(replace(fact, rank=1) for fact in losses[1:])]
     return [*losses, *held_out, *lowest]
 
 
-def data_text(config: TrainConfig) -> str:
-    """Fashion-MNIST, 60,000 images, 10 classes"""
-    data = config.data
-    parts = [data.name, f"{config.images:,} image{'s' * (config.images != 1)}"]
-    if data.classes:
-        parts.append(f"{data.classes:,} class{'es' * (data.classes != 1)}")
-    return ", ".join(parts)
+def data_facts(config: TrainConfig) -> list[Fact]:
+    """Fashion-MNIST  60,000 images, 10 classes; nothing for MNIST"""
+    data, count = config.data, f"{config.images:,} image{'s' * (config.images != 1)}"
+    if data.digest == MNIST.digest:
+        return []
+    classes = f", {data.classes:,} class{'es' * (data.classes != 1)}" if data.classes else ""
+    return [Fact(data.name, 3), Fact(count + classes, 5)]
 
 
 def table_of(epochs: Sequence[EpochRow], preview: str) -> Text:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +26,7 @@ from tui.render.loss_plot import View, draw
 from tui.runs.history import RunHistory
 from tui.runs.loss_series import LossSeries
 from tui.widgets.fact_line import BETWEEN, select_fitting
-from tui.widgets.run_facts import NONE_HELD_OUT, Status, losses_of
+from tui.widgets.run_facts import NONE_HELD_OUT, Status, losses_of, numbers_of
 
 FASHION = replace(MNIST, name="Fashion-MNIST", source="fashion-mnist", digest="sha256:1", test_images=10_000)
 TEN_A_EPOCH = replace(PRESETS["seed"], limit=10 * PRESETS["seed"].batch_size)
@@ -144,20 +143,29 @@ def test_numbers_name_the_held_out_loss_and_the_lowest() -> None:
 
 def test_a_run_that_copies_says_so_at_80_columns() -> None:
     history = history_of(run_with([*steps(1, 10), validation(10, 0.4, copying=True, distance_ratio=0.5)]))
-    assert texts(history, 78).startswith("loss 0.0909  held out 0.4000  this run is copying; more images or fewer steps")
+    assert texts(history, 78).startswith("loss 0.0909  this run is copying; more images or fewer steps  held out 0.4000")
 
 
-def test_a_data_set_without_held_out_images_says_so_and_names_itself() -> None:
-    data = replace(FASHION, test_images=0, train_images=1, class_names=("bag",))
-    history = history_of(run_with(steps(1, 10), TrainConfig(batch_size=1, epochs=10).with_data(data)))
-    assert NONE_HELD_OUT in texts(history)
-    assert "Fashion-MNIST, 1 image, 1 class" in texts(history)
-    history = history_of(run_with(steps(1, 10), TrainConfig().with_data(FASHION), "two"))
-    assert NONE_HELD_OUT not in texts(history)
-    assert "Fashion-MNIST, 60,000 images, 10 classes" in texts(history)
-    history = history_of(run_with(steps(1, 10), TrainConfig().with_data(replace(FASHION, class_names=())), "three"))
-    assert re.search(r"60,000 images  seed", texts(history))
-    assert "MNIST" not in texts(history_of(run_with(steps(1, 10), name="four")))
+def test_a_data_set_without_held_out_images_says_so() -> None:
+    for test_images, said in ((0, True), (14, False)):
+        history = history_of(run_with(steps(1, 10), TrainConfig().with_data(replace(FASHION, test_images=test_images)), f"r-{test_images}"))
+        assert (NONE_HELD_OUT in texts(history)) is said
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({}, "one  Fashion-MNIST  60,000 images, 10 classes  "),
+        ({"train_images": 1, "class_names": ("bag",)}, "one  Fashion-MNIST  1 image, 1 class  "),
+        ({"class_names": ()}, "one  Fashion-MNIST  60,000 images  "),
+    ],
+)
+def test_the_runs_line_names_other_data_than_mnist(changes: dict[str, Any], named: str) -> None:
+    config = TrainConfig(batch_size=1).with_data(replace(FASHION, **changes))
+    numbers = numbers_of(history_of(run_with(steps(1, 10), config)), Status())
+    assert BETWEEN.join(fact.text for fact in numbers if fact.text).startswith(named)
+    numbers = numbers_of(history_of(run_with(steps(1, 10), name="two")), Status())
+    assert "MNIST" not in BETWEEN.join(fact.text for fact in numbers)
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------
