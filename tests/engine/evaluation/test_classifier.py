@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 from engine.checkpoints.classifier import WEIGHTS, load_classifier, save_classifier
 from engine.data import mnist as data
 from engine.errors import CheckpointError, OutputError
-from engine.evaluation.train_classifier import accuracy, distort, train_classifier, untrained
+from engine.evaluation.augment import distort
+from engine.evaluation.train_classifier import accuracy, train_classifier, untrained
 from engine.models.classifier import FEATURES, to_unit
 
 
@@ -83,7 +84,8 @@ def test_to_unit_keeps_black_and_white() -> None:
 
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     model = untrained(seed=1).eval()
-    save_classifier(tmp_path / "c.safetensors", model, 0.125)
+    model.test_accuracy = 0.125
+    save_classifier(tmp_path / "c.safetensors", model)
     loaded = load_classifier(path=tmp_path / "c.safetensors")
     assert loaded.test_accuracy == 0.125
     assert not any(p.requires_grad for p in loaded.parameters())
@@ -94,7 +96,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 
 def test_no_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="can't write"):
-        save_classifier(tmp_path / "missing" / "c.safetensors", untrained(), 0.5)
+        save_classifier(tmp_path / "missing" / "c.safetensors", untrained())
 
 
 def test_missing_file_is_said(tmp_path: Path) -> None:
@@ -137,7 +139,8 @@ def test_foreign_file_is_said(tmp_path: Path, metadata: dict[str, str], said: st
 @pytest.mark.parametrize("change", ["missing", "unknown", "shape", "accuracy"])
 def test_another_network_is_said(tmp_path: Path, change: str) -> None:
     path = tmp_path / "c.safetensors"
-    model, tensors, test_accuracy = untrained(), untrained().state_dict(), 0.5
+    model, tensors = untrained(), untrained().state_dict()
+    model.test_accuracy = 0.5
     if change == "missing":
         del tensors["head.bias"]
     elif change == "unknown":
@@ -145,9 +148,9 @@ def test_another_network_is_said(tmp_path: Path, change: str) -> None:
     elif change == "shape":
         tensors["head.bias"] = torch.zeros(11)
     else:
-        test_accuracy = "most"  # type: ignore[assignment]
+        model.test_accuracy = "most"  # type: ignore[assignment]
     model.state_dict = lambda: tensors  # type: ignore[assignment, method-assign]  # sealed with a right digest all the same
-    save_classifier(path, model, test_accuracy)
+    save_classifier(path, model)
     with pytest.raises(CheckpointError, match="does not hold the classifier"):
         load_classifier(path=path)
 
