@@ -15,6 +15,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from engine.config.data import MNIST
+from tui.render.palettes import GREYS, to_palette
 from tui.render.tiles import scale
 from tui.terminal.capabilities import ColorDepth
 
@@ -30,9 +31,7 @@ ASCII_RAMP = " .:-=+*#%@"
 SHADES = ((" ", 0, 0), ("░", 64, 64), ("▒", 128, 128), ("▓", 191, 191), ("█", 255, 255), ("▀", 255, 0), ("▄", 0, 255))
 """Characters of code page 437, which every font with block characters has, with the greys of their upper and lower halves."""
 
-PALETTE_LEVELS = (0, 95, 135, 175, 215, 255)
-"""The levels of red, green and blue in the cube of the 256 colours."""
-PALETTE_GREYS = (0, *range(8, 239, 10), 255)
+PALETTE_GREYS = (0, *GREYS, 255)
 """Black, the 24 greys and white of the 256 colours."""
 TRUECOLOR_GREYS = tuple(min(PALETTE_GREYS, key=lambda grey: abs(grey - level)) for level in range(0, 256, 17))
 """16 levels, so that neighbouring cells are often equal and make one run. In a small digit more levels are invisible. All are in the palette."""
@@ -80,9 +79,8 @@ _QUANTISE = {
     (ColorDepth.TRUECOLOR, 1): _nearest(TRUECOLOR_GREYS),
     (ColorDepth.COLORS_256, 1): _nearest(PALETTE_GREYS),
     (ColorDepth.TRUECOLOR, 3): _nearest(tuple(range(0, 256, 17))),
-    (ColorDepth.COLORS_256, 3): _nearest(PALETTE_LEVELS),
 }
-"""Translation tables by the terminal's colours and the picture's channels."""
+"""Translation tables by the terminal's colours and the picture's channels; for others see `to_palette`."""
 
 
 @lru_cache(maxsize=256)
@@ -138,8 +136,15 @@ def _brighten(brightest: int) -> bytes:
 
 
 def half_block_rows(picture: Picture, size: int, depth: ColorDepth, smooth: bool = True) -> tuple[Row, ...]:
-    """Rows of half blocks in the greys or colours that truecolor or 256 colours have. An odd last row of pixels has black below it."""
-    pixels = resize(picture, size, smooth).translate(_QUANTISE[depth, picture.channels])
+    """Rows of half blocks in the greys or colours that the terminal has. An odd last row of pixels has black below it.
+
+    Colours of a palette are dithered in a finished picture. In others they are the nearest ones, which take fewer bytes and don't shimmer.
+    """
+    pixels = resize(picture, size, smooth)
+    if (depth, picture.channels) in _QUANTISE:
+        pixels = pixels.translate(_QUANTISE[depth, picture.channels])
+    else:
+        pixels = pixels._replace(data=to_palette(pixels.data, pixels.width, pixels.height, depth, dither=smooth))
     return tuple(tuple(_half_blocks(len([*same]), *pair) for pair, same in groupby(pairs)) for pairs in _pixel_pairs(pixels))
 
 
@@ -153,7 +158,7 @@ def shade_rows(picture: Picture, size: int, unicode: bool = True, smooth: bool =
 @lru_cache(maxsize=256)
 def tile_rows(picture: Picture, size: int, depth: ColorDepth = ColorDepth.TRUECOLOR, unicode: bool = True, smooth: bool = True) -> tuple[Row, ...]:
     """The picture with `size` pixels along its longer side, as the terminal shows it best. Each row of cells holds two rows of pixels."""
-    if unicode and (depth, picture.channels) in _QUANTISE:
+    if unicode and ((depth, picture.channels) in _QUANTISE or (picture.channels == 3 and depth is not ColorDepth.NONE)):
         return half_block_rows(picture, size, depth, smooth)
     return shade_rows(picture, size, unicode, smooth)
 
