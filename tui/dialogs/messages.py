@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+from rich.table import Table
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -38,7 +40,7 @@ class MessagesDialog(Dialog[None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(KEYS if self._lines else NONE, id="keys")
-            yield AnswerList(*(Option(literal(line)) for line in self._lines), compact=True)
+            yield AnswerList(*(Option(_in_two_columns(*line)) for line in self._lines), compact=True)
 
     def on_mount(self) -> None:
         lines = self.query_one(OptionList)
@@ -56,8 +58,17 @@ class MessagesDialog(Dialog[None]):
     def action_copy_all(self) -> None:
         self._copy(self._lines)
 
-    def _copy(self, lines: list[str]) -> None:
+    def _copy(self, lines: list[tuple[str, str]]) -> None:
         if lines:
-            self.app.copy_to_clipboard("\n".join(lines))
+            self.app.copy_to_clipboard("\n".join("  ".join(line) for line in lines))
             what = "The message was" if len(lines) == 1 else f"{len(lines)} messages were"
             self.query_one("#keys", Static).update(literal(f"{what} copied. esc closes."))
+
+
+def _in_two_columns(time: str, text: str) -> Table:
+    """The lines of a long text begin below one another, beside the time."""
+    columns = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    columns.add_column(no_wrap=True)
+    columns.add_column(ratio=1, overflow="fold")
+    columns.add_row(Text(time), Text(literal(text).plain))
+    return columns

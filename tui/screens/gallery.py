@@ -27,6 +27,8 @@ from tui.widgets.thumbnails import Thumbnail, Thumbnails
 
 READ_AT_ONCE = 6
 """Pictures that are read between two updates of the page."""
+RECIPE = 34
+"""Columns that the recipe needs beside the pictures, with its margins."""
 NARROW = 70
 """Columns below which the recipe stands below the pictures instead of beside them."""
 MOVE = "select another picture"
@@ -78,7 +80,9 @@ class GalleryScreen(GalleryFiles):
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
-        self.set_class(event.size.width < NARROW, "-narrow")
+        narrow = event.size.width < NARROW
+        self.set_class(narrow, "-narrow")
+        self.view.beside = self.query_one(Thumbnails).beside = 0 if narrow else RECIPE
 
     # --- reading, in the background -----------------------------------------------------------------------------------
 

@@ -103,7 +103,7 @@ def _shorten_path(text: str, excess: int) -> str:
     return text[: folder.start()] + "…" + text[folder.start() + excess + 1 :]
 
 
-def log_line(notice: Notice, marks: dict[SeverityLevel, str]) -> str:
-    """A notice in the log: 14:03:12  ! its whole text  (3 times)"""
+def log_line(notice: Notice, marks: dict[SeverityLevel, str]) -> tuple[str, str]:
+    """A notice in the log: 14:03:12, and ! its whole text  (3 times)"""
     times = f"  ({notice.count} times)" if notice.count > 1 else ""
-    return f"{notice.at:%H:%M:%S}  {marks[notice.severity]}{literal(notice.text).plain}{times}"
+    return f"{notice.at:%H:%M:%S}", f"{marks[notice.severity]}{literal(notice.text).plain}{times}"

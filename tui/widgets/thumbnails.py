@@ -9,6 +9,7 @@ from typing import ClassVar
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from textual import events
+from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -61,15 +62,20 @@ class Thumbnails(Widget):
         self._tiles: list[Tile] = []
         self._selected = 0
         self._grid: Tiles | None = None
+        self.beside = 0
+        """Columns of the container that are left to what stands beside the thumbnails."""
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        return min(self._grid.width if self._grid and self._tiles else 0, max(1, container.width - self.beside))
 
     def grid(self, total: int) -> Tiles:
-        """How `total` thumbnails are laid out in the present size: the largest of which some fit on a page."""
-        width, height = max(1, self.size.width), max(1, self.size.height)
+        """How `total` thumbnails are laid out in the present room: the largest of which some fit on a page, in no more columns than they need."""
+        width, height = max(1, self.container_size.width - self.beside), max(1, self.size.height)
         for size in SIZES:
             tile = Tiles(max(1, total), size, 1, 1, caption=True, image=(size, size))
             columns, rows = (width + 1) // (tile.tile_width + 1), (height + 1) // (tile.tile_height + 1)
             if columns * rows >= min(total, WANTED) or size == SIZES[-1]:
-                return Tiles(max(1, total), size, max(1, columns), max(1, rows), caption=True, image=(size, size))
+                return Tiles(max(1, total), size, max(1, min(columns, total)), max(1, rows), caption=True, image=(size, size))
         raise AssertionError
 
     def show(self, thumbnails: Sequence[Thumbnail], selected: int, grid: Tiles) -> None:
@@ -77,8 +83,9 @@ class Thumbnails(Widget):
         shown = tuple(thumbnails)
         known = dict(zip(self._thumbnails, self._tiles, strict=True)) if self._grid and grid.size == self._grid.size else {}
         self._tiles = [known.get(each) or Tile(self._rows(each, grid), each.caption) for each in shown]
+        before = self.get_content_width(self.container_size, self.container_size)
         self._thumbnails, self._selected, self._grid = shown, selected, grid
-        self.refresh()
+        self.refresh(layout=self.get_content_width(self.container_size, self.container_size) != before)
 
     def _rows(self, thumbnail: Thumbnail, grid: Tiles) -> tuple[Row, ...]:
         picture = thumbnail.picture or Picture(bytes(grid.size**2), grid.size, grid.size)

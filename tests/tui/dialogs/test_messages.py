@@ -18,6 +18,9 @@ async def test_it_has_the_whole_text_of_every_message_the_newest_first() -> None
         await person.press("f9")
         await person.sees("last", "first  (2 times)", "theEnd")
         shown = person.screen
+        lines = [line for line in shown.splitlines() if "long text" in line or "theEnd" in line]
+        assert len(lines) > 5
+        assert {min(line.index(word) for word in ("long", "text", "a ", "!", "theEnd") if word in line) for line in lines} == {lines[0].index("!")}
         assert shown.index("last") < shown.index("(2 times)") < shown.index("theEnd")
         await person.press("escape")
         await person.until(lambda: person.app.current_mode == "prompt" and not isinstance(person.app.screen, MessagesDialog))
