@@ -23,7 +23,8 @@ LARGEST_KEY = 1 << 20
 """Keys that are numbers are below this: optimisers number their parameters."""
 IGNORED = frozenset({"PROTO", "FRAME"})
 NUMBERS = frozenset({"BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"})
-STRINGS = frozenset({"BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"})
+STRINGS = frozenset({"BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINSTRING", "SHORT_BINSTRING"})
+"""The last two are Python 2's strings of bytes; each byte becomes the character of that number."""
 CONSTANTS: dict[str, Callable[[], object]] = {
     "NONE": lambda: None,
     "NEWTRUE": lambda: True,
@@ -53,13 +54,22 @@ class Unpickler:
     """Reads one pickle after another from a stream.
 
     `allowed` are the names that a pickle may mention. `call` gives the value where a pickle calls one of them with arguments, and `persistent`
-    where it refers to data outside it.
+    where it refers to data outside it. `build`, if given, puts a state into what `call` returned. Strings have at most `longest` characters.
     """
 
-    def __init__(self, allowed: frozenset[str], call: Callable[[str, tuple[Any, ...]], object], persistent: Callable[[object], object]) -> None:
+    def __init__(
+        self,
+        allowed: frozenset[str],
+        call: Callable[[str, tuple[Any, ...]], object],
+        persistent: Callable[[object], object],
+        build: Callable[[object, object], None] | None = None,
+        longest: int = LONGEST,
+    ) -> None:
         self._allowed = allowed
         self._call = call
         self._persistent = persistent
+        self._build = build
+        self._longest = longest
 
     def load(self, stream: BinaryIO) -> object:
         """The next value of the stream. Raises CheckpointError for anything but plain data, however malformed."""
@@ -100,7 +110,7 @@ class Unpickler:
         if name in CONSTANTS:
             stack.append(CONSTANTS[name]())
         elif name in NUMBERS or name in STRINGS:
-            stack.append(_check_length(argument))
+            stack.append(_check_length(argument, self._longest))
         elif name == "GLOBAL":
             stack.append(self._allowed_name(*argument.split(" ", 1)))
         elif name == "STACK_GLOBAL":
@@ -115,6 +125,9 @@ class Unpickler:
             stack.append(self._call(str(function), arguments))
         elif name == "BUILD" and isinstance(stack[-2], dict):
             stack.pop()  # attributes of an OrderedDict: a state dict's versions of its modules
+        elif name == "BUILD" and self._build:
+            state = stack.pop()
+            self._build(stack[-1], state)
         else:
             raise CheckpointError(f"holds something other than plain data (opcode {name}). None of it was run. To load it, {REMEDY}")
 
@@ -151,8 +164,8 @@ def _extend(stack: list[Any], items: tuple[Any, ...], pairs: bool) -> None:
         raise TypeError("items for something that holds none")
 
 
-def _check_length(value: Any) -> Any:
+def _check_length(value: Any, longest: int = LONGEST) -> Any:
     """The value, unless it is a long string or a number that no float can hold: then raises CheckpointError."""
-    if (isinstance(value, str) and len(value) > LONGEST) or (isinstance(value, int) and value.bit_length() > 1000):
+    if (isinstance(value, str) and len(value) > longest) or (isinstance(value, int) and value.bit_length() > 1000):
         raise CheckpointError("holds longer strings or numbers than any weights file does")
     return value

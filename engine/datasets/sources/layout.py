@@ -54,8 +54,10 @@ class Layout:
     warnings: list[str] = field(default_factory=list)
 
 
-def arrange(listing: Listing, read: Read, where: str, archive: bool) -> Layout:
+def arrange(listing: Listing, read: Read, where: str, archive: bool, depth: int = 1) -> Layout:
     """The layout of the files. `read` gives the content of a metadata file, `where` names the container in messages.
+
+    depth: how many folders within each other name a class.
 
     Raises SettingError where there is no picture, or the metadata don't fit.
     """
@@ -64,7 +66,7 @@ def arrange(listing: Listing, read: Read, where: str, archive: bool) -> Layout:
     base = _find_base(listing, pictures, archive)
     if base and not archive:
         layout.warnings.append(f"the pictures are those of {printable(base)}, the only folder there")
-    found = list(_find(listing, pictures, base, read, layout))
+    found = list(_find(listing, pictures, base, read, layout, depth))
     if not any(not each.test for each in found):
         raise SettingError(_explain_none(where, layout))
     _label(found, layout)
@@ -114,7 +116,7 @@ def _find_base(listing: Listing, pictures: list[str], archive: bool) -> str:
     return base
 
 
-def _find(listing: Listing, pictures: list[str], base: str, read: Read, layout: Layout) -> Iterator[Found]:
+def _find(listing: Listing, pictures: list[str], base: str, read: Read, layout: Layout, depth: int) -> Iterator[Found]:
     """All pictures with their labels, the training pictures first. Raises SettingError."""
     if (rows := _read_metadata(listing, base, read, layout)) is not None:
         found = list(_match(listing, pictures, base, rows, layout))
@@ -126,7 +128,7 @@ def _find(listing: Listing, pictures: list[str], base: str, read: Read, layout: 
     tops = {name[len(base) :].partition("/")[0] for name in pictures if "/" in name[len(base) :]}
     halves = {test: sorted(top for top in tops if top.lower() in kinds) for test, kinds in ((False, TRAINING), (True, TESTING))}
     if not (halves[False] and halves[True]):
-        yield from _find_half(listing, pictures, base, False, read, layout)
+        yield from _find_half(listing, pictures, base, False, read, layout, depth)
         return
     inside = tuple(f"{base}{top}/" for tops in halves.values() for top in tops)
     if outside := [name for name in pictures if not name.startswith(inside)]:
@@ -135,10 +137,10 @@ def _find(listing: Listing, pictures: list[str], base: str, read: Read, layout: 
     for test, folders in halves.items():
         for folder in folders:
             half = f"{base}{folder}/"
-            yield from _find_half(listing, [name for name in pictures if name.startswith(half)], half, test, read, layout)
+            yield from _find_half(listing, [name for name in pictures if name.startswith(half)], half, test, read, layout, depth)
 
 
-def _find_half(listing: Listing, pictures: list[str], base: str, test: bool, read: Read, layout: Layout) -> Iterator[Found]:
+def _find_half(listing: Listing, pictures: list[str], base: str, test: bool, read: Read, layout: Layout, depth: int) -> Iterator[Found]:
     """The pictures below one folder, labelled by its metadata or its folders."""
     if (rows := _read_metadata(listing, base, read, layout)) is not None:
         for each in _match(listing, pictures, base, rows, layout):
@@ -150,9 +152,9 @@ def _find_half(listing: Listing, pictures: list[str], base: str, test: bool, rea
         return
     classes = set()
     for name in inside:
-        label = name[len(base) : name.index("/", len(base))]
-        classes.add(label)
-        yield Found(name, label, None, test)
+        folders = name[len(base) :].split("/")[:-1]
+        classes.add(folders[0])
+        yield Found(name, "/".join(folders[:depth]), None, test)
     if loose := [name for name in pictures if "/" not in name[len(base) :]]:
         layout.warnings.append(f"left out {_count(len(loose), 'picture')} beside the folders of the classes: {name_some(loose)}")
     tops = {folder[len(base) :] for folder in listing.folders if folder.startswith(base) and "/" not in folder[len(base) :]}

@@ -26,11 +26,12 @@ READ_ERRORS = (OSError, ValueError, EOFError, RuntimeError, NotImplementedError,
 class PictureSource:
     """See `source.Source`. Raises SettingError where the container holds no picture, StorageError where its metadata can't be read."""
 
-    def __init__(self, container: Container, path: Path, archive: bool) -> None:
+    def __init__(self, container: Container, path: Path, archive: bool, depth: int = 1) -> None:
+        """depth: how many folders within each other name a class."""
         self.location = str(path)
         self.name = fit_name(path.name.partition(".")[0] if archive else path.name)
         self._container = container
-        self._layout: Layout = arrange(container.listing, self._read_metadata, printable(path), archive)
+        self._layout: Layout = arrange(container.listing, self._read_metadata, printable(path), archive, depth)
         self.class_names = self._layout.class_names
         self.warnings = self._layout.warnings
 

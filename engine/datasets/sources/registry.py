@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 
 from engine.datasets.sources import solids
+from engine.datasets.sources.finding import open_known
 from engine.datasets.sources.folder import Folder
+from engine.datasets.sources.idx import find_mnist_files, is_idx, open_idx_file, open_idx_folder
+from engine.datasets.sources.known import KNOWN
 from engine.datasets.sources.npz import open_npz
 from engine.datasets.sources.pictures import PictureSource
 from engine.datasets.sources.source import Source
@@ -15,18 +19,27 @@ from engine.errors import SettingError
 from engine.formatting import printable
 
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tbz2", ".tar.xz", ".txz")
-KINDS = "a folder of pictures, a .zip or .tar of them, or an .npz file"
+KINDS = "a folder of pictures, a .zip or .tar of them, an .npz or IDX file, or a name: " + ", ".join(KNOWN)
 
 
 def open_source(text: str, data_root: Path | None = None) -> Source:
     """The pictures of a SOURCE, as given to --data.
 
-    data_root: where the files of known data sets are looked for first. Raises SettingError where it holds no pictures, StorageError where it
-    can't be read.
+    It is a path, or a known data set's name, perhaps with a colon and the root of its files. data_root: where those are looked for first.
+    Uses no network: see `download.download`. Raises SettingError where it holds no pictures, StorageError where it can't be read.
     """
     if text.strip().lower() == solids.NAME:
         return solids.SolidsSource()
-    path = _expand(text)
+    name, root = split_name(text)
+    if name in KNOWN:
+        return open_known(name, expand(root) if root else data_root)
+    path = expand(text)
+    if path.is_dir() and find_mnist_files(path)[0] is not None:
+        return open_idx_folder(path)
+    if not path.exists() and Path(text).name == text:
+        near = get_close_matches(name, [*KNOWN, solids.NAME], 1)
+        hint = f"; did you mean {near[0]}?" if near else f"; give {KINDS}"
+        raise SettingError(f"no folder, file or data set named {printable(text)}{hint}")
     if path.is_dir() or not path.exists():
         return PictureSource(Folder(path), path, archive=False)
     name = path.name.lower()
@@ -36,10 +49,19 @@ def open_source(text: str, data_root: Path | None = None) -> Source:
         return PictureSource(Zip(path), path, archive=True)
     if name.endswith(TARS):
         return PictureSource(Tar(path), path, archive=True)
+    if is_idx(path):
+        return open_idx_file(path)
     raise SettingError(f"{printable(text)} is not a data set; give {KINDS}")
 
 
-def _expand(text: str) -> Path:
+def split_name(text: str) -> tuple[str, str]:
+    """A known data set's name as KNOWN has it, and the root given after a colon; the name is not in KNOWN if the text is something else."""
+    name, _, root = text.partition(":")
+    name = name.strip().lower().replace("_", "-")
+    return {"fashionmnist": "fashion-mnist", "cifar-10": "cifar10", "cifar-100": "cifar100"}.get(name, name), root
+
+
+def expand(text: str) -> Path:
     """The full path. Raises SettingError for ~user without a home folder, and for text that can't be a path."""
     if not text or "\0" in text:
         raise SettingError("a data set has no name; give a folder, a file or a data set's name")
