@@ -17,7 +17,9 @@ LEAST_HELD_OUT = 10
 BOUND = 10.0
 """One picture's distances count as at most this many times each other, so that a few duplicates in the data don't decide."""
 ROWS, OTHERS = 256, 8192
-"""The part of a distance matrix that is computed at once."""
+"""The part of a distance matrix that is computed at once …"""
+MOST_BYTES = 128 << 20
+"""… of fewer others if they take more bytes than this as float32."""
 
 
 class DistanceRatio:
@@ -74,7 +76,7 @@ def _nearest(pictures: Tensor, others: Tensor, k: int) -> Generator[Event, None,
     for rows in torch.split(pictures, ROWS):
         x = rows.flatten(1).float()
         nearest = torch.full((len(x), k), torch.inf, device=x.device)
-        for part in torch.split(others, OTHERS):
+        for part in torch.split(others, min(OTHERS, max(1, MOST_BYTES // (4 * x.shape[1])))):
             distances = torch.cdist(x, part.to(x.device).flatten(1).float())
             nearest = torch.cat([nearest, distances], 1).topk(k, largest=False).values
             yield Tick()
