@@ -55,3 +55,14 @@ def test_classes_that_were_not_drawn_are_named() -> None:
     gallery = (row("zero", flat(1), flat(2), 2), row("one", flat(), flat(), 0))
     assert "Not drawn at all: one; a larger --count draws every class." in describe_gallery(Path("x.png"), gallery)
     assert "Not drawn" not in describe_gallery(Path("x.png"), gallery[:1])
+
+
+def test_long_names_stay_in_their_column(tmp_path: Path) -> None:
+    """Also those in letters that the font lacks. The pictures of the row are whole."""
+    for name in ("W" * 60, "長" * 60, "a name of sixty letters, which no column of this sheet has roo"[:60]):
+        save_gallery(tmp_path / "sheet.png", (row(name, flat(200), flat(100), 2),), "2 pictures")
+        with Image.open(tmp_path / "sheet.png") as sheet:
+            left = sheet.crop((0, 3 * LINE + GAP, NAME_WIDTH, sheet.height))
+            assert left.getbbox() is not None
+            assert left.crop((NAME_WIDTH - GAP, 0, NAME_WIDTH, left.height)).getbbox() is None
+            assert sheet.getpixel((NAME_WIDTH, 3 * LINE + GAP)) == (200, 200, 200)
