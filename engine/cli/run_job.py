@@ -12,7 +12,7 @@ from engine.cli.progress import ProgressLine
 from engine.errors import MovedError
 from engine.jobs.jobs import Job
 from engine.process.signals import graceful
-from engine.protocol.events import Event, Preparing
+from engine.protocol.events import Event, Notice, Preparing
 
 Result = TypeVar("Result", bound=Event)
 
@@ -67,6 +67,9 @@ def run_with_progress(job: Job, result: type[Result], describe: Callable[[Event]
         def show(event: Event) -> None:
             if isinstance(event, Preparing):
                 bar.show(event.what, event.fraction)
+            elif isinstance(event, Notice):
+                bar.clear()
+                print_status(event.message)
             elif isinstance(event, result):
                 results.append(event)
             elif progress := describe(event):

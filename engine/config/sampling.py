@@ -101,13 +101,13 @@ class SampleConfig:
 
     redraw_below: float = setting(
         0.9,
-        "Redraw a digit if the classifier gives its label a lower probability than this; 0 never redraws.",
+        "Redraw a picture if the classifier gives its label a lower probability than this; 0 never redraws.",
         hint="redraw below this certainty; 0: never",
         low=0,
         high=1,
         option="--redraw-below",
     )
-    """A redrawn image starts from other noise."""
+    """A redrawn image starts from other noise. Images of a data set that has no reader are never redrawn: see `find_reader`."""
 
     seed: int = setting(
         1,

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
 
-from engine.checkpoints.classifier import SECOND, load_classifier
 from engine.compute.device import explain_out_of_memory
 from engine.compute.stopwatch import Stopwatch
-from engine.data.registry import load_images
-from engine.errors import SettingError
-from engine.evaluation.judging import judge_pictures, sample_fairly
+from engine.evaluation.judges import find_judges, train_reader
+from engine.evaluation.judging import MIN_COMPARED, judge_pictures
+from engine.evaluation.limits import explain_limits
+from engine.evaluation.real_images import RealImages, load_real_images
 from engine.evaluation.report import Report
 from engine.models.classifier import Classifier
 from engine.protocol.events import EvaluateDone, EvaluateProgress, Event, Preparing, Tick
@@ -32,7 +32,7 @@ class Drawn:
     """The pictures to judge, and what they cost."""
 
     images: Tensor
-    """(N, H, W) or (N, H, W, 3) uint8, on the device."""
+    """(N, H, W) or (N, H, W, 3) uint8, on the CPU."""
     evaluations: float
     """Network evaluations per picture."""
     redrawn: int
@@ -52,17 +52,17 @@ def evaluate(runtime: Runtime, request: EvaluateRequest) -> Iterator[Event]:
 def _evaluate(runtime: Runtime, request: EvaluateRequest, watch: Stopwatch) -> Iterator[Event]:
     """Loads everything that can fail before it draws, so that a damaged file is reported now, not minutes later."""
     yield Preparing("reading the weights and the images")
-    judges = load_classifier(runtime.device), load_classifier(runtime.device, SECOND)
     pipeline = yield from runtime.pipeline_for(request.weights, request.sample.sampler)
-    data, known = pipeline.data, judges[0].data
-    if data != known:
-        raise SettingError(f"{request.weights} draws {data.name}, but the classifiers only know {known.name}; choose weights that draw {known.name}")
-    test, test_labels = sample_fairly(*load_images(data, False, runtime.device))
-    train, _ = sample_fairly(*load_images(data, True, runtime.device))
-    labels = test_labels.cpu()[torch.arange(request.count) % len(test_labels)]
-    with explain_out_of_memory(str(pipeline.device)):
-        drawn = yield from _draw(pipeline, runtime.reader(data), request, labels.tolist(), watch)
-        figures, gallery = yield from judge_pictures(judges, drawn.images, labels, test, train)
+    data, device = pipeline.data, runtime.device
+    real = load_real_images(data, device)
+    with explain_out_of_memory(str(device)):
+        judges = yield from find_judges(data, real, device)
+        if request.train_reader:
+            yield from train_reader(data, real, device)
+        labels = _labels(real, request.count)
+        asked = labels.tolist() if data.class_names else [None] * request.count
+        drawn = yield from _draw(pipeline, runtime.reader(data), request, asked, watch)
+        figures, gallery = yield from judge_pictures(judges, drawn.images, labels, real, data.class_names)
     report = Report(
         **vars(figures),
         weights=str(pipeline.weights),
@@ -71,12 +71,22 @@ def _evaluate(runtime: Runtime, request: EvaluateRequest, watch: Stopwatch) -> I
         again=drawn.redrawn,
         engine=pipeline.compute_info,
         seconds=round(watch.spent(), 2),
+        data=data.name,
+        class_names=data.class_names,
+        held_out=real.held_out,
+        notes=tuple(explain_limits(figures, data, real.trained_on, len(real.test), real.held_out, MIN_COMPARED)),
     )
     yield EvaluateDone(asdict(report), gallery)
 
 
+def _labels(real: RealImages, count: int) -> Tensor:
+    """The label of each picture, as frequent as in the test images; in the training images where there are too few others to hold all classes."""
+    labels = real.test_labels if len(real.test) >= MIN_COMPARED else real.labels.cpu()[real.train.order]
+    return labels[torch.arange(count) % len(labels)]
+
+
 def _draw(
-    pipeline: Pipeline, reader: Classifier | None, request: EvaluateRequest, labels: list[int], watch: Stopwatch
+    pipeline: Pipeline, reader: Classifier | None, request: EvaluateRequest, labels: Sequence[int | None], watch: Stopwatch
 ) -> Generator[Event, None, Drawn]:
     """Draws a picture for each label; `reader` decides which ones are redrawn."""
     shown_at, evaluations, redrawn = -math.inf, 0, 0
@@ -96,4 +106,4 @@ def _draw(
             shown_at, redrawn = watch.wall(), max(redrawn, progress.redrawing)
             what, total = ("redrawing", progress.redrawing) if progress.redrawing else ("drawing", request.count)
             yield EvaluateProgress(what, progress.done * total // progress.total, total)
-    return Drawn(images.to(pipeline.device), evaluations / request.count, redrawn)
+    return Drawn(images, evaluations / request.count, redrawn)

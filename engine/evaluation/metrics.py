@@ -1,4 +1,4 @@
-"""Accuracy intervals, Fréchet distance, precision, recall and memorisation. Knows tensors only, neither networks nor classifiers."""
+"""Accuracy intervals, Fréchet distance, precision, recall and memorisation. Knows tensors and pictures only, neither networks nor classifiers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from engine.evaluation.real_images import Pictures
 from engine.protocol.events import Event, Tick
 
 NEIGHBOURS = 5
@@ -64,17 +65,28 @@ def neighbourhoods(real: Tensor, fake: Tensor, k: int = NEIGHBOURS) -> Generator
     return Shares(*(float(inside.double().mean()) for inside in (precision, recall, nearest_fake <= real_radii)))
 
 
-def memorisation(drawn: Tensor, train: Tensor, test: Tensor) -> Generator[Event, None, float]:
-    """Mean pixel distance from the drawn pictures, uint8, to the nearest of `train`, divided by that to the nearest of `test`, which has as many.
+def memorisation(drawn: Pictures, train: Pictures, test: Pictures) -> Generator[Event, None, float]:
+    """Mean pixel distance from the drawn pictures to the nearest of `train`, divided by that to the nearest of `test`, which has as many.
 
     Near 1 if training images are no nearer than unseen ones, 0 for copies (after Meehan et al. 2020, who test ranks of these distances).
     """
     distances = []
-    for images in (train, test):
-        others = images.flatten(1).float()
-        nearest = yield from by_rows(drawn.flatten(1).float(), lambda rows, others=others: _nearest(rows, others, 1))  # type: ignore[misc]
-        distances.append(float(nearest.double().mean()))
+    for others in (train, test):
+        found: list[Tensor] = []
+        for rows in drawn.batches(min(ROWS, drawn.chunk)):
+            x = rows.flatten(1).float()
+            least = torch.full((len(x),), math.inf, device=x.device)
+            for some in others.batches(others.chunk):
+                least = torch.minimum(least, _nearest(x, some.to(x.device).flatten(1).float(), 1))
+                yield Tick()
+            found.append(least)
+        distances.append(float(torch.cat(found).double().mean()))
     return distances[0] / distances[1] if distances[1] > 0 else 1.0
+
+
+def nearest(features: Tensor, others: Tensor) -> Generator[Event, None, Tensor]:
+    """The distance from each of the features (N, d) to the nearest of the others (M, d): (N,)."""
+    return (yield from by_rows(features, lambda rows: _nearest(rows, others, 1)))
 
 
 def by_rows(x: Tensor, function: Callable[[Tensor], Tensor]) -> Generator[Event, None, Tensor]:

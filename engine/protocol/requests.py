@@ -170,6 +170,12 @@ class EvaluateRequest:
 
     weights: str = DrawRequest.weights
 
+    train_reader: bool = setting(
+        False,
+        "First train the network by which drawings of your own images are read and redrawn, unless there is one; it is kept for later drawings.",
+        option="--train-reader",
+    )
+
     def __post_init__(self) -> None:
         if not 1 <= self.count <= MAX_COUNT:
             raise SettingError(f"count {self.count} is outside 1 to {MAX_COUNT:,}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -37,11 +38,14 @@ def draw(runtime: Runtime, request: DrawRequest) -> Iterator[Event]:
     if pipeline.data.classes and any(label is not None and label >= pipeline.data.classes for label in request.labels):
         raise SettingError(f"{request.weights} can only draw the classes 0 to {pipeline.data.classes - 1} of {pipeline.data.name}")
     indices = request.indices or tuple(range(len(request.labels)))
+    reader, sample = runtime.reader(pipeline.data), request.sample
+    if reader is None:  # a reader that is trained later must not redraw what this recipe draws
+        sample = replace(sample, redraw_below=0.0)
     made_with = pipeline.weights, pipeline.compute_info, pipeline.data, VERSION, torch.__version__, device.processor(pipeline.device)
-    recipe = Recipe(request.labels, indices, request.sample, *made_with)
+    recipe = Recipe(request.labels, indices, sample, *made_with)
     yield DrawStarted(recipe)
     with explain_out_of_memory(str(pipeline.device)):
-        yield from _draw(pipeline, runtime.reader(recipe.data), recipe, request.fps, request.guesses)
+        yield from _draw(pipeline, reader, recipe, request.fps, request.guesses)
 
 
 class Guesses:

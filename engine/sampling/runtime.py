@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from engine.checkpoints.classifier import READER, load_classifier
+from engine.checkpoints.classifier import find_reader, load_classifier
 from engine.checkpoints.lookup import find_weights
 from engine.checkpoints.weights import ModelWeights
 from engine.compute import autotune, device
 from engine.compute.candidates import supports
 from engine.compute.precision import Numerics
 from engine.config.compute import ComputeInfo, Device, Precision
-from engine.config.data import MNIST, DataSpec
+from engine.config.data import DataSpec
 from engine.config.model import ModelConfig
 from engine.config.sampling import Sampler
 from engine.config.training import TrainConfig
@@ -83,19 +82,21 @@ class Runtime:
         self.precision = precision
         self.live: dict[str, LiveWeights] = {}
         """By run: what trains in this process."""
+        self._readers: dict[Path, Classifier] = {}
         self._numerics: dict[tuple[ModelConfig, bool], Numerics] = {}
         self._pipelines: OrderedDict[PipelineKey, Pipeline] = OrderedDict()
 
-    @cached_property
-    def _reader(self) -> Classifier:
-        return load_classifier(self.device, READER)
-
     def reader(self, data: DataSpec) -> Classifier | None:
-        """The classifier that decides which images to redraw; None for a data set that none was trained for.
+        """The classifier that decides which images to redraw; None for a data set that none was trained for: see `find_reader`.
 
         Raises CheckpointError where its file is damaged.
         """
-        return self._reader if data == MNIST else None
+        path = find_reader(data)
+        if path is None:
+            return None
+        if path not in self._readers:
+            self._readers[path] = load_classifier(self.device, path, data)
+        return self._readers[path]
 
     def choose_numerics(self, model: ModelConfig, training: bool) -> Generator[events.Event, None, Numerics]:
         """Returns the fastest precision and layout for this network, measured once."""

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.cli.run_job import OnSignal, run_job
+from engine.cli.evaluate import SURE_AFTER, Described
+from engine.cli.run_job import OnSignal, run_job, run_with_progress
 from engine.errors import MovedError, SettingError
 from engine.jobs.jobs import Job
 from engine.process.signals import Stopped
-from engine.protocol.events import Event, Notice, Preparing, Tick
+from engine.protocol.events import EvaluateDone, EvaluateProgress, Event, Notice, Preparing, Tick
 
 PREPARING, WORKING, LAST = Preparing("loading"), Tick(), Notice("done")
 
@@ -98,3 +99,22 @@ def test_a_run_whose_folder_was_moved_is_an_error_unless_a_signal_came(capsys: p
     with pytest.raises(Stopped):
         run_job(FakeJob(WORKING, WORKING, signalled=1, failure=moved).run(), lambda event: None)
     assert capsys.readouterr().err == "digitty: the folder was moved to /there\n"
+
+
+def test_notices_are_lines_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    done = EvaluateDone({}, ())
+    found = run_with_progress(FakeJob(PREPARING, Notice("two judges are trained"), WORKING, done).run(), EvaluateDone, lambda _: None)
+    assert found is done
+    assert "two judges are trained" in capsys.readouterr().err.splitlines()
+
+
+def test_the_time_left_is_that_of_the_work_under_way() -> None:
+    now = 100.0
+    described = Described(lambda: now)
+    assert described(WORKING) is None
+    assert described(EvaluateProgress("training", 10, 110)) == ("training  10/110", 10 / 110)
+    now += SURE_AFTER / 2
+    assert described(EvaluateProgress("training", 20, 110)) == ("training  20/110", 20 / 110)  # too early to tell
+    now = 100.0 + 60
+    assert described(EvaluateProgress("training", 60, 110)) == ("training  60/110  1:00 left", 60 / 110)
+    assert described(EvaluateProgress("drawing", 1, 10)) == ("drawing  1/10", 0.1)

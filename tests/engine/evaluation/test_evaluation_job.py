@@ -18,16 +18,18 @@ from sklearn.neighbors import NearestNeighbors
 
 from engine.checkpoints import weights as checkpoint
 from engine.checkpoints.classifier import SECOND, WEIGHTS, load_classifier
-from engine.cli.evaluate import evaluation_text
+from engine.cli.evaluation_text import evaluation_text
 from engine.config.data import MNIST
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.sampling import SampleConfig
 from engine.data import mnist as data
 from engine.data.batches import epoch_order
 from engine.errors import CheckpointError, SettingError
-from engine.evaluation import judging
-from engine.evaluation.judging import judge_pictures, make_gallery
+from engine.evaluation import real_images
+from engine.evaluation.gallery import make_gallery
+from engine.evaluation.judging import judge_pictures
 from engine.evaluation.metrics import Shares, frechet, memorisation, neighbourhoods, wilson
+from engine.evaluation.real_images import Pictures, RealImages
 from engine.jobs.jobs import Jobs
 from engine.models.unet import UNet
 from engine.protocol.events import EvaluateDone, EvaluateProgress, Event, Tick
@@ -137,22 +139,21 @@ def test_what_lacks_half_the_modes_is_precise_and_covers_half(rng: np.random.Gen
 # --- copying, intervals -----------------------------------------------------------------------------------------------
 
 
-def pictures(rng: np.random.Generator, n: int) -> torch.Tensor:
-    return torch.from_numpy(rng.integers(0, 256, (n, 28, 28), dtype=np.uint8))
+def pictures(rng: np.random.Generator, n: int) -> Pictures:
+    return Pictures.all_of(torch.from_numpy(rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)))
 
 
 def test_memorisation_is_what_scikit_learn_says(rng: np.random.Generator) -> None:
     drawn, train, test = pictures(rng, 60), pictures(rng, 300), pictures(rng, 200)
-    mean = [
-        NearestNeighbors(n_neighbors=1).fit(o.flatten(1).numpy().astype(float)).kneighbors(drawn.flatten(1).numpy())[0].mean() for o in (train, test)
-    ]
+    flat, *others = (each.images.flatten(1).numpy().astype(float) for each in (drawn, train, test))
+    mean = [NearestNeighbors(n_neighbors=1).fit(other).kneighbors(flat)[0].mean() for other in others]
     assert finish(memorisation(drawn, train, test)) == pytest.approx(mean[0] / mean[1], rel=1e-4)
 
 
 def test_copies_are_seen(rng: np.random.Generator) -> None:
     train, test = pictures(rng, 300), pictures(rng, 300)
-    assert finish(memorisation(train[:100], train, test)) < 0.01
-    assert finish(memorisation(test[:100], test, test)) == 1.0
+    assert finish(memorisation(train.first(100), train, test)) < 0.01
+    assert finish(memorisation(test.first(100), test, test)) == 1.0
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 1), (1, 1), (0, 20), (993, 1000), (1000, 1000), (99_999, 100_000)])
@@ -225,7 +226,7 @@ def test_evaluations_are_counted(jobs: Jobs, weights: str, monkeypatch: pytest.M
 
 def test_enough_digits_are_compared(jobs: Jobs, weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """MAX_COMPARED is lowered, so that the comparisons are of fewer than were drawn."""
-    monkeypatch.setattr(judging, "MAX_COMPARED", 100)
+    monkeypatch.setattr(real_images, "MAX_COMPARED", 100)
     report = report_of(jobs.evaluate(EvaluateRequest(120, SampleConfig(steps=1), weights)))
     assert (report["count"], report["compared"]) == (120, 100)
     assert report["frechet_ratio"] == pytest.approx(report["frechet"] / report["frechet_floor"])
@@ -238,7 +239,8 @@ def test_test_images_themselves_score_the_floor() -> None:
     """Drawings as good as real ones: other test images, judged by the shipped classifier."""
     (test, labels), (train, _) = data.load(False), data.load(True, limit=1000)
     judges = load_classifier(), load_classifier(path=SECOND)
-    figures, gallery = finish(judge_pictures(judges, test[1000:1400], labels[1000:1400], test[:400], train))
+    real = RealImages(Pictures.all_of(train), Pictures(test, torch.arange(400)), labels[:400], train, labels, None, held_out=True)
+    figures, gallery = finish(judge_pictures(judges, test[1000:1400], labels[1000:1400], real, MNIST.class_names))
     assert figures.accuracy > 0.97
     assert figures.second.accuracy > 0.97
     assert (figures.second.frechet_ratio or math.inf) < 3
@@ -246,7 +248,10 @@ def test_test_images_themselves_score_the_floor() -> None:
     assert (figures.frechet_ratio or math.inf) < 3
     assert (figures.recall or 0) > 0.8
     assert (figures.coverage or 0) > 0.8
-    assert 0.9 < figures.memorisation < 1.3
+    assert (figures.recall or 0) == pytest.approx(figures.recall_floor, abs=0.06)  # those of 400 training images
+    assert (figures.precision or 0) == pytest.approx(figures.precision_floor, abs=0.06)
+    assert (figures.coverage or 0) == pytest.approx(figures.coverage_floor, abs=0.06)
+    assert 0.9 < (figures.memorisation or 0) < 1.3
 
 
 def test_the_gallery_has_the_surest_first_and_the_least_sure_last() -> None:

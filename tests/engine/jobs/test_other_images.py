@@ -27,8 +27,9 @@ from engine.config.serialize import from_dict
 from engine.config.training import TrainConfig
 from engine.data import npz
 from engine.errors import OutputError, SettingError, StorageError
+from engine.evaluation import judges
 from engine.jobs.jobs import Jobs
-from engine.protocol.events import DrawDone, Frame, Preview, Saved, TrainDone
+from engine.protocol.events import DrawDone, EvaluateDone, Frame, Notice, Preview, Saved, TrainDone
 from engine.protocol.recipe import Images
 from engine.protocol.requests import DrawRequest, EvaluateRequest, TrainRequest
 from engine.runs.run import find_run, latest_state
@@ -168,12 +169,40 @@ def test_draw_save_and_export(jobs: Jobs, config: TrainConfig, tmp_path: Path) -
 
 
 def test_what_other_images_have_not(jobs: Jobs, config: TrainConfig) -> None:
-    """A label that no class has, and a judge: the message says so."""
+    """A label that no class has: the message says so."""
     list(jobs.train(TrainRequest(replace(config, epochs=1), run="flags")))
     with pytest.raises(SettingError, match="classes 0 to 2 of flags"):
         draw(jobs, "flags", (3,))
-    with pytest.raises(SettingError, match=r"flags draws flags.*classifiers only know MNIST"):
-        list(jobs.evaluate(EvaluateRequest(4, weights="flags")))
+
+
+def test_flags_are_judged_by_judges_of_their_own(jobs: Jobs, config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have no test images, so halves are compared. A reader is trained only on request, and then redraws; older recipes still redraw nothing."""
+    monkeypatch.setattr(judges, "FEWEST_STEPS", 12)
+    monkeypatch.setattr(judges, "MOST_STEPS", 12)
+    list(jobs.train(TrainRequest(replace(config, epochs=1), run="flags")))
+    before, _ = draw(jobs, "flags")
+    assert (before.again, before.recipe.sample.redraw_below) == (0, 0)
+    request = EvaluateRequest(30, SampleConfig(steps=2), weights="flags")
+    first = list(jobs.evaluate(request))
+    assert [event for event in first if isinstance(event, Notice)]
+    *_, done = first
+    assert isinstance(done, EvaluateDone)
+    report = json.loads(json.dumps(done.report))
+    assert (report["data"], report["class_names"], report["held_out"], report["again"]) == ("flags", list(NAMES), False, 0)
+    assert report["classifier"]["tested"] == 30
+    assert report["memorisation"] is report["frechet"] is None
+    assert [row.name for row in done.gallery] == list(NAMES)
+    assert done.gallery[0].best.channels == 3
+
+    again = list(jobs.evaluate(replace(request, train_reader=True)))
+    *_, done = again
+    assert isinstance(done, EvaluateDone)
+    assert done.report["again"], "the reader doubts what an untrained network draws"
+    drawn, _ = draw(jobs, "flags")
+    assert (drawn.recipe.sample.redraw_below, drawn.again > 0) == (SampleConfig().redraw_below, True)
+    *_, same = jobs.draw(DrawRequest(before.recipe.labels, before.recipe.sample, before.recipe.indices, "flags"))
+    assert isinstance(same, DrawDone)
+    assert same.images == before.images
 
 
 def test_what_says_nothing_draws_mnist(tmp_path: Path) -> None:
