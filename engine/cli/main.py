@@ -35,7 +35,7 @@ _DEFERRED = (
     Deferred(
         "evaluate",
         "engine.cli.evaluate",
-        "Draw digits and judge them: are they read as the requested digit, how close are they to real ones, are they copies?",
+        "Draw pictures and judge them: are they read as the requested class, how close are they to real ones, are they copies?",
     ),
     Deferred(
         "measure",

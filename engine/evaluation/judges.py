@@ -22,8 +22,10 @@ from engine.models.classifier import Classifier
 from engine.protocol.events import EvaluateProgress, Event, Notice, Tick
 from engine.storage import paths
 
-FEWEST_STEPS, MOST_STEPS = 400, 2000
+FEWEST_STEPS, MOST_STEPS = 200, 2000
 """Training steps of a judge: EPOCHS epochs, but not fewer than the first for a small data set, nor more than the second for a large one."""
+FEATURE_STEPS = 400
+"""Training steps of a network that learns features without classes."""
 FEWEST_IMAGES = 20
 """Images, and …"""
 FEWEST_OF_A_CLASS = 2
@@ -59,7 +61,7 @@ class Training:
     def steps(self, model: Classifier, real: RealImages) -> int:
         """How many steps it takes."""
         if not self.classes:
-            return CALIBRATION if self.role == "second" else FEWEST_STEPS
+            return CALIBRATION if self.role == "second" else FEATURE_STEPS
         return min(max(EPOCHS * -(-real.trained_on // model.batch), FEWEST_STEPS), MOST_STEPS)
 
     def begin(self, model: Classifier, real: RealImages, steps: int) -> Iterator[Tensor]:

@@ -164,7 +164,7 @@ DETACH = Setting(
 class EvaluateRequest:
     """How many images to draw and judge, and how they are drawn."""
 
-    count: int = setting(1000, "Digits to draw and judge.", low=1, high=MAX_COUNT, option="--count")
+    count: int = setting(1000, "Pictures to draw and judge.", low=1, high=MAX_COUNT, option="--count")
 
     sample: SampleConfig = field(default_factory=SampleConfig)
 

@@ -38,8 +38,8 @@ CPU = torch.device("cpu")
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, one_thread: None) -> None:
     """Few steps, which are enough for classes as plain as these."""
-    monkeypatch.setattr(judges_module, "FEWEST_STEPS", 40)
-    monkeypatch.setattr(judges_module, "MOST_STEPS", 40)
+    for name in ("FEWEST_STEPS", "MOST_STEPS", "FEATURE_STEPS"):
+        monkeypatch.setattr(judges_module, name, 40)
 
 
 def finish(work: Generator[Event, None, T], events: list[Event] | None = None) -> T:
