@@ -19,6 +19,7 @@ from engine.datasets.picture import Look
 from engine.datasets.plan import Plan, plan_arrays, plan_pictures, sample
 from engine.datasets.selection import Selection, select
 from engine.datasets.sources.arrays import ArraySource
+from engine.datasets.sources.download import download
 from engine.datasets.sources.registry import open_source
 from engine.datasets.sources.source import Source
 from engine.datasets.workers import WorkerPool
@@ -65,6 +66,7 @@ def prepare(source: str, options: DataOptions, data_root: Path | None = None) ->
 
 def prepare_with_findings(source: str, options: DataOptions, data_root: Path | None = None) -> Generator[Event, None, PreparedData]:
     """As `prepare`, but returns also what was found, instead of yielding it as notices."""
+    yield from download(source, data_root)
     yield Preparing(f"opening {printable(source, 60)}")
     return (yield from prepare_source(lambda: open_source(source, data_root), options))
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.datasets.sources.finding import explain_missing, open_known, storing_folder
+from engine.datasets.sources.finding import explain_missing, is_here, storing_folder
 from engine.datasets.sources.known import KNOWN
 from engine.datasets.sources.registry import expand, split_name
-from engine.errors import DigittyError, PackageError, SettingError
+from engine.errors import PackageError, SettingError
 from engine.formatting import one_line, printable
 from engine.protocol.events import Event, Preparing
 from engine.storage.atomic import cannot_write
@@ -48,7 +48,7 @@ def download(text: str, data_root: Path | None = None) -> Generator[Event, None,
     if name not in KNOWN:
         return
     root = expand(given) if given else data_root
-    if _is_here(name, root):
+    if is_here(name, root):
         return
     known = KNOWN[name]
     folder = ensure_folder(storing_folder(name, root), "choose another folder with --data-root")
@@ -65,17 +65,6 @@ def download(text: str, data_root: Path | None = None) -> Generator[Event, None,
         else:
             way_out = explain_missing(name, root)
             raise SettingError(f"can't download {resource.name} from {printable(resource.urls[-1])} ({failures[-1]}). {way_out}")
-
-
-def _is_here(name: str, root: Path | None) -> bool:
-    """Whether all files are there; damaged ones count, so that they are reported and not written over."""
-    try:
-        open_known(name, root)
-    except SettingError as error:
-        return str(error) != explain_missing(name, root)
-    except DigittyError:
-        return True
-    return True
 
 
 def _fetch(url: str, path: Path, md5: str, what: str) -> Iterator[Event]:

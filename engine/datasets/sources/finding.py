@@ -71,6 +71,29 @@ def _folders(name: str, known: Known, root: Path) -> Iterator[Path]:
         yield root
 
 
+def is_here(name: str, data_root: Path | None) -> bool:
+    """Whether a set's files are on this machine, good or damaged. Reads none of them."""
+    known = KNOWN[name]
+    folders = [folder for root in _roots(name, data_root) for folder in _folders(name, known, root)]
+    return any(
+        bool(_find_loose(known, folder)) or bool(known.archive and (folder / known.archive).is_file()) or _holds_pictures(known, folder)
+        for folder in folders
+    )
+
+
+def _holds_pictures(known: Known, folder: Path) -> bool:
+    return known.parse is None and (folder / known.files[0]).is_dir()
+
+
+def _find_loose(known: Known, folder: Path) -> dict[str, Path]:
+    """The set's files in a folder, if all of them are there."""
+    for names in (known.files, *known.others):
+        found = {name: path for name in names if (path := find_file(folder, name)) is not None}
+        if len(found) == len(names):
+            return found
+    return {}
+
+
 def _open_folder(known: Known, folder: Path, location: str) -> Source | None:
     """The set whose files lie in a folder, loose or in an archive; None if they don't. Raises SettingError or StorageError."""
     archive = folder / known.archive if known.archive else None
@@ -79,10 +102,8 @@ def _open_folder(known: Known, folder: Path, location: str) -> Source | None:
         if source is not None:
             source.name, source.location = known.title, location
         return source
-    for names in (known.files, *known.others):
-        found = {name: path for name in names if (path := find_file(folder, name)) is not None}
-        if len(found) == len(names):
-            return make_source(known, location, {name: read_unpacked(path) for name, path in found.items()}, tuple(found.values()))
+    if found := _find_loose(known, folder):
+        return make_source(known, location, {name: read_unpacked(path) for name, path in found.items()}, tuple(found.values()))
     if archive is not None and archive.is_file():
         return make_source(known, location, _read_archive(known, archive), (archive,))
     return None
@@ -90,8 +111,8 @@ def _open_folder(known: Known, folder: Path, location: str) -> Source | None:
 
 def _open_pictures(known: Known, folder: Path, archive: Path | None) -> PictureSource | None:
     """Omniglot: a folder of each alphabet with a folder of each character, which is the class."""
-    unpacked = folder / known.files[0]
-    if unpacked.is_dir():
+    if _holds_pictures(known, folder):
+        unpacked = folder / known.files[0]
         return PictureSource(Folder(unpacked), unpacked, archive=False, depth=2)
     if archive is not None and archive.is_file():
         return PictureSource(Zip(archive), archive, archive=True, depth=2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -112,3 +113,27 @@ def test_a_folder_of_idx_files(tmp_path: Path) -> None:
         save(tmp_path / "train-images-idx3-ubyte.gz", content)
         with pytest.raises(SettingError, match="train-images"):
             open_source(str(tmp_path))
+
+
+def test_a_missing_set_is_downloaded_before_it_is_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.datasets import prepare
+    from engine.datasets.options import DataOptions
+    from engine.protocol.events import Event, Preparing
+
+    def fetch(text: str, data_root: Path | None) -> Iterator[Event]:
+        for part in ("train", "t10k"):
+            save(tmp_path / "KMNIST/raw" / f"{part}-images-idx3-ubyte", idx(GREY))
+            save(tmp_path / "KMNIST/raw" / f"{part}-labels-idx1-ubyte", idx(TEN))
+        yield Preparing(f"downloading {text} to {data_root}")
+
+    monkeypatch.setattr(prepare, "download", fetch)
+    events = prepare.prepare("kmnist", DataOptions(), tmp_path)
+    assert next(events) == Preparing(f"downloading kmnist to {tmp_path}")
+    done: list[StopIteration] = []
+    while not done:
+        try:
+            next(events)
+        except StopIteration as end:
+            done.append(end)
+    spec = done[0].value
+    assert (spec.train_images, spec.test_images, spec.source) == (20, 20, f"kmnist:{tmp_path}")
