@@ -11,6 +11,7 @@ from torch import Tensor
 
 from engine.compute.device import explain_out_of_memory
 from engine.compute.stopwatch import Stopwatch
+from engine.data.registry import fetch_images
 from engine.evaluation.judges import find_judges, train_reader
 from engine.evaluation.judging import MIN_COMPARED, judge_pictures
 from engine.evaluation.limits import explain_limits
@@ -54,6 +55,7 @@ def _evaluate(runtime: Runtime, request: EvaluateRequest, watch: Stopwatch) -> I
     yield Preparing("reading the weights and the images")
     pipeline = yield from runtime.pipeline_for(request.weights, request.sample.sampler)
     data, device = pipeline.data, runtime.device
+    yield from fetch_images(data)
     real = load_real_images(data, device)
     with explain_out_of_memory(str(device)):
         judges = yield from find_judges(data, real, device)

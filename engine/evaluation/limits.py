@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.config.data import DataSpec
-from engine.data.copying import COPYING, is_copying
+from engine.data.copying import is_copying
 from engine.evaluation.report import Figures
+from engine.protocol.validated import COPYING
 
 ENOUGH_TESTED = 50
 """Real images on which a judge's accuracy must be measured before it is relied on: with fewer its interval spans 20 points or more."""

@@ -78,8 +78,8 @@ class RealImages:
 
 
 def load_real_images(data: DataSpec, device: torch.device) -> RealImages:
-    """Raises SettingError and StorageError as `load_images` does."""
-    images, labels = load_images(data, True, device)
+    """The real images; a large data set stays a memory map. Raises SettingError and StorageError as `load_images` does."""
+    images, labels = load_images(data, True, device, stream=True)
     order = epoch_order(0, 0, len(images))
     held_out = _load_test_images(data, device)
     if held_out is None:
@@ -98,7 +98,7 @@ def _load_test_images(data: DataSpec, device: torch.device) -> tuple[Tensor, Ten
     if data.test_images == 0:
         return None
     try:
-        images, labels = load_images(data, False, device)
+        images, labels = load_images(data, False, device, stream=True)
     except SettingError:
         if data.test_images is None:  # the training images could be read, so what an older file lacks are the test images
             return None

@@ -76,7 +76,7 @@ def bars(data: DataSpec, n: int, seed: int) -> tuple[Tensor, Tensor]:
 def real_of(monkeypatch: pytest.MonkeyPatch, data: DataSpec, test: int) -> RealImages:
     """The real images of a data set with so many test images; 0: it has none."""
     sets = {True: bars(data, data.train_images, 1), False: bars(data, test, 2)}
-    monkeypatch.setattr(real_images, "load_images", lambda _, train, __: sets[train])
+    monkeypatch.setattr(real_images, "load_images", lambda _, train, *__, **___: sets[train])
     return load_real_images(replace(data, test_images=test), CPU)
 
 
@@ -333,7 +333,7 @@ def test_without_test_images_halves_are_compared(monkeypatch: pytest.MonkeyPatch
 def test_an_older_file_without_test_images_is_halved_too(monkeypatch: pytest.MonkeyPatch) -> None:
     data = spec_of(2, 50)
 
-    def load(_: DataSpec, train: bool, __: object) -> tuple[Tensor, Tensor]:
+    def load(_: DataSpec, train: bool, *__: object, **___: object) -> tuple[Tensor, Tensor]:
         if not train:
             raise SettingError("bars.npz has no array test_images")
         return bars(data, 50, 1)
