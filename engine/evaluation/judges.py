@@ -32,7 +32,7 @@ FEWEST_OF_A_CLASS = 2
 """… images for each class, on average, with which a classifier is trained at all."""
 FEWEST_FOR_FEATURES = 100
 """Images without classes from which features are learned."""
-TRIED_STEPS = 4
+TRIED_STEPS = 8
 """Steps that are timed before the user is told how long the training takes; a first one, which is slow, comes before them."""
 PROGRESS_EVERY = 0.2
 """Seconds."""

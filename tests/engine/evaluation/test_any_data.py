@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Generator, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -12,13 +14,15 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints.classifier import READER, cached_path, find_reader, load_classifier
+from engine.checkpoints.weights import ModelWeights, save_weights
 from engine.cli.evaluation_text import evaluation_text, gallery_title, ranking
 from engine.config.compute import ComputeInfo
 from engine.config.data import MNIST, DataSpec
+from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.sampling import SampleConfig
 from engine.errors import SettingError, StorageError
+from engine.evaluation import job, real_images
 from engine.evaluation import judges as judges_module
-from engine.evaluation import real_images
 from engine.evaluation.augment import shift_and_cover, shift_slightly
 from engine.evaluation.judges import Judges, find_judges, train_reader
 from engine.evaluation.judging import judge_pictures
@@ -26,8 +30,11 @@ from engine.evaluation.limits import explain_limits
 from engine.evaluation.metrics import memorisation
 from engine.evaluation.real_images import Pictures, RealImages, load_real_images
 from engine.evaluation.report import Figures, Report
+from engine.jobs.jobs import Jobs
 from engine.models.classifier import FEATURES, Classifier
-from engine.protocol.events import ClassGallery, EvaluateProgress, Event, Notice, Tick
+from engine.models.unet import UNet
+from engine.protocol.events import ClassGallery, EvaluateDone, EvaluateProgress, Event, Notice, Preparing, Tick
+from engine.protocol.requests import EvaluateRequest
 from engine.sampling.runtime import Runtime
 from engine.storage.gallery_sheet import Ranking
 
@@ -387,6 +394,33 @@ def test_no_reader_can_be_trained(monkeypatch: pytest.MonkeyPatch, classes: int,
     data = spec_of(classes, images)
     with pytest.raises(SettingError, match=f"{said}.*--train-reader"):
         finish(train_reader(data, real_of(monkeypatch, data, 20), CPU))
+
+
+# --- the job ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+def test_the_job_judges_what_weights_for_other_images_draw(jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, classes: int) -> None:
+    """Without classes nothing is asked for, and nothing is read. The images are prepared, or prepared again, before they are loaded."""
+    data, fetched = spec_of(classes, 120), []
+    real_of(monkeypatch, data, 110)
+    monkeypatch.setattr(job, "fetch_images", lambda spec: iter(fetched.append(spec) or [Preparing("preparing images")]))
+    model = ModelConfig(channels=(8, 8), time_dim=16, emb_dim=16, data=replace(data, test_images=110))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        tensors = UNet(model).state_dict()
+    path = tmp_path / "bars.safetensors"
+    save_weights(path, ModelWeights(tensors, model, ScheduleConfig(), 12, "bars", "average"))
+    events = list(jobs.evaluate(EvaluateRequest(110, SampleConfig(steps=1), str(path))))
+    assert fetched == [model.data]
+    done = events[-1]
+    assert isinstance(done, EvaluateDone)
+    report = json.loads(json.dumps(done.report))
+    assert (report["count"], report["compared"], report["again"]) == (110, 110, 0)
+    assert (report["accuracy"] is None) == (classes == 0)
+    assert report["frechet_ratio"] > 5
+    assert report["distance_ratio"] is not None
+    assert len(done.gallery) == (classes or 1)
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
