@@ -17,8 +17,8 @@ from engine.formatting import format_roughly
 from tui.terminal.literal import literal
 from tui.widgets.answer_list import AnswerList
 
-TITLE = "No run yet. Choose what to train: ↑ ↓ select, enter starts. n has more settings."
-ASCII_TITLE = "No run yet. Choose what to train with the arrow keys; enter starts. n has more settings."
+TITLE = "No run yet. Choose what to train: ↑ ↓ select, enter starts; n: more settings."
+ASCII_TITLE = "No run yet. Choose what to train: arrows select, enter starts; n: more."
 WHAT_TRAINING_SHOWS = (
     "Training mixes noise into real digits and lets the network guess what was mixed in. The loss says how far off the guesses are: "
     "it falls fast at first, then slowly, and lower is better. Ten digits are drawn from the same noise again and again, "
