@@ -1,7 +1,8 @@
-"""Makes the pictures of the four screens from the real screen and the real engine: `python docs/screenshots.py [RUN]`.
+"""Makes the pictures of all screens, at two sizes, from the real screen and the real engine: `python docs/screenshots.py [RUN …]`.
 
-RUN is the folder of a run, for the picture of the Train screen; without it that picture stays as it is. Settings, keys and history of the
-person who runs this play no part: the screen opens in an empty folder. Writes docs/*.svg; prompt.svg moves.
+Each RUN is the folder of a finished run: Train shows the first one, and Compare all of them, best two. Without a run the pictures of these two
+screens stay as they are. Settings, keys, pictures and history of the person who runs this play no part: the screen opens in an empty folder.
+Writes docs/*.svg; prompt.svg moves. Those of the larger size are named such as grid-large.svg.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,9 +25,16 @@ from engine.protocol.events import Event, Frame
 from engine.protocol.requests import DrawRequest
 from engine.storage import paths
 from tui.app import DigittyApp
+from tui.settings.keymap import FIRST_KEY, SCREEN_NAMES
 
 FOLDER = Path(__file__).parent
-SIZE = (80, 24)
+SIZES = {"": (80, 24), "-large": (120, 40)}
+"""The end of a picture's name, and the columns and rows of its screen."""
+KEYS = {"generate": ("enter",), "compare": (), "how": ("tab",)}
+"""What is pressed on a screen before its picture is taken."""
+FOR_GALLERY = ("seven", "3 1 4", "0-9", "two eights", "random", "five")
+"""Prompts whose pictures are saved for Gallery, the oldest first."""
+NEED_RUNS = ("train", "compare")
 SLOWED = 0.3
 """Seconds that the engine rests after each step of the denoising, which takes some milliseconds: else one frame is all there is to see."""
 TYPING, SKETCH, STEP, RESULT = 0.16, 1.2, 0.16, 3.0
@@ -49,12 +57,17 @@ def moment(app: DigittyApp) -> list[Line]:
 
 
 async def settle(pilot: Pilot[int], app: DigittyApp, seconds: float = 1.0) -> None:
-    """Waits until the screen has not changed for so long."""
+    """Waits until the engine is idle and the screen has not changed for so long."""
     shown, since = moment(app), time.monotonic()
-    while time.monotonic() - since < seconds:
+    while app.studio.router.activities or time.monotonic() - since < seconds:
         await pilot.pause(0.05)
         if (now := moment(app)) != shown:
             shown, since = now, time.monotonic()
+
+
+async def until_ready(pilot: Pilot[int], app: DigittyApp) -> None:
+    while not app.studio.ready:
+        await pilot.pause(0.1)
 
 
 async def film_prompt() -> str:
@@ -62,9 +75,8 @@ async def film_prompt() -> str:
     app = DigittyApp(jobs=SlowedJobs())
     moments: list[list[Line]] = []
     seconds: list[float] = []
-    async with app.run_test(size=SIZE) as pilot:
-        while not app.studio.ready:
-            await pilot.pause(0.1)
+    async with app.run_test(size=SIZES[""]) as pilot:
+        await until_ready(pilot, app)
         await settle(pilot, app)
         for key in ("", *"seven"):
             if key:
@@ -86,33 +98,53 @@ async def film_prompt() -> str:
     return animate(moments, seconds, "digitty: seven is typed on the Prompt screen, and a seven comes out of noise")
 
 
-async def photograph(run: Path | None) -> dict[str, str]:
-    """The other screens, as SVG."""
+async def save_pictures() -> None:
+    """Draw and save what Gallery will show."""
+    app = DigittyApp()
+    async with app.run_test(size=SIZES[""]) as pilot:
+        await until_ready(pilot, app)
+        for prompt in FOR_GALLERY:
+            await pilot.press("i", *(key if key.isalnum() else {" ": "space", "-": "minus"}[key] for key in prompt), "enter")
+            await settle(pilot, app, 0.5)
+            await pilot.press("ctrl+s")
+            await settle(pilot, app, 0.5)
+    app.studio.worker.close(10)
+
+
+async def photograph(names: Sequence[str], end: str) -> dict[str, str]:
+    """These screens at one size, as SVG."""
     pictures = {}
     app = DigittyApp()
-    async with app.run_test(size=SIZE) as pilot:
-        while not app.studio.ready:
-            await pilot.pause(0.1)
-        for key, name in (("f3", "generate"), ("f4", "grid"), ("f5", "train")):
-            if name == "train" and run is None:
-                continue
-            await pilot.press(key, *(["enter"] if name == "generate" else []))
+    async with app.run_test(size=SIZES[end]) as pilot:
+        await until_ready(pilot, app)
+        for name in names:
+            await pilot.press(f"f{FIRST_KEY + SCREEN_NAMES.index(name)}")
             await settle(pilot, app)
-            pictures[name] = animate([moment(app)], [1], f"digitty: the {name.title()} screen")
+            if name == "prompt":
+                await pilot.press(*"seven")
+                await settle(pilot, app)
+                await pilot.press("enter")
+            await pilot.press(*KEYS.get(name, ()))
+            await settle(pilot, app, 2.0)
+            pictures[name + end] = animate([moment(app)], [1], f"digitty: the {name.title()} screen")
     app.studio.worker.close(10)
     return pictures
 
 
-def main(run: Path | None) -> None:
+def main(runs: Sequence[Path]) -> None:
     with tempfile.TemporaryDirectory() as home:
         os.environ["DIGITTY_HOME"] = home
-        if run:
+        for run in runs:
             shutil.copytree(run, paths.runs_dir() / run.name)
-        pictures = {"prompt": asyncio.run(film_prompt()), **asyncio.run(photograph(run))}
+        names = [name for name in SCREEN_NAMES if runs or name not in NEED_RUNS]
+        pictures = {"prompt": asyncio.run(film_prompt())}
+        asyncio.run(save_pictures())
+        for end in SIZES:
+            pictures |= asyncio.run(photograph([name for name in names if name != "prompt" or end], end))
     for name, svg in pictures.items():
         (FOLDER / f"{name}.svg").write_text(svg)
         print(f"docs/{name}.svg: {len(svg.encode()) / 1000:.0f} KB")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    main([Path(each) for each in sys.argv[1:]])
