@@ -7,8 +7,9 @@
 
 `live, 4×4` are sixteen digits at full size that come out of noise, made beforehand, in a terminal of 120×70 that answers at once: frames a second
 that arrive, and the share of one processor that the whole process takes meanwhile. `over SSH` is a terminal as quick, with SSH_CONNECTION set:
-the same drawing again and again (at 120×70 and at 80×24), and a real training of the smallest preset with its previews. `idle` goes round
-the screens. Needs an idle machine, and pyte (in the test extra).
+the same drawing again and again (at 120×70 and at 80×24), and a real training of the smallest preset with its previews. `How` and `Compare` are
+what these screens send for a page, a step of the slider and a sweep, with the real engine. `idle` goes round the screens.
+Needs an idle machine, and pyte (in the test extra).
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from tui.terminal.graphics import Graphics
 from tui.terminal.screen_diff import ScreenDiff
 
 QUESTION = b"\x1b[6n"
+STEPS = 5
+"""Of the slider on How, each a fiftieth of its length."""
 QUICK = 1e9
 """Bytes a second: no line in between."""
 
@@ -124,6 +127,39 @@ def idle(home: Path, seconds: float) -> None:
             print(f"idle after {key:<12}{len(terminal.sent) - before:5} bytes in {seconds:.0f} s")
 
 
+def quiet(terminal: SlowTerminal, still: float = 1.0) -> int:
+    """Bytes sent so far, once nothing has been sent for `still` seconds."""
+    sent, since = len(terminal.sent), time.monotonic()
+    while time.monotonic() - since < still:
+        time.sleep(0.05)
+        if len(terminal.sent) != sent:
+            sent, since = len(terminal.sent), time.monotonic()
+    return sent
+
+
+def teaching_and_comparing(home: Path, columns: int, lines: int) -> None:
+    """How, page by page and for a step of its slider; a sweep of nine drawings on Compare, from the first frame to the last."""
+    with SlowTerminal([], environment(home, SSH_CONNECTION="::1 1 ::1 22"), home, columns, lines, None, QUICK) as terminal:
+        terminal.sees("Type a digit", "cpu")
+        sent, size = quiet(terminal), f"{columns}x{lines}"
+        for page, seen in (("noise", "of the image is left"), ("guess", "guessed noise"), ("loss", "at t =")):
+            terminal.press("f8" if page == "noise" else "tab")
+            terminal.sees(seen)
+            opened, sent = sent, quiet(terminal, 3.0)
+            shown = sent - opened
+            for _ in range(STEPS):
+                terminal.press("right")
+                before, sent = sent, quiet(terminal)
+            print(f"How, the {page:12}  {size:8} {shown / 1000:5.1f} KB to open, {(sent - before) / 1000:5.1f} KB for the last of {STEPS} steps of t")
+        terminal.press("f6")
+        terminal.sees("enter draws the prompt")
+        sent, start = quiet(terminal), time.monotonic()
+        terminal.press("enter")
+        terminal.sees("9 drawings")
+        took = time.monotonic() - start
+        print(f"Compare, a sweep       {size:8} {(quiet(terminal) - sent) / 1000:5.1f} KB for nine drawings in {took:.1f} s")
+
+
 def enlarged() -> None:
     """What one digit takes at each size in half blocks: the frames of its denoising, the finished picture, and that in real pixels."""
     from fake_pictures import blend, digits  # found once prerecorded_jobs is imported
@@ -155,6 +191,8 @@ def main() -> None:
         live(home)
         drawing_over_ssh(home, given.seconds, 120, 70)
         drawing_over_ssh(home, given.seconds, 80, 24)
+        for columns, lines in ((80, 24), (120, 40)):
+            teaching_and_comparing(home, columns, lines)
         idle(home, given.seconds / 3)
         training_over_ssh(home, given.seconds)
 

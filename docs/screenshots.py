@@ -104,7 +104,7 @@ async def save_pictures() -> None:
     async with app.run_test(size=SIZES[""]) as pilot:
         await until_ready(pilot, app)
         for prompt in FOR_GALLERY:
-            await pilot.press("i", *(key if key.isalnum() else {" ": "space", "-": "minus"}[key] for key in prompt), "enter")
+            await pilot.press(*(key if key.isalnum() else {" ": "space", "-": "minus"}[key] for key in prompt), "enter")
             await settle(pilot, app, 0.5)
             await pilot.press("ctrl+s")
             await settle(pilot, app, 0.5)
