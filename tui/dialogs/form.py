@@ -11,6 +11,7 @@ from textual.screen import ScreenResultType
 from textual.widgets import Button
 
 from tui.dialogs.dialog import Dialog
+from tui.terminal.literal import literal
 from tui.widgets.field_checks import FieldChecks
 from tui.widgets.form_row import FormRow
 
@@ -40,7 +41,7 @@ class FormDialog(Dialog[ScreenResultType | None]):
     def buttons(self, apply: str) -> ComposeResult:
         """The last line of the form. `apply` is the label of the button that applies it."""
         with Horizontal(classes="buttons"):
-            yield Button(apply, id="apply", variant="primary", compact=True)
+            yield Button(literal(apply), id="apply", variant="primary", compact=True)
             yield Button("Cancel", id="cancel", compact=True)
 
     def row(self, name: str) -> FormRow:

@@ -28,9 +28,10 @@ SAMPLING = {
 COMPUTE = {"--device": "auto", "--precision": "auto", "--threads": None}
 TRAIN = {
     **dict.fromkeys(
-        ("--preset", "--start-from", "--teacher", "--epochs", "--steps", "--minutes", "--batch-size", "--lr", "--lr-schedule", "--schedule")
+        ("--preset", "--data", "--size", "--fit", "--background", "--grey", "--classes", "--hold-out", "--data-root", "--start-from", "--teacher")
     ),
-    **dict.fromkeys(("--timesteps", "--seed", "--run", "--resume", "--limit", "--keep-every", "--compile")),
+    **dict.fromkeys(("--epochs", "--steps", "--minutes", "--batch-size", "--lr", "--lr-schedule", "--schedule")),
+    **dict.fromkeys(("--timesteps", "--flip", "--augment", "--balance", "--seed", "--run", "--resume", "--limit", "--keep-every", "--compile")),
     **COMPUTE,
     "--plain": False,
     "--json": False,
@@ -43,7 +44,10 @@ COMMANDS: dict[str, tuple[click.Command, dict[str, object]]] = {
         generate,
         {"--prompts": None, "--count": 1, **SAMPLING, "--out": None, **GENERATE},
     ),
-    "evaluate": (evaluate, {"--count": 1000, **SAMPLING, "--out": None, "--force": False, **COMPUTE, "--plain": False, "--json": False}),
+    "evaluate": (
+        evaluate,
+        {"--count": 1000, **SAMPLING, "--train-reader": False, "--out": None, "--force": False, **COMPUTE, "--plain": False, "--json": False},
+    ),
     "train": (train, TRAIN),
 }
 
