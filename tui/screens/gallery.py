@@ -83,6 +83,7 @@ class GalleryScreen(GalleryFiles):
         narrow = event.size.width < NARROW
         self.set_class(narrow, "-narrow")
         self.view.beside = self.query_one(Thumbnails).beside = 0 if narrow else RECIPE
+        self.call_after_refresh(self.show_page)
 
     # --- reading, in the background -----------------------------------------------------------------------------------
 

@@ -65,12 +65,17 @@ class Thumbnails(Widget):
         self.beside = 0
         """Columns of the container that are left to what stands beside the thumbnails."""
 
+    @property
+    def _container_width(self) -> int:
+        """Not `container_size`, which is that of the last layout of this widget."""
+        return self.parent.size.width if isinstance(self.parent, Widget) else 0
+
     def get_content_width(self, container: Size, viewport: Size) -> int:
         return min(self._grid.width if self._grid and self._tiles else 0, max(1, container.width - self.beside))
 
     def grid(self, total: int) -> Tiles:
         """How `total` thumbnails are laid out in the present room: the largest of which some fit on a page, in no more columns than they need."""
-        width, height = max(1, self.container_size.width - self.beside), max(1, self.size.height)
+        width, height = max(1, self._container_width - self.beside), max(1, self.size.height)
         for size in SIZES:
             tile = Tiles(max(1, total), size, 1, 1, caption=True, image=(size, size))
             columns, rows = (width + 1) // (tile.tile_width + 1), (height + 1) // (tile.tile_height + 1)

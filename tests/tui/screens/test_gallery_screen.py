@@ -505,3 +505,19 @@ async def test_the_sheet_of_a_sweep_is_shown_and_says_what_it_compares(folder: P
             assert (person.view.images.width, person.view.images.height) == sheet.size  # type: ignore[union-attr]
         await person.press("escape", "x", "a")
         await person.is_told("Saved")
+
+
+@pytest.mark.parametrize(("size", "columns"), [((80, 24), 3), ((120, 40), 3), ((200, 60), 3)])
+async def test_thumbnails_use_the_room_beside_the_recipe(folder: Path, size: tuple[int, int], columns: int) -> None:
+    for seed in range(6):
+        save(folder, 7, seed=seed)
+    async with opened(size=size) as person:
+        await person.press(GALLERY)
+        await person.sees("6 pictures", "dpmpp")
+        grid = thumbnails(person)._grid
+        assert grid is not None
+        assert grid.columns >= columns
+        assert grid.pages == 1
+        recipe = person.app.screen.query_one("#recipe")
+        assert recipe.region.x - thumbnails(person).region.right <= 2
+        assert recipe.region.right <= size[0]
