@@ -112,6 +112,10 @@ def test_commands_in_documents_are_understood(document: Path) -> None:
         assert found, command
         assert UNKNOWN_WORD not in outer.meta, command
         context = click.Context(found, info_name=name)
+        while isinstance(found, click.Group):
+            name, found, rest = found.resolve_command(context, rest)
+            assert found, command
+            context = click.Context(found, info_name=name)
         try:  # only what the words say: whether this machine has the files and processors is another matter
             options, values, _ = context.command.make_parser(context).parse_args(rest)
             for parameter in (each for each in context.command.get_params(context) if each.nargs != -1):

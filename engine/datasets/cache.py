@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any
 from engine.config.data import DataSpec
 from engine.config.serialize import from_dict, to_dict
 from engine.datasets.findings import Findings
+from engine.datasets.lock import PrepareLock
 from engine.datasets.writing import HEADER, npy_header
 from engine.errors import InputError
 from engine.storage import paths
@@ -33,7 +33,8 @@ LARGEST_JSON = 1 << 25
 """Bytes of data.json and of a record: ten thousand classes have a name each."""
 DATA = "data.json"
 UNFINISHED = "."
-"""How the names of unfinished folders begin."""
+"""How the names of unfinished and removed folders begin."""
+UNFINISHED_KEY, REMOVED = f"{UNFINISHED}unfinished-", f"{UNFINISHED}removed-"
 
 
 def datasets_dir() -> Path:
@@ -172,7 +173,7 @@ def all_prepared() -> list[Prepared]:
 
 def remove(prepared: Prepared) -> None:
     """Frees its room. Raises nothing; processes that have mapped the images keep them until they end."""
-    hidden = prepared.folder.with_name(f"{UNFINISHED}removed-{prepared.folder.name}")
+    hidden = prepared.folder.with_name(f"{REMOVED}{prepared.folder.name}")
     with suppress(OSError):
         prepared.folder.rename(hidden)  # so that no process finds half of it
     remove_tree(hidden)
@@ -180,6 +181,21 @@ def remove(prepared: Prepared) -> None:
         with suppress(OSError, ValueError, KeyError):
             if read_checksummed(path, LARGEST_JSON)["folder"] == prepared.folder.name:
                 path.unlink()
+
+
+def sweep() -> None:
+    """Removes what killed processes left unfinished. Raises StorageError if the folder of locks can't be created."""
+    for folder in _folders(UNFINISHED, hidden=True):
+        lock = PrepareLock(lock_path(folder.name.removeprefix(UNFINISHED_KEY)))
+        try:
+            if folder.name.startswith(REMOVED) or lock.acquire():
+                remove_tree(folder)
+        finally:
+            lock.release()
+
+
+def lock_path(key: str) -> Path:
+    return datasets_dir() / "locks" / f"{key}.lock"
 
 
 def _matches_digest(prepared: Prepared) -> bool:
@@ -203,12 +219,13 @@ def _hex(digest: str) -> str:
     return name if name.isalnum() else hashlib.sha256(digest.encode(errors="replace")).hexdigest()[:32]
 
 
-def _folders(start: str) -> Iterator[Path]:
+def _folders(start: str, hidden: bool = False) -> list[Path]:
+    """The folders of images whose name begins so: complete ones, or hidden ones."""
     try:
-        with os.scandir(datasets_dir() / "images") as entries:
-            yield from (Path(entry.path) for entry in entries if entry.name.startswith(start) and not entry.name.startswith(UNFINISHED))
+        names = os.listdir(datasets_dir() / "images")
     except OSError:
-        return
+        return []
+    return [datasets_dir() / "images" / name for name in names if name.startswith(start) and name.startswith(UNFINISHED) == hidden]
 
 
 def _records() -> list[Path]:

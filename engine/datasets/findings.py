@@ -9,7 +9,9 @@ from typing import Any
 from engine.errors import SettingError
 
 FIRST = 10
-"""How many damaged or equal pictures are named; all damaged ones are in the cache."""
+"""How many damaged or equal pictures a sentence names."""
+MOST_KEPT = 10_000
+"""How many damaged pictures are recorded by name."""
 UNEQUAL = 10
 """How many times as many pictures the largest class has as the smallest, to call their sizes very unequal."""
 Pair = tuple[str, str]
@@ -26,8 +28,8 @@ class Findings:
     left_out: int
     """Pictures of other classes."""
     damaged: int
-    first_damaged: tuple[Pair, ...]
-    """The names of the first ones, and what is wrong with them."""
+    damaged_pictures: tuple[Pair, ...]
+    """Their names, and what is wrong with them; of the first MOST_KEPT."""
     equal: int
     """Images that are exactly as an earlier one is."""
     first_equal: tuple[Pair, ...]
@@ -58,12 +60,12 @@ class Findings:
         return [*self.choices, *self.warnings]
 
 
-def describe_problems(damaged: int, first_damaged: tuple[Pair, ...], equal: int, counts: tuple[int, ...], names: tuple[str, ...]) -> list[str]:
+def describe_problems(damaged: int, damaged_pictures: tuple[Pair, ...], equal: int, counts: tuple[int, ...], names: tuple[str, ...]) -> list[str]:
     """Sentences about damaged and equal pictures, and about classes of very unequal size."""
     said = []
     if damaged:
-        named = "; ".join(f"{name} ({reason})" for name, reason in first_damaged)
-        more = damaged - len(first_damaged)
+        named = "; ".join(f"{name} ({reason})" for name, reason in damaged_pictures[:FIRST])
+        more = damaged - min(FIRST, len(damaged_pictures))
         verb = "picture is" if damaged == 1 else "pictures are"
         said.append(f"{damaged:,} {verb} damaged and left out: {named}" + (f"; and {more:,} more" if more else ""))
     if equal:
@@ -87,5 +89,5 @@ def _tuples(value: Any) -> Any:
 def check_findings(findings: Findings) -> None:
     """Raises SettingError where no picture could be read."""
     if findings.damaged and findings.damaged == findings.pictures:
-        name, reason = findings.first_damaged[0]
+        name, reason = findings.damaged_pictures[0]
         raise SettingError(f"none of the {findings.pictures:,} pictures can be read: {name} ({reason})")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from engine.config.data import DataSpec
 from engine.datasets import cache
 from engine.datasets.decoder import Damage, Decoded, DecodeTask
-from engine.datasets.findings import FIRST, Findings, check_findings, describe_problems
+from engine.datasets.findings import FIRST, MOST_KEPT, Findings, check_findings, describe_problems
 from engine.datasets.plan import Plan
 from engine.datasets.selection import Selection, hold_out
 from engine.datasets.sources.arrays import ArraySource
@@ -39,7 +39,7 @@ class Maker:
 
     def __init__(self, source: Source, selection: Selection, plan: Plan, key: str) -> None:
         self._source, self._selection, self._plan = source, selection, plan
-        self._folder = cache.datasets_dir() / "images" / f"{cache.UNFINISHED}unfinished-{key}"
+        self._folder = cache.datasets_dir() / "images" / f"{cache.UNFINISHED_KEY}{key}"
         self._keys: list[npt.NDArray[np.void]] = []
         self._sizes: list[npt.NDArray[np.int32]] = []
         self._kept: list[npt.NDArray[np.int64]] = []
@@ -54,6 +54,7 @@ class Maker:
         self._check_room()
         try:
             with self._writing():
+                cache.sweep()
                 remove_tree(self._folder)
                 self._folder.mkdir(parents=True)
             if self._plan.hold_out:
@@ -169,13 +170,13 @@ class Maker:
         labels = np.concatenate(self._parts[0].labels) if self._parts[0].labels else np.zeros(0, np.int64)
         names = self._selection.class_names
         counts = tuple(int(count) for count in np.bincount(labels, minlength=len(names)))[: len(names)]
-        first_damaged = tuple((damage.name, damage.reason) for damage in self._damaged[:FIRST])
-        problems = describe_problems(len(self._damaged), first_damaged, equal[0], counts, names)
+        damaged = tuple((damage.name, damage.reason) for damage in self._damaged[:MOST_KEPT])
+        problems = describe_problems(len(self._damaged), damaged, equal[0], counts, names)
         return Findings(
             pictures=len(self._selection.indices),
             left_out=self._selection.left_out,
             damaged=len(self._damaged),
-            first_damaged=first_damaged,
+            damaged_pictures=damaged,
             equal=equal[0],
             first_equal=equal[1],
             smallest=smallest,

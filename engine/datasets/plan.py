@@ -110,5 +110,5 @@ def _hold_out(selection: Selection, preparation: Preparation) -> tuple[float, li
         ignored = "; --hold-out is not used" if preparation.hold_out else ""
         return 0.0, [f"the {count:,} test images are kept from training{ignored}"]
     if preparation.hold_out:
-        return preparation.hold_out, [f"{preparation.hold_out:.4g} of the images is kept from training, to judge with"]
+        return preparation.hold_out, [f"{preparation.hold_out * 100:.4g}% of the images are kept from training, to judge with"]
     return 0.0, []

@@ -78,7 +78,7 @@ def prepare_source(reopen: Callable[[], Source], options: DataOptions) -> Genera
     key = _key(source, fingerprint, options)
     if found := _recorded(source, key):
         return found
-    lock = PrepareLock(cache.datasets_dir() / "locks" / f"{key}.lock")
+    lock = PrepareLock(cache.lock_path(key))
     try:
         while not lock.acquire():
             yield Preparing(f"waiting for another process, which prepares {source.name}")

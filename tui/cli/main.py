@@ -143,6 +143,11 @@ _DRAWING = (
 )
 _AROUND = (
     Deferred(
+        "data",
+        "tui.cli.data",
+        "Check your own images before training (check), list what is prepared (list), and free its room (clear).",
+    ),
+    Deferred(
         "gallery",
         "tui.cli.gallery",
         "Browse saved pictures: those that the screen saved, or the given FILES and FOLDERS. Without a terminal, list them.",

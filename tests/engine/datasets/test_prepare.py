@@ -21,6 +21,7 @@ from memory_source import MemorySource, paint
 from engine.config.data import MNIST, Preparation
 from engine.datasets import cache
 from engine.datasets import prepare as preparing
+from engine.datasets.lock import PrepareLock
 from engine.datasets.options import DataOptions
 from engine.datasets.picture import Target, to_pixels
 from engine.datasets.prepare import PreparedData, prepare, prepare_source, restore
@@ -82,7 +83,7 @@ def test_damaged_pictures_are_left_out_and_named(hold_out: float) -> None:
         assert data.spec.digest == good.spec.digest  # as if they had never been there
     assert data.spec.train_images + (data.spec.test_images or 0) == 68
     assert data.findings.damaged == 12
-    assert len(data.findings.first_damaged) == 10
+    assert len(data.findings.damaged_pictures) == 12
     (warning,) = data.findings.warnings
     assert warning.startswith("12 pictures are damaged and left out: 00003.png (it is truncated);")
     assert warning.endswith("and 2 more")
@@ -91,7 +92,7 @@ def test_damaged_pictures_are_left_out_and_named(hold_out: float) -> None:
 def test_a_picture_that_kills_its_worker_costs_only_itself() -> None:
     data = made(MemorySource(70, deadly=frozenset({20, 33})))
     assert data.spec.train_images == 68
-    assert [name for name, _ in data.findings.first_damaged] == ["00020.png", "00033.png"]
+    assert [name for name, _ in data.findings.damaged_pictures] == ["00020.png", "00033.png"]
 
 
 def test_a_second_call_decodes_nothing_and_says_the_same() -> None:
@@ -323,3 +324,17 @@ def test_a_cache_that_cant_be_written_is_said(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("DIGITTY_HOME", str(tmp_path / "file"))
     with pytest.raises(StorageError, match="can't create the folder"):
         made(MemorySource(3))
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_one() -> None:
+    folder = cache.datasets_dir() / "images"
+    for name in (f"{cache.UNFINISHED_KEY}gone", f"{cache.REMOVED}old", f"{cache.UNFINISHED_KEY}busy"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "images.npy").write_bytes(b"half")
+    busy = PrepareLock(cache.lock_path("busy"))
+    assert busy.acquire()
+    made(MemorySource(3))
+    assert leftovers() == [f"{cache.UNFINISHED_KEY}busy"]
+    busy.release()
+    cache.sweep()
+    assert leftovers() == []

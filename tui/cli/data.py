@@ -1,0 +1,142 @@
+"""`digitty data`: checks a source of pictures, lists what is prepared, and frees it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.cli.data_text import check_json, check_lines, list_json, list_line, runs_by_digest, short_digest
+from engine.cli.options import data_options, force_option, plain_option
+from engine.cli.output import print_line, print_status
+from engine.cli.progress import ProgressLine
+from engine.cli.run_job import run_job
+from engine.cli.runs import confirm
+from engine.config.data_choice import DataChoice
+from engine.datasets import cache
+from engine.datasets.exporting import sample_images, save_arrays, save_sheet
+from engine.datasets.options import DataOptions
+from engine.datasets.prepare import PreparedData, prepare_with_findings
+from engine.errors import SettingError
+from engine.formatting import format_size
+from engine.process.signals import interruptible
+from engine.protocol.events import Event, Preparing
+from engine.storage.images import check_output_path
+from tui.cli.options import chosen_graphics, color_option, graphics_option
+from tui.render.stdout import print_images
+
+SHOWN, SAVED = 10, 100
+"""Images of the contact sheet in the terminal, and in a file."""
+NAME = "[NAME]…"
+
+
+@click.group(help="Check your own images before training (check), list what is prepared (list), and free its room (clear).")
+def data() -> None:
+    """The group that the commands are added to."""
+
+
+@data.command(help="Prepare SOURCE as training would, and say what is in it: sizes, classes, damaged and equal pictures, and what was chosen.")
+@click.argument("source", metavar="SOURCE")
+@data_options()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Also write a .png with some of the images, or an .npz with all of them as training sees them.",
+)
+@force_option
+@color_option
+@graphics_option
+@plain_option
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON on standard output.")
+@click.pass_obj
+def check(shared_color: str | None, /, source: str, out: Path | None, force: bool, color: str | None, as_json: bool, **options: Any) -> None:
+    choice = DataChoice(source, **{name: value for name, value in options.items() if value is not None})
+    if out is not None:
+        check_output_path(out, (".png", ".npz"), force)
+    found = _prepare(choice)
+    if as_json:
+        click.echo(json.dumps(check_json(found)))
+    else:
+        for line in check_lines(found):
+            print_line(line)
+        if not ProgressLine.plain:
+            print_images(sample_images(found.images, SHOWN), color or shared_color or "auto", columns=5, graphics=chosen_graphics())
+    if out is not None:
+        with interruptible():
+            if out.suffix.lower() == ".npz":
+                save_arrays(out, found.images)
+            else:
+                save_sheet(out, sample_images(found.images, SAVED))
+        print_status(f"wrote {out}")
+
+
+@data.command("list", help="List the prepared data sets: id, name, size, training images, room, when last used, and by which runs.")
+@click.option("--json", "as_json", is_flag=True, help="Print each data set as a JSON object.")
+def list_sets(as_json: bool) -> None:
+    cache.sweep()
+    found, runs = cache.all_prepared(), runs_by_digest()
+    if not found and not as_json:
+        print_status("no data set is prepared; to prepare one: digitty data check SOURCE")
+    for prepared in found:
+        users = runs.get(prepared.spec.digest, [])
+        if as_json:
+            click.echo(json.dumps(list_json(prepared, users)))
+        else:
+            print_line(list_line(prepared, users))
+
+
+@data.command(help="Free the room of prepared data sets, by NAME or id. They can be prepared again from their sources.")
+@click.argument("names", metavar=NAME, nargs=-1)
+@click.option("--unused", is_flag=True, help="Those that no run uses.")
+@click.option("--yes", is_flag=True, help="Don't ask about those that runs use.")
+def clear(names: Sequence[str], unused: bool, yes: bool) -> None:
+    cache.sweep()
+    found, runs = cache.all_prepared(), runs_by_digest()
+    chosen = _choose(found, names, runs, unused)
+    used = [(prepared, runs[prepared.spec.digest]) for prepared in chosen if prepared.spec.digest in runs]
+    if used and not yes:
+        for prepared, users in used:
+            name, place = prepared.spec.name, prepared.spec.source
+            print_status(f"{name} is used by {', '.join(users)}; it can be prepared again from {place}, if that is unchanged")
+        confirm(f"free the images of {len(used):,} data set{'' if len(used) == 1 else 's'} that runs use?")
+    for prepared in chosen:
+        cache.remove(prepared)
+    freed = format_size(sum(prepared.bytes() for prepared in chosen))
+    print_status(f"freed {freed}: {', '.join(prepared.spec.name for prepared in chosen)}" if chosen else "nothing to free")
+
+
+def _choose(found: Sequence[cache.Prepared], names: Sequence[str], runs: dict[str, list[str]], unused: bool) -> list[cache.Prepared]:
+    """The data sets to free. Raises SettingError for none, and for names of none."""
+    if not names and not unused:
+        raise SettingError("name the data sets to free, as digitty data list does, or use --unused")
+    named = {prepared.spec.name for prepared in found} | {short_digest(prepared) for prepared in found}
+    for name in names:
+        if name not in named:
+            listed = ", ".join(sorted({prepared.spec.name for prepared in found})) or "none"
+            raise SettingError(f"no prepared data set {name}; prepared data sets: {listed}")
+    return [
+        prepared
+        for prepared in found
+        if prepared.spec.name in names or short_digest(prepared) in names or (unused and prepared.spec.digest not in runs)
+    ]
+
+
+def _prepare(choice: DataChoice) -> PreparedData:
+    """Prepares the data set with progress on standard error. A signal ends it cleanly, within a tenth of a second."""
+    results: list[PreparedData] = []
+
+    def job() -> Generator[Event, None, None]:
+        root = None if choice.data_root is None else Path(choice.data_root).expanduser()
+        results.append((yield from prepare_with_findings(choice.source, DataOptions.of(choice), root)))
+
+    with ProgressLine() as bar:
+
+        def show(event: Event) -> None:
+            if isinstance(event, Preparing):
+                bar.show(event.what, event.fraction)
+
+        run_job(job(), show)
+    return results[0]
