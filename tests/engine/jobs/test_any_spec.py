@@ -41,12 +41,13 @@ def known(monkeypatch: pytest.MonkeyPatch) -> dict[str, DataSpec]:
         yield from ()
         return specs[choice.source]
 
-    def load_images(data: DataSpec, train: bool, device: torch.device | None = None, limit: int | None = None) -> tuple[Tensor, Tensor]:
+    def load_images(data: DataSpec, train: bool, device: torch.device | None, limit: int | None, stream: bool) -> tuple[Tensor, Tensor]:
         rng = torch.Generator().manual_seed(data.height + data.channels)
         images = torch.randint(0, 256, (COUNT, *data.pixel_shape), generator=rng, dtype=torch.uint8)
         return images[:limit].to(device), (torch.arange(COUNT) % max(1, data.classes))[:limit].to(device)
 
     monkeypatch.setattr("engine.training.job.describe", describe)
+    monkeypatch.setattr("engine.training.job.fetch_images", lambda data: iter(()))
     monkeypatch.setattr("engine.training.job.load_images", load_images)
     return specs
 
