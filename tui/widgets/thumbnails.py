@@ -71,7 +71,11 @@ class Thumbnails(Widget):
         return self.parent.size.width if isinstance(self.parent, Widget) else 0
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
-        return min(self._grid.width if self._grid and self._tiles else 0, max(1, container.width - self.beside))
+        return min(self._wanted_width, container.width)
+
+    @property
+    def _wanted_width(self) -> int:
+        return self._grid.width if self._grid and self._tiles else 0
 
     def grid(self, total: int) -> Tiles:
         """How `total` thumbnails are laid out in the present room: the largest of which some fit on a page, in no more columns than they need."""
@@ -86,11 +90,11 @@ class Thumbnails(Widget):
     def show(self, thumbnails: Sequence[Thumbnail], selected: int, grid: Tiles) -> None:
         """Show a page of thumbnails, laid out as `grid` says."""
         shown = tuple(thumbnails)
+        width = self._wanted_width
         known = dict(zip(self._thumbnails, self._tiles, strict=True)) if self._grid and grid.size == self._grid.size else {}
         self._tiles = [known.get(each) or Tile(self._rows(each, grid), each.caption) for each in shown]
-        before = self.get_content_width(self.container_size, self.container_size)
         self._thumbnails, self._selected, self._grid = shown, selected, grid
-        self.refresh(layout=self.get_content_width(self.container_size, self.container_size) != before)
+        self.refresh(layout=width != self._wanted_width)
 
     def _rows(self, thumbnail: Thumbnail, grid: Tiles) -> tuple[Row, ...]:
         picture = thumbnail.picture or Picture(bytes(grid.size**2), grid.size, grid.size)
