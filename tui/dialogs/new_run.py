@@ -6,16 +6,20 @@ from dataclasses import dataclass, replace
 from typing import TypeVar, cast, get_args
 
 from rich.text import Text
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.timer import Timer
 from textual.widgets import Input, Select, Static
 
 from engine.config import training as config
+from engine.config.data import MNIST
+from engine.config.data_choice import DataChoice
 from engine.config.fields import settings_of
 from engine.config.serialize import with_changes
 from engine.config.training import PRESET_HINTS, PRESETS, TrainConfig
 from engine.errors import DigittyError, RunError, SettingError
-from engine.formatting import format_roughly
+from engine.formatting import format_roughly, printable
 from engine.protocol.requests import DETACH, TrainRequest
 from engine.runs.manage import name_taken
 from engine.runs.run import Run, all_runs
@@ -23,16 +27,21 @@ from engine.storage import paths
 from tui.dialogs.form import FormDialog
 from tui.runs.text import trained_here
 from tui.studio.base_app import studio_app
+from tui.studio.source_check import SourceCheck, complete_source
 from tui.studio.speed_trial import SpeedTrial
 from tui.terminal.literal import literal
 from tui.widgets.form_row import FormRow
 from tui.widgets.line_input import LineInput
+from tui.widgets.source_input import SourceInput
 
 N = TypeVar("N", int, float)
+DATA_HINT = "a folder, a file or a known name; right completes"
 NEW = "a new run"
+SETTLED = 0.4
+"""Seconds without a key after which the source is looked at."""
 LOOK_EVERY = 0.5
 """Seconds between two looks at whether the speed is known."""
-HINTS = {name: setting.hint for described in (TrainConfig, TrainRequest) for name, setting in settings_of(described).items()}
+HINTS = {name: setting.hint for described in (TrainConfig, TrainRequest, DataChoice) for name, setting in settings_of(described).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,7 @@ class NewRun:
 class NewRunDialog(FormDialog[NewRun]):
     """Dismissed with what to train, or None."""
 
-    CHECKED = ("resume", "epochs", "steps", "minutes", "keep_every", "name")
+    CHECKED = ("resume", "data", "size", "epochs", "steps", "minutes", "keep_every", "name")
 
     def __init__(self, preset: config.Preset = "quick", run: str | None = None) -> None:
         """`preset` is selected at first, and so is the existing run named `run`."""
@@ -55,6 +64,8 @@ class NewRunDialog(FormDialog[NewRun]):
         self._run = run
         self._estimated = ""
         self._beside = trained_here() is not None
+        self._typed: Timer | None = None
+        self._sources = SourceCheck(self, self._show_source)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -64,6 +75,8 @@ class NewRunDialog(FormDialog[NewRun]):
             selected = self._run if self._run in names else NEW
             resume = Select([(Text(n), n) for n in names], value=selected, allow_blank=False, compact=True, id="resume")
             yield FormRow("run", resume, HINTS["resume"])
+            yield FormRow("data", SourceInput(complete_source, placeholder=MNIST.source, id="data"), DATA_HINT, "found")
+            yield FormRow("size", LineInput(placeholder="as they are", compact=True, id="size"), HINTS["size"])
             presets = [(Text(n), n) for n in get_args(config.Preset)]
             yield FormRow(
                 "preset", Select(presets, value=self._preset, allow_blank=False, compact=True, id="preset"), PRESET_HINTS[self._preset], "about"
@@ -100,7 +113,7 @@ class NewRunDialog(FormDialog[NewRun]):
     def _show_chosen(self) -> None:
         """Show the settings of the run that is selected; an existing one has its preset and name already."""
         run = self._selected_run()
-        for name in ("preset", "name", "minutes", "keep_every"):
+        for name in ("data", "size", "preset", "name", "minutes", "keep_every"):
             self.query_one(f"#{name}").disabled = run is not None
             self.row(name).display = run is None
         if run is None:
@@ -138,10 +151,11 @@ class NewRunDialog(FormDialog[NewRun]):
         run, base = self._selected_run(), self._base()
         if run is not None:
             return TrainRequest(replace(base, epochs=base.epochs if epochs is None else epochs, steps=steps), resume=run.name)
+        data, fit_epochs = cast("DataChoice | None", values["data"]), epochs in (None, base.epochs)
         base = with_changes(base, keep_every=values["keep_every"])
         if values["minutes"] is not None:
-            return TrainRequest(base, run=name, minutes=cast(float, values["minutes"]))
-        return TrainRequest(with_changes(base, epochs=epochs, steps=steps), run=name)
+            return TrainRequest(base, run=name, minutes=cast(float, values["minutes"]), data=data)
+        return TrainRequest(with_changes(base, epochs=epochs, steps=steps), run=name, data=data, fit_epochs=data is not None and fit_epochs)
 
     def _base(self) -> TrainConfig:
         """The settings of the run that is selected, or those of the preset for a new one. Raises RunError if the run has none that can be read."""
@@ -150,6 +164,14 @@ class NewRunDialog(FormDialog[NewRun]):
 
     # --- what is wrong ------------------------------------------------------------------------------------------------
 
+    @on(Input.Changed, "#data")
+    def look_later(self) -> None:
+        """Look at the source once it is typed."""
+        self.row("data").show_hint(DATA_HINT)
+        if self._typed:
+            self._typed.stop()
+        self._typed = self.set_timer(SETTLED, self._look_at_source)
+
     def on_input_changed(self) -> None:
         self._show_estimate()  # Textual calls the handler of the base class, too
 
@@ -157,6 +179,8 @@ class NewRunDialog(FormDialog[NewRun]):
         """The value of a field. Raises DigittyError if it is wrong."""
         if name == "resume":
             return self._base()
+        if name in ("data", "size"):
+            return None if self._selected_run() else self._check_data() if name == "data" else self._check_size()
         if name == "name":
             return None if self._selected_run() else self._check_name(self.query_one("#name", Input).value.strip())
         if name == "minutes":
@@ -170,6 +194,39 @@ class NewRunDialog(FormDialog[NewRun]):
         if name == "epochs":
             self._check_longer(base, number)
         return number
+
+    def _check_data(self) -> DataChoice | None:
+        """What to train on; None for MNIST as it is. A source that is not looked at yet passes: the run says what is wrong with it."""
+        source = self.query_one("#data", Input).value.strip()
+        if source:
+            self._sources.words(source)
+        try:
+            size = self._check_size()
+        except SettingError:
+            size = None  # which is marked
+        choice = DataChoice(source or MNIST.source, size=size)
+        return None if choice == DataChoice() else choice
+
+    def _check_size(self) -> str | None:
+        size = self.query_one("#size", Input).value.strip() or None
+        DataChoice(size=size)
+        return size
+
+    def _look_at_source(self) -> None:
+        """Look at what the field names, and say what is there."""
+        if source := self.query_one("#data", Input).value.strip():
+            self._sources.look(source)
+        self._show_source()
+
+    def _show_source(self) -> None:
+        """Say beside the field what is known of the source, or below it what is wrong."""
+        source, words, problem = self.query_one("#data", Input).value.strip(), DATA_HINT, ""
+        try:
+            words = self._sources.words(source) if source else DATA_HINT
+        except DigittyError as error:
+            problem = str(error)
+        self.row("data").show_hint(words)
+        self._checks.mark("data", problem)
 
     def _check_name(self, name: str) -> str | None:
         if name and name_taken(name):
@@ -221,6 +278,8 @@ class NewRunDialog(FormDialog[NewRun]):
             self.query_one("#estimate", Static).update(literal(text))
 
     def _estimate(self, speed: SpeedTrial, request: TrainRequest) -> str:
+        if request.data is not None:
+            return f"Start prepares the pictures of {printable(request.data.source, 60)}, then trains {request.config.preset} on them."
         if request.minutes is not None:
             return f"Start trains {request.config.preset} for about {format_roughly(60 * request.minutes)}: as many steps as fit on this machine."
         steps = request.config.total_steps - (_done(Run(paths.runs_dir() / request.resume)) if request.resume else 0)

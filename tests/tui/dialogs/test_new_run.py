@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from fake_training import ENGINE, log_step, save
 from fakes import finished_run
+from PIL import Image
 from textual.widgets import Input, Select
 from user import opened
 
+from engine.config.data_choice import DataChoice
 from engine.config.serialize import with_changes
 from engine.config.training import PRESET_HINTS, PRESETS
 from engine.runs.manage import create_run
 from engine.runs.run import find_run
 from engine.runs.writer import open_writer
 from tui.dialogs.new_run import NewRunDialog
+from tui.studio.source_check import complete_source
 
 
 async def test_whatever_can_go_on_is_offered() -> None:
@@ -145,3 +150,48 @@ async def test_snapshots_may_be_asked_for() -> None:
         await person.press("ctrl+s")
         await person.until(lambda: person.jobs.trainings)
         assert person.jobs.trainings[0].config == with_changes(PRESETS["seed"], keep_every=2)
+
+
+async def test_other_data_is_looked_at_and_asked_for(tmp_path: Path) -> None:
+    folder = tmp_path / "pets"
+    for name in ("cat", "dog"):
+        (folder / name).mkdir(parents=True)
+        for i in range(3):
+            Image.new("RGB", (40, 30), (i * 40, 0, 0)).save(folder / name / f"{i}.png")
+    async with opened() as person:
+        await person.press("f5", "n")
+        await person.until(lambda: isinstance(person.app.screen, NewRunDialog) and person.app.screen.query(Select))
+        data, size = (person.app.screen.query_one(f"#{name}", Input) for name in ("data", "size"))
+        data.focus()
+        person.burst(*str(tmp_path / "pet"))
+        await person.sees("pet")
+        person.burst("s")
+        await person.sees("6 pictures of 2 classes: c")
+        size.value = "32"
+        await person.sees("Start prepares the pictures of")
+        await person.press("ctrl+s")
+        await person.until(lambda: person.jobs.trainings)
+    (request,) = person.jobs.trainings
+    assert request.data == DataChoice(str(folder), size="32")
+    assert request.fit_epochs
+
+
+async def test_without_a_source_a_run_trains_on_mnist() -> None:
+    async with opened() as person:
+        await person.press("f5", "n")
+        await person.until(lambda: isinstance(person.app.screen, NewRunDialog) and person.app.screen.query(Select))
+        person.app.screen.query_one("#data", Input).value = "mnist"
+        await person.press("ctrl+s")
+        await person.until(lambda: person.jobs.trainings)
+    assert person.jobs.trainings[0].data is None
+
+
+def test_names_folders_and_files_are_completed(tmp_path: Path) -> None:
+    (tmp_path / "Pets").mkdir()
+    (tmp_path / "photos.npz").touch()
+    assert complete_source("mni") == "mnist"
+    assert complete_source("") is None
+    assert complete_source(f"{tmp_path}/Pe") == f"{tmp_path}/Pets/"
+    assert complete_source(f"{tmp_path}/pho") == f"{tmp_path}/photos.npz"
+    assert complete_source(f"{tmp_path}/none") is None
+    assert complete_source("\0/") is None
