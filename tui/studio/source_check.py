@@ -84,8 +84,9 @@ def known_sources() -> Iterator[str]:
     """The names of data sets that need no path, then the sources of the prepared ones."""
     from engine.datasets.cache import all_prepared
     from engine.datasets.sources import solids
+    from engine.datasets.sources.known import KNOWN
 
-    yield from (MNIST.source, solids.NAME)
+    yield from dict.fromkeys((MNIST.source, solids.NAME, *KNOWN))
     yield from (prepared.spec.source for prepared in all_prepared())
 
 

@@ -61,6 +61,7 @@ CHANGES: dict[str, object] = {
     "keep_every": 2,
     "flip": True,
     "balance": True,
+    "augment": 0.3,
     "compile": True,
     "pairs": 10,
     "model": ModelConfig(channels=(8, 16), attention=True, prediction="v"),
