@@ -22,8 +22,9 @@ SHIPPED = {
     "shipped": paths.ASSETS / "weights" / "digitty.safetensors",
     "shipped:one-step": paths.ASSETS / "weights" / "one-step.safetensors",
     "shipped:seed": paths.ASSETS / "weights" / "seed.safetensors",
+    "shipped:fashion": paths.ASSETS / "weights" / "fashion.safetensors",
 }
-"""The weights that come with digitty: the best ones, a one-step student, and those of the preset `seed`."""
+"""The weights that come with digitty: the best ones, a one-step student, those of the preset `seed`, and some that draw clothes (Fashion-MNIST)."""
 BEST_VALIDATION = "best-validation"
 """What the weights with the lowest loss on held-out images are called after the name of their run."""
 _SNAPSHOT = re.compile(r"epoch-([1-9]\d{0,6})")
@@ -131,11 +132,13 @@ def fit_weights(weights: str, sampler: Sampler) -> str:
 
 
 def _recorded_model(weights: str) -> ModelConfig | None:
-    """The network that a run's config or a .safetensors file records; None for the shipped weights, and where nothing can be read."""
+    """The network that a run's config or a .safetensors file records; None for shipped weights for MNIST, and where nothing can be read."""
     name = weights.partition(":")[0]
-    if name == "shipped":
-        return None
     try:
+        if weights == "shipped:fashion":
+            return from_dict(ModelConfig, parse_json(_metadata(SHIPPED[weights])["model"].encode()))
+        if name == "shipped":
+            return None
         if name.endswith(".safetensors") or "/" in weights:
             return from_dict(ModelConfig, parse_json(_metadata(Path(weights).expanduser())["model"].encode()))
         return find_run(name).config().model

@@ -58,4 +58,5 @@ class WeightsDialog(Dialog[str | None]):
                 name = f"{run.name}:{snapshot_kind(epoch)}"
                 choices.append((name, f"{name:<16} snapshot"))
         choices.append(("shipped:one-step", "shipped:one-step a one-step student of the shipped weights"))
-        return [*choices, ("shipped:seed", "shipped:seed     the guide's network, trained with --preset seed")]
+        choices.append(("shipped:seed", "shipped:seed     the guide's network, trained with --preset seed"))
+        return [*choices, ("shipped:fashion", "shipped:fashion  clothes, shoes and bags: Fashion-MNIST")]

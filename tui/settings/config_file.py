@@ -144,7 +144,7 @@ def _mismatch(weights: str | None, sampler: str | None) -> str:
         return ""
     if sampler != "one-step" and is_student(weights):
         return f"the weights {weights} are a one-step student, which the sampler {sampler} can't use"
-    if sampler == "one-step" and weights == "shipped:seed":
+    if sampler == "one-step" and weights in ("shipped:seed", "shipped:fashion"):
         return f"the weights {weights} can't draw with the sampler one-step"
     return ""
 

@@ -209,8 +209,14 @@ def test_what_says_nothing_draws_mnist(tmp_path: Path) -> None:
     (tmp_path / "rubbish.safetensors").write_bytes(b"\xff" * 100)
     (tmp_path / "list.safetensors").write_bytes((2).to_bytes(8, "little") + b"[]")
     files = (tmp_path / "rubbish.safetensors", tmp_path / "list.safetensors", tmp_path / "none.safetensors", tmp_path, tmp_path / "x.pth")
-    for weights in (*SHIPPED, *map(str, SHIPPED.values()), *map(str, files), "no-run", "no-run:best", "~nobody/x.safetensors", "", "a\0/b"):
+    shipped = {name: path for name, path in SHIPPED.items() if name != "shipped:fashion"}
+    for weights in (*shipped, *map(str, shipped.values()), *map(str, files), "no-run", "no-run:best", "~nobody/x.safetensors", "", "a\0/b"):
         assert data_of(weights) == MNIST
+
+
+def test_shipped_weights_for_other_images_say_so() -> None:
+    for weights in ("shipped:fashion", str(SHIPPED["shipped:fashion"])):
+        assert data_of(weights).name == "Fashion-MNIST"
 
 
 def test_many_at_once_are_drawn_as_alone(jobs: Jobs, config: TrainConfig) -> None:

@@ -15,6 +15,9 @@ from tui.dialogs.help import HelpDialog
 from tui.screens.base import AppScreen
 from tui.settings.keymap import SCREEN_NAMES
 
+OTHERS = ("shipped:one-step", "shipped:seed", "shipped:fashion")
+"""The last choices of weights."""
+
 
 def choices(person: User) -> list[str | None]:
     return [option.id for option in person.app.screen.query_one(OptionList).options]
@@ -35,7 +38,7 @@ async def test_weights_are_chosen_used_and_remembered() -> None:
         await outside(person)
         await person.press("w")
         await person.sees("Draw with", "come with digitty", "latest, step 8", "best epoch")
-        assert choices(person) == ["shipped", "mine", "mine:best", "shipped:one-step", "shipped:seed"]
+        assert choices(person) == ["shipped", "mine", "mine:best", *OTHERS]
         await person.press("down", "enter", "i")
         await person.enter("seven")
         await person.sees("mine · step 4690")
@@ -53,7 +56,7 @@ async def test_snapshots_are_offered_the_latest_first() -> None:
         await outside(person)
         await person.press("w")
         await person.sees("mine:epoch-2     snapshot", "mine:epoch-1     snapshot")
-        assert choices(person) == ["shipped", "mine", "mine:best", "mine:epoch-2", "mine:epoch-1", "shipped:one-step", "shipped:seed"]
+        assert choices(person) == ["shipped", "mine", "mine:best", "mine:epoch-2", "mine:epoch-1", *OTHERS]
 
 
 async def test_the_run_that_trains_now_offers_its_live_weights() -> None:
@@ -63,7 +66,7 @@ async def test_the_run_that_trains_now_offers_its_live_weights() -> None:
         await person.sees("mine", "step 5/8")
         await person.press("f3", "w")
         await person.sees("its current raw weights")
-        assert choices(person) == ["shipped", "mine", "mine:live", "mine:best", "shipped:one-step", "shipped:seed"]
+        assert choices(person) == ["shipped", "mine", "mine:live", "mine:best", *OTHERS]
         await person.press("down", "down", "enter", "enter")
         await person.sees("mine:live · step")
 
@@ -103,7 +106,7 @@ async def test_a_students_weights_and_sampler_come_together() -> None:
     async with opened() as person:
         await outside(person)
         await person.press("w")
-        assert choices(person) == ["shipped", "shipped:one-step", "shipped:seed"]
+        assert choices(person) == ["shipped", *OTHERS]
         await person.press("down", "enter")
         assert person.app.studio.settings.sample == default_for("one-step")
         await person.press("i")

@@ -16,14 +16,14 @@ from textual.widgets import Select
 from user import User, opened
 
 from engine.cli.entry import run
-from engine.config.data import DataSpec
+from engine.config.data import MNIST, DataSpec
 from engine.config.sampling import SampleConfig, Sampler, with_sampler
 from engine.config.training import PRESETS
 from engine.errors import SettingError
 from engine.jobs.jobs import Jobs
 from engine.protocol.requests import DrawRequest, EvaluateRequest
 from engine.runs.manage import create_run
-from engine.runs.weights_names import SHIPPED, fit_weights, is_student
+from engine.runs.weights_names import SHIPPED, data_of, fit_weights, is_student
 from engine.storage import paths
 from tui.cli.main import digitty
 from tui.settings import config_file, remembered
@@ -31,7 +31,7 @@ from tui.settings.config_file import Config
 from tui.settings.remembered import Settings
 
 SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
-WEIGHTS = (*SHIPPED, "usual", "student", "missing", "missing.safetensors")
+WEIGHTS = (*(name for name in SHIPPED if data_of(name) == MNIST), "usual", "student", "missing", "missing.safetensors")
 OTHER = DataSpec("shapes", 8, 8, 1, ("square", "circle"), 90, -0.4, 0.7, "/data/shapes.npz", "sha256:00")
 
 
