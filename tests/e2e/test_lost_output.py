@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 from fork_server import ForkServer
 from terminal import environment
@@ -17,6 +18,7 @@ from terminal import environment
 from engine.checkpoints.training_state import load_state
 from engine.config.serialize import with_changes
 from engine.config.training import PRESETS
+from engine.data import mnist
 from engine.runs.manage import delete_run
 from engine.runs.run import find_run, latest_state
 from tui.cli.main import digitty
@@ -34,14 +36,16 @@ HEAVY = {
     "train": "train --preset quick --run new --json",
     "evaluate": "evaluate --count 9 --steps 1 --weights WEIGHTS",
     "export": "export WEIGHTS x.safetensors",
+    "measure": "measure few.npz",
+    "data check": "data check few.npz --plain",
     "doctor": "doctor",
     "serve": "serve --port 0",
 }
 COMMANDS = {**LIGHT, **HEAVY}
 SEVERAL = {name: COMMANDS[name] for name in (*LIGHT, "generate", "train")}
 """Those that end, and write in each of the ways there are."""
-WITHOUT_DATA = ("stop", "pause", "resume", "delete", "rename", "gallery")
-"""Commands that write to standard error alone; `gallery` does while there are no pictures."""
+WITHOUT_DATA = ("stop", "pause", "resume", "delete", "rename", "gallery", "data list", "data clear")
+"""Commands that write to standard error alone; `gallery` does while there are no pictures, `data list` while nothing is prepared."""
 FULL = ["full"] if Path("/dev/full").exists() else []
 
 
@@ -88,6 +92,8 @@ def scene(servers: dict[str, ForkServer], home: Path, tiny_weights: Path, monkey
 
     home.mkdir()
     finished_run("old", with_changes(PRESETS["quick"], limit=64))
+    images, labels = mnist.load(False, limit=12)
+    np.savez(home / "few.npz", images=images.numpy(), labels=labels.numpy())
     return Scene(servers, home, tiny_weights)
 
 

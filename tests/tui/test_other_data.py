@@ -80,8 +80,8 @@ async def test_awkward_names_are_typed_shown_and_saved(size: tuple[int, int], ho
 async def test_a_word_of_other_weights_is_said_to_be_theirs() -> None:
     async with opened(size=LARGE) as person:
         finished_run("things", PRESETS["quick"].with_data(AWKWARD))
-        await person.enter("two ankle boots")
-        await person.sees("can't read 'ankle'", "things (Things); esc, then w chooses")
+        await person.enter("two 猫")
+        await person.sees("can't read '猫'", "class of things", "(Things); esc, then w chooses")
         person.app.screen.query_one("#prompt", Input).clear()
         await choose(person, replace(AWKWARD, class_names=("boot", "bag")), "clothes")
         await person.enter("a seven")

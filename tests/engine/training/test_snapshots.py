@@ -80,7 +80,7 @@ def test_every_second_epoch(jobs: Jobs, every_step: None, tiny: TrainConfig) -> 
     with pytest.raises(RunError, match="run r has no snapshot of epoch 3; existing snapshots: epoch-2"):
         locate_weights("r:epoch-3")
     for name in ("r:epoch-0", "r:epoch-", "r:epoch-x", "r:epoch-02", "r:epoch-99999999"):
-        with pytest.raises(RunError, match=r"only :latest, :best, :live or :epoch-N is possible"):
+        with pytest.raises(RunError, match=r"only :latest, :best, :best-validation, :live or :epoch-N is possible"):
             locate_weights(name)
 
 

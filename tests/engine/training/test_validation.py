@@ -21,9 +21,11 @@ from engine.checkpoints.lookup import find_weights
 from engine.checkpoints.training_state import load_state
 from engine.compute.precision import Numerics
 from engine.config.data import MNIST
+from engine.config.data_choice import DataChoice
 from engine.config.model import ModelConfig
 from engine.config.training import PRESETS, TrainConfig
 from engine.data import mnist, npz
+from engine.data.describe import describe
 from engine.errors import RunError
 from engine.jobs.jobs import Jobs
 from engine.protocol.events import Event, Preparing, Saved, Tick, TrainStep
@@ -274,7 +276,8 @@ def test_a_data_set_without_held_out_images_trains_without_validation(quick_jobs
     images, labels = (tensor.numpy() for tensor in mnist.load(True, limit=60))
     np.savez(file, images=images, labels=labels)
     config = replace(tiny, limit=None).with_data(npz.describe(file))
-    for name, data in (("unknown", config.data), ("none", replace(config.data, test_images=0))):
+    for name, data in (("unknown", config.data), ("none", finish(describe(DataChoice(str(file)))))):
+        assert data.test_images == {"unknown": None, "none": 0}[name]
         assert not [event for event in train(quick_jobs, config.with_data(data), name) if isinstance(event, Validated)]
         assert records(find_run(name)) == []
 
