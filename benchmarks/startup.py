@@ -3,7 +3,7 @@
     python benchmarks/startup.py
     python benchmarks/startup.py --runs 1      # a quick look
 
-`first bytes` is when the terminal hears anything, `first frame` when it shows a whole screen: the tabs at the top, the input, and the keys in
+`first bytes` is when the terminal hears anything, `first frame` when it shows a whole screen: the current tab at the top, the input, and the keys in
 the footer, at 80×24. `finished seven` is the answer to a prompt that is typed at that moment, while the engine still loads; `import torch` is
 that alone, in turn with it: the difference is digitty's own. `--help` is timed twice: the wall clock, and the processor time of the process (user
 and system), beside that of `python -c pass`. One run of each goes first and does not count. Needs an idle machine, and pyte (in the test extra).
@@ -31,8 +31,8 @@ from statistics import median
 import pyte
 
 COLUMNS, ROWS = 80, 24
-LANDMARKS = ("Prompt", "Train", "seven", "quit")
-"""What a whole first screen shows: tabs, the input's hint, the footer."""
+LANDMARKS = ("Prompt", "seven", "quit")
+"""What a whole first screen shows at 80 columns: the current tab, the input's hint, the footer."""
 FINISHED = re.compile(r"\d s · \d+ steps/s")
 """What the caption says of a drawing that is done."""
 LIMIT = 120.0
