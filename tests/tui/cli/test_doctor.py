@@ -50,6 +50,16 @@ def test_all_that_a_report_needs(capsys: pytest.CaptureFixture[str], monkeypatch
     assert len(told(capsys).splitlines()) >= len(out.splitlines()) + 14, "the digit itself"
 
 
+@pytest.mark.parametrize(("build", "devices", "said"), [("13.0", ["cpu"], True), ("13.0", ["cpu", "cuda:0"], False), (None, ["cpu", "mps"], False)])
+def test_cuda_build_without_gpu_is_noticed(
+    build: str | None, devices: list[str], said: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.version.cuda", build)
+    monkeypatch.setattr(doctor, "_devices", lambda: devices)
+    assert ("torch is built for CUDA 13.0, but finds no NVIDIA GPU" in (out := told(capsys, "--plain"))) == said
+    assert ("https://pytorch.org/get-started/locally/" in out) == said
+
+
 def test_processors_and_what_limits_them(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "processors", lambda: 2)
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
