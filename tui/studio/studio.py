@@ -139,13 +139,10 @@ class Studio:
     # --- start and end ------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Once the first frame is painted, load the engine and look for a run that is worth a notice."""
-        self._app.call_after_refresh(self._load_engine)
+        """Load the engine, and look for a run that is worth a notice."""
+        self._warming_up = self.router.submit("draw", self.jobs.warm_up, self._on_warm_up_event, "starting…")
         self._app.call_after_refresh(run_in_background, self._app, startup_notice, self._show_startup_notice)
         self._app.call_after_refresh(self.watch.look)
-
-    def _load_engine(self) -> None:
-        self._warming_up = self.router.submit("draw", self.jobs.warm_up, self._on_warm_up_event, "starting…")
 
     def _on_warm_up_event(self, event: Event) -> None:
         if isinstance(event, e.Preparing):
