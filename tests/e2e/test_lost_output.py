@@ -37,15 +37,15 @@ HEAVY = {
     "evaluate": "evaluate --count 9 --steps 1 --weights WEIGHTS",
     "export": "export WEIGHTS x.safetensors",
     "measure": "measure few.npz",
-    "data check": "data check few.npz --plain",
+    "data": "data check few.npz --plain",
     "doctor": "doctor",
     "serve": "serve --port 0",
 }
 COMMANDS = {**LIGHT, **HEAVY}
 SEVERAL = {name: COMMANDS[name] for name in (*LIGHT, "generate", "train")}
 """Those that end, and write in each of the ways there are."""
-WITHOUT_DATA = ("stop", "pause", "resume", "delete", "rename", "gallery", "data list", "data clear")
-"""Commands that write to standard error alone; `gallery` does while there are no pictures, `data list` while nothing is prepared."""
+WITHOUT_DATA = ("stop", "pause", "resume", "delete", "rename", "gallery")
+"""Commands that write to standard error alone; `gallery` does while there are no pictures."""
 FULL = ["full"] if Path("/dev/full").exists() else []
 
 

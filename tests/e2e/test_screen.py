@@ -28,7 +28,7 @@ def train(terminal: Terminal, steps: str) -> None:
     terminal.sees("idle")  # keys are slow while torch is imported
     terminal.press("n")
     terminal.sees("preset", "Start")
-    terminal.press("tab", "tab", "tab")
+    terminal.press(*["tab"] * 5)  # run, data, size, preset, epochs, steps
     terminal.type(steps)
     terminal.press("enter")
 

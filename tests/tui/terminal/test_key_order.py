@@ -115,7 +115,7 @@ async def test_a_widget_that_is_removed_on_the_way_holds_no_key_back(monkeypatch
 async def test_a_whole_form_typed_blind_fills_each_field() -> None:
     async with opened() as person:
         await person.press("f5")
-        person.burst("n", *["shift+tab"] * 9, *["tab"] * 9, *["tab"] * 3, "3", "0", *["tab"] * 3, *"mine")
+        person.burst("n", *["shift+tab"] * 9, *["tab"] * 9, *["tab"] * 5, "3", "0", *["tab"] * 3, *"mine")
         await person.sees("preset", "epochs", "30", "mine")
         screen = person.app.screen
         assert screen.query_one("#steps", Input).value == "30"
