@@ -294,7 +294,7 @@ async def test_the_samplers_race() -> None:
 
 async def test_a_student_races_alone() -> None:
     async with opened(size=WIDE) as person:
-        await person.press("escape", "w", "end", "up", "enter")  # the student
+        await person.press("escape", "w", "end", "up", "up", "enter")  # the student
         await person.sees("shipped:one-step")
         await person.press("f6", "c", "enter")
         await person.sees("one-step, 1 step", "1 evaluation, 0.05 s · first")
