@@ -55,7 +55,8 @@ async def test_a_notice_hides_neither_the_keys_nor_the_progress(size: tuple[int,
     async with opened(size=size) as person:
         await person.press("f4")
         await person.until(lambda: person.app.screen.query_one("#bar", JobBar).fraction == 1.0)
-        await person.press("enter")
+        while not isinstance(person.app.screen, EnlargedDialog):  # until the pictures are laid out, there is none to enlarge
+            await person.press("enter")
         await person.sees("esc close", "after step")
         person.app.notify("a notice to read", severity="warning")
         await person.sees("! a notice to read", "esc close", "after step")
