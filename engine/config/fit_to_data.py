@@ -47,7 +47,7 @@ def grow(model: ModelConfig, schedule: ScheduleConfig, data: DataSpec) -> tuple[
 def new_parts(old: ModelConfig, new: ModelConfig) -> tuple[str, ...]:
     """The parts of the network that can't take over the weights of the other, by their names in `UNet`."""
     convolutions = ("conv_in", "conv_out") if _numbers(old) != _numbers(new) or old.prediction != new.prediction else ()
-    return (*convolutions, *(("label",) if old.data.class_names != new.data.class_names else ()))
+    return (*convolutions, *(() if _same_classes(old.data, new.data) else ("label",)))
 
 
 def fitted_patch(model: ModelConfig, data: DataSpec) -> int:
@@ -76,6 +76,11 @@ def _with_patch(model: ModelConfig, data: DataSpec, patch: int) -> ModelConfig:
     fitted = replace(model, data=data, patch=patch)
     crowded = fitted.patch is not None and _numbers(fitted) >= fitted.channels[0]
     return replace(fitted, prediction="x0") if crowded else fitted
+
+
+def _same_classes(one: DataSpec, other: DataSpec) -> bool:
+    """Whether their labels mean the same. How the names are written may differ: the same images can be had from several sources."""
+    return [name.casefold() for name in one.class_names] == [name.casefold() for name in other.class_names]
 
 
 def _numbers(model: ModelConfig) -> int:

@@ -89,6 +89,13 @@ def test_only_what_differs_is_new() -> None:
     assert new_parts(old, replace(old, data=images(28, channels=3))) == ("conv_in", "conv_out")
 
 
+def test_class_names_that_differ_in_capitals_name_the_same_classes() -> None:
+    old, names = PRESETS["best"].model, ("T-shirt/top", "Ankle boot")
+    lower, upper = (replace(old, data=replace(old.data, class_names=each)) for each in (tuple(name.lower() for name in names), names))
+    assert new_parts(lower, upper) == new_parts(upper, lower) == ()
+    assert new_parts(lower, replace(upper, data=replace(upper.data, class_names=names[::-1]))) == ("label",)
+
+
 @pytest.mark.parametrize(("count", "epochs"), [(140, 2345), (60_000, 10), (600_000, 1), (9_000_000, 1)])
 def test_a_preset_takes_as_many_steps_on_any_data(count: int, epochs: int) -> None:
     """Ten epochs of 140 images would be twenty steps. Steps that are asked for are never cut short, and a limit makes a run shorter."""
