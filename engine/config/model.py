@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.config.condition import ConditionConfig
 from engine.config.data import MNIST, DataSpec
 from engine.config.fields import check_bool, check_fields, check_finite, check_one_of, check_within, setting
 from engine.errors import SettingError
@@ -44,6 +45,8 @@ class ModelConfig:
     """What it draws: image size, channels and classes."""
     patch: int | None = None
     """Side of a patch; see `patch_side`. None: as in files that say nothing of it, 1 for three widths and 2 for two."""
+    conditions: ConditionConfig | None = None
+    """What it is told of a picture besides its class; None: nothing."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))  # JSON gives a list
@@ -61,6 +64,8 @@ class ModelConfig:
             raise SettingError(f"time_dim {self.time_dim} is odd; the sinusoidal embedding needs pairs")
         if not isinstance(self.data, DataSpec):
             raise SettingError(f"data {self.data!r} is not a description of images")
+        if self.conditions is not None and not isinstance(self.conditions, ConditionConfig):
+            raise SettingError(f"conditions {self.conditions!r} are not a table of settings")
         self._check_patch()
 
     def _check_patch(self) -> None:

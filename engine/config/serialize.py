@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar
 
+from engine.config.condition import AttributeScales, ConditionConfig, Scale
 from engine.config.data import MNIST, DataSpec, Preparation
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.sampling import SampleConfig
 from engine.config.training import TrainConfig
 from engine.errors import SettingError
 
-C = TypeVar("C", DataSpec, Preparation, ModelConfig, ScheduleConfig, SampleConfig, TrainConfig)
+C = TypeVar("C", DataSpec, Preparation, Scale, AttributeScales, ConditionConfig, ModelConfig, ScheduleConfig, SampleConfig, TrainConfig)
 
 MNIST_FIELDS = {"image_size": MNIST.height, "classes": MNIST.classes}
 """Fields that the files of networks for MNIST hold instead of `data`, so that older versions of digitty read them too."""
@@ -30,8 +31,9 @@ def to_dict(config: DataSpec | ModelConfig | ScheduleConfig | SampleConfig | Tra
         values["data"] = to_dict(config.data)
         if not config.augmented:
             del values["augmented"]
-        if config.patch is None:
-            del values["patch"]  # so that older versions of digitty read it
+        for name in ("patch", "conditions"):
+            if values[name] is None:
+                del values[name]  # so that older versions of digitty read it
         if config.data == MNIST:
             del values["data"]
             values |= MNIST_FIELDS
@@ -60,12 +62,26 @@ def from_dict(cls: type[C], values: object) -> C:
         arguments["model"] = from_dict(ModelConfig, arguments["model"])
     if "schedule" in arguments:
         arguments["schedule"] = from_dict(ScheduleConfig, arguments["schedule"])
+    if arguments.get("conditions") is not None:
+        arguments["conditions"] = from_dict(ConditionConfig, arguments["conditions"])
+    if cls is ConditionConfig:
+        arguments["scales"] = tuple(from_dict(AttributeScales, each) for each in _as_list(cls, arguments.get("scales", ())))
+    if cls is AttributeScales:
+        arguments["all"] = from_dict(Scale, arguments.get("all"))
+        classes = _as_list(cls, arguments.get("classes", ()))
+        arguments["classes"] = tuple(None if each is None else from_dict(Scale, each) for each in classes)
     try:
         config = cls(**arguments)
         hash(config)  # fails for a list where a number belongs
     except (TypeError, AttributeError) as error:
         raise SettingError(f"{cls.__name__} has a field of the wrong type: {error}") from None
     return config
+
+
+def _as_list(cls: type, values: object) -> Sequence[object]:
+    if not isinstance(values, list | tuple):
+        raise SettingError(f"{cls.__name__} has {values!r} where a list belongs")
+    return values
 
 
 def _without_mnist_fields(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.config.model import AUGMENT_PARAMETERS, ModelConfig
-from engine.models.layers import Attention, ClassEmbedding, Norm, ResidualBlock, ZeroLinear, sinusoidal
+from engine.models.conditioner import WIDTH, Conditioner, Tokens, Told
+from engine.models.layers import Attention, ClassEmbedding, CrossAttention, Norm, ResidualBlock, ZeroLinear, sinusoidal
 
 
 class Down(nn.Module):
@@ -70,33 +71,51 @@ class UNet(nn.Module):
         self.conv_out = nn.Conv2d(first, pixels, 1) if config.patch_side == 1 else nn.Conv2d(first, pixels, 3, padding=1)
         self.augment = ZeroLinear(AUGMENT_PARAMETERS, emb) if config.augmented else None
         self.to_pixels = nn.PixelShuffle(config.patch_side) if config.patch_side > 1 else nn.Identity()
+        self.conditioner = Conditioner(config.conditions, emb) if config.conditions else None
+        crossed = widths[-2:] if config.conditions and config.conditions.route != "pooled" else ()
+        self.cross = nn.ModuleList(CrossAttention(width, groups, WIDTH) for width in crossed)
 
-    def forward(self, x_t: Tensor, t: Tensor, label: Tensor, augment: Tensor | None = None) -> Tensor:
+    def forward(self, x_t: Tensor, t: Tensor, label: Tensor, augment: Tensor | None = None, told: Told | None = None) -> Tensor:
         """The prediction, like x_t (N, C, H, W), for t (N,) in 0 … T-1 and label (N,) of a class or NO_LABEL.
 
         `augment`, (N, AUGMENT_PARAMETERS), says how training images were augmented (Karras et al. 2022, appendix F.2); None: they were not.
+        `told` says what the images show besides; None is the same as a Told of nothing, to the bit. Raises ValueError where the network has no
+        conditioner.
         """
         emb = self._embed(t, label, x_t.dtype, augment)
+        tokens = None if told is None else self._tokens(told, x_t.dtype)
+        if tokens is not None and self.conditioner is not None and (pooled := self.conditioner.pool(tokens)) is not None:
+            emb = emb + pooled
+        emb = F.silu(emb)  # every block starts with SiLU, so it is applied here, once
         h = self.conv_in(self.to_patches(x_t))
         skips = []
-        for level, attend in zip(self.down, self.attend, strict=True):
+        for k, (level, attend) in enumerate(zip(self.down, self.attend, strict=True)):
             h = attend(level(h, emb))
+            if k == len(self.down) - 2:
+                h = self._cross(0, h, tokens)
             skips.append(h)
-        h = self.attention(self.middle(h, emb))
+        h = self._cross(1, self.attention(self.middle(h, emb)), tokens)
         for level in self.up:
             h = level(h, skips.pop(), emb)
         out: Tensor = self.to_pixels(self.conv_out(F.silu(self.norm_out(h))))
         return out
 
     def _embed(self, t: Tensor, label: Tensor, dtype: torch.dtype, augment: Tensor | None = None) -> Tensor:
-        """Time and label (N,) -> (N, emb_dim). NO_LABEL adds zero, as all labels do for images without classes.
-
-        Every block starts with SiLU, so it is applied here, once.
-        """
+        """Time and label (N,) -> (N, emb_dim). NO_LABEL adds zero, as all labels do for images without classes."""
         emb: Tensor = self.time(sinusoidal(t, self.config.time_dim).to(dtype))
         if self.label is not None:
             has_label = (label >= 0).unsqueeze(1)
             emb = emb + self.label(label.clamp(min=0)) * has_label
         if self.augment is not None and augment is not None:
             emb = emb + self.augment(augment.to(dtype))
-        return F.silu(emb)
+        return emb
+
+    def _tokens(self, told: Told, dtype: torch.dtype) -> Tokens:
+        if self.conditioner is None:
+            raise ValueError("this network is told classes alone")
+        tokens: Tokens = self.conditioner(told, dtype)
+        return tokens
+
+    def _cross(self, k: int, h: Tensor, tokens: Tokens | None) -> Tensor:
+        """Cross-attention at half the size (0) or at a quarter of it (1), where there are tokens to read."""
+        return h if tokens is None or not self.cross else self.cross[k](h, *tokens)

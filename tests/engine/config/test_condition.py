@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
 from statistics import NormalDist
 
 import pytest
 
-from engine.config.condition import SCORES, AttributeScales, Condition, Interval, Scale
+from engine.config.condition import SCORES, AttributeScales, Condition, ConditionConfig, Interval, Scale
+from engine.config.model import ModelConfig
+from engine.config.serialize import from_dict, to_dict
 from engine.errors import SettingError
 
 
@@ -76,3 +79,31 @@ def test_intervals_meet() -> None:
     assert Interval(1, 2).meet(Interval(3)) is None
     assert 2 in Interval(2, 2)
     assert 1.9 not in Interval(2, 2)
+
+
+def test_conditions_of_a_network_survive_json_and_are_left_out_of_files_without_any() -> None:
+    scale = Scale(tuple(float(k) for k in range(13)))
+    conditions = ConditionConfig((AttributeScales("width", scale, (None, scale)), AttributeScales("slant", scale)), ("crossed",), 64, route="tokens")
+    model = ModelConfig(conditions=conditions)
+    assert from_dict(ModelConfig, json.loads(json.dumps(to_dict(model)))) == model
+    assert "conditions" not in to_dict(ModelConfig())
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        3,
+        {"scales": 3},
+        {"scales": [{"name": "width"}]},
+        {"scales": [{"name": "depth", "all": {"values": list(range(13))}}]},
+        {"scales": [{"name": "width", "all": {"values": [1] * 13}}]},
+        {"scales": [{"name": "width", "all": {"values": list(range(13))}, "classes": "many"}]},
+        {"scales": [{"name": "width", "all": {"values": list(range(13))}, "classes": [3]}]},
+        {"variants": ["dotted"]},
+        {"route": "post"},
+        {"smell": True},
+    ],
+)
+def test_damaged_conditions_are_refused(conditions: object) -> None:
+    with pytest.raises(SettingError):
+        from_dict(ModelConfig, to_dict(ModelConfig()) | {"conditions": conditions})
