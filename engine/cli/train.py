@@ -57,6 +57,7 @@ _OPTIONS: list[Decorator] = [
     _train_option("flip", is_flag=True),
     _train_option("augment", metavar="P"),
     _train_option("balance", is_flag=True),
+    _train_option("attributes", is_flag=True),
     _train_option("seed"),
     setting_option(_REQUEST["run"], "--name", "run"),
     setting_option(_REQUEST["resume"], metavar="RUN"),
@@ -154,14 +155,14 @@ def train_request(run: str | None, resume: str | None, options: dict[str, Any]) 
     if resume is not None:
         return replace(_resume_request(run, resume, {**options, "schedule": schedule}), data=_moved_data(data))
     config = PRESETS[options.pop("preset", None) or ("best" if data else "seed")]
-    if schedule and (options["start_from"] or config.teacher):
+    if schedule and (options["start_from"] or config.first_weights):
         raise SettingError("--schedule can't be used with --start-from or a teacher, whose weights determine the noise schedule")
     if options["timesteps"] and config.teacher:
         raise SettingError("--timesteps can't be used with a teacher: the student only learns to draw from pure noise")
     if schedule:
         config = with_changes(config, schedule=ScheduleConfig(kind=schedule))
     check_run_name(run)
-    if data or options["start_from"] or config.teacher:  # the job knows how many images there are
+    if data or options["start_from"] or config.first_weights:  # the job knows how many images there are
         limit = options.pop("limit")
         return TrainRequest(with_changes(config, **options), run=run, data=data, fit_epochs=options["epochs"] is None, limit=limit)
     return TrainRequest(_fit_epochs(with_changes(config, **options), options["epochs"]), run=run)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
+from engine.config.condition import ConditionConfig
 from engine.config.data import DataSpec
 from engine.config.model import ModelConfig, ScheduleConfig, side_unit
 from engine.config.training import TrainConfig
@@ -48,6 +49,18 @@ def new_parts(old: ModelConfig, new: ModelConfig) -> tuple[str, ...]:
     """The parts of the network that can't take over the weights of the other, by their names in `UNet`."""
     convolutions = ("conv_in", "conv_out") if _numbers(old) != _numbers(new) or old.prediction != new.prediction else ()
     return (*convolutions, *(() if _same_classes(old.data, new.data) else ("label",)))
+
+
+def unusable_conditions(old: ConditionConfig | None, new: ConditionConfig | None) -> tuple[str, ...]:
+    """The modules of what a network is told besides its class that can't take over the weights of the other, by their names in `UNet`."""
+    if old is None or new is None:
+        return ("conditioner", "cross")
+    same = {
+        "attributes": [scales.name for scales in old.scales] == [scales.name for scales in new.scales],
+        "variants": old.variants == new.variants,
+        "hand": old.hand == new.hand,
+    }
+    return tuple(f"conditioner.{name}" for name, fits in same.items() if not fits)
 
 
 def fitted_patch(model: ModelConfig, data: DataSpec) -> int:

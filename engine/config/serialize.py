@@ -24,8 +24,8 @@ def to_dict(config: DataSpec | ModelConfig | ScheduleConfig | SampleConfig | Tra
     values = asdict(config)
     if isinstance(config, TrainConfig):
         values["model"] = to_dict(config.model)
-        for name in ("keep_every", "flip", "balance", "augment"):
-            if not values[name]:
+        for name in ("keep_every", "flip", "balance", "augment", "attributes", "route"):
+            if values[name] == getattr(TrainConfig, name):
                 del values[name]  # so that older versions of digitty read the run
     elif isinstance(config, ModelConfig):
         values["data"] = to_dict(config.data)

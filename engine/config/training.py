@@ -7,21 +7,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from engine.config.condition import Route
 from engine.config.data import MOST_IMAGES, DataSpec
 from engine.config.fields import MAX_BATCH, MAX_COUNT, MAX_SEED, check_fields, check_within, setting
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.errors import SettingError
 
 LrSchedule = Literal["cosine", "constant"]
-Timesteps = Literal["uniform", "stratified", "lognormal"]
+Timesteps = Literal["uniform", "stratified", "lognormal", "noisy"]
 Weighting = Literal["flat", "min-snr"]
 Optimizer = Literal["adam", "muon"]
-Preset = Literal["seed", "quick", "best", "one-step"]
+Preset = Literal["seed", "quick", "best", "attributes", "one-step"]
 
 PRESET_HINTS: Mapping[Preset, str] = {
     "seed": "6.1 M parameters, the guide's recipe",
     "quick": "1.7 M, draws digits within minutes on a CPU",
     "best": "3.5 M, as shipped; 90 minutes on a CPU",
+    "attributes": "shipped weights learn thickness, slant, …",
     "one-step": "a student that draws in one step",
 }
 """What sets each preset apart, for --help and dialogs."""
@@ -107,7 +109,7 @@ class TrainConfig:
     timesteps: Timesteps = setting(
         "uniform",
         "How the timesteps of a batch are drawn. uniform: independently; stratified: evenly spread; "
-        "lognormal: evenly spread, with medium noise more often.",
+        "lognormal: evenly spread, with medium noise more often; noisy: the same with much noise, where attributes are decided.",
         choices=Timesteps,
         option="--timesteps",
     )
@@ -178,6 +180,20 @@ class TrainConfig:
         option="--keep-every",
     )
 
+    attributes: bool = setting(
+        False,
+        "Tell the network how thick, slanted, wide and long the strokes of its images are, and which variants their digits show, so that drawings "
+        "can ask for it. The images are measured first, once.",
+        hint="tell it thickness, slant, width and length",
+        option="--attributes",
+    )
+
+    route: Route = setting(
+        "both",
+        "How the network is told: pooled, by a vector added to the class embedding; tokens, by cross-attention; or both.",
+        choices=Route,
+    )
+
     compile: bool = setting(False, "Compile the network with torch.compile; worth it on CUDA.", option="--compile")
 
     def __post_init__(self) -> None:
@@ -192,6 +208,10 @@ class TrainConfig:
             raise SettingError("augment can't be used with a teacher: a student learns from the pictures that its teacher draws")
         if self.model.augmented != (self.augment > 0):  # also where the network is taken over from other weights
             object.__setattr__(self, "model", replace(self.model, augmented=self.augment > 0))
+        if self.flip and (self.attributes or self.model.conditions is not None):
+            raise SettingError("flip can't be used with attributes: mirrored strokes lean the other way")
+        if self.attributes and self.teacher is not None:
+            raise SettingError("attributes can't be used with a teacher: a student learns from the pictures that its teacher draws")
         if self.lr == 0:
             raise SettingError("lr 0 trains nothing; the guide uses 0.001")
 
@@ -231,6 +251,19 @@ class TrainConfig:
         return planned if self.steps is None else min(planned, self.steps)
 
 
+BEST = TrainConfig(
+    preset="best",
+    model=ModelConfig(channels=(96, 192), groups=6, attention=True, prediction="v"),
+    schedule=ScheduleConfig("cosine"),
+    epochs=10,
+    lr=5e-3,
+    warmup=100,
+    optimizer="muon",
+    ema=0.999,
+    preview_every=100,
+    save_minutes=5.0,
+)
+
 PRESETS: Mapping[Preset, TrainConfig] = {
     "seed": TrainConfig(),
     "quick": TrainConfig(  # benchmarks/ablations.py measures each choice
@@ -245,17 +278,9 @@ PRESETS: Mapping[Preset, TrainConfig] = {
         preview_every=50,
         save_minutes=1.0,
     ),
-    "best": TrainConfig(
-        preset="best",
-        model=ModelConfig(channels=(96, 192), groups=6, attention=True, prediction="v"),
-        schedule=ScheduleConfig("cosine"),
-        epochs=10,
-        lr=5e-3,
-        warmup=100,
-        optimizer="muon",
-        ema=0.999,
-        preview_every=100,
-        save_minutes=5.0,
+    "best": BEST,
+    "attributes": replace(
+        BEST, preset="attributes", start_from="shipped", attributes=True, epochs=20, lr=3e-3, timesteps="noisy", label_dropout=0.12
     ),
     "one-step": TrainConfig(  # network and noise schedule are the teacher's
         preset="one-step",

@@ -19,6 +19,8 @@ LOG_SIGMA = (-0.6, 1.2)
 
 The schedule's shift moves the mean with it.
 """
+NOISY_LOG_SIGMA, NOISY_SHARE = (1.0, 1.2), 0.7
+"""The same under `noisy`, for this share of the timesteps; the others are uniform."""
 LEAST_SIGMA = 0.05
 """The bound of the weight of x0-prediction, as in JiT (Li & He 2025, arXiv 2511.13720, algorithm 1)."""
 
@@ -40,7 +42,7 @@ class DenoisingLoss:
         self._eps = prediction == "eps"
         skip, out = torch.tensor([coefficients(prediction, a, sigma_data) for a in schedule.alpha_bar.tolist()], dtype=torch.float64).T
         self._skip, self._out = (v.to(device, torch.float32) for v in (skip, out))
-        density = _lognormal(schedule) if timesteps == "lognormal" else torch.full((schedule.T,), 1 / schedule.T, dtype=torch.float64)
+        density = _density(schedule, timesteps)
         self._cumulative = None if timesteps == "uniform" else density.cumsum(0).to(device, torch.float32)
         weight = _weight(schedule, prediction, weighting, out)
         self._weight = None if weight is None else weight.to(device, torch.float32)
@@ -81,9 +83,16 @@ def _weight(schedule: NoiseSchedule, prediction: Prediction, weighting: Weightin
     return None
 
 
-def _lognormal(schedule: NoiseSchedule) -> Tensor:
+def _density(schedule: NoiseSchedule, timesteps: Timesteps) -> Tensor:
+    """The probability (T,) of each t."""
+    even = torch.full((schedule.T,), 1 / schedule.T, dtype=torch.float64)
+    if timesteps == "lognormal":
+        return _lognormal(schedule, *LOG_SIGMA)
+    return torch.lerp(even, _lognormal(schedule, *NOISY_LOG_SIGMA), NOISY_SHARE) if timesteps == "noisy" else even
+
+
+def _lognormal(schedule: NoiseSchedule, mean: float, deviation: float) -> Tensor:
     """The probability of each t where log(sigma / alpha) is normal: its density there times the width of t's cell."""
-    mean, deviation = LOG_SIGMA
     log_sigma = -0.5 * schedule.snr.log()
     density = torch.exp(-0.5 * ((log_sigma - mean - math.log(schedule.config.shift)) / deviation) ** 2) * torch.gradient(log_sigma)[0]
     return density / density.sum()

@@ -43,6 +43,13 @@ class Told(NamedTuple):
         """Both, one after the other."""
         return Told(*(torch.cat(pair) for pair in zip(self, other, strict=True)))
 
+    def where(self, chosen: Tensor, other: Told) -> Told:
+        """These where a mask (N,) is true, and the others elsewhere."""
+        return Told(*(torch.where(chosen.view(-1, *[1] * (a.ndim - 1)), a, b) for a, b in zip(self, other, strict=True)))
+
+    def to(self, device: torch.device) -> Told:
+        return Told(*(tensor.to(device) for tensor in self))
+
     def select(self, chosen: Tensor | slice) -> Told:
         """Those pictures that an index or a mask chooses."""
         return Told(*(tensor[chosen] for tensor in self))

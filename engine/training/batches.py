@@ -27,11 +27,18 @@ class EpochBatches:
 
     def load(self, step: int, part: slice = slice(None)) -> tuple[Tensor, Tensor]:
         """x0 (N, C, H, W) in [-1, 1] and labels (N,) of a part of a step's batch, on the device."""
+        return self.load_chosen(self.choose(step)[part], step, part)
+
+    def choose(self, step: int) -> Tensor:
+        """The numbers of the images in a step's batch, (N,), where the images lie."""
         config = self.config
         epoch, k = divmod(step, config.steps_per_epoch)
         if self._order is None or self._order[0] != epoch:
             self._order = epoch, self._epoch_order(epoch).to(self.images.device)
-        chosen = self._order[1][k * config.batch_size : (k + 1) * config.batch_size][part]
+        return self._order[1][k * config.batch_size : (k + 1) * config.batch_size]
+
+    def load_chosen(self, chosen: Tensor, step: int, part: slice = slice(None)) -> tuple[Tensor, Tensor]:
+        """As `load`, for images of these numbers (N,) in place of the part of the batch."""
         x0 = to_x0(self._to_device(self.images[chosen]))
         return self._flip(x0, step, part), self.labels[chosen.to(self.device)]
 

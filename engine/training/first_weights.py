@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from engine.checkpoints.lookup import find_weights
 from engine.checkpoints.weights import ModelWeights
 from engine.config.data import DataSpec
-from engine.config.fit_to_data import grow, new_parts
+from engine.config.fit_to_data import grow, new_parts, unusable_conditions
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.training import TrainConfig
 from engine.errors import CheckpointError, SettingError
 from engine.formatting import printable
+from engine.models.unet import UNet
 from engine.protocol.events import Event, Notice
 
 PARTS = {"conv_in": "the first convolution", "conv_out": "the last convolution", "label": "the embedding of its classes"}
 """What people call the parts that may be new."""
+LAST_LAYERS = {"conditioner.attributes": "out", "conditioner.variants": "answers", "conditioner.hand": "code"}
+"""The layer that makes the tokens of each part of the conditions."""
 
 
 def take_over_network(config: TrainConfig, data: DataSpec | None) -> Generator[Event, None, TrainConfig]:
@@ -33,9 +37,12 @@ def take_over_network(config: TrainConfig, data: DataSpec | None) -> Generator[E
     if config.teacher:
         _check_teacher(source, weights.model, data)
     model, schedule = _fit(weights, data or weights.model.data)
+    if config.teacher:
+        model = replace(model, conditions=None)
     if new := new_parts(weights.model, model):
         yield Notice(_describe_growth(source, weights.model.data, model.data, new))
-    return replace(config, model=replace(model, one_step=config.teacher is not None), schedule=schedule)
+    told = model.conditions is not None and not config.teacher
+    return replace(config, model=replace(model, one_step=config.teacher is not None), schedule=schedule, attributes=config.attributes or told)
 
 
 def load_first_weights(config: TrainConfig) -> Mapping[str, Tensor] | None:
@@ -48,18 +55,34 @@ def load_first_weights(config: TrainConfig) -> Mapping[str, Tensor] | None:
         return None
     weights = find_weights(source)
     model, schedule = _fit(weights, config.data)
-    model = replace(model, one_step=config.model.one_step, augmented=config.model.augmented)
-    if (model, schedule) != (config.model, config.schedule):
+    own = config.model
+    model = replace(model, one_step=own.one_step, augmented=own.augmented, conditions=own.conditions)
+    if (model, schedule) != (own, config.schedule):
         raise CheckpointError(f"{printable(source)} now holds a different network from the one this run was created with; start a new run")
-    left_out = {*new_parts(weights.model, model), *(() if model.augmented else ("augment",))}
-    return {name: tensor for name, tensor in weights.tensors.items() if name.partition(".")[0] not in left_out}
+    left_out = [*new_parts(weights.model, model), *unusable_conditions(weights.model.conditions, model.conditions)]
+    left_out += [] if model.augmented else ["augment"]
+    kept = {name: tensor for name, tensor in weights.tensors.items() if not name.startswith(tuple(f"{part}." for part in left_out))}
+    return {**kept, **_silent_parts(weights.model, model)}
 
 
 def _fit(weights: ModelWeights, data: DataSpec) -> tuple[ModelConfig, ScheduleConfig]:
-    """The network and the noise schedule of these weights for these images."""
+    """The network and the noise schedule of these weights for these images, whose attributes are still to be measured if they are others."""
     if weights.model.data.digest == data.digest:
         return replace(weights.model, data=data), weights.schedule
-    return grow(weights.model, weights.schedule, data)
+    model, schedule = grow(weights.model, weights.schedule, data)
+    if model.conditions is not None:
+        model = replace(model, conditions=replace(model.conditions, scales=(), variants=()))
+    return model, schedule
+
+
+def _silent_parts(old: ModelConfig, new: ModelConfig) -> dict[str, Tensor]:
+    """Zeros for the last layer of each part of the conditions that is new in a network that was told others: its tokens begin without effect."""
+    if old.conditions is None or new.conditions is None:
+        return {}
+    silent = tuple(f"{part}.{LAST_LAYERS[part]}." for part in unusable_conditions(old.conditions, new.conditions))
+    with torch.device("meta"):
+        shapes = {name: tensor.shape for name, tensor in UNet(new).state_dict().items() if name.startswith(silent)} if silent else {}
+    return {name: torch.zeros(shape) for name, shape in shapes.items()}
 
 
 def _check_teacher(source: str, teacher: ModelConfig, data: DataSpec | None) -> None:

@@ -21,6 +21,7 @@ from engine.config.fit_to_data import fit_length, fit_to
 from engine.config.serialize import from_dict, to_dict
 from engine.config.training import TrainConfig
 from engine.data.describe import describe
+from engine.data.measured import Measured, measure
 from engine.data.registry import fetch_images, load_images
 from engine.errors import SettingError
 from engine.formatting import printable
@@ -36,11 +37,13 @@ from engine.runs.writer import Writer, open_writer, write_config
 from engine.sampling.runtime import Runtime
 from engine.training.artifacts import RunArtifacts
 from engine.training.cadence import Cadence
+from engine.training.conditions import TrainingConditions, with_conditions
 from engine.training.distill import DistillationLoss
 from engine.training.first_weights import load_first_weights, take_over_network
 from engine.training.loop import TrainingLoop
 from engine.training.restore import check_resumable, check_same_data, check_unfinished, restore, restore_newest
 from engine.training.speed import plan_minutes
+from engine.training.step_loss import DenoisingStepLoss, StepLoss
 from engine.training.teacher_pairs import load_or_draw
 from engine.training.trainer import Trainer
 from engine.training.validation import Validation, is_too_short, load_held_out
@@ -69,11 +72,14 @@ class TrainingJob:
         config = yield from self._configure()
         numerics = Numerics(**(yield from self.group.stream_on_leader(_measure(self.runtime, config))))
         images = yield from self._read_images(config)
+        measured = yield from _measure_strokes(config, images)
+        config = with_conditions(config, measured)
         if self.request.minutes is not None:
-            config = yield from plan_minutes(config, self.request.minutes, images, numerics, self.device)
+            loss = self._tell(config, numerics, measured)
+            config = yield from plan_minutes(config, self.request.minutes, images, numerics, self.device, loss)
         run = find_run(self.group.on_leader(lambda: create_run(self.request.run, config, numerics.describe(self.device)).name))
         with self._open_writer(run) as writer:
-            trainer = yield from self._build_trainer(config, run, images, numerics)
+            trainer = yield from self._build_trainer(config, run, images, numerics, measured)
             _begin_from_first_weights(trainer)
             yield from self._loop(trainer, run, writer, epoch_seconds=0.0)
 
@@ -86,9 +92,10 @@ class TrainingJob:
             yield from _use_recorded_threads(run, self.runtime.threads or processors())
         numerics = Numerics(**(yield from self.group.stream_on_leader(_recorded_numerics(self.runtime, run, config))))
         images = yield from self._read_images(config)
+        measured = yield from _measure_strokes(config, images)
         yield from self.group.stream_on_leader(_watch_heartbeat(run, self.cadence))
         with self._open_writer(run) as writer:
-            trainer = yield from self._build_trainer(config, run, images, numerics)
+            trainer = yield from self._build_trainer(config, run, images, numerics, measured)
             path, epoch_seconds = yield from self.group.stream_on_leader(restore_newest(run, trainer))
             if path is None:
                 _begin_from_first_weights(trainer)
@@ -134,9 +141,17 @@ class TrainingJob:
         with open_writer(run) as writer:
             yield writer
 
-    def _build_trainer(self, config: TrainConfig, run: Run, images: tuple[Tensor, Tensor], numerics: Numerics) -> Generator[Event, None, Trainer]:
+    def _tell(self, config: TrainConfig, numerics: Numerics, measured: Measured | None) -> StepLoss | None:
+        """The loss of a network that is told what was measured; None: the usual one."""
+        if measured is None:
+            return None
+        return DenoisingStepLoss(config, numerics, self.device, self.group, TrainingConditions(config, measured))
+
+    def _build_trainer(
+        self, config: TrainConfig, run: Run, images: tuple[Tensor, Tensor], numerics: Numerics, measured: Measured | None
+    ) -> Generator[Event, None, Trainer]:
         if config.teacher is None:
-            return Trainer(config, *images, numerics, self.device, self.group)
+            return Trainer(config, *images, numerics, self.device, self.group, self._tell(config, numerics, measured))
         teacher = self.runtime.pipeline_for(config.teacher, "dpmpp")
         pairs = yield from load_or_draw(run.path / "pairs.safetensors", teacher, config.data, config.pairs, config.seed, self.device)
         return Trainer(config, *images, numerics, self.device, loss=DistillationLoss(config, numerics, self.device, pairs))
@@ -165,6 +180,13 @@ class TrainingJob:
 def _begin_from_first_weights(trainer: Trainer) -> None:
     if weights := load_first_weights(trainer.config):
         trainer.begin_from(weights)
+
+
+def _measure_strokes(config: TrainConfig, images: tuple[Tensor, Tensor]) -> Generator[Event, None, Measured | None]:
+    """What the network is to be told of the images besides their class; None: nothing. One process measures, the others wait."""
+    if not config.attributes and config.model.conditions is None:
+        return None
+    return (yield from measure(config.data, *images))
 
 
 def _describe(choice: DataChoice) -> Generator[Event, None, dict[str, Any]]:

@@ -20,6 +20,7 @@ from engine.config.training import PRESETS, Preset, TrainConfig
 from engine.protocol.events import Event, Preparing, SpeedMeasured, Tick
 from engine.runs.run import all_runs
 from engine.sampling.runtime import Runtime
+from engine.training.step_loss import StepLoss
 from engine.training.trainer import Trainer
 
 TRIAL_SECONDS = 5.0
@@ -37,12 +38,12 @@ CACHE = MachineCache("speed.json")
 
 
 def plan_minutes(
-    config: TrainConfig, minutes: float, images: tuple[Tensor, Tensor], numerics: Numerics, device: torch.device
+    config: TrainConfig, minutes: float, images: tuple[Tensor, Tensor], numerics: Numerics, device: torch.device, loss: StepLoss | None = None
 ) -> Generator[Event, None, TrainConfig]:
-    """Returns the configuration with as many steps as fit into `minutes` here. The steps that are measured leave nothing behind."""
+    """Returns the configuration with as many steps as fit into `minutes` here, for the Trainer's `loss`. These steps leave nothing behind."""
     yield Preparing(f"measuring how many steps fit into {minutes:g} minutes")
     low, high = PLAN_SECONDS
-    seconds = yield from _time_steps(Trainer(config, *images, numerics, device), min(high, max(low, minutes * 60 * PLAN_SHARE)))
+    seconds = yield from _time_steps(Trainer(config, *images, numerics, device, loss=loss), min(high, max(low, minutes * 60 * PLAN_SHARE)))
     steps = max(1, int(minutes * 60 / seconds))
     return replace(config, steps=steps, epochs=math.ceil(steps / config.steps_per_epoch))
 

@@ -16,9 +16,11 @@ from engine.config.training import TrainConfig
 from engine.diffusion.guidance import Network
 from engine.diffusion.loss import DenoisingLoss
 from engine.diffusion.schedule import NoiseSchedule
+from engine.models.conditioner import Told
 from engine.process.distributed import ProcessGroup
 from engine.training.augment import augment, draw_parameters
 from engine.training.batches import EpochBatches
+from engine.training.conditions import TrainingConditions
 from engine.training.finite import FiniteGuard
 
 
@@ -42,22 +44,27 @@ class DenoisingStepLoss:
     takes which image.
     """
 
-    def __init__(self, config: TrainConfig, numerics: Numerics, device: torch.device, group: ProcessGroup) -> None:
-        self.config, self.numerics, self.device, self.group = config, numerics, device, group
+    def __init__(
+        self, config: TrainConfig, numerics: Numerics, device: torch.device, group: ProcessGroup, conditions: TrainingConditions | None = None
+    ) -> None:
+        """`conditions` is what the network is told of the images besides their class."""
+        self.config, self.numerics, self.device, self.group, self.conditions = config, numerics, device, group, conditions
         schedule = NoiseSchedule(config.schedule)
         self._objective = DenoisingLoss(schedule, config.model.prediction, config.timesteps, config.weighting, device, config.data.std)
         self._generator = torch.Generator(device)
 
     def __call__(self, network: Network, step: int, batches: EpochBatches, guard: FiniteGuard) -> tuple[Tensor, Tensor]:
         x0, t, label, eps = self.draw(step, batches)
-        told: tuple[Tensor, ...] = ()
+        more: dict[str, Tensor | Told] = {}
         if self.config.augment:
             n = batches.length(step)
             parameters = draw_parameters(n, self.config.augment, derive_seed(self.config.seed, step, 13))[self._part(n)].to(self.device)
-            x0, told = augment(x0, parameters), (parameters,)
+            x0, more = augment(x0, parameters), {"augment": parameters}
+        if self.conditions is not None:
+            more["told"] = self._tell(self.conditions, step, batches, label)
         x_t = self._objective.add_noise(x0, t, eps).contiguous(memory_format=self.numerics.format)
         with self.numerics.autocast(self.device):
-            answer = network(x_t, t, label, *told)
+            answer = network(x_t, t, label, **more)
         loss = self._objective.loss(answer, x0, x_t, t, eps)
         if self.group.size > 1:
             loss = self._share_of_mean(loss, batches.length(step))
@@ -71,8 +78,20 @@ class DenoisingStepLoss:
         t = self._objective.timesteps(n, rng)
         dropped = torch.rand(n, device=self.device, generator=rng) < self.config.label_dropout
         part = self._part(n)
-        x0, label = batches.load(step, part)
+        if self.conditions is None:
+            x0, label = batches.load(step, part)
+        else:
+            chosen, reason = self.conditions.add_rare(step, batches.choose(step))
+            x0, label = batches.load_chosen(chosen[part], step, part)
+            dropped &= (reason < 0).to(self.device)
         return x0, t[part], label.masked_fill(dropped[part], NO_LABEL), eps[part]
+
+    def _tell(self, conditions: TrainingConditions, step: int, batches: EpochBatches, label: Tensor) -> Told:
+        """What the network is told of this rank's part of a batch, whose labels are (N,)."""
+        batch = conditions.add_rare(step, batches.choose(step))
+        part, has_label = self._part(batches.length(step)), label != NO_LABEL
+        with_label, without = (conditions.draw(step, *batch, labelled).select(part).to(self.device) for labelled in (True, False))
+        return with_label.where(has_label, without)  # chosen on the device, which thus need not be waited for
 
     def _part(self, n: int) -> slice:
         """This rank's part of a batch of n, but never an empty one: the others wait for a gradient, to which `_share_of_mean` gives no weight."""

@@ -53,7 +53,10 @@ def load_held_out(config: TrainConfig) -> tuple[Tensor, Tensor] | None:
 
 
 class HeldOutLoss:
-    """The loss that training minimises, on held-out images: the same objective, noise levels and share of withheld labels, and fixed noise."""
+    """The loss that training minimises, on held-out images: the same objective, noise levels and share of withheld labels, and fixed noise.
+
+    Nothing is told besides labels, and `noisy` timesteps count as even ones: so the losses of runs with and without attributes compare.
+    """
 
     def __init__(self, trainer: Trainer, images: Tensor, labels: Tensor) -> None:
         """images (N, H, W) or (N, H, W, 3) uint8 and labels (N,) int64, on the CPU."""
@@ -89,8 +92,8 @@ class HeldOutLoss:
 
 
 def _objective(config: TrainConfig, device: torch.device) -> DenoisingLoss:
-    """That of training, whose timesteps are drawn from the same distribution, but always evenly spread."""
-    timesteps = "stratified" if config.timesteps == "uniform" else config.timesteps
+    """That of training, whose timesteps are drawn from the same distribution unless it is `noisy`, but always evenly spread."""
+    timesteps = config.timesteps if config.timesteps == "lognormal" else "stratified"
     return DenoisingLoss(NoiseSchedule(config.schedule), config.model.prediction, timesteps, config.weighting, device, config.data.std)
 
 

@@ -1,0 +1,172 @@
+"""The strokes of a data set's training images, measured once and kept in the folder of prepared data sets.
+
+datasets/measures/<key>.npy      what was measured, as float32 (N, the names of ATTRIBUTES, then of VARIANTS), and a SHA-256 of it
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.config.condition import ATTRIBUTES, VARIANTS
+from engine.config.data import MNIST, DataSpec
+from engine.datasets import cache
+from engine.datasets.lock import PrepareLock
+from engine.datasets.sources.arrays import ArraySource, Part
+from engine.datasets.sources.source import Source
+from engine.datasets.workers import WorkerPool
+from engine.errors import SettingError
+from engine.formatting import format_duration, printable
+from engine.process.processors import processors
+from engine.protocol.events import Event, Preparing
+from engine.storage import paths
+from engine.storage.atomic import write_atomic
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+VERSION = 1
+"""Counts up when the same images would be measured differently."""
+LARGEST_SIDE = 128
+"""Pixels. A larger drawing takes too long."""
+IMAGES = 64
+"""Images that a worker measures at once."""
+FEW = 500
+"""As many are measured without workers."""
+MOST_WORKERS = 16
+WAIT = 0.5
+"""Seconds between two looks whether another process has finished."""
+CHECKSUM = hashlib.sha256().digest_size
+
+
+def check_measurable(spec: DataSpec) -> None:
+    """Raises SettingError for images whose strokes can't be measured."""
+    if spec.channels != 1:
+        raise SettingError(f"{printable(spec.name)} is in colour, and strokes are measured on grey images; prepare it with --grey")
+    if max(spec.height, spec.width) > LARGEST_SIDE:
+        size = f"{spec.height}x{spec.width}"
+        raise SettingError(
+            f"strokes are measured on images of at most {LARGEST_SIDE} pixels a side, and {printable(spec.name)} has {size}; use --size"
+        )
+
+
+def has_variants(spec: DataSpec) -> bool:
+    """Whether its images are digits, whose variants are known."""
+    return spec.digest == MNIST.digest
+
+
+def measure_images(spec: DataSpec, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> Generator[Event, None, npt.NDArray[np.float32]]:
+    """Returns (N, A + V): the values of ATTRIBUTES, then 1 or 0 for each of VARIANTS.
+
+    NaN stands for what an image does not have: a flat one has no strokes, and only sevens are crossed or not. Images (N, H, W) and labels (N,) are
+    the first N of the data set's. Kept for the next time. Raises SettingError for images that can't be measured, and StorageError.
+    """
+    check_measurable(spec)
+    key = cache.key_of("measures", VERSION, spec.digest, spec.shape, len(images))
+    path = cache.datasets_dir() / "measures" / f"{key}.npy"
+    found = _read(path, len(images))
+    lock = PrepareLock(cache.lock_path(key))
+    try:
+        while found is None and not lock.acquire():
+            yield Preparing(f"waiting for another process, which measures the images of {spec.name}")
+            time.sleep(WAIT)
+            found = _read(path, len(images))
+        if found is None and (found := _read(path, len(images))) is None:  # not by that process either
+            found = yield from _measure(spec, images, labels)
+            _write(path, found)
+    finally:
+        lock.release()
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureTask:
+    """Some images to measure. They are part of the task, since a worker's copy of all would take much memory."""
+
+    images: npt.NDArray[np.uint8]
+    """(K, H, W)"""
+    variants: tuple[tuple[str, ...], ...]
+    """For each image the variants that it can have."""
+
+    def run(self, source: Source) -> npt.NDArray[np.float32]:
+        import numpy as np
+
+        return np.stack([_values(image, names) for image, names in zip(self.images, self.variants, strict=True)])
+
+    def split(self) -> list[MeasureTask]:
+        return [MeasureTask(self.images[k : k + 1], self.variants[k : k + 1]) for k in range(len(self.images))]
+
+    def give_up(self, source: Source) -> npt.NDArray[np.float32]:
+        import numpy as np
+
+        return np.full((len(self.images), len(ATTRIBUTES) + len(VARIANTS)), np.nan, np.float32)
+
+
+def _values(image: npt.NDArray[np.uint8], variants: Sequence[str]) -> npt.NDArray[np.float32]:
+    """What was measured of one image."""
+    import numpy as np
+
+    from engine.measures.shape import enlarge, measure_enlarged
+    from engine.measures.strokes import to_strokes
+    from engine.measures.variants import VARIANTS as RULES
+
+    values = dict.fromkeys((*ATTRIBUTES, *VARIANTS), math.nan)
+    if (large := enlarge(to_strokes(image))) is not None:
+        shape = measure_enlarged(large)
+        values |= {name: getattr(shape, name) for name in ATTRIBUTES} | {name: float(RULES[name][1](large)) for name in variants}
+    return np.array(list(values.values()), np.float32)
+
+
+def _measure(spec: DataSpec, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> Generator[Event, None, npt.NDArray[np.float32]]:
+    """Measures all of them, in several processes where they are many."""
+    import numpy as np
+
+    names = [tuple(name for name, digit in VARIANTS.items() if digit == label) for label in range(max(10, spec.classes))]
+    possible = names if has_variants(spec) else [()] * len(names)
+    tasks = (
+        MeasureTask(np.ascontiguousarray(images[k : k + IMAGES]), tuple(possible[label] for label in labels[k : k + IMAGES]))
+        for k in range(0, len(images), IMAGES)
+    )
+    workers = 0 if len(images) <= FEW else min(processors(), MOST_WORKERS)
+    done, parts, started = 0, [], time.monotonic()
+    unread = ArraySource(spec.name, spec.source, (), Part(images[:1], None), None, ())  # tasks hold their images
+    with WorkerPool(unread, workers) as pool:
+        for part in pool.run(tasks):
+            if part is not None:
+                parts.append(part)
+                done += len(part)
+            left = f"  left {format_duration((time.monotonic() - started) * (len(images) - done) / done)}" if done else ""
+            yield Preparing(f"measuring the strokes of {done:,}/{len(images):,} images{left}", done / len(images))
+    return np.concatenate(parts)
+
+
+def _read(path: Path, count: int) -> npt.NDArray[np.float32] | None:
+    """What was kept; None where there is nothing, or where it is damaged."""
+    import numpy as np
+
+    try:
+        data = path.read_bytes()
+        if hashlib.sha256(data[:-CHECKSUM]).digest() != data[-CHECKSUM:]:
+            return None
+        values: npt.NDArray[np.float32] = np.load(io.BytesIO(data[:-CHECKSUM]), allow_pickle=False)
+    except (OSError, ValueError):
+        return None
+    return values if values.shape == (count, len(ATTRIBUTES) + len(VARIANTS)) and values.dtype == np.float32 else None
+
+
+def _write(path: Path, values: npt.NDArray[np.float32]) -> None:
+    """Raises StorageError."""
+    import numpy as np
+
+    paths.ensure_folder(path.parent)
+    buffer = io.BytesIO()
+    np.save(buffer, values, allow_pickle=False)
+    data = buffer.getvalue()
+    write_atomic(path, lambda file: file.write(data + hashlib.sha256(data).digest()))

@@ -1,0 +1,111 @@
+"""What the network is told of training images besides their class. A pure function of the random seed and the step, as all of a batch is.
+
+Most images are told only in part, so that each part can be asked for alone and guidance has something to compare with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from engine.compute.seeds import derive_seed
+from engine.config.condition import VARIANTS, ConditionConfig
+from engine.config.training import TrainConfig
+from engine.data.measured import Measured, find_scales, find_variants, score_images
+from engine.models.conditioner import MOST, Told
+
+NO_PART = 0.15
+"""The share of images that are told by their class alone; those without a label are told nothing, apart from …"""
+NO_LABEL_TOLD = 0.2
+"""… this share of them, of which parts are told all the same."""
+KEPT = 0.6
+"""The probability with which each part of the others is told."""
+EXACT, LEVEL, AT_LEAST = 0.5, 0.25, 0.1
+"""The shares of attributes that are told as a value, as one side of a threshold, and as one side of a value just beside; the rest between two."""
+LEVELS = (-1.28, -0.52, 0.52, 1.28)
+"""Scores that are the thresholds of words such as thick and very thick; half of the thresholds are among them, the others anywhere."""
+MARGIN = (0.03, 1.2)
+"""How far the ends of an interval between two values lie from the true one, in standard deviations."""
+RARE, RARE_SHARE = 0.01, 0.01
+"""A variant that less than this share of the images has is rare, and this share of each batch is drawn from the images that have it."""
+
+
+def with_conditions(config: TrainConfig, measured: Measured | None) -> TrainConfig:
+    """The configuration of a new run, whose network is told what was measured. What it is told of these images already keeps its scales."""
+    if measured is None:
+        return config
+    told = config.model.conditions or ConditionConfig(route=config.route)
+    if not told.scales:
+        told = replace(told, scales=find_scales(measured, config.data), variants=find_variants(config.data))
+    return replace(config, model=replace(config.model, conditions=told))
+
+
+class TrainingConditions:
+    """What is told of a run's images."""
+
+    def __init__(self, config: TrainConfig, measured: Measured) -> None:
+        """`measured` are the images that the run trains on, in their order."""
+        conditions = config.model.conditions
+        assert conditions is not None
+        self.config, self._hand = config, conditions.hand
+        self._without, self._within = score_images(measured, conditions)
+        order = [list(VARIANTS).index(name) for name in conditions.variants]
+        self._variants = measured.variants[:, order]
+        having = [(self._variants[:, k] == 1).nonzero().flatten() for k in range(len(order))]
+        self._rare = {k: images for k, images in enumerate(having) if 0 < len(images) < RARE * len(measured.labels)}
+        """The images that have each rare variant."""
+
+    def add_rare(self, step: int, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """Replaces some of a batch's images (N,) by images with rare variants. Returns the batch, and which variant was the reason, or -1, (N,).
+
+        What such images show is always told, so that drawings without conditions show it no more often than the images do.
+        """
+        rng = torch.Generator().manual_seed(derive_seed(self.config.seed, step, 15))
+        place, chosen, reason = torch.rand(len(chosen), generator=rng), chosen.clone(), torch.full((len(chosen),), -1)
+        for n, (k, images) in enumerate(self._rare.items()):
+            replaced = (place >= n * RARE_SHARE) & (place < (n + 1) * RARE_SHARE)
+            drawn = images[torch.randint(len(images), (len(chosen),), generator=rng)].to(chosen.device)
+            chosen = torch.where(replaced.to(chosen.device), drawn, chosen)
+            reason[replaced] = k
+        return chosen, reason
+
+    def draw(self, step: int, chosen: Tensor, reason: Tensor, labelled: bool) -> Told:
+        """What is told of a batch's images (N,), on the CPU, if all of them have labels, or if none has; `reason` is that of `add_rare`."""
+        rng = torch.Generator().manual_seed(derive_seed(self.config.seed, step, 14))
+        chosen, n = chosen.cpu(), len(chosen)
+        scores, variants = (self._within if labelled else self._without)[chosen], self._variants[chosen]
+        some = torch.rand(n, 1, generator=rng) < (1 - NO_PART if labelled else NO_LABEL_TOLD)
+        kept = some & (torch.rand(n, scores.shape[1] + 1, generator=rng) < KEPT)
+        variant_kept = kept[:, -1] | (reason >= 0)  # no image can have more than one variant
+        ends = draw_intervals(scores, rng).nan_to_num(0.0)
+        asked = kept[:, :-1] & ~scores.isnan()
+        return Told(ends, asked, variants * variant_kept.unsqueeze(1), torch.zeros(n, self._hand), torch.zeros(n, dtype=torch.bool))
+
+
+def draw_intervals(scores: Tensor, rng: torch.Generator) -> Tensor:
+    """(N, A) -> (N, A, 2): intervals that hold each score, of the kinds and in the shares that EXACT, LEVEL and AT_LEAST say.
+
+    The side of a threshold that is drawn without regard to the score says no more than that. A margin drawn about the score lets the network
+    learn narrow intervals, too.
+    """
+
+    def uniform() -> Tensor:
+        return torch.rand(scores.shape, generator=rng)
+
+    kind, up = uniform(), uniform() < 0.5
+    named = torch.tensor(LEVELS)[torch.randint(len(LEVELS), scores.shape, generator=rng)]
+    threshold = torch.where(uniform() < 0.5, named, torch.randn(scores.shape, generator=rng))
+    below, above = (scores + sign * (MARGIN[0] + (MARGIN[1] - MARGIN[0]) * uniform()) for sign in (-1, 1))
+    open_low, open_high = torch.full_like(scores, -MOST), torch.full_like(scores, MOST)
+    low = torch.where(kind < EXACT, scores, below)
+    high = torch.where(kind < EXACT, scores, above)
+    one_sided = (kind >= EXACT) & (kind < EXACT + LEVEL)
+    over = scores >= threshold
+    low = torch.where(one_sided, torch.where(over, threshold, open_low), low)
+    high = torch.where(one_sided, torch.where(over, open_high, threshold), high)
+    beside = (kind >= EXACT + LEVEL) & (kind < EXACT + LEVEL + AT_LEAST)
+    low = torch.where(beside & ~up, open_low, low)
+    high = torch.where(beside & up, open_high, high)
+    return torch.stack([low, high], -1).clamp(-MOST, MOST)
