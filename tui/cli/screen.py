@@ -63,7 +63,7 @@ def open_screen(
 def redirect_stderr_to_log(terminal: term.Terminal) -> Iterator[tuple[RestorableTty, Path | None]]:
     """Send to the log what libraries write to standard error. Gives the terminal, on which Textual draws, and the path of the log."""
     screen = os.dup(2)
-    display = RestorableTty(screen, terminal.unicode, terminal.window.reset)
+    display = RestorableTty(screen, terminal.unicode, terminal.window)
     path = None
     try:
         handle, path = log.open_log(), log.log_path()

@@ -14,6 +14,7 @@ from engine.cli.output import LONGEST
 from engine.formatting import printable
 from engine.process.streams import ASCII_FALLBACK
 from tui.terminal.flow_control import CURSOR_QUERY
+from tui.terminal.window import PLAIN, Window
 
 CHUNK = 4096
 """Bytes written at a time. No more follow once the terminal is shut."""
@@ -42,10 +43,11 @@ RESET = b"".join(
 class RestorableTty:
     """A text file in the place of `sys.__stderr__`. If the terminal goes away, that is no error: further output is dropped."""
 
-    def __init__(self, fd: int, unicode: bool = True, window_reset: str = "") -> None:
-        """`window_reset` restores the window's title and the like."""
+    def __init__(self, fd: int, unicode: bool = True, window: Window = PLAIN) -> None:
+        """What the application shows in `window` is removed again, once: a second removal would restore an older title."""
         self._fd, self._out = fd, _reopen(fd)
-        self._reset = RESET + window_reset.encode()
+        self._window_entry, self._window_reset = window.entry.encode() or ENTERED, window.reset.encode()
+        self._window_is_ours = False
         self._charset = "utf-8" if unicode else "ascii"
         self._pending: list[str] = []
         self._lock = threading.Lock()
@@ -74,6 +76,13 @@ class RestorableTty:
             self._send(data)
         if off > on and not self._shut:
             self._entered = False
+        self._follow_window(data)
+
+    def _follow_window(self, data: bytes) -> None:
+        """Note whether the window still shows something of the application after `data`."""
+        on, off = data.rfind(self._window_entry), data.rfind(self._window_reset) if self._window_reset else -1
+        if on != off and not (self._shut and off > on):
+            self._window_is_ours = on > off
 
     def fileno(self) -> int:
         return self._fd
@@ -101,7 +110,8 @@ class RestorableTty:
         """Drop all further output, switch off Textual's modes and restore the terminal's settings, if it still exists."""
         self._shut = True
         if self._entered:
-            self._entered = not self._write_now(self._reset)
+            self._entered = not self._write_now(RESET + self._window_reset * self._window_is_ours)
+            self._window_is_ours &= self._entered
             if not self._entered:  # the shell would take an answer to a query for typed input
                 time.sleep(max(0.0, min(WAIT, self._queried_at + WAIT - time.monotonic())))
         with suppress(termios.error):

@@ -14,6 +14,7 @@ import pytest
 from textual.drivers.linux_driver import LinuxDriver
 
 from tui.terminal.tty import ENTERED, LEFT, RESET, RestorableTty
+from tui.terminal.window import Window
 
 
 class Pair:
@@ -142,3 +143,19 @@ def test_a_terminal_that_takes_nothing_is_restored_all_the_same(pair: Pair) -> N
     assert pair.read_all().endswith(RESET)
     writer.join(10)
     assert not writer.is_alive(), "no thread waits for this terminal any more"
+
+
+@pytest.mark.parametrize("window", [Window(titled=True, progress=True), Window(titled=True), Window(progress=True)])
+@pytest.mark.parametrize("fails_at", ["drawing", "leaving", "left"])
+def test_the_window_is_reset_once_wherever_the_screen_fails(pair: Pair, window: Window, fails_at: str) -> None:
+    """Also when it was suspended before. A second reset would restore the title of a program further out."""
+    display = RestorableTty(pair.slave, window=window)
+    entry, leave = (ENTERED.decode(), window.entry, window.set_title("seven")), (window.reset, LEFT.decode())
+    parts = {"drawing": (*entry, *leave, *entry), "leaving": (*entry, window.reset), "left": (*entry, *leave)}[fails_at]
+    for part in parts:
+        display.write(part)
+        display.flush()
+    display.restore()
+    sent = pair.read_all()
+    assert sent.count(window.reset.encode()) == parts.count(window.reset) + (fails_at == "drawing")
+    assert sent.rfind(window.entry.encode() or ENTERED) < sent.rfind(window.reset.encode())
