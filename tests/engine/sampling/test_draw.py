@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +14,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.checkpoints import weights as checkpoint
 from engine.checkpoints.classifier import READER, load_classifier
-from engine.checkpoints.weights import ModelWeights
 from engine.config.data import MNIST
-from engine.config.model import ModelConfig, ScheduleConfig
+from engine.config.model import ModelConfig
 from engine.config.sampling import SampleConfig, Sampler
 from engine.config.serialize import from_dict
 from engine.config.training import TrainConfig
@@ -29,7 +28,6 @@ from engine.data import mnist as data
 from engine.diffusion.noise import ImageNoise
 from engine.errors import CheckpointError, InputError, OutputError, RunError, SettingError
 from engine.jobs.jobs import Jobs
-from engine.models.unet import UNet
 from engine.protocol.events import DrawDone, DrawStarted, Event, Frame, Preparing, Ready, Tick, TrainStep
 from engine.protocol.recipe import Images
 from engine.protocol.requests import DrawRequest, TrainRequest
@@ -50,13 +48,8 @@ SAMPLES = [
 
 
 @pytest.fixture
-def weights(tmp_path: Path) -> str:
-    """A file of weights that draw something, if nothing sensible."""
-    torch.manual_seed(0)
-    net = UNet(MODEL)
-    nn.init.normal_(net.conv_out.weight, std=0.3)
-    checkpoint.save_weights(tmp_path / "w.safetensors", ModelWeights(net.state_dict(), MODEL, ScheduleConfig(), 3, "x", "average"))
-    return str(tmp_path / "w.safetensors")
+def weights(save_random_weights: Callable[[ModelConfig], str]) -> str:
+    return save_random_weights(MODEL)
 
 
 def drawn(jobs: Jobs, request: DrawRequest) -> DrawDone:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-import torch
-from torch import nn
 
-from engine.checkpoints import weights as checkpoint
-from engine.checkpoints.weights import ModelWeights
-from engine.config.model import ModelConfig, ScheduleConfig
+from engine.config.model import ModelConfig
 from engine.config.sampling import SampleConfig
 from engine.diffusion.noise import ImageNoise
 from engine.jobs.jobs import Jobs
-from engine.models.unet import UNet
 from engine.protocol.events import DrawDone, Frame
 from engine.protocol.requests import DrawRequest
 from engine.sampling import batch
@@ -32,12 +27,8 @@ SAMPLES = [
 
 
 @pytest.fixture
-def weights(tmp_path: Path) -> str:
-    torch.manual_seed(0)
-    net = UNet(MODEL)
-    nn.init.normal_(net.conv_out.weight, std=0.3)
-    checkpoint.save_weights(tmp_path / "w.safetensors", ModelWeights(net.state_dict(), MODEL, ScheduleConfig(), 3, "x", "average"))
-    return str(tmp_path / "w.safetensors")
+def weights(save_random_weights: Callable[[ModelConfig], str]) -> str:
+    return save_random_weights(MODEL)
 
 
 def pipeline_of(weights: str) -> Pipeline:

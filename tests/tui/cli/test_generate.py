@@ -31,13 +31,6 @@ Ran = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def jobs(monkeypatch: pytest.MonkeyPatch) -> FakeJobs:
-    fake = FakeJobs()
-    monkeypatch.setattr("tui.cli.generate.Jobs", lambda *_: fake)
-    return fake
-
-
-@pytest.fixture
 def ran(jobs: FakeJobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ran:
     """Runs `digitty generate` in an empty folder: exit code, standard output, standard error."""
     monkeypatch.setattr(ProgressLine, "plain", False)
