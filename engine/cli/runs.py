@@ -19,7 +19,7 @@ from engine.runs.control import Command, send_command
 from engine.runs.liveness import Life
 from engine.runs.manage import check_free_name, check_idle, delete_run, rename_run
 from engine.runs.run import Run, all_runs, find_run
-from engine.runs.summary import run_facts
+from engine.runs.summary import run_facts, shown_state
 
 ANSWER = 60.0
 """Seconds within which a run must obey: the time of a step and a save."""
@@ -44,7 +44,7 @@ def run_line(facts: dict[str, Any]) -> str:
     if "error" in facts:
         return f"{facts['run']:<20} {facts['error']}"
     loss = f"loss {facts['loss']:.4f}" if facts["loss"] is not None else "no step yet"
-    state = facts["state"] + (" here" if facts["state"] == "running" else "")
+    state = shown_state(facts) + (" here" if facts["state"] == "running" else "")
     done = f"step {facts['step']}/{facts['total_steps']}"
     return f"{facts['run']:<20} {state:<14} {done:<18} {loss:<12} {format_age(time.time() - facts['written']):>8}  {format_size(facts['bytes']):>7}"
 

@@ -59,6 +59,15 @@ def send_command(path: Path, command: Command) -> None:
     write_text(path, json.dumps({"wish": command, "by": sender, "time": round(time.time(), 3)}))  # "wish": what older versions read
 
 
+def command_since(path: Path, started: float) -> Command | None:
+    """The latest command in a run's control file, if it was sent after the run's writer had started (Unix seconds); else None."""
+    try:
+        values = parse_json(read_small(path))
+        return Command(values["wish"]) if values["time"] > started else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def _stamp(path: Path) -> tuple[int, int] | None:
     try:
         stat = path.stat()

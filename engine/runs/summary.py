@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.errors import DigittyError
 from engine.formatting import printable
+from engine.runs.control import Command, command_since
 from engine.runs.metrics_log import is_step
 from engine.runs.run import Run
 
@@ -20,6 +21,21 @@ def run_facts(run: Run) -> dict[str, Any]:
         return {"run": run.name, "error": f"can't be read ({type(error).__name__}: {printable(error)})"}
 
 
+def shown_state(facts: dict[str, Any]) -> str:
+    """The state in words: a run that was told to stop or to pause, and has not done so yet, is stopping or pausing."""
+    state, asked = str(facts["state"]), facts.get("asked")
+    name, _, rest = state.partition(" ")
+    if name in ("running", "paused") and asked == Command.STOP:
+        return f"stopping {rest}".strip()
+    return f"pausing {rest}".strip() if name == "running" and asked == Command.PAUSE else state
+
+
+def _command(run: Run) -> Command | None:
+    """The latest command that the run's present writer was sent through its folder."""
+    started = run.owner().get("started")
+    return command_since(run.control_path, started) if isinstance(started, int | float) else None
+
+
 def _facts(run: Run) -> dict[str, Any]:
     """Raises RunError if its config.json can't be read, StorageError if its metrics can't."""
     config, created = run.config(), run.created()
@@ -28,6 +44,7 @@ def _facts(run: Run) -> dict[str, Any]:
     return {
         "run": run.name,
         "state": run.state(),
+        "asked": _command(run),
         "preset": config.preset,
         "step": step,
         "total_steps": config.total_steps,

@@ -10,7 +10,7 @@ from rich.cells import set_cell_size
 
 from engine.formatting import format_age, format_size, printable
 from engine.runs.run import Run, all_runs
-from engine.runs.summary import run_facts
+from engine.runs.summary import run_facts, shown_state
 
 COLUMNS = {"run": 18, "state": 15, "progress": 13, "loss": 6, "age": 7, "size": 7}
 """The width of each column of the list; with the spaces between them, 71 in all."""
@@ -60,7 +60,7 @@ def describe_run(run: Run, activity: str = "") -> str:
     facts = run_facts(run)
     if "error" in facts:
         return f"{_cell(run.name, COLUMNS['run'])} can't be read"
-    return _row(_cells({**facts, "state": activity or facts["state"]}))
+    return _row(_cells({**facts, "state": activity or shown_state(facts)}))
 
 
 def _cells(facts: dict[str, Any]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 from fake_training import ENGINE, cut_off, log_step
@@ -12,8 +13,10 @@ from user import LARGE, SIZES, User, opened, start
 
 from engine.config.training import PRESETS
 from engine.errors import StorageError
+from engine.runs.control import Command, send_command
 from engine.runs.manage import create_run
 from engine.runs.run import Run, all_runs
+from engine.runs.summary import run_facts
 from engine.runs.writer import open_writer
 from tui.dialogs.choice import ChoiceDialog
 from tui.dialogs.runs import RunsDialog
@@ -62,6 +65,22 @@ async def test_a_run_that_stops_is_listed_so_until_it_has() -> None:
         await person.until(lambda: row(person, "mine")[1:2] == ["stopping…"])
         jobs.go_on_ending.set()
         await person.until(lambda: row(person, "mine")[1:2] == ["stopped"])
+
+
+async def test_a_run_of_another_process_is_listed_with_what_it_was_told() -> None:
+    """By any process, until it has done so. A command to an earlier process counts no more."""
+    run = create_run("theirs", PRESETS["quick"], ENGINE)
+    send_command(run.control_path, Command.STOP)
+    time.sleep(0.002)  # the times are in milliseconds
+    with open_writer(run) as writer:
+        log_step(writer, 1)
+        async with opened() as person:
+            await listed(person)
+            await person.until(lambda: row(person, "theirs")[1:2] == ["running"])
+            for command, state in ((Command.PAUSE, "pausing"), (Command.STOP, "stopping"), (Command.RUN, "running")):
+                send_command(run.control_path, command)
+                await person.until(lambda state=state: row(person, "theirs")[1:2] == [state])
+                assert run_facts(run)["state"] == "running"  # what programs read
 
 
 async def test_the_list_is_there_before_the_folders_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
