@@ -184,6 +184,14 @@ class DigittyApp(StudioApp):
             self.screen.on_navigate()
             self.studio.watch.search_if_stale()
 
+    def start_run(self) -> None:
+        def ask() -> None:
+            if isinstance(self.screen, TrainScreen):
+                self.screen.action_new()
+
+        self.action_go("train")
+        self.call_later(ask)  # after the screen was mounted
+
     def action_help(self) -> None:
         from tui.dialogs.help import HelpDialog
 

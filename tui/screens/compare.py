@@ -39,6 +39,7 @@ class CompareScreen(AppScreen):
     ABOUT = "runs, settings of one model, or samplers side by side"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "draw", "draw", tooltip="draw the same noise with everything compared"),
+        Binding("n", "new_run", "new run", tooltip="start a run, on the Train screen", id="new"),
         Binding("c", "mode", "mode", tooltip="compare runs, settings or samplers (or click)", id="mode"),
         Binding("v", "view", "view", tooltip="next view, where not everything fits", id="view"),
         Binding("t", "align", "axis", tooltip="align the losses by step, time or epoch", id="axis"),
@@ -160,6 +161,10 @@ class CompareScreen(AppScreen):
         text = self.query_one("#what", Input).value
         self._prompts[self.mode] = "" if text == self.pane.default_prompt() else text
 
+    def action_new_run(self) -> None:
+        """Ask on the Train screen what to train."""
+        self.studio_app.start_run()
+
     def action_view(self) -> None:
         if self._has_views:
             self.runs.next_view()
@@ -255,6 +260,7 @@ class CompareScreen(AppScreen):
         has_chart = runs and bool(self.runs.runs) and (self.runs.shows_all or self.runs.view == "losses")
         useful = {
             "view": self._has_views,
+            "new_run": runs and self.runs.needs_runs,
             "draw": not runs or bool(self.runs.runs),
             "edit": not runs or bool(self.runs.runs),
             "align": has_chart,

@@ -45,14 +45,14 @@ WIDE, TALL = 110, 34
 VIEWS = ("losses", "settings", "pictures")
 NO_RUNS = """There is no run to compare yet.
 
-Train two with different settings, for example on the Train screen (F5, then n), or with
+Press n to start one here, then another with different settings. Or train two with
 
-    digitty train --preset quick --run first
-    digitty train --preset quick --run second --lr 0.002
+    digitty train --preset quick --name first
+    digitty train --preset quick --name second --lr 0.002
 
 Their losses, settings and drawings appear here while they train. c compares settings of one model instead."""
 
-NO_RUN = "There is no run to compare yet. F5 trains one; c compares settings of one model instead."
+NO_RUN = "There is no run to compare yet. n starts one; c compares settings of one model instead."
 
 
 class RunsPane(ComparePane):
@@ -90,6 +90,11 @@ class RunsPane(ComparePane):
         self.bar.words = self.IDLE
         self.refresh_runs()
         self.set_interval(LOOK_EVERY, self.refresh_runs)
+
+    @property
+    def needs_runs(self) -> bool:
+        """Whether there are fewer than two, and so nothing to compare."""
+        return len(self._names) < 2
 
     @property
     def chart(self) -> OverlayChart:

@@ -120,6 +120,9 @@ class StudioApp(PixelApp):
             return f"Copied a command to run on your machine, since this terminal takes no files: {command}"
         return f"Copied the path, since this terminal takes no files: {path}"
 
+    def start_run(self) -> None:
+        """Go where runs are started, and ask what to train."""
+
     def notify_error(self, error: DigittyError) -> None:
         self.notify(str(error), severity="error")
 

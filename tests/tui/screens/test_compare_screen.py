@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,10 @@ from engine.errors import RunError
 from engine.runs.manage import create_run, delete_run
 from engine.runs.run import find_run
 from engine.runs.writer import open_writer
+from tui.dialogs.new_run import NewRunDialog
 from tui.screens.compare import CompareScreen
+from tui.screens.compare_runs import NO_RUNS
+from tui.screens.train import TrainScreen
 from tui.widgets.run_picker import RunPicker
 from tui.widgets.run_pictures import RunPictures
 from tui.widgets.sheet_view import SheetView
@@ -56,11 +60,33 @@ async def test_without_runs_it_says_how_to_get_some() -> None:
         await person.press("f6")
         await person.sees("digitty sweep seven --guidance 1,1.4,2")  # it opens with what needs no run
         await person.press("c", "c")
-        await person.sees("There is no run to compare yet.", "digitty train --preset quick --run first")
+        await person.sees("There is no run to compare yet.", "digitty train --preset quick --name first")
         await person.press("enter")
-        await person.is_told("There is no run to compare yet. F5 trains one; c compares settings of one model instead.")
+        await person.is_told("There is no run to compare yet. n starts one; c compares settings of one model instead.")
         finished_run("late", PRESETS["quick"])
-        await person.sees("[x]", "late", "loss by step")
+        await person.sees("[x]", "late", "loss by step", "n new run")
+
+
+@pytest.mark.parametrize("trained_before", [False, True])
+async def test_n_asks_on_the_train_screen_what_to_train(trained_before: bool) -> None:
+    async with opened() as person:
+        if trained_before:
+            finished_run("only", PRESETS["quick"])
+        await person.press("f6")
+        if not trained_before:
+            await person.press("c", "c")
+        await person.until(lambda: "n new run" in person.footer)
+        await person.press("n")
+        await person.until(lambda: isinstance(person.app.screen, NewRunDialog))
+        await person.press("escape")
+        assert isinstance(person.app.screen, TrainScreen)
+
+
+async def test_what_the_empty_page_tells_to_run_can_be_run(command: Callable[..., tuple[int, str, str]]) -> None:
+    for line in NO_RUNS.splitlines():
+        if line.strip().startswith("digitty "):
+            code, _, err = command(*line.split()[1:], "--epochs", "0")
+            assert (code, "epochs 0 is outside" in err) == (2, True), err  # the rest of the line is no error
 
 
 async def test_the_two_newest_are_compared_at_once(two_runs: None) -> None:
