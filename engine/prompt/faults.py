@@ -44,6 +44,8 @@ def explain_fault(text: str, tokens: Sequence[Token], at: int, vocabulary: Vocab
     right = _side(tokens, beyond)
     if not right and (_is_worse(tokens[beyond : beyond + 1], vocabulary) or _is_misspelt(text, tokens[beyond:], vocabulary)):
         return _unreadable(text, tokens, beyond, vocabulary)
+    if not right and tokens[beyond : beyond + 1] and tokens[beyond].kind is Kind.UNKNOWN and count_at(tokens, at):
+        return ParseError(f"can't read {quote(tokens[beyond].text)}")  # the count in front of it is no fault
     if link is None:
         return _no_class(text, left, right, vocabulary)
     if right and link.kind is Kind.TIMES:

@@ -9,7 +9,7 @@ from engine.errors import PromptError
 from engine.formatting import printable
 from engine.prompt.faults import quote
 from engine.prompt.tokens import count_at, tokenize
-from engine.prompt.vocabulary import vocabulary_for
+from engine.prompt.vocabulary import Kind, vocabulary_for
 from engine.runs.run import all_runs
 from engine.runs.weights_names import SHIPPED, data_of
 
@@ -41,8 +41,15 @@ def _weights_of_other_data(data: DataSpec) -> Iterator[tuple[str, DataSpec]]:
 
 
 def _class_named(text: str, data: DataSpec) -> str:
-    """The class of these data with which the text begins, perhaps after a count; empty for none."""
+    """The class of these data with which the text begins, perhaps after a count; empty for none.
+
+    A number is a class only where it counts nothing: three is not what `three dogs` asks for.
+    """
     vocabulary = vocabulary_for(data.class_names)
     tokens = tokenize(vocabulary.normalize(text), vocabulary)
-    counted = tokens[len(count_at(tokens, 0)) :][:1]
-    return next((token.text for token in (*counted, *tokens[:1]) if token.label is not None), "")
+    count = len(count_at(tokens, 0))
+    counted = tokens[count : count + 1]
+    if count and counted and counted[0].kind is Kind.TIMES:
+        counted = tokens[count + 1 : count + 2]
+    own = () if counted and counted[0].kind is Kind.UNKNOWN else tokens[:1]
+    return next((token.text for token in (*counted, *own) if token.label is not None), "")

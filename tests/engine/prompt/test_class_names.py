@@ -58,6 +58,8 @@ def test_random_labels_are_among_the_classes() -> None:
     [
         ("7", "'7' is not a class", "7 random"),
         ("trousr", "can't read 'trousr'", "trouser"),
+        ("three qqq", "can't read 'qqq'", None),
+        ("a dress, two dozen x qqq", "understood dress, but can't read 'qqq'", None),
         ("dress, 12", "understood dress, but '12' is not a class", "dress, 12 random"),
         ("3 to 9", "a range goes from one class to another, T-shirt to bus at most", "ankle boot to bus"),
         ("- dress", "a dash stands between two classes", "dress"),

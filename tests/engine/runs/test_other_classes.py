@@ -15,7 +15,9 @@ from engine.runs.other_classes import name_other_weights
 CLOTHES = replace(MNIST, name="Clothes", class_names=("boot", "bag"), digest="sha256:00")
 
 
-@pytest.mark.parametrize(("text", "word"), [("a seven", "'seven'"), ("bag, three sevens", "'sevens'"), ("7", "'7'")])
+@pytest.mark.parametrize(
+    ("text", "word"), [("a seven", "'seven'"), ("bag, three sevens", "'sevens'"), ("7", "'7'"), ("three x sevens", "'sevens'"), ("three", "'three'")]
+)
 def test_digits_are_said_to_be_classes_of_the_shipped_weights(text: str, word: str) -> None:
     with pytest.raises(PromptError) as caught:
         parse(text, random.Random(0), CLOTHES.class_names)
@@ -23,7 +25,7 @@ def test_digits_are_said_to_be_classes_of_the_shipped_weights(text: str, word: s
     assert message == f"{caught.value}. {word} is a class of shipped (MNIST); draw it with --weights shipped"
 
 
-@pytest.mark.parametrize("text", ["kite", "bag, kites", "65 bags"])
+@pytest.mark.parametrize("text", ["kite", "bag, kites", "65 bags", "three kites", "bag, 2 x kites", "seven blue kites"])
 def test_what_no_weights_know_is_left_alone(text: str) -> None:
     with pytest.raises(PromptError) as caught:
         parse(text, random.Random(0), CLOTHES.class_names)
