@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.config.data import Background, DataSpec, Fit, Preparation
-from engine.config.fields import check_fields, check_finite, check_within, setting
+from engine.config.fields import check_fields, check_within, setting
 from engine.errors import SettingError
 from engine.formatting import printable
 
@@ -68,8 +68,9 @@ class DataChoice:
 
     hold_out: str | None = setting(
         None,
-        "The share of the images that is kept from training, to judge with, such as 10%. A source that has test images keeps those instead.",
-        hint="such as 10%; empty: none",
+        "The share of the images that is kept from training, to judge with, such as 10%; 0: none. A source that has test images keeps those instead. "
+        "Default: 10% of more than 100 pictures.",
+        hint="such as 10%, or 0; empty: 10% of more than 100",
         kind=str,
         option="--hold-out",
     )
@@ -90,7 +91,7 @@ class DataChoice:
     @property
     def plain(self) -> bool:
         """Whether the source's images are to be used as they come, with nothing asked about their size, colours, classes or shares."""
-        return (self.size, self.grey, self.classes, self.hold_out) == (None, False, None, None)
+        return (self.size, self.grey, self.classes) == (None, False, None) and not parse_share(self.hold_out)
 
     def height_width(self) -> tuple[int, int] | None:
         """The size that was asked for, in pixels; None: the source decides."""
@@ -117,7 +118,7 @@ class DataChoice:
 def choice_again(choice: DataChoice, spec: DataSpec) -> DataChoice:
     """The choice of a source that makes the images of a spec again, if the source still has them: prepared as they were."""
     if spec.preparation is None:
-        return DataChoice(choice.source, data_root=choice.data_root)
+        return DataChoice(choice.source, hold_out="0", data_root=choice.data_root)
     made = spec.preparation
     return DataChoice(
         choice.source,
@@ -126,7 +127,7 @@ def choice_again(choice: DataChoice, spec: DataSpec) -> DataChoice:
         made.background,
         spec.channels == 1,
         format_names(made.classes) if made.classes else None,
-        str(made.hold_out) if made.hold_out else None,
+        str(made.hold_out),
         choice.data_root,
     )
 
@@ -164,5 +165,6 @@ def parse_share(text: str | None) -> float:
         raise SettingError(
             f"hold-out {printable(text, 40)} is more than everything; for {printable(text, 40)} in a hundred, use {printable(text, 40)}%"
         )
-    check_finite("hold-out", share, 0, MOST_HELD_OUT)
+    if not 0 <= share <= MOST_HELD_OUT:
+        raise SettingError(f"hold-out {printable(text.strip(), 40)} is outside 0% to {MOST_HELD_OUT:.0%}")
     return share

@@ -104,7 +104,7 @@ class Maker:
         shape = self._plan.target.shape
         with self._writing(), open(self._folder / SPOOL, "x+b") as spool:
             yield from self._decode(pool, lambda decoded: spool.write(np.ascontiguousarray(decoded.images).data.cast("B")))
-            kept, test = np.concatenate(self._kept), hold_out(np.concatenate(self._keys), self._plan.hold_out)
+            kept, test = np.concatenate(self._kept), self._held_out(np.concatenate(self._keys))
             self._open_parts(int((~test).sum()), int(test.sum()))
             spool.seek(0)
             for first in range(0, len(kept), IMAGES):
@@ -113,6 +113,18 @@ class Maker:
                 self._write(places, np.frombuffer(block, dtype=np.uint8).reshape(-1, *shape), test[first : first + IMAGES])
                 yield Tick()
         (self._folder / SPOOL).unlink()
+
+    def _held_out(self, keys: npt.NDArray[np.void]) -> npt.NDArray[np.bool_]:
+        """(N,) which images are kept from training. Raises SettingError where the user asked for a share, and all images are equal."""
+        import numpy as np
+
+        try:
+            return hold_out(keys, self._plan.hold_out)
+        except SettingError:
+            if self._plan.hold_out_asked:
+                raise
+            self._plan = self._plan.without_hold_out()
+            return np.zeros(len(keys), dtype=np.bool_)
 
     # --- writing ------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,8 @@ from engine.config.data_choice import DataChoice
 
 USUAL_SIZES = (28, 32, 48, 64, 96, 128)
 """The sides that are chosen from where the user names none."""
+USUAL_HOLD_OUT, ENOUGH = 0.1, 100
+"""The share that is kept from training where the user says nothing, of more pictures than this."""
 
 
 @dataclass(frozen=True)
@@ -20,11 +22,13 @@ class DataOptions:
     preparation: Preparation = field(default_factory=Preparation)
     grey: bool = False
     """Whether colours become grey; otherwise the images have colour if the pictures do."""
+    chooses_hold_out: bool = False
+    """Whether a share is kept from training where the source has no test images and enough others; otherwise only what `preparation` says."""
 
     @classmethod
     def of(cls, choice: DataChoice) -> DataOptions:
         """The options of what someone asks to train on."""
-        return cls(choice.height_width(), choice.preparation(), choice.grey)
+        return cls(choice.height_width(), choice.preparation(), choice.grey, choice.hold_out is None)
 
     @classmethod
     def again(cls, spec: DataSpec) -> DataOptions:

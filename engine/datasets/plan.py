@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from engine.config.data import Preparation
 from engine.config.data_choice import LARGEST_SIZE, SIDE_STEP
-from engine.datasets.options import USUAL_SIZES, DataOptions, format_sides
+from engine.datasets.options import ENOUGH, USUAL_HOLD_OUT, USUAL_SIZES, DataOptions, format_sides
 from engine.datasets.picture import Look, Target
 from engine.datasets.selection import Selection
 from engine.datasets.sources.arrays import ArraySource
@@ -26,8 +26,19 @@ class Plan:
     preparation: Preparation | None
     """As the DataSpec records it. None: the images are the source's own."""
     hold_out: float
+    """The share of the images that is kept from training."""
     choices: tuple[str, ...]
     """A sentence about each choice."""
+    hold_out_asked: bool = True
+    """Whether the user asked for that share."""
+
+    def without_hold_out(self) -> Plan:
+        """The plan of training on all images, where a share that nobody asked for can't be kept."""
+        preparation = self.preparation and replace(self.preparation, hold_out=0.0)
+        return replace(self, preparation=preparation, hold_out=0.0, choices=tuple(each for each in self.choices if each != _USUAL_SHARE))
+
+
+_USUAL_SHARE = f"{USUAL_HOLD_OUT * 100:.4g}% of the images are kept from training, to judge with; --hold-out 0 trains on all of them"
 
 
 def sample(indices: Sequence[int]) -> list[int]:
@@ -48,12 +59,13 @@ def plan_arrays(source: ArraySource, selection: Selection, options: DataOptions)
         sides, sentence = _nearest_size(min(height, width), f"the images of {width}×{height}")
         said.append(sentence)
     channels = 3 if len(source.shape) == 3 and not options.grey else 1
-    share, sentences = _hold_out(selection, options.preparation)
+    share, sentences = _hold_out(selection, options)
     target = Target(*sides, channels, options.preparation.fit, options.preparation.background)
     untouched = target.shape == source.shape and not share and not options.preparation.classes
     if sides[0] * width != sides[1] * height:
         said.append(_fit_sentence(options.preparation))
-    return Plan(target, None if untouched else replace(options.preparation, hold_out=share), share, (*said, *sentences))
+    preparation = None if untouched else replace(options.preparation, hold_out=share)
+    return Plan(target, preparation, share, (*said, *sentences), bool(options.preparation.hold_out))
 
 
 def plan_pictures(source: Source, selection: Selection, options: DataOptions, looks: Sequence[Look]) -> Plan:
@@ -77,9 +89,9 @@ def plan_pictures(source: Source, selection: Selection, options: DataOptions, lo
     if any(look.transparent for look in looks):
         other = "white" if options.preparation.background == "black" else "black"
         said.append(f"transparent pixels become {options.preparation.background}; --background {other} makes them {other}")
-    share, sentences = _hold_out(selection, options.preparation)
+    share, sentences = _hold_out(selection, options)
     target = Target(*sides, channels, options.preparation.fit, options.preparation.background)
-    return Plan(target, replace(options.preparation, hold_out=share), share, (*said, *sentences))
+    return Plan(target, replace(options.preparation, hold_out=share), share, (*said, *sentences), bool(options.preparation.hold_out))
 
 
 def _is_allowed(side: int) -> bool:
@@ -96,19 +108,22 @@ def _nearest_size(side: int, what: str) -> tuple[tuple[int, int], str]:
 def _fit_sentence(preparation: Preparation) -> str:
     match preparation.fit:
         case "crop":
-            return "pictures of another shape lose what is too much at their sides; --fit pad or stretch keeps all of them"
+            return "pictures of another shape are cropped to their middle; --fit pad or stretch keeps all of each"
         case "pad":
             return f"pictures of another shape get a {preparation.background} border; --fit crop or stretch gives them none"
         case "stretch":
             return "pictures of another shape are stretched; --fit crop or pad keeps their shape"
 
 
-def _hold_out(selection: Selection, preparation: Preparation) -> tuple[float, list[str]]:
+def _hold_out(selection: Selection, options: DataOptions) -> tuple[float, list[str]]:
     """The share that is kept from training, and a sentence about it."""
+    preparation = options.preparation
     if selection.test.any():
         count = int(selection.test.sum())
         ignored = "; --hold-out is not used" if preparation.hold_out else ""
         return 0.0, [f"the {count:,} test images are kept from training{ignored}"]
     if preparation.hold_out:
         return preparation.hold_out, [f"{preparation.hold_out * 100:.4g}% of the images are kept from training, to judge with"]
+    if options.chooses_hold_out and len(selection.indices) > ENOUGH:
+        return USUAL_HOLD_OUT, [_USUAL_SHARE]
     return 0.0, []

@@ -125,7 +125,7 @@ def _make(source: Source, options: DataOptions, key: str) -> Generator[Event, No
         else:
             plan = plan_pictures(source, selection, options, (yield from _look(pool, selection)))
         record = yield from Maker(source, selection, plan, key).make(pool)
-    return record, _exact(options, plan)
+    return record, _exact(options, plan, record.spec)
 
 
 def _look(pool: WorkerPool, selection: Selection) -> Generator[Event, None, Sequence[Look]]:
@@ -140,8 +140,10 @@ def _look(pool: WorkerPool, selection: Selection) -> Generator[Event, None, Sequ
     return looks
 
 
-def _exact(options: DataOptions, plan: Plan) -> DataOptions:
-    return replace(options, sides=(plan.target.height, plan.target.width), grey=plan.target.channels == 1)
+def _exact(options: DataOptions, plan: Plan, spec: DataSpec) -> DataOptions:
+    share = spec.preparation.hold_out if spec.preparation else 0.0
+    preparation = replace(options.preparation, hold_out=share)
+    return DataOptions((plan.target.height, plan.target.width), preparation, plan.target.channels == 1)
 
 
 def _key(source: Source, fingerprint: str, options: DataOptions) -> str:

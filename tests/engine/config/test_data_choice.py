@@ -31,9 +31,10 @@ def test_sizes(text: str | None, sides: tuple[int, int] | None) -> None:
         ({"size": "64x"}, "not a size in pixels"),
         ({"hold_out": "ten"}, "not a share such as 10%"),
         ({"hold_out": "10"}, "use 10%"),
-        ({"hold_out": "95%"}, "outside 0 to 0.9"),
-        ({"hold_out": "-1%"}, "outside 0 to 0.9"),
-        ({"hold_out": "nan"}, "not a finite number"),
+        ({"hold_out": "95%"}, "hold-out 95% is outside 0% to 90%"),
+        ({"hold_out": "200%"}, "hold-out 200% is outside 0% to 90%"),
+        ({"hold_out": "-1%"}, "outside 0% to 90%"),
+        ({"hold_out": "nan"}, "outside 0% to 90%"),
         ({"classes": " , "}, "not a list of names"),
         ({"classes": "cat,cat"}, "twice"),
         ({"classes": "cat\nd"}, "not a list of names"),
@@ -60,4 +61,7 @@ def test_a_spec_is_made_again_as_it_was() -> None:
     spec = replace(MNIST, height=16, width=24, class_names=made.classes, preparation=made)
     choice = choice_again(DataChoice("/new", size="64", data_root="/root"), spec)
     assert (choice.source, choice.data_root, choice.height_width(), choice.grey, choice.preparation()) == ("/new", "/root", (16, 24), True, made)
-    assert choice_again(DataChoice("/new"), replace(spec, preparation=None)).plain
+    untouched = choice_again(DataChoice("/new"), replace(spec, preparation=None))
+    assert untouched.plain
+    for each in (untouched, choice_again(DataChoice("/new"), replace(spec, preparation=Preparation()))):
+        assert each.hold_out is not None, "what earlier runs did not hold out is not held out now"

@@ -20,6 +20,7 @@ import pytest
 from memory_source import MemorySource, paint
 
 from engine.config.data import MNIST, Preparation
+from engine.config.data_choice import DataChoice
 from engine.datasets import cache
 from engine.datasets import prepare as preparing
 from engine.datasets.lock import PrepareLock
@@ -141,6 +142,26 @@ def test_held_out_images_depend_on_the_pictures_and_not_on_their_order() -> None
     assert one.spec.test_images in range(10, 15)
     assert one.spec.preparation is not None
     assert one.spec.preparation.hold_out == 0.2
+
+
+@pytest.mark.parametrize(
+    ("source", "kept", "said"),
+    [
+        (MemorySource(101), 10, True),
+        (MemorySource(100), 0, False),
+        (MemorySource(110, first_test=105), 5, False),
+        (MemorySource(101, same=101), 0, False),
+    ],
+    ids=["enough", "too few", "a test part", "all equal"],
+)
+def test_a_tenth_of_many_pictures_is_held_out_where_nothing_is_said(source: MemorySource, kept: int, said: bool) -> None:
+    options = DataOptions.of(DataChoice("memory", size="16"))
+    data = made(source, options)
+    assert data.spec.test_images == kept
+    assert any("--hold-out 0 trains on all of them" in each for each in data.findings.choices) == said
+    assert made(source, DataOptions.again(data.spec)).spec.digest == data.spec.digest
+    everything = made(source, DataOptions.of(DataChoice("memory", size="16", hold_out="0")))
+    assert everything.spec.test_images == (kept if source.entry(len(source) - 1).test else 0)
 
 
 def test_a_source_with_test_pictures_keeps_those() -> None:
