@@ -51,7 +51,9 @@ def printable(text: object, longest: int = 200) -> str:
     Control characters (and so escape sequences), line breaks, and the surrogates that stand for bytes of a file name that is not UTF-8
     become "·". Text beyond `longest` characters is cut.
     """
-    line = "".join(char if char.isprintable() else "·" for char in str(text)[: longest + 1])
+    line = str(text)[: longest + 1]
+    if not line.isprintable():
+        line = "".join(char if char.isprintable() else "·" for char in line)
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 

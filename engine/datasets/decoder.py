@@ -137,7 +137,7 @@ def collect(
     import numpy as np
 
     stacked = np.ascontiguousarray(images, dtype=np.uint8).reshape(-1, *target.shape)
-    keys = b"".join(hashlib.blake2b(image.tobytes(), digest_size=KEY_BYTES).digest() for image in stacked)
+    keys = b"".join(hashlib.blake2b(image, digest_size=KEY_BYTES).digest() for image in stacked)
     return Decoded(
         first,
         np.array(kept, dtype=np.int64),

@@ -60,10 +60,11 @@ def read_small(path: Path, largest: int = LARGEST) -> bytes:
             raise OSError(errno.EINVAL, "it is not a regular file", str(path))
         data = b""
         while len(data) <= largest and status.st_size <= largest:  # file.read allocates everything that it is asked for
-            part = file.read(min(max(status.st_size, LARGEST), largest - len(data)) + 1)
-            if not part:
+            wanted = min(status.st_size or LARGEST, largest - len(data)) + 1  # of a file that has grown, the rest
+            part = file.read(wanted)
+            data = data + part if data else part
+            if len(part) < wanted:
                 return data
-            data += part
     raise OSError(errno.EFBIG, f"it is larger than {largest:,} bytes", str(path))
 
 
