@@ -12,7 +12,7 @@ ALLOWED = {
     r"DIGITTY_ORACLES names no folder with .*": "figures of others that may not be committed; developers who have them run these tests",
     r"developers need not have several Pythons": "never on CI itself",
     r"this interpreter has torch": "it draws instead of saying what is missing",
-    r"children are looked up in /proc|the start of a process is read from /proc": "macOS has no /proc",
+    r"children are looked up in /proc|(the start of a process|memory) is read from /proc": "macOS has no /proc",
     r"other systems do not limit address space|macOS knows no affinity": "Linux does both",
     r"this file system takes shorter names only": "an encrypted home may; CI's file systems do not",
 }

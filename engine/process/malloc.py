@@ -1,4 +1,4 @@
-"""Keep freed memory. glibc returns large blocks to the kernel when they are freed, so that each training step would pay for new pages."""
+"""Keep freed memory, or give it back. glibc returns large blocks to the kernel when they are freed, so that each training step would pay for new pages."""
 
 from __future__ import annotations
 
@@ -22,3 +22,11 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         for option, value in ((_M_MMAP_THRESHOLD, LARGE), (_M_TRIM_THRESHOLD, 2 * LARGE - 1), (_M_TOP_PAD, LARGE >> 4)):
             mallopt(option, value)
+
+
+def return_freed_memory() -> None:
+    """Give the freed blocks that are kept back to the kernel, once: after work whose large blocks won't be needed again."""
+    if not sys.platform.startswith("linux"):
+        return
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

@@ -26,6 +26,7 @@ from engine.data.registry import fetch_images, load_images
 from engine.errors import SettingError
 from engine.formatting import printable
 from engine.process.distributed import ProcessGroup
+from engine.process.malloc import return_freed_memory
 from engine.process.processors import processors
 from engine.protocol.events import Event, Notice, Preparing, Tick
 from engine.protocol.requests import TrainRequest
@@ -129,6 +130,7 @@ class TrainingJob:
     def _read_images(self, config: TrainConfig) -> Generator[Event, None, tuple[Tensor, Tensor]]:
         yield Preparing(f"reading {config.data.name}")
         yield from fetch_images(config.data)
+        return_freed_memory()  # of the source, which may have been read as a whole
         return load_images(config.data, True, self.device, config.limit, stream=True)
 
     @contextmanager

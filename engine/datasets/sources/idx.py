@@ -7,25 +7,30 @@ Source: http://yann.lecun.com/exdb/mnist/, "The IDX file format": two zero bytes
 from __future__ import annotations
 
 import math
+import os
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.datasets.sources.arrays import ArraySource, Part, count_names
 from engine.datasets.sources.names import fit_name
 from engine.datasets.sources.unpacking import ENDINGS, read_unpacked
-from engine.errors import SettingError
+from engine.errors import SettingError, StorageError
 from engine.formatting import printable
+from engine.storage.atomic import open_regular
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4"}
+MAPPED = 1 << 24
+"""Bytes above which a file is mapped."""
 MNIST_FILES = tuple(f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
 """The names of MNIST's files: images and labels for training, images and labels for testing."""
 
 
-def parse_idx(raw: bytes, name: str) -> npt.NDArray[Any]:
-    """The array in the content of an IDX file. Raises SettingError, which names the file."""
+def parse_idx(raw: bytes | mmap, name: str) -> npt.NDArray[Any]:
+    """The array in the content of an IDX file, which it shares. Raises SettingError, which names the file."""
     import numpy as np
 
     dimensions = raw[3] if len(raw) >= 4 else 0
@@ -41,7 +46,16 @@ def parse_idx(raw: bytes, name: str) -> npt.NDArray[Any]:
 
 
 def read_idx(path: Path) -> npt.NDArray[Any]:
-    """The array in an IDX file. Raises StorageError where it can't be read, SettingError where it is damaged."""
+    """The array in an IDX file. Raises StorageError where it can't be read, SettingError where it is damaged.
+
+    A large file that is not compressed is mapped, so that its images take no memory of their own.
+    """
+    try:
+        with open_regular(path) as file:
+            if os.fstat(file.fileno()).st_size > MAPPED and file.read(2) == b"\0\0":
+                return parse_idx(mmap(file.fileno(), 0, access=ACCESS_READ), str(path))
+    except OSError as error:
+        raise StorageError(f"can't read {printable(path)}: {error.strerror or error}") from None
     return parse_idx(read_unpacked(path), str(path))
 
 

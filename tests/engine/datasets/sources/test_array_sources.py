@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +104,23 @@ def test_names_of_classes_are_unique_and_short() -> None:
 def test_arrays_that_do_not_belong_together_are_refused() -> None:
     with pytest.raises(SettingError):
         ArraySource("x", "x", (), Part(GREY, LABELS), None, ())
+
+
+def test_a_large_idx_file_is_mapped_and_a_truncated_one_refused(tmp_path: Path) -> None:
+    path = tmp_path / "big-idx3-ubyte"
+    header = b"\0\0\x08\x03" + b"".join(side.to_bytes(4, "big") for side in (1 << 17, 28, 28))
+    path.write_bytes(header + GREY.tobytes())
+    whole = len(header) + (1 << 17) * 784
+    os.truncate(path, whole)  # sparse
+    tracemalloc.start()
+    try:
+        source = open_source(str(path))
+        assert np.array_equal(source.read(0).reshape(-1), GREY.reshape(-1)[:784])
+        assert source.read((1 << 17) - 1).shape == (28, 28)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 22  # of 100 MB
+    finally:
+        tracemalloc.stop()
+    for size in (whole - 1, whole + 1):
+        os.truncate(path, size)
+        with pytest.raises(SettingError, match="its header says 102,760,448"):
+            open_source(str(path))
