@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from engine.config.compute import ComputeInfo
 from engine.config.training import Preset, TrainConfig
+from engine.protocol.measured import Measured
 from engine.protocol.recipe import Images, Recipe, WeightsInfo
 
 
@@ -87,6 +88,8 @@ class DrawDone(Event):
     """The guess at x0 that the network made from each frame, and in the end the images. Only if the request asks for them."""
     evaluations: float = 0.0
     """Network evaluations per image: guided ones count twice, and those of redrawn images are included."""
+    measured: tuple[Measured | None, ...] = ()
+    """What was measured of each image; empty if no condition asks for anything that is measured."""
 
     def only(self, i: int) -> DrawDone:
         """The drawing of image i alone, or the whole one if another drawing would not come to the same image.
@@ -95,9 +98,9 @@ class DrawDone(Event):
         """
         if self.again and self.recipe.indices.count(self.recipe.indices[i]) > 1:
             return self
-        recipe = replace(self.recipe, labels=(self.recipe.labels[i],), indices=(self.recipe.indices[i],))
+        measured = self.measured and (self.measured[i],)
         frames, guesses = (tuple(images.only(i) for images in each) for each in (self.frames, self.guesses))
-        return replace(self, recipe=recipe, images=self.images.only(i), frames=frames, guesses=guesses)
+        return replace(self, recipe=self.recipe.only(i), images=self.images.only(i), frames=frames, guesses=guesses, measured=measured)
 
 
 # --- sweeps -----------------------------------------------------------------------------------------------------------

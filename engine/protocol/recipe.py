@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from engine.config.compute import ComputeInfo
+from engine.config.condition import Condition
+from engine.config.condition_check import check_conditions
 from engine.config.data import MNIST, DataSpec
 from engine.config.sampling import SampleConfig
 
@@ -87,3 +89,10 @@ class Recipe:
     """The version of torch."""
     processor: str = ""
     """The GPU's name, or the CPU's vector instructions: other ones round differently."""
+    conditions: tuple[Condition, ...] | None = None
+    """What each picture was to show besides its class; None where nothing more was asked for."""
+
+    def only(self, i: int) -> Recipe:
+        """The recipe of image i alone."""
+        conditions = self.conditions and check_conditions((self.conditions[i],), (self.labels[i],))
+        return replace(self, labels=(self.labels[i],), indices=(self.indices[i],), conditions=conditions)

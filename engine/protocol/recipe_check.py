@@ -34,6 +34,8 @@ def compare_recipes(old: Recipe, new: Recipe) -> list[str]:
     found = []
     if old.labels != new.labels or old.indices != new.indices:
         found.append("other labels" if old.labels != new.labels else "other noise")
+    if old.conditions != new.conditions:
+        found.append("other conditions")
     for field in fields(old.sample):
         before, after = getattr(old.sample, field.name), getattr(new.sample, field.name)
         if before != after:

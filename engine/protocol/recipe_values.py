@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar
 
 from engine.config.compute import ComputeInfo, check_device
+from engine.config.condition_check import check_conditions
 from engine.config.data import MNIST, DataSpec
 from engine.config.fields import check_one_of, check_within
 from engine.config.sampling import SampleConfig
 from engine.config.serialize import from_dict
 from engine.errors import SettingError
 from engine.formatting import printable
+from engine.protocol.condition_values import conditions_from_json, conditions_json
 from engine.protocol.recipe import Recipe, WeightsInfo
 from engine.protocol.requests import DrawRequest
 
@@ -34,10 +36,14 @@ T = TypeVar("T", WeightsInfo, ComputeInfo)
 
 
 def recipe_json(recipe: Recipe) -> dict[str, Any]:
-    """Everything that determines the pictures, as JSON values; `data` only if that is not MNIST."""
-    values = asdict(recipe)
+    """Everything that determines the pictures, as JSON values; `data` only if that is not MNIST, and `conditions` only if there are some."""
+    values = asdict(replace(recipe, conditions=None))
     if recipe.data == MNIST:
         del values["data"]
+    if recipe.conditions is None:
+        del values["conditions"]
+    else:
+        values["conditions"] = conditions_json(recipe.conditions)
     return {"format": FORMAT, "version": VERSION, "digitty": values.pop("version"), **values}
 
 
@@ -68,11 +74,14 @@ def recipe_from_json(values: object) -> Recipe:
     labels, indices = _row(values, "labels"), _row(values, "indices")
     sample = from_dict(SampleConfig, values.get("sample"))
     DrawRequest(labels, sample, indices)  # checks both rows
+    conditions = None
+    if values.get("conditions") is not None:
+        conditions = check_conditions(conditions_from_json(values["conditions"], labels), labels)
     if any(label is not None and label >= max(1, data.classes) for label in labels):
         raise SettingError(f"its recipe has labels that {data.name} lacks")
     weights, engine = _weights(values.get("weights")), _engine(values.get("engine"))
-    texts = (_text(values.get(name, ""), name) for name in ("digitty", "torch", "processor"))
-    return Recipe(labels, indices, sample, weights, engine, data, *texts)
+    version, torch, processor = (_text(values.get(name, ""), name) for name in ("digitty", "torch", "processor"))
+    return Recipe(labels, indices, sample, weights, engine, data, version, torch, processor, conditions)
 
 
 def _row(values: Mapping[str, Any], name: str) -> tuple[Any, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from engine.config.compute import ComputeInfo
+from engine.config.condition import Condition, Interval
+from engine.config.condition_check import check_conditions
 from engine.config.data import MOST_CLASSES
 from engine.config.data_choice import DataChoice
 from engine.config.fields import MAX_COUNT, MAX_SEED, Setting, check_value, setting, settings_of
@@ -46,6 +48,9 @@ class DrawRequest:
     like: ComputeInfo | None = None
     """Draw in this precision and memory layout if the device is of this kind and has them; by default in the fastest."""
 
+    conditions: tuple[Condition, ...] | None = None
+    """What each picture shall show besides its class. Each has the label of its picture. None where nothing more is asked for."""
+
     def __post_init__(self) -> None:
         if not 1 <= len(self.labels) <= MAX_COUNT:
             raise SettingError(f"{len(self.labels)} images is outside 1 to {MAX_COUNT:,}")
@@ -55,6 +60,7 @@ class DrawRequest:
             raise SettingError(f"noise indices must be whole numbers from 0 to {MAX_SEED}")
         if self.indices is not None and len(self.indices) != len(self.labels):
             raise SettingError(f"{len(self.indices)} noise indices do not match {len(self.labels)} images")
+        object.__setattr__(self, "conditions", check_conditions(self.conditions, self.labels))
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,9 @@ class SweepRequest:
     fps: float = 10.0
     """Frames per second at most, over all cells; 0 for none."""
 
+    conditions: tuple[Condition, ...] | None = None
+    """As in DrawRequest, for every cell. The attributes of a cell take the place of theirs."""
+
     def __post_init__(self) -> None:
         if not 1 <= len(self.labels) <= MOST_IMAGES:
             raise SettingError(f"{len(self.labels)} images is outside 1 to {MOST_IMAGES}, the range for each drawing of a sweep")
@@ -90,7 +99,12 @@ class SweepRequest:
     def drawings(self) -> tuple[DrawRequest, ...]:
         """The request of each cell. Raises SettingError as DrawRequest does."""
         fps = self.fps / len(self.cells) if self.side_by_side else self.fps
-        return tuple(DrawRequest(self.labels, cell.sample, self.indices, cell.weights, fps) for cell in self.cells)
+        return tuple(DrawRequest(self.labels, cell.sample, self.indices, cell.weights, fps, conditions=self._conditions(cell)) for cell in self.cells)
+
+    def _conditions(self, cell: Cell) -> tuple[Condition, ...]:
+        own = {name: Interval(value, value) for name, value in cell.attributes}
+        conditions = self.conditions or tuple(Condition(label) for label in self.labels)
+        return tuple(replace(condition, attributes=tuple({**dict(condition.attributes), **own}.items())) for condition in conditions)
 
 
 @dataclass(frozen=True)

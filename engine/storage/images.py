@@ -123,7 +123,7 @@ def _write_gif(file: BinaryIO, recipe: Recipe, images: Images, frames: Sequence[
     pictures = [contact_sheet(frame, columns, gap=1) for frame in frames]
     pictures = [p.resize((p.width * scale, p.height * scale), Image.Resampling.NEAREST) for p in pictures]
     each = max(40, min(200, 3000 // len(pictures)))  # milliseconds: about three seconds of denoising, then a pause
-    comment = json.dumps(recipe_json(recipe)).encode()[:65000]
+    comment = json.dumps(recipe_json(recipe)).encode()
     durations = [each] * (len(pictures) - 1) + [2000]
     pictures[0].save(file, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0, comment=comment)
 

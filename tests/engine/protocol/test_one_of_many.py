@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from engine.config.compute import ComputeInfo
+from engine.config.condition import Condition, Interval
 from engine.config.sampling import SampleConfig
 from engine.protocol.events import DrawDone
+from engine.protocol.measured import Measured
 from engine.protocol.recipe import Images, Recipe, WeightsInfo
 
 
@@ -29,6 +31,14 @@ def test_it_keeps_its_label_noise_and_frames(again: int) -> None:
     assert one.frames == (Images(bytes([102]) * 6, 1, 2, 3), one.images)
     assert one.guesses == (one.images, one.images)
     assert (one.frame_steps, one.seconds) == (done.frame_steps, done.seconds)
+
+
+def test_it_keeps_its_condition_and_what_was_measured() -> None:
+    asked, seen = Condition(1, (("slant", Interval(20, 20)),)), Measured((("slant", 9.0),), (), ("slant",))
+    whole = drawing((5, 6, 7))
+    done = replace(whole, recipe=replace(whole.recipe, conditions=(Condition(0), asked, Condition(2))), measured=(None, seen, None))
+    assert (done.only(1).recipe.conditions, done.only(1).measured) == ((asked,), (seen,))
+    assert (done.only(2).recipe.conditions, done.only(2).measured) == (None, (None,))
 
 
 def test_images_that_were_redrawn_because_of_their_shared_noise_stay_together() -> None:

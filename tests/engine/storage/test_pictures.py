@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from engine.config.compute import ComputeInfo
+from engine.config.condition import Condition
 from engine.config.data import MNIST
 from engine.config.sampling import SampleConfig
 from engine.errors import PictureError, SettingError
@@ -78,6 +79,15 @@ def test_recipe_and_images_come_back(tmp_path: Path, ending: str, count: int) ->
     assert stored.recipe == recipe
     assert stored.images() == images
     assert stored.animated == (ending == ".gif")
+
+
+@pytest.mark.parametrize("ending", [".png", ".gif"])
+def test_a_picture_of_many_hands_comes_back(tmp_path: Path, ending: str) -> None:
+    """64 codes of 64 numbers are more text than all else together."""
+    codes = np.random.default_rng(1).normal(size=(64, 64)).tolist()
+    recipe = recipe_of(64, conditions=tuple(Condition(i % 2, hand=tuple(code)) for i, code in enumerate(codes)))
+    save_drawing(tmp_path / f"x{ending}", recipe, random_images(64), [random_images(64)])
+    assert load_picture(tmp_path / f"x{ending}").recipe == recipe
 
 
 def test_a_large_sheet_comes_back(tmp_path: Path) -> None:
