@@ -106,7 +106,7 @@ def data_of(weights: str) -> DataSpec:
 
     Raises nothing for weights that are missing or damaged: drawing with them says what is wrong.
     """
-    model = _recorded_model(weights)
+    model = model_of(weights)
     return model.data if model else MNIST
 
 
@@ -115,7 +115,7 @@ def is_student(weights: str) -> bool:
     name, _, kind = weights.partition(":")
     if name == "shipped":
         return kind == "one-step"
-    model = _recorded_model(weights)
+    model = model_of(weights)
     return model is not None and model.one_step
 
 
@@ -131,14 +131,12 @@ def fit_weights(weights: str, sampler: Sampler) -> str:
     return "shipped:one-step" if one_step else "shipped"
 
 
-def _recorded_model(weights: str) -> ModelConfig | None:
-    """The network that a run's config or a .safetensors file records; None for shipped weights for MNIST, and where nothing can be read."""
+def model_of(weights: str) -> ModelConfig | None:
+    """The network that shipped weights, a run's config or a .safetensors file records; None where nothing can be read. Raises nothing."""
     name = weights.partition(":")[0]
     try:
-        if weights == "shipped:fashion":
+        if weights in SHIPPED:
             return from_dict(ModelConfig, parse_json(_metadata(SHIPPED[weights])["model"].encode()))
-        if name == "shipped":
-            return None
         if name.endswith(".safetensors") or "/" in weights:
             return from_dict(ModelConfig, parse_json(_metadata(Path(weights).expanduser())["model"].encode()))
         return find_run(name).config().model

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from engine.config.condition import Condition
 from engine.config.model import NO_LABEL
 from engine.config.sampling import SampleConfig, fit_sampler
 from engine.diffusion import samplers
@@ -16,11 +17,13 @@ from engine.diffusion.guidance import apply_guidance, fix_labels, guidance_inter
 from engine.diffusion.noise import ImageNoise
 from engine.diffusion.samplers import Noise, Step
 from engine.models.classifier import Classifier
+from engine.models.conditioner import Told
 from engine.protocol.events import Event, Tick
+from engine.protocol.measured import Measured
 from engine.protocol.recipe import Images
 from engine.sampling.pipeline import Pipeline
 from engine.sampling.pixels import to_pixels, to_uint8
-from engine.sampling.rejection import ATTEMPTS, acceptance_threshold, rejected_indices
+from engine.sampling.rejection import Judge
 
 BATCH = {"cpu": 32, "cuda": 512, "mps": 64}
 """Images through the network at once on each device (twice as many with guidance)."""
@@ -50,6 +53,8 @@ class Progress:
     """x before the last step, and ..."""
     x0: Tensor | None = None
     """... the guess at x0 made from it; None at step 0."""
+    restored: Sequence[int] = ()
+    """The images that this attempt, which ends here, did not make better, so that the drawing before it stays."""
 
 
 def draw_into(
@@ -60,43 +65,60 @@ def draw_into(
     indices: Sequence[int],
     sample: SampleConfig,
     batch_size: int | None = None,
+    *,
+    conditions: Sequence[Condition] | None = None,
+    measured: list[Measured | None] | None = None,
 ) -> Iterator[Progress]:
-    """Fills images (N, H, W) or (N, H, W, 3) uint8 on the CPU, batch by batch; then again, from other noise, where the reader rejects them.
+    """Fills images (N, H, W) or (N, H, W, 3) uint8 on the CPU, batch by batch; then again, from other noise, where they are rejected.
 
-    Images of equal index share their noise, so one that is rejected has the others redrawn too. Yields before and after each step of a batch.
+    The reader rejects what it does not take for its label; what is measured of the images that stay is put into `measured`, and rejects those that
+    do not show what their condition asks for. Images of equal index share their noise, so one that is rejected has the others redrawn too.
+    Yields before and after each step of a batch.
     """
-    size, threshold = batch_size or BATCH[pipeline.device.type], acceptance_threshold(sample)
-    places = list(range(len(labels)))
-    for attempt in range(ATTEMPTS):
+    size = batch_size or BATCH[pipeline.device.type]
+    judge = Judge(reader, labels, indices, sample, conditions)
+    places: Sequence[int] = range(len(labels))
+    for attempt in range(judge.attempts):
         batches = [places[first : first + size] for first in range(0, len(places), size)]
         total, redrawing = len(batches) * sample.steps, len(places) if attempt else 0
-        rejected: set[int] = set()
+        redraw: Sequence[int] = ()
         for k, batch in enumerate(batches):
             batch_labels, batch_indices = [labels[place] for place in batch], [indices[place] for place in batch]
+            told = pipeline.tell([conditions[place] for place in batch]) if conditions else None
             noise = ImageNoise(pipeline.data.shape, sample.seed, batch_indices, pipeline.device, attempt)
             x = noise()
             yield Progress(batch, x, 0, k * sample.steps, total, redrawing)
-            for step in sample_batch(pipeline, batch_labels, sample, x, noise):
+            for step in sample_batch(pipeline, batch_labels, sample, x, noise, told):
+                restored: Sequence[int] = ()
                 if step.i == step.n:
                     images[batch] = to_pixels(step.x)
-                    if attempt < ATTEMPTS - 1:
-                        rejected |= rejected_indices(reader, images[batch], batch_labels, batch_indices, threshold)
-                yield Progress(batch, step.x, step.i, k * sample.steps + step.i, total, redrawing, x, step.x0)
+                    judge.look(batch, images[batch], attempt)
+                    if k == len(batches) - 1:
+                        redraw, restored = judge.settle(places, images, attempt)
+                yield Progress(batch, step.x, step.i, k * sample.steps + step.i, total, redrawing, x, step.x0, restored)
                 x = step.x
-        places = [place for place in places if indices[place] in rejected]
+        places = redraw
         if not places:
-            return
+            break
+    if measured is not None:
+        measured[:] = judge.measured
 
 
-def sample_batch(pipeline: Pipeline, labels: Sequence[int | None], sample: SampleConfig, x: Tensor, noise: Noise) -> Iterator[Step]:
-    """The steps of one batch from x at the first timestep. Fast samplers clip x0; DDPM does not, as in the guide."""
-    guided = is_guided(pipeline, sample)
+def sample_batch(
+    pipeline: Pipeline, labels: Sequence[int | None], sample: SampleConfig, x: Tensor, noise: Noise, told: Told | None = None
+) -> Iterator[Step]:
+    """The steps of one batch from x at the first timestep. Fast samplers clip x0; DDPM does not, as in the guide.
+
+    `told` is what conditions tell the network; guidance also asks for a prediction without it and without a label.
+    """
+    guided = is_guided(pipeline, sample, told is not None)
     classless = not pipeline.data.classes
     label = torch.tensor([NO_LABEL if label is None or classless else label for label in labels], device=pipeline.device)
     dtype, layout = pipeline.numerics.dtype, pipeline.numerics.format
-    predict = without_guidance = fix_labels(pipeline.network, label, dtype, layout)
+    predict = without_guidance = fix_labels(pipeline.network, label, dtype, layout, told)
     if guided:
-        predict = apply_guidance(pipeline.network, label, sample.guidance, dtype, layout)
+        with_nothing = None if told is None else (told, pipeline.tell_nothing(len(labels)))
+        predict = apply_guidance(pipeline.network, label, sample.guidance, dtype, layout, with_nothing)
         if sample.guidance > 1:
             predict = guidance_interval(predict, without_guidance, pipeline.schedule, sample.guided_from, sample.guided_to)
     denoise = to_denoiser(predict, pipeline.schedule, pipeline.network.config.prediction, pipeline.data.std)
@@ -105,18 +127,21 @@ def sample_batch(pipeline: Pipeline, labels: Sequence[int | None], sample: Sampl
     return samplers.sample(denoise, x, pipeline.schedule, sample, noise)
 
 
-def is_guided(pipeline: Pipeline, sample: SampleConfig) -> bool:
-    """Whether guidance changes the drawing. A student has it folded in, and without classes there is nothing to guide to."""
-    return sample.sampler != "one-step" and sample.guidance != 1 and pipeline.data.classes > 0
+def is_guided(pipeline: Pipeline, sample: SampleConfig, is_told: bool = False) -> bool:
+    """Whether guidance changes the drawing. A student has it folded in, and without classes and conditions there is nothing to guide to."""
+    return sample.sampler != "one-step" and sample.guidance != 1 and (pipeline.data.classes > 0 or is_told)
 
 
-def count_evaluations(pipeline: Pipeline, sample: SampleConfig) -> list[int]:
-    """The network evaluations of each step: two where it is guided, since the prediction without a label is needed too."""
+def count_evaluations(pipeline: Pipeline, sample: SampleConfig, is_told: bool = False) -> list[int]:
+    """The network evaluations of each step: two where it is guided, since the prediction without a label is needed too.
+
+    `is_told`: whether there are conditions.
+    """
     schedule = pipeline.schedule
     if sample.sampler == "one-step":
         return [1] * sample.steps
     timesteps = schedule.timesteps(sample.steps, sample.spacing)
-    if sample.guidance == 0 or not is_guided(pipeline, sample):
+    if sample.guidance == 0 or not is_guided(pipeline, sample, is_told):
         return [1] * len(timesteps)
     if sample.guidance < 1:
         return [2] * len(timesteps)

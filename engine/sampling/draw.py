@@ -15,10 +15,12 @@ from engine.config.version import VERSION
 from engine.errors import SettingError
 from engine.models.classifier import Classifier
 from engine.protocol.events import DrawDone, DrawStarted, Event, Frame, Tick
+from engine.protocol.measured import Measured
 from engine.protocol.recipe import Images, Recipe
 from engine.protocol.requests import DrawRequest
+from engine.runs.conditional_weights import check_told
 from engine.sampling.batch import count_evaluations, draw_into
-from engine.sampling.frames import Guesses
+from engine.sampling.frames import Frames, Guesses
 from engine.sampling.pipeline import Pipeline
 from engine.sampling.pixels import to_images, to_pixels
 from engine.sampling.runtime import Runtime
@@ -37,12 +39,13 @@ def draw(runtime: Runtime, request: DrawRequest) -> Iterator[Event]:
     pipeline = yield from runtime.pipeline_for(request.weights, request.sample.sampler, request.like)
     if pipeline.data.classes and any(label is not None and label >= pipeline.data.classes for label in request.labels):
         raise SettingError(f"{request.weights} can only draw the classes 0 to {pipeline.data.classes - 1} of {pipeline.data.name}")
+    check_told(request.conditions or (), pipeline.network.config, request.weights)
     indices = request.indices or tuple(range(len(request.labels)))
     reader, sample = runtime.reader(pipeline.data), request.sample
     if reader is None:  # a reader that is trained later must not redraw what this recipe draws
         sample = replace(sample, redraw_below=0.0)
     made_with = pipeline.weights, pipeline.compute_info, pipeline.data, VERSION, torch.__version__, device.processor(pipeline.device)
-    recipe = Recipe(request.labels, indices, sample, *made_with)
+    recipe = Recipe(request.labels, indices, sample, *made_with, conditions=request.conditions)
     yield DrawStarted(recipe)
     with explain_out_of_memory(str(pipeline.device)):
         yield from _draw(pipeline, reader, recipe, request.fps, request.guesses)
@@ -53,14 +56,15 @@ def _draw(pipeline: Pipeline, reader: Classifier | None, recipe: Recipe, fps: fl
     n, count = recipe.sample.steps, len(recipe.labels)
     small = count <= SMALL
     frame_steps = sorted({round(k * n / (FRAMES - 1)) for k in range(FRAMES)}) if small else [n]
-    frames = {step: torch.empty(count, *recipe.data.pixel_shape, dtype=torch.uint8) for step in frame_steps}
-    now, finished = torch.empty_like(frames[n]), frames[n]
-    guesses = Guesses(frames) if small and with_guesses else None
+    now = torch.empty(count, *recipe.data.pixel_shape, dtype=torch.uint8)
+    frames = Frames(now, frame_steps)
+    finished, guesses = frames.at[n], Guesses(now, frame_steps) if small and with_guesses else None
     interval = (1 / fps if fps else math.inf) if small else PROGRESS_EVERY
     next_frame = 0.0 if small and fps else interval
-    watch, steps_done, redrawn = Stopwatch(), 0, 0
-    costs, evaluations = count_evaluations(pipeline, recipe.sample), 0
-    for progress in draw_into(finished, pipeline, reader, recipe.labels, recipe.indices, recipe.sample, SMALL if small else None):
+    watch, steps_done, redrawn, measured = Stopwatch(), 0, 0, list[Measured | None]()
+    costs, evaluations = count_evaluations(pipeline, recipe.sample, recipe.conditions is not None), 0
+    asked = recipe.labels, recipe.indices, recipe.sample
+    for progress in draw_into(finished, pipeline, reader, *asked, SMALL if small else None, conditions=recipe.conditions, measured=measured):
         step, places = progress.step, progress.places
         steps_done += step > 0
         evaluations += costs[step - 1] * len(places) if step else 0
@@ -68,12 +72,11 @@ def _draw(pipeline: Pipeline, reader: Classifier | None, recipe: Recipe, fps: fl
         # no frame of the last step, which DrawDone brings, nor of noise alone in place of an image that is redrawn
         shows_more = (step < n and (step > 0 or not progress.redrawing)) if small else step > 0
         frame_due = shows_more and watch.wall() >= next_frame
-        if small and (step in frames or frame_due):
-            now[places] = to_pixels(progress.x)
-        if small and step in frames:
-            frames[step][places] = now[places]
-        if guesses:
-            guesses.record(progress)
+        if small:
+            frames.record(progress, step, progress.x)
+            if guesses:
+                guesses.record(progress, step - 1, progress.x0)
+            now[places] = finished[places] if step == n else to_pixels(progress.x)
         event: Event = Tick()
         if frame_due:
             next_frame = watch.wall() + interval
@@ -82,7 +85,8 @@ def _draw(pipeline: Pipeline, reader: Classifier | None, recipe: Recipe, fps: fl
             event = Frame(pixels, progress.done, progress.total, steps_done / watch.spent(), progress.redrawing, before, guess, evaluations / count)
         with watch.pause():
             yield event
-    images = tuple(to_images(frames[step]) for step in frame_steps)
+    images = tuple(to_images(frames.at[step]) for step in frame_steps)
     x0s = guesses.finished(images[-1]) if guesses else ()
     seconds = watch.spent()
-    yield DrawDone(recipe, images[-1], images, tuple(frame_steps), seconds, steps_done / seconds, redrawn, x0s, evaluations / count)
+    figures = seconds, steps_done / seconds, redrawn, x0s, evaluations / count, tuple(measured)
+    yield DrawDone(recipe, images[-1], images, tuple(frame_steps), *figures)

@@ -35,7 +35,7 @@ from engine.models.unet import UNet
 from engine.protocol.events import EvaluateDone, EvaluateProgress, Event, Tick
 from engine.protocol.recipe import Images
 from engine.protocol.requests import EvaluateRequest
-from engine.sampling import batch
+from engine.sampling import rejection
 
 T = TypeVar("T")
 
@@ -216,7 +216,7 @@ def test_evaluations_are_counted(jobs: Jobs, weights: str, monkeypatch: pytest.M
     sample = SampleConfig(steps=3, guidance=guidance, guided_from=0.0, guided_to=1e6, redraw_below=0.0)
     report = report_of(jobs.evaluate(EvaluateRequest(40, sample, weights)))
     assert (report["evaluations"], report["again"]) == (evaluations, 0)
-    monkeypatch.setattr(batch, "rejected_indices", lambda _, __, labels, indices, *___: set(indices))
+    monkeypatch.setattr(rejection, "rejected_indices", lambda _, __, labels, indices, *___: set(indices))
     told = list(jobs.evaluate(EvaluateRequest(40, sample, weights)))
     report = report_of(iter(told))
     assert (report["evaluations"], report["again"]) == (4 * evaluations, 40)

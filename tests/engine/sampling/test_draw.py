@@ -32,7 +32,7 @@ from engine.protocol.events import DrawDone, DrawStarted, Event, Frame, Preparin
 from engine.protocol.recipe import Images
 from engine.protocol.requests import DrawRequest, TrainRequest
 from engine.runs.run import find_run
-from engine.sampling import batch
+from engine.sampling import batch, rejection
 from engine.sampling.draw import FRAMES
 from engine.sampling.pixels import to_uint8
 from engine.sampling.rejection import rejected_indices
@@ -186,7 +186,7 @@ class Reader:
                 self.doubts[labels[place]] -= 1  # type: ignore[index]
             return {indices[place] for place in places}
 
-        monkeypatch.setattr(batch, "rejected_indices", rejected)
+        monkeypatch.setattr(rejection, "rejected_indices", rejected)
 
 
 AGAIN = SampleConfig(steps=6, redraw_below=0.7, seed=2)

@@ -12,7 +12,7 @@ from engine.diffusion.noise import ImageNoise
 from engine.jobs.jobs import Jobs
 from engine.protocol.events import DrawDone, Frame
 from engine.protocol.requests import DrawRequest
-from engine.sampling import batch
+from engine.sampling import rejection
 from engine.sampling.batch import sample_batch
 from engine.sampling.pipeline import Pipeline
 from engine.sampling.pixels import to_uint8
@@ -81,7 +81,7 @@ def test_a_large_drawing_hands_over_no_guesses(jobs: Jobs, weights: str) -> None
 def test_an_image_that_is_redrawn_has_its_new_guesses(jobs: Jobs, weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
     sample = SampleConfig("dpmpp", 5, seed=7)
     attempts = iter([{1}, set(), set()])
-    monkeypatch.setattr(batch, "rejected_indices", lambda *_: next(attempts))
+    monkeypatch.setattr(rejection, "rejected_indices", lambda *_: next(attempts))
     live, done = drawn(jobs, DrawRequest((7, 1), sample, weights=weights, fps=1e6, guesses=True))
     _, first = drawn(jobs, DrawRequest((7, 1), SampleConfig("dpmpp", 5, seed=7, redraw_below=0.0), weights=weights, guesses=True))
     assert done.again == 1

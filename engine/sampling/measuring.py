@@ -1,0 +1,33 @@
+"""Measures what a condition asks for in a drawn picture. Loads scipy only where there is something to measure."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from engine.config.condition import VARIANTS, Condition
+from engine.protocol.measured import Measured, compare
+
+
+def is_measurable(condition: Condition) -> bool:
+    """Whether it asks for something that can be measured. Variants of another digit can't."""
+    return bool(condition.attributes or _own_variants(condition))
+
+
+def measure_asked(image: Tensor, condition: Condition) -> Measured:
+    """What the condition asks for, as it is in an image (H, W) or (H, W, 3) uint8 on the CPU. Takes about 2 ms at 28x28 pixels."""
+    from engine.measures import variants
+    from engine.measures.shape import enlarge, measure_enlarged
+    from engine.measures.strokes import to_strokes
+
+    large = enlarge(to_strokes(image.numpy()))
+    if large is None:
+        return compare(condition, {}, {})
+    found = {name: bool(variants.VARIANTS[name][1](large)) for name in _own_variants(condition)}
+    if not condition.attributes:
+        return compare(condition, {}, found)
+    shape = measure_enlarged(large)
+    return compare(condition, {name: float(getattr(shape, name)) for name, _ in condition.attributes}, found)
+
+
+def _own_variants(condition: Condition) -> list[str]:
+    return [name for name, _ in condition.variants if condition.label in (None, VARIANTS[name])]
