@@ -6,12 +6,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
+from engine.config.condition import ATTRIBUTES
+from engine.config.condition_options import parse_interval
+from engine.config.condition_text import with_unit
 from engine.config.fields import check_value, settings_of
 from engine.config.sampling import ONE_STEP_MOST, SampleConfig, Sampler, fit_sampler, with_sampler
 from engine.errors import SettingError
 from engine.formatting import printable
 
-AXES = ("weights", "sampler", "seed", "guidance", "steps")
+AXES = ("weights", "sampler", "seed", "guidance", "steps", *ATTRIBUTES)
 """What a sweep may vary, from the outermost axis of its sheet to the columns."""
 MOST_AXES = 3
 MOST_CELLS = 100
@@ -20,17 +23,29 @@ MOST_IMAGES = 16
 """Images of one drawing."""
 USUAL_STEPS: Mapping[Sampler, int] = {"ddpm": 1000, "ddim": 50, "dpmpp": 14, "one-step": 1}
 """The steps with which each sampler draws well."""
-EXAMPLES = {"weights": "shipped,seed-1:best", "sampler": "ddim,dpmpp", "seed": "1,2,3", "guidance": "1,1.4,2", "steps": "4,8,14"}
+EXAMPLES = {
+    "weights": "shipped,seed-1:best",
+    "sampler": "ddim,dpmpp",
+    "seed": "1,2,3",
+    "guidance": "1,1.4,2",
+    "steps": "4,8,14",
+    "thickness": "2,3,4",
+    "slant": "-20,0,20",
+    "width": "9,12,15",
+    "length": "30,40,50",
+}
 
 Value = str | int | float
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One drawing of a sweep: how, and with which weights."""
+    """One drawing of a sweep: how, with which weights, and with which attributes."""
 
     sample: SampleConfig
     weights: str
+    attributes: tuple[tuple[str, float], ...] = ()
+    """What its pictures shall measure."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +56,10 @@ class Axis:
     values: tuple[Value, ...]
 
     def label(self, i: int) -> str:
-        """guidance 1.4, 8 steps, seed 3, dpmpp, or the name of weights"""
+        """guidance 1.4, 8 steps, seed 3, slant -20°, dpmpp, or the name of weights"""
         value = self.values[i]
+        if self.name in ATTRIBUTES:
+            return f"{self.name} {with_unit(self.name, float(value))}"
         if self.name == "steps":
             return "1 step" if value == 1 else f"{value} steps"
         return f"{self.name} {value:g}" if isinstance(value, int | float) else printable(value, 60)
@@ -92,6 +109,8 @@ def parse_values(name: str, text: str) -> tuple[Value, ...]:
         raise SettingError(f"{name} {printable(text, 60)!r} has an empty entry; separate the values by single commas, such as {EXAMPLES[name]}")
     if name == "weights":
         return tuple(dict.fromkeys(words))
+    if name in ATTRIBUTES:
+        return tuple(dict.fromkeys(_parse_attribute(name, word) for word in words))
     described = settings_of(SampleConfig)[name]
     values: list[Value] = []
     for word in words:
@@ -103,6 +122,13 @@ def parse_values(name: str, text: str) -> tuple[Value, ...]:
         check_value(name, value, described)
         values.append(value)
     return tuple(dict.fromkeys(values))
+
+
+def _parse_attribute(name: str, word: str) -> float:
+    interval = parse_interval(name, word)
+    if interval.low != interval.high:
+        raise SettingError(f"{name} {printable(word, 60)} is an interval, and a sweep takes single values; write a list such as {EXAMPLES[name]}")
+    return interval.low
 
 
 def plan_sweep(lists: Mapping[str, Sequence[Value]], base: SampleConfig, weights: str, students: Collection[str] = ()) -> Sweep:
@@ -150,4 +176,5 @@ def _cell(values: Mapping[str, Value | None], base: SampleConfig, weights: str, 
     if sample.sampler == "one-step" and isinstance(steps, int) and steps > ONE_STEP_MOST:
         raise SettingError(f"steps {steps} is outside 1 to {ONE_STEP_MOST}, the range that a one-step student was trained for")
     changes = {name: values[name] for name in ("seed", "guidance", "steps") if values[name] is not None}
-    return Cell(replace(sample, **changes, redraw_below=0.0), weights)  # type: ignore[arg-type]
+    attributes = tuple((name, float(value)) for name in ATTRIBUTES if (value := values[name]) is not None)
+    return Cell(replace(sample, **changes, redraw_below=0.0), weights, attributes)  # type: ignore[arg-type]

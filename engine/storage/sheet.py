@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from engine.config.sweep import Sweep
 from engine.errors import OutputError
 from engine.formatting import printable
+from engine.protocol.condition_values import measured_json
 from engine.protocol.events import DrawDone
 from engine.protocol.recipe import Images
 from engine.protocol.recipe_values import SWEEP_FORMAT, recipe_json
@@ -43,7 +44,9 @@ def sweep_json(sweep: Sweep, cells: Sequence[DrawDone | None]) -> dict[str, Any]
     def cell_json(i: int, done: DrawDone | None) -> dict[str, Any] | None:
         if done is None:
             return None
-        figures = {"evaluations": done.evaluations, "seconds": round(done.seconds, 6)}
+        figures: dict[str, Any] = {"evaluations": done.evaluations, "seconds": round(done.seconds, 6)}
+        if done.measured:
+            figures["measured"] = [measured_json(measured) for measured in done.measured]
         return {"caption": sweep.caption(i), **figures, "recipe": recipe_json(done.recipe)}
 
     axes = [{"name": axis.name, "values": list(axis.values)} for axis in sweep.axes]

@@ -26,7 +26,8 @@ from engine.process.signals import interruptible
 from engine.prompt.parser import parse
 from engine.protocol import events as e
 from engine.protocol.requests import DrawRequest, SweepRequest
-from engine.runs.weights_names import data_of, is_student, locate_weights
+from engine.runs.conditional_weights import check_told
+from engine.runs.weights_names import data_of, is_student, locate_weights, model_of
 from engine.storage import images
 from engine.storage.sheet import save_sheet, sweep_json
 from tui.cli.options import chosen_graphics, color_option, graphics_option
@@ -40,6 +41,10 @@ LIST_HELP = {
     "seed": "Random seeds. Within one seed, all drawings start from the same noise.",
     "guidance": "Guidance scales; 1 is no guidance.",
     "steps": "Numbers of denoising steps.",
+    "thickness": "Thicknesses of the strokes, in pixels.",
+    "slant": "Slants, in degrees.",
+    "width": "Widths, in pixels.",
+    "length": "Lengths of all strokes together, in pixels.",
 }
 
 
@@ -47,9 +52,9 @@ def _list_options() -> Decorator:
     """An option for each axis. Its value is a list with commas."""
     options = []
     for name in AXES:
-        default = DrawRequest.weights if name == "weights" else f"{getattr(SampleConfig, name)}"
+        default = DrawRequest.weights if name == "weights" else getattr(SampleConfig, name, None)
         text = f"{LIST_HELP[name]} A list such as {EXAMPLES[name]}."
-        options.append(click.option(f"--{name}", default=default, show_default=True, metavar="LIST", help=text))
+        options.append(click.option(f"--{name}", default=None if default is None else str(default), show_default=True, metavar="LIST", help=text))
     return all_options(options)
 
 
@@ -94,6 +99,9 @@ def sweep(
     text = " ".join(prompt)
     wish = parse(text, random.Random(plan.cells[0].sample.seed), data.class_names)
     request = SweepRequest(wish.labels, plan.cells, (0,) * len(wish.labels) if wish.shared_noise else None)
+    for drawing in request.drawings():
+        if model := model_of(drawing.weights):
+            check_told(drawing.conditions or (), model, drawing.weights)
     if out is not None:
         images.check_output_path(out, (".png",), force)
     done = run_with_progress(Jobs(device, precision, threads).sweep(request), e.SweepDone, _describer(plan))
@@ -114,10 +122,10 @@ def sweep(
 def _plan(options: Mapping[str, str]) -> Sweep:
     """The sweep that the options describe. Lists from config.toml have one value, and leave samplers their usual steps."""
     source_of, source = click.get_current_context().get_parameter_source, click.core.ParameterSource
-    values = {name: parse_values(name, options[name]) for name in AXES}
+    values = {name: parse_values(name, options[name]) for name in AXES if options[name] is not None}
     chosen = {name: values[name] for name in AXES if source_of(name) is source.COMMANDLINE}
     shared: dict[str, Any] = {name: options[name] for name in SHARED}
-    shared |= {name: values[name][0] for name in AXES if name not in chosen and name != "weights"}
+    shared |= {name: values[name][0] for name in values if name not in chosen and name != "weights"}
     if "steps" in shared and "sampler" in shared and (source_of("steps") is source.DEFAULT or shared["sampler"] == "one-step"):
         shared["steps"] = default_for(shared["sampler"]).steps  # as for `generate`: steps in config.toml are not those of one-step
     students = {str(weights) for weights in values["weights"] if is_student(str(weights))}

@@ -30,6 +30,14 @@ def test_three_axes_come_in_the_order_of_the_sheet() -> None:
     assert sweep.caption(5) == "b, seed 1, 3 steps"
 
 
+def test_attributes_are_axes_too() -> None:
+    sweep = plan_sweep({"slant": parse_values("slant", "-20°, 0, 20"), "thickness": (3.5, 4.0), "length": (40.0,)}, BASE, "shipped")
+    assert [cell.attributes for cell in sweep.cells] == [
+        (("thickness", thickness), ("slant", slant), ("length", 40.0)) for thickness, slant in product((3.5, 4.0), (-20.0, 0.0, 20.0))
+    ]
+    assert sweep.labels(0) == ("thickness 3.5 px", "slant -20°")
+
+
 def test_a_list_of_one_is_a_setting() -> None:
     sweep = plan_sweep({"steps": (1, 8), "guidance": (3.0,)}, BASE, "shipped")
     assert [axis.name for axis in sweep.axes] == ["steps"]
@@ -84,7 +92,7 @@ def test_what_can_not_be_swept(lists: dict[str, tuple[Value, ...]], words: str) 
 @pytest.mark.parametrize("name", AXES)
 def test_the_example_of_each_list_can_be_read(name: str) -> None:
     values = parse_values(name, EXAMPLES[name])
-    assert ",".join(f"{value}" for value in values) == ",".join(EXAMPLES[name].split(",")).replace("1,1.4,2", "1.0,1.4,2.0")
+    assert ",".join(f"{value:g}" if isinstance(value, float) else f"{value}" for value in values) == EXAMPLES[name]
 
 
 def test_spaces_and_repeats_in_a_list_do_not_matter() -> None:
@@ -103,6 +111,8 @@ def test_spaces_and_repeats_in_a_list_do_not_matter() -> None:
         ("seed", "-1", "outside"),
         ("sampler", "dpmpp,euler", "not one of"),
         ("steps", "4,\x1b[31m", "·"),
+        ("slant", "0,80", "slant 80° is outside -60 to 60°"),
+        ("thickness", "2,3..4", "thickness 3..4 is an interval, and a sweep takes single values; write a list such as 2,3,4"),
     ],
 )
 def test_a_bad_list_is_one_sentence(name: str, text: str, words: str) -> None:
