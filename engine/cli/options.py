@@ -9,6 +9,7 @@ import click
 
 from engine.cli.progress import ProgressLine
 from engine.config.compute import DEVICE, PRECISION, THREADS, check_device
+from engine.config.condition_options import AskedOptions
 from engine.config.data_choice import DataChoice
 from engine.config.fields import Setting, settings_of
 from engine.config.sampling import ONE_STEP_MOST, SampleConfig, Sampler, default_for
@@ -51,6 +52,18 @@ def sampling_options() -> Decorator:
         special = [f"{sampler}: {value}" for sampler, value in own if name != "sampler" and value != setting.default]
         options.append(setting_option(setting, show_default="; ".join([str(setting.default), *special]) if special else True))
     return all_options([*options, setting_option(settings_of(DrawRequest)["weights"])])
+
+
+def condition_options() -> Decorator:
+    """The fields of AskedOptions: what every picture shall show."""
+    values = {"metavar": "VALUE", "show_default": False}
+    several = {"multiple": True, "show_default": False}
+    return all_options([setting_option(each, **(several if each.choices else values)) for each in settings_of(AskedOptions).values()])
+
+
+def asked_options(options: dict[str, Any]) -> AskedOptions:
+    """Take the fields of AskedOptions out of a command's options."""
+    return AskedOptions(**{name: options.pop(name) for name in settings_of(AskedOptions)})
 
 
 def data_options() -> Decorator:

@@ -111,7 +111,8 @@ class FakeJobs(FakeLessons):
         self.drawings.append(request)
         indices = request.indices or tuple(range(len(request.labels)))
         steps = request.sample.steps
-        recipe = Recipe(request.labels, indices, request.sample, WeightsInfo(request.weights, 4690, "average"), ENGINE, data_of(request.weights))
+        weights, data = WeightsInfo(request.weights, 4690, "average"), data_of(request.weights)
+        recipe = Recipe(request.labels, indices, request.sample, weights, ENGINE, data, conditions=request.conditions)
         yield DrawStarted(recipe)
         kept = sorted({round(k * steps / 63) for k in range(64)})
         for again in (0, self.again) if self.again else (0,):

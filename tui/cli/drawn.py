@@ -17,6 +17,7 @@ from engine.config.data import DataSpec
 from engine.errors import OutputError
 from engine.process.signals import interruptible
 from engine.protocol import events as e
+from engine.protocol.condition_values import condition_json, measured_json
 from engine.protocol.recipe import Images, Recipe
 from engine.storage import images
 from tui.cli.options import chosen_graphics
@@ -102,8 +103,7 @@ def _check_folder(folder: Path, names: Sequence[Sequence[Path]], force: bool) ->
 
 def _single(done: e.DrawDone, k: int) -> tuple[Recipe, Images]:
     """One picture of a drawing, and the recipe that draws it alone."""
-    recipe = replace(done.recipe, labels=(done.recipe.labels[k],), indices=(done.recipe.indices[k],))
-    return recipe, replace(done.images, data=done.images[k], count=1)
+    return done.recipe.only(k), replace(done.images, data=done.images[k], count=1)
 
 
 def drawing_json(prompt: str, done: e.DrawDone, files: Sequence[str]) -> dict[str, Any]:
@@ -112,6 +112,7 @@ def drawing_json(prompt: str, done: e.DrawDone, files: Sequence[str]) -> dict[st
     return {
         "prompt": prompt,
         "labels": list(recipe.labels),
+        "conditions": recipe.conditions and [condition_json(condition) for condition in recipe.conditions],
         "class_names": [None if label is None or not recipe.data.class_names else recipe.data.class_names[label] for label in recipe.labels],
         "seed": sample.seed,
         "indices": list(recipe.indices),
@@ -125,6 +126,7 @@ def drawing_json(prompt: str, done: e.DrawDone, files: Sequence[str]) -> dict[st
         "precision": recipe.engine.precision,
         "seconds": round(done.seconds, 6),
         "redrawn": done.again,
+        "measured": [measured_json(measured) for measured in done.measured] or None,
         "out": list(files),
     }
 
@@ -140,4 +142,7 @@ def report(prompt: str, done: e.DrawDone, files: Sequence[str], *, as_json: bool
     if len(done.images) <= MOST_SHOWN:
         print_images(done.images, color, graphics=chosen_graphics())
     number = caption.count_images(len(done.images), done.recipe.data)
-    print_status(f"{number} · {caption.describe_sample(done.recipe.sample)} · {done.recipe.weights} · {caption.timing(done)}")
+    asked = f"{conditions} · " if (conditions := caption.conditions_of(done.recipe)) else ""
+    print_status(f"{number} · {asked}{caption.describe_sample(done.recipe.sample)} · {done.recipe.weights} · {caption.timing(done)}")
+    if missed := caption.describe_missed(done):
+        print_status(missed)

@@ -12,6 +12,8 @@ import click
 
 from engine.cli.options import SAMPLING
 from engine.config.compute import Device, Precision
+from engine.config.condition import Condition
+from engine.config.condition_options import AskedOptions, change
 from engine.config.sampling import SampleConfig, fit_sampler, with_sampler
 from engine.config.serialize import with_changes
 from engine.errors import DeviceError, PictureError, SettingError
@@ -50,11 +52,14 @@ def settings_from(stored: StoredPicture, weights: str, options: dict[str, Any]) 
     return sample, weights_of(recipe.weights, sample.sampler, Path.cwd(), stored.path.absolute().parent)
 
 
-def plan_again(recipe: Recipe, count: int, sample: SampleConfig, weights: str) -> Drawing:
-    """The request that draws what the picture shows. Raises SettingError for a count."""
+def plan_again(recipe: Recipe, count: int, sample: SampleConfig, weights: str, asked: AskedOptions) -> Drawing:
+    """The request that draws what the picture shows, with what the options ask for in place of what its recipe does. Raises SettingError."""
     if count > 1:
         raise SettingError("--count repeats a prompt; without a prompt, --from draws the picture once")
-    return Drawing(captions.labels_of(recipe), DrawRequest(recipe.labels, sample, recipe.indices, weights))
+    conditions = recipe.conditions
+    if asked.are_given:
+        conditions = change(conditions or [Condition(label) for label in recipe.labels], asked)
+    return Drawing(captions.labels_of(recipe), DrawRequest(recipe.labels, sample, recipe.indices, weights, conditions=conditions))
 
 
 class RecipeJobs(Jobs):

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.cli.options import device_options, fitted_weights, force_option, plain_option, sample_config, sampling_options
+from engine.cli.options import (
+    asked_options,
+    condition_options,
+    device_options,
+    fitted_weights,
+    force_option,
+    plain_option,
+    sample_config,
+    sampling_options,
+)
 from engine.cli.output import print_status
 from engine.cli.progress import ProgressLine
 from engine.cli.run_job import run_job, run_with_progress
@@ -25,7 +34,7 @@ from tui.cli.completion import complete_words
 from tui.cli.drawn import MOST_SHOWN, Output, report
 from tui.cli.from_picture import RecipeJobs, compare, from_option, plan_again, settings_from
 from tui.cli.options import chosen_graphics, color_option, graphics_option
-from tui.cli.prompts import plan_drawings, read_prompts
+from tui.cli.prompts import check_asked, plan_drawings, read_prompts
 from tui.render import captions as caption
 from tui.terminal.capabilities import frame_rate
 
@@ -37,6 +46,7 @@ if TYPE_CHECKING:
 @click.argument("words", metavar="PROMPT…", nargs=-1, shell_complete=complete_words)
 @click.option("--prompts", metavar="FILE", help="Draw each line of a file instead, or of standard input (-); each with the next random seed.")
 @click.option("--count", type=int, default=1, show_default=True, help="How many times to draw the whole prompt.")
+@condition_options()
 @sampling_options()
 @click.option("--out", metavar="FILE|FOLDER/", help="Also write a .png, an .npz or a .gif of the denoising; or a .png for each picture into FOLDER/.")
 @from_option
@@ -73,10 +83,12 @@ def generate(
     if not 1 <= count <= MAX_COUNT:
         raise SettingError(f"count {count} is outside 1 to {MAX_COUNT:,}")
     data, color = data_of(weights), color or shared_color or "auto"
+    asked = asked_options(options)
+    check_asked(asked, weights)
     if stored is not None and not words and prompts is None:
-        drawings = [plan_again(stored.recipe, count, sample, weights)]
+        drawings = [plan_again(stored.recipe, count, sample, weights, asked)]
     else:
-        drawings = plan_drawings(read_prompts(words, prompts), count, sample, weights, data)
+        drawings = plan_drawings(read_prompts(words, prompts), count, sample, weights, data, asked)
     output = Output(out, force).prepare(drawings, data)
     if hint := steps_hint(sample):
         print_status(hint)

@@ -9,13 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.cli.output import print_status
+from engine.config.condition import Condition
+from engine.config.condition_options import AskedOptions, ask
 from engine.config.data import DataSpec
 from engine.config.fields import MAX_COUNT
 from engine.config.sampling import SampleConfig
 from engine.errors import PromptError, SettingError
 from engine.prompt.parser import parse
 from engine.protocol.requests import DrawRequest
+from engine.runs.conditional_weights import check_told
 from engine.runs.other_classes import name_other_weights
+from engine.runs.weights_names import model_of
 from tui.render import captions as caption
 
 STANDARD_INPUT = "-"
@@ -23,6 +27,7 @@ LARGEST = 10_000_000
 """Bytes of a file of prompts."""
 MOST_REPORTED = 20
 """Lines with mistakes that are reported one by one."""
+NOTHING = AskedOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,16 @@ def _read(file: str, name: str) -> str:
     return text
 
 
-def plan_drawings(lines: Sequence[Line], count: int, sample: SampleConfig, weights: str, data: DataSpec) -> list[Drawing]:
+def check_asked(asked: AskedOptions, weights: str) -> None:
+    """Raises SettingError for options that can't be read, or that these weights can't be told; of missing weights, drawing tells."""
+    condition, model = asked.condition(), model_of(weights)
+    if model is not None:
+        check_told([condition], model, weights)
+
+
+def plan_drawings(
+    lines: Sequence[Line], count: int, sample: SampleConfig, weights: str, data: DataSpec, asked: AskedOptions = NOTHING
+) -> list[Drawing]:
     """What is drawn for each prompt, `count` times, the first with the seed of `sample` and each further one with the next.
 
     Reports every line that can't be read on standard error, then raises PromptError; without a file, only raises it. Raises SettingError
@@ -99,12 +113,23 @@ def plan_drawings(lines: Sequence[Line], count: int, sample: SampleConfig, weigh
             raise SettingError(f"{line.where}: {caption.count_images(total, data)} is more than the {MAX_COUNT:,} allowed; use fewer lines")
         once = len(labels) // count
         indices = tuple(k // once for k in range(len(labels))) if shared_noise else None  # the images of a grid share their noise
-        drawings.append(Drawing(line.text, DrawRequest(labels, own, indices, weights)))
+        conditions = _conditions(labels, asked, line.where)
+        drawings.append(Drawing(line.text, DrawRequest(labels, own, indices, weights, conditions=conditions)))
     if problems:
         for problem in problems[:MOST_REPORTED]:
             print_status(problem)
         raise PromptError(f"{len(problems):,} of {len(lines):,} prompts can't be read, so nothing was drawn; correct them first")
     return drawings
+
+
+def _conditions(labels: Sequence[int], asked: AskedOptions, where: str) -> tuple[Condition, ...] | None:
+    """What the options ask of the pictures of a prompt. Raises SettingError."""
+    if not asked.are_given:
+        return None
+    try:
+        return ask([Condition(label) for label in labels], asked)
+    except SettingError as error:
+        raise SettingError(f"{where}: {error}" if where else str(error)) from None
 
 
 def _labels(prompt: str, count: int, rng: random.Random, data: DataSpec) -> tuple[tuple[int, ...], bool]:

@@ -6,16 +6,20 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 
+from engine.config.condition_text import describe_condition
 from engine.config.data import DataSpec
 from engine.config.sampling import SampleConfig
 from engine.prompt.vocabulary import vocabulary_for
 from engine.protocol.events import DrawDone, Frame
+from engine.protocol.measured import describe_miss, find_missed
 from engine.protocol.recipe import Recipe
 
 MOST_NAMED, LONGEST_FILE_WORDS = 10, 80
 """Labels that the name of a file lists, and their bytes."""
 MAX_NAMES = 64
 """Images that a screen reader names one by one."""
+MOST_MISSED = 3
+"""Images that are not as asked for, and are described."""
 
 
 def name_of(label: int | None, data: DataSpec) -> str:
@@ -111,9 +115,35 @@ def describe_labels(labels: Sequence[int | None], data: DataSpec) -> str:
     return ", ".join(f"{count} × {class_name(label, data)}" if count > 1 else class_name(label, data) for label, count in groups)
 
 
+def conditions_of(recipe: Recipe) -> str:
+    """thickness 3.5 px, crossed; empty where nothing but classes is asked for. Where the pictures differ, each in turn, cut after 80 characters."""
+    if recipe.conditions is None:
+        return ""
+    texts = [describe_condition(condition) for condition in recipe.conditions]
+    if len(set(texts)) == 1:
+        return texts[0]
+    names = (short_name(label, recipe.data) for label in recipe.labels)
+    return cut("; ".join(", ".join(part for part in pair if part) for pair in zip(names, texts, strict=True)), 80)
+
+
+def describe_missed(done: DrawDone) -> str:
+    """1 of 3 digits is not as asked for: 7 has slant 14.2° instead of 20°; empty where all are."""
+    missed, conditions, told = find_missed(done.measured), done.recipe.conditions or (), []
+    for i in missed[:MOST_MISSED]:
+        if measured := done.measured[i]:
+            told.append(f"{short_name(done.recipe.labels[i], done.recipe.data)} has {describe_miss(conditions[i], measured)}")
+    if not missed:
+        return ""
+    more = [f"and {len(missed) - MOST_MISSED:,} more"] if len(missed) > MOST_MISSED else []
+    of, verb = count_images(len(done.images), done.recipe.data), "is" if len(missed) == 1 else "are"
+    return f"{len(missed):,} of {of} {verb} not as asked for: {'; '.join([*told, *more])}"
+
+
 def timing(done: DrawDone) -> str:
-    """0.11 s · 178 steps/s · 1 redrawn"""
+    """0.11 s · 178 steps/s · 4 redrawn · 1 not as asked"""
     redrawn = f" · {done.again:,} redrawn" if done.again else ""
+    missed = find_missed(done.measured)
+    redrawn += f" · {len(missed):,} not as asked" if missed else ""
     return f"{done.seconds:.2f} s · {done.steps_per_s:.0f} steps/s{redrawn}"
 
 
@@ -128,8 +158,10 @@ def screen_reader_text(done: DrawDone) -> str:
     labels = done.recipe.labels
     names = [class_name(label, done.recipe.data) for label in labels[:MAX_NAMES]]
     more = [f"and {len(labels) - MAX_NAMES:,} more"] if len(labels) > MAX_NAMES else []
+    more += [conditions] if (conditions := conditions_of(done.recipe)) else []
     facts = [*describe_sample(done.recipe.sample).split(" · "), str(done.recipe.weights).replace(" · ", ", "), f"{done.seconds:.2f} s"]
     facts += [f"{done.again:,} redrawn"] if done.again else []
+    facts += [missed] if (missed := describe_missed(done)) else []
     return ", ".join([*names, *more, *facts])
 
 

@@ -25,7 +25,8 @@ def recipe_lines(recipe: Recipe) -> list[str]:
     machine = " · ".join(part for part in (engine.device, engine.precision, threads, recipe.processor) if part)
     versions = " · ".join(f"{name} {version}" for name, version in (("digitty", recipe.version), ("torch", recipe.torch)) if version)
     weights = [f"weights {recipe.weights}", *([recipe.weights.digest] if recipe.weights.digest else [])]
-    return [what, captions.describe_sample(recipe.sample), "", *weights, "", machine, *([versions] if versions else [])]
+    asked = [conditions] if (conditions := captions.conditions_of(recipe)) else []
+    return [what, *asked, captions.describe_sample(recipe.sample), "", *weights, "", machine, *([versions] if versions else [])]
 
 
 def sheet_lines(axes: Sequence[str], recipes: Sequence[Recipe]) -> list[str]:

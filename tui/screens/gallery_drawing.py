@@ -138,7 +138,8 @@ class GalleryDrawing(AppScreen):
         self.forget_drawing()
         if not self.enlarged:
             self.set_enlarged(True)
-        request = DrawRequest(recipe.labels, change.sample, recipe.indices, change.weights, frame_rate(self.studio.terminal), like=recipe.engine)
+        how = change.sample, recipe.indices, change.weights, frame_rate(self.studio.terminal)
+        request = DrawRequest(recipe.labels, *how, like=recipe.engine, conditions=recipe.conditions)
         number = 0
 
         def listener(event: Event) -> None:

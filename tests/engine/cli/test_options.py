@@ -38,11 +38,12 @@ TRAIN = {
     "--when-full": "stop",
     "--detach": False,
 }
+ASKED = {**dict.fromkeys(("--thickness", "--slant", "--width", "--length")), "--variant": (), "--without": ()}
 GENERATE = {"--from": None, "--force": False, "--json": False, **COMPUTE, "--color": None, "--graphics": None, "--plain": False}
 COMMANDS: dict[str, tuple[click.Command, dict[str, object]]] = {
     "generate": (
         generate,
-        {"--prompts": None, "--count": 1, **SAMPLING, "--out": None, **GENERATE},
+        {"--prompts": None, "--count": 1, **ASKED, **SAMPLING, "--out": None, **GENERATE},
     ),
     "evaluate": (
         evaluate,

@@ -60,6 +60,7 @@ def test_json_is_an_object_a_line_with_the_documented_fields(ran: Ran) -> None:
         "prompt": "three 1",
         "labels": [3, 1],
         "class_names": ["three", "one"],
+        "conditions": None,
         "seed": 41,
         "indices": [0, 1],
         "sampler": "dpmpp",
@@ -72,6 +73,7 @@ def test_json_is_an_object_a_line_with_the_documented_fields(ran: Ran) -> None:
         "precision": "fp32",
         "seconds": 0.05,
         "redrawn": 0,
+        "measured": None,
         "out": ["x.png"],
     }
     documented = (Path(__file__).parents[3] / "docs" / "commands.md").read_text()

@@ -14,6 +14,7 @@ from fakes import FakeJobs
 from PIL import Image
 from user import SIZES, SMALL, User, opened
 
+from engine.config.condition import Condition, Interval
 from engine.config.sampling import SampleConfig
 from engine.config.sweep import plan_sweep
 from engine.errors import DeviceError
@@ -41,9 +42,12 @@ def folder(home: Path) -> Path:
     return path
 
 
-def save(folder: Path, *labels: int, seed: int = 1, name: str = "", weights: str = "shipped", age: int = 0) -> Path:
+def save(
+    folder: Path, *labels: int, seed: int = 1, name: str = "", weights: str = "shipped", age: int = 0, conditions: tuple[Condition, ...] | None = None
+) -> Path:
     """A picture that the fake engine would draw again to the pixel; `age` in seconds."""
-    recipe = Recipe(labels, tuple(range(len(labels))), SampleConfig(steps=3, seed=seed), WeightsInfo(weights, 4690, "average"), ENGINE)
+    info = WeightsInfo(weights, 4690, "average")
+    recipe = Recipe(labels, tuple(range(len(labels))), SampleConfig(steps=3, seed=seed), info, ENGINE, conditions=conditions)
     images = Images(b"".join(blend(label, seed, index, 1.0) for index, label in enumerate(labels)), len(labels))
     path = folder / (name or f"digitty-{''.join(map(str, labels))}-seed{seed}.png")
     save_drawing(path, recipe, images, [images])
@@ -213,16 +217,17 @@ async def test_a_single_image_is_enlarged_by_z_or_a_click(folder: Path) -> None:
 
 
 async def test_drawing_again_compares(folder: Path) -> None:
-    save(folder, 3, 1, seed=4)
+    asked = Condition(3, (("slant", Interval(20, 20)),)), Condition(1)
+    save(folder, 3, 1, seed=4, conditions=asked)
     async with opened(size=(120, 40)) as person:
         await to_gallery(person)
         await shows(person, "> 31-seed4")
         await person.press("r")
-        await person.sees("the same picture, to the pixel")
+        await person.sees("the same picture, to the pixel", "3, slant 20°; 1")
         (request,) = person.jobs.drawings
         stored = load_picture(folder / "digitty-31-seed4.png").recipe
         assert (request.labels, request.indices, request.sample, request.weights) == (stored.labels, stored.indices, stored.sample, "shipped")
-        assert request.like == stored.engine
+        assert (request.like, request.conditions) == (stored.engine, asked)
         await person.press("s")
         await person.is_told(f"Saved {folder}")
         await person.press("escape")

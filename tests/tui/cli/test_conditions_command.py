@@ -1,0 +1,141 @@
+"""Attributes and variants on the command line, from the options to the pixels: with a tiny network that was given conditions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from engine.checkpoints import weights as checkpoint
+from engine.checkpoints.weights import ModelWeights
+from engine.cli import entry
+from engine.cli.progress import ProgressLine
+from engine.config.condition import SCORES, AttributeScales, Condition, ConditionConfig, Interval, Scale
+from engine.config.model import ModelConfig, ScheduleConfig
+from engine.models.unet import UNet
+from engine.storage.pictures import StoredSheet, load_any, load_picture
+from tui.cli.main import digitty
+from tui.render.recipe_text import recipe_lines
+
+SCALES = tuple(
+    AttributeScales(name, Scale(tuple(middle + spread * z for z in SCORES)))
+    for name, middle, spread in (("thickness", 2.7, 0.7), ("slant", 5.0, 14.0))
+)
+MODEL = ModelConfig(channels=(8, 8), time_dim=16, emb_dim=16, groups=4, conditions=ConditionConfig(SCALES, ("looped", "crossed")))
+DRAW = ("generate", "seven", "2", "--thickness", "3.5px", "--slant", "-20..-10", "--without", "looped", "--steps", "2", "--weights", "w.safetensors")
+ASKED = (("thickness", Interval(3.5, 3.5)), ("slant", Interval(-20, -10)))
+CONDITIONS = Condition(7, ASKED), Condition(2, ASKED, (("looped", False),))
+SAME = "the same picture, to the pixel"
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(unmeasured: None, one_thread: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs digitty in a folder with weights that draw something: exit code, standard output, standard error."""
+    monkeypatch.setattr(ProgressLine, "plain", True)
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    torch.manual_seed(0)
+    net = UNet(MODEL)
+    for parameter in net.parameters():
+        if not parameter.any():
+            nn.init.normal_(parameter, std=0.3)
+    checkpoint.save_weights(folder / "w.safetensors", ModelWeights(net.state_dict(), MODEL, ScheduleConfig(), 3, "x", "average"))
+
+    def ran(*arguments: str) -> tuple[int, str, str]:
+        return entry.run(digitty, list(arguments)), *capsys.readouterr()
+
+    return ran
+
+
+@pytest.mark.parametrize("ending", [".png", ".gif"])
+def test_what_was_asked_for_is_kept_and_drawn_again_to_the_pixel(command: Command, ending: str) -> None:
+    code, out, err = command(*DRAW, "--json", "--redraw-below", "0", "--out", f"a{ending}")
+    assert code == 0, err
+    asked = {"thickness": [3.5, 3.5], "slant": [-20.0, -10.0]}
+    fields = json.loads(out)
+    assert fields["conditions"] == [{"attributes": asked}, {"attributes": asked, "variants": {"looped": False}}]
+    assert [set(each) for each in fields["measured"]] == [{"thickness", "slant", "missed"}, {"thickness", "slant", "looped", "missed"}]
+    assert fields["redrawn"] == 0
+    assert load_picture(Path(f"a{ending}")).recipe.conditions == CONDITIONS
+    code, out, err = command("generate", "--from", f"a{ending}", "--plain")
+    assert (code, SAME in err) == (0, True), err
+
+
+def test_a_picture_of_a_folder_is_drawn_again_alone(command: Command) -> None:
+    assert command(*DRAW, "--redraw-below", "0", "--out", "pictures/")[0] == 0
+    assert load_picture(Path("pictures/0002-2.png")).recipe.conditions == CONDITIONS[1:]
+    code, _, err = command("generate", "--from", "pictures/0002-2.png", "--plain", "--weights", "w.safetensors")
+    assert code == 0
+    assert SAME in err or "drawn in a batch with others" in err, "which may round in another way"
+
+
+def test_an_option_changes_one_thing_of_a_recipe(command: Command) -> None:
+    command(*DRAW, "--redraw-below", "0", "--out", "a.png")
+    code, _, err = command("generate", "--from", "a.png", "--slant", "10", "--plain", "--out", "b.png")
+    assert (code, "differs in" in err, "other conditions" in err) == (0, True, True), err
+    changed = load_picture(Path("b.png")).recipe
+    leaning = (ASKED[0], ("slant", Interval(10, 10)))
+    assert changed.conditions == (Condition(7, leaning), Condition(2, leaning, (("looped", False),)))
+    command("generate", "--from", "a.png", "8", "--out", "c.png")
+    assert load_picture(Path("c.png")).recipe.conditions is None, "another prompt asks for nothing but its digits"
+
+
+def test_what_is_missed_is_said_in_words(command: Command) -> None:
+    code, out, err = command("generate", "seven", "--thickness", "9.5", "--steps", "2", "--weights", "w.safetensors", "--plain")
+    assert code == 0, err
+    assert "seven, thickness 9.5 px, seed 1" in out
+    assert "1 redrawn, 1 of 1 digit is not as asked for: 7 has thickness " in out
+    assert out.endswith(" px instead of 9.5 px\n")
+    code, _, err = command("generate", "seven", "--thickness", "9.5", "--steps", "2", "--weights", "w.safetensors", "--no-plain")
+    assert "1 redrawn · 1 not as asked\n" in err
+    assert "1 of 1 digit is not as asked for" in err
+
+
+def test_a_sweep_over_attributes(command: Command) -> None:
+    code, out, err = command(
+        "sweep", "7", "--slant", "-20,0", "--thickness", "2,4", "--steps", "2", "--weights", "w.safetensors", "--json", "--out", "s.png"
+    )
+    assert code == 0, err
+    sweep = json.loads(out)
+    assert [cell["caption"] for cell in sweep["cells"]] == [f"thickness {t} px, slant {s}°" for t in (2, 4) for s in (-20, 0)]
+    assert [set(cell["measured"][0]) for cell in sweep["cells"]] == [{"thickness", "slant", "missed"}] * 4
+    sheet = load_any(Path("s.png"))
+    assert isinstance(sheet, StoredSheet)
+    assert [recipe.conditions for recipe in sheet.recipes][1] == (Condition(7, (("thickness", Interval(2, 2)), ("slant", Interval(0, 0)))),)
+    assert "thickness 2 px, slant 0°" in recipe_lines(sheet.recipes[1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ("generate 7 --slant 70 --weights w.safetensors", "slant 70° is outside -60 to 60°"),
+        ("generate 3 --variant crossed --weights w.safetensors", "a 3 can't be crossed; only a 7 can, so leave out --variant"),
+        ("generate 7 --width 9 --weights w.safetensors", "was not trained with width, only with thickness, slant, looped and crossed"),
+        (
+            "generate 7 --slant 20",
+            "shipped was not trained with slant; no weights here were, so leave it out, or train some: digitty train --preset attributes",
+        ),
+        ("generate 7 --sampler one-step --slant 20", "shipped:one-step was not trained with slant"),
+        ("generate 7 --weights shipped:fashion --variant crossed", "shipped:fashion was not trained with crossed"),
+        ("generate 7 --thickness ..", "thickness '..' is not a value"),
+        ("generate --prompts p.txt --variant crossed --weights w.safetensors", "p.txt, line 2: a 3 can't be crossed"),
+        ("sweep 7 --slant 10,20", "shipped was not trained with slant"),
+        ("sweep 7 --slant 0,10..20", "slant 10..20 is an interval, and a sweep takes single values"),
+        ("7 --slant 20", "shipped was not trained with slant"),
+        ("--slant -20 7", "shipped was not trained with slant"),
+    ],
+)
+def test_what_can_not_be_asked_for_is_one_sentence(command: Command, arguments: str, problem: str) -> None:
+    Path("p.txt").write_text("7\n3\n")
+    code, out, err = command(*arguments.split(), *(["--out", "x/"] if "generate" in arguments else []))
+    assert (code, out) == (2, "")
+    assert problem in err
+    assert len(err.splitlines()) == 1
+    assert not Path("x").exists()
