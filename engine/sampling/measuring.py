@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
-from engine.config.condition import VARIANTS, Condition
+from engine.config.condition import ATTRIBUTES, VARIANTS, Condition, Interval
 from engine.protocol.measured import Measured, compare
 
 
@@ -27,6 +28,13 @@ def measure_asked(image: Tensor, condition: Condition) -> Measured:
         return compare(condition, {}, found)
     shape = measure_enlarged(large)
     return compare(condition, {name: float(getattr(shape, name)) for name, _ in condition.attributes}, found)
+
+
+def load_measures() -> None:
+    """Load scipy and make its tables, which the first picture to be measured would otherwise wait for."""
+    image = torch.zeros(28, 28, dtype=torch.uint8)
+    image[4:24, 14] = 255
+    measure_asked(image, Condition(7, tuple((name, Interval()) for name in ATTRIBUTES), (("crossed", True),)))
 
 
 def _own_variants(condition: Condition) -> list[str]:

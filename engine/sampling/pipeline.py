@@ -53,8 +53,8 @@ class Pipeline:
 
     @torch.inference_mode()
     def warm_up(self) -> Iterator[events.Event]:
-        """One guided image through the network: the first forward of a shape also builds its kernels."""
+        """One guided image through the network: the first forward of a shape also builds its kernels. Where there can be conditions, with some."""
         x = torch.zeros(2, *self.data.shape, device=self.device, dtype=self.numerics.dtype).contiguous(memory_format=self.numerics.format)
         t = torch.zeros(2, device=self.device, dtype=torch.long)
-        self.network(x, t, t)
+        self.network(x, t, t, told=self.tell_nothing(2) if self.network.config.conditions else None)
         yield events.Tick()

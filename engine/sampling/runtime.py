@@ -29,6 +29,7 @@ from engine.models.unet import UNet
 from engine.protocol import events
 from engine.protocol.recipe import WeightsInfo
 from engine.runs.weights_names import locate_weights
+from engine.sampling.measuring import load_measures
 from engine.sampling.pipeline import Pipeline
 
 CACHE_SIZE = 3
@@ -117,6 +118,9 @@ class Runtime:
         yield events.Preparing("reading the weights")
         pipeline = yield from self.pipeline(weights)
         yield from pipeline.warm_up()
+        if pipeline.network.config.conditions:
+            load_measures()
+            yield events.Tick()
         if reader := self.reader(pipeline.data):
             reader.features_and_logits(torch.zeros(1, *pipeline.data.pixel_shape, dtype=torch.uint8, device=self.device))
         yield events.Ready(pipeline.compute_info, pipeline.weights)

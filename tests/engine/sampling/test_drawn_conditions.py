@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -243,3 +245,28 @@ def test_measures_are_those_of_the_picture() -> None:
     assert [of.variants[0][1] for of in crossed] == [not of.missed for of in crossed]
     assert measure_asked(torch.zeros(28, 28, dtype=torch.uint8), condition) == Measured(missed=("thickness", "slant"))
     assert measure_asked(sevens[0], Condition(3, variants=(("crossed", False),))) == Measured(), "which no three is"
+
+
+@pytest.mark.slow  # starts a process
+def test_warm_weights_with_conditions_wait_for_nothing(weights: str) -> None:
+    """In a process of its own: the first measured picture loads no module that warming up did not, and plain weights load no scipy."""
+    code = """
+import sys
+from engine.jobs.jobs import Jobs
+from engine.sampling.runtime import Runtime
+from engine.config.condition import Condition, Interval
+from engine.config.sampling import SampleConfig
+from engine.protocol.requests import DrawRequest
+jobs = Jobs("cpu", "fp32")
+weights = sys.argv[1]
+list(jobs.draw(DrawRequest((7,), SampleConfig(steps=2), weights=weights)))
+assert "scipy" not in sys.modules
+list(jobs._get_runtime().prepare(weights))
+before = set(sys.modules)
+asked = Condition(7, (("slant", Interval(20, 20)),), (("crossed", True),))
+list(jobs.draw(DrawRequest((7,), SampleConfig(steps=2), weights=weights, conditions=(asked,))))
+new = {name for name in set(sys.modules) - before if name.startswith(("scipy", "engine"))}
+assert not new, new
+"""
+    done = subprocess.run([sys.executable, "-c", code, weights], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
