@@ -1,1 +1,1 @@
-"""Text -> labels: vocabulary.py has the words, tokens.py finds them, grammar.py has the rules, faults.py explains what can't be read. No torch."""
+"""Text -> labels, and what is asked of each picture: reading.py leads through it, parser.py is its front door. Knows no network. No torch."""

@@ -19,6 +19,15 @@ Labels = list[int | None]  # None is a random label, drawn when the whole prompt
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """The labels that an item names, and where in the text it begins and ends."""
+
+    labels: Labels
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Item:
     """One item of a prompt: the labels it names, and the words of its count (none where it is drawn once)."""
 
@@ -29,14 +38,16 @@ class _Item:
 class Grammar:
     """Reads one normalized prompt from left to right. A rule that does not fit here returns None and consumes nothing."""
 
-    def __init__(self, text: str, vocabulary: Vocabulary, explains: bool = True) -> None:
-        """Without `explains` it does not say what is wrong."""
+    def __init__(self, text: str, vocabulary: Vocabulary, explains: bool = True, tokens: Sequence[Token] | None = None) -> None:
+        """Without `explains` it does not say what is wrong. Reads all words of the text, or only `tokens` of them."""
         self.labels: Labels = []
         """What was understood so far."""
+        self.items: list[Item] = []
+        """The same, item by item. A grid is one item."""
         self._text = text
         self._vocabulary = vocabulary
         self._explains = explains
-        self._tokens = tokenize(text, vocabulary)
+        self._tokens = tokenize(text, vocabulary) if tokens is None else tokens
         self._at = 0
 
     def prompt(self) -> bool:
@@ -47,7 +58,7 @@ class Grammar:
         if self._grid():
             if len(self._vocabulary.class_names) > MOST_IN_GRID:
                 raise too_many_for_a_grid(self._vocabulary)
-            self.labels = list(range(len(self._vocabulary.class_names)))
+            self._add(0, list(range(len(self._vocabulary.class_names))))
             return True
         self._skip_separators()
         while self._kind() is not Kind.END:
@@ -55,7 +66,7 @@ class Grammar:
             item = self._random() or self._counted() or self._range() or self._single()
             if item is None:
                 raise self._fault()
-            self.labels += self._repeat(item, self._tokens[start : self._at])
+            self._add(start, self._repeat(item, self._tokens[start : self._at]))
             self._skip_separators()
         if not self.labels:
             raise ParseError(f"no {self._vocabulary.noun} in {quote(self._text)}" if self._text.strip() else "the prompt is empty")
@@ -81,15 +92,15 @@ class Grammar:
     def _pictures(self) -> None:
         """pictures = count ["random"] ["pictures"] | "random" [["x"] count] | "pictures" | grid: the whole of a prompt without classes"""
         if self._grid():
-            self.labels = [None] * SHEET
+            self._add(0, [None] * SHEET)
             return
         self._skip_separators()
         start = self._at
         item = self._random() or self._counted() or (_Item([None], count) if (count := self._count()) else None)
         if item is None and self._kind() is Kind.END and any(token.kind is Kind.NOUN for token in self._tokens):
-            item = _Item([None])
+            item, start = _Item([None]), 0
         if item is not None:
-            self.labels = self._repeat(item, self._tokens[start : self._at])
+            self._add(start, self._repeat(item, self._tokens[start : self._at]))
             self._skip_separators()
         if self._kind() is not Kind.END:
             raise self._fault()
@@ -202,6 +213,11 @@ class Grammar:
         words = count_at(self._tokens, self._at)
         self._at += len(words)
         return words
+
+    def _add(self, first: int, labels: Labels) -> None:
+        """The labels of the item that begins with the token `first` and ends before the current one."""
+        self.labels += labels
+        self.items.append(Item(labels, self._tokens[first].start, self._tokens[self._at - 1].end))
 
     # --- tokens -------------------------------------------------------------------------------------------------------
 

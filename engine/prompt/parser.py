@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from engine.config.condition import ConditionConfig
 from engine.config.data import MNIST
 from engine.errors import PromptError
-from engine.prompt.faults import ParseError
+from engine.prompt.changes import Change
+from engine.prompt.conditions import check_told, in_units
+from engine.prompt.faults import quote
 from engine.prompt.grammar import MAX_LABELS as MAX_LABELS
-from engine.prompt.grammar import Grammar, Labels
+from engine.prompt.phrase import Phrase
+from engine.prompt.reading import Reading, Unreadable, read
 from engine.prompt.vocabulary import Vocabulary, vocabulary_for
+from engine.prompt.words import understood
 
+DESCRIBED = "'a bold 7 leaning left'"
 MAX_CHARACTERS = 1000
 LONGEST_SUGGESTION = 80
 FAULTS_MENDED = 8
@@ -25,11 +31,15 @@ class Prompt:
 
     labels: tuple[int, ...]
     shared_noise: bool = False
-    """Whether all labels are drawn from the same noise; `grid` asks for it."""
+    """Whether all labels are drawn from the same noise; `grid` asks for it, and a row of values such as `eights from thin to bold`."""
+    conditions: tuple[Phrase, ...] | None = None
+    """What is asked of each picture, with its label; None where the prompt names classes alone."""
 
 
-def parse(text: str, rng: random.Random, class_names: Sequence[str] = MNIST.class_names) -> Prompt:
+def parse(text: str, rng: random.Random, class_names: Sequence[str] = MNIST.class_names, told: ConditionConfig | None = None) -> Prompt:
     """Read a prompt for pictures of these classes. Random labels come from `rng`, which is not touched if the prompt can't be read.
+
+    `told` says what the network is told besides classes; what goes beyond that is refused.
 
         prompt = grid | item {[","] item}                 and & + ; . / separate as the comma does
         grid   = "grid" | "all" ["ten"]                   every class, all from the same noise; must stand alone
@@ -55,37 +65,72 @@ def parse(text: str, rng: random.Random, class_names: Sequence[str] = MNIST.clas
     Raises PromptError with one line of printable text: what was understood, what is wrong, the nearest prompt that can be read
     (if any), and two examples.
     """
-    vocabulary = vocabulary_for(tuple(class_names))
+    prompt = parse_or_change(text, rng, class_names, told)
+    if isinstance(prompt, Prompt):
+        return prompt
+    raise PromptError(f"{quote(text)} changes a last answer, and here is none; say what to draw as well, such as {DESCRIBED}")
+
+
+def parse_or_change(
+    text: str, rng: random.Random, class_names: Sequence[str] = MNIST.class_names, told: ConditionConfig | None = None
+) -> Prompt | Change:
+    """What `parse` returns, or the change of the last answer that a prompt such as "bolder" asks for. Raises PromptError as `parse` does."""
+    vocabulary = vocabulary_for(tuple(class_names), told is not None)
+    examples = f"{vocabulary.examples} or {DESCRIBED}" if told and vocabulary.is_digits else vocabulary.examples
     if len(text) > MAX_CHARACTERS:
-        raise PromptError(f"the prompt has {len(text):,} characters, but at most {MAX_CHARACTERS} are allowed; try {vocabulary.examples}")
-    parser = Grammar(vocabulary.normalize(text), vocabulary)
+        raise PromptError(f"the prompt has {len(text):,} characters, but at most {MAX_CHARACTERS} are allowed; try {examples}")
     try:
-        shared_noise = parser.prompt()
-    except ParseError as error:
+        reading = read(vocabulary.normalize(text), vocabulary)
+        _check_told(reading, told, vocabulary)
+    except Unreadable as error:
         near = _nearest_prompt(error.corrected_text, vocabulary)
-        advice = f"; did you mean {near!r}? Try {vocabulary.examples}" if near else f"; try {vocabulary.examples}"
-        raise PromptError(f"{parser.understood()}{error.why}{advice}", near, parser.rest()) from None
-    return _drawn(parser.labels, shared_noise, rng, len(class_names))
+        advice = f"; did you mean {near!r}? Try {examples}" if near else f"; try {examples}"
+        raise PromptError(f"{error.understood}{error.why}{advice}", near, error.rest) from None
+    return _drawn(reading, rng, len(class_names), told)
 
 
-def parse_if_readable(text: str, rng: random.Random, class_names: Sequence[str] = MNIST.class_names) -> Prompt | None:
+def parse_if_readable(
+    text: str, rng: random.Random, class_names: Sequence[str] = MNIST.class_names, told: ConditionConfig | None = None
+) -> Prompt | None:
     """What `parse` returns, or None where that raises. Much faster than finding out what is wrong, where there are many classes."""
-    vocabulary = vocabulary_for(tuple(class_names))
+    vocabulary = vocabulary_for(tuple(class_names), told is not None)
     if len(text) > MAX_CHARACTERS:
         return None
-    parser = Grammar(vocabulary.normalize(text), vocabulary, explains=False)
     try:
-        shared_noise = parser.prompt()
-    except ParseError:
+        reading = read(vocabulary.normalize(text), vocabulary, explains=False)
+        _check_told(reading, told, vocabulary)
+    except Unreadable:
         return None
-    return _drawn(parser.labels, shared_noise, rng, len(class_names))
+    drawn = _drawn(reading, rng, len(class_names), told)
+    return drawn if isinstance(drawn, Prompt) else None
 
 
-def _drawn(labels: Labels, shared_noise: bool, rng: random.Random, classes: int) -> Prompt:
+def _check_told(reading: Reading, told: ConditionConfig | None, vocabulary: Vocabulary) -> None:
+    """Raises Unreadable where the network is not told what the prompt asks for."""
+    if reading.asked is None:
+        return
+    if isinstance(reading.asked, Change):
+        if told is None:
+            raise Unreadable("", "these weights are told classes only, so an answer can't be changed in words", "", "")
+        return
+    for phrase in reading.asked.phrases:
+        try:
+            check_told(phrase, told)
+        except PromptError as error:
+            said = understood(reading.asked.phrases, vocabulary)
+            raise Unreadable(f"understood {said}, but ", str(error), reading.plain_text, "") from None
+
+
+def _drawn(reading: Reading, rng: random.Random, classes: int, told: ConditionConfig | None) -> Prompt | Change:
     """The prompt, with random labels drawn."""
-    if not classes:
-        return Prompt((0,) * len(labels))
-    return Prompt(tuple(rng.randrange(classes) if label is None else label for label in labels), shared_noise)
+    if isinstance(reading.asked, Change):
+        return reading.asked
+    labels = tuple((rng.randrange(classes) if classes else 0) if label is None else label for label in reading.labels)
+    shared_noise = reading.shared_noise and classes > 0
+    if reading.asked is None or told is None:
+        return Prompt(labels, shared_noise)
+    phrases = (replace(phrase, label=label) for phrase, label in zip(reading.asked.phrases, labels, strict=True))
+    return Prompt(labels, shared_noise, tuple(in_units(phrase, told) for phrase in phrases))
 
 
 def _nearest_prompt(text: str, vocabulary: Vocabulary) -> str:
@@ -95,9 +140,9 @@ def _nearest_prompt(text: str, vocabulary: Vocabulary) -> str:
         if not 0 < len(text) <= LONGEST_SUGGESTION:
             break
         try:
-            Grammar(text, vocabulary).prompt()
-        except ParseError as error:
+            reading = read(text, vocabulary)
+        except Unreadable as error:
             text = error.corrected_text
         else:
-            return text
+            return text if vocabulary.describes or reading.asked is None else " ".join(reading.plain_text.split())
     return ""

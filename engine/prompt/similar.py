@@ -9,7 +9,10 @@ from difflib import get_close_matches
 from functools import lru_cache
 from itertools import takewhile
 
+from engine.prompt.levels import WORDS
 from engine.prompt.tokens import Token
+from engine.prompt.variant_words import ADJECTIVES as VARIANTS
+from engine.prompt.variant_words import NOUNS
 from engine.prompt.vocabulary import DIGITS, IMAGINARY, SOUNDS_LIKE, Kind, Vocabulary
 
 SHORTEST = 3
@@ -20,6 +23,15 @@ MOST_WORDS = 4
 """Words of a class name that is misspelt."""
 MANY = 500
 """Known words from which on only those of about the same length and with the same first or last letter are compared."""
+
+DESCRIPTIONS = sorted(
+    {
+        *(word for word in WORDS if len(word) > SHORTEST),
+        *(words[0] for table in (VARIANTS, NOUNS) for words in table if len(words) == 1),
+        *("hand", "handwriting", "writer", "thickness", "slant", "width", "length", "again"),
+    }
+)
+"""Words that say what strokes look like."""
 
 
 def similar_word(word: str, vocabulary: Vocabulary, can_count: bool = False) -> str:
@@ -37,9 +49,10 @@ def similar_word(word: str, vocabulary: Vocabulary, can_count: bool = False) -> 
     counts = get_close_matches(word, vocabulary.counts, n=1, cutoff=0.8) if can_count else []
     if len(word) < SHORTEST:
         return ""
+    every = [*vocabulary.known, *DESCRIPTIONS] if vocabulary.describes else vocabulary.known
     near = counts or [
         known
-        for known in get_close_matches(word, _comparable(word, vocabulary.known), n=3, cutoff=0.65 if len(word) < 4 else 0.7)
+        for known in get_close_matches(word, _comparable(word, every), n=3, cutoff=0.65 if len(word) < 4 else 0.7)
         if known[0] == word[0] or known[-1] == word[-1]  # few slips change both ends
     ]
     return near[0] if near else ""

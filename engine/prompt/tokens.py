@@ -25,8 +25,8 @@ class Token(NamedTuple):
     end: int
 
 
-def tokenize(text: str, vocabulary: Vocabulary) -> list[Token]:
-    """The tokens of normalized text, without the words that mean nothing."""
+def tokenize(text: str, vocabulary: Vocabulary, keep_fillers: bool = False) -> list[Token]:
+    """The tokens of normalized text, by default without the words that mean nothing to the labels."""
     tokens, at = [], 0
     while found := vocabulary.token.search(text, at):
         start, end = found.span()
@@ -37,7 +37,7 @@ def tokenize(text: str, vocabulary: Vocabulary) -> list[Token]:
         else:
             end = _end_of_name(text, start, end, vocabulary)
             kind, value, label = _classify(text[start:end], vocabulary)
-        if kind is not Kind.FILLER:
+        if keep_fillers or kind is not Kind.FILLER:
             tokens.append(Token(kind, value, label, text[start:end], start, end))
         at = end
     return tokens

@@ -96,6 +96,8 @@ class Vocabulary:
     """The words of prompts for one data set, whose classes have these names. No names: there are no classes, and a prompt takes a count."""
 
     class_names: tuple[str, ...]
+    describes: bool = False
+    """Whether a prompt may also say what strokes look like, so that a misspelt word may have been meant so."""
 
     @cached_property
     def words(self) -> Mapping[str, tuple[Kind, int]]:
@@ -240,6 +242,6 @@ class Vocabulary:
 
 
 @lru_cache(maxsize=16)
-def vocabulary_for(class_names: tuple[str, ...]) -> Vocabulary:
+def vocabulary_for(class_names: tuple[str, ...], describes: bool = False) -> Vocabulary:
     """The vocabulary for classes of these names, made once."""
-    return Vocabulary(class_names)
+    return Vocabulary(class_names, describes)

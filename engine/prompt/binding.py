@@ -1,0 +1,125 @@
+"""Which digits of a prompt each modifier describes. Plain Python: no tensors, no screen.
+
+An adjective describes the digits after it, a part such as "leaning left" those before it, and neither reaches over a comma or an "and" where
+there are digits on its own side: `a bold 3 and a thin 7`, `seven, but upright`. Digits that stand together are described together: `bold 3 1 4`.
+A handwriting behind digits is that of all digits before it that have none: `a 3 and a 7 in one hand`; so is what follows "all" or "both".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from engine.prompt.grammar import Item
+from engine.prompt.hands import HandWish
+from engine.prompt.modifiers import Modifier
+from engine.prompt.tokens import Token
+from engine.prompt.vocabulary import Kind
+
+
+@dataclass(slots=True)
+class Group:
+    """Digits that are described together, and what describes them."""
+
+    items: list[Item]
+    modifiers: list[Modifier] = field(default_factory=list)
+
+    @property
+    def has_hand(self) -> bool:
+        return any(isinstance(modifier.meaning, HandWish) for modifier in self.modifiers)
+
+
+def words_of_labels(tokens: Sequence[Token], modifiers: Sequence[Modifier]) -> list[Token]:
+    """The tokens that say which digits are drawn, without those that mean nothing.
+
+    A comma or an "and" between two adjectives goes with them, so that "three bold, wide sevens" are three.
+    """
+    words: list[Token] = []
+    for token in tokens:
+        if token.kind is Kind.FILLER:
+            continue
+        if token.kind is Kind.SEPARATOR:
+            before = max((m for m in modifiers if m.end <= token.start), key=lambda m: m.end, default=None)
+            after = min((m for m in modifiers if m.start >= token.end), key=lambda m: m.start, default=None)
+            if before and after and not before.follows and not any(_is_word(t) and before.end <= t.start < after.start for t in tokens):
+                continue
+        words.append(token)
+    return words
+
+
+def _is_word(token: Token) -> bool:
+    return token.kind not in (Kind.FILLER, Kind.SEPARATOR)
+
+
+def bind(items: Sequence[Item], modifiers: Sequence[Modifier], tokens: Sequence[Token]) -> list[Group]:
+    """The groups of digits, each with its modifiers; one group without digits where a prompt has none. `tokens` belong to no modifier."""
+    if not items:
+        return [Group([], [*modifiers])]
+    separators = [token.start for token in tokens if token.kind in (Kind.SEPARATOR, Kind.NOUN)]
+
+    def separated(start: int, end: int) -> bool:
+        return any(start <= at < end for at in separators)
+
+    groups = _group(items, modifiers, separated)
+    for_many: list[tuple[int, Modifier]] = []
+    for at in range(-1, len(groups)):  # the modifiers after groups[at] and before the next
+        start = groups[at].items[-1].end if at >= 0 else None
+        end = groups[at + 1].items[0].start if at + 1 < len(groups) else None
+        run = [modifier for modifier in modifiers if modifier.start >= (start or 0) and (end is None or modifier.end <= end)]
+        split = _split(run, start, end, separated)
+        for k, modifier in enumerate(run):
+            leads_to_next = k >= split and end is not None and not separated(modifier.end, end)
+            if modifier.is_for_all or (isinstance(modifier.meaning, HandWish) and not leads_to_next):
+                for_many.append((at, modifier))
+            else:
+                groups[at + (k >= split)].modifiers.append(modifier)
+    _spread(groups, for_many)
+    return groups
+
+
+def _group(items: Sequence[Item], modifiers: Sequence[Modifier], separated: Callable[[int, int], bool]) -> list[Group]:
+    """Digits that stand together, with the modifiers among the words of one item: three bold sevens."""
+    groups: list[Group] = []
+    for item in items:
+        inside = [modifier for modifier in modifiers if _is_inside(modifier, item)]
+        before = groups[-1] if groups else None
+        end = before.items[-1].end if before else 0
+        between = any(end <= modifier.start and modifier.end <= item.start for modifier in modifiers)
+        if before is None or before.modifiers or inside or between or separated(end, item.start):
+            groups.append(Group([item], inside))
+        else:
+            before.items.append(item)
+    return groups
+
+
+def _is_inside(modifier: Modifier, item: Item) -> bool:
+    return item.start <= modifier.start and modifier.end <= item.end
+
+
+def _split(run: Sequence[Modifier], start: int | None, end: int | None, separated: Callable[[int, int], bool]) -> int:
+    """How many of the modifiers between two groups describe the first."""
+    if start is None:
+        return 0
+    if end is None or not run or separated(run[-1].end, end):
+        return len(run)
+    split = len(run)
+    while split:
+        modifier = run[split - 1]
+        left = run[split - 2].end if split > 1 else start
+        touches = not separated(left, modifier.start)
+        right = run[split].start if split < len(run) else end
+        if modifier.follows and touches and not modifier.has_article:
+            break
+        if split < len(run) and split == 1 and touches and separated(modifier.end, right) and not modifier.has_article:
+            break  # "7 bold, wide 3"
+        split -= 1
+    return split
+
+
+def _spread(groups: Sequence[Group], modifiers: Sequence[tuple[int, Modifier]]) -> None:
+    """Give each modifier to all groups up to its place, a hand only to those that have none; one before all groups to all."""
+    for at, modifier in modifiers:
+        is_hand = isinstance(modifier.meaning, HandWish)
+        for group in groups if at < 0 else groups[: at + 1]:
+            if not (is_hand and group.has_hand) or group is groups[max(at, 0)]:  # two hands of one group are refused later
+                group.modifiers.append(modifier)

@@ -1,0 +1,97 @@
+"""What was asked of a picture as small facts, each of which can be changed step by step, or left out. Plain Python: no tensors, no screen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from engine.config.condition import ATTRIBUTES, VARIANTS, Interval
+from engine.config.fields import MAX_SEED
+from engine.prompt.amounts import HIGHEST_SCORE
+from engine.prompt.conditions import DECIMALS
+from engine.prompt.levels import LADDERS, level_of
+from engine.prompt.phrase import Phrase, Wish
+from engine.prompt.vocabulary import Vocabulary
+from engine.prompt.words import VARIANT_WORDS, hand_words, wish_words
+
+STEPS: Mapping[str, float] = {"thickness": 0.25, "slant": 2, "width": 0.5, "length": 2}
+"""What one step adds to a value, in the units of ATTRIBUTES."""
+SCORE_STEP = 0.25
+CLASS, HAND = "class", "hand"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that was asked for."""
+
+    name: str
+    """CLASS, an attribute, a variant, or HAND."""
+    text: str
+    can_step: bool = True
+    """Whether `step_fact` can change it."""
+
+
+def facts(phrase: Phrase, vocabulary: Vocabulary) -> tuple[Fact, ...]:
+    """What is asked of a picture: 7 · bold · leaning left · hand 12. An attribute asked for in two ways has one fact."""
+    label = phrase.label
+    name = "any" if label is None else vocabulary.name(label) if vocabulary.class_names else "picture"
+    found = [Fact(CLASS, name, label is not None and len(vocabulary.class_names) > 1)]
+    for attribute in ATTRIBUTES:
+        wishes = [wish for wish in phrase.wishes if wish.attribute == attribute]
+        if wishes:
+            found.append(Fact(attribute, " and ".join(map(wish_words, wishes))))
+    found += [Fact(variant, VARIANT_WORDS[variant, wanted]) for variant, wanted in phrase.variants]
+    if phrase.hand:
+        found.append(Fact(HAND, hand_words(phrase.hand), phrase.hand.kind in ("number", "answer")))
+    return tuple(found)
+
+
+def step_fact(phrase: Phrase, name: str, by: int, vocabulary: Vocabulary) -> Phrase:
+    """The phrase with one fact changed by some steps: the next class, the next level, a quarter of a pixel. At its limit it stays."""
+    if name == CLASS:
+        return _with_class(phrase, by, vocabulary)
+    if name == HAND:
+        hand = phrase.hand
+        if hand is None or hand.kind not in ("number", "answer"):
+            return phrase
+        return replace(phrase, hand=hand._replace(number=min(max(hand.number + by, 0), MAX_SEED)))
+    variants = dict(phrase.variants)
+    if name in variants:  # a step in either direction turns it round
+        return phrase if by % 2 == 0 else replace(phrase, variants=tuple((own, wanted is not (own == name)) for own, wanted in phrase.variants))
+    wish = phrase.wish(name)
+    return phrase.without(name).with_wish(_stepped(wish, by)) if wish else phrase
+
+
+def drop_fact(phrase: Phrase, name: str) -> Phrase:
+    """The phrase without one fact. The class stays."""
+    if name == HAND:
+        return replace(phrase, hand=None)
+    return replace(phrase.without(name), variants=tuple((own, wanted) for own, wanted in phrase.variants if own != name))
+
+
+def _with_class(phrase: Phrase, by: int, vocabulary: Vocabulary) -> Phrase:
+    """The next class, round and round, without the variants that it can't have."""
+    classes = len(vocabulary.class_names)
+    if phrase.label is None or not classes:
+        return phrase
+    label = (phrase.label + by) % classes
+    return replace(phrase, label=label, variants=tuple((name, wanted) for name, wanted in phrase.variants if VARIANTS[name] == label))
+
+
+def _stepped(wish: Wish, by: int) -> Wish:
+    """A level becomes the next level of its ladder. Ends of other intervals, and exact values, move."""
+    if wish.in_units == (wish.attribute == "slant") and (found := level_of(wish.attribute, wish.interval)):
+        ladder = LADDERS[wish.attribute]
+        level, negated = found
+        at = len(ladder) // 2 if negated else ladder.index(level)
+        return wish._replace(interval=ladder[min(max(at + by, 0), len(ladder) - 1)].interval)
+    known = ATTRIBUTES[wish.attribute]
+    low, high = (known.low, known.high) if wish.in_units else (-HIGHEST_SCORE, HIGHEST_SCORE)
+    step = by * (STEPS[wish.attribute] if wish.in_units else SCORE_STEP)
+    ends = [end for end in (wish.interval.low, wish.interval.high) if math.isfinite(end)]
+    step = min(max(step, low - min(ends)), high - max(ends))  # an interval keeps its size
+    if step == 0:
+        return wish
+    moved = (end + step if math.isinf(end) else round(end + step, DECIMALS[known.unit] + 1) for end in (wish.interval.low, wish.interval.high))
+    return wish._replace(interval=Interval(*moved))

@@ -1,0 +1,104 @@
+"""Words for whose handwriting: in hand 12, in one hand, by the same writer, in the hand of answer 12. Plain Python: no tensors, no screen."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from engine.config.fields import MAX_SEED
+from engine.prompt.cursor import Cursor
+from engine.prompt.faults import ParseError
+from engine.prompt.tokens import count_at, count_value
+from engine.prompt.vocabulary import Kind
+
+WRITERS = ("hand", "handwriting", "writer", "person", "author", "scribe", "writing")
+_PLURALS = ("hands", "handwritings", "writers", "people", "persons", "authors", "scribes")
+_BEFORE = ("as before", "as last time", "as the last answer", "as the last", "as in the last answer", "as that", "as above")
+_SAME = ("one", "same", "single", "1")
+_NEW = ("another", "different", "new", "other", "fresh", "else")
+_MANY = ("different", "various", "separate", "many", "other", "several", "own", "new")
+
+
+class HandWish(NamedTuple):
+    """Which handwriting is asked for: one with a number, that of an answer, one for all, another than before, or one for each picture."""
+
+    kind: Literal["number", "answer", "one", "new", "each"]
+    number: int = 0
+    """Of a hand, or of an answer: 0 for the last one."""
+
+
+def read_hand(cursor: Cursor) -> HandWish | None:
+    """A handwriting; the words "in" and "by" are read already. Raises ParseError where its number is missing."""
+    start = cursor.at
+    if found := _answers_hand(cursor) or _named(cursor):
+        return found
+    cursor.at = start
+    cursor.accept(("the",))
+    if cursor.accept(_SAME) and cursor.accept(WRITERS):
+        return HandWish("answer") if any(cursor.accept_all(words) for words in _BEFORE) else HandWish("one")
+    cursor.at = start
+    cursor.accept(("a",))
+    if cursor.accept(_NEW) and (cursor.accept(WRITERS) or (cursor.accept(("persons",)) and cursor.accept(WRITERS))):
+        return HandWish("new")
+    cursor.at = start
+    if cursor.accept(("its", "their", "his", "her")) and cursor.accept(("own",)) and cursor.accept((*WRITERS, *_PLURALS)):
+        return HandWish("each")
+    cursor.at = start
+    if cursor.accept(_MANY) and cursor.accept(_PLURALS):
+        return HandWish("each")
+    cursor.at = start
+    return None
+
+
+def _named(cursor: Cursor) -> HandWish | None:
+    """hand 12, the hand of answer 12."""
+    start = cursor.at
+    cursor.accept(("the",))
+    word = cursor.accept(WRITERS)
+    if not word:
+        cursor.at = start
+        return None
+    cursor.accept(("of", "from", "in"))
+    cursor.accept(("the",))
+    if any(cursor.accept_all(words) for words in ("last answer", "last picture", "last one")):
+        return HandWish("answer")
+    if cursor.accept(("answer", "picture")):
+        cursor.accept(("number", "#", "no"))
+        number = _number(cursor)
+        if number is None:
+            raise ParseError("an answer has a number: in the hand of answer 12")
+        return HandWish("answer", number)
+    cursor.accept(("number", "#", "no", "nr", "seed"))
+    number = _number(cursor)
+    if number is not None:
+        return HandWish("number", number)
+    cursor.at = start
+    if word in ("hand", "handwriting"):
+        raise ParseError("a hand has a number: in hand 12")
+    return None
+
+
+def _answers_hand(cursor: Cursor) -> HandWish | None:
+    """answer 12's hand"""
+    start = cursor.at
+    if cursor.accept(("answer",)) and (number := _number(cursor)) is not None and cursor.accept(("s", *WRITERS)):
+        cursor.accept(WRITERS)
+        return HandWish("answer", number)
+    cursor.at = start
+    return None
+
+
+def _number(cursor: Cursor) -> int | None:
+    """A whole number, in figures or in words."""
+    word = cursor.word()
+    if word.isascii() and word.isdecimal():
+        cursor.at += 1
+        value = int(word)
+    elif cursor.kind() in (Kind.DIGIT, Kind.TEEN, Kind.TENS):
+        words = count_at(cursor.tokens, cursor.at)
+        cursor.at += len(words)
+        value = count_value(words)
+    else:
+        return None
+    if value > MAX_SEED:
+        raise ParseError(f"numbers of hands go up to {MAX_SEED}")
+    return value

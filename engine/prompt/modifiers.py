@@ -1,0 +1,231 @@
+"""The words of a prompt that describe digits: each is found with its meaning, and what stays are the words of the labels. No tensors, no screen.
+
+modifier = {lead} quality {noun}          lead: with, in, that is, but, not, without, very, a bit, an article, in any order
+quality  = row | change | measure | lean | hand | variant | adjective | again
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.prompt.amounts import read_dimension, read_measure
+from engine.prompt.cursor import Cursor
+from engine.prompt.faults import ParseError, quote, replace_tokens
+from engine.prompt.hands import WRITERS, HandWish, read_hand
+from engine.prompt.levels import ADJECTIVES, ADVERBS, Degree, Level
+from engine.prompt.phrase import Wish
+from engine.prompt.relative import Again, Shift, Sweep, read_again, read_shift, read_sweep
+from engine.prompt.slants import read_lean
+from engine.prompt.tokens import NUMBERS, Token
+from engine.prompt.variant_words import VariantWish, read_variant
+from engine.prompt.vocabulary import Kind
+
+Meaning = Wish | VariantWish | HandWish | Sweep | Shift | Again
+
+MOST_LEADS = 10
+"""Words before a quality that only lead to it."""
+_ARTICLES = ("a", "an", "the", "some", "any", "its")
+_WITH = ("with", "has", "have", "having", "showing")
+_LEADS = (
+    *(
+        "in",
+        "that",
+        "which",
+        "is",
+        "are",
+        "but",
+        "being",
+        "drawn",
+        "written",
+        "made",
+        "done",
+        "by",
+        "of",
+        "from",
+        "using",
+        "at",
+        "looking",
+        "though",
+        "yet",
+        "it",
+    ),
+    *("whose", "was", "should", "be", "must", "instead", "stays", "kept", "only", "just", "look", "looks", "who", "does", "do", "still", "rendered"),
+)
+_NOT = ("not", "isnt", "arent", "never", "non", "no", "without", "doesnt", "dont", "w/o", "lacking", "cant", "nor")
+_WITHOUT = ("no", "without", "lacking")
+_STROKES = (
+    "stroke",
+    "strokes",
+    "line",
+    "lines",
+    "pen",
+    "brush",
+    "ink",
+    "marker",
+    "pencil",
+    "type",
+    "lettering",
+    "font",
+    "style",
+    "script",
+    "shape",
+    "form",
+)
+_ALL = ("all", "both", "each", "everything")
+_FIXED = ("tall", "taller", "high", "higher", "height", "big", "bigger", "large", "larger", "small", "smaller", "tiny", "huge", "giant", "enormous")
+
+
+@dataclass(frozen=True, slots=True)
+class Modifier:
+    """Words that describe digits, from one place in the text up to another."""
+
+    meaning: Meaning
+    start: int
+    end: int
+    follows: bool
+    """Whether it usually stands behind what it describes: leaning left, with a loop. An adjective stands before it."""
+    has_article: bool
+    """Whether an article begins it, or stands before it, so that something new begins there."""
+    is_for_all: bool = False
+    """Whether "all" or "both" stands before it."""
+
+
+@dataclass(slots=True)
+class _Lead:
+    """What stands before a quality."""
+
+    negated: bool = False
+    degree: Degree | None = None
+    has_with: bool = False
+    """So that a noun may follow: with a crossbar."""
+    follows: bool = False
+    has_article: bool = False
+
+
+def find_modifiers(text: str, tokens: Sequence[Token]) -> tuple[list[Modifier], list[Token]]:
+    """All modifiers, and the tokens that belong to none. Raises ParseError for what is recognized but makes no sense."""
+    cursor = Cursor(text, tokens)
+    found: list[Modifier] = []
+    rest: list[Token] = []
+    while cursor:
+        start = cursor.at
+        modifier = _read_modifier(cursor, any(token.kind not in (Kind.FILLER, Kind.SEPARATOR) for token in rest))
+        if modifier is None:
+            cursor.at = start + 1
+            rest.append(tokens[start])
+        else:
+            found.append(modifier)
+    return found, rest
+
+
+def _read_modifier(cursor: Cursor, has_digits_before: bool) -> Modifier | None:
+    start = cursor.at
+    is_for_all = has_digits_before and bool(cursor.accept(_ALL))
+    if is_for_all:
+        cursor.accept_all("of them")
+    lead = _Lead()
+    found: tuple[Meaning, bool] | None = _row(cursor)
+    if found is None:
+        lead = _read_lead(cursor)
+        found = _read_quality(cursor, lead)
+    if found is None:
+        cursor.at = start
+        return None
+    meaning, follows = found
+    tokens = cursor.tokens
+    has_article = lead.has_article or any(token.text in _ARTICLES for token in tokens[max(start - 1, 0) : start])
+    return Modifier(meaning, tokens[start].start, tokens[cursor.at - 1].end, follows or lead.follows, has_article, is_for_all)
+
+
+def _read_lead(cursor: Cursor) -> _Lead:
+    """The words before a quality, as many as there are."""
+    lead = _Lead()
+    for _ in range(MOST_LEADS):
+        if lead.negated and (cursor.accept(("too", "so", "that", "-")) or cursor.accept_all("at all") or cursor.accept_all("all that")):
+            continue  # "not too bold" is no more than "not bold"
+        if (degree := cursor.longest(ADVERBS)) is not None:
+            lead.degree = max(lead.degree or degree, degree)
+        elif cursor.accept(_ARTICLES):
+            lead.has_article = not lead.follows
+        elif word := cursor.accept(_NOT):
+            lead.negated, lead.follows = not lead.negated, True
+            lead.has_with = lead.has_with or word in _WITHOUT
+        elif cursor.accept(_WITH):
+            lead.has_with = lead.follows = True
+        elif lead.follows and cursor.accept(_STROKES):  # whose strokes are bold
+            pass
+        elif word := cursor.accept(_LEADS):
+            lead.follows = lead.follows or word not in ("of", "from", "only", "just", "by")
+        else:
+            break
+    return lead
+
+
+def _read_quality(cursor: Cursor, lead: _Lead) -> tuple[Meaning, bool] | None:
+    """The meaning of what comes next, and whether it usually stands behind what it describes."""
+    if not lead.negated and (found := _affirmed(cursor, lead)):
+        return found
+    start = cursor.at
+    degree = lead.degree or Degree.PLAIN
+    if lean := read_lean(cursor):
+        if lead.negated and not lean.is_said:
+            return _level(Level("slant", 0), False), True
+        if lean.exactly:
+            return (lean.exactly, True) if not lead.negated else None
+        _skip_nouns(cursor)
+        return _level(lean.level(degree), lead.negated), lean.is_said
+    if variant := read_variant(cursor, lead.has_with):
+        return variant._replace(wanted=variant.wanted is not lead.negated), lead.has_with
+    level = cursor.longest(ADJECTIVES)
+    if level is not None:
+        _skip_nouns(cursor)
+        level = level._replace(degree=degree) if level.degree is Degree.PLAIN else level
+        if level.opposite is None and lead.negated:
+            raise ParseError(f"'not {level.words}' leaves two sides; say one of them")
+        return _level(level, lead.negated), False
+    if word := cursor.accept(_FIXED):
+        cursor.at -= 1
+        correction = replace_tokens(cursor.text, cursor.tokens[cursor.at : cursor.at + 1], "")
+        raise ParseError(f"{quote(word)} can't be asked for; what can is thickness, width, length and slant", correction)
+    cursor.at = start
+    return None
+
+
+def _affirmed(cursor: Cursor, lead: _Lead) -> tuple[Meaning, bool] | None:
+    """A quality that makes sense only without a "not"."""
+    if lead.degree is None and (row := _row(cursor)):
+        return row
+    if shift := read_shift(cursor, lead.degree or Degree.PLAIN):
+        return shift, False
+    if wish := read_measure(cursor) or read_dimension(cursor):
+        _skip_nouns(cursor)
+        return wish, True
+    if hand := read_hand(cursor):
+        return hand, True
+    return (again, False) if (again := read_again(cursor)) else None
+
+
+def _row(cursor: Cursor) -> tuple[Sweep, bool] | None:
+    return (sweep, True) if (sweep := read_sweep(cursor)) else None
+
+
+def _level(level: Level, negated: bool) -> Wish:
+    """The wish for a level, or for what "not" leaves of it."""
+    interval = level.opposite if negated else level.interval
+    assert interval is not None
+    return Wish(level.attribute, interval, level.attribute == "slant")
+
+
+def _skip_nouns(cursor: Cursor) -> None:
+    """Nouns that say no more than the adjective before them: bold strokes, a light hand."""
+    while cursor.accept(_STROKES) or _accept_writer(cursor):
+        pass
+
+
+def _accept_writer(cursor: Cursor) -> bool:
+    """Consume "hand", unless it begins a modifier: hand 12, hand of answer 12."""
+    if cursor.word() not in WRITERS or cursor.kind(1) in NUMBERS or cursor.word(1) in ("of", "number", "#"):
+        return False
+    cursor.at += 1
+    return True

@@ -1,0 +1,207 @@
+"""Words that refer to other pictures: bolder, more slanted, from thin to bold, again. Plain Python: no tensors, no screen."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from engine.config.condition import ATTRIBUTES, AttributeName
+from engine.prompt.amounts import DIMENSIONS, NAMES, UNITS, Amount, read_amount, read_number, read_side, to_wish
+from engine.prompt.cursor import Cursor
+from engine.prompt.faults import ParseError
+from engine.prompt.levels import ADJECTIVES, ADVERBS, COMPARATIVES, LEANING, Degree, Level
+from engine.prompt.slants import read_lean
+
+Toward = Literal["up", "down", "upright", "away"]
+"""To higher values (of slant: right), to lower ones, to no slant, or to more of it on the side where it is."""
+SCORE_STEPS = {Degree.SLIGHT: 0.35, Degree.PLAIN: 0.75, Degree.VERY: 1.5}
+"""What "slightly bolder", "bolder" and "much bolder" add to a normal score."""
+SLANT_STEPS = {Degree.SLIGHT: 4.0, Degree.PLAIN: 8.0, Degree.VERY: 16.0}
+"""The same for slant, in degrees."""
+_TO = ("to", "..", "until", "till", "through", "thru", "into", "towards")
+_GROWING = ("getting", "growing", "becoming", "ever", "increasingly", "progressively", "gradually")
+_AGAIN = ("once more", "once again", "the same again", "same again", "the same", "same", "again", "as before", "like before", "repeat", "redo")
+_PRONOUNS = ("it", "them", "this", "that", "these", "those")
+_THAN = ("than before", "than that", "than the last", "than it was", "than it", "than this")
+
+
+class Shift(NamedTuple):
+    """A change of one attribute of the last answer, in normal scores or in units."""
+
+    attribute: AttributeName
+    toward: Toward
+    size: float
+    in_units: bool
+
+
+class Sweep(NamedTuple):
+    """Values of one attribute that go evenly over several pictures, in normal scores or in units."""
+
+    attribute: AttributeName
+    first: float
+    last: float
+    in_units: bool
+
+
+class Again(NamedTuple):
+    """The last answer. A pronoun ("it") only says so with something else."""
+
+    is_pronoun: bool
+
+
+def read_again(cursor: Cursor) -> Again | None:
+    """again, the same, it"""
+    if any(cursor.accept_all(words) for words in _AGAIN):
+        return Again(is_pronoun=False)
+    return Again(is_pronoun=True) if cursor.accept(_PRONOUNS) else None
+
+
+def read_shift(cursor: Cursor, degree: Degree) -> Shift | None:
+    """bolder, 0.5 px wider, more slanted, less bold, thinner by 1 px; an adverb before it is read already."""
+    start = cursor.at
+    amount = read_amount(cursor)
+    if amount is not None and not amount.unit:
+        cursor.at, amount = start, None
+    found = _comparative(cursor) or _more(cursor)
+    if found is None:
+        cursor.at = start
+        return None
+    attribute, toward, own = found
+    after = cursor.at
+    if amount is None and cursor.accept(("by",)):
+        amount = read_amount(cursor)
+        if amount is None:
+            cursor.at = after
+    any(cursor.accept_all(words) for words in _THAN)
+    if amount is not None:
+        size, lowest = abs(amount.low), ATTRIBUTES[attribute].low
+        wish = to_wish(cursor, attribute, amount._replace(low=max(size, lowest), high=max(size, lowest)))  # a change may be less than any value
+        return Shift(attribute, toward, size, wish.in_units)
+    steps = SLANT_STEPS if attribute == "slant" else SCORE_STEPS
+    return Shift(attribute, toward, steps[own or degree], attribute == "slant")
+
+
+def _comparative(cursor: Cursor) -> tuple[AttributeName, Toward, Degree | None] | None:
+    word = cursor.accept(COMPARATIVES)
+    if not word:
+        return None
+    attribute, side = COMPARATIVES[word]
+    return attribute, ("upright", "up", "down")[side], None
+
+
+def _more(cursor: Cursor) -> tuple[AttributeName, Toward, Degree | None] | None:
+    """more slanted, less bold, more to the left, leaning more to the left"""
+    start = cursor.at
+    if (lean := read_lean(cursor)) and lean.is_more and lean.is_said:
+        return "slant", "up" if lean.side > 0 else "down", lean.degree
+    cursor.at = start
+    cursor.accept(("even", "still"))
+    word = cursor.accept(("more", "less", "further"))
+    if not word:
+        cursor.at = start
+        return None
+    sign = -1 if word == "less" else 1
+    degree = cursor.longest(ADVERBS)
+    if found := _direction(cursor, sign):
+        return *found, degree
+    cursor.at = start
+    return None
+
+
+def _direction(cursor: Cursor, sign: int) -> tuple[AttributeName, Toward] | None:
+    """What stands after "more" (1) or "less" (-1)."""
+    straight: tuple[Toward, Toward] = ("away", "upright")
+    if lean := read_lean(cursor):
+        if lean.is_said:
+            return "slant", "up" if lean.side * sign > 0 else "down"
+        return "slant", straight[sign < 0]
+    if side := read_side(cursor):
+        return "slant", "up" if side * sign > 0 else "down"
+    if attribute := cursor.longest(NAMES):
+        return attribute, straight[sign < 0] if attribute == "slant" else "up" if sign > 0 else "down"
+    level = cursor.longest(ADJECTIVES)
+    if level is None or (level.side == 0 and level.attribute != "slant"):
+        return None
+    if level.attribute == "slant" and level.side >= 0:  # "more italic" leans further, wherever it leans
+        return "slant", straight[(sign < 0) == (level.side > 0)]
+    return level.attribute, "up" if level.side * sign > 0 else "down"
+
+
+def read_sweep(cursor: Cursor) -> Sweep | None:
+    """from thin to bold, leaning from left to right, thickness from 2 to 5, getting bolder. Raises ParseError for ends that make no sense."""
+    start = cursor.at
+    for rule in (_growing, _side_to_side, _from_number, _from_level):
+        if found := rule(cursor):
+            return found
+        cursor.at = start
+    return None
+
+
+def _growing(cursor: Cursor) -> Sweep | None:
+    if not cursor.accept(_GROWING):
+        return None
+    cursor.accept(("more", "and"))
+    if word := cursor.accept(COMPARATIVES):
+        attribute, side = COMPARATIVES[word]
+    elif level := cursor.longest(ADJECTIVES):
+        attribute, side = level.attribute, level.side
+    else:
+        return None
+    return _between(Level(attribute, -side), Level(attribute, side)) if side else None
+
+
+def _side_to_side(cursor: Cursor) -> Sweep | None:
+    """leaning from left to right"""
+    if cursor.accept(LEANING) and cursor.accept(("from",)) and (first := read_side(cursor)) and cursor.accept(_TO) and (last := read_side(cursor)):
+        return _between(Level("slant", first), Level("slant", last))
+    return None
+
+
+def _from_number(cursor: Cursor) -> Sweep | None:
+    """thickness from 2 to 5, from -20° to 20°, from 2 to 5 px thick"""
+    attribute = cursor.longest(NAMES)
+    cursor.accept((":", "="))
+    if not cursor.accept(("from",)):
+        return None
+    attribute = attribute or cursor.longest(NAMES)
+    begin = cursor.at
+    first = read_number(cursor)
+    unit = UNITS.get(cursor.accept(UNITS), "")
+    if first is None or not cursor.accept(_TO) or (last := read_number(cursor)) is None:
+        return None
+    unit = UNITS.get(cursor.accept(UNITS), "") or unit
+    end = cursor.at
+    if attribute is None and unit:
+        attribute = DIMENSIONS.get(cursor.accept(DIMENSIONS)) or cursor.longest(NAMES) or ("slant" if unit == "°" else None)
+    if attribute is None:
+        return None
+    wish = to_wish(cursor, attribute, Amount(min(first, last), max(first, last), unit, begin, end))
+    return Sweep(attribute, first, last, wish.in_units)
+
+
+def _from_level(cursor: Cursor) -> Sweep | None:
+    """from thin to bold, thin to very bold, from upright to leaning right"""
+    cursor.accept(("from",))
+    first = _end(cursor)
+    if first is None or not cursor.accept(_TO):
+        return None
+    last = _end(cursor, first.attribute)
+    if last is None:
+        return None
+    if last.attribute != first.attribute:
+        raise ParseError(f"a row goes from one {first.attribute} to another, not to {last.words!r}")
+    return _between(first, last)
+
+
+def _end(cursor: Cursor, attribute: str = "") -> Level | None:
+    cursor.accept(("a", "an", "the"))
+    degree = cursor.longest(ADVERBS) or Degree.PLAIN
+    if lean := read_lean(cursor):
+        return lean.level(degree)
+    if attribute == "slant" and (side := read_side(cursor)):
+        return Level("slant", side, degree)
+    level = cursor.longest(ADJECTIVES)
+    return level and level._replace(degree=max(degree, level.degree) if level.degree is not Degree.PLAIN else degree)
+
+
+def _between(first: Level, last: Level) -> Sweep:
+    return Sweep(first.attribute, first.typical, last.typical, first.attribute == "slant")

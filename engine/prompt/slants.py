@@ -1,0 +1,77 @@
+"""Words for the direction in which a digit leans: leaning left, a slight tilt to the right, left-leaning, slanted 20°. Plain Python."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from engine.config.condition import Interval
+from engine.prompt.amounts import SIDES, read_amount, read_side, to_wish
+from engine.prompt.cursor import Cursor
+from engine.prompt.levels import ADVERBS, LEANING, Degree, Level
+from engine.prompt.phrase import Wish
+
+
+class Lean(NamedTuple):
+    """A direction, whether it is said (else it is the right, as in "slanted"), and perhaps how far in degrees."""
+
+    side: int
+    is_said: bool
+    degree: Degree | None = None
+    exactly: Wish | None = None
+    is_more: bool = False
+    """Whether "more" stands before the side: leaning more to the left."""
+
+    def level(self, degree: Degree) -> Level:
+        """The level of a slant; the adverb before it counts where it has none itself."""
+        return Level("slant", self.side, self.degree or degree)
+
+
+def read_lean(cursor: Cursor) -> Lean | None:
+    """A lean; an adverb before it is read already. Raises ParseError for units that make no sense."""
+    start = cursor.at
+    before = SIDES.get(cursor.accept(SIDES), 0)
+    if before:
+        cursor.accept(("-", "ward"))
+    if not cursor.accept(LEANING):
+        cursor.at = start
+        return None
+    is_more = bool(cursor.accept(("more", "further")))
+    degree = cursor.longest(ADVERBS)
+    wish = None if before else _exactly(cursor)
+    side = before or read_side(cursor)
+    if side and wish is None:
+        cursor.accept(("by",))
+        wish = _exactly(cursor)
+    if degree is None:
+        degree = _adverb_after(cursor) if side else None
+    if wish and side < 0:
+        wish = wish._replace(interval=Interval(-wish.interval.high, -wish.interval.low))
+    return Lean(side or 1, bool(side), degree, wish, is_more)
+
+
+def _exactly(cursor: Cursor) -> Wish | None:
+    """A number with its unit, or right before a side: a number alone may be a digit."""
+    start = cursor.at
+    amount = read_amount(cursor)
+    if amount is not None and (amount.unit or (_side_follows(cursor))):
+        return to_wish(cursor, "slant", amount)
+    cursor.at = start
+    return None
+
+
+def _side_follows(cursor: Cursor) -> bool:
+    start = cursor.at
+    side = read_side(cursor)
+    cursor.at = start
+    return bool(side)
+
+
+def _adverb_after(cursor: Cursor) -> Degree | None:
+    """An adverb at the end: leaning left a bit. One that may belong to a further adjective does not count."""
+    for words in ("a little bit", "a bit", "a little", "a lot", "slightly", "somewhat", "a touch", "very much"):
+        start = cursor.at
+        if cursor.accept_all(words):
+            if cursor.kind().name in ("END", "SEPARATOR", "FILLER"):
+                return ADVERBS[tuple(words.split())]
+            cursor.at = start
+    return None
