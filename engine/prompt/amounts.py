@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
 from engine.config.condition import ATTRIBUTES, AttributeName, Interval
@@ -59,8 +60,8 @@ def read_number(cursor: Cursor) -> float | None:
         cursor.accept(("+", "plus"))
     word = cursor.word()
     if _FIGURES.fullmatch(word):
+        value = float(word + _after_comma(cursor))
         cursor.at += 1
-        value = float(word)
     elif cursor.kind() in (Kind.DIGIT, Kind.TEEN, Kind.TENS) and not word.isdecimal():
         words = [token for token in count_at(cursor.tokens, cursor.at) if token.kind is not Kind.MULTIPLE]
         cursor.at += len(words)
@@ -69,6 +70,16 @@ def read_number(cursor: Cursor) -> float | None:
         cursor.at = start
         return None
     return -value if negative else value
+
+
+def _after_comma(cursor: Cursor) -> str:
+    """The decimals of a number with a comma, as in 3,5, with a point before them. The cursor stays before the last token of the number."""
+    here = cursor.tokens[cursor.at : cursor.at + 4]
+    words = [here[0].text] + [after.text for before, after in pairwise(here) if before.end == after.start]
+    if len(words) < 3 or words[1] != "," or not words[0].isdecimal() or not words[2].isdecimal() or words[3:] == [","]:
+        return ""
+    cursor.at += 2
+    return f".{words[2]}"
 
 
 def _decimals(cursor: Cursor) -> float:
@@ -136,6 +147,8 @@ def read_dimension(cursor: Cursor) -> Wish | None:
         return to_wish(cursor, DIMENSIONS[word], amount)
     if attribute := cursor.longest(NAMES):
         return to_wish(cursor, attribute, amount)
+    if amount.unit == "px" and cursor.accept(("strokes", "stroke", "lines", "line", "pen", "brush")):
+        return to_wish(cursor, "thickness", amount)
     if amount.unit == "°":
         return to_wish(cursor, "slant", _to_side(cursor, amount))
     cursor.at = start

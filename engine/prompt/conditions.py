@@ -13,6 +13,7 @@ from engine.prompt.phrase import Hand, Phrase, Wish, meet
 
 DECIMALS = {"px": 2, "°": 1}
 """Of a value that is computed, by its unit."""
+TOLD_CLASSES = "these weights are told only which class to draw, not what it should look like"
 Hands = Callable[[Hand], tuple[float, ...]]
 """The code of a hand that a phrase refers to."""
 
@@ -22,7 +23,7 @@ def check_told(phrase: Phrase, config: ConditionConfig | None) -> None:
     if phrase.is_plain:
         return
     if config is None:
-        raise PromptError("these weights are told classes only, so they can't draw what else it asks for")
+        raise PromptError(TOLD_CLASSES)
     for wish in phrase.wishes:
         _scale(config, wish.attribute, phrase.label)
     for name, _ in phrase.variants:

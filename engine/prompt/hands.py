@@ -40,9 +40,11 @@ def read_hand(cursor: Cursor) -> HandWish | None:
     if cursor.accept(_NEW) and (cursor.accept(WRITERS) or (cursor.accept(("persons",)) and cursor.accept(WRITERS))):
         return HandWish("new")
     cursor.at = start
-    if cursor.accept(("its", "their", "his", "her")) and cursor.accept(("own",)) and cursor.accept((*WRITERS, *_PLURALS)):
+    cursor.accept(("its", "their", "his", "her"))
+    if cursor.accept(("own",)) and cursor.accept((*WRITERS, *_PLURALS)):
         return HandWish("each")
     cursor.at = start
+    cursor.at += len(count_at(cursor.tokens, cursor.at))
     if cursor.accept(_MANY) and cursor.accept(_PLURALS):
         return HandWish("each")
     cursor.at = start
@@ -53,7 +55,7 @@ def _named(cursor: Cursor) -> HandWish | None:
     """hand 12, the hand of answer 12."""
     start = cursor.at
     cursor.accept(("the",))
-    word = cursor.accept(WRITERS)
+    word = cursor.accept((*WRITERS, "style"))
     if not word:
         cursor.at = start
         return None
@@ -78,8 +80,11 @@ def _named(cursor: Cursor) -> HandWish | None:
 
 
 def _answers_hand(cursor: Cursor) -> HandWish | None:
-    """answer 12's hand"""
+    """answer 12's hand, like answer 12 ("like" is read already)"""
     start = cursor.at
+    if start and cursor.word(-1) == "like" and cursor.accept(("answer",)) and (number := _number(cursor)) is not None:
+        return HandWish("answer", number)
+    cursor.at = start
     if cursor.accept(("answer",)) and (number := _number(cursor)) is not None and cursor.accept(("s", *WRITERS)):
         cursor.accept(WRITERS)
         return HandWish("answer", number)

@@ -93,7 +93,7 @@ WORDS_OF_SIDES: Mapping[AttributeName, tuple[str, str, str]] = {
 }
 
 _ADJECTIVES: Mapping[tuple[AttributeName, int], str] = {
-    ("thickness", 1): "bold thick heavy fat chunky strong stout chubby beefy hefty bulky weighty boldface boldfaced plump stocky",
+    ("thickness", 1): "bold thick heavy fat dark chunky strong stout chubby beefy hefty bulky weighty boldface boldfaced plump stocky",
     ("thickness", -1): "thin fine light slender delicate skinny spindly lightweight flimsy thinly finely",
     ("thickness", 0): "medium",
     ("width", 1): "wide broad extended stretched widened spread spacious roomy",

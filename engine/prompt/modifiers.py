@@ -15,7 +15,7 @@ from engine.prompt.faults import ParseError, quote, replace_tokens
 from engine.prompt.hands import WRITERS, HandWish, read_hand
 from engine.prompt.levels import ADJECTIVES, ADVERBS, Degree, Level
 from engine.prompt.phrase import Wish
-from engine.prompt.relative import Again, Shift, Sweep, read_again, read_shift, read_sweep
+from engine.prompt.relative import Again, Shift, Sweep, read_again, read_bound, read_shift, read_sweep
 from engine.prompt.slants import read_lean
 from engine.prompt.tokens import NUMBERS, Token
 from engine.prompt.variant_words import VariantWish, read_variant
@@ -27,53 +27,19 @@ MOST_LEADS = 10
 """Words before a quality that only lead to it."""
 _ARTICLES = ("a", "an", "the", "some", "any", "its")
 _WITH = ("with", "has", "have", "having", "showing")
-_LEADS = (
-    *(
-        "in",
-        "that",
-        "which",
-        "is",
-        "are",
-        "but",
-        "being",
-        "drawn",
-        "written",
-        "made",
-        "done",
-        "by",
-        "of",
-        "from",
-        "using",
-        "at",
-        "looking",
-        "though",
-        "yet",
-        "it",
-    ),
-    *("whose", "was", "should", "be", "must", "instead", "stays", "kept", "only", "just", "look", "looks", "who", "does", "do", "still", "rendered"),
-)
-_NOT = ("not", "isnt", "arent", "never", "non", "no", "without", "doesnt", "dont", "w/o", "lacking", "cant", "nor")
+_NOT = ("not", "isnt", "arent", "never", "non", "no", "without", "doesnt", "dont", "lacking", "cant", "neither", "nor")
 _WITHOUT = ("no", "without", "lacking")
-_STROKES = (
-    "stroke",
-    "strokes",
-    "line",
-    "lines",
-    "pen",
-    "brush",
-    "ink",
-    "marker",
-    "pencil",
-    "type",
-    "lettering",
-    "font",
-    "style",
-    "script",
-    "shape",
-    "form",
-)
+_OTHER_LEADS = """in that which is are but being drawn written made done by of from using at looking though yet it thats like even
+    whose was should be must instead stays kept only just look looks who does do still rendered"""
+_LEADS = tuple(_OTHER_LEADS.split())
+_NOUNS = "stroke strokes line lines pen brush ink marker pencil type lettering font style script shape form"
+_STROKES = tuple(_NOUNS.split())
+_ENDINGS = ("weight", "ish", "looking", "faced", "stroked", "lined")
+"""Of adjectives: heavy-weight, bold-looking."""
 _ALL = ("all", "both", "each", "everything")
 _FIXED = ("tall", "taller", "high", "higher", "height", "big", "bigger", "large", "larger", "small", "smaller", "tiny", "huge", "giant", "enormous")
+
+_LEADING = {*_WITH, *_LEADS, *_NOT, *(words[0] for words in ADVERBS if len(words) == 1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +85,16 @@ def find_modifiers(text: str, tokens: Sequence[Token]) -> tuple[list[Modifier], 
     return found, rest
 
 
+def without_leads(tokens: Sequence[Token]) -> list[Token]:
+    """The tokens without a "with" or an "in" before an unknown word, which is what a message should name: with a corssbar."""
+    words = [*tokens]
+    for at in range(len(words) - 2, -1, -1):
+        after = next((token for token in words[at + 1 :] if token.kind is not Kind.FILLER), None)
+        if after and words[at].kind is after.kind is Kind.UNKNOWN and words[at].text in _LEADING:
+            del words[at]
+    return words
+
+
 def _read_modifier(cursor: Cursor, has_digits_before: bool) -> Modifier | None:
     start = cursor.at
     is_for_all = has_digits_before and bool(cursor.accept(_ALL))
@@ -153,9 +129,9 @@ def _read_lead(cursor: Cursor) -> _Lead:
             lead.has_with = lead.has_with or word in _WITHOUT
         elif cursor.accept(_WITH):
             lead.has_with = lead.follows = True
-        elif lead.follows and cursor.accept(_STROKES):  # whose strokes are bold
-            pass
-        elif word := cursor.accept(_LEADS):
+        elif lead.follows and cursor.word(1) in ("that", "which", "is", "are") and cursor.accept(_STROKES):
+            pass  # whose strokes are bold
+        elif cursor.word(1) not in ("least", "most") and (word := cursor.accept(_LEADS)):
             lead.follows = lead.follows or word not in ("of", "from", "only", "just", "by")
         else:
             break
@@ -196,6 +172,8 @@ def _affirmed(cursor: Cursor, lead: _Lead) -> tuple[Meaning, bool] | None:
     """A quality that makes sense only without a "not"."""
     if lead.degree is None and (row := _row(cursor)):
         return row
+    if bound := read_bound(cursor):
+        return bound, True
     if shift := read_shift(cursor, lead.degree or Degree.PLAIN):
         return shift, False
     if wish := read_measure(cursor) or read_dimension(cursor):
@@ -219,6 +197,10 @@ def _level(level: Level, negated: bool) -> Wish:
 
 def _skip_nouns(cursor: Cursor) -> None:
     """Nouns that say no more than the adjective before them: bold strokes, a light hand."""
+    if cursor.word() == "-" and cursor.word(1) in _ENDINGS:
+        cursor.at += 2
+    elif cursor.kind(1) not in NUMBERS and cursor.word(1) not in (":", "=", "of"):
+        cursor.accept(_ENDINGS)
     while cursor.accept(_STROKES) or _accept_writer(cursor):
         pass
 

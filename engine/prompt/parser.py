@@ -10,13 +10,13 @@ from engine.config.condition import ConditionConfig
 from engine.config.data import MNIST
 from engine.errors import PromptError
 from engine.prompt.changes import Change
-from engine.prompt.conditions import check_told, in_units
+from engine.prompt.conditions import TOLD_CLASSES, check_told, in_units
 from engine.prompt.faults import quote
 from engine.prompt.grammar import MAX_LABELS as MAX_LABELS
 from engine.prompt.phrase import Phrase
 from engine.prompt.reading import Reading, Unreadable, read
 from engine.prompt.vocabulary import Vocabulary, vocabulary_for
-from engine.prompt.words import understood
+from engine.prompt.words import change_words, understood
 
 DESCRIBED = "'a bold 7 leaning left'"
 MAX_CHARACTERS = 1000
@@ -111,7 +111,7 @@ def _check_told(reading: Reading, told: ConditionConfig | None, vocabulary: Voca
         return
     if isinstance(reading.asked, Change):
         if told is None:
-            raise Unreadable("", "these weights are told classes only, so an answer can't be changed in words", "", "")
+            raise Unreadable(f"understood {change_words(reading.asked, vocabulary)}, but ", TOLD_CLASSES, "", "")
         return
     for phrase in reading.asked.phrases:
         try:

@@ -9,7 +9,7 @@ from engine.prompt.binding import bind, words_of_labels
 from engine.prompt.changes import Change
 from engine.prompt.faults import ParseError
 from engine.prompt.grammar import Grammar, Item, Labels
-from engine.prompt.modifiers import Modifier, find_modifiers
+from engine.prompt.modifiers import Modifier, find_modifiers, without_leads
 from engine.prompt.phrasing import Phrases, make_phrases
 from engine.prompt.tokens import Token, tokenize
 from engine.prompt.vocabulary import Kind, Vocabulary
@@ -51,7 +51,8 @@ def read(text: str, vocabulary: Vocabulary, explains: bool = True) -> Reading:
     except Unreadable:
         if vocabulary.describes:
             raise
-    grammar = Grammar(text, vocabulary, explains)
+    words = without_leads(tokenize(text, vocabulary)) if vocabulary.describes else None
+    grammar = Grammar(text, vocabulary, explains, words)
     try:
         return _labels(grammar)
     except ParseError as error:
@@ -72,7 +73,7 @@ def _described(text: str, vocabulary: Vocabulary, explains: bool) -> Reading | N
         raise Unreadable("", error.why, error.corrected_text, "") from None
     if not modifiers:
         return None
-    words = words_of_labels(rest, modifiers)
+    words = words_of_labels(without_leads(rest), modifiers)
     grammar = Grammar(text, vocabulary, explains, words)
     try:
         shared_noise = any(word.kind is not Kind.SEPARATOR for word in words) and grammar.prompt()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NamedTuple
 
 from engine.config.condition import ATTRIBUTES, AttributeName
@@ -9,6 +10,7 @@ from engine.prompt.amounts import DIMENSIONS, NAMES, UNITS, Amount, read_amount,
 from engine.prompt.cursor import Cursor
 from engine.prompt.faults import ParseError
 from engine.prompt.levels import ADJECTIVES, ADVERBS, COMPARATIVES, LEANING, Degree, Level
+from engine.prompt.phrase import Wish
 from engine.prompt.slants import read_lean
 
 Toward = Literal["up", "down", "upright", "away"]
@@ -53,6 +55,20 @@ def read_again(cursor: Cursor) -> Again | None:
     if any(cursor.accept_all(words) for words in _AGAIN):
         return Again(is_pronoun=False)
     return Again(is_pronoun=True) if cursor.accept(_PRONOUNS) else None
+
+
+def read_bound(cursor: Cursor) -> Wish | None:
+    """thicker than 4 px, narrower than 12. Raises ParseError for units that make no sense."""
+    start = cursor.at
+    found = _comparative(cursor)
+    if found and cursor.accept(("than",)) and (amount := read_amount(cursor)):
+        attribute, toward, _ = found
+        if toward == "up":
+            return to_wish(cursor, attribute, amount._replace(high=math.inf))
+        if toward == "down":
+            return to_wish(cursor, attribute, amount._replace(low=-math.inf))
+    cursor.at = start
+    return None
 
 
 def read_shift(cursor: Cursor, degree: Degree) -> Shift | None:
@@ -151,9 +167,17 @@ def _growing(cursor: Cursor) -> Sweep | None:
 
 def _side_to_side(cursor: Cursor) -> Sweep | None:
     """leaning from left to right"""
-    if cursor.accept(LEANING) and cursor.accept(("from",)) and (first := read_side(cursor)) and cursor.accept(_TO) and (last := read_side(cursor)):
-        return _between(Level("slant", first), Level("slant", last))
-    return None
+    if not cursor.accept(LEANING) or not cursor.accept(("from",)):
+        return None
+    first = _side(cursor)
+    last = _side(cursor) if first and cursor.accept(_TO) else None
+    return _between(first, last) if first and last else None
+
+
+def _side(cursor: Cursor) -> Level | None:
+    degree = cursor.longest(ADVERBS) or Degree.PLAIN
+    side = read_side(cursor)
+    return Level("slant", side, degree) if side else None
 
 
 def _from_number(cursor: Cursor) -> Sweep | None:

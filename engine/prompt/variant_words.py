@@ -33,8 +33,8 @@ ADJECTIVES: Mapping[tuple[str, ...], VariantWish] = _table(
         ("crossed", False): "uncrossed, unbarred",
         ("looped", True): "looped, loopy, curly, looping",
         ("looped", False): "unlooped, loopless",
-        ("closed", True): "closed, closed top, closed-top, shut",
-        ("closed", False): "open, opened, open top, open-top, unclosed",
+        ("closed", True): "closed, closed top, closed-top, shut, closed at the top, closed on top, closed at its top",
+        ("closed", False): "open, opened, open top, open-top, unclosed, open at the top, open on top, open at its top",
         ("with a base", True): "serifed, footed, based",
         ("with a base", False): "baseless, footless, sans serif",
         (PLAIN, True): "plain, simple, bare, unadorned",
@@ -52,7 +52,7 @@ NOUNS: Mapping[tuple[str, ...], VariantWish] = _table(
                 *(f"{stroke} {where}" for stroke in _STROKES for where in _ACROSS),
             )
         ),
-        ("looped", True): ", ".join(("loop, loops, curl, curls, loop in it, looped bottom, looped tail", *(f"loop {where}" for where in _BELOW))),
+        ("looped", True): ", ".join(("loop, loops, curl, curls, loop in it, looped tail, curly tail", *(f"loop {where}" for where in _BELOW))),
         ("closed", True): "closed top, closed head, closed triangle, triangular top",
         ("closed", False): "open top, open head",
         ("with a base", True): ", ".join(

@@ -51,7 +51,7 @@ def prompt_words(phrases: Sequence[Phrase], class_names: Sequence[str] = MNIST.c
         count = len([*same])
         place += count
         ends_hand = phrase.hand is not None and (phrase.hand.kind != "one" or phrase.hand not in [other.hand for other in phrases[place:]])
-        hand = hand_words(phrase.hand) if phrase.hand and ends_hand else ""
+        hand = _hand(phrase, phrases) if phrase.hand and ends_hand else ""
         is_last = all(other.hand for other in phrases[:place])  # a hand at the end is that of all before it that have none
         text = _described(phrase, _called(phrase.label, count, vocabulary), count)
         written.append(f"{text} in {hand}" if hand and is_last else f"in {hand} {text}" if hand else text)
@@ -99,7 +99,8 @@ def fact_words(phrase: Phrase, vocabulary: Vocabulary) -> list[str]:
 
 def understood(phrases: Sequence[Phrase], vocabulary: Vocabulary) -> str:
     """What a prompt was understood to ask for: 7 · bold · leaning left. At most a few different pictures are shown."""
-    parts = [(facts, len([*same])) for facts, same in groupby(DOT.join(fact_words(phrase, vocabulary)) for phrase in phrases)]
+    said = [[*fact_words(replace(phrase, hand=None), vocabulary), *([_hand(phrase, phrases)] if phrase.hand else [])] for phrase in phrases]
+    parts = [(facts, len([*same])) for facts, same in groupby(map(DOT.join, said))]
     shown = [f"{count} × {facts}" if count > 1 else facts for facts, count in parts[:MOST_SHOWN]]
     return ", ".join(shown + ["…"] * (len(parts) > MOST_SHOWN))
 
@@ -124,6 +125,14 @@ def _interval(interval: Interval) -> str:
 def _number(value: float) -> str:
     """The shortest decimals that are read as this number."""
     return f"{Decimal(repr(float(value))):f}".removesuffix(".0")
+
+
+def _hand(phrase: Phrase, phrases: Sequence[Phrase]) -> str:
+    """How the hand of one of several pictures is called: one that no other shares is its own."""
+    if phrase.hand is None:
+        return ""
+    is_shared = sum(other.hand == phrase.hand for other in phrases) > 1
+    return hand_words(phrase.hand) if is_shared or phrase.hand.kind != "one" or len(phrases) == 1 else "its own hand"
 
 
 def hand_words(hand: Hand) -> str:
