@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
@@ -26,6 +27,8 @@ from engine.storage import log
 
 PATIENCE = 2.0
 """Training steps that stopping may take."""
+BETWEEN_EPOCHS = 10.0
+"""Seconds between two lines for epochs, but for the first and the last."""
 
 
 class TrainReporter:
@@ -41,6 +44,7 @@ class TrainReporter:
         self._rate = 0.0
         self._validated: Validated | None = None
         self._best_validation: Validated | None = None
+        self._epoch_line_at = -BETWEEN_EPOCHS
 
     def patience(self) -> float:
         """Seconds that the current step may still take."""
@@ -70,7 +74,11 @@ class TrainReporter:
                 self._bar.show(what, fraction)
             case e.TrainStep():
                 self._show_step(event)
+            case e.EpochDone(epoch) if epoch < self._config.epochs and time.monotonic() - self._epoch_line_at < BETWEEN_EPOCHS:
+                pass  # epochs of a moment would fill the terminal
             case _:
+                if isinstance(event, e.EpochDone):
+                    self._epoch_line_at = time.monotonic()
                 if line := self._line(event):
                     self._bar.clear()
                     print_status(line)

@@ -33,7 +33,7 @@ FEWEST_OF_A_CLASS = 2
 FEWEST_FOR_FEATURES = 100
 """Images without classes from which features are learned."""
 TRIED_STEPS = 8
-"""Steps that are timed before the user is told how long the training takes; a first one, which is slow, comes before them."""
+"""Steps of each network that are timed before the user is told how long the training takes; a first one, which is slow, comes before them."""
 PROGRESS_EVERY = 0.2
 """Seconds."""
 
@@ -118,19 +118,20 @@ def obtain(trainings: Sequence[Training], real: RealImages, device: torch.device
         found.append((yield from _load(training, real, device)))
     models = [training.untrained().to(device) for training in trainings]
     steps = [0 if known else training.steps(model, real) for training, model, known in zip(trainings, models, found, strict=True)]
-    done, announced = 0, False
+    missing = [k for k, known in enumerate(found) if known is None]
+    if missing:
+        seconds = 0.0
+        for i in missing:
+            seconds += steps[i] * (yield from _seconds_a_step(trainings[i], real, device))
+        yield Notice(_announcement([trainings[i] for i in missing], real, seconds))
+    done = 0
     for i, training in enumerate(trainings):
         if found[i] is not None:
             continue
         watch, shown_at = Stopwatch(), -PROGRESS_EVERY
         for k, _ in enumerate(training.begin(models[i], real, steps[i]), 1):
             event: Event = Tick()
-            if k == 1:
-                watch = Stopwatch()  # the first step also builds kernels
-            elif k == 1 + TRIED_STEPS and not announced:
-                seconds, announced = watch.spent() / TRIED_STEPS * sum(steps), True
-                event = Notice(_announcement([each for each, k in zip(trainings, steps, strict=True) if k], real, seconds))
-            elif watch.wall() - shown_at >= PROGRESS_EVERY:
+            if watch.wall() - shown_at >= PROGRESS_EVERY:
                 shown_at = watch.wall()
                 event = EvaluateProgress(f"training {NAMES[training.role]} of {training.data.name}", done + k, sum(steps))
             with watch.pause():
@@ -138,6 +139,23 @@ def obtain(trainings: Sequence[Training], real: RealImages, device: torch.device
         done += steps[i]
         found[i] = yield from _finish(training, models[i], real)
     return [model for model in found if model is not None]
+
+
+def _seconds_a_step(training: Training, real: RealImages, device: torch.device) -> Generator[Event, None, float]:
+    """Returns the time of a training step, measured on a network that is thrown away: the judges are not equally fast."""
+    tried = training.begin(training.untrained().to(device), real, 1 + TRIED_STEPS)
+    watch, spent = Stopwatch(), 0.0
+    for k, loss in enumerate(tried):
+        loss.item()  # waits for the device
+        if k == 0:
+            watch = Stopwatch()  # the first step also builds kernels
+        elif k <= TRIED_STEPS:
+            spent = watch.spent() / k
+        if k >= TRIED_STEPS:
+            break
+        with watch.pause():
+            yield Tick()
+    return spent
 
 
 def _announcement(missing: Sequence[Training], real: RealImages, seconds: float) -> str:

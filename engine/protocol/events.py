@@ -181,7 +181,7 @@ class EpochDone(Event):
     step: int
     average: float
     seconds: float
-    """Time spent on the steps of this epoch."""
+    """Time spent on the steps of this epoch; where epochs are so short that several are reported together, their mean."""
     best: bool
 
 

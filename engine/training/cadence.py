@@ -12,6 +12,10 @@ from engine.config.training import TrainConfig
 EARLY_PREVIEWS = (1, 20, 50, 100)
 """Steps with a preview before the first regular one, so that there is something to see within seconds."""
 
+SHORT = 50
+"""Steps of an epoch below which several epochs are reported together."""
+EPOCHS_REPORTED = 100
+"""The least number of epochs that a run reports, if it has as many."""
 VALIDATION_SHARE = 0.015
 """The share of the training time that validation may take …"""
 STEP_COST = 3
@@ -21,6 +25,26 @@ STEP_COST = 3
 def is_preview_due(step: int, every: int, total: int) -> bool:
     """Whether a preview is drawn after this step: every `every` steps, at EARLY_PREVIEWS, and at the end of the run; 0 for the end alone."""
     return step > 0 and ((every > 0 and step % every == 0) or (step in EARLY_PREVIEWS and step < every) or step >= total)
+
+
+def ended_epochs(step: int, config: TrainConfig) -> int:
+    """How many epochs end with this step and are reported with it, which is also when the best weights are judged; 0 for none.
+
+    One at a time, but where epochs have only a few steps, as those of small sets do, several of them, of about SHORT steps. A run then reports at
+    least EPOCHS_REPORTED times. It follows from the settings alone, so that a resumed run finds the same best weights.
+    """
+    epoch, rest = divmod(step, config.steps_per_epoch)
+    if step <= 0 or rest:
+        return 0
+    together = max(1, min(math.ceil(SHORT / config.steps_per_epoch), config.total_steps // config.steps_per_epoch // EPOCHS_REPORTED))
+
+    def is_reported(number: int) -> bool:
+        is_kept = bool(config.keep_every) and number % (config.keep_every or 1) == 0
+        return number % together == 0 or is_kept or number * config.steps_per_epoch >= config.total_steps
+
+    if not is_reported(epoch):
+        return 0
+    return 1 + next(k for k in range(epoch) if is_reported(epoch - 1 - k))
 
 
 def is_validation_due(step: int, config: TrainConfig, evaluations: int) -> bool:

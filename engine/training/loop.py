@@ -33,7 +33,7 @@ from engine.runs.control import Command, Control
 from engine.runs.run import Run
 from engine.runs.writer import Writer
 from engine.storage.images import save_strip
-from engine.training.cadence import Cadence, is_preview_due
+from engine.training.cadence import Cadence, ended_epochs, is_preview_due
 from engine.training.full_disk import FullDiskPolicy
 from engine.training.parts import Artifacts, TrainerProtocol, ValidationProtocol
 from engine.training.save_policy import SavePolicy
@@ -100,7 +100,7 @@ class TrainingLoop:
             first, start = trainer.step, self.cadence.clock()
             while True:
                 trainer.train_step()
-                at_epoch_end, at_preview, at_end = trainer.step % config.steps_per_epoch == 0, self._preview_due(), trainer.step >= total
+                at_epoch_end, at_preview, at_end = ended_epochs(trainer.step, config) > 0, self._preview_due(), trainer.step >= total
                 at_validation = self._validation_due()
                 due = self.group.due(trainer.step - first, late=self.cadence.clock() - start >= self.cadence.read_every)
                 if due or at_epoch_end or at_preview or at_validation or at_end or trainer.must_read:
@@ -151,8 +151,10 @@ class TrainingLoop:
     def _end_epoch(self) -> EpochDone:
         trainer = self.trainer
         best_before = trainer.best
-        average = trainer.end_epoch()
-        done = EpochDone(trainer.step // self.config.steps_per_epoch, trainer.step, average, self.epoch_seconds, average < best_before)
+        epochs = ended_epochs(trainer.step, self.config)
+        average = trainer.end_epoch(epochs)
+        epoch, seconds = trainer.step // self.config.steps_per_epoch, self.epoch_seconds / epochs
+        done = EpochDone(epoch, trainer.step, average, seconds, average < best_before)
         self._log({"epoch": done.epoch, "step": done.step, "average": average, "seconds": round(done.seconds, 3), "best": done.best})
         self.epoch_seconds = 0.0
         return done

@@ -131,9 +131,9 @@ class Trainer:
         self._epoch_sum += sum(loss * self.batches.length(step) for step, loss in enumerate(losses, first))
         return losses
 
-    def end_epoch(self) -> float:
-        """The average loss per image of the epoch that the last step ended, as far as losses were read; starts a new sum."""
-        average = self._epoch_sum / self.config.images
+    def end_epoch(self, epochs: int = 1) -> float:
+        """The average loss per image of the epochs that the last step ended, as far as losses were read; starts a new sum."""
+        average = self._epoch_sum / (self.config.images * epochs)
         self._epoch_sum = 0.0
         self.best = min(self.best, average)
         return average

@@ -50,7 +50,7 @@ class FakeTrainer:
         self.unread = 0
         return losses
 
-    def end_epoch(self) -> float:
+    def end_epoch(self, epochs: int = 1) -> float:
         average = loss_at(self.step)
         self.best = min(self.best, average)
         return average

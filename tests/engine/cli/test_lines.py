@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from engine.cli.output import LONGEST, print_line, print_path, print_status
 from engine.cli.reporters import TrainReporter
 from engine.config import training as config
 from engine.config.compute import ComputeInfo
-from engine.protocol.events import CannotSave, Notice, TrainStarted
+from engine.protocol.events import CannotSave, EpochDone, Notice, TrainStarted
 from engine.runs import liveness
 from engine.runs.manage import create_run
 from engine.runs.run import FORMAT, VERSION, Run
@@ -134,6 +135,21 @@ def test_what_a_trainer_says(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().err
     assert len(said.splitlines()) == 3
     assert_harmless(said)
+
+
+def test_epochs_of_a_moment_take_few_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.cli.reporters.time.monotonic", lambda: now)
+    reporter, now = TrainReporter(), 0.0
+    reporter.report(TrainStarted("mine", replace(config.PRESETS["quick"], epochs=100), ComputeInfo("cpu", "fp32", "contiguous"), 0, 1))
+    for epoch in range(1, 101):
+        now += 0.5
+        reporter.report(EpochDone(epoch, epoch, 0.5, 0.5, False))
+    told = [int(line.split()[1]) for line in capsys.readouterr().err.splitlines()[1:]]
+    assert told == [1, 21, 41, 61, 81, 100], "one in ten seconds, the first and the last"
+    for epoch in (1, 2, 3):
+        now += 60
+        reporter.report(EpochDone(epoch, epoch, 0.5, 60.0, False))
+    assert len(capsys.readouterr().err.splitlines()) == 3, "longer ones have a line each"
 
 
 def test_json_stays_json(hostile_run: Run, digitty_command: Command) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TypeVar
@@ -177,6 +177,24 @@ def test_judges_are_trained_announced_and_kept(monkeypatch: pytest.MonkeyPatch) 
     other = replace(data, digest="sha256:other")
     assert not cached_path(other, "first").exists()
     assert cached_path(replace(data, name="Renamed"), "first").exists(), "the images decide, not their name"
+
+
+def test_the_announced_time_is_that_of_both_judges(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, pace = 0.0, {"first": 1.0, "second": 4.0}
+
+    def begin(training: judges_module.Training, model: Classifier, real: RealImages, steps: int) -> Iterator[Tensor]:
+        nonlocal now
+        for k in range(steps):
+            now += pace[training.role] * (10 if k == 0 else 1)  # the first step builds kernels
+            yield torch.zeros(())
+
+    monkeypatch.setattr(judges_module.Training, "begin", begin)
+    monkeypatch.setattr("engine.compute.stopwatch.time.perf_counter", lambda: now)
+    data = spec_of(3, 72)
+    work, events = find_judges(data, real_of(monkeypatch, data, 60), CPU), []
+    finish(work, events)
+    (notice,) = [event.message for event in events if isinstance(event, Notice)]
+    assert "takes about 3:20, once" in notice, "40 steps of one second and 40 of four"
 
 
 def test_stopping_leaves_nothing_half_done(monkeypatch: pytest.MonkeyPatch) -> None:
