@@ -1,4 +1,4 @@
-"""Keep freed memory, or give it back. glibc returns large blocks to the kernel when they are freed, so that each training step would pay for new pages."""
+"""Keep freed memory, or give it back. glibc returns large freed blocks to the kernel, so that each training step would pay for new pages."""
 
 from __future__ import annotations
 
