@@ -27,8 +27,8 @@ class DataChoice:
 
     source: str = setting(
         "mnist",
-        "What to train on: a folder of pictures, an .npz, IDX, .zip or .tar file, or a known name such as fashion-mnist. Default: mnist, which comes "
-        "with digitty.",
+        "What to train on: a folder of pictures, an .npz, IDX, Parquet, .zip or .tar file, or a known name such as fashion-mnist. Default: mnist, "
+        "which comes with digitty.",
         hint="a folder, a file or a known name",
         option="--data",
     )

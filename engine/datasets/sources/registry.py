@@ -11,6 +11,7 @@ from engine.datasets.sources.folder import Folder
 from engine.datasets.sources.idx import find_mnist_files, is_idx, open_idx_file, open_idx_folder
 from engine.datasets.sources.known import KNOWN
 from engine.datasets.sources.npz import open_npz
+from engine.datasets.sources.parquet import SUFFIX, ParquetSource, tables_of
 from engine.datasets.sources.pictures import PictureSource
 from engine.datasets.sources.source import Source
 from engine.datasets.sources.tar_archive import Tar
@@ -19,7 +20,7 @@ from engine.errors import SettingError
 from engine.formatting import printable
 
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tbz2", ".tar.xz", ".txz")
-KINDS = "a folder of pictures, a .zip or .tar of them, an .npz or IDX file, or a name: " + ", ".join(KNOWN)
+KINDS = "a folder of pictures, a .zip or .tar of them, an .npz, IDX or Parquet file, or a name: " + ", ".join(KNOWN)
 
 
 def open_source(text: str, data_root: Path | None = None) -> Source:
@@ -41,7 +42,10 @@ def open_source(text: str, data_root: Path | None = None) -> Source:
         hint = f"; did you mean {near[0]}?" if near else f"; give {KINDS}"
         raise SettingError(f"no folder, file or data set named {printable(text)}{hint}")
     if path.is_dir() or not path.exists():
-        return PictureSource(Folder(path), path, archive=False)
+        folder = Folder(path)
+        if tables := tables_of(folder.listing):
+            return ParquetSource(path, tables, folder.fingerprint())
+        return PictureSource(folder, path, archive=False)
     name = path.name.lower()
     if name.endswith(".npz"):
         return open_npz(path)
@@ -49,6 +53,8 @@ def open_source(text: str, data_root: Path | None = None) -> Source:
         return PictureSource(Zip(path), path, archive=True)
     if name.endswith(TARS):
         return PictureSource(Tar(path), path, archive=True)
+    if name.endswith(SUFFIX):
+        return ParquetSource(path)
     if is_idx(path):
         return open_idx_file(path)
     raise SettingError(f"{printable(text)} is not a data set; give {KINDS}")
