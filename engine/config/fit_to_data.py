@@ -45,6 +45,15 @@ def grow(model: ModelConfig, schedule: ScheduleConfig, data: DataSpec) -> tuple[
     return _with_patch(model, data, fitted_patch(model, data)), replace(schedule, shift=shift)
 
 
+def relative_cost(model: ModelConfig, reference: ModelConfig) -> float:
+    """About how many times as long a step of training with `model` takes as with `reference`, which has as many levels; and as much memory.
+
+    The trunk's pixels times the square of its width, and a little for long patches in the first and the last convolution. For `best` at 64 and
+    128 pixels against 28 it is within a tenth of what benchmarks/resolutions.py measures.
+    """
+    return _cost(model) / _cost(reference)
+
+
 def new_parts(old: ModelConfig, new: ModelConfig) -> tuple[str, ...]:
     """The parts of the network that can't take over the weights of the other, by their names in `UNet`."""
     convolutions = ("conv_in", "conv_out") if _numbers(old) != _numbers(new) or old.prediction != new.prediction else ()
@@ -94,6 +103,11 @@ def _with_patch(model: ModelConfig, data: DataSpec, patch: int) -> ModelConfig:
 def _same_classes(one: DataSpec, other: DataSpec) -> bool:
     """Whether their labels mean the same. How the names are written may differ: the same images can be had from several sources."""
     return [name.casefold() for name in one.class_names] == [name.casefold() for name in other.class_names]
+
+
+def _cost(model: ModelConfig) -> float:
+    width = model.channels[0]
+    return model.data.height * model.data.width / model.patch_side**2 * width**2 * (1 + 0.1 * _numbers(model) / width)
 
 
 def _numbers(model: ModelConfig) -> int:

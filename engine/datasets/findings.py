@@ -60,8 +60,10 @@ class Findings:
         return [*self.choices, *self.warnings]
 
 
-def describe_problems(damaged: int, damaged_pictures: tuple[Pair, ...], equal: int, counts: tuple[int, ...], names: tuple[str, ...]) -> list[str]:
-    """Sentences about damaged and equal pictures, and about classes of very unequal size."""
+def describe_problems(
+    damaged: int, damaged_pictures: tuple[Pair, ...], equal: int, leaked: int, counts: tuple[int, ...], names: tuple[str, ...]
+) -> list[str]:
+    """Sentences about damaged and equal pictures, and about classes of very unequal size. `leaked`: test images that are training images too."""
     said = []
     if damaged:
         named = "; ".join(f"{name} ({reason})" for name, reason in damaged_pictures[:FIRST])
@@ -70,6 +72,11 @@ def describe_problems(damaged: int, damaged_pictures: tuple[Pair, ...], equal: i
         said.append(f"{damaged:,} {verb} damaged and left out: {named}" + (f"; and {more:,} more" if more else ""))
     if equal:
         said.append(f"{equal:,} {'image is' if equal == 1 else 'images are'} exactly like another one")
+    if leaked:
+        said.append(
+            f"{leaked:,} test {'image is' if leaked == 1 else 'images are'} exactly like a training image, and so can't tell learning from copying; "
+            "remove them from one of the two parts"
+        )
     if names and (missing := [name for name, count in zip(names, counts, strict=True) if not count]):
         said.append(f"no training image of {missing[0]}" + (f" and {len(missing) - 1:,} other classes" if missing[1:] else ""))
     elif names and max(counts) >= UNEQUAL * min(counts) and len(names) > 1:

@@ -178,19 +178,19 @@ class Maker:
         sizes, kept = np.concatenate(self._sizes), np.concatenate(self._kept)
         order = np.argsort(sizes[:, 0].astype(np.int64) * sizes[:, 1], kind="stable")
         smallest, median, largest = ((int(sizes[k][0]), int(sizes[k][1])) for k in (order[[0, len(order) // 2, -1]] if len(order) else []))
-        equal = self._equal(kept)
+        equal, first_equal, leaked = self._equal(kept)
         labels = np.concatenate(self._parts[0].labels) if self._parts[0].labels else np.zeros(0, np.int64)
         names = self._selection.class_names
         counts = tuple(int(count) for count in np.bincount(labels, minlength=len(names)))[: len(names)]
         damaged = tuple((damage.name, damage.reason) for damage in self._damaged[:MOST_KEPT])
-        problems = describe_problems(len(self._damaged), damaged, equal[0], counts, names)
+        problems = describe_problems(len(self._damaged), damaged, equal, leaked, counts, names)
         return Findings(
             pictures=len(self._selection.indices),
             left_out=self._selection.left_out,
             damaged=len(self._damaged),
             damaged_pictures=damaged,
-            equal=equal[0],
-            first_equal=equal[1],
+            equal=equal,
+            first_equal=first_equal,
             smallest=smallest,
             median=median,
             largest=largest,
@@ -199,19 +199,22 @@ class Maker:
             warnings=(*self._source.warnings, *problems),
         )
 
-    def _equal(self, kept: npt.NDArray[np.int64]) -> tuple[int, tuple[tuple[str, str], ...]]:
-        """How many images are exactly as an earlier one is, and the names of the first of them."""
+    def _equal(self, kept: npt.NDArray[np.int64]) -> tuple[int, tuple[tuple[str, str], ...], int]:
+        """How many images are exactly as an earlier one is, the names of the first of them, and how many test images are as a training image is."""
         import numpy as np
 
         keys = np.concatenate(self._keys)
         _, first, of = np.unique(keys, return_index=True, return_inverse=True)
-        earlier = first[of.reshape(-1)]
+        of = of.reshape(-1)
+        earlier = first[of]
         again = np.flatnonzero(earlier != np.arange(len(keys)))
 
         def name(place: int) -> str:
             return self._source.entry(self._selection.indices[int(kept[place])]).name
 
-        return len(again), tuple((name(k), name(earlier[k])) for k in again[:FIRST])
+        test = self._selection.test[kept]  # those that --hold-out keeps are never equal to others
+        leaked = int(np.isin(of[test], of[~test]).sum())
+        return len(again), tuple((name(k), name(earlier[k])) for k in again[:FIRST]), leaked
 
     # --- the disk -----------------------------------------------------------------------------------------------------
 

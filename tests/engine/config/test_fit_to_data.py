@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from engine.config.data import MNIST, DataSpec
-from engine.config.fit_to_data import fit_length, fit_to, grow, new_parts
+from engine.config.fit_to_data import fit_length, fit_to, grow, new_parts, relative_cost
 from engine.config.training import PRESETS, Preset, TrainConfig
 from engine.errors import SettingError
 
@@ -113,3 +113,10 @@ def test_a_limit_is_checked_against_the_images_that_are_there() -> None:
     config = fit_to(BEST, replace(images(28), train_images=140))
     with pytest.raises(SettingError, match="limit 141 is outside 1 to 140"):
         fit_length(config, BEST, 141, False)
+
+
+@pytest.mark.parametrize(
+    ("data", "measured"), [(images(28), 1.0), (images(64), 1.25), (images(64, channels=3), 1.3), (images(128), 1.8), (images(128, channels=3), 2.1)]
+)
+def test_the_cost_of_a_step_is_about_what_was_measured(data: DataSpec, measured: float) -> None:
+    assert relative_cost(fit_to(BEST, data).model, BEST.model) == pytest.approx(measured, rel=0.1)

@@ -211,6 +211,15 @@ def test_sets_without_classes_of_one_picture_and_of_ten_thousand_classes() -> No
         made(flat)
 
 
+def test_test_images_that_are_training_images_are_said() -> None:
+    data = made(MemorySource(40, same=3, first_test=38))  # the last three are as the first, two of them in the test part
+    assert data.findings.equal == 3
+    assert any(said.startswith("2 test images are exactly like a training image") for said in data.findings.warnings)
+    split = made(MemorySource(40, same=3), DataOptions(preparation=Preparation(hold_out=0.5)))
+    assert split.findings.equal == 3
+    assert not any("exactly like a training image" in said for said in split.findings.warnings)
+
+
 def test_equal_images_and_unequal_classes_are_said() -> None:
     data = made(MemorySource(40, same=3, labels=[0] * 37 + [1] * 3))
     assert data.findings.equal == 3

@@ -12,7 +12,7 @@ import pytest
 from memory_source import paint
 from PIL import Image
 
-from engine.cli.data_text import training_seconds
+from engine.cli.data_text import training_seconds, training_time
 from engine.cli.entry import run
 from engine.cli.progress import ProgressLine
 from engine.config.compute import ComputeInfo
@@ -174,3 +174,7 @@ def test_the_time_is_that_of_steps_timed_here_on_images_of_the_same_size(home: P
     assert training_seconds(spec) is None
     keep("")
     assert training_seconds(spec) == pytest.approx(0.5 * best.total_steps)
+    assert training_time(spec).endswith("as fast as this machine trained before")
+    large = replace(spec, height=128, width=128, channels=3)
+    assert training_seconds(large) == pytest.approx(2.1 * 0.5 * best.total_steps, rel=0.1)
+    assert training_time(large).endswith("estimated from how fast this machine trains on images of 28 pixels")
