@@ -10,12 +10,15 @@ from engine.errors import DigittyError, PictureError
 from engine.formatting import printable
 from engine.protocol.recipe import Images, Recipe
 from engine.protocol.recipe_check import describe_result
-from engine.storage.contact_sheet import MOST, Exhibit, save_sheet, thumbnail
+from engine.storage.contact_sheet import MOST, SIDE, Exhibit, save_sheet, thumbnail
 from engine.storage.gallery import Entry
-from engine.storage.pictures import StoredSheet, load_any, load_picture
+from engine.storage.pictures import StoredPicture, StoredSheet, load_any, load_picture
+from engine.storage.thumbnail_cache import ThumbnailCache
 from tui.render.recipe_text import sheet_lines, short_lines
 
 IS_SHEET = "This is the sheet of a sweep. Draw it again on Compare, or with digitty sweep."
+
+THUMBNAILS = ThumbnailCache(SIDE)
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def read_item(entry: Entry) -> Item:
     if isinstance(stored, StoredSheet):
         return _read_sheet(entry, stored)
     try:
-        return Item(entry, thumbnail(stored.images()), stored.recipe)
+        return Item(entry, _thumbnail(entry, stored), stored.recipe)
     except DigittyError as error:
         return Item(entry, None, stored.recipe, _shorter(error, entry))
 
@@ -49,9 +52,18 @@ def read_item(entry: Entry) -> Item:
 def _read_sheet(entry: Entry, stored: StoredSheet) -> Item:
     lines = tuple(sheet_lines(stored.axes, stored.recipes))
     try:
-        return Item(entry, thumbnail(stored.images()), None, IS_SHEET, lines)
+        return Item(entry, _thumbnail(entry, stored), None, IS_SHEET, lines)
     except DigittyError as error:
         return Item(entry, None, None, _shorter(error, entry), lines)
+
+
+def _thumbnail(entry: Entry, stored: StoredPicture | StoredSheet) -> Images:
+    """From the cache, or else decoded and put there. Raises PictureError."""
+    found = THUMBNAILS.get(entry)
+    if found is None:
+        found = thumbnail(stored.images())
+        THUMBNAILS.put(entry, found)
+    return found
 
 
 def _shorter(error: DigittyError, entry: Entry) -> str:
