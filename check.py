@@ -27,6 +27,7 @@ STEPS = {
 def main(pytest_arguments: list[str]) -> int:
     failed: list[str] = []
     environment = {"OMP_NUM_THREADS": "1", **os.environ}  # threads of several processes would wait for each other
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # tests start the program hundreds of times, and each start would compile it again
     start = time.perf_counter()
     for name, command in STEPS.items():
         print(f"--- {name}", flush=True)
