@@ -65,7 +65,12 @@ def test_the_wheel_holds_data_weights_and_licences(wheel: Path) -> None:
     weights = (f"engine/assets/weights/{name}.safetensors" for name in ("digitty", "seed", "classifier", "classifier-2"))
     for name in (*(f"engine/assets/mnist/{name}.gz" for name in ARCHIVES), *weights):
         assert sizes[name] == (ROOT / name).stat().st_size
-    assert {"engine/assets/weights/classifier.safetensors", "engine/assets/mnist/LICENSE.md", "tui/app.tcss"} <= sizes.keys()
+    assert {
+        "engine/assets/weights/classifier.safetensors",
+        "engine/assets/mnist/LICENSE.md",
+        "tui/app.tcss",
+        "engine/assets/examples/shipped.png",
+    } <= sizes.keys()
     licences = {name.partition("/licenses/")[2] for name in sizes if ".dist-info/licenses/" in name}
     assert licences == {"LICENSE", "engine/assets/mnist/LICENSE.md"}
     assert {name.partition("/")[0] for name in sizes if ".dist-info/" not in name} == {"engine", "tui"}  # no tests, no benchmarks

@@ -162,25 +162,26 @@ class AppScreen(Screen[None]):
         """Whether a finished drawing is shown."""
         return False
 
-    def save_drawing(self, done: DrawDone | None, ending: str) -> None:
-        """Write a finished drawing to the folder of pictures under a free name, and show its path."""
+    def save_drawing(self, done: DrawDone | None, ending: str) -> Path | None:
+        """Write a finished drawing to the folder of pictures under a free name, and show its path. None if nothing was written."""
         if done is None:
             self.explain("Nothing to save: no drawing has finished yet.", lambda: not self.has_drawing)
-            return
+            return None
         stem = _stem(done)
-        self.save_picture(stem, ending, lambda path: images.save_drawing(path, done.recipe, done.images, done.frames, replace=False))
+        return self.save_picture(stem, ending, lambda path: images.save_drawing(path, done.recipe, done.images, done.frames, replace=False))
 
-    def save_picture(self, stem: str, ending: str, write: Callable[[Path], None]) -> None:
-        """Let `write` write a file in the folder of pictures, under a free name that begins with `stem`, and show its path."""
+    def save_picture(self, stem: str, ending: str, write: Callable[[Path], None]) -> Path | None:
+        """Let `write` write a file in the folder of pictures, under a free name that begins with `stem`, and show its path. None if that fails."""
         try:
             folder = paths.ensure_folder(self.studio.pictures_folder(), CHOOSE_FOLDER)
             path = _free_name(folder, stem, ending)
             write(path)
         except (DigittyError, OSError) as error:
             self.notify(str(error), severity="error")
-        else:
-            self.studio.last_saved = path
-            self.notify(f"Saved {path}")
+            return None
+        self.studio.last_saved = path
+        self.notify(f"Saved {path}")
+        return path
 
     # --- to the terminal that the user sits at -----------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from engine.storage import gallery as store
 from engine.storage.gallery import Entry
 from tui.render.cells import Picture
 from tui.render.recipe_text import file_lines, recipe_lines, short_lines
-from tui.screens.gallery_files import GalleryFiles
+from tui.screens.gallery_first import GalleryFirst
 from tui.studio.picture_reader import Item, read_images, read_item
 from tui.terminal.literal import literal, literal_lines
 from tui.widgets.image_view import ImageView
@@ -35,7 +35,7 @@ MOVE = "select another picture"
 Listing = tuple[list[Entry], frozenset[Path], int]
 
 
-class GalleryScreen(GalleryFiles):
+class GalleryScreen(GalleryFirst):
     """Thumbnails beside the recipe of the selected one, or that picture enlarged."""
 
     NAME = "gallery"
@@ -57,10 +57,10 @@ class GalleryScreen(GalleryFiles):
         super().__init__()
         self._items: dict[Entry, Item] = {}
         self._reading = False
-        self._listed = False
-        self._problem = ""
 
     def footer_label(self, binding: Binding) -> str:
+        if binding.action == "enlarge" and self.offers_first and not self.enlarged:
+            return "first picture"
         picture = self.pictures.selected is not None
         useful = {"restore": self.trash > 0, "save('.png')": self.done is not None, "save('.gif')": self.done is not None}
         if not useful.get(binding.action, picture or binding.action not in ("enlarge", "again", "change", "favourite", "delete")):
@@ -101,12 +101,12 @@ class GalleryScreen(GalleryFiles):
         self.in_background(listing, self._show_listing)
 
     def _show_listing(self, listing: Listing | DigittyError) -> None:
-        self._listed = True
+        self.listed = True
         if isinstance(listing, DigittyError):
-            self._problem = str(listing)
+            self.problem = str(listing)
         else:
             entries, favourites, self.trash = listing
-            self._problem = ""
+            self.problem = ""
             before = self.pictures.selected
             self.pictures.update(entries, favourites)
             there = set(entries)
@@ -138,7 +138,12 @@ class GalleryScreen(GalleryFiles):
         grid = thumbnails.grid(len(shown))
         first = pictures.index // grid.per_page * grid.per_page
         page = shown[first : first + grid.per_page]
-        thumbnails.show([self._thumbnail(entry) for entry in page], pictures.index - first, grid)
+        if self.offers_first:
+            examples = self.examples()
+            grid = thumbnails.grid(len(examples))
+            thumbnails.show(examples[: grid.per_page], -1, grid)
+        else:
+            thumbnails.show([self._thumbnail(entry) for entry in page], pictures.index - first, grid)
         self._read_missing(page)
         self.query_one("#where", Static).update(literal(self._heading(first // grid.per_page + 1, grid.pages)))
         self.query_one("#recipe", Static).update(literal_lines("\n".join(self._details())))
@@ -171,10 +176,8 @@ class GalleryScreen(GalleryFiles):
             return []
 
     def _hint(self) -> str:
-        if self._problem or not self._listed:
-            return self._problem or "looking for pictures…"
-        if not self.pictures.total:
-            return "No pictures yet. Save one with s on Prompt, Generate or Grid." + (" u brings back the last deleted one." if self.trash else "")
+        if self.problem or not self.listed:
+            return self.problem or "looking for pictures…"
         if not self.pictures.shown:
             return "No favourites yet. F shows all pictures; f marks one as a favourite."
         return "esc goes back" if self.enlarged else "enter enlarges · r draws it again · e changes one thing"
@@ -183,7 +186,7 @@ class GalleryScreen(GalleryFiles):
         """The lines beside the pictures."""
         entry = self.pictures.selected
         if entry is None:
-            return [self._hint()]
+            return self.empty_words() if self.is_empty else [self._hint()]
         item = self._items.get(entry)
         if self.has_class("-narrow"):
             short = " · ".join(short_lines(self.done.recipe if self.done else item.recipe)) if item and item.recipe else ""
@@ -231,6 +234,9 @@ class GalleryScreen(GalleryFiles):
         self.show_page()
 
     def on_thumbnails_clicked(self, event: Thumbnails.Clicked) -> None:
+        if self.pictures.selected is None:
+            self.action_enlarge()
+            return
         per_page = self.query_one(Thumbnails).grid(len(self.pictures.shown)).per_page
         by = self.pictures.index // per_page * per_page + event.index - self.pictures.index
         if by:
@@ -262,6 +268,8 @@ class GalleryScreen(GalleryFiles):
             self.forget_drawing()
             self.show_enlarged()
             self.show_page()
+        elif self.offers_first:
+            self.draw_first()
         else:
             self.explain_no_picture()
 

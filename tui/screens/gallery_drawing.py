@@ -135,18 +135,22 @@ class GalleryDrawing(AppScreen):
         self.app.push_screen(RedrawDialog(recipe.sample, weights), on_answer)
 
     def _draw(self, recipe: Recipe, change: Change) -> None:
+        how = change.sample, recipe.indices, change.weights, frame_rate(self.studio.terminal)
+        request = DrawRequest(recipe.labels, *how, like=recipe.engine, conditions=recipe.conditions)
+        self.start_drawing(lambda listener: self.studio.draw_request(request, listener))
+
+    def start_drawing(self, start: Callable[[Callable[[Event], None]], int]) -> None:
+        """Show a drawing in the size of the screen. `start` gets the listener for its events and returns the number of the job."""
         self.forget_drawing()
         if not self.enlarged:
             self.set_enlarged(True)
-        how = change.sample, recipe.indices, change.weights, frame_rate(self.studio.terminal)
-        request = DrawRequest(recipe.labels, *how, like=recipe.engine, conditions=recipe.conditions)
         number = 0
 
         def listener(event: Event) -> None:
             if number == self.job:  # not a late event of a drawing that was replaced
                 self._on_job_event(event)
 
-        self.job = number = self.studio.draw_request(request, listener)
+        self.job = number = start(listener)
         self.bar.fraction, self.bar.words = None, "waiting for the engine…"
         self.refresh_bindings()
 
@@ -161,13 +165,17 @@ class GalleryDrawing(AppScreen):
             case e.DrawDone():
                 self.done = event
                 self.view.show(event.images)
-                self._compare(event)
+                self.on_drawn(event)
             case e.Ended(outcome, message):
                 self.job = None
                 self.bar.fraction = None
                 if outcome != "finished":
                     self.bar.words = "stopped" if outcome == "stopped" else message
                 self.refresh_bindings()
+
+    def on_drawn(self, done: e.DrawDone) -> None:
+        """Compare a finished drawing with the picture whose recipe it is."""
+        self._compare(done)
 
     def _compare(self, done: e.DrawDone) -> None:
         entry = self.pictures.selected
@@ -209,6 +217,5 @@ class GalleryDrawing(AppScreen):
         if self.done is None:
             self.explain("Nothing new to save: r draws this picture again, e with a change.", lambda: self.done is None)
         else:
-            self.save_drawing(self.done, ending)
-            self.saved = self.studio.last_saved
+            self.saved = self.save_drawing(self.done, ending) or self.saved
             self.rescan()

@@ -17,7 +17,7 @@ from tui.screens.base import CHOOSE_FOLDER
 from tui.screens.gallery_drawing import GalleryDrawing
 from tui.studio.picture_reader import export_sheet
 
-NO_PICTURE = "No pictures yet. Save one with s on Prompt, Generate or Grid."
+NO_PICTURE = "No picture here yet. Save one with s on Prompt, Generate or Grid."
 SHEETS = "sheets"
 """The folder of contact sheets, inside the folder of pictures; the gallery does not list it."""
 FAVOURITE = "f: favourite on/off; F: only favourites on/off"

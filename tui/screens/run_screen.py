@@ -7,9 +7,12 @@ from collections.abc import Iterable
 
 from textual.widget import Widget
 
+from engine.config.data import MNIST
 from engine.errors import DigittyError, RunError
 from engine.process.machine import MachineLoad, MachineMeter
+from engine.protocol.recipe import Images
 from engine.runs.run import Run, all_runs, find_run
+from engine.storage.examples import load_example
 from tui.dialogs.enlarged import EnlargedDialog, Subject
 from tui.render import captions
 from tui.runs import text as run_text
@@ -46,7 +49,7 @@ class RunScreen(AppScreen):
         self._metering, self._metered = False, 0.0
 
     def body(self) -> Iterable[Widget]:
-        yield Invitation(self.studio.terminal.unicode)
+        yield Invitation(self.studio.terminal)
         yield RunView(self.studio.terminal)
 
     def on_mount(self) -> None:
@@ -65,12 +68,22 @@ class RunScreen(AppScreen):
         return self.query_one(RunView)
 
     def on_image_view_chosen(self, event: ImageView.Chosen) -> None:
-        """Enlarge a preview."""
+        """Enlarge a preview, or an example."""
         images, history = event.view.images, self.history
-        if images and history:
+        if images and history is None:
+            names, offer = [captions.name_of(label, MNIST) for label in range(len(images))], self.query_one(Invitation).selected
+            self.app.push_screen(EnlargedDialog(self.studio.terminal, Subject(images, names=names, notes=[offer.about]), event.index))
+        elif images and history:
             names = [captions.name_of(label, history.config.data) for label in range(len(images))]
             subject = Subject(images, names=names, notes=[f"{history.run.name}, {self.view.preview_text()}"])
             self.app.push_screen(EnlargedDialog(self.studio.terminal, subject, event.index))
+
+    def on_invitation_selected(self, event: Invitation.Selected) -> None:
+        def show(images: Images | DigittyError | None) -> None:
+            for invitation in self.query(Invitation):  # the screen may be closing
+                invitation.show_example(event.offer, None if isinstance(images, DigittyError) else images)
+
+        run_in_background(self.app, lambda: load_example(event.offer.example), show)
 
     def refresh_footer(self) -> None:
         """Called whenever other keys may be useful than before."""

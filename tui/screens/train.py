@@ -227,7 +227,7 @@ class TrainScreen(RunScreen):
             if new and self._check_idle():
                 self._start(new.request, new.detached)
 
-        preset = self.history.config.preset if self.history else self.query_one(Invitation).preset
+        preset = self.history.config.preset if self.history else self.query_one(Invitation).selected.config.preset
         self.app.push_screen(NewRunDialog(self.studio.config.values.get("preset", preset), run), on_answer)
 
     def action_choose(self) -> None:

@@ -7,15 +7,19 @@ from dataclasses import dataclass
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from engine.config.training import PRESET_RESULTS, PRESETS, Preset, TrainConfig
+from engine.config.training import PRESET_RESULTS, PRESETS, TrainConfig
 from engine.formatting import format_roughly
+from engine.protocol.recipe import Images
+from tui.render.tiles import Tiles
+from tui.terminal.capabilities import Terminal
 from tui.terminal.literal import literal
 from tui.widgets.answer_list import AnswerList
+from tui.widgets.image_view import ImageView
 
 TITLE = "No run yet. Choose what to train: ↑ ↓ select, enter starts; n: more settings."
 ASCII_TITLE = "No run yet. Choose what to train: arrows select, enter starts; n: more."
@@ -41,26 +45,43 @@ class Offer:
     gives: str
     config: TrainConfig
     minutes: float | None = None
+    example: str = "shipped"
+    """The weights that ship whose digits are shown beside the offer."""
+    about: str = "Digits of the weights that ship: the same recipe, trained longer."
+    """What the example has to do with the offer."""
 
 
+SMALLER = "Digits of the weights that ship: a larger network, trained longer. Almost as many of quick's are read correctly."
+IN_ONE_STEP = "Digits of shipped:one-step, which this preset made. Each took one evaluation of the network."
 OFFERS = (
-    Offer("quick", PRESET_RESULTS["quick"], PRESETS["quick"]),
+    Offer("quick", PRESET_RESULTS["quick"], PRESETS["quick"], about=SMALLER),
     Offer("30 minutes", "the recipe best, planned for half an hour", PRESETS["best"], minutes=30.0),
     Offer("best", PRESET_RESULTS["best"], PRESETS["best"]),
-    Offer("seed", PRESET_RESULTS["seed"], PRESETS["seed"]),
-    Offer("one-step", PRESET_RESULTS["one-step"], PRESETS["one-step"]),
+    Offer("seed", PRESET_RESULTS["seed"], PRESETS["seed"], example="shipped:seed", about="Digits of shipped:seed, which this preset made."),
+    Offer("one-step", PRESET_RESULTS["one-step"], PRESETS["one-step"], example="shipped:one-step", about=IN_ONE_STEP),
 )
 """The first one is selected at first."""
 
 
+class Example(ImageView):
+    """Pictures where all of them fit at once, else nothing."""
+
+    def _fit(self, width: int, height: int) -> Tiles | None:
+        grid = super()._fit(width, height)
+        return grid if grid and grid.pages == 1 else None
+
+
 class Invitation(VerticalScroll):
-    """Posts Chosen when an offer is chosen. Set `times` to the words for each offer's time."""
+    """Posts Chosen when an offer is chosen, and Selected when one is selected: `show_example` gets its pictures."""
 
     DEFAULT_CSS = """
     Invitation {
         height: 1fr; padding: 1 1; scrollbar-size-vertical: 1;
         & > OptionList { height: auto; border: none; background: transparent; padding: 0; margin: 1 0; }
         & > .note { color: $text-muted; }
+        & > Vertical { height: 1fr; min-height: 0; margin-top: 1; overflow: hidden; }
+        & Example { height: 1fr; }
+        & #about { height: auto; color: $text-muted; }
     }
     """
 
@@ -71,9 +92,17 @@ class Invitation(VerticalScroll):
             super().__init__()
             self.offer = offer
 
-    def __init__(self, unicode: bool = True) -> None:
+    class Selected(Message):
+        """Another offer is selected."""
+
+        def __init__(self, offer: Offer) -> None:
+            super().__init__()
+            self.offer = offer
+
+    def __init__(self, terminal: Terminal) -> None:
         super().__init__(can_focus=False)
-        self._title = TITLE if unicode else ASCII_TITLE
+        self._terminal = terminal
+        self._title = TITLE if terminal.unicode else ASCII_TITLE
         self._times: Sequence[str] = [""] * len(OFFERS)
         self._lines: list[str] = []
 
@@ -81,12 +110,32 @@ class Invitation(VerticalScroll):
         yield Static(literal(self._title))
         yield AnswerList(*(Option(literal(offer.name), id=offer.name) for offer in OFFERS), compact=True)
         yield Static(literal(WHAT_TRAINING_SHOWS), classes="note")
+        with Vertical():
+            yield Static(id="about")
+            yield Example(self._terminal)
 
     def on_mount(self) -> None:
         self.query_one(OptionList).highlighted = 0
 
     def on_resize(self, event: events.Resize) -> None:
         self._show_lines()
+        self.call_after_refresh(self._show_about)
+
+    def show_example(self, offer: Offer, images: Images | None) -> None:
+        """Show what weights draw that have to do with this offer, if it is still selected."""
+        if offer is not self.selected:
+            return
+        view = self.query_one(Example)
+        if images is None:
+            view.clear()
+        else:
+            view.show(images)
+        self._show_about()
+
+    def _show_about(self) -> None:
+        """Say what the pictures are, if there is room for them."""
+        has_room = self.query_one(Example).tile is not None
+        self.query_one("#about", Static).update(literal(self.selected.about if has_room else ""))
 
     def show_times(self, times: Sequence[str]) -> None:
         """The words for how long each offer takes. Draws only lines that changed."""
@@ -103,12 +152,15 @@ class Invitation(VerticalScroll):
         self._lines = lines
 
     @property
-    def preset(self) -> Preset:
-        """Of the offer that is selected."""
-        return OFFERS[self.query_one(OptionList).highlighted or 0].config.preset
+    def selected(self) -> Offer:
+        return OFFERS[self.query_one(OptionList).highlighted or 0]
 
     def take_focus(self) -> None:
         self.query_one(OptionList).focus()
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        self.post_message(self.Selected(self.selected))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()

@@ -95,14 +95,80 @@ async def test_pictures_are_shown_newest_first_with_their_recipe(folder: Path, s
         await person.sees("digitty-7-seed1.png", "▸" if size[0] >= 80 else "▸7-seed1")
 
 
-async def test_no_pictures_yet_says_how_to_save_one(home: Path) -> None:
-    async with opened() as person:
+@pytest.mark.parametrize("size", [*SIZES, (200, 60), (40, 12)])
+async def test_no_pictures_yet_shows_examples_and_says_how_to_save_one(home: Path, size: tuple[int, int]) -> None:
+    async with opened(size=size) as person:
         await to_gallery(person)
-        await person.sees("No pictures yet. Save one", "with s on Prompt")
-        await person.press(*"redfux", "space", "enter", "left", "down", "pagedown", "escape")
+        await person.sees("No pictures yet.", "0 pictures", "first picture" if size[0] >= 80 else "with s on")
+        await person.until(lambda: [each.picture for each in thumbnails(person)._thumbnails].count(None) == 0)
+        assert {each.caption for each in thumbnails(person)._thumbnails} == {"example"}
+        await person.press(*"redfuxzD", "space", "left", "down", "pagedown", "escape")
         await person.sees("0 pictures")
         assert person.app.is_running
+    assert not person.jobs.drawings
     assert not (home / "data" / "pictures").exists(), "looking creates nothing"
+
+
+@pytest.mark.parametrize("by", ["enter", "click"])
+async def test_a_first_picture_is_drawn_and_saved(home: Path, by: str) -> None:
+    async with opened() as person:
+        await to_gallery(person)
+        await person.sees("No pictures yet.")
+        await (person.press("enter") if by == "enter" else person.pilot.click(Thumbnails, offset=(3, 3)))
+        seed = person.app.studio.settings.sample.seed
+        await shows(person, f"> 0123456789-seed{seed}")
+        await person.sees("1 picture ", "enter enlarge r again")
+        (drawing,) = person.jobs.drawings
+        assert drawing.labels == tuple(range(10))
+        await person.press("r")  # and all else that one can do with a picture
+        await person.sees("the same picture, to the pixel")
+    (path,) = (home / "data" / "pictures").iterdir()
+    assert load_picture(path).recipe.labels == drawing.labels
+
+
+async def test_a_first_picture_that_cannot_be_saved_is_not_lost(home: Path) -> None:
+    folder = home / "data" / "pictures"
+    async with opened() as person:
+        await to_gallery(person)
+        await person.sees("No pictures yet.")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.write_text("in the way")
+        await person.press("enter")
+        await person.is_told("can't create the folder")
+        assert person.view.images
+        folder.unlink()
+        await person.press("escape", "s")  # the first dismisses the error
+        await person.is_told("Saved")
+    assert len(list(folder.iterdir())) == 1
+
+
+async def test_a_first_drawing_can_be_stopped(home: Path) -> None:
+    jobs = FakeJobs(draw_holds_at=2)
+    async with opened(jobs) as person:
+        await to_gallery(person)
+        await person.sees("No pictures yet.")
+        await person.press("enter")
+        await person.sees("step 2/")
+        await person.press("escape")
+        await person.sees("stopped")
+        await person.press("escape")
+        await person.sees("No pictures yet.", "first picture")
+    assert not (home / "data" / "pictures").exists()
+
+
+async def test_an_empty_folder_that_the_command_named_offers_no_first_picture(tmp_path: Path) -> None:
+    """It would be saved elsewhere."""
+    jobs, empty = FakeJobs(), tmp_path / "empty"
+    empty.mkdir()
+    app = DigittyApp(cast(Jobs, jobs), first="gallery", pictures=[empty])
+    async with app.run_test(size=SMALL) as pilot:
+        person = User(app, pilot, jobs)
+        await person.sees("No pictures here.")
+        await person.press("enter")
+        await person.is_told("No picture here yet.")
+        assert "first picture" not in person.footer
+        assert not jobs.drawings
+    assert app.studio.worker.close(10)
 
 
 async def test_what_is_saved_elsewhere_is_there_on_the_way_back(folder: Path) -> None:

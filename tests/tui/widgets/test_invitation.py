@@ -13,9 +13,11 @@ from user import SIZES, opened, start
 from engine.config.training import PRESET_RESULTS, PRESETS
 from engine.formatting import format_roughly
 from engine.runs.run import find_run
+from engine.storage.examples import load_example
+from tui.dialogs.enlarged import EnlargedDialog
 from tui.dialogs.new_run import NewRunDialog
 from tui.screens.train import TrainScreen
-from tui.widgets.invitation import OFFERS, Invitation, line_of, time_of
+from tui.widgets.invitation import OFFERS, Example, Invitation, line_of, time_of
 
 RESULTS = Path(__file__).parents[3] / "docs" / "results.md"
 
@@ -47,6 +49,25 @@ async def test_more_settings_begins_with_what_is_selected(downs: int, preset: st
         await person.press("f5", *["down"] * downs, "n")
         await person.until(lambda: isinstance(person.app.screen, NewRunDialog) and person.app.screen.query("#preset"))
         assert person.app.screen.query_one("#preset", Select).value == preset
+
+
+@pytest.mark.parametrize(("size", "tile"), [((200, 60), 28), ((120, 40), 22), ((80, 24), None), ((40, 12), None)])
+async def test_digits_of_the_weights_that_ship_are_shown_where_there_is_room(size: tuple[int, int], tile: int | None) -> None:
+    """Each offer has its own; a click enlarges one."""
+    async with opened(size=size) as person:
+        await person.press("f5")
+        example = person.app.screen.query_one(Example)
+        for offer in OFFERS:
+            await person.until(lambda offer=offer: example.images == load_example(offer.example))
+            await person.until(lambda: example.tile == tile)
+            assert (offer.about.split(":")[0] in person.screen) == bool(tile)
+            await person.press("down")
+        if tile:
+            await person.pilot.click(Example, offset=(1, 1))
+            await person.until(lambda: isinstance(person.app.screen, EnlargedDialog))
+            await person.press("escape")
+        await person.press("home", "enter")
+        await person.sees("quick-1")
 
 
 async def test_the_time_stays_near_the_name_on_a_wide_terminal() -> None:
