@@ -1,22 +1,24 @@
-"""Command-line options, made from the descriptions of settings, and the options that several commands share."""
+"""Command-line options, made from the descriptions of settings, and the options that several commands share.
+
+The settings of drawing and of data are imported where a command has them, so that `--help` is instant.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from engine.cli.progress import ProgressLine
 from engine.config.compute import DEVICE, PRECISION, THREADS, check_device
-from engine.config.condition_options import AskedOptions
-from engine.config.data_choice import DataChoice
 from engine.config.fields import Setting, settings_of
-from engine.config.sampling import ONE_STEP_MOST, SampleConfig, Sampler, default_for
 from engine.errors import SettingError
 from engine.process.processors import check_threads
-from engine.protocol.requests import DrawRequest
-from engine.runs.weights_names import fit_weights, is_student
+
+if TYPE_CHECKING:
+    from engine.config.condition_options import AskedOptions
+    from engine.config.sampling import SampleConfig, Sampler
 
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
@@ -46,6 +48,9 @@ def all_options(options: Sequence[Decorator]) -> Decorator:
 
 def sampling_options() -> Decorator:
     """The fields of SampleConfig as options, and --weights."""
+    from engine.config.sampling import SampleConfig, Sampler, default_for
+    from engine.protocol.requests import DrawRequest
+
     options = []
     for name, setting in ((name, settings_of(SampleConfig)[name]) for name in SAMPLING):
         own = ((sampler, getattr(default_for(sampler), name)) for sampler in get_args(Sampler))
@@ -56,6 +61,8 @@ def sampling_options() -> Decorator:
 
 def condition_options() -> Decorator:
     """The fields of AskedOptions: what every picture shall show."""
+    from engine.config.condition_options import AskedOptions
+
     values = {"metavar": "VALUE", "show_default": False}
     several = {"multiple": True, "show_default": False}
     return all_options([setting_option(each, **(several if each.choices else values)) for each in settings_of(AskedOptions).values()])
@@ -63,11 +70,15 @@ def condition_options() -> Decorator:
 
 def asked_options(options: dict[str, Any]) -> AskedOptions:
     """Take the fields of AskedOptions out of a command's options."""
+    from engine.config.condition_options import AskedOptions
+
     return AskedOptions(**{name: options.pop(name) for name in settings_of(AskedOptions)})
 
 
 def data_options() -> Decorator:
     """The fields of DataChoice that say what to make of a source: --size and the others. They are None where they are not given."""
+    from engine.config.data_choice import DataChoice
+
     described = {name: each for name, each in settings_of(DataChoice).items() if each.option and name != "source"}
     return all_options([setting_option(each, default=None, show_default=False, is_flag=each.kind is bool) for each in described.values()])
 
@@ -110,6 +121,9 @@ def sample_config(options: dict[str, Any], weights: str) -> SampleConfig:
     deselect it where config.toml names it. The samplers one-step and ddpm bring their own number of steps unless the command line sets it, or
     config.toml sets both; one-step also brings its own `redraw_below` unless one of them sets it.
     """
+    from engine.config.sampling import ONE_STEP_MOST, SampleConfig, default_for
+    from engine.runs.weights_names import is_student
+
     source_of, source = click.get_current_context().get_parameter_source, click.core.ParameterSource
     if source_of("sampler") is not source.COMMANDLINE:
         if is_student(weights):
@@ -133,6 +147,8 @@ def _has_own_steps(own: SampleConfig, chosen: click.core.ParameterSource | None)
 
 def fitted_weights(weights: str, sampler: Sampler) -> str:
     """The weights that draw with this sampler: for one-step, `shipped` means the shipped student. config.toml's weights give way to the sampler."""
+    from engine.runs.weights_names import fit_weights
+
     context, source = click.get_current_context(), click.core.ParameterSource
     if weights != "shipped" and context.get_parameter_source("weights") is source.COMMANDLINE:
         return weights  # the engine says what is wrong where they don't fit

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
-import shutil
 import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -141,6 +139,8 @@ class HashingWriter:
     """Passes writes on to a file, and computes the SHA-256 of what was written."""
 
     def __init__(self, file: BinaryIO) -> None:
+        import hashlib
+
         self._file = file
         self.sha = hashlib.sha256()
 
@@ -157,11 +157,15 @@ class HashingWriter:
 
 
 def _digest(values: Mapping[str, Any]) -> str:
+    import hashlib  # takes milliseconds, which `--help` need not spend
+
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def remove_tree(path: Path) -> None:
     """Remove whatever is at a path as far as that is possible: a folder and all in it, a link itself, a pipe. Never waits, never raises OSError."""
+    import shutil
+
     with suppress(OSError):
         if stat.S_ISDIR(os.lstat(path).st_mode):
             shutil.rmtree(path, ignore_errors=True)

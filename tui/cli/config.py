@@ -14,7 +14,7 @@ from engine.formatting import printable
 from engine.storage import paths
 from engine.storage.atomic import write_text
 from tui.settings import remembered
-from tui.settings.config_file import KEYS, SECTIONS, Config, load, location, to_toml
+from tui.settings.config_file import KEYS, Config, load, location, sections, to_toml
 
 ORDER = "Command-line options override config.toml, which overrides the defaults; on the screen, it also overrides the settings remembered there."
 WIDTH = 100
@@ -37,7 +37,7 @@ def config(init: bool) -> None:
     print_line(ORDER)
     for problem in problems:
         print_line(f"PROBLEM: {problem}")
-    for section, settings in SECTIONS.items():
+    for section, settings in sections().items():
         print_line("")
         print_line(f"[{section}]")
         for name, setting in settings.items():
@@ -83,7 +83,7 @@ def template() -> str:
     from tui.settings.keymap import config_name, meanings, named_bindings
 
     lines = ["# Settings for digitty. Remove the # before a setting to change it.", f"# {ORDER}", ""]
-    for section, settings in SECTIONS.items():
+    for section, settings in sections().items():
         lines.append(f"[{section}]")
         for name, setting in settings.items():
             choices = f"One of: {', '.join(setting.choices)}." if setting.choices and setting.kind is str else ""

@@ -20,8 +20,6 @@ from engine.config.version import VERSION
 from engine.errors import PromptError, SettingError, StorageError
 from engine.process.processors import processors
 from engine.storage import paths
-from tui.cli.completion import complete_words
-from tui.cli.first_word import as_command, explain_unknown_word, with_leading_options
 from tui.cli.options import chosen_graphics, color_option, graphics_option
 from tui.settings import config_file
 
@@ -49,13 +47,21 @@ class ConfiguredGroup(entry.Commands):
         try:
             return super().parse_args(ctx, [*args])
         except click.NoSuchOption as error:
+            from tui.cli.first_word import with_leading_options
+
             return super().parse_args(ctx, with_leading_options(error, args, self))
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        return super().resolve_command(ctx, args if args[0] in self.commands else as_command(ctx, args, self.commands))
+        if args[0] not in self.commands:
+            from tui.cli.first_word import as_command  # it knows the words of prompts, which commands and --help don't wait for
+
+            args = as_command(ctx, args, self.commands)
+        return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem
+
+        from tui.cli.completion import complete_words
 
         words = complete_words(ctx, None, incomplete)
         return [*super().shell_complete(ctx, incomplete), *(CompletionItem(word) for word in words)]
@@ -64,6 +70,8 @@ class ConfiguredGroup(entry.Commands):
         try:
             return super().invoke(ctx)
         except PromptError as error:
+            from tui.cli.first_word import explain_unknown_word
+
             raise explain_unknown_word(ctx, error) from None
 
 

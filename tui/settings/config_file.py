@@ -9,50 +9,58 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from engine.cli.options import PLAIN
 from engine.config.compute import DEVICE, PRECISION, THREADS, check_device
 from engine.config.fields import Setting, check_value, settings_of
-from engine.config.sampling import SampleConfig
-from engine.config.training import TrainConfig
 from engine.errors import SettingError, StorageError
 from engine.formatting import printable
-from engine.protocol.requests import DrawRequest
-from engine.runs.weights_names import is_student
 from engine.storage import paths
 from engine.storage.atomic import read_small
-from tui.settings import themes
 from tui.terminal.capabilities import CHOICES as COLORS
 from tui.terminal.graphics import CHOICES as GRAPHICS_CHOICES
-from tui.terminal.window import Alert
 
 COLOR = Setting("auto", "Colours that the terminal can show; auto detects them.", choices=COLORS, option="--color")
 GRAPHICS = Setting(
     "auto", "Finished pictures in real pixels or in characters; auto asks the terminal.", choices=GRAPHICS_CHOICES, option="--graphics"
 )
-SECTIONS: Mapping[str, Mapping[str, Setting]] = {
-    "draw": {**settings_of(SampleConfig), "weights": settings_of(DrawRequest)["weights"]},
-    "train": {"preset": settings_of(TrainConfig)["preset"]},
-    "engine": {"device": DEVICE, "precision": PRECISION, "threads": THREADS},
-    "screen": {
-        "theme": Setting(themes.DEFAULT, "Colours of the screen.", choices=themes.NAMES),
-        "color": COLOR,
-        "graphics": GRAPHICS,
-        "sketch": Setting(True, "Sketch digits in one step while a prompt is typed.", kind=bool),
-        "title": Setting(True, "Show the run that trains in the terminal's title and task bar.", kind=bool),
-        "notify": Setting("auto", "Announce the end of a run or a long drawing: desktop where the terminal can, else bell.", choices=tuple(Alert)),
-        "plain": PLAIN,
-        "pictures": Setting(paths.AUTO, "Folder of saved pictures; auto: ~/Pictures/digitty, or in the data folder where there is no ~/Pictures."),
-    },
-}
-"""The settings of each section. No two sections share a name."""
 LONGEST = 500
 """Characters of a problem."""
 KEYS = "keys"
 """The section that holds the key map."""
+
+
+@cache
+def sections() -> Mapping[str, Mapping[str, Setting]]:
+    """The settings of each section. No two sections share a name. What describes them is imported here: `--help` needs none of it."""
+    from engine.config.sampling import SampleConfig
+    from engine.config.training import TrainConfig
+    from engine.protocol.requests import DrawRequest
+    from tui.settings import themes
+    from tui.terminal.window import Alert
+
+    return {
+        "draw": {**settings_of(SampleConfig), "weights": settings_of(DrawRequest)["weights"]},
+        "train": {"preset": settings_of(TrainConfig)["preset"]},
+        "engine": {"device": DEVICE, "precision": PRECISION, "threads": THREADS},
+        "screen": {
+            "theme": Setting(themes.DEFAULT, "Colours of the screen.", choices=themes.NAMES),
+            "color": COLOR,
+            "graphics": GRAPHICS,
+            "sketch": Setting(True, "Sketch digits in one step while a prompt is typed.", kind=bool),
+            "title": Setting(True, "Show the run that trains in the terminal's title and task bar.", kind=bool),
+            "notify": Setting(
+                "auto", "Announce the end of a run or a long drawing: desktop where the terminal can, else bell.", choices=tuple(Alert)
+            ),
+            "plain": PLAIN,
+            "pictures": Setting(
+                paths.AUTO, "Folder of saved pictures; auto: ~/Pictures/digitty, or in the data folder where there is no ~/Pictures."
+            ),
+        },
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ class Config:
     """The valid part of the file, and what is wrong with the rest."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
-    """By the names in SECTIONS."""
+    """By the names in `sections()`."""
     keys: Mapping[str, Any] = field(default_factory=dict)
     """The key map, as it was written."""
     problems: tuple[str, ...] = ()
@@ -71,7 +79,7 @@ class Config:
     @property
     def sample(self) -> dict[str, Any]:
         """The values that are fields of SampleConfig."""
-        return {name: value for name, value in self.values.items() if name in SampleConfig.__dataclass_fields__}
+        return {name: self.values[name] for name in sections()["draw"] if name in self.values and name != "weights"} if self.values else {}
 
     def where(self, section: str, name: str) -> str:
         """config.toml, line 7"""
@@ -119,8 +127,8 @@ def _check(document: Mapping[str, Any], text: str) -> Config:
     keys: dict[str, Any] = {}
     problems: list[str] = []
     for section, table in document.items():
-        if section not in (*SECTIONS, KEYS):
-            known = ", ".join(f"[{name}]" for name in (*SECTIONS, KEYS))
+        if section not in (*sections(), KEYS):
+            known = ", ".join(f"[{name}]" for name in (*sections(), KEYS))
             problems.append(f"{location().name}: there is no section [{section}]; the sections are {known}")
         elif not isinstance(table, dict):
             problems.append(f"{location().name}: {section} is a section; write [{section}] on its own line and the settings below it")
@@ -142,6 +150,8 @@ def _mismatch(weights: str | None, sampler: str | None) -> str:
     """Why these weights can't draw with this sampler; empty if they can, and for the weights of a run, which may not exist yet."""
     if not weights or not sampler:
         return ""
+    from engine.runs.weights_names import is_student
+
     if sampler != "one-step" and is_student(weights):
         return f"the weights {weights} are a one-step student, which the sampler {sampler} can't use"
     if sampler == "one-step" and weights in ("shipped:seed", "shipped:fashion"):
@@ -151,8 +161,10 @@ def _mismatch(weights: str | None, sampler: str | None) -> str:
 
 def _check_value(section: str, name: str, value: object) -> None:
     """Raises SettingError."""
-    specs = SECTIONS[section]
+    specs = sections()[section]
     if name not in specs:
+        from difflib import get_close_matches
+
         similar = get_close_matches(name, specs, 1)
         raise SettingError(f"[{section}] has no {name!r}; " + (f"did you mean {similar[0]}?" if similar else f"its settings are {', '.join(specs)}"))
     if not isinstance(value, str | int | float):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -155,6 +154,8 @@ def _color_of_tmux_client() -> ColorDepth | None:
 
     tmux reduces 24 bits to what its client has, but badly for greys on a Linux console.
     """
+    import subprocess
+
     command = ["tmux", "display-message", "-p", "#{client_termfeatures} #{client_termname}"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=0.3, stdin=subprocess.DEVNULL).stdout

@@ -38,9 +38,9 @@ SIXEL_ATTRIBUTE = 4
 USUAL_CELL = (10, 20)
 """Width and height in pixels where the terminal does not say."""
 _UNASKED = ("linux", "dumb", "unknown", "vt52", "vt100", "vt102", "vt220", "vt320")
-_NAME = re.compile(r"\x1bP>\|([^\x1b\x07]*)")
-_ATTRIBUTES = re.compile(r"\x1b\[\?([\d;]*)c")
-_CELL = re.compile(r"\x1b\[6;(\d{1,4});(\d{1,4})t")
+_NAME = r"\x1bP>\|([^\x1b\x07]*)"
+_ATTRIBUTES = r"\x1b\[\?([\d;]*)c"
+_CELL = r"\x1b\[6;(\d{1,4});(\d{1,4})t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def is_worth_asking(env: Mapping[str, str]) -> bool:
 
 def read_answers(text: str) -> Answers:
     """The answers in what a terminal sent."""
-    name, attributes, cell = _NAME.search(text), _ATTRIBUTES.search(text), _CELL.search(text)
+    name, attributes, cell = re.search(_NAME, text), re.search(_ATTRIBUTES, text), re.search(_CELL, text)
     numbers = frozenset(int(number) for number in attributes[1].split(";") if number) if attributes else frozenset()
     height, width = (int(cell[1]), int(cell[2])) if cell else (0, 0)
     return Answers(name[1].strip() if name else "", numbers, (width, height) if 2 <= width <= 200 and 2 <= height <= 400 else None)
@@ -82,7 +82,7 @@ def read_answers(text: str) -> Answers:
 
 def ends_answers(text: str) -> bool:
     """Whether the last answer has come."""
-    return _ATTRIBUTES.search(text) is not None
+    return re.search(_ATTRIBUTES, text) is not None
 
 
 def choose(answers: Answers, tmux: Tmux | None = None) -> Graphics:

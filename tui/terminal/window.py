@@ -25,7 +25,7 @@ RESTORE_TITLE = f"\x1b]2;{BELL}\x1b[23;2t"
 """Where the old title can't be restored, the empty one stays. Most terminals then show their own."""
 NO_PROGRESS = f"\x1b]9;4;0;{BELL}"
 
-_TITLED = re.compile("alacritty|contour|foot|ghostty|gnome|iterm|kitty|konsole|mintty|putty|rio|rxvt|screen|st(-|$)|tmux|vte|wezterm|xterm")
+_TITLED = "alacritty|contour|foot|ghostty|gnome|iterm|kitty|konsole|mintty|putty|rio|rxvt|screen|st(-|$)|tmux|vte|wezterm|xterm"
 """The beginnings of TERM for terminals with titles. Others, as the Linux console, could print them."""
 
 
@@ -87,7 +87,7 @@ def detect_window(env: Mapping[str, str]) -> Window:
     in_tmux, in_screen = env.get("TMUX") or term.startswith("tmux"), env.get("STY") or term.startswith("screen")
     multiplexer = "tmux" if in_tmux else "screen" if in_screen else ""
     return Window(
-        titled=bool(_TITLED.match(term)) and "INSIDE_EMACS" not in env,
+        titled=bool(re.match(_TITLED, term)) and "INSIDE_EMACS" not in env,
         progress=not multiplexer and _shows_progress(env, term, program),
         notice=_notice_number(term, program),
         multiplexer=multiplexer,

@@ -28,7 +28,7 @@ from tui.screens.registry import bindings_by_screen
 from tui.settings import config_file, themes
 from tui.settings import keymap as keys
 from tui.settings import remembered as settings
-from tui.settings.config_file import SECTIONS, load
+from tui.settings.config_file import load, sections
 from tui.settings.config_file import location as path
 
 
@@ -216,7 +216,7 @@ def test_the_template_is_right_and_never_written_over_a_file(home: Path) -> None
     path().write_text(active)
     found = load()
     assert not found.problems
-    assert found.values == {name: setting.default for settings in SECTIONS.values() for name, setting in settings.items()}
+    assert found.values == {name: setting.default for settings in sections().values() for name, setting in settings.items()}
     screens = bindings_by_screen()
     assert keys.check_keymap(found.keys, screens) == ({name: ",".join(keys.keys_of(b, {})) for name, b in keys.named_bindings(screens).items()}, {})
 
@@ -247,7 +247,7 @@ def test_config_says_what_a_key_does_on_each_screen_that_has_it(home: Path, caps
 def test_no_line_of_the_template_ends_within_a_name() -> None:
     lines = template().splitlines()
     assert not [line for line in lines if line.endswith("-")]
-    choices = [choice for section in SECTIONS.values() for setting in section.values() for choice in setting.choices]
+    choices = [choice for section in sections().values() for setting in section.values() for choice in setting.choices]
     for name in (*themes.NAMES, *choices):
         assert any(re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", line) for line in lines), name
 
