@@ -75,7 +75,7 @@ class EnlargedDialog(Dialog[int]):
     }
     """
 
-    def __init__(self, terminal: Terminal, subject: Subject, index: int = 0, save: Callable[[int], None] | None = None) -> None:
+    def __init__(self, terminal: Terminal, subject: Subject, index: int = 0, save: Callable[[int], object] | None = None) -> None:
         """`save` saves the picture with the given index. Without `save` there is no key for it."""
         super().__init__()
         self._subject, self._index, self._save = subject, max(0, min(index, len(subject.images) - 1)), save

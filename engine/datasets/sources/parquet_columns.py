@@ -63,7 +63,8 @@ def _find_image(schema: Any, features: dict[str, Any]) -> str | None:
 def _find_label(schema: Any, features: dict[str, Any]) -> str | None:
     """The column of classes: a usual name first, so that CIFAR-100's fine labels are taken; else the only one that is described as such."""
     described = [name for name, feature in features.items() if _kind(feature) == "ClassLabel"]
-    for name in (*LABELS, *(described if len(described) == 1 else ())):
+    names: list[str] = [*LABELS, *(described if len(described) == 1 else [])]
+    for name in names:
         if name in schema.names and "." not in name and (_is_number(schema.field(name).type) or _is_text(schema.field(name).type)):
             return name
     return None
