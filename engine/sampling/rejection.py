@@ -119,9 +119,9 @@ class Judge:
         return redraw, restored
 
     def _limit(self, index: int) -> int:
-        if self._threshold <= 0:
-            return 1
-        return MEASURED_ATTEMPTS if index in self._measurable else ATTEMPTS
+        if index not in self._measurable:
+            return ATTEMPTS
+        return MEASURED_ATTEMPTS if self._threshold > 0 else 1
 
     def _add(self, index: int, error: Error) -> None:
         misread, wrong, away = self._errors.get(index, NO_ERROR)
