@@ -18,6 +18,8 @@ MOST_NAMED, LONGEST_FILE_WORDS = 10, 80
 """Labels that the name of a file lists, and their bytes."""
 MAX_NAMES = 64
 """Images that a screen reader names one by one."""
+LONGEST_CONDITIONS = 160
+"""Characters of what several pictures are asked to show."""
 MOST_MISSED = 3
 """Images that are not as asked for, and are described."""
 
@@ -116,14 +118,18 @@ def describe_labels(labels: Sequence[int | None], data: DataSpec) -> str:
 
 
 def conditions_of(recipe: Recipe) -> str:
-    """thickness 3.5 px, crossed; empty where nothing but classes is asked for. Where the pictures differ, each in turn, cut after 80 characters."""
+    """thickness 3.5 px, crossed; empty where nothing but classes is asked for.
+
+    Where the pictures differ, each in turn: 2 × 7, thickness 3.5 px; 3. Cut after LONGEST_CONDITIONS characters.
+    """
     if recipe.conditions is None:
         return ""
     texts = [describe_condition(condition) for condition in recipe.conditions]
     if len(set(texts)) == 1:
         return texts[0]
-    names = (short_name(label, recipe.data) for label in recipe.labels)
-    return cut("; ".join(", ".join(part for part in pair if part) for pair in zip(names, texts, strict=True)), 80)
+    each = [describe_condition(condition, short_name(condition.label, recipe.data)) for condition in recipe.conditions]
+    groups = ((text, len([*same])) for text, same in groupby(each))
+    return cut("; ".join(f"{count} × {text}" if count > 1 else text for text, count in groups), LONGEST_CONDITIONS)
 
 
 def describe_missed(done: DrawDone) -> str:

@@ -1,13 +1,21 @@
-"""The text beside a drawing names the settings that its sampler used, and no others."""
+"""The text beside a drawing: the settings that its sampler used, and no others; what was asked for, and what was missed."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from engine.config.compute import ComputeInfo
+from engine.config.condition import Condition, Interval
 from engine.config.sampling import SampleConfig
-from tui.render.captions import describe_sample
+from engine.protocol.events import DrawDone
+from engine.protocol.measured import Measured
+from engine.protocol.recipe import Images, Recipe, WeightsInfo
+from tui.render.captions import LONGEST_CONDITIONS, conditions_of, describe_missed, describe_sample, timing
+
+ENGINE = ComputeInfo("cpu", "fp32", "contiguous")
 
 
 @pytest.mark.parametrize(
@@ -23,3 +31,35 @@ from tui.render.captions import describe_sample
 )
 def test_describe_sample(settings: dict[str, Any], text: str) -> None:
     assert describe_sample(SampleConfig(seed=7, **settings)) == text
+
+
+BOLD = Condition(7, (("thickness", Interval(low=3.5)),))
+
+
+@pytest.mark.parametrize(
+    ("conditions", "text"),
+    [
+        (None, ""),
+        ((BOLD, replace(BOLD, label=3)), "thickness 3.5 px or more"),
+        ((BOLD, BOLD, Condition(3)), "2 × 7, thickness 3.5 px or more; 3"),
+        (
+            tuple(replace(BOLD, label=label) for label in (7, 3)) * 8 + (Condition(1),),
+            "7, thickness 3.5 px or more; 3, thickness 3.5 px or more; 7, …",
+        ),
+    ],
+)
+def test_what_pictures_are_asked_to_show(conditions: tuple[Condition, ...] | None, text: str) -> None:
+    labels = tuple(condition.label for condition in conditions or (Condition(7),))
+    recipe = Recipe(labels, tuple(range(len(labels))), SampleConfig(), WeightsInfo("w", 1, "average"), ENGINE, conditions=conditions)
+    said = conditions_of(recipe)
+    assert said == text or (text.endswith("…") and said.startswith(text[:-1]) and said.endswith("…") and len(said) == LONGEST_CONDITIONS)
+
+
+def test_pictures_that_miss_are_named_with_what_was_measured() -> None:
+    recipe = Recipe((7,) * 5, tuple(range(5)), SampleConfig(), WeightsInfo("w", 1, "average"), ENGINE, conditions=(BOLD,) * 5)
+    images, miss = Images(bytes(5 * 784), 5), Measured((("thickness", 3.0),), (), ("thickness",))
+    done = DrawDone(recipe, images, (images,), (1,), 0.5, 28.0, 2, measured=(miss, Measured((("thickness", 4.0),)), miss, miss, miss))
+    one = "7 has thickness 3 px instead of 3.5 px or more"
+    assert describe_missed(done) == f"4 of 5 digits are not as asked for: {one}; {one}; {one}; and 1 more"
+    assert timing(done) == "0.50 s · 28 steps/s · 2 redrawn · 4 not as asked"
+    assert describe_missed(replace(done, measured=())) == ""
