@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.cli.output import print_status
-from engine.config.condition import Condition
+from engine.config.condition import Condition, ConditionConfig
 from engine.config.condition_options import AskedOptions, ask
 from engine.config.data import DataSpec
 from engine.config.fields import MAX_COUNT
 from engine.config.sampling import SampleConfig
 from engine.errors import PromptError, SettingError
-from engine.prompt.parser import parse
+from engine.prompt.conditions import to_conditions
+from engine.prompt.parser import Prompt, parse
+from engine.prompt.phrase import Hand
 from engine.protocol.requests import DrawRequest
 from engine.runs.conditional_weights import check_told
 from engine.runs.other_classes import name_other_weights
@@ -97,23 +99,26 @@ def plan_drawings(
     """
     drawings: list[Drawing] = []
     problems: list[str] = []
-    total = 0
+    total, told = 0, told_to(weights)
     for i, line in enumerate(lines):
         own = replace(sample, seed=sample.seed + i)
         try:
-            labels, shared_noise = _labels(line.text, count, random.Random(own.seed), data)
+            prompt = _read_prompt(line.text, count, random.Random(own.seed), data, told)
+            conditions = conditions_of(prompt, told)
         except PromptError as error:
             error = name_other_weights(error, data, "draw it with --weights {weights}")
             if not line.where:
                 raise error from None
             problems.append(f"{line.where}: {error}")
             continue
+        labels = prompt.labels
         total += len(labels)
         if total > MAX_COUNT:
             raise SettingError(f"{line.where}: {caption.count_images(total, data)} is more than the {MAX_COUNT:,} allowed; use fewer lines")
         once = len(labels) // count
-        indices = tuple(k // once for k in range(len(labels))) if shared_noise else None  # the images of a grid share their noise
-        conditions = _conditions(labels, asked, line.where)
+        indices = tuple(k // once for k in range(len(labels))) if prompt.shared_noise else None  # the images of a grid share their noise
+        if asked.are_given:
+            conditions = _ask(conditions or [Condition(label) for label in labels], asked, line.where)
         drawings.append(Drawing(line.text, DrawRequest(labels, own, indices, weights, conditions=conditions)))
     if problems:
         for problem in problems[:MOST_REPORTED]:
@@ -122,23 +127,37 @@ def plan_drawings(
     return drawings
 
 
-def _conditions(labels: Sequence[int], asked: AskedOptions, where: str) -> tuple[Condition, ...] | None:
-    """What the options ask of the pictures of a prompt. Raises SettingError."""
-    if not asked.are_given:
-        return None
+def told_to(weights: str) -> ConditionConfig | None:
+    """What weights of this name are told besides classes, as far as their run or file records it. Raises nothing."""
+    model = model_of(weights)
+    return model.conditions if model else None
+
+
+def conditions_of(prompt: Prompt, told: ConditionConfig | None) -> tuple[Condition, ...] | None:
+    """What the words of a prompt ask of its pictures, of a network that is told this. Raises PromptError."""
+    return to_conditions(prompt.conditions, told, _refuse_hand) if prompt.conditions and told else None
+
+
+def _refuse_hand(hand: Hand) -> tuple[float, ...]:
+    raise PromptError("no hand is known on the command line, so leave the hand out")
+
+
+def _ask(conditions: Sequence[Condition], asked: AskedOptions, where: str) -> tuple[Condition, ...]:
+    """The conditions with what the options ask for besides. Raises SettingError."""
     try:
-        return ask([Condition(label) for label in labels], asked)
+        return ask(conditions, asked)
     except SettingError as error:
         raise SettingError(f"{where}: {error}" if where else str(error)) from None
 
 
-def _labels(prompt: str, count: int, rng: random.Random, data: DataSpec) -> tuple[tuple[int, ...], bool]:
-    """The labels of the prompt, `count` times, and whether it is a grid. Random labels are different each time."""
+def _read_prompt(text: str, count: int, rng: random.Random, data: DataSpec, told: ConditionConfig | None) -> Prompt:
+    """The prompt, `count` times. Random labels are different each time."""
     state = rng.getstate()
-    first = parse(prompt, rng, data.class_names)
+    first = parse(text, rng, data.class_names, told)
     if len(first.labels) * count > MAX_COUNT:
         raise SettingError(f"{caption.count_images(len(first.labels) * count, data)} is more than the {MAX_COUNT:,} allowed; use a smaller --count")
     if rng.getstate() == state:  # nothing in the prompt is random
-        return first.labels * count, first.shared_noise
-    repeats = [first.labels, *(parse(prompt, rng, data.class_names).labels for _ in range(count - 1))]
-    return tuple(label for labels in repeats for label in labels), False
+        return Prompt(first.labels * count, first.shared_noise, first.conditions and first.conditions * count)
+    repeats = [first, *(parse(text, rng, data.class_names, told) for _ in range(count - 1))]
+    phrases = tuple(phrase for prompt in repeats for phrase in prompt.conditions or ())
+    return Prompt(tuple(label for prompt in repeats for label in prompt.labels), False, phrases or None)

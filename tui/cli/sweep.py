@@ -31,6 +31,7 @@ from engine.runs.weights_names import data_of, is_student, locate_weights, model
 from engine.storage import images
 from engine.storage.sheet import save_sheet, sweep_json
 from tui.cli.options import chosen_graphics, color_option, graphics_option
+from tui.cli.prompts import conditions_of, told_to
 from tui.render.sweep_rows import print_plain, print_rows, sheet_title
 
 SHARED = ("spacing", "eta", "variance", "guided_from", "guided_to")
@@ -97,8 +98,10 @@ def sweep(
                 f"{weights} draws {data_of(weights).name} and {plan.cells[0].weights} {data.name}; compare weights of the same classes"
             )
     text = " ".join(prompt)
-    wish = parse(text, random.Random(plan.cells[0].sample.seed), data.class_names)
-    request = SweepRequest(wish.labels, plan.cells, (0,) * len(wish.labels) if wish.shared_noise else None)
+    told = told_to(plan.cells[0].weights)
+    wish = parse(text, random.Random(plan.cells[0].sample.seed), data.class_names, told)
+    indices = (0,) * len(wish.labels) if wish.shared_noise else None
+    request = SweepRequest(wish.labels, plan.cells, indices, conditions=conditions_of(wish, told))
     for drawing in request.drawings():
         if model := model_of(drawing.weights):
             check_told(drawing.conditions or (), model, drawing.weights)

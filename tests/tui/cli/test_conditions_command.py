@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from engine.cli.progress import ProgressLine
 from engine.config.condition import SCORES, AttributeScales, Condition, ConditionConfig, Interval, Scale
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.models.unet import UNet
+from engine.protocol.condition_values import condition_from_json
 from engine.storage.pictures import StoredSheet, load_any, load_picture
 from tui.cli.main import digitty
 from tui.render.recipe_text import recipe_lines
@@ -110,6 +112,26 @@ def test_a_sweep_over_attributes(command: Command) -> None:
     assert isinstance(sheet, StoredSheet)
     assert [recipe.conditions for recipe in sheet.recipes][1] == (Condition(7, (("thickness", Interval(2, 2)), ("slant", Interval(0, 0)))),)
     assert "thickness 2 px, slant 0°" in recipe_lines(sheet.recipes[1])
+
+
+def test_words_ask_for_the_same_as_options_and_options_narrow_them(command: Command) -> None:
+    rest = ("--count", "2", "--steps", "2", "--redraw-below", "0", "--weights", "w.safetensors", "--json")
+    bold = (("thickness", Interval(low=3.064)),)  # 2.7 + 0.52 * 0.7
+
+    def asked(*arguments: str) -> list[object]:
+        code, out, err = command("generate", *arguments, *rest)
+        assert code == 0, err
+        found = json.loads(out)
+        return [condition_from_json(values, label) for values, label in zip(found["conditions"], found["labels"], strict=True)]
+
+    assert asked("a bold crossed 7 and a 3") == [Condition(7, bold, (("crossed", True),)), Condition(3)] * 2
+    assert (
+        asked("a bold 7", "--slant", "5", "--thickness", "..4")
+        == [Condition(7, (("thickness", replace(bold[0][1], high=4)), ("slant", Interval(5, 5))))] * 2
+    )
+    assert {condition.attributes for condition in asked("bold random") if isinstance(condition, Condition)} == {bold}
+    _, out, _ = command("sweep", "bold 7", "--slant", "0,9", "--steps", "2", "--weights", "w.safetensors", "--json")
+    assert [cell["recipe"]["conditions"]["distinct"][0]["attributes"]["slant"][0] for cell in json.loads(out)["cells"]] == [0, 9]
 
 
 @pytest.mark.parametrize(
