@@ -102,18 +102,17 @@ def _split(run: Sequence[Modifier], start: int | None, end: int | None, separate
         return 0
     if end is None or not run or separated(run[-1].end, end):
         return len(run)
-    split = len(run)
-    while split:
-        modifier = run[split - 1]
-        left = run[split - 2].end if split > 1 else start
-        touches = not separated(left, modifier.start)
-        right = run[split].start if split < len(run) else end
-        if modifier.follows and touches and not modifier.has_article:
+    first = len(run) - 1  # of the modifiers that lead up to the second group without a comma
+    while first and not separated(run[first - 1].end, run[first].start):
+        first -= 1
+    leads_on = not separated(run[first - 1].end if first else start, run[first].start) and not run[first].has_article
+    if leads_on:  # from the first group: 7 leaning left bold 3
+        return max((k + 1 for k in range(first, len(run)) if run[k].follows and not run[k].has_article), default=0)
+    while first and not run[first - 1].follows:  # very thin, wide 3
+        if first == 1 and not separated(start, run[0].start) and not run[0].has_article:  # 7 bold, wide 3
             break
-        if split < len(run) and split == 1 and touches and separated(modifier.end, right) and not modifier.has_article:
-            break  # "7 bold, wide 3"
-        split -= 1
-    return split
+        first -= 1
+    return first
 
 
 def _spread(groups: Sequence[Group], modifiers: Sequence[tuple[int, Modifier]]) -> None:

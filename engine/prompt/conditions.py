@@ -91,7 +91,7 @@ def _attributes(phrase: Phrase, config: ConditionConfig) -> dict[str, Interval]:
         interval = wish.interval if wish.in_units else _in_units(wish, phrase.label, config)
         met = meet(found[wish.attribute], interval) if wish.attribute in found else interval
         if met is None:
-            raise PromptError(f"what it asks of the {wish.attribute} contradicts itself: no digit has both")
+            raise PromptError(f"the two things that it asks of the {wish.attribute} exclude each other")
         found[wish.attribute] = met
     return found
 

@@ -83,7 +83,7 @@ def parse_or_change(
         reading = read(vocabulary.normalize(text), vocabulary)
         _check_told(reading, told, vocabulary)
     except Unreadable as error:
-        near = _nearest_prompt(error.corrected_text, vocabulary)
+        near = _nearest_prompt(error.corrected_text, vocabulary, told)
         advice = f"; did you mean {near!r}? Try {examples}" if near else f"; try {examples}"
         raise PromptError(f"{error.understood}{error.why}{advice}", near, error.rest) from None
     return _drawn(reading, rng, len(class_names), told)
@@ -133,16 +133,16 @@ def _drawn(reading: Reading, rng: random.Random, classes: int, told: ConditionCo
     return Prompt(labels, shared_noise, tuple(in_units(phrase, told) for phrase in phrases))
 
 
-def _nearest_prompt(text: str, vocabulary: Vocabulary) -> str:
+def _nearest_prompt(text: str, vocabulary: Vocabulary, told: ConditionConfig | None) -> str:
     """The text with its faults corrected one by one until it can be read; "" if that fails or the text is long."""
     for _ in range(FAULTS_MENDED):
         text = " ".join(text.split())
         if not 0 < len(text) <= LONGEST_SUGGESTION:
             break
         try:
-            reading = read(text, vocabulary)
+            _check_told(read(text, vocabulary), told, vocabulary)
         except Unreadable as error:
             text = error.corrected_text
         else:
-            return text if vocabulary.describes or reading.asked is None else " ".join(reading.plain_text.split())
+            return text
     return ""

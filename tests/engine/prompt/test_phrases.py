@@ -1,0 +1,283 @@
+"""What prompts ask of pictures besides their class: tables of what they mean and of what is refused, and heaps of words that must be either."""
+
+from __future__ import annotations
+
+import random
+import string
+import sys
+
+import pytest
+from phrase_scales import TOLD
+
+from engine.config.condition import ConditionConfig, Interval
+from engine.config.data import MNIST
+from engine.errors import PromptError
+from engine.prompt.changes import Change
+from engine.prompt.parser import Prompt, parse, parse_if_readable, parse_or_change
+from engine.prompt.phrase import Hand, Phrase, Wish
+from engine.prompt.vocabulary import vocabulary_for
+from engine.prompt.words import change_words, prompt_words, understood
+
+VOCABULARY = vocabulary_for(MNIST.class_names, True)
+
+
+def read(text: str, told: ConditionConfig | None = TOLD) -> Prompt:
+    return parse(text, random.Random(0), MNIST.class_names, told)
+
+
+def shown(text: str) -> str:
+    prompt = read(text)
+    assert prompt.conditions is not None
+    assert tuple(phrase.label for phrase in prompt.conditions) == prompt.labels
+    assert parse_if_readable(text, random.Random(0), MNIST.class_names, TOLD) == prompt
+    return understood(prompt.conditions, VOCABULARY)
+
+
+def refusal(text: str, told: ConditionConfig | None = TOLD) -> PromptError:
+    with pytest.raises(PromptError) as caught:
+        read(text, told)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # levels
+        ("a bold seven leaning left", "7 · bold · leaning left"),
+        ("a very thin, wide 3", "3 · very thin · wide"),
+        ("seven, but upright", "7 · upright"),
+        ("an 8 that is not bold", "8 · not bold"),
+        ("a 7 that isn't very bold", "7 · not very bold"),
+        ("a not too thin 3", "3 · not thin"),
+        ("7 neither bold nor leaning left", "7 · not bold · not leaning left"),
+        ("a hairline 1", "1 · very thin"),
+        ("quite a long, slightly narrow 9", "9 · slightly narrow · long"),
+        ("5 in bold italics", "5 · bold · leaning right"),
+        ("a seven with thin strokes", "7 · thin"),
+        ("written with a thick pen: 7", "7 · bold"),
+        ("a heavy-weight 9", "9 · bold"),
+        ("7 that leans a bit to the left", "7 · leaning slightly left"),
+        ("a left-leaning 7", "7 · leaning left"),
+        ("a backward 4", "4 · leaning left"),
+        ("seven without any slant", "7 · upright"),
+        ("a slanted 6, not upright", "6 · leaning right"),
+        # variants
+        ("a seven with a crossbar", "7 · crossed"),
+        ("a seven without a crossbar", "7 · uncrossed"),
+        ("a 7 with a line through the middle", "7 · crossed"),
+        ("a looped two and a plain 1", "2 · looped, 1 · without a base"),
+        ("an open four, a 4 closed at the top", "4 · open, 4 · closed"),
+        ("not plain 7", "7 · crossed"),
+        ("a one with a base", "1 · with a base"),
+        ("looped 2026", "2 · looped, 0, 2 · looped, 6"),
+        ("a crossed digit", "7 · crossed"),
+        # numbers
+        ("slant 20° thickness 3.5 five", "5 · thickness 3.5 px · slant 20°"),
+        ("thickness 3-4 seven", "7 · thickness 3 to 4 px"),
+        ("slant: -20, width = 12 px, 7", "7 · slant -20° · width 12 px"),
+        ("5 tilted twenty-five degrees to the left", "5 · slant -25°"),
+        ("a 6 leaning 15° right", "6 · slant 15°"),
+        ("8 with thickness between 3 and 4", "8 · thickness 3 to 4 px"),
+        ("at least 4 px thick 8", "8 · thickness at least 4 px"),
+        ("8 narrower than 9 px", "8 · width at most 9 px"),
+        ("1 with 3 px strokes", "1 · thickness 3 px"),
+        ("thickness 3,5 seven", "7 · thickness 3.5 px"),
+        ("thickness three point five 7", "7 · thickness 3.5 px"),
+        ("thickness 3, 5 7", "5 · thickness 3 px, 7 · thickness 3 px"),
+        ("length 40 ± 5, 7", "7 · length 35 to 45 px"),
+        # which digits are described
+        ("a bold 3 and a thin 7", "3 · bold, 7 · thin"),
+        ("three bold sevens", "3 × 7 · bold"),
+        ("three bold, wide sevens", "3 × 7 · bold · wide"),
+        ("two threes four bold fives", "2 × 3, 4 × 5 · bold"),
+        ("bold 2026", "2 · bold, 0 · bold, 2 · bold, 6 · bold"),
+        ("bold 3 1", "3 · bold, 1 · bold"),
+        ("bold 3, 1", "3 · bold, 1"),
+        ("3 bold 7", "3, 7 · bold"),
+        ("7 leaning left 3", "7 · leaning left, 3"),
+        ("7 leaning left, bold 3", "7 · leaning left, 3 · bold"),
+        ("5, very thin, wide 3", "5, 3 · very thin · wide"),
+        ("5, very thin", "5 · very thin"),
+        ("a 3 and a 7, both bold", "3 · bold, 7 · bold"),
+        # hands
+        ("seven in hand 12", "7 · hand 12"),
+        ("4 in the hand of answer 12", "4 · the hand of answer 12"),
+        ("a 7 in the same hand as before", "7 · the hand of the last answer"),
+        ("2 6 in one hand", "2 · one hand, 6 · one hand"),
+        ("three sevens by the same writer", "3 × 7 · one hand"),
+        ("a 3, and a 7 in one hand", "3 · one hand, 7 · one hand"),
+        ("a 3 in hand 5 and a 7 in hand 12", "3 · hand 5, 7 · hand 12"),
+        ("hand 5: 3, 4", "3 · hand 5, 4 · hand 5"),
+        ("two 7s in different hands", "2 × 7 · its own hand"),
+        # rows
+        ("eights from thin to bold", "8 · thickness 2 px, 8 · thickness 2.35 px, 8 · thickness 2.7 px, 8 · thickness 3.05 px, …"),
+        ("three eights slant from -10° to 20", "8 · slant -10°, 8 · slant 5°, 8 · slant 20°"),
+        ("2-4 leaning from left to right", "2 · slant -12°, 3 · slant 2°, 4 · slant 16°"),
+        ("two 8s getting bolder", "8 · thickness 2 px, 8 · thickness 3.4 px"),
+    ],
+)
+def test_reads(text: str, expected: str) -> None:
+    assert shown(text) == expected
+
+
+def test_a_level_is_asked_for_in_scores_and_a_number_in_units() -> None:
+    assert read("bold 7, thickness 3 slant 20 4 in hand 2").conditions == (
+        Phrase(7, (Wish("thickness", Interval(low=0.52), False),), (), Hand("number", 2)),
+        Phrase(4, (Wish("thickness", Interval(3, 3), True), Wish("slant", Interval(20, 20), True)), (), Hand("number", 2)),
+    )
+
+
+def test_hands_are_shared_by_number() -> None:
+    prompt = read("3, 1 in one hand and 4, 5 in one hand")
+    assert [phrase.hand for phrase in prompt.conditions or ()] == [Hand("one", 0)] * 2 + [Hand("one", 1)] * 2
+
+
+def test_a_prompt_of_classes_alone_asks_for_no_more() -> None:
+    for text in ("7", "three sevens", "0-9", "a seven, please", "random"):
+        assert read(text) == parse(text, random.Random(0))
+        assert read(text).conditions is None
+
+
+def test_rows_and_grids_share_their_noise() -> None:
+    assert [read(text).shared_noise for text in ("eights from thin to bold", "bold grid", "all digits leaning left")] == [True] * 3
+    assert [read(text).shared_noise for text in ("bold 0-9", "8 from thin to bold, 7")] == [False] * 2
+
+
+def test_random_digits_are_described_too_and_come_from_the_generator() -> None:
+    prompt, rng = parse("5 bold random digits", random.Random(3), MNIST.class_names, TOLD), random.Random(3)
+    assert prompt.labels == tuple(rng.randrange(10) for _ in range(5))
+
+
+@pytest.mark.parametrize(
+    ("text", "why", "near"),
+    [
+        ("a thin bold 7", "understood 7, but 'thin' and 'bold' exclude each other", "a thin 7"),
+        ("upright leaning left 7", "exclude each other", "upright 7"),
+        ("a crossed 3", "'crossed' is impossible here: only a 7 can be crossed", "3"),
+        ("3 with a base", "only a 1 can have a base", "3"),
+        ("slant 20px 7", "slant is in degrees, so '20px' makes no sense", "slant 20 7"),
+        ("thickness 20° 7", "thickness is in pixels", "thickness 10 7"),
+        ("thickness 3 mm 7", "thickness is in pixels, so '3 mm' makes no sense", "thickness 3 7"),
+        ("thickness 900 seven", "thickness goes from 0.5 to 10 px, so '900' is outside", "thickness 10 seven"),
+        ("slant 61 7", "slant goes from -60 to 60°", "slant 60 7"),
+        ("7 3 px", "say what is '3 px': the thickness, the width or the length", "7 thickness 3 px"),
+        ("thin thickness 4 px 7", "the two things that it asks of the thickness exclude each other", "7"),
+        ("7 in hand 12 in hand 13", "exclude each other", "7 in hand 12"),
+        ("a tall 7", "'tall' can't be asked for; what can is thickness, width, length and slant", "a 7"),
+        ("not medium 7", "leaves two sides", None),
+        ("7 in a hand", "a hand has a number: in hand 12", None),
+        ("bould seven", "can't read 'bould'", "bold seven"),
+        ("a 7 leening left", "understood 7, but can't read 'leening'", "a 7 leaning left"),
+        ("a seven with a corssbar", "can't read 'corssbar'", "a seven with a crossbar"),
+        ("bold 3 and purple 7", "understood 3 · bold, but can't read 'purple'", "bold 3 and 7"),
+        ("60 bold 7s and 10 thin 1s", "'10 thin 1s' is too much", "60 bold 7s and 4 thin 1s"),
+        ("bolder", "'bolder' changes a last answer, and here is none", None),
+        ("a bolder 3 and a 7", "'bolder' changes the last answer, so nothing new can stand beside it", "3 and a 7"),
+        ("from thin to wide 7", "from one thickness to another", None),
+    ],
+)
+def test_refuses(text: str, why: str, near: str | None) -> None:
+    error = refusal(text)
+    assert why in str(error)
+    assert (error.near or None) == near
+
+
+@pytest.mark.parametrize("text", ["a bold seven leaning left", "a looped 2", "7 in hand 12", "bolder", "eights from thin to bold"])
+def test_weights_that_are_told_classes_alone_draw_nothing_that_pretends(text: str) -> None:
+    assert "these weights are told only which class to draw, not what it should look like" in str(refusal(text, None))
+    assert parse_if_readable(text, random.Random(0)) is None
+
+
+def test_weights_that_are_told_classes_alone_suggest_the_class() -> None:
+    assert refusal("two bold 7s leaning left, please", None).near == "two 7s , please"
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "told"),
+    [
+        ("a wide 7", "width", ConditionConfig(TOLD.scales[:2])),
+        ("a crossed 7", "crossed", ConditionConfig(TOLD.scales)),
+        ("7 in hand 3", "handwriting", ConditionConfig(TOLD.scales)),
+    ],
+)
+def test_what_a_network_is_not_told_is_refused(text: str, part: str, told: ConditionConfig) -> None:
+    assert part in str(refusal(text, told))
+
+
+def test_names_of_classes_come_before_words_for_strokes() -> None:
+    names = ("bold", "light bulb", "hand", "thin 3", "bulb")
+    assert parse("bold light bulb, hand, thin 3", random.Random(0), names, TOLD) == Prompt((0, 1, 2, 3))
+    prompt = parse("bold thin bulb", random.Random(0), names, TOLD)
+    assert prompt == Prompt((0, 4), False, (Phrase(0), Phrase(4, (Wish("thickness", Interval(high=-0.52), False),))))
+
+
+def test_pictures_without_classes_can_be_described() -> None:
+    assert parse("two bold pictures", random.Random(0), (), TOLD).conditions == (Phrase(0, (Wish("thickness", Interval(low=0.52), False),)),) * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("bolder", "last answer · bolder"),
+        ("more slanted", "last answer · more slanted"),
+        ("less bold and a bit wider", "last answer · thinner · wider"),
+        ("a slightly thinner 7", "last answer · 7 · thinner"),
+        ("again, in another hand", "last answer · another hand"),
+        ("the same but crossed", "last answer · crossed"),
+        ("make it lean more to the left", "last answer · further left"),
+        ("make the 7 upright again", "last answer · 7 · upright"),
+        ("bold", "last answer · bold"),
+        ("less upright", "last answer · more slanted"),
+    ],
+)
+def test_some_prompts_change_the_last_answer(text: str, expected: str) -> None:
+    change = parse_or_change(text, random.Random(0), MNIST.class_names, TOLD)
+    assert isinstance(change, Change)
+    assert change_words(change, VOCABULARY) == expected
+
+
+WORDS = """bold thin very slightly a bit not leaning left right upright with without crossbar loop base crossed looped open plain wide narrow
+    long short slant thickness width 20 ° px 3.5 3 7 seven sevens 2026 0-9 from to in one hand 12 same writer answer bolder wider more again another
+    but that is and , . - all both each random digit digits grid x three of it than at least between z 900 -20 like own getting italic mm _ = : > two
+    twos no 1,5 point"""
+
+
+PARTS = """bold; a thin; very wide; not long; leaning left; slightly slanted; with a crossbar; looped; plain; slant 20°; thickness 3-4; in one hand;
+    at least 3 px thick; in hand 12; in the hand of answer 3; from thin to bold; but upright; that is not narrow; both short; 3; seven; three sevens;
+    2 7s; 2026; 0-9; a random digit; 5 random; two ones; a 4"""
+
+
+def heap(rng: random.Random) -> str:
+    """Words in any order, or parts in any order."""
+    words = WORDS.split() if rng.random() < 0.5 else [" ".join(part.split()) for part in PARTS.split(";")]
+    return "".join(rng.choice(words) + rng.choice((" ", " ", ", ", " and ")) for _ in range(rng.choice((1, 2, 3, 4, 6))))
+
+
+def read_or_refuse(text: str) -> Prompt | Change | PromptError:
+    try:
+        return parse_or_change(text, random.Random(0), MNIST.class_names, TOLD)
+    except PromptError as error:
+        return error
+
+
+def test_any_heap_of_words_is_read_and_said_again_or_refused_well() -> None:
+    rng, read_again = random.Random(5), 0
+    for text in (heap(rng) for _ in range(500)):
+        found = read_or_refuse(text)
+        if isinstance(found, PromptError):
+            assert str(found).isprintable()
+            assert not found.near or not isinstance(read_or_refuse(found.near), PromptError)
+        elif isinstance(found, Prompt) and found.conditions:
+            said = prompt_words(found.conditions)
+            assert read(said).conditions == found.conditions, (text, said)
+            read_again += 1
+    assert read_again > 50
+
+
+def test_nonsense_stays_nonsense() -> None:
+    rng = random.Random(6)
+    for _ in range(300):
+        letters = "".join(rng.choice(string.ascii_lowercase) for _ in range(rng.randrange(3, 10)))
+        noise = "".join(chr(rng.randrange(sys.maxunicode)) for _ in range(rng.randrange(1, 8)))
+        for text in (letters, f"a {letters} seven", f"bold {letters}", f"7 {noise}a"):
+            assert isinstance(read_or_refuse(text), PromptError), text
