@@ -198,7 +198,7 @@ class DigittyApp(StudioApp):
         screen = self.screen
         if isinstance(screen, AppScreen):
             own, shared = help_rows(own_bindings(type(screen)), self.keymap), help_rows(shared_bindings(), self.keymap)
-            self.push_screen(HelpDialog(screen.NAME.title(), screen.ABOUT, own, shared))
+            self.push_screen(HelpDialog(screen.NAME.title(), screen.about(), own, shared))
 
     def action_choose_weights(self) -> None:
         from tui.dialogs.weights import WeightsDialog

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -31,14 +30,14 @@ REMEDY = "train one with: python -m engine.evaluation.train_classifier"
 
 def cached_path(data: DataSpec, role: Role) -> Path:
     """Where the classifier of a data set is kept, once it is trained on this machine. Raises StorageError if the home folder is unknown."""
-    return paths.cache_dir() / "classifiers" / f"{_key(data)}-{role}-{RECIPE}.safetensors"
+    return paths.classifiers_dir() / f"{data.images_key}-{role}-{RECIPE}.safetensors"
 
 
 def find_reader(data: DataSpec) -> Path | None:
     """The file of the reader for a data set: one that comes with digitty, else one that was trained on this machine; None if there is none."""
     if data.digest == MNIST.digest:
         return READER
-    candidates = [READER.with_name(f"reader-{_key(data)}.safetensors")]
+    candidates = [READER.with_name(f"reader-{data.images_key}.safetensors")]
     with suppress(StorageError):  # without a home folder there is no cache
         candidates.append(cached_path(data, "reader"))
     return next((path for path in candidates if path.exists()), None)
@@ -69,8 +68,3 @@ def load_classifier(device: torch.device | None = None, path: Path = WEIGHTS, da
     except (KeyError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{path} does not hold the classifier that this version of digitty uses ({one_line(error)}); {remedy}") from None
     return model.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
-
-
-def _key(data: DataSpec) -> str:
-    """What a classifier depends on, as part of a file's name: the images, their shape and the number of classes."""
-    return hashlib.sha256(f"{data.digest} {data.shape} {data.classes}".encode()).hexdigest()[:20]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -114,6 +115,11 @@ class DataSpec:
     def pixel_shape(self) -> tuple[int, ...]:
         """(H, W) or (H, W, 3), as pictures of bytes have it."""
         return (self.height, self.width) if self.channels == 1 else (self.height, self.width, self.channels)
+
+    @property
+    def images_key(self) -> str:
+        """What a classifier depends on, as part of a file's name: the images, their shape and the number of classes."""
+        return hashlib.sha256(f"{self.digest} {self.shape} {self.classes}".encode()).hexdigest()[:20]
 
     @property
     def picture_bytes(self) -> int:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from engine.config.data import MNIST, DataSpec
@@ -19,6 +22,7 @@ from engine.datasets.picture import Look
 from engine.datasets.plan import Plan, plan_arrays, plan_pictures, sample
 from engine.datasets.selection import Selection, select
 from engine.datasets.sources.arrays import ArraySource
+from engine.datasets.sources.container import Listing
 from engine.datasets.sources.download import download
 from engine.datasets.sources.registry import open_source
 from engine.datasets.sources.source import Source
@@ -67,13 +71,17 @@ def prepare(source: str, options: DataOptions, data_root: Path | None = None) ->
 def prepare_with_findings(source: str, options: DataOptions, data_root: Path | None = None) -> Generator[Event, None, PreparedData]:
     """As `prepare`, but returns also what was found, instead of yielding it as notices."""
     yield from download(source, data_root)
-    yield Preparing(f"opening {printable(source, 60)}")
-    return (yield from prepare_source(lambda: open_source(source, data_root), options))
+    return (yield from prepare_source(partial(open_source, source, data_root), options, f"opening {printable(source, 60)}"))
 
 
-def prepare_source(reopen: Callable[[], Source], options: DataOptions) -> Generator[Event, None, PreparedData]:
-    """As `prepare_with_findings`, for the source that `reopen` opens: again once it is read, to see whether it has changed meanwhile."""
-    source = reopen()
+def prepare_source(
+    reopen: Callable[[Listing], Source], options: DataOptions, opening: str = "opening the pictures"
+) -> Generator[Event, None, PreparedData]:
+    """As `prepare_with_findings`, for the source that `reopen` opens: again once it is read, to see whether it has changed meanwhile.
+
+    `opening` is what progress says while a folder of many files is listed.
+    """
+    source = yield from _open(reopen, opening)
     fingerprint = source.fingerprint()
     key = _key(source, fingerprint, options)
     if found := _recorded(source, key):
@@ -86,7 +94,7 @@ def prepare_source(reopen: Callable[[], Source], options: DataOptions) -> Genera
         if found := _recorded(source, key):  # by that process
             return found
         record, exact = yield from _make(source, options, key)
-        if reopen().fingerprint() != fingerprint:
+        if (yield from _open(reopen, "looking for changes")).fingerprint() != fingerprint:
             raise SettingError(f"{source.name} changed while it was read; try again once nothing writes to it")
         for each in {key, _key(source, fingerprint, exact)}:
             cache.write_record(each, record)
@@ -105,12 +113,41 @@ def restore(spec: DataSpec, data_root: Path | None = None) -> Generator[Event, N
     """
     if cache.find_images(spec.digest, spec.test_images):
         return
-    made = yield from prepare_with_findings(spec.source, DataOptions.again(spec), data_root)
+    try:
+        made = yield from prepare_with_findings(spec.source, DataOptions.again(spec), data_root)
+    except SettingError:
+        if not Path(spec.source).is_absolute() or Path(spec.source).exists():
+            raise
+        raise SettingError(
+            f"{printable(spec.source)} is gone, and the images that were made of it are not in the cache. Move the pictures back; to resume a run "
+            "with the same pictures elsewhere: digitty train --resume RUN --data NEW"
+        ) from None
     if made.spec.digest != spec.digest:
         raise SettingError(
             f"{printable(spec.source)} no longer gives the images of {spec.name}: their digest is {made.spec.digest}, and it was {spec.digest}. "
             "Restore the old pictures, or start a new run with the new ones: --start-from RUN --data SOURCE"
         )
+
+
+def _open(reopen: Callable[[Listing], Source], what: str) -> Generator[Event, None, Source]:
+    """Opens a source on another thread, since a folder of a million files takes a while, and says how many there are so far."""
+    listing, opened = Listing(), Future[Source]()
+
+    def work() -> None:
+        try:
+            opened.set_result(reopen(listing))
+        except BaseException as error:
+            opened.set_exception(error)
+
+    yield Preparing(what)
+    threading.Thread(target=work, name="open", daemon=True).start()
+    try:
+        while not wait((opened,), WAIT).done:
+            found = len(listing.files)
+            yield Preparing(f"{what}: {found:,} files" if found else what)
+    finally:
+        listing.abandoned = True
+    return opened.result()
 
 
 def _make(source: Source, options: DataOptions, key: str) -> Generator[Event, None, tuple[cache.Record, DataOptions]]:

@@ -160,11 +160,11 @@ def _seconds_a_step(training: Training, real: RealImages, device: torch.device) 
 
 def _announcement(missing: Sequence[Training], real: RealImages, seconds: float) -> str:
     """What the user is told on first use."""
-    data, kinds = missing[0].data, "judges" if missing[0].role != "reader" else "reader"
-    networks = "a small network" if len(missing) == 1 else f"{len(missing)} small networks"
+    data, purpose = missing[0].data, "judge" if missing[0].role != "reader" else "reject"
+    networks, them = ("a small network", "it is") if len(missing) == 1 else (f"{len(missing)} small networks", "they are")
     return (
-        f"this machine has no {kinds} of {data.name} yet: training {networks} on {real.trained_on:,} real images takes about "
-        f"{format_duration(seconds)}, once; they are kept in {printable(paths.cache_dir())}, and ctrl+c stops it"
+        f"{networks} that {purpose} drawings of {data.name} must be trained first, on {real.trained_on:,} real images. This takes about "
+        f"{format_duration(seconds)}, once: {them} kept in {printable(paths.cache_dir())}. ctrl+c stops it"
     )
 
 

@@ -31,6 +31,11 @@ def cache_dir() -> Path:
     return _folder("cache", platformdirs.user_cache_dir)
 
 
+def classifiers_dir() -> Path:
+    """The judges and readers that were trained on this machine."""
+    return cache_dir() / "classifiers"
+
+
 def config_dir() -> Path:
     """config.toml, remembered settings, and the history of prompts."""
     return _folder("config", platformdirs.user_config_dir)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from itertools import islice, pairwise
 from pathlib import PurePath
 
 import click
 
-from engine.config.data import MNIST
+from engine.config.data import MNIST, DataSpec
 from engine.errors import SettingError
 from engine.prompt.vocabulary import COUNTS, Kind, vocabulary_for
+from engine.runs.weights_names import data_of
 
 SHELLS = ("bash", "zsh", "fish")
+MOST_WORDS = 1000
+"""Words that a shell is offered at most; a data set may have ten thousand classes."""
 VARIABLE = "_DIGITTY_COMPLETE"
 """Set by the script when the shell asks for completions; `engine.cli.entry` looks for it."""
 
@@ -30,7 +35,17 @@ def completion(context: click.Context, shell: str | None) -> None:
 
 
 def complete_words(context: click.Context, parameter: click.Parameter | None, incomplete: str) -> list[str]:
-    """The words that can come next in a prompt."""
-    words = vocabulary_for(MNIST.class_names).words
-    kinds = (Kind.DIGIT, Kind.PLURAL, Kind.RANDOM, Kind.GRID, Kind.NOUN, *COUNTS)
-    return [word for word, (kind, _) in words.items() if kind in kinds and incomplete and word.startswith(incomplete)]
+    """The words that can come next in a prompt for the weights that are chosen so far. Names of several words are left to their quotes."""
+    words = vocabulary_for(chosen_data(context, ()).class_names).words
+    kinds = (Kind.DIGIT, Kind.CLASS, Kind.PLURAL, Kind.RANDOM, Kind.GRID, Kind.NOUN, *COUNTS)
+    begin = incomplete.casefold()
+    found = (word for word, (kind, _) in words.items() if kind in kinds and begin and word.casefold().startswith(begin))
+    return [word for word in islice(found, MOST_WORDS) if " " not in word]
+
+
+def chosen_data(context: click.Context, args: Sequence[str]) -> DataSpec:
+    """What the weights draw that a command line names, of which `args` are not parsed yet; else those of config.toml, else MNIST."""
+    named = [after for option, after in pairwise([*args, ""]) if option == "--weights"]
+    named += [arg.removeprefix("--weights=") for arg in args if arg.startswith("--weights=")]
+    weights = named[-1] if named else context.params.get("weights") or (context.find_root().default_map or {}).get("generate", {}).get("weights")
+    return data_of(weights) if isinstance(weights, str) and weights else MNIST

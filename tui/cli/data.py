@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
+import textwrap
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +15,7 @@ import click
 
 from engine.cli.data_text import check_json, check_lines, list_json, list_line, runs_by_digest, short_digest
 from engine.cli.options import data_options, force_option, plain_option
-from engine.cli.output import print_line, print_status
+from engine.cli.output import LONGEST, print_line, print_status
 from engine.cli.progress import ProgressLine
 from engine.cli.run_job import run_job
 from engine.cli.runs import confirm
@@ -21,15 +25,17 @@ from engine.datasets.exporting import sample_images, save_arrays, save_sheet
 from engine.datasets.options import DataOptions
 from engine.datasets.prepare import PreparedData, prepare_with_findings
 from engine.errors import SettingError
-from engine.formatting import format_size
+from engine.formatting import format_size, printable
 from engine.process.signals import interruptible
 from engine.protocol.events import Event, Preparing
 from engine.storage.images import check_output_path
 from tui.cli.options import chosen_graphics, color_option, graphics_option
 from tui.render.stdout import print_images
 
-SHOWN, SAVED = 10, 100
-"""Images of the contact sheet in the terminal, and in a file."""
+ROWS, MOST_ACROSS, SAVED = 2, 5, 100
+"""Rows of images in the terminal, and images in a row at most; images of the contact sheet in a file."""
+LARGE = 32
+"""Cells across an image that is looked at; a smaller one gets as many as it has pixels."""
 NAME = "[NAME]…"
 
 
@@ -61,9 +67,9 @@ def check(shared_color: str | None, /, source: str, out: Path | None, force: boo
         click.echo(json.dumps(check_json(found)))
     else:
         for line in check_lines(found):
-            print_line(line)
+            _print_wrapped(line)
         if not ProgressLine.plain:
-            print_images(sample_images(found.images, SHOWN), color or shared_color or "auto", columns=5, graphics=chosen_graphics())
+            _print_some(found, color or shared_color or "auto")
     if out is not None:
         with interruptible():
             if out.suffix.lower() == ".npz":
@@ -88,7 +94,7 @@ def list_sets(as_json: bool) -> None:
             print_line(list_line(prepared, users))
 
 
-@data.command(help="Free the room of prepared data sets, by NAME or id. They can be prepared again from their sources.")
+@data.command(help="Free the room of prepared data sets, by NAME or id, and of their judges. Both can be made again.")
 @click.argument("names", metavar=NAME, nargs=-1)
 @click.option("--unused", is_flag=True, help="Those that no run uses.")
 @click.option("--yes", is_flag=True, help="Don't ask about those that runs use.")
@@ -102,10 +108,34 @@ def clear(names: Sequence[str], unused: bool, yes: bool) -> None:
             name, place = prepared.spec.name, prepared.spec.source
             print_status(f"{name} is used by {', '.join(users)}; it can be prepared again from {place}, if that is unchanged")
         confirm(f"free the images of {len(used):,} data set{'' if len(used) == 1 else 's'} that runs use?")
+    judges = sum(cache.remove_judges(prepared.spec) for prepared in chosen)
     for prepared in chosen:
         cache.remove(prepared)
-    freed = format_size(sum(prepared.bytes() for prepared in chosen))
+    freed = format_size(judges + sum(prepared.bytes() for prepared in chosen))
     print_status(f"freed {freed}: {', '.join(prepared.spec.name for prepared in chosen)}" if chosen else "nothing to free")
+
+
+def _print_wrapped(line: str) -> None:
+    """Print a line; on a terminal that is too narrow for it, as several that end between words."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    text = printable(line, LONGEST)
+    lines = textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False) if width > len("  ") + 1 else [text]
+    for part in lines:
+        print_line(part)
+
+
+def images_across(width: int, image_width: int) -> int:
+    """How many images stand side by side in so many columns of a terminal: few enough for each to be large."""
+    return max(1, min(MOST_ACROSS, (width + 1) // (min(image_width, LARGE) + 1)))
+
+
+def _print_some(found: PreparedData, color: str) -> None:
+    """Print some of the images, a row at a time, so that each is as large as the height of the terminal allows."""
+    across = images_across(shutil.get_terminal_size().columns, found.spec.width)
+    some = sample_images(found.images, ROWS * across)
+    for first in range(0, len(some), across):
+        row = [some[k] for k in range(first, min(first + across, len(some)))]
+        print_images(replace(some, data=b"".join(row), count=len(row)), color, columns=across, graphics=chosen_graphics())
 
 
 def _choose(found: Sequence[cache.Prepared], names: Sequence[str], runs: dict[str, list[str]], unused: bool) -> list[cache.Prepared]:

@@ -8,13 +8,12 @@ from difflib import get_close_matches
 import click
 
 from engine.cli.deferred import DeferredGroup
-from engine.config.data import MNIST
 from engine.errors import PromptError
 from engine.prompt.faults import quote
 from engine.prompt.similar import similar_word
-from engine.prompt.text import normalize
 from engine.prompt.tokens import tokenize
 from engine.prompt.vocabulary import Kind, vocabulary_for
+from tui.cli.completion import chosen_data
 
 UNKNOWN_WORD = "digitty.unknown_word"
 """The key under which the context keeps a first argument that is neither a command nor a word of a prompt."""
@@ -29,8 +28,8 @@ def as_command(context: click.Context, args: list[str], commands: Mapping[str, c
     first = args[0]
     if first == "help":
         return [args[1], "--help"] if len(args) > 1 else _print_help(context)
-    vocabulary = vocabulary_for(MNIST.class_names)
-    if any(token.kind is Kind.UNKNOWN for token in tokenize(normalize(first), vocabulary)):
+    vocabulary = vocabulary_for(chosen_data(context, args).class_names)
+    if any(token.kind is Kind.UNKNOWN for token in tokenize(vocabulary.normalize(first), vocabulary)):
         if (command := get_close_matches(first, commands, 1, _SIMILAR)) and not context.resilient_parsing:
             word = similar_word(first, vocabulary)
             prompt = f", or the prompt {word!r}" if word else ""

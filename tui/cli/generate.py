@@ -42,7 +42,10 @@ if TYPE_CHECKING:
     from tui.render.live_tiles import LiveTiles
 
 
-@click.command(help="Draw PROMPT in the terminal: seven · 3 1 4 · three sevens · 0-9 · random · grid. Words need no quotes.")
+@click.command(
+    help="Draw PROMPT in the terminal: seven · 3 1 4 · three sevens · 0-9 · random · grid. Words need no quotes. "
+    "With weights of other data, the names of its classes are the words: three ankle boots."
+)
 @click.argument("words", metavar="PROMPT…", nargs=-1, shell_complete=complete_words)
 @click.option("--prompts", metavar="FILE", help="Draw each line of a file instead, or of standard input (-); each with the next random seed.")
 @click.option("--count", type=int, default=1, show_default=True, help="How many times to draw the whole prompt.")

@@ -140,13 +140,14 @@ _DRAWING = (
     Deferred(
         "generate",
         "tui.cli.generate",
-        "Draw PROMPT in the terminal: seven · 3 1 4 · three sevens · 0-9 · random · grid. Words need no quotes.",
+        "Draw PROMPT in the terminal: seven · 3 1 4 · three sevens · 0-9 · random · grid. Words need no quotes. "
+        "With weights of other data, the names of its classes are the words: three ankle boots.",
     ),
     Deferred(
         "sweep",
         "tui.cli.sweep",
         "Draw PROMPT from the same noise with every combination of some settings. "
-        "Up to three options take a list, such as --guidance 1,1.4,2 --steps 4,8,14. No digit is redrawn, since that would change its noise.",
+        "Up to three options take a list, such as --guidance 1,1.4,2 --steps 4,8,14. Nothing is redrawn, since that would change its noise.",
     ),
 )
 _AROUND = (

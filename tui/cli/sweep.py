@@ -61,7 +61,7 @@ def _list_options() -> Decorator:
 
 @click.command(
     help="Draw PROMPT from the same noise with every combination of some settings. "
-    "Up to three options take a list, such as --guidance 1,1.4,2 --steps 4,8,14. No digit is redrawn, since that would change its noise."
+    "Up to three options take a list, such as --guidance 1,1.4,2 --steps 4,8,14. Nothing is redrawn, since that would change its noise."
 )
 @click.argument("prompt", nargs=-1, required=True)
 @_list_options()

@@ -65,6 +65,10 @@ class AppScreen(Screen[None]):
         yield KeyFooter()
         yield Static(id="too-small")
 
+    def about(self) -> str:
+        """What help says that the screen is for."""
+        return self.ABOUT
+
     def body(self) -> Iterable[Widget]:
         """Everything between the top line and the footer."""
         return ()

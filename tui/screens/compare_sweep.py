@@ -167,7 +167,7 @@ class SweepPane(CellsPane):
 
 e edits the lists, w chooses other weights, o another sampler. On the command line:
 
-    digitty sweep seven --guidance 1,1.4,2 --steps 4,8,14 --out sweep.png"""
+    digitty sweep PROMPT --guidance 1,1.4,2 --steps 4,8,14 --out sweep.png"""
 
     def __init__(self, *args: object, **keywords: object) -> None:
         super().__init__(*args, **keywords)  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from textual.widgets import Input, Label, Select, Static
 from engine.config.sampling import Sampler, with_sampler
 from engine.errors import DigittyError, SettingError
 from engine.prompt.parser import parse
+from engine.prompt.vocabulary import vocabulary_for
 from tui.dialogs.options import check_sampler, read_number, sync_sampler_fields
 from tui.screens.drawing import DrawScreen
 from tui.widgets.field_checks import FieldChecks, show_problem
@@ -31,11 +32,14 @@ class GenerateScreen(DrawScreen):
     """The controls above, the samples below."""
 
     NAME = "generate"
-    ABOUT = "1 to 64 samples, random or of a prompt such as 7 or 0-9"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "draw", "draw", tooltip="draw; enlarge what is drawn already"),
         Binding("e", "edit", "settings", tooltip="edit the settings; tab moves, esc leaves", id="edit"),
     ]
+
+    def about(self) -> str:
+        """Each kind of weights has its own words for a prompt."""
+        return f"1 to {LARGEST} samples, random or of a prompt such as {vocabulary_for(self.studio.data.class_names).examples}"
 
     def body(self) -> Iterable[Widget]:
         settings = self.studio.settings

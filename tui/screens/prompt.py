@@ -49,7 +49,6 @@ class PromptScreen(AppScreen):
     """The conversation above, the input below."""
 
     NAME = "prompt"
-    ABOUT = "seven · 3 1 4 · three sevens · 7 x 4 · 0-9 · random · grid"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("i", "enter", "type", tooltip="move to the input", id="type"),
         Binding("enter", "enter", show=False, tooltip="move to the input"),
@@ -67,6 +66,9 @@ class PromptScreen(AppScreen):
     def body(self) -> Iterable[Widget]:
         yield Conversation(id="conversation", can_focus=False)
         yield PromptInput(placeholder=_examples(self.studio.data), select_on_focus=False, id="prompt")
+
+    def about(self) -> str:
+        return _examples(self.studio.data)
 
     def __init__(self) -> None:
         super().__init__()
@@ -137,8 +139,11 @@ class PromptScreen(AppScreen):
         text = self._input.value.strip()
         rng = random.Random(0)
         before = rng.getstate()
-        prompt = parse_if_readable(text, rng, self.studio.data.class_names) if text and self._sketches else None
-        if prompt is None or rng.getstate() != before:  # nothing to draw, or random classes, which the full drawing would choose anew
+        prompt = parse_if_readable(text, rng, self.studio.data.class_names) if text else None
+        if prompt or not text:
+            self.query(".problem").remove()  # it was about another text; while that is corrected, its suggestion helps
+        is_random = rng.getstate() != before  # the full drawing would choose these classes anew
+        if prompt is None or is_random or not self._sketches:
             self._end_sketch()
         elif self._sketch and self._sketch.prompt == prompt:
             self._sketch.set_prompt(text)

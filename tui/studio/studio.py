@@ -220,7 +220,7 @@ class Studio:
         """Why drawings of the chosen weights are not sketched; empty if they are, or if the user wants no sketches."""
         if self.settings.weights in ("shipped", "shipped:one-step") or not self.config.values.get("sketch", True):
             return ""
-        return f"no sketch: only the digits of the shipped weights can be sketched; enter draws these with {self.settings.weights}"
+        return f"Only digits of the shipped weights are sketched while you type; press enter to draw with {self.settings.weights}."
 
     # --- settings -----------------------------------------------------------------------------------------------------
 

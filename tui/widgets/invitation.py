@@ -24,8 +24,8 @@ from tui.widgets.image_view import ImageView
 TITLE = "No run yet. Choose what to train: ↑ ↓ select, enter starts; n: more settings."
 ASCII_TITLE = "No run yet. Choose what to train: arrows select, enter starts; n: more."
 WHAT_TRAINING_SHOWS = (
-    "Training mixes noise into real digits and lets the network guess what was mixed in. The loss says how far off the guesses are: "
-    "it falls fast at first, then slowly, and lower is better. Ten digits are drawn from the same noise again and again, "
+    "Training mixes noise into real images and lets the network guess what was mixed in. The loss says how far off the guesses are: "
+    "it falls fast at first, then slowly, and lower is better. A few images are drawn from the same noise again and again, "
     "so that you see them sharpen."
 )
 """Also shown before the first step of a run."""

@@ -27,6 +27,8 @@ class Listing:
     """Also those that hold nothing."""
     warnings: list[str] = field(default_factory=list)
     """What was left out, a sentence each."""
+    abandoned: bool = False
+    """Set by another thread: nobody waits for the listing any more."""
 
     def leave_out(self, names: list[str], what: str) -> None:
         """Add the warning that files were left out, unless there are none. `what` says which kind of files they are."""

@@ -18,9 +18,10 @@ DEEPEST = 50
 class Folder:
     """See `container.Container`. Raises SettingError where there is no such folder, StorageError where it can't be read."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, listing: Listing | None = None) -> None:
+        """`listing` is filled with the files as they are found, which another thread may count."""
         self.root = os.path.realpath(root)
-        self.listing = Listing()
+        self.listing = Listing() if listing is None else listing
         self._digest = hashlib.sha256()
         self._links: list[str] = []
         self._unreadable: list[str] = []
@@ -52,6 +53,8 @@ class Folder:
         except OSError:
             self._unreadable.append(folder)
             return
+        if self.listing.abandoned:
+            raise StorageError(f"opening {printable(self.root)} was stopped")
         files = []
         for entry in here:
             name = f"{folder}/{entry.name}" if folder else entry.name

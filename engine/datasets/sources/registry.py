@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from engine.datasets.sources import solids
+from engine.datasets.sources.container import Listing
 from engine.datasets.sources.finding import open_known
 from engine.datasets.sources.folder import Folder
 from engine.datasets.sources.idx import find_mnist_files, is_idx, open_idx_file, open_idx_folder
@@ -23,11 +24,12 @@ TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tbz2", ".tar.xz", ".txz
 KINDS = "a folder of pictures, a .zip or .tar of them, an .npz, IDX or Parquet file, or a name: " + ", ".join(KNOWN)
 
 
-def open_source(text: str, data_root: Path | None = None) -> Source:
+def open_source(text: str, data_root: Path | None = None, listing: Listing | None = None) -> Source:
     """The pictures of a SOURCE, as given to --data.
 
     It is a path, or a known data set's name, perhaps with a colon and the root of its files. data_root: where those are looked for first.
-    Uses no network: see `download.download`. Raises SettingError where it holds no pictures, StorageError where it can't be read.
+    The files of a folder are listed in `listing`, which another thread may count meanwhile. Uses no network: see `download.download`.
+    Raises SettingError where it holds no pictures, StorageError where it can't be read.
     """
     if text.strip().lower() == solids.NAME:
         return solids.SolidsSource()
@@ -42,7 +44,7 @@ def open_source(text: str, data_root: Path | None = None) -> Source:
         hint = f"; did you mean {near[0]}?" if near else f"; give {KINDS}"
         raise SettingError(f"no folder, file or data set named {printable(text)}{hint}")
     if path.is_dir() or not path.exists():
-        folder = Folder(path)
+        folder = Folder(path, listing)
         if tables := tables_of(folder.listing):
             return ParquetSource(path, tables, folder.fingerprint())
         return PictureSource(folder, path, archive=False)

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +28,8 @@ from engine.datasets.lock import PrepareLock
 from engine.datasets.options import DataOptions
 from engine.datasets.picture import Target, to_pixels
 from engine.datasets.prepare import PreparedData, prepare, prepare_source, restore
+from engine.datasets.sources.container import Listing
+from engine.datasets.sources.folder import Folder
 from engine.errors import SettingError, StorageError
 from engine.protocol.events import Event, Preparing
 
@@ -43,7 +46,7 @@ def finish(job: Generator[Event, None, T]) -> T:
 
 
 def made(source: MemorySource, options: DataOptions | None = None) -> PreparedData:
-    return finish(prepare_source(lambda: source, options or DataOptions()))
+    return finish(prepare_source(lambda _: source, options or DataOptions()))
 
 
 def arrays(data: PreparedData, train: bool = True) -> tuple[np.ndarray, np.ndarray]:
@@ -128,6 +131,36 @@ def test_images_removed_from_the_cache_are_made_again(monkeypatch: pytest.Monkey
     monkeypatch.setattr(preparing, "open_source", lambda *_: source)
     finish(restore(first.spec))
     assert cache.find_images(first.spec.digest, first.spec.test_images) is not None
+
+
+def test_a_source_that_takes_long_to_open_says_how_many_files_it_has_found_and_can_be_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preparing, "WAIT", 0.001)
+    left: list[Listing] = []
+
+    def reopen(listing: Listing) -> MemorySource:
+        left.append(listing)
+        listing.files["a.png"] = 1
+        while not listing.abandoned:
+            time.sleep(0.001)
+        raise StorageError("nobody waits")
+
+    job = prepare_source(reopen, DataOptions(), "opening /")
+    assert next(job) == Preparing("opening /")
+    assert Preparing("opening /: 1 files") in (next(job), next(job))
+    job.close()
+    assert left[0].abandoned
+
+
+def test_a_listing_that_nobody_waits_for_ends(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    with pytest.raises(StorageError, match="was stopped"):
+        Folder(tmp_path, Listing(abandoned=True))
+
+
+def test_pictures_that_were_moved_are_asked_for_by_their_option(tmp_path: Path) -> None:
+    spec = replace(MNIST, source=str(tmp_path / "gone"), digest="sha256:00", preparation=Preparation())
+    with pytest.raises(SettingError, match=r"is gone.*--data NEW"):
+        finish(restore(spec))
 
 
 def test_held_out_images_depend_on_the_pictures_and_not_on_their_order() -> None:
@@ -231,7 +264,7 @@ def test_equal_images_and_unequal_classes_are_said() -> None:
 @pytest.mark.parametrize("count", [5, 200])
 def test_closing_early_leaves_no_process_and_no_file(count: int) -> None:
     source, before = MemorySource(count, seconds=0.01), set(psutil.Process().children())
-    with closing(prepare_source(lambda: source, DataOptions())) as job:
+    with closing(prepare_source(lambda _: source, DataOptions())) as job:
         while True:
             event = next(job)
             if isinstance(event, Preparing) and event.fraction:
@@ -246,7 +279,7 @@ def test_a_source_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> No
     version = tmp_path / "version"
     version.write_text("1")
     source = MemorySource(5, version=str(version))
-    job = prepare_source(lambda: source, DataOptions())
+    job = prepare_source(lambda _: source, DataOptions())
     next(job)
     version.write_text("2")
     with pytest.raises(SettingError, match="changed while it was read"):
@@ -310,7 +343,7 @@ def test_a_killed_process_leaves_no_worker_and_no_half_cache(kill: str, tmp_path
         "from engine.datasets.options import DataOptions\nfrom engine.datasets.workers import Worker\nfound = []\nbefore = Worker.__init__\n"
         "def noted(self):\n    before(self)\n    found.append(self.process.pid)\n"
         "Worker.__init__ = noted\n"
-        "for event in prepare_source(lambda: MemorySource(3000, seconds=0.02), DataOptions()):\n"
+        "for event in prepare_source(lambda _: MemorySource(3000, seconds=0.02), DataOptions()):\n"
         "    if getattr(event, 'fraction', None):\n        print(json.dumps(found), flush=True)\n"
     )
     path = os.pathsep.join(sys.path)
@@ -325,7 +358,7 @@ def test_a_killed_process_leaves_no_worker_and_no_half_cache(kill: str, tmp_path
     process.wait(timeout=30)
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
     assert cache.all_prepared() == []
-    assert finish(prepare_source(lambda: MemorySource(3, version="2"), DataOptions())).spec.train_images == 3
+    assert finish(prepare_source(lambda _: MemorySource(3, version="2"), DataOptions())).spec.train_images == 3
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
@@ -337,9 +370,9 @@ def wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
 
 def test_two_that_prepare_the_same_do_it_once() -> None:
     source = MemorySource(5)
-    first = prepare_source(lambda: source, DataOptions())
+    first = prepare_source(lambda _: source, DataOptions())
     next(first)  # it has the lock
-    second = prepare_source(lambda: MemorySource(5, deadly=frozenset(range(5))), DataOptions())
+    second = prepare_source(lambda _: MemorySource(5, deadly=frozenset(range(5))), DataOptions())
     assert next(second) == Preparing("waiting for another process, which prepares memory")
     assert finish(first) == finish(second)
 

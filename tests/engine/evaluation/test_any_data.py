@@ -158,7 +158,7 @@ def test_judges_are_trained_announced_and_kept(monkeypatch: pytest.MonkeyPatch) 
     assert judges is not None
     notices = [event.message for event in events if isinstance(event, Notice)]
     assert len(notices) == 1
-    assert "no judges of Bars" in notices[0]
+    assert "drawings of Bars must be trained first" in notices[0]
     assert "72 real images" in notices[0]
     progress = [event for event in events if isinstance(event, EvaluateProgress)]
     assert progress

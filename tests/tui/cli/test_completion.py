@@ -14,9 +14,12 @@ from engine.cli.entry import run
 from tui.cli import main as cli
 from tui.cli.completion import SHELLS
 
+OTHERS = ["sneakers sneaker", "trousers trouser", "seventeen"]
+"""What is completed with weights of clothes, and of a run that is gone."""
 BASH = """
 eval "$(digitty completion bash)"
-for words in "digitty gen" "digitty sev" "digitty three sev" "digitty seven --st" "digitty generate --sampler d"; do
+for words in "digitty gen" "digitty sev" "digitty three sev" "digitty seven --st" "digitty generate --sampler d" \
+    "digitty generate --weights shipped:fashion sne" "digitty generate --weights=shipped:fashion Tro" "digitty generate --weights gone seventee"; do
     COMP_WORDS=($words); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); COMPREPLY=()
     _digitty_completion digitty
     echo "${COMPREPLY[@]}"
@@ -53,7 +56,14 @@ def test_bash_completes_commands_words_and_options(home: Path, tmp_path: Path) -
     env["PATH"] = f"{tmp_path}:{env['PATH']}"
     done = subprocess.run(["bash", "--norc", "-c", BASH], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
     assert done.stderr == ""
-    assert done.stdout.splitlines() == ["generate", "seven seventeen seventy sevens", "seven seventeen seventy sevens", "--steps", "ddpm ddim dpmpp"]
+    assert done.stdout.splitlines() == [
+        "generate",
+        "seven seventeen seventy sevens",
+        "seven seventeen seventy sevens",
+        "--steps",
+        "ddpm ddim dpmpp",
+        *OTHERS,
+    ]
     assert not home.exists() or not list(home.iterdir()), "completion writes nothing"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from memory_source import paint
 from PIL import Image
 
+from engine.checkpoints.classifier import cached_path
 from engine.cli.data_text import training_seconds, training_time
 from engine.cli.entry import run
 from engine.cli.progress import ProgressLine
@@ -22,6 +24,7 @@ from engine.datasets import cache
 from engine.protocol.recipe import Images
 from engine.runs.manage import create_run
 from engine.storage import paths
+from tui.cli.data import _print_wrapped, images_across
 from tui.cli.main import digitty
 
 Say = Callable[..., tuple[int, str, str]]
@@ -133,6 +136,37 @@ def test_bad_input_is_one_sentence_and_exit_code_2(say: Say, photos: Path, tmp_p
     assert out == ""
     assert message in err
     assert err.count("digitty: ") == 1
+
+
+def test_clear_also_frees_the_judges_of_a_data_set(say: Say, photos: Path) -> None:
+    say("check", str(photos))
+    (prepared,) = cache.all_prepared()
+    judge, other = (cached_path(spec, "first") for spec in (prepared.spec, replace(prepared.spec, digest="sha256:00")))
+    judge.parent.mkdir(parents=True)
+    for path in (judge, other):
+        path.write_bytes(bytes(1000))
+    assert say("clear", prepared.spec.name)[0] == 0
+    assert [path.exists() for path in (judge, other)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("columns", "width", "across"), [(80, 28, 2), (80, 64, 2), (40, 64, 1), (20, 128, 1), (160, 28, 5), (160, 64, 4), (400, 16, 5)]
+)
+def test_the_images_in_the_terminal_are_few_and_large(columns: int, width: int, across: int) -> None:
+    assert images_across(columns, width) == across
+
+
+def test_long_lines_end_between_words_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    line = "the images are 128 pixels wide, the usual size nearest to the median picture; --hold-out 0 trains on all of them"
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((40, 24)))
+    _print_wrapped(line)
+    assert capsys.readouterr().out == f"{line}\n", "a program gets it in one piece"
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    _print_wrapped(line)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 2
+    assert all(len(each) <= 40 for each in lines)
+    assert " ".join(each.strip() for each in lines) == line
 
 
 def test_list_and_clear_name_the_runs_that_use_a_data_set(say: Say, photos: Path) -> None:

@@ -43,6 +43,7 @@ def ran(jobs: FakeJobs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         (["generate", "--seed", "5", "3", "-", "5"], (3, 4, 5), 5, 14),
         (["--device", "cpu", "--plain", "seven"], (7,), 1, 14),
         (["3", "--count", "2", "4"], (3, 4, 3, 4), 1, 14),
+        (["shirt", "--weights", "shipped:fashion"], (6,), 1, 14),
     ],
 )
 def test_words_are_drawn_without_quotes_whatever_options_stand_between_them(
@@ -68,6 +69,8 @@ def test_words_are_drawn_without_quotes_whatever_options_stand_between_them(
             "dance",
             "No such command 'dance', and it can't be drawn: can't read 'dance'; try 'three sevens' or '0-9'. For the commands, run",
         ),
+        ("runs2 --weights shipped:fashion", "No such command 'runs2'. Did you mean 'runs'?"),
+        ("bats --weights=shipped:fashion", "can't read 'bats'; did you mean 'bags'?"),
         ("dance seven", "can't read 'dance'; did you mean 'seven'?"),
         ("--steps 5 train", "Put the options of train after its name: digitty train --steps …"),
         ("--steps 5", "there is no prompt to draw; name one, for example: digitty generate three sevens"),

@@ -389,23 +389,50 @@ async def test_a_student_that_can_not_be_read_is_told_of_once() -> None:
         assert person.notices.count("is damaged") == 1
 
 
+@pytest.mark.parametrize("weights", ["shipped", "shipped:fashion"])
+async def test_a_problem_goes_once_the_text_can_be_read(weights: str) -> None:
+    async with opened() as person:
+        await person.sees("idle")
+        person.app.studio.change_settings(weights=weights)
+        await type_in(person, "three qqq")
+        await person.press("enter")
+        await person.sees("can't read 'qqq'")
+        await person.press("backspace")
+        await person.sees("three qq", "can't read 'qqq'")
+        await person.press("backspace", "backspace")
+        await type_in(person, "random")
+        await person.sees_no_more("can't read 'qqq'")
+
+
+async def test_help_shows_prompts_for_the_chosen_weights() -> None:
+    async with opened() as person:
+        await person.sees("idle")
+        await person.press("f1")
+        await person.sees("three sevens", "Everywhere")
+        await person.press("escape")
+        person.app.studio.change_settings(weights="shipped:fashion")
+        await person.press("f1")
+        await person.sees("T-shirt/top", "Everywhere")
+        assert "sevens" not in person.screen
+
+
 async def test_with_other_weights_a_quiet_line_says_why_nothing_is_sketched() -> None:
     async with opened() as person:
         await person.sees("idle")
         person.app.studio.change_settings(weights="shipped:seed")
         await type_in(person, "seve")
-        assert "no sketch" not in person.screen
+        assert "are sketched" not in person.screen
         await type_in(person, "n")
-        await person.sees("no sketch: only the digits of the shipped weights", "shipped:seed")
+        await person.sees("Only digits of the shipped weights are sketched", "shipped:seed")
         await type_in(person, ", 3")
-        await person.until(lambda: person.screen.count("no sketch") == 1)
+        await person.until(lambda: person.screen.count("are sketched") == 1)
         await person.press("enter")
         await person.sees("0.05 s")
-        assert "no sketch" not in person.screen
+        assert "are sketched" not in person.screen
         await type_in(person, "7")
-        await person.sees("no sketch")
+        await person.sees("are sketched")
         await person.press("backspace")
-        await person.sees_no_more("no sketch")
+        await person.sees_no_more("are sketched")
 
 
 async def test_who_wants_no_sketches_is_not_told_why_there_are_none() -> None:
@@ -413,7 +440,7 @@ async def test_who_wants_no_sketches_is_not_told_why_there_are_none() -> None:
         await person.sees("idle")
         await type_in(person, "seven")
         await person.sees("seven")
-        assert "no sketch" not in person.screen
+        assert "are sketched" not in person.screen
 
 
 @pytest.mark.parametrize("size", [*SIZES, (40, 12)])
