@@ -150,7 +150,8 @@ class TrainConfig:
     augment: float = setting(
         0.0,
         "For small sets: the probability with which each image is scaled, turned and shifted a little, each at random. The network is told how, so "
-        "that what it draws is as upright and centred as the images are.",
+        "that what it draws is as upright and centred as the images are. With --preset one-step only the discriminator sees changed images, changed "
+        "also in colour and with a hole.",
         hint="scale, turn and shift with this probability",
         low=0,
         high=1,
@@ -204,10 +205,9 @@ class TrainConfig:
         check_fields(self)
         if self.balance and not self.data.classes:
             raise SettingError(f"balance needs classes, and {self.data.name} has none")
-        if self.augment and self.teacher is not None:
-            raise SettingError("augment can't be used with a teacher: a student learns from the pictures that its teacher draws")
-        if self.model.augmented != (self.augment > 0):  # also where the network is taken over from other weights
-            object.__setattr__(self, "model", replace(self.model, augmented=self.augment > 0))
+        augmented = self.augment > 0 and self.teacher is None  # of a student, only what its discriminator sees is augmented
+        if self.model.augmented != augmented:  # also where the network is taken over from other weights
+            object.__setattr__(self, "model", replace(self.model, augmented=augmented))
         if self.flip and (self.attributes or self.model.conditions is not None):
             raise SettingError("flip can't be used with attributes: mirrored strokes lean the other way")
         if self.attributes and self.teacher is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from engine.diffusion.loss import DenoisingLoss
 from engine.diffusion.schedule import NoiseSchedule, per_image
 from engine.training.adam import restore_moments, step_unless_nonfinite
 from engine.training.batches import EpochBatches
+from engine.training.diff_augment import Change, change_images, draw_changes
 from engine.training.discriminator import LAZY, NOISE, Discriminator, discriminator_loss, generator_loss
 from engine.training.finite import FiniteGuard
 from engine.training.teacher_pairs import TeacherPairs
@@ -35,6 +37,7 @@ class DistillationLoss:
     G(x_t, t, c) is the network's guess at x0; z is noise alone. Each step takes a batch of the teacher's pairs, and one that the discriminator
     sees beside real digits of the same labels, those of the epoch in its order: most of it is drawn from fresh noise, and the rest from these
     digits noised to where a student of several steps starts again. The reported loss is the distance to the teacher. One process only.
+    With `augment` the discriminator sees changed images: see diff_augment.
     """
 
     def __init__(self, config: TrainConfig, numerics: Numerics, device: torch.device, pairs: TeacherPairs) -> None:
@@ -58,10 +61,11 @@ class DistillationLoss:
         x0 = self._predict_x0(network, torch.cat([noise, x_t]), t, torch.cat([noise_label, label]))
         distance = (x0[: len(noise)] - to_x0(self.pairs.pictures[chosen])).square().mean()
         x0 = x0[len(noise) :]
-        real, drawn = _add_pixel_noise(real, rng), _add_pixel_noise(x0.clamp(-1, 1), rng)
-        self._train_discriminator(real, drawn, label, kind, step, guard)
+        real_noise, drawn_noise = _pixel_noise(real, rng), _pixel_noise(x0, rng)
+        drawn, change = x0.clamp(-1, 1), self._changes(step, real)
+        self._train_discriminator(change(real) + real_noise, change(drawn) + drawn_noise, label, kind, step, guard)
         self.discriminator.requires_grad_(False)  # the gradient passes through it to the student
-        adversarial = generator_loss(self.discriminator, real, drawn, label, kind)
+        adversarial = generator_loss(self.discriminator, change(real) + real_noise, change(drawn) + drawn_noise, label, kind)
         self.discriminator.requires_grad_(True)
         return distance, distance + ADVERSARIAL * adversarial
 
@@ -82,6 +86,20 @@ class DistillationLoss:
         kind = torch.where(torch.rand(n, device=self.device, generator=rng) < FROM_NOISE, 0, kind)
         return torch.where(per_image(kind > 0), self._objective.add_noise(real, self._timesteps[kind], eps), eps), kind
 
+    def _changes(self, step: int, like: Tensor) -> Callable[[Tensor], Tensor]:
+        """What changes images like these before the discriminator sees them, each time otherwise: see diff_augment. Depends on seed and step only."""
+        probability = self.config.augment
+        if not probability:
+            return lambda x: x
+        n, _, height, width = like.shape
+        rng = torch.Generator().manual_seed(derive_seed(self.config.seed, step, 16))
+
+        def change(x: Tensor) -> Tensor:
+            drawn = draw_changes(n, height, width, probability, rng)
+            return change_images(x, Change(*(value.to(x.device) for value in drawn)))
+
+        return change
+
     def _predict_x0(self, network: Network, x_t: Tensor, t: Tensor, label: Tensor) -> Tensor:
         with self.numerics.autocast(self.device):
             answer = network(x_t.contiguous(memory_format=self.numerics.format), t, label)
@@ -95,6 +113,6 @@ class DistillationLoss:
         step_unless_nonfinite(self.optimizer, guard.check(step, loss.detach()))
 
 
-def _add_pixel_noise(x: Tensor, rng: torch.Generator) -> Tensor:
-    """What the discriminator sees of x: see NOISE."""
-    return x + NOISE * torch.randn(x.shape, device=x.device, generator=rng)
+def _pixel_noise(like: Tensor, rng: torch.Generator) -> Tensor:
+    """What the discriminator sees added to images like these: see NOISE."""
+    return NOISE * torch.randn(like.shape, device=like.device, generator=rng)

@@ -117,8 +117,10 @@ def test_files_of_runs_without_it_are_as_before(tiny: TrainConfig) -> None:
 def test_what_is_no_probability_is_refused(tiny: TrainConfig, probability: float) -> None:
     with pytest.raises(SettingError, match="augment"):
         replace(tiny, augment=probability)
-    with pytest.raises(SettingError, match="teacher"):
-        replace(PRESETS["one-step"], augment=0.1)
+
+
+def test_a_student_is_not_told_what_only_its_discriminator_sees() -> None:
+    assert not replace(PRESETS["one-step"], augment=0.1).model.augmented
 
 
 # --- in a run ---------------------------------------------------------------------------------------------------------

@@ -128,13 +128,22 @@ def test_it_learns_what_the_teacher_draws(make: Make, monkeypatch: pytest.Monkey
     assert sum(losses[-4:]) < 0.5 * sum(losses[:4])
 
 
-def test_a_resumed_student_goes_on_bit_for_bit(make: Make) -> None:
-    unbroken, first, second = make(), make(), make(seed=0)
+@pytest.mark.parametrize("augment", [0.0, 0.7])
+def test_a_resumed_student_goes_on_bit_for_bit(make: Make, augment: float) -> None:
+    unbroken, first, second = (make(augment=augment) for _ in range(3))
     expected = run(unbroken, 6)
     before = run(first, 3)
     second.restore(through_a_file(first.state()))
     assert before + run(second, 3) == expected
     assert all(torch.equal(a, b) for a, b in zip(weights_of(unbroken), weights_of(second), strict=True))
+
+
+def test_only_the_discriminator_sees_changed_images(make: Make) -> None:
+    plain, changed = make(), make(augment=1.0)
+    assert changed.model.state_dict().keys() == plain.model.state_dict().keys()  # no layer that is told of it
+    assert run(plain, 1) == run(changed, 1)  # the distance to the teacher
+    one, other = (list(loss_of(trainer).discriminator.parameters()) for trainer in (plain, changed))
+    assert not all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 def test_a_discriminator_that_is_not_finite_ends_it_and_spoils_nothing(make: Make) -> None:
