@@ -1,16 +1,17 @@
-"""Makes the pictures of all screens, at two sizes, from the real screen and the real engine: `python docs/screenshots.py [RUN …]`.
+"""Makes the pictures of all screens, at two sizes, from the real screen and the real engine: `python docs/screenshots.py [--only NAME] [RUN …]`.
 
 Each RUN is the folder of a finished run: Train shows the first one, and Compare all of them, best two. Without a run the pictures of these two
-screens stay as they are. Settings, keys, pictures and history of the person who runs this play no part: the screen opens in an empty folder.
+screens stay as they are. --only NAME makes only the pictures whose names begin with NAME; it may be repeated. Settings, keys, pictures and
+history of the person who runs this play no part: the screen opens in an empty folder.
 Writes docs/*.svg; prompt.svg moves. Those of the larger size are named such as grid-large.svg.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Generator, Sequence
@@ -131,20 +132,28 @@ async def photograph(names: Sequence[str], end: str) -> dict[str, str]:
     return pictures
 
 
-def main(runs: Sequence[Path]) -> None:
+def main(runs: Sequence[Path], only: Sequence[str]) -> None:
+    wanted = tuple(only) or SCREEN_NAMES
     with tempfile.TemporaryDirectory() as home:
         os.environ["DIGITTY_HOME"] = home
         for run in runs:
             shutil.copytree(run, paths.runs_dir() / run.name)
         names = [name for name in SCREEN_NAMES if runs or name not in NEED_RUNS]
-        pictures = {"prompt": asyncio.run(film_prompt())}
-        asyncio.run(save_pictures())
+        pictures = {}
+        if "prompt".startswith(wanted):
+            pictures["prompt"] = asyncio.run(film_prompt())
+        if any(f"gallery{end}".startswith(wanted) for end in SIZES):
+            asyncio.run(save_pictures())
         for end in SIZES:
-            pictures |= asyncio.run(photograph([name for name in names if name != "prompt" or end], end))
+            pictures |= asyncio.run(photograph([name for name in names if (name + end).startswith(wanted) and (name != "prompt" or end)], end))
     for name, svg in pictures.items():
         (FOLDER / f"{name}.svg").write_text(svg)
         print(f"docs/{name}.svg: {len(svg.encode()) / 1000:.0f} KB")
 
 
 if __name__ == "__main__":
-    main([Path(each) for each in sys.argv[1:]])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs", nargs="*", type=Path, metavar="RUN")
+    parser.add_argument("--only", action="append", default=[], metavar="NAME")
+    chosen = parser.parse_args()
+    main(chosen.runs, chosen.only)
