@@ -42,11 +42,13 @@ class AppScreen(Screen[None]):
     """On its tab."""
     ABOUT: ClassVar[str] = ""
     """What it is for, in a line or two of help."""
+    ESCAPE: ClassVar[str] = "leave the input to use letter keys; stop drawing"
+    """What escape does, in a line of help."""
     FOOTER_IDS: ClassVar[Set[str]] = {"help", "quit"}
     """The bindings of the application that the footer shows."""
     AUTO_FOCUS = ""  # nothing; None would be the first input
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "out", "commands", tooltip="leave the input to use letter keys; stop drawing"),
+        Binding("escape", "out", "commands", tooltip=ESCAPE),
         Binding("y", "copy_path", show=False, tooltip=COPY, id="copy-path"),
         Binding("Y", "copy_picture", show=False, tooltip=COPY, id="copy-picture"),
     ]

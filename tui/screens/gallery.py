@@ -39,9 +39,10 @@ class GalleryScreen(GalleryFirst):
     """Thumbnails beside the recipe of the selected one, or that picture enlarged."""
 
     NAME = "gallery"
+    ESCAPE = "stop drawing; go back to all pictures"
     ABOUT = "every saved picture, with its recipe"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "enlarge", "enlarge", tooltip="enlarge the picture, and back"),
+        Binding("enter", "enlarge", "enlarge", tooltip="enlarge the picture, and back; draw a first one"),
         Binding("left", "move(-1)", show=False, tooltip=MOVE),
         Binding("right", "move(1)", show=False, tooltip=MOVE),
         Binding("up", "move_row(-1)", show=False, tooltip=MOVE),

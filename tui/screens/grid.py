@@ -29,6 +29,7 @@ class GridScreen(DrawScreen):
     """2×5, captioned, drawn when the screen is first shown. Without classes: a sheet of pictures, each from its own noise."""
 
     NAME = "grid"
+    ESCAPE = "stop drawing"
     ABOUT = "an image of each class from the same noise: only the label differs"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "draw", show=False, tooltip="draw; enlarge what is drawn already"),

@@ -34,6 +34,7 @@ class HowScreen(AppScreen):
     """Read-only. The first page needs no engine once it has its lesson: the slider's picture is computed here."""
 
     NAME = "how"
+    ESCAPE = "stop computing the losses"
     ABOUT = "the noise, the network's guess, its loss and attention"
     FOOTER_IDS: ClassVar[Set[str]] = {"weights", "help", "quit"}
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from textual.binding import Binding
 
 from tui.screens.base import AppScreen
@@ -30,7 +32,8 @@ SCREENS: dict[str, type[AppScreen]] = {
 def own_bindings(screen: type[AppScreen]) -> list[Binding]:
     """What is bound on this screen alone; first the bindings of the input that has the focus there."""
     focused = declared_bindings(PromptInput) if screen is PromptScreen else []
-    return [*focused, *declared_bindings(screen)]
+    declared = [replace(binding, tooltip=screen.ESCAPE) if binding.action == "out" else binding for binding in declared_bindings(screen)]
+    return [*focused, *declared]
 
 
 def shared_bindings() -> list[Binding]:

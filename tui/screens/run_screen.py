@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from typing import ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from engine.config.data import MNIST
@@ -36,7 +38,12 @@ SOON = 0.002
 
 
 class RunScreen(AppScreen):
-    """The Train screen without its keys."""
+    """The Train screen without the keys that command a run."""
+
+    ESCAPE = "hide the line on the chart"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("z", "enlarge", show=False, tooltip="enlarge a preview (or click on one)", id="enlarge"),
+    ]
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,16 +74,27 @@ class RunScreen(AppScreen):
     def view(self) -> RunView:
         return self.query_one(RunView)
 
+    def action_enlarge(self) -> None:
+        if self.history is None and not self.studio.training.busy:
+            self._enlarge(self.query_one(Invitation).query_one(ImageView), 0)
+        elif self.view.has_previews:
+            self._enlarge(self.view.query_one("#previews", ImageView), 0)
+        else:
+            self.explain("No previews yet: they are drawn while a run trains.", lambda: not self.view.has_previews)
+
     def on_image_view_chosen(self, event: ImageView.Chosen) -> None:
+        self._enlarge(event.view, event.index)
+
+    def _enlarge(self, view: ImageView, index: int) -> None:
         """Enlarge a preview, or an example."""
-        images, history = event.view.images, self.history
+        images, history = view.images, self.history
         if images and history is None:
             names, offer = [captions.name_of(label, MNIST) for label in range(len(images))], self.query_one(Invitation).selected
-            self.app.push_screen(EnlargedDialog(self.studio.terminal, Subject(images, names=names, notes=[offer.about]), event.index))
+            self.app.push_screen(EnlargedDialog(self.studio.terminal, Subject(images, names=names, notes=[offer.about]), index))
         elif images and history:
             names = [captions.name_of(label, history.config.data) for label in range(len(images))]
             subject = Subject(images, names=names, notes=[f"{history.run.name}, {self.view.preview_text()}"])
-            self.app.push_screen(EnlargedDialog(self.studio.terminal, subject, event.index))
+            self.app.push_screen(EnlargedDialog(self.studio.terminal, subject, index))
 
     def on_invitation_selected(self, event: Invitation.Selected) -> None:
         def show(images: Images | DigittyError | None) -> None:

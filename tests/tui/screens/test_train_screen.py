@@ -19,12 +19,14 @@ from engine.protocol.requests import TrainRequest
 from engine.runs.manage import create_run, delete_run, name_taken
 from engine.runs.run import find_run
 from engine.runs.writer import open_writer
+from tui.dialogs.enlarged import EnlargedDialog
 from tui.dialogs.new_run import NewRunDialog
 from tui.runs.history import RunHistory
 from tui.runs.text import trainer_name
 from tui.runs.trainer_status import Intervals
 from tui.screens.train import RECENT, TrainScreen
 from tui.widgets.image_view import ImageView
+from tui.widgets.invitation import Example
 from tui.widgets.loss_chart import LossChart
 
 
@@ -437,6 +439,20 @@ async def test_a_long_run_shows_its_numbers_at_once_and_hears_keys_while_it_is_r
         await person.sees_no_more("reading its history…")
         await person.sees("best 0.0001", " 1000  0.0001")
         assert not person.app.screen.query_one(LossChart).log_scale
+
+
+@pytest.mark.parametrize("trained", [False, True])
+async def test_z_enlarges_a_preview_or_an_example(trained: bool) -> None:
+    if trained:
+        finished_run("mine", PRESETS["quick"])
+    async with opened(size=LARGE) as person:
+        await person.press("f5")
+        await person.until(lambda: person.app.screen.query_one("#previews" if trained else Example, ImageView).images)
+        await person.press("z", "right")
+        await person.until(lambda: isinstance(person.app.screen, EnlargedDialog))
+        await person.sees("1 · one", "mine, step 8" if trained else "Digits of the weights that ship")
+        await person.press("escape")
+        await person.until(lambda: isinstance(person.app.screen, TrainScreen))
 
 
 async def test_earlier_previews() -> None:

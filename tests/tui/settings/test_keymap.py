@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from fakes import finished_run
+from textual.widgets import Input
 from user import opened
 
 from engine.config.training import PRESETS
 from tui.screens.base import AppScreen
-from tui.screens.registry import SCREENS, bindings_by_screen
+from tui.screens.registry import SCREENS, bindings_by_screen, own_bindings
 from tui.settings import keymap as keys
 from tui.settings.config_file import Config
 from tui.settings.keymap import check_keymap, declared_bindings, keys_of, named_bindings
@@ -186,6 +187,15 @@ def test_what_is_a_key_is_taken(given: object) -> None:
     keymap, wrong = check_keymap(dict.fromkeys(("help",), given), bindings_by_screen())
     assert not wrong, wrong
     assert keymap["help"]
+
+
+@pytest.mark.parametrize("name", SCREENS)
+async def test_help_on_esc_names_an_input_only_where_there_is_one(name: str) -> None:
+    async with opened() as person:
+        person.app.action_go(name)
+        await person.until(lambda: person.app.current_mode == name and person.screen and person.footer)
+        (text,) = {binding.tooltip for binding in own_bindings(SCREENS[name]) if binding.key == "escape"}
+        assert ("input" in text) == bool(person.app.screen.query(Input))
 
 
 def test_every_name_has_help() -> None:
