@@ -42,6 +42,8 @@ class RunScreen(AppScreen):
 
     ESCAPE = "hide the line on the chart"
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("pagedown", "page(1)", show=False, tooltip="turn the page if not all previews fit"),
+        Binding("pageup", "page(-1)", show=False, tooltip="turn the page if not all previews fit"),
         Binding("z", "enlarge", show=False, tooltip="enlarge a preview (or click on one)", id="enlarge"),
     ]
 
@@ -73,6 +75,10 @@ class RunScreen(AppScreen):
     @property
     def view(self) -> RunView:
         return self.query_one(RunView)
+
+    def action_page(self, by: int) -> None:
+        previews = self.view.query_one("#previews", ImageView)
+        previews.page_next() if by > 0 else previews.page_prev()
 
     def action_enlarge(self) -> None:
         if self.history is None and not self.studio.training.busy:

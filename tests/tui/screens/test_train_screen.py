@@ -25,6 +25,7 @@ from tui.runs.history import RunHistory
 from tui.runs.text import trainer_name
 from tui.runs.trainer_status import Intervals
 from tui.screens.train import RECENT, TrainScreen
+from tui.terminal.capabilities import Terminal
 from tui.widgets.image_view import ImageView
 from tui.widgets.invitation import Example
 from tui.widgets.loss_chart import LossChart
@@ -453,6 +454,19 @@ async def test_z_enlarges_a_preview_or_an_example(trained: bool) -> None:
         await person.sees("1 · one", "mine, step 8" if trained else "Digits of the weights that ship")
         await person.press("escape")
         await person.until(lambda: isinstance(person.app.screen, TrainScreen))
+
+
+async def test_previews_that_do_not_fit_are_on_further_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With few shades a digit needs many cells, so that two fit."""
+    monkeypatch.setattr(Terminal, "greys", False)
+    finished_run("mine", PRESETS["quick"])
+    async with opened() as person:
+        await person.press("f5")
+        await person.sees("mine", "page 1/")
+        await person.press("pagedown", "pagedown")
+        await person.sees("page 3/")
+        await person.press("pageup")
+        await person.sees("page 2/")
 
 
 async def test_earlier_previews() -> None:
