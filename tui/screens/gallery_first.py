@@ -55,6 +55,8 @@ class GalleryFirst(GalleryFiles):
 
     def empty_words(self) -> list[str]:
         """What to say on an empty page."""
+        if self._drawing_first:
+            return [f"Drawing your first picture: {self._first_prompt()}", "It is saved once it is finished. esc stops it."]
         if not self.offers_first:
             return ["No pictures here. digitty gallery without a folder shows those that the screens saved."]
         deleted = ["", "u brings back the one that was deleted last."] if self.trash else []
@@ -79,6 +81,7 @@ class GalleryFirst(GalleryFiles):
         words = parse(self._first_prompt(), random.Random(seed), self.studio.data.class_names)
         self.start_drawing(lambda listener: self.studio.draw(words.labels, listener, seed, words.shared_noise))
         self._drawing_first = True
+        self.show_page()
 
     def forget_drawing(self) -> None:
         super().forget_drawing()

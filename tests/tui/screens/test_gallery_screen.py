@@ -148,7 +148,7 @@ async def test_a_first_drawing_can_be_stopped(home: Path) -> None:
         await to_gallery(person)
         await person.sees("No pictures yet.")
         await person.press("enter")
-        await person.sees("step 2/")
+        await person.sees("step 2/", "Drawing your first picture: 0-9")
         await person.press("escape")
         await person.sees("stopped")
         await person.press("escape")
