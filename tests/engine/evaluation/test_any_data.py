@@ -152,7 +152,7 @@ def test_mild_distortions_turn_and_mirror_nothing(size: tuple[int, int]) -> None
 
 
 def test_judges_are_trained_announced_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = spec_of(3, 72, 64, 64, channels=3)
+    data = spec_of(3, 72, 32, 32, channels=3)
     real, events = real_of(monkeypatch, data, 60), []
     judges = finish(find_judges(data, real, CPU), events)
     assert judges is not None
@@ -222,7 +222,7 @@ def test_a_damaged_judge_is_trained_anew(monkeypatch: pytest.MonkeyPatch) -> Non
     path.write_bytes(path.read_bytes()[:-100])
     events: list[Event] = []
     assert finish(find_judges(data, real, CPU), events) is not None
-    assert any("anew" in event.message for event in events if isinstance(event, Notice))
+    assert any("again" in event.message for event in events if isinstance(event, Notice))
     load_classifier(path=path, data=data)
 
 

@@ -211,7 +211,7 @@ def test_the_job_reports_what_it_did(jobs: Jobs, weights: str) -> None:
 
 
 @pytest.mark.parametrize(("guidance", "evaluations"), [(1.0, 3), (1.5, 6)])
-def test_evaluations_are_counted(jobs: Jobs, weights: str, monkeypatch: pytest.MonkeyPatch, guidance: float, evaluations: int) -> None:
+def test_evaluations_are_counted(jobs: Jobs, weights: str, at_hand: None, monkeypatch: pytest.MonkeyPatch, guidance: float, evaluations: int) -> None:
     """A guided one counts twice, and what is drawn again, to the fourth time here, counts as well."""
     sample = SampleConfig(steps=3, guidance=guidance, guided_from=0.0, guided_to=1e6, redraw_below=0.0)
     report = report_of(jobs.evaluate(EvaluateRequest(40, sample, weights)))
@@ -294,13 +294,13 @@ def test_the_two_judges_differ_and_both_read_mnist() -> None:
     assert not torch.equal(first, second)
 
 
-def test_the_same_request_gives_the_same_report(jobs: Jobs, weights: str) -> None:
+def test_the_same_request_gives_the_same_report(jobs: Jobs, weights: str, at_hand: None) -> None:
     first = report_of(jobs.evaluate(EvaluateRequest(20, SampleConfig(steps=2), weights)))
     again = report_of(jobs.evaluate(EvaluateRequest(20, SampleConfig(steps=2), weights)))
     assert {**first, "seconds": 0} == {**again, "seconds": 0}
 
 
-def test_it_can_be_left_at_any_event(jobs: Jobs, weights: str) -> None:
+def test_it_can_be_left_at_any_event(jobs: Jobs, weights: str, at_hand: None) -> None:
     for pulls in (1, 3, 5):
         job = jobs.evaluate(EvaluateRequest(20, SampleConfig(steps=2), weights))
         for _ in range(pulls):

@@ -308,7 +308,7 @@ def test_what_does_not_go_together_is_said(command: Callable[..., tuple[int, str
     assert "Traceback" not in err
 
 
-def test_one_step_is_one_step_unless_more_are_asked_for(command: Callable[..., tuple[int, str, str]], jobs: Jobs) -> None:
+def test_one_step_is_one_step_unless_more_are_asked_for(command: Callable[..., tuple[int, str, str]], jobs: Jobs, at_hand: None) -> None:
     for more, steps in ([], 1), (["--steps", "2"], 2):
         code, out, err = command("evaluate", "--count", "10", "--sampler", "one-step", "--device", "cpu", "--precision", "fp32", "--json", *more)
         assert code == 0, err
