@@ -31,7 +31,9 @@ TRAIN = {
         ("--preset", "--data", "--size", "--fit", "--background", "--grey", "--classes", "--hold-out", "--data-root", "--start-from", "--teacher")
     ),
     **dict.fromkeys(("--epochs", "--steps", "--minutes", "--batch-size", "--lr", "--lr-schedule", "--schedule")),
-    **dict.fromkeys(("--timesteps", "--flip", "--augment", "--balance", "--seed", "--run", "--resume", "--limit", "--keep-every", "--compile")),
+    **dict.fromkeys(
+        ("--timesteps", "--flip", "--augment", "--balance", "--attributes", "--seed", "--run", "--resume", "--limit", "--keep-every", "--compile")
+    ),
     **COMPUTE,
     "--plain": False,
     "--json": False,
