@@ -12,7 +12,7 @@ from engine.config.data import MNIST
 from engine.config.model import Prediction, ScheduleConfig
 from engine.config.training import Timesteps
 from engine.diffusion.denoiser import to_denoiser
-from engine.diffusion.loss import GAMMA, LEAST_SIGMA, LOG_SIGMA, DenoisingLoss
+from engine.diffusion.loss import GAMMA, LEAST_SIGMA, LOG_SIGMA, NOISY_LOG_SIGMA, NOISY_SHARE, DenoisingLoss
 from engine.diffusion.schedule import NoiseSchedule
 
 SIGMA_DATA = MNIST.std
@@ -119,3 +119,12 @@ def test_uniform_timesteps_are_uniform(timesteps: Timesteps) -> None:
     t = DenoisingLoss(SCHEDULE, "v", timesteps, "flat", CPU, SIGMA_DATA).timesteps(20_000, torch.Generator().manual_seed(3)).double()
     assert float(t.mean()) == pytest.approx(499.5, abs=10)
     assert float(t.std()) == pytest.approx(1000 / math.sqrt(12), abs=8)
+
+
+def test_noisy_timesteps_are_even_but_for_a_share_with_the_mean_and_deviation_they_name() -> None:
+    t = DenoisingLoss(SCHEDULE, "v", "noisy", "flat", CPU, SIGMA_DATA).timesteps(20_000, torch.Generator().manual_seed(2))
+    log_sigma = -0.5 * SCHEDULE.snr.log()
+    even = log_sigma.mean()
+    assert float(log_sigma[t].mean()) == pytest.approx(float(even + NOISY_SHARE * (NOISY_LOG_SIGMA[0] - even)), abs=0.02)
+    high = float((log_sigma[t] > 1).double().mean())
+    assert high == pytest.approx(NOISY_SHARE / 2 + (1 - NOISY_SHARE) * float((log_sigma > 1).double().mean()), abs=0.01)
