@@ -62,6 +62,10 @@ def parse(text: str, rng: random.Random, class_names: Sequence[str] = MNIST.clas
 
     Without classes a prompt is a count: 5, nine, a dozen, three pictures, random, grid. All labels are then 0.
 
+    What is not read so may also say what the pictures should look like (modifiers.py has the rules, binding.py which digits they describe):
+
+        a bold seven leaning left; a looped two and a plain 1; thickness 3-4 seven; 2026 in one hand; eights from thin to bold
+
     Raises PromptError with one line of printable text: what was understood, what is wrong, the nearest prompt that can be read
     (if any), and two examples.
     """

@@ -18,6 +18,7 @@ from engine.errors import PromptError, SettingError
 from engine.prompt.conditions import to_conditions
 from engine.prompt.parser import Prompt, parse
 from engine.prompt.phrase import Hand
+from engine.prompt.words import hand_words
 from engine.protocol.requests import DrawRequest
 from engine.runs.conditional_weights import check_told
 from engine.runs.other_classes import name_other_weights
@@ -139,7 +140,8 @@ def conditions_of(prompt: Prompt, told: ConditionConfig | None) -> tuple[Conditi
 
 
 def _refuse_hand(hand: Hand) -> tuple[float, ...]:
-    raise PromptError("no hand is known on the command line, so leave the hand out")
+    """Raises PromptError: a command has no earlier answer, and no code for a number."""
+    raise PromptError(f"{hand_words(hand)!r} can't be drawn by a command; leave it out")
 
 
 def _ask(conditions: Sequence[Condition], asked: AskedOptions, where: str) -> tuple[Condition, ...]:

@@ -161,3 +161,35 @@ def test_what_can_not_be_asked_for_is_one_sentence(command: Command, arguments: 
     assert problem in err
     assert len(err.splitlines()) == 1
     assert not Path("x").exists()
+
+
+def test_what_the_prompt_asks_for_in_words_is_drawn_as_the_options_would(command: Command) -> None:
+    shared = ("--json", "--redraw-below", "0", "--steps", "2", "--weights", "w.safetensors")
+    code, out, err = command("generate", "7 with thickness 3.5, slant -20 and an unlooped 2", *shared)
+    assert code == 0, err
+    in_words = json.loads(out)
+    assert in_words["conditions"] == [
+        {"attributes": {"thickness": [3.5, 3.5], "slant": [-20, -20]}},
+        {"variants": {"looped": False}},
+    ]
+    code, out, err = command("generate", "a bold 7", "--slant", "20", *shared)
+    assert code == 0, err
+    (asked,) = json.loads(out)["conditions"]
+    assert asked["attributes"] == {"thickness": [pytest.approx(2.7 + 0.52 * 0.7), None], "slant": [20, 20]}
+    assert command("generate", "bold 7", "--thickness", "1", *shared)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("prompt", "weights", "why"),
+    [
+        ("a bold seven", "shipped", "understood 7 · bold, but these weights are told only which class to draw, not what it should look like"),
+        ("a wide seven", "w.safetensors", "these weights are not told width"),
+        ("seven in hand 12", "w.safetensors", "these weights are told no handwriting"),
+        ("bolder", "w.safetensors", "'bolder' changes a last answer, and here is none"),
+    ],
+)
+def test_what_the_weights_are_not_told_is_refused_in_one_line(command: Command, prompt: str, weights: str, why: str) -> None:
+    code, out, err = command("generate", prompt, "--weights", weights)
+    assert (code, out) == (2, "")
+    assert why in err
+    assert len(err.splitlines()) == 1
