@@ -106,7 +106,7 @@ def _measure_all(pictures: Source, count: int) -> Iterator[Row]:
             continue
         if max(strokes.shape) > LARGEST_SIDE:
             size = f"{strokes.shape[1]}×{strokes.shape[0]}"
-            raise SettingError(f"{entry.name} has {size} pixels; measures are of drawings of at most {LARGEST_SIDE} pixels a side")
+            raise SettingError(f"{entry.name} has {size} pixels; only pictures of at most {LARGEST_SIDE} pixels a side can be measured")
         large = enlarge(strokes)
         if large is None:
             yield Row(entry.name, label, None, ())

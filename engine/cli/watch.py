@@ -34,7 +34,7 @@ SEEK_AGAIN = 50
 def watch(run: str | None, every: float) -> None:
     found = find_or_newest(run)
     if found.config().lacks_held_out:
-        print_status(f"run {found.name} holds no images out to validate it; new runs do with --hold-out 10%")
+        print_status(f"run {found.name} is not validated, since it holds out no images; new runs do with --hold-out 10%")
     for line in follow(found, every):
         print_line(line)
         sys.stdout.flush()

@@ -28,7 +28,7 @@ class Preparation:
 
     fit: Fit = setting(
         "crop",
-        "How a picture of another shape becomes an image. crop: cut off what is too much; pad: add a border; stretch: change its shape.",
+        "How a picture of another shape becomes an image. crop: cut off what does not fit; pad: add a border; stretch: change its shape.",
         choices=Fit,
         option="--fit",
     )

@@ -36,7 +36,7 @@ class DataChoice:
     size: str | None = setting(
         None,
         f"Pixels of each side: a multiple of {SIDE_STEP} from {SMALLEST_SIZE} to {LARGEST_SIZE}, or HEIGHTxWIDTH. "
-        "Default: the size in 28, 32, 48, 64, 96, 128 that is nearest to the median picture's.",
+        "Default: whichever of 28, 32, 48, 64, 96 and 128 is nearest to the median picture's size.",
         hint="such as 64 or 48x64; empty: as the pictures",
         kind=str,
         option="--size",
@@ -44,7 +44,7 @@ class DataChoice:
 
     fit: Fit = setting(
         _OF_PREPARATION.fit,
-        "How a picture of another shape becomes an image. crop: cut off what is too much; pad: add a border; stretch: change its shape.",
+        "How a picture of another shape becomes an image. crop: cut off what does not fit; pad: add a border; stretch: change its shape.",
         choices=Fit,
         option="--fit",
     )
@@ -69,7 +69,7 @@ class DataChoice:
     hold_out: str | None = setting(
         None,
         "The share of the images that is kept from training, to judge with, such as 10%; 0: none. A source that has test images keeps those instead. "
-        "Default: 10% of more than 100 pictures.",
+        "Default: 10% where there are more than 100 pictures.",
         hint="such as 10%, or 0; empty: 10% of more than 100",
         kind=str,
         option="--hold-out",

@@ -142,7 +142,7 @@ class TrainConfig:
 
     flip: bool = setting(
         False,
-        "Show the network every other image mirrored, left for right, at random: for images that are as likely either way round.",
+        "Mirror half of the images, chosen at random, left to right: for images that look as natural mirrored.",
         hint="mirror images at random, left for right",
         option="--flip",
     )

@@ -39,7 +39,7 @@ def load(prepared: Prepared, spec: DataSpec, train: bool, device: torch.device |
     except (OSError, ValueError) as error:
         raise StorageError(f"can't read the prepared images of {printable(spec.name)} in {prepared.folder}: {error}") from None
     if len(labels) != shape[0] or int(labels.max()) >= max(1, spec.classes):
-        raise SettingError(f"{printable(spec.name)} has labels that are none of its {spec.classes} classes")
+        raise SettingError(f"{printable(spec.name)} has labels outside its {spec.classes} classes")
     prepared.touch()
     images, labels = images[:limit], labels[:limit]
     if device is None or device.type == "cpu" or (stream and images.numel() > SHARE * free_memory(device)):

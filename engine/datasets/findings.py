@@ -52,7 +52,7 @@ class Findings:
         """The reverse of `to_dict`, after JSON. Raises ValueError."""
         names = {field.name for field in fields(cls)}
         if not isinstance(values, Mapping) or set(values) != names:
-            raise ValueError("these are no findings")
+            raise ValueError("these are not findings")
         return cls(**{name: _tuples(value) for name, value in values.items()})
 
     def sentences(self) -> list[str]:

@@ -59,7 +59,7 @@ def select(source: Source, classes: Sequence[str] = ()) -> Selection:
         test.append(entry.test)
         has_texts = has_texts or entry.text is not None
     if unlabelled:
-        raise SettingError(f"{unlabelled:,} pictures of {source.name} have no class, and the others have; give each a class, or none")
+        raise SettingError(f"{unlabelled:,} pictures of {source.name} have no class, but the others do; give every picture a class, or none")
     if not indices:
         raise SettingError(f"{source.name} holds no picture that can be read" + (f" of {', '.join(classes)}" if classes else ""))
     whole = len(indices) == len(source)

@@ -100,7 +100,7 @@ def train_reader(data: DataSpec, real: RealImages, device: torch.device) -> Gene
     Raises SettingError for a data set that no reader can learn.
     """
     if find_reader(data) is not None:
-        yield Notice(f"there is a reader for {data.name} already; it is used")
+        yield Notice(f"{data.name} has a reader already, which is used")
         return
     if not knows_classes(data, real.trained_on):
         few = f"{real.trained_on:,} images are too few" if data.classes > 1 else "it has no classes that could be misread"
@@ -195,6 +195,6 @@ def _load(training: Training, real: RealImages, device: torch.device) -> Generat
     try:
         model = load_classifier(device, path, training.data)
     except CheckpointError as error:
-        yield Notice(f"training {NAMES[training.role]} anew: {error}")
+        yield Notice(f"training {NAMES[training.role]} again: {error}")
         return None
     return model if model.trained_on == real.trained_on else None

@@ -186,7 +186,7 @@ class EvaluateRequest:
 
     train_reader: bool = setting(
         False,
-        "First train the network by which drawings of your own images are read and redrawn, unless there is one; it is kept for later drawings.",
+        "First train a network that reads your own images, unless there is one. It is kept: later drawings that it can't read are redrawn.",
         option="--train-reader",
     )
 

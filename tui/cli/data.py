@@ -39,12 +39,12 @@ LARGE = 32
 NAME = "[NAME]…"
 
 
-@click.group(help="Check your own images before training (check), list what is prepared (list), and free its room (clear).")
+@click.group(help="Check your own images before training (check), list the prepared data sets (list), and delete them (clear).")
 def data() -> None:
     """The group that the commands are added to."""
 
 
-@data.command(help="Prepare SOURCE as training would, and say what is in it: sizes, classes, damaged and equal pictures, and what was chosen.")
+@data.command(help="Prepare SOURCE as training would, and say what is in it: sizes, classes, damaged and duplicate pictures, and what is chosen.")
 @click.argument("source", metavar="SOURCE")
 @data_options()
 @click.option(
@@ -79,7 +79,7 @@ def check(shared_color: str | None, /, source: str, out: Path | None, force: boo
         print_status(f"wrote {out}")
 
 
-@data.command("list", help="List the prepared data sets: id, name, size, training images, room, when last used, and by which runs.")
+@data.command("list", help="List the prepared data sets: id, name, size, training images, size on disk, when last used, and by which runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print each data set as a JSON object.")
 def list_sets(as_json: bool) -> None:
     cache.sweep()
@@ -94,7 +94,7 @@ def list_sets(as_json: bool) -> None:
             print_line(list_line(prepared, users))
 
 
-@data.command(help="Free the room of prepared data sets, by NAME or id, and of their judges. Both can be made again.")
+@data.command(help="Delete prepared data sets, by NAME or id, and their judges, to free disk space. Both can be made again.")
 @click.argument("names", metavar=NAME, nargs=-1)
 @click.option("--unused", is_flag=True, help="Those that no run uses.")
 @click.option("--yes", is_flag=True, help="Don't ask about those that runs use.")
@@ -107,7 +107,7 @@ def clear(names: Sequence[str], unused: bool, yes: bool) -> None:
         for prepared, users in used:
             name, place = prepared.spec.name, prepared.spec.source
             print_status(f"{name} is used by {', '.join(users)}; it can be prepared again from {place}, if that is unchanged")
-        confirm(f"free the images of {len(used):,} data set{'' if len(used) == 1 else 's'} that runs use?")
+        confirm(f"delete the prepared images of {len(used):,} data set{'' if len(used) == 1 else 's'} that runs use?")
     judges = sum(cache.remove_judges(prepared.spec) for prepared in chosen)
     for prepared in chosen:
         cache.remove(prepared)
@@ -139,9 +139,9 @@ def _print_some(found: PreparedData, color: str) -> None:
 
 
 def _choose(found: Sequence[cache.Prepared], names: Sequence[str], runs: dict[str, list[str]], unused: bool) -> list[cache.Prepared]:
-    """The data sets to free. Raises SettingError for none, and for names of none."""
+    """The data sets to delete. Raises SettingError for none, and for names of none."""
     if not names and not unused:
-        raise SettingError("name the data sets to free, as digitty data list does, or use --unused")
+        raise SettingError("name the data sets to delete, as digitty data list shows them, or use --unused")
     named = {prepared.spec.name for prepared in found} | {short_digest(prepared) for prepared in found}
     for name in names:
         if name not in named:

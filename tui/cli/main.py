@@ -154,7 +154,7 @@ _AROUND = (
     Deferred(
         "data",
         "tui.cli.data",
-        "Check your own images before training (check), list what is prepared (list), and free its room (clear).",
+        "Check your own images before training (check), list the prepared data sets (list), and delete them (clear).",
     ),
     Deferred(
         "gallery",

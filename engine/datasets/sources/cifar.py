@@ -32,7 +32,7 @@ def parse_binary(raw: bytes, name: str, label_bytes: int) -> Part:
 
     length = label_bytes + PIXELS
     if not raw or len(raw) % length:
-        raise SettingError(f"{printable(name)} is damaged: its {len(raw):,} bytes are no whole number of images; download it again")
+        raise SettingError(f"{printable(name)} is damaged: its {len(raw):,} bytes are not a whole number of images; download it again")
     records = np.frombuffer(raw, np.uint8).reshape(-1, length)
     return Part(_images(records[:, label_bytes:]), records[:, label_bytes - 1])
 
@@ -88,5 +88,5 @@ def _unpickle(raw: bytes, name: str) -> dict[str, Any]:
     try:
         values = Unpickler(ALLOWED, call, refuse, build, LARGEST).load(io.BytesIO(raw))
     except CheckpointError:
-        raise SettingError(f"{printable(name)} is damaged, or no file of CIFAR; nothing in it was run; download it again") from None
+        raise SettingError(f"{printable(name)} is damaged, or not a file of CIFAR; nothing in it was run; download it again") from None
     return values if isinstance(values, dict) else {}

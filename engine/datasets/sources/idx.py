@@ -36,7 +36,7 @@ def parse_idx(raw: bytes | mmap, name: str) -> npt.NDArray[Any]:
     dimensions = raw[3] if len(raw) >= 4 else 0
     start = 4 + 4 * dimensions
     if raw[:2] != b"\0\0" or raw[2] not in TYPES or not 1 <= dimensions <= 4 or len(raw) < start:
-        raise SettingError(f"{printable(name)} is no IDX file of whole numbers")
+        raise SettingError(f"{printable(name)} is not an IDX file of whole numbers")
     shape = [int.from_bytes(raw[at : at + 4], "big") for at in range(4, start, 4)]
     dtype = np.dtype(TYPES[raw[2]])
     expected = math.prod(shape) * dtype.itemsize

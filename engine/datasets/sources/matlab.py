@@ -34,14 +34,14 @@ def parse_mat(raw: bytes, name: str, wanted: frozenset[str]) -> dict[str, npt.ND
     try:
         return dict(_arrays(raw, wanted))
     except (ValueError, TypeError, struct.error, zlib.error, MemoryError, OverflowError):
-        raise SettingError(f"{printable(name)} is damaged, or no .mat file of version 5; download it again") from None
+        raise SettingError(f"{printable(name)} is damaged, or not a .mat file of version 5; download it again") from None
 
 
 def _arrays(raw: bytes, wanted: frozenset[str]) -> Iterator[tuple[str, npt.NDArray[Any]]]:
     """Raises ValueError, struct.error or zlib.error."""
     order = {b"IM": "<", b"MI": ">"}.get(raw[126:128])
     if order is None:
-        raise ValueError("no .mat file")
+        raise ValueError("not a .mat file")
     at = HEADER
     while at < len(raw):
         kind, size = struct.unpack_from(f"{order}II", raw, at)
@@ -69,7 +69,7 @@ def _matrix(raw: bytes, order: str, wanted: frozenset[str]) -> Iterator[tuple[st
     if text not in wanted:
         return
     if first & 0xFF not in CLASSES or first & COMPLEX:
-        raise ValueError("no real numbers")
+        raise ValueError("not real numbers")
     kind, values = next(elements)
     shape = struct.unpack(f"{order}{len(sizes) // 4}i", sizes)
     dtype = np.dtype(TYPES.get(kind, "V")).newbyteorder(order)  # type: ignore[arg-type]

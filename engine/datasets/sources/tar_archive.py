@@ -107,7 +107,7 @@ class Tar:
             self.listing.files = dict(sorted(self.listing.files.items(), key=lambda item: self._places[item[0]]))
         self.listing.leave_out(outside, "files whose names lead out of the archive")
         self.listing.leave_out(links, "links")
-        self.listing.leave_out(odd, "what is no ordinary file")
+        self.listing.leave_out(odd, "what is not an ordinary file")
         self.listing.leave_out(twice, "all but the last of the files with the same name")
 
 

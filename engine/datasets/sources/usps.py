@@ -35,5 +35,5 @@ def parse_usps(raw: bytes, name: str) -> Part:
         except (ValueError, OverflowError):
             labels[number] = -1
         if not 0 <= labels[number] < CLASSES or not np.abs(values[number]).max() <= 1:
-            raise SettingError(f"line {number + 1} of {printable(name)} is no image of USPS; download it again")
+            raise SettingError(f"line {number + 1} of {printable(name)} is not an image of USPS; download it again")
     return Part(((values + 1) / 2 * 255).astype(np.uint8).reshape(-1, SIDE, SIDE), labels)

@@ -95,7 +95,7 @@ def test_a_spec_that_was_edited_is_refused(file: Path) -> None:
     spec = finish(prepare(str(file), DataOptions()))
     with pytest.raises(SettingError, match="another size or number"):
         load_images(replace(spec, height=20, width=16), True)
-    with pytest.raises(SettingError, match="labels that are none of its 2 classes"):
+    with pytest.raises(SettingError, match="labels outside its 2 classes"):
         load_images(replace(spec, class_names=("a", "b")), True)
 
 

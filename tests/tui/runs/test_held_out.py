@@ -190,7 +190,7 @@ def test_watch_says_why_a_run_is_not_validated(command: Callable[..., tuple[int,
     run_with([*steps(1, 10), event("finished", 10)], TrainConfig().with_data(replace(FASHION, test_images=0)))
     code, out, err = command("watch", "one")
     assert (code, "held out" in out) == (0, False)
-    assert "holds no images out to validate it; new runs do with --hold-out 10%" in err
+    assert "is not validated, since it holds out no images; new runs do with --hold-out 10%" in err
     run_with([*steps(1, 10), event("finished", 10)], name="mnist")
     assert "hold" not in "".join(map(str, command("watch", "mnist")))
 
