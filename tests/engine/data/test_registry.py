@@ -123,6 +123,7 @@ def test_mnist_prepared_as_any_set_has_the_pixels_of_mnist(tmp_path: Path, first
     assert mnist.load(True, limit=60)[0].equal(first_sixty[0])
 
 
+@pytest.mark.slow
 def test_a_million_images_take_little_memory_of_their_own(tmp_path: Path) -> None:
     """784 MB in a sparse file, read through and through by random batches."""
     writer = PartWriter(tmp_path, "", (28, 28), 0, False, False)

@@ -151,6 +151,7 @@ def test_mild_distortions_turn_and_mirror_nothing(size: tuple[int, int]) -> None
 # --- judges are trained once ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_judges_are_trained_announced_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     data = spec_of(3, 72, 32, 32, channels=3)
     real, events = real_of(monkeypatch, data, 60), []
