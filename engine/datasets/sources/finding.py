@@ -81,6 +81,12 @@ def is_here(name: str, data_root: Path | None) -> bool:
     )
 
 
+def find_in_known(name: str, file: str, data_root: Path | None) -> Path | None:
+    """One file of a set, where it lies on this machine, even if the others do not; None if it is nowhere."""
+    folders = (folder for root in _roots(name, data_root) for folder in _folders(name, KNOWN[name], root))
+    return next((path for folder in folders if (path := find_file(folder, file)) is not None), None)
+
+
 def _holds_pictures(known: Known, folder: Path) -> bool:
     return known.parse is None and (folder / known.files[0]).is_dir()
 
