@@ -19,7 +19,7 @@ from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.serialize import from_dict, to_dict
 from engine.errors import CheckpointError, DigittyError, OutputError, SettingError
 from engine.formatting import one_line, printable
-from engine.models.unet import UNet
+from engine.models.build import build_network
 from engine.protocol.recipe_values import check_kind
 from engine.storage.atomic import write_atomic
 
@@ -136,7 +136,7 @@ def check_fit(tensors: dict[str, Tensor], model: ModelConfig, path: Path) -> dic
     """
     levels = len(model.channels)
     with torch.device("meta"):
-        expected = {name: tensor.shape for name, tensor in to_file_names(UNet(model).state_dict(), levels).items()}
+        expected = {name: tensor.shape for name, tensor in to_file_names(build_network(model).state_dict(), levels).items()}
     tensors = to_file_names(tensors, levels)
     for name in sorted(set(expected) ^ set(tensors)):
         raise CheckpointError(f"{path} holds the weights of another network: {name[:80]!r} is {'missing' if name in expected else 'unknown'}")

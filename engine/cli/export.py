@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from engine.cli.options import force_option
 from engine.cli.output import print_path, print_status
+from engine.cli.progress import ProgressLine
 from engine.errors import RunError
 from engine.process.signals import interruptible
+from engine.protocol.events import Preparing
 from engine.runs.run import find_run
+
+if TYPE_CHECKING:
+    from engine.checkpoints.weights import ModelWeights
 
 
 @click.command(
@@ -46,4 +52,23 @@ def _export_weights(source: str, file: Path) -> None:
 
     weights = find_weights(source)
     with interruptible():
+        weights = weights if weights.model.draws else _with_hands(source, weights)
         (checkpoint.save_pth if file.suffix.lower() == ".pth" else checkpoint.save_weights)(file, weights)
+
+
+def _with_hands(source: str, weights: ModelWeights) -> ModelWeights:
+    """An encoder's weights with the hands of its run's writers. Those from a file have theirs already."""
+    from engine.training.known_hands import keep_hands
+
+    if bool(weights.tensors["hands"].any()):
+        return weights
+    job = keep_hands(weights, find_run(source.partition(":")[0]))
+    with ProgressLine() as bar:
+        while True:
+            try:
+                event = next(job)
+            except StopIteration as done:
+                finished: ModelWeights = done.value
+                return finished
+            if isinstance(event, Preparing):
+                bar.show(event.what)

@@ -46,6 +46,7 @@ _OPTIONS: list[Decorator] = [
     data_options(),
     _train_option("start_from", metavar="WEIGHTS"),
     _train_option("teacher", metavar="WEIGHTS"),
+    _train_option("writers", metavar="FILE"),
     _train_option("epochs"),
     _train_option("steps"),
     setting_option(_REQUEST["minutes"], show_default=False),
@@ -151,12 +152,16 @@ def start_detached(request: TrainRequest, device: Device, precision: Precision, 
 def train_request(run: str | None, resume: str | None, options: dict[str, Any]) -> TrainRequest:
     """The request that the command line makes. Raises an InputError if options contradict each other."""
     schedule = options.pop("schedule", None)
+    if options["data"] is None and options["data_root"] is not None and options["preset"] == "hand":
+        options["data"] = DataChoice.source  # the folder holds the labels that say who wrote its images
     data = _data_choice(options)
     if resume is not None:
         return replace(_resume_request(run, resume, {**options, "schedule": schedule}), data=_moved_data(data))
     config = PRESETS[options.pop("preset", None) or ("best" if data else "seed")]
     if schedule and (options["start_from"] or config.first_weights):
         raise SettingError("--schedule can't be used with --start-from or a teacher, whose weights determine the noise schedule")
+    if config.writers and (schedule or options["timesteps"]):
+        raise SettingError(f"--{'schedule' if schedule else 'timesteps'} can't be used with --preset hand, which adds no noise")
     if options["timesteps"] and config.teacher:
         raise SettingError("--timesteps can't be used with a teacher: the student only learns to draw from pure noise")
     if schedule:

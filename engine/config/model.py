@@ -12,6 +12,7 @@ from engine.errors import SettingError
 
 ScheduleKind = Literal["linear", "cosine"]
 Prediction = Literal["eps", "v", "edm", "x0"]
+NetworkKind = Literal["unet", "writer"]
 PATCHES = (1, 2, 4, 8, 16)
 """Sides of a patch, in pixels."""
 
@@ -21,7 +22,7 @@ AUGMENT_PARAMETERS = 4
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The U-Net. The defaults are the guide's network: 6,141,313 trainable parameters."""
+    """The network. The defaults are the guide's U-Net: 6,141,313 trainable parameters."""
 
     channels: tuple[int, ...] = (64, 128, 256)
     """The widths at the size that the first layer leaves, at half of it and, if there are three, at a quarter."""
@@ -47,6 +48,8 @@ class ModelConfig:
     """Side of a patch; see `patch_side`. None: as in files that say nothing of it, 1 for three widths and 2 for two."""
     conditions: ConditionConfig | None = None
     """What it is told of a picture besides its class; None: nothing."""
+    network: NetworkKind = "unet"
+    """unet: it draws; writer: it encodes by whose hand a digit is, with `channels` and `groups` as its widths and `emb_dim` numbers in a code."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))  # JSON gives a list
@@ -56,6 +59,7 @@ class ModelConfig:
         if len(self.channels) not in (2, 3) or any(width % self.groups for width in self.channels):
             raise SettingError(f"channels {self.channels} are not two or three multiples of {self.groups}")
         check_one_of("prediction", self.prediction, Prediction)
+        check_one_of("network", self.network, NetworkKind)
         for name in ("attention", "attention_at_14", "one_step", "augmented"):
             check_bool(name, getattr(self, name))
         check_within("emb_dim", self.emb_dim, 1, 8192)
@@ -79,6 +83,11 @@ class ModelConfig:
             size = f"{self.data.height}x{self.data.width}"
             how = f"cut into patches of {self.patch} pixels and halved" if self.patch else "halved twice"
             raise SettingError(f"images of {size} pixels can't be {how}; height and width must be multiples of {unit}")
+
+    @property
+    def draws(self) -> bool:
+        """Whether pictures can be drawn with it."""
+        return self.network == "unet"
 
     @property
     def usual_patch(self) -> int:

@@ -24,7 +24,7 @@ def to_dict(config: DataSpec | ModelConfig | ScheduleConfig | SampleConfig | Tra
     values = asdict(config)
     if isinstance(config, TrainConfig):
         values["model"] = to_dict(config.model)
-        for name in ("keep_every", "flip", "balance", "augment", "attributes", "route"):
+        for name in ("keep_every", "flip", "balance", "augment", "attributes", "route", "writers"):
             if values[name] == getattr(TrainConfig, name):
                 del values[name]  # so that older versions of digitty read the run
     elif isinstance(config, ModelConfig):
@@ -34,6 +34,8 @@ def to_dict(config: DataSpec | ModelConfig | ScheduleConfig | SampleConfig | Tra
         for name in ("patch", "conditions"):
             if values[name] is None:
                 del values[name]  # so that older versions of digitty read it
+        if config.draws:
+            del values["network"]
         if config.data == MNIST:
             del values["data"]
             values |= MNIST_FIELDS

@@ -11,33 +11,14 @@ from engine.config.condition import Route
 from engine.config.data import MOST_IMAGES, DataSpec
 from engine.config.fields import MAX_BATCH, MAX_COUNT, MAX_SEED, check_fields, check_within, setting
 from engine.config.model import ModelConfig, ScheduleConfig
+from engine.config.preset_hints import PRESET_HINTS
+from engine.config.preset_hints import Preset as Preset  # other modules import it from here
 from engine.errors import SettingError
 
 LrSchedule = Literal["cosine", "constant"]
 Timesteps = Literal["uniform", "stratified", "lognormal", "noisy"]
 Weighting = Literal["flat", "min-snr"]
 Optimizer = Literal["adam", "muon"]
-Preset = Literal["seed", "quick", "best", "attributes", "one-step"]
-
-PRESET_HINTS: Mapping[Preset, str] = {
-    "seed": "6.1 M parameters, the guide's recipe",
-    "quick": "1.7 M, draws digits within minutes on a CPU",
-    "best": "3.5 M, as shipped; 90 minutes on a CPU",
-    "attributes": "shipped weights learn thickness, slant, …",
-    "one-step": "a student that draws in one step",
-}
-"""What sets each preset apart, for --help and dialogs."""
-
-PRESET_RESULTS: Mapping[Preset, str] = {
-    "quick": "99.5% right after 2.5 minutes on two cores",
-    "best": "99.5% after 5 minutes on two cores; as shipped",
-    "seed": "98.7% after 20 minutes on two cores; the guide's",
-    "one-step": "99.59% in one step, as shipped:one-step",
-}
-"""What each preset gives: the share of its digits that is read correctly, from docs/results.md."""
-
-ONE_STEP_IN_STEPS_OF_BEST = 3500
-"""Making a student takes as long as this many steps of `best`: an hour on a core that trains an epoch of `best` in eight minutes."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +53,15 @@ class TrainConfig:
 
     pairs: int = setting(20_000, "Images that the teacher draws for its student.", low=10, high=MAX_COUNT)
 
-    epochs: int = setting(
-        10,
-        "Passes over the training images.",
-        hint="passes over the training images",
-        low=1,
-        high=100_000,
-        option="--epochs",
+    writers: str | None = setting(
+        None,
+        "Who wrote each training image, for the preset hand: qmnist (QMNIST's labels), or a text, .csv or .npy file with one number for each. "
+        "Default: qmnist.",
+        kind=str,
+        option="--writers",
     )
+
+    epochs: int = setting(10, "Passes over the training images.", hint="passes over the training images", low=1, high=100_000, option="--epochs")
 
     steps: int | None = setting(
         None,
@@ -131,14 +113,7 @@ class TrainConfig:
         option="--seed",
     )
 
-    limit: int | None = setting(
-        None,
-        "Train on the first LIMIT images only.",
-        low=1,
-        high=MOST_IMAGES,
-        kind=int,
-        option="--limit",
-    )
+    limit: int | None = setting(None, "Train on the first LIMIT images only.", low=1, high=MOST_IMAGES, kind=int, option="--limit")
 
     flip: bool = setting(
         False,
@@ -200,6 +175,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if (self.preset == "one-step") != (self.teacher is not None):
             raise SettingError("use --teacher and --preset one-step together; the teacher is shipped, a run or a file")
+        self._check_writers()
         if self.limit is not None:
             check_within("limit", self.limit, 1, self.data.train_images)
         check_fields(self)
@@ -215,6 +191,16 @@ class TrainConfig:
         if self.lr == 0:
             raise SettingError("lr 0 trains nothing; the guide uses 0.001")
 
+    def _check_writers(self) -> None:
+        """Raises SettingError where only a part of the settings is that of a writer encoder."""
+        if (self.preset == "hand") != (self.writers is not None):
+            raise SettingError("use --writers and --preset hand together; the writers are qmnist or a file")
+        if self.model.draws == (self.preset == "hand"):
+            raise SettingError(f"the preset {self.preset} {'trains a writer encoder' if self.model.draws else 'draws'}, and this is another network")
+        for name in ("flip", "augment", "balance"):
+            if self.writers is not None and getattr(self, name):
+                raise SettingError(f"{name} can't be used with the preset hand, which compares images as they were written")
+
     @property
     def first_weights(self) -> str | None:
         """The weights that training starts from; None: untrained ones."""
@@ -227,8 +213,8 @@ class TrainConfig:
 
     @property
     def lacks_held_out(self) -> bool:
-        """Whether it is known that no images are held out, so that nothing can validate the run. A student is judged by its teacher alone."""
-        return self.data.test_images == 0 and self.teacher is None
+        """Whether it is known that no images are held out, so that nothing can validate the run. Students and writer encoders need none."""
+        return self.data.test_images == 0 and self.teacher is None and self.writers is None
 
     def with_data(self, data: DataSpec) -> TrainConfig:
         """The same run on other images. Raises SettingError if the network can't draw them."""
@@ -292,5 +278,19 @@ PRESETS: Mapping[Preset, TrainConfig] = {
         optimizer="muon",
         label_dropout=0.0,
         ema=0.995,
+    ),
+    "hand": TrainConfig(  # 32 writers in a batch
+        preset="hand",
+        writers="qmnist",
+        model=ModelConfig(network="writer", channels=(32, 64, 128), groups=8, emb_dim=64),
+        epochs=10,
+        batch_size=256,
+        lr=1e-2,
+        warmup=30,
+        optimizer="muon",
+        label_dropout=0.0,
+        ema=0.98,
+        preview_every=100,
+        save_minutes=1.0,
     ),
 }

@@ -187,10 +187,12 @@ class EpochDone(Event):
 
 @dataclass(frozen=True, slots=True)
 class Preview(Event):
-    """An image of each class (the first ones, if there are many) from fixed noise, drawn by the average weights."""
+    """An image of each class (the first ones, if there are many) from fixed noise, drawn by the average weights; or what an encoder compares."""
 
     step: int
     images: Images
+    captions: tuple[str, ...] = ()
+    """One for each image, or none."""
 
 
 @dataclass(frozen=True, slots=True)

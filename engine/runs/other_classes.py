@@ -11,7 +11,7 @@ from engine.prompt.faults import quote
 from engine.prompt.tokens import count_at, tokenize
 from engine.prompt.vocabulary import Kind, vocabulary_for
 from engine.runs.run import all_runs
-from engine.runs.weights_names import SHIPPED, data_of
+from engine.runs.weights_names import SHIPPED, data_of, draws
 
 MOST_RUNS = 50
 """The newest runs that are looked at."""
@@ -35,7 +35,7 @@ def _weights_of_other_data(data: DataSpec) -> Iterator[tuple[str, DataSpec]]:
     runs = (run.name for run in all_runs()[:MOST_RUNS] if run.states() or run.best_path.exists())
     for weights in (*SHIPPED, *runs):
         other = data_of(weights)
-        if other.class_names not in seen:
+        if other.class_names not in seen and draws(weights):
             seen.add(other.class_names)
             yield weights, other
 

@@ -119,6 +119,12 @@ def is_student(weights: str) -> bool:
     return model is not None and model.one_step
 
 
+def draws(weights: str) -> bool:
+    """Whether pictures can be drawn with weights of this name, as far as their run or file records it. Raises nothing."""
+    model = model_of(weights)
+    return model is None or model.draws
+
+
 def fit_weights(weights: str, sampler: Sampler) -> str:
     """`weights` if this sampler can use them, else the shipped ones that it can use. Raises SettingError if those draw other pictures."""
     one_step = sampler == "one-step"

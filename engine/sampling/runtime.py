@@ -134,6 +134,8 @@ class Runtime:
         key = version, wanted
         if key not in self._pipelines:
             loaded = self._load(version, weights)
+            if not loaded.model.draws:
+                raise SettingError(f"{weights} is an encoder of handwriting, which draws nothing; choose other weights")
             numerics = wanted or (yield from self.choose_numerics(loaded.model, training=False))
             self._cache(key, loaded, numerics)
         self._pipelines.move_to_end(key)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from engine.config.data import DataSpec
 from engine.errors import OutputError
+from engine.formatting import printable
 from engine.protocol.recipe import Images, Recipe
 from engine.protocol.recipe_values import recipe_json
-from engine.storage.atomic import cannot_write, read_small, write_atomic
+from engine.storage.atomic import cannot_write, parse_json, read_small, write_atomic
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -30,6 +31,8 @@ MODES = {1: "L", 3: "RGB"}
 """Pillow's mode for each number of channels."""
 LONGEST_STRIP = 64
 """Images in a row that `load_strip` accepts."""
+CAPTIONS, LONGEST_CAPTION = "captions", 40
+"""The text in a strip's PNG that holds the captions of its images, and the most characters of one."""
 
 
 def contact_sheet(images: Images, columns: int, gap: int = 0) -> Image.Image:
@@ -138,9 +141,27 @@ def _write_npz(file: BinaryIO, recipe: Recipe, images: Images, frames: Sequence[
     np.savez_compressed(file, images=pixels, labels=labels, recipe=text)
 
 
-def save_strip(path: Path, images: Images) -> None:
-    """Write the images in one row, not enlarged: a run's preview. Raises StorageError."""
-    write_atomic(path, lambda file: contact_sheet(images, len(images)).save(file, "PNG"))
+def save_strip(path: Path, images: Images, captions: Sequence[str] = ()) -> None:
+    """Write the images in one row, not enlarged: a run's preview, with its captions as text. Raises StorageError."""
+    from PIL.PngImagePlugin import PngInfo
+
+    text = PngInfo()
+    if captions:
+        text.add_text(CAPTIONS, json.dumps(list(captions)))
+    write_atomic(path, lambda file: contact_sheet(images, len(images)).save(file, "PNG", pnginfo=text))
+
+
+def load_captions(path: Path) -> tuple[str, ...]:
+    """The captions of a strip; none where it has none, or is damaged."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(read_small(path)), formats=["PNG"]) as image:
+            captions = parse_json(str(image.info[CAPTIONS]).encode())
+    except (KeyError, OSError, EOFError, ValueError, SyntaxError, struct.error, zlib.error, Image.DecompressionBombError):
+        return ()
+    whole = isinstance(captions, list) and len(captions) <= LONGEST_STRIP and all(isinstance(each, str) for each in captions)
+    return tuple(printable(each, LONGEST_CAPTION) for each in captions) if whole else ()
 
 
 def load_strip(path: Path, data: DataSpec) -> Images | None:

@@ -16,6 +16,7 @@ from engine.runs.run import Run
 from engine.runs.weights_names import BEST_VALIDATION, snapshot_kind
 from engine.sampling.batch import preview
 from engine.sampling.runtime import Runtime
+from engine.training.hand_pairs import hand_pairs
 from engine.training.trainer import Trainer
 
 PREVIEW_SEED = 0
@@ -50,7 +51,9 @@ class RunArtifacts:
         weights = ModelWeights(dict(trainer.weights("average")), config.model, config.schedule, trainer.step, self.name, kind)
         checkpoint.save_weights(path, weights, error=StorageError)
 
-    def draw_preview(self) -> Generator[Event, None, Images]:
-        """An image of each class from fixed noise, drawn by the average weights."""
+    def draw_preview(self) -> Generator[Event, None, tuple[Images, tuple[str, ...]]]:
+        """An image of each class from fixed noise, drawn by the average weights, without captions; of a writer encoder, its `hand_pairs`."""
+        if not self.trainer.config.model.draws:
+            return (yield from hand_pairs(self.trainer))
         pipeline = yield from self.runtime.pipeline(self.name)
-        return (yield from preview(pipeline, PREVIEW_SEED))
+        return (yield from preview(pipeline, PREVIEW_SEED)), ()

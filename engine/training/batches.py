@@ -39,8 +39,13 @@ class EpochBatches:
 
     def load_chosen(self, chosen: Tensor, step: int, part: slice = slice(None)) -> tuple[Tensor, Tensor]:
         """As `load`, for images of these numbers (N,) in place of the part of the batch."""
-        x0 = to_x0(self._to_device(self.images[chosen]))
-        return self._flip(x0, step, part), self.labels[chosen.to(self.device)]
+        x0, labels = self.take(chosen)
+        return self._flip(x0, step, part), labels
+
+    def take(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """x0 (n, C, H, W) and labels (n,) of the images of these numbers (n,), on the device."""
+        x0 = to_x0(self._to_device(self.images[chosen.to(self.images.device)]))
+        return x0, self.labels[chosen.to(self.device)]
 
     def _epoch_order(self, epoch: int) -> Tensor:
         config = self.config

@@ -34,6 +34,11 @@ def take_over_network(config: TrainConfig, data: DataSpec | None) -> Generator[E
     if source is None:
         return config
     weights = find_weights(source)
+    if weights.model.draws != config.model.draws:
+        raise SettingError(
+            f"{printable(source)} {'draws, and a run of the preset hand' if weights.model.draws else 'is an encoder of handwriting, and this run'} "
+            f"{'draws nothing' if weights.model.draws else 'is to draw'}; use other weights with --start-from"
+        )
     if config.teacher:
         _check_teacher(source, weights.model, data)
     model, schedule = _fit(weights, data or weights.model.data)

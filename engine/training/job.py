@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.compute.candidates import supports
+from engine.compute.candidates import candidates, supports
 from engine.compute.device import explain_out_of_memory
 from engine.compute.precision import Numerics
 from engine.config.data import DataSpec
@@ -39,10 +39,12 @@ from engine.sampling.runtime import Runtime
 from engine.training.artifacts import RunArtifacts
 from engine.training.cadence import Cadence
 from engine.training.conditions import TrainingConditions, with_conditions
+from engine.training.contrast import ContrastLoss
 from engine.training.distill import DistillationLoss
 from engine.training.first_weights import load_first_weights, take_over_network
 from engine.training.loop import TrainingLoop
 from engine.training.restore import check_resumable, check_same_data, check_unfinished, restore, restore_newest
+from engine.training.run_writers import find_writers, keep_writers
 from engine.training.speed import plan_minutes
 from engine.training.step_loss import DenoisingStepLoss, StepLoss
 from engine.training.teacher_pairs import load_or_draw
@@ -54,6 +56,8 @@ def train(runtime: Runtime, request: TrainRequest, control: Control, group: Proc
     """See `Jobs.train`. In a group every rank pulls this; rank 0 decides and writes."""
     if request.config.teacher and group.size > 1:
         raise SettingError("the preset one-step trains in one process only; start it without torchrun")
+    if request.config.writers and group.size > 1:
+        raise SettingError("the preset hand trains in one process only; start it without torchrun")
     if request.minutes is not None and group.size > 1:
         raise SettingError("--minutes plans for one process only; under torchrun use --epochs or --steps")
     job = TrainingJob(runtime, request, control, group, cadence)
@@ -75,12 +79,13 @@ class TrainingJob:
         images = yield from self._read_images(config)
         measured = yield from _measure_strokes(config, images)
         config = with_conditions(config, measured)
+        writers = yield from self._read_writers(config, images[1])
         if self.request.minutes is not None:
-            loss = self._tell(config, numerics, measured)
+            loss = self._choose_loss(config, numerics, measured, writers)
             config = yield from plan_minutes(config, self.request.minutes, images, numerics, self.device, loss)
         run = find_run(self.group.on_leader(lambda: create_run(self.request.run, config, numerics.describe(self.device)).name))
         with self._open_writer(run) as writer:
-            trainer = yield from self._build_trainer(config, run, images, numerics, measured)
+            trainer = yield from self._build_trainer(config, run, images, numerics, measured, writers)
             _begin_from_first_weights(trainer)
             yield from self._loop(trainer, run, writer, epoch_seconds=0.0)
 
@@ -95,8 +100,9 @@ class TrainingJob:
         images = yield from self._read_images(config)
         measured = yield from _measure_strokes(config, images)
         yield from self.group.stream_on_leader(_watch_heartbeat(run, self.cadence))
+        writers = yield from self._read_writers(config, images[1], run)
         with self._open_writer(run) as writer:
-            trainer = yield from self._build_trainer(config, run, images, numerics, measured)
+            trainer = yield from self._build_trainer(config, run, images, numerics, measured, writers)
             path, epoch_seconds = yield from self.group.stream_on_leader(restore_newest(run, trainer))
             if path is None:
                 _begin_from_first_weights(trainer)
@@ -133,6 +139,13 @@ class TrainingJob:
         return_freed_memory()  # of the source, which may have been read as a whole
         return load_images(config.data, True, self.device, config.limit, stream=True)
 
+    def _read_writers(self, config: TrainConfig, labels: Tensor, run: Run | None = None) -> Generator[Event, None, Tensor | None]:
+        """Who wrote each training image; None for runs that need not know."""
+        if config.writers is None:
+            return None
+        choice = self.request.data
+        return (yield from find_writers(config, labels, choice.data_root if choice else None, run))
+
     @contextmanager
     def _open_writer(self, run: Run) -> Iterator[Writer | None]:
         """On rank 0 the run's writer, and its control file is obeyed from now on; None on the other ranks."""
@@ -143,24 +156,28 @@ class TrainingJob:
         with open_writer(run) as writer:
             yield writer
 
-    def _tell(self, config: TrainConfig, numerics: Numerics, measured: Measured | None) -> StepLoss | None:
-        """The loss of a network that is told what was measured; None: the usual one."""
+    def _choose_loss(self, config: TrainConfig, numerics: Numerics, measured: Measured | None, writers: Tensor | None) -> StepLoss | None:
+        """The loss of an encoder, or of a network that is told what was measured; None: the usual one."""
+        if writers is not None:
+            return ContrastLoss(config, numerics, self.device, writers)
         if measured is None:
             return None
         return DenoisingStepLoss(config, numerics, self.device, self.group, TrainingConditions(config, measured))
 
     def _build_trainer(
-        self, config: TrainConfig, run: Run, images: tuple[Tensor, Tensor], numerics: Numerics, measured: Measured | None
+        self, config: TrainConfig, run: Run, images: tuple[Tensor, Tensor], numerics: Numerics, measured: Measured | None, writers: Tensor | None
     ) -> Generator[Event, None, Trainer]:
+        if writers is not None:
+            keep_writers(run, writers)
         if config.teacher is None:
-            return Trainer(config, *images, numerics, self.device, self.group, self._tell(config, numerics, measured))
+            return Trainer(config, *images, numerics, self.device, self.group, self._choose_loss(config, numerics, measured, writers))
         teacher = self.runtime.pipeline_for(config.teacher, "dpmpp")
         pairs = yield from load_or_draw(run.path / "pairs.safetensors", teacher, config.data, config.pairs, config.seed, self.device)
         return Trainer(config, *images, numerics, self.device, loss=DistillationLoss(config, numerics, self.device, pairs))
 
     def _build_validation(self, trainer: Trainer, run: Run) -> Generator[Event, None, Validation | None]:
-        """None without held-out images. A student's loss is its distance to its teacher, which images don't judge."""
-        if trainer.config.teacher or is_too_short(trainer.config):
+        """None without held-out images. Those say nothing of a student, whose loss is its distance to its teacher, nor of a writer encoder."""
+        if trainer.config.teacher or trainer.config.writers or is_too_short(trainer.config):
             return None
         yield Preparing("reading the held-out images")
         held_out = load_held_out(trainer.config)
@@ -200,7 +217,9 @@ def _describe(choice: DataChoice) -> Generator[Event, None, dict[str, Any]]:
 
 
 def _measure(runtime: Runtime, config: TrainConfig) -> Generator[Event, None, dict[str, Any]]:
-    """The precision and layout that are fastest here, as JSON."""
+    """The precision and layout that are fastest here, as JSON. Of an encoder, whose steps are short anyway, the likeliest one."""
+    if not config.model.draws:
+        return asdict(candidates(runtime.device, runtime.precision)[0])
     return asdict((yield from runtime.choose_numerics(config.model, training=True)))
 
 

@@ -167,9 +167,9 @@ class TrainingLoop:
         if (writer := self.writer) is None:
             return
         step = self.trainer.step
-        images = yield from self.artifacts.draw_preview()
-        yield from self.disk.write("preview", lambda: save_strip(writer.sample_path(step), images))
-        yield Preview(step, images)
+        images, captions = yield from self.artifacts.draw_preview()
+        yield from self.disk.write("preview", lambda: save_strip(writer.sample_path(step), images, captions))
+        yield Preview(step, images, captions)
 
     def _validation_due(self) -> bool:
         return self.validation is not None and self.validation.due(self.trainer.step)

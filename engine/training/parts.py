@@ -55,7 +55,9 @@ class Artifacts(Protocol):
     def save_snapshot(self, path: Path, epoch: int) -> None:
         """Raises StorageError."""
 
-    def draw_preview(self) -> Generator[Event, None, Images]: ...
+    def draw_preview(self) -> Generator[Event, None, tuple[Images, tuple[str, ...]]]:
+        """Returns pictures, and a caption for each or none at all."""
+        ...
 
 
 class ValidationProtocol(Protocol):

@@ -16,8 +16,8 @@ from engine.compute.seeds import derive_seed
 from engine.config.compute import ComputeInfo
 from engine.config.training import TrainConfig
 from engine.errors import DivergedError
+from engine.models.build import build_network
 from engine.models.layers import count_parameters
-from engine.models.unet import UNet
 from engine.process.distributed import ProcessGroup
 from engine.training.adam import restore_moments, step_unless_nonfinite
 from engine.training.batches import EpochBatches
@@ -62,7 +62,7 @@ class Trainer:
         self.loss = loss or DenoisingStepLoss(config, numerics, device, self.group)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(config.seed, 0, 2))
-            self.model = numerics.place(UNet(config.model), device).train()
+            self.model = numerics.place(build_network(config.model), device).train()
         self.ema = EMA(self.model, config.ema)
         orthogonal = muon_parameters(self.model) if config.optimizer == "muon" else []
         self.muon = Muon(orthogonal, numerics.dtype)

@@ -81,9 +81,9 @@ class FakeArtifacts:
             raise StorageError("can't write the snapshot: No space left on device; free some space")
         path.write_bytes(b"weights")
 
-    def draw_preview(self) -> Generator[Event, None, Images]:
+    def draw_preview(self) -> Generator[Event, None, tuple[Images, tuple[str, ...]]]:
         yield Preparing("measuring fp32")
-        return preview_at(self.trainer.step)
+        return preview_at(self.trainer.step), ()
 
 
 def training_loop(run: Run, config: TrainConfig, writer: Writer, request: TrainRequest, control: Control, full: Flag, pace: float) -> TrainingLoop:

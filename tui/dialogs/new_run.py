@@ -16,8 +16,9 @@ from engine.config import training as config
 from engine.config.data import MNIST
 from engine.config.data_choice import DataChoice
 from engine.config.fields import settings_of
+from engine.config.preset_hints import PRESET_HINTS
 from engine.config.serialize import with_changes
-from engine.config.training import PRESET_HINTS, PRESETS, TrainConfig
+from engine.config.training import PRESETS, TrainConfig
 from engine.errors import DigittyError, RunError, SettingError
 from engine.formatting import format_roughly, printable
 from engine.protocol.requests import DETACH, TrainRequest

@@ -11,7 +11,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.runs.run import all_runs
-from engine.runs.weights_names import BEST_VALIDATION, snapshot_kind
+from engine.runs.weights_names import BEST_VALIDATION, draws, snapshot_kind
 from tui.dialogs.dialog import Dialog
 from tui.terminal.literal import literal
 from tui.widgets.answer_list import AnswerList
@@ -46,6 +46,8 @@ class WeightsDialog(Dialog[str | None]):
             choices.append((name, f"{name:<16} training now: its current average weights"))
             choices.append((f"{name}:live", f"{name + ':live':<16} training now: its current raw weights"))
         for run in all_runs():
+            if not draws(run.name):
+                continue
             states = run.states()
             if states and run.name not in self._training:
                 choices.append((run.name, f"{run.name:<16} latest, step {states[-1][0]}"))

@@ -263,6 +263,11 @@ def _number(value: object) -> float | None:
         return inf
 
 
+def load_captions(path: Path) -> tuple[str, ...]:
+    """The captions of a preview's images; empty where it has none."""
+    return images.load_captions(path)
+
+
 def load_sample(path: Path, data: DataSpec) -> Images | None:
     """A preview's images; None if the file is not a preview."""
     return images.load_strip(path, data)

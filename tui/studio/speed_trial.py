@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.config.training import ONE_STEP_IN_STEPS_OF_BEST, PRESETS, Preset, TrainConfig
+from engine.config.preset_hints import ONE_STEP_IN_STEPS_OF_BEST
+from engine.config.training import PRESETS, Preset, TrainConfig
 from engine.protocol import events as e
 from engine.protocol.events import Event
 from tui.runs.text import trained_here

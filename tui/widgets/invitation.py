@@ -12,7 +12,8 @@ from textual.message import Message
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from engine.config.training import PRESET_RESULTS, PRESETS, TrainConfig
+from engine.config.preset_hints import PRESET_RESULTS
+from engine.config.training import PRESETS, TrainConfig
 from engine.formatting import format_roughly
 from engine.protocol.recipe import Images
 from tui.render.tiles import Tiles
@@ -29,6 +30,12 @@ WHAT_TRAINING_SHOWS = (
     "so that you see them sharpen."
 )
 """Also shown before the first step of a run."""
+WHAT_ENCODING_SHOWS = (
+    "Training shows the encoder digits by many writers. Its codes of one writer's digits attract each other, those of different writers repel each "
+    "other. The loss says how often it takes a stranger's digit for the writer's own: lower is better. Five digits are shown, and below each the one "
+    "of another class whose hand it finds most alike."
+)
+"""The same for a run of the preset hand."""
 NAME, TIME = 12, 13
 """Columns of the first and the last part of a line."""
 MOST_WIDTH = 90

@@ -20,6 +20,7 @@ ROUNDED = 300.0
 """Seconds to which the time of the end is rounded."""
 HALF_A_DAY, WEEK = 43_200.0, 7 * 86_400.0
 NONE_HELD_OUT = "no images held out"
+HAND_PAIRS = "below each digit: the hand most like its own"
 MAX_ROWS = 200
 """Epochs in the table, the latest ones."""
 
@@ -100,6 +101,8 @@ def losses_of(history: RunHistory, status: Status) -> list[Fact]:
         return [*facts[:1], Fact(status.warning, 0, "warning")]
     facts = with_held_out(facts, history)
     config, engine = history.config, history.engine
+    if not config.model.draws:
+        facts.append(Fact(HAND_PAIRS, 1))
     facts += [Fact(text, 2) for text in load_facts(status.load)]
     if history.behind:
         facts.append(Fact("reading its history…", 1, "state"))

@@ -12,13 +12,13 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Static
 
-from tui.runs.history import RunHistory, load_sample
+from tui.runs.history import RunHistory, load_captions, load_sample
 from tui.runs.loss_series import LossSeries
 from tui.runs.step_times import clock_text
 from tui.terminal.capabilities import Terminal
 from tui.widgets.fact_line import Fact, FactLine
 from tui.widgets.image_view import ImageView
-from tui.widgets.invitation import WHAT_TRAINING_SHOWS
+from tui.widgets.invitation import WHAT_ENCODING_SHOWS, WHAT_TRAINING_SHOWS
 from tui.widgets.job_bar import JobBar
 from tui.widgets.loss_chart import LossChart
 from tui.widgets.run_facts import Status, losses_of, numbers_of, table_of
@@ -135,7 +135,8 @@ class RunView(Vertical):
             self._show_facts("#losses", losses_of(history, status))
             self.query_one("#epoch", JobBar).fraction = history.epoch_fraction
             self.query_one("#run", JobBar).fraction = history.fraction
-        self.chart.empty = WHAT_TRAINING_SHOWS if history is None or status.running else "no loss yet"
+        explanation = WHAT_TRAINING_SHOWS if history is None or history.config.model.draws else WHAT_ENCODING_SHOWS
+        self.chart.empty = explanation if history is None or status.running else "no loss yet"
         now = time.monotonic()
         if history is None or not history.behind or now - self._drawn_at >= DRAW_EVERY:
             self._drawn_at = now
@@ -194,7 +195,7 @@ class RunView(Vertical):
         _, path = self._samples[self._index]
         if self.history and self._preview != path and (images := load_sample(path, self.history.config.data)) is not None:
             self._preview = path
-            view.show(images)
+            view.show(images, load_captions(path))
 
     def preview_text(self) -> str:
         """step 400; or step 200 2/4 where an earlier preview is selected"""

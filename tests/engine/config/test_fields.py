@@ -9,8 +9,9 @@ import pytest
 
 from engine.config.fields import Setting, check_fields, setting, settings_of
 from engine.config.model import ScheduleConfig
+from engine.config.preset_hints import PRESET_HINTS
 from engine.config.sampling import SampleConfig
-from engine.config.training import PRESET_HINTS, PRESETS, TrainConfig
+from engine.config.training import PRESETS, TrainConfig
 from engine.errors import SettingError
 from engine.protocol.requests import DrawRequest, EvaluateRequest, TrainRequest
 

@@ -12,8 +12,9 @@ from textual.widgets import Input, Select
 from user import opened
 
 from engine.config.data_choice import DataChoice
+from engine.config.preset_hints import PRESET_HINTS
 from engine.config.serialize import with_changes
-from engine.config.training import PRESET_HINTS, PRESETS
+from engine.config.training import PRESETS
 from engine.runs.manage import create_run
 from engine.runs.run import find_run
 from engine.runs.writer import open_writer

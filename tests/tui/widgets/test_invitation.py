@@ -10,7 +10,8 @@ from fakes import SPEEDS, FakeJobs, finished_run
 from textual.widgets import Select
 from user import SIZES, opened, start
 
-from engine.config.training import PRESET_RESULTS, PRESETS
+from engine.config.preset_hints import PRESET_RESULTS
+from engine.config.training import PRESETS
 from engine.formatting import format_roughly
 from engine.runs.run import find_run
 from engine.storage.examples import load_example

@@ -1,0 +1,12 @@
+"""Builds the network that a ModelConfig describes."""
+
+from __future__ import annotations
+
+from engine.config.model import ModelConfig
+from engine.models.unet import UNet
+from engine.models.writer import WriterEncoder
+
+
+def build_network(config: ModelConfig) -> UNet | WriterEncoder:
+    """A new network, with initial weights from torch's random numbers."""
+    return WriterEncoder(config) if config.network == "writer" else UNet(config)
