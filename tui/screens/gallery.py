@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.errors import DigittyError
+from engine.formatting import printable
 from engine.protocol.recipe import Images
 from engine.storage import gallery as store
 from engine.storage.gallery import Entry
@@ -155,7 +156,7 @@ class GalleryScreen(GalleryFirst):
     def _thumbnail(self, entry: Entry) -> Thumbnail:
         item = self._items.get(entry)
         signs = ("*" if entry.path in self.pictures.favourites else "") + ("+" if entry.path in self.pictures.marked else "")
-        caption = f"{signs} {entry.path.stem.removeprefix('digitty-')}".strip()
+        caption = f"{signs} {printable(entry.path.stem.removeprefix('digitty-'))}".strip()
         if item is None:
             return Thumbnail(None, caption, "…")
         if item.thumbnail is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -593,3 +594,52 @@ async def test_thumbnails_use_the_room_beside_the_recipe(folder: Path, size: tup
         assert recipe.region.x - thumbnails(person).region.right <= 2
         assert recipe.region.right <= size[0]
         await person.until(lambda: thumbnails(person).size.width == thumbnails(person)._grid.width)  # type: ignore[union-attr]  # none is cut off
+
+
+# --- a hostile folder, a full disk --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", [b"\x1b]2;owned\x07\x1b[31m.png", b"new\nline.png", b"\xff\xfe.png", b"x" * 251 + b".png", b"[red]b[.png", "\u202egnp.png".encode()]
+)
+async def test_a_file_of_any_name_is_shown_marked_deleted_and_brought_back(folder: Path, name: bytes) -> None:
+    path = folder / os.fsdecode(name)
+    save(folder, 7).rename(path)
+    (folder / "self.png").symlink_to("self.png")
+    (folder / "zero.png").symlink_to("/dev/zero")
+    os.mkfifo(folder / "pipe.png")
+    async with opened() as person:
+        await to_gallery(person)
+        await person.sees("1 picture ", "7 · seven")
+        await person.press("f")
+        await person.sees("* favourite")
+        await person.press("d")
+        await person.sees("0 pictures")
+        assert not path.exists()
+        await person.press("u")
+        await person.sees("1 picture ", "* favourite")
+        assert path.exists()
+        assert [character for character in person.screen.replace("\n", "") if not character.isprintable()] == []
+
+
+async def test_a_full_disk_is_a_message_and_a_later_try_succeeds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(folder, 7)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with opened() as person:
+        await to_gallery(person)
+        await person.sees("7 · seven")
+        await person.press("r")
+        await person.sees("the same picture, to the pixel")
+        with monkeypatch.context() as patch:
+            patch.setattr("engine.storage.atomic.os.fsync", full)
+            for key, count in (("s", 1), ("g", 2), ("f", 3)):
+                await person.press(key)
+                await person.until(lambda count=count: person.notices.count("No space left on device; free some space") >= count)
+        assert [path.name for path in folder.iterdir() if path.suffix == ".png"] == ["digitty-7-seed1.png"]
+        assert not [path.name for path in folder.iterdir() if path.name.endswith(".part")]
+        await person.press("escape", "s", "f")
+        await person.is_told("digitty-7-seed1-2.png")
+        await person.sees("* favourite")
