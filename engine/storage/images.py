@@ -23,9 +23,13 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SCALE = 8
-"""Enlargement of saved pictures, by nearest neighbour, unless the sheet would exceed LARGEST."""
+"""Enlargement of saved pictures, by nearest neighbour, unless the sheet would exceed LARGEST or MOST_PIXELS."""
 LARGEST = 16_384
-"""Pixels of a saved sheet's longest side."""
+"""Pixels of a side of a PNG …"""
+MOST_PIXELS = 80_000_000
+"""… and in all. No more are decoded either: Pillow refuses more than 89 million."""
+LARGEST_GIF = 1504
+"""Pixels of a side of a GIF, all of whose frames are in memory at once: as many as 64 digits take."""
 ENDINGS = (".png", ".npz", ".gif")
 MODES = {1: "L", 3: "RGB"}
 """Pillow's mode for each number of channels."""
@@ -114,7 +118,7 @@ def png_bytes(images: Images, recipe: Recipe) -> bytes:
     text.add_text("Software", "digitty")
     text.add_text("digitty", json.dumps(recipe_json(recipe)))
     buffer = io.BytesIO()
-    scale = max(1, min(SCALE, LARGEST // max(sheet.size)))
+    scale = max(1, min(SCALE, LARGEST // max(sheet.size), math.isqrt(MOST_PIXELS // (sheet.width * sheet.height))))
     sheet.resize((sheet.width * scale, sheet.height * scale), Image.Resampling.NEAREST).save(buffer, "PNG", pnginfo=text, optimize=True)
     return buffer.getvalue()
 
@@ -122,8 +126,9 @@ def png_bytes(images: Images, recipe: Recipe) -> bytes:
 def _write_gif(file: BinaryIO, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
     from PIL import Image
 
-    columns, scale = columns_for(len(images)), SCALE if len(images) <= 16 else 4
+    columns = columns_for(len(images))
     pictures = [contact_sheet(frame, columns, gap=1) for frame in frames]
+    scale = max(1, min(SCALE if len(images) <= 16 else 4, LARGEST_GIF // max(pictures[0].size)))
     pictures = [p.resize((p.width * scale, p.height * scale), Image.Resampling.NEAREST) for p in pictures]
     each = max(40, min(200, 3000 // len(pictures)))  # milliseconds: about three seconds of denoising, then a pause
     comment = json.dumps(recipe_json(recipe)).encode()

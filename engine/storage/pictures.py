@@ -15,7 +15,7 @@ from engine.formatting import one_line, printable
 from engine.protocol.recipe import Images, Recipe
 from engine.protocol.recipe_values import IS_SWEEP, is_sweep, recipe_from_json, sweep_from_json
 from engine.storage.atomic import parse_json, read_small
-from engine.storage.images import MODES, sheet_size
+from engine.storage.images import MODES, MOST_PIXELS, sheet_size
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -24,8 +24,6 @@ LARGEST = 1 << 27
 """Bytes of a file. A PNG of 100,000 digits has a third of that."""
 LARGEST_TEXT = 1 << 22
 """Bytes of a recipe; that of 100,000 images has half of that."""
-MOST_PIXELS = 80_000_000
-"""Pixels that are decoded; Pillow refuses more than 89 million."""
 MOST_CHUNKS = 100_000
 MOST_FRAMES = 64
 """Frames of a GIF."""

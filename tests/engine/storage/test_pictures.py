@@ -240,6 +240,18 @@ def test_a_gif_with_too_many_or_too_large_frames_is_refused(tmp_path: Path) -> N
     assert "too many frames" in refusal(path, file.getvalue())
 
 
+def test_large_images_are_enlarged_less_so_that_they_can_be_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    large = random_images(16, height=128, width=128, channels=3)
+    recipe = replace(recipe_of(16), data=replace(MNIST, name="other", height=128, width=128, channels=3, digest="sha256:0", source="/other"))
+    save_drawing(tmp_path / "x.gif", recipe, large, [large, large])
+    with Image.open(tmp_path / "x.gif") as picture:
+        assert max(picture.size) == 2 * (4 * 129 - 1)
+    monkeypatch.setattr("engine.storage.images.MOST_PIXELS", 3_000_000)
+    save_drawing(tmp_path / "x.png", recipe, large, [large])
+    with Image.open(tmp_path / "x.png") as picture:
+        assert picture.size == (3 * (4 * 129 - 1), 3 * (4 * 129 - 1))
+
+
 @pytest.mark.parametrize("ending", [".png", ".gif"])
 def test_damage_is_noticed_or_harmless(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"x{ending}"
