@@ -1,8 +1,8 @@
 """Progressive growing: 32, 64, then 128 pixels, against 128 pixels from nothing, for the same CPU seconds and with the same network at the end.
 
-    python benchmarks/growing.py --seconds 3600
-    python benchmarks/growing.py --seconds 40 --batch 8 --images 200     # a quick look: does it work?
-    python benchmarks/growing.py --seconds 7200 --data photographs.npz   # uint8, (N, 128, 128, 3)
+    python benchmarks/growing.py                                         # a first look: two CPU minutes, small batches
+    python benchmarks/growing.py --seconds 3600 --batch 128 --images 5000
+    python benchmarks/growing.py --seconds 7200 --batch 128 --data photographs.npz   # uint8, (N, 128, 128, 3)
 
 Both ways train `quick` in the widths that it has at 32 pixels, on the same images; smaller ones are means over blocks of the large ones. Each stage
 is a run of its own with its own cosine of the learning rate, begins with the average weights of the one before, and learns its first and last
@@ -146,9 +146,9 @@ def errors(trainer: Trainer, images: Tensor, labels: Tensor) -> list[float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=3600, help="CPU seconds of each way")
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--images", type=int, default=5000, help="made-up images")
+    parser.add_argument("--seconds", type=float, default=60, help="CPU seconds of each way")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--images", type=int, default=1000, help="made-up images")
     parser.add_argument("--data", type=Path, help="an .npz file with images and labels instead")
     given = parser.parse_args()
     keep_freed_memory()
