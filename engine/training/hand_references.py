@@ -54,6 +54,6 @@ class HandReferences:
 def read_references(images: Tensor, labels: Tensor, writers: Tensor | None = None) -> HandReferences:
     """The references of training images (N, 28, 28) uint8 with labels (N,), by the encoder that ships; see `HandReferences`.
 
-    It takes about ten seconds for 60,000 images on one CPU core. Raises CheckpointError.
+    Raises CheckpointError.
     """
     return HandReferences(encode(shipped_encoder(), images, labels).cpu(), writers)
