@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -21,28 +20,15 @@ from engine.protocol import events as e
 from engine.protocol.events import Event
 from engine.runs.other_classes import name_other_weights
 from tui.screens.base import AppScreen
+from tui.screens.sketches import Sketches
 from tui.settings import prompt_history
-from tui.terminal.literal import literal
 from tui.widgets.answer import Answer
+from tui.widgets.conversation import Conversation
 from tui.widgets.image_view import ImageView
 from tui.widgets.prompt_input import EARLIER, SCROLL, PromptInput
 
 ANSWERS = 40
 """The most answers that the screen keeps."""
-
-
-class Conversation(VerticalScroll):
-    """Prompts and their answers. The images are as large as they can be while an answer fits."""
-
-    @property
-    def room(self) -> int:
-        """Rows for the images of an answer; its prompt and its text take the others."""
-        return max(5, self.size.height - 5)
-
-    def on_resize(self) -> None:
-        for view in self.query(ImageView):
-            view.max_rows = self.room
-        self.scroll_end(animate=False)
 
 
 class PromptScreen(AppScreen):
@@ -70,18 +56,14 @@ class PromptScreen(AppScreen):
     def about(self) -> str:
         return _examples(self.studio.data)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._sketch: Answer | None = None
-        self._sketches = True
-
     def on_mount(self) -> None:
         self._history, problem = prompt_history.load()
         if problem:
             self.notify(problem, severity="warning", timeout=20)
         self._recalled = len(self._history)
         """The place in the history that up and down have reached."""
-        self.query_one("#conversation").mount(Static(_hello(self.studio.data), id="hello"))
+        self._sketches = Sketches(self.studio, self._conversation)
+        self._conversation.mount(Static(_hello(self.studio.data), id="hello"))
         self.on_navigate()
 
     def on_navigate(self) -> None:
@@ -97,6 +79,10 @@ class PromptScreen(AppScreen):
     @property
     def _input(self) -> Input:
         return self.query_one("#prompt", Input)
+
+    @property
+    def _conversation(self) -> Conversation:
+        return self.query_one(Conversation)
 
     def _answers(self) -> list[Answer]:
         return [answer for answer in self.query(Answer) if not answer.has_class("sketch")]
@@ -132,8 +118,6 @@ class PromptScreen(AppScreen):
     def has_drawing(self) -> bool:
         return self._last_drawing() is not None
 
-    # --- sketches while typing ----------------------------------------------------------------------------------------
-
     def on_input_changed(self) -> None:
         """Sketch the images that the input names so far, in one step, in the place of the full drawing."""
         text = self._input.value.strip()
@@ -143,48 +127,9 @@ class PromptScreen(AppScreen):
         if prompt or not text:
             self.query(".problem").remove()  # it was about another text; while that is corrected, its suggestion helps
         is_random = rng.getstate() != before  # the full drawing would choose these classes anew
-        if prompt is None or is_random or not self._sketches:
-            self._end_sketch()
-        elif self._sketch and self._sketch.prompt == prompt:
-            self._sketch.set_prompt(text)
-        else:
-            self._begin_sketch(text, prompt)
+        self._sketches.follow(text, None if is_random else prompt)
         if text:
-            self.query_one(Conversation).scroll_end(animate=False)  # from wherever page up has led
-
-    def _begin_sketch(self, text: str, prompt: Prompt) -> None:
-        """The sketch before stays until this one is finished."""
-        self._stop_sketch()
-        sketch = Answer(text, prompt, ImageView(self.studio.terminal, max_rows=self.query_one(Conversation).room), self.studio.data)
-        sketch.add_class("sketch")
-
-        def on_job_event(event: Event) -> None:
-            if isinstance(event, e.DrawDone) and sketch is self._sketch:
-                self.query("#hello, .problem, .sketch").remove()
-                conversation = self.query_one(Conversation)
-                conversation.mount(sketch)
-                sketch.view.show(event.images)
-                sketch.set_text("a one-step sketch\nenter draws it in full")
-                conversation.scroll_end(animate=False)
-            elif isinstance(event, e.Ended) and event.outcome == "failed":
-                self._sketches = False  # so that it is reported once, not at every key
-
-        sketch.job = self.studio.sketch(prompt.labels, on_job_event, prompt.shared_noise)
-        if sketch.job is not None:
-            self._sketch = sketch
-        else:
-            self._end_sketch()
-            if self.studio.ready and (why := self.studio.why_no_sketch()):
-                self.query_one(Conversation).mount(Static(literal(why), classes="sketch why"))
-
-    def _stop_sketch(self) -> None:
-        if self._sketch and self._sketch.job is not None:
-            self.studio.worker.stop(self._sketch.job)
-        self._sketch = None
-
-    def _end_sketch(self) -> None:
-        self._stop_sketch()
-        self.query(".sketch").remove()
+            self._conversation.scroll_end(animate=False)  # from wherever page up has led
 
     # --- answers ------------------------------------------------------------------------------------------------------
 
@@ -195,15 +140,13 @@ class PromptScreen(AppScreen):
         self._recalled = len(self._history)
 
     def _show_problem(self, message: str) -> None:
-        conversation = self.query_one("#conversation", VerticalScroll)
         self.query(".problem").remove()
-        conversation.mount(Static(literal(message), classes="problem"))
-        conversation.scroll_end(animate=False)
+        self._conversation.show_line(message, "problem")
 
     def _draw(self, text: str, prompt: Prompt, seed: int) -> None:
-        conversation = self.query_one(Conversation)
+        conversation = self._conversation
         self.query("#hello, .problem").remove()
-        self._end_sketch()
+        self._sketches.end()
         answer = Answer(text, prompt, ImageView(self.studio.terminal, max_rows=conversation.room), self.studio.data)
         for old in self._answers()[: 1 - ANSWERS]:
             old.remove()
@@ -218,7 +161,7 @@ class PromptScreen(AppScreen):
             return
         answer.on_job_event(event)
         if isinstance(event, e.DrawDone) and answer is self._answers()[-1]:
-            self.query_one("#conversation", VerticalScroll).scroll_end(animate=False)
+            self._conversation.scroll_end(animate=False)
 
     def stop_work(self) -> None:
         for answer in self._answers():
@@ -237,7 +180,7 @@ class PromptScreen(AppScreen):
         self._input.cursor_position = len(self._input.value)
 
     def action_page(self, by: int) -> None:
-        conversation = self.query_one("#conversation", VerticalScroll)
+        conversation = self._conversation
         conversation.scroll_relative(y=by * max(1, conversation.size.height - 2), animate=False)
 
     def action_save(self) -> None:

@@ -1,0 +1,61 @@
+"""Sketches of the prompt that is being typed, for the Prompt screen."""
+
+from __future__ import annotations
+
+from engine.prompt.parser import Prompt
+from engine.protocol import events as e
+from engine.protocol.events import Event
+from tui.studio.studio import Studio
+from tui.widgets.answer import Answer
+from tui.widgets.conversation import Conversation
+from tui.widgets.image_view import ImageView
+
+
+class Sketches:
+    """Shows at most one sketch, drawn in one step, in the place of the full drawing."""
+
+    def __init__(self, studio: Studio, conversation: Conversation) -> None:
+        self._studio, self._conversation = studio, conversation
+        self._sketch: Answer | None = None
+        self._are_possible = True
+
+    def follow(self, text: str, prompt: Prompt | None) -> None:
+        """Sketch the images that the input names so far; None where it names none, or random ones."""
+        if prompt is None or not self._are_possible:
+            self.end()
+        elif self._sketch and self._sketch.prompt == prompt:
+            self._sketch.set_prompt(text)
+        else:
+            self._begin(text, prompt)
+
+    def end(self) -> None:
+        self._stop()
+        self._conversation.query(".sketch").remove()
+
+    def _begin(self, text: str, prompt: Prompt) -> None:
+        """The sketch before stays until this one is finished."""
+        self._stop()
+        sketch = Answer(text, prompt, ImageView(self._studio.terminal, max_rows=self._conversation.room), self._studio.data)
+        sketch.add_class("sketch")
+        sketch.job = self._studio.sketch(prompt.labels, lambda event: self._on_job_event(sketch, event), prompt.shared_noise)
+        if sketch.job is not None:
+            self._sketch = sketch
+            return
+        self.end()
+        if self._studio.ready and (why := self._studio.why_no_sketch()):
+            self._conversation.show_line(why, "sketch why")
+
+    def _on_job_event(self, sketch: Answer, event: Event) -> None:
+        if isinstance(event, e.DrawDone) and sketch is self._sketch:
+            self._conversation.query("#hello, .problem, .sketch").remove()
+            self._conversation.mount(sketch)
+            sketch.view.show(event.images)
+            sketch.set_text("a one-step sketch\nenter draws it in full")
+            self._conversation.scroll_end(animate=False)
+        elif isinstance(event, e.Ended) and event.outcome == "failed":
+            self._are_possible = False  # so that it is reported once, not at every key
+
+    def _stop(self) -> None:
+        if self._sketch and self._sketch.job is not None:
+            self._studio.worker.stop(self._sketch.job)
+        self._sketch = None
