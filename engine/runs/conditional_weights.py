@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import random
+from collections.abc import Callable, Iterable
 
-from engine.config.condition import Condition
+from engine.config.condition import Condition, ConditionConfig
 from engine.config.condition_check import told_parts, untold_parts
 from engine.config.condition_text import list_words
 from engine.config.data import MNIST
 from engine.config.model import ModelConfig
-from engine.errors import SettingError
+from engine.errors import PromptError, SettingError
 from engine.formatting import printable
+from engine.prompt.conditions import TOLD_CLASSES
+from engine.prompt.parser import parse_or_change_if_readable
 from engine.runs.run import all_runs
 from engine.runs.weights_names import SHIPPED, model_of
 
@@ -31,6 +34,29 @@ def check_told(conditions: Iterable[Condition], model: ModelConfig, weights: str
         raise SettingError(f"{message}; {_way_out(condition, model, others)}")
 
 
+def name_weights_told(error: PromptError, text: str, weights: str, how: str) -> PromptError:
+    """The error of a prompt that asks these weights for more than classes, with the weights that can draw the prompt, if any are here.
+
+    `how` says how people choose weights; it may hold {weights}. Other errors stay as they are.
+    """
+    model = model_of(weights)
+    before, is_untold, _ = str(error).partition(TOLD_CLASSES)
+    if model is None or not is_untold:
+        return error
+
+    def can_draw(told: ConditionConfig, other: ModelConfig) -> bool:
+        names = other.data.class_names
+        return names == model.data.class_names and parse_or_change_if_readable(text, random.Random(0), names, told) is not None
+
+    names = [printable(other) for other in _told_weights(can_draw)]
+    if names:
+        way_out = f"{list_words(names, 'and')} can be asked for it: {how.format(weights=names[0])}"
+    else:
+        preset = "--preset attributes" if model.data == MNIST else "--data … --attributes"
+        way_out = f"no weights here can be asked for it, so train some (digitty train {preset}), or draw the class alone"
+    return PromptError(f"{before}{TOLD_CLASSES}; {way_out}", error.near, error.rest)
+
+
 def _way_out(condition: Condition, model: ModelConfig, others: list[str]) -> str:
     if not others:
         leave_out = "no weights here were, so leave it out"
@@ -41,13 +67,22 @@ def _way_out(condition: Condition, model: ModelConfig, others: list[str]) -> str
 
 
 def _weights_that_can(condition: Condition, model: ModelConfig) -> list[str]:
-    """The shipped weights, or else the newest runs, that draw the same classes in as many steps and are told all that the condition asks for."""
+    """Those that draw the same classes in as many steps and are told all that the condition asks for."""
+
+    def can_draw(told: ConditionConfig, other: ModelConfig) -> bool:
+        same = (other.data.class_names, other.one_step) == (model.data.class_names, model.one_step)
+        return same and not untold_parts(condition, told)
+
+    return _told_weights(can_draw)
+
+
+def _told_weights(can_draw: Callable[[ConditionConfig, ModelConfig], bool]) -> list[str]:
+    """The shipped weights, then the newest runs, that are told more than classes and can draw what is asked for. At most three."""
     runs = (run.name for run in all_runs()[:MOST_RUNS] if run.states() or run.best_path.exists())
     found = []
     for weights in (*SHIPPED, *runs):
         other = model_of(weights)
-        same = other is not None and (other.data.class_names, other.one_step) == (model.data.class_names, model.one_step)
-        if other and same and not untold_parts(condition, other.conditions):
+        if other and other.conditions and can_draw(other.conditions, other):
             found.append(weights)
         if len(found) == 3:
             break

@@ -36,6 +36,7 @@ from engine.protocol.events import (
     TrainStep,
     TrainStopped,
 )
+from engine.protocol.measured import Measured
 from engine.protocol.recipe import Images, Recipe, WeightsInfo
 from engine.protocol.requests import DrawRequest, EvaluateRequest, SweepRequest, TrainRequest
 from engine.runs.control import Command, Control
@@ -75,6 +76,8 @@ class FakeJobs(FakeLessons):
         self.trials = 0
         self.full = Flag()
         self.failures: list[Exception] = []
+        self.measured: tuple[Measured | None, ...] = ()
+        """What is measured of drawings with conditions."""
         self.detach_failures: list[DigittyError] = []
         self.notices: list[str] = []
         self.drawings: list[DrawRequest] = []
@@ -129,7 +132,18 @@ class FakeJobs(FakeLessons):
                 time.sleep(self.pace)
                 yield Tick()
         guesses = tuple(self._seen(recipe, step, steps)[1] for step in kept) if request.guesses else ()
-        yield DrawDone(recipe, frames[-1], tuple(frames), tuple(kept), 0.05, 200.0, self.again, guesses, float(steps))
+        yield DrawDone(
+            recipe,
+            frames[-1],
+            tuple(frames),
+            tuple(kept),
+            0.05,
+            200.0,
+            self.again,
+            guesses,
+            float(steps),
+            self.measured if request.conditions else (),
+        )
 
     def _sketch(self, request: DrawRequest) -> Iterator[Event]:
         """What is drawn while one types: it holds for nothing."""

@@ -20,7 +20,7 @@ from engine.prompt.parser import Prompt, parse
 from engine.prompt.phrase import Hand
 from engine.prompt.words import hand_words
 from engine.protocol.requests import DrawRequest
-from engine.runs.conditional_weights import check_told
+from engine.runs.conditional_weights import check_told, name_weights_told
 from engine.runs.other_classes import name_other_weights
 from engine.runs.weights_names import model_of
 from tui.render import captions as caption
@@ -107,6 +107,7 @@ def plan_drawings(
             prompt = _read_prompt(line.text, count, random.Random(own.seed), data, told)
             conditions = conditions_of(prompt, told)
         except PromptError as error:
+            error = name_weights_told(error, line.text, weights, "use --weights {weights}")
             error = name_other_weights(error, data, "draw it with --weights {weights}")
             if not line.where:
                 raise error from None

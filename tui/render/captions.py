@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 
-from engine.config.condition_text import describe_condition
+from engine.config.condition_text import describe_condition, describe_interval, with_unit
 from engine.config.data import DataSpec
 from engine.config.sampling import SampleConfig
+from engine.prompt.parser import Prompt
 from engine.prompt.vocabulary import vocabulary_for
+from engine.prompt.words import understood
 from engine.protocol.events import DrawDone, Frame
 from engine.protocol.measured import describe_miss, find_missed
 from engine.protocol.recipe import Recipe
@@ -130,6 +132,32 @@ def conditions_of(recipe: Recipe) -> str:
     each = [describe_condition(condition, short_name(condition.label, recipe.data)) for condition in recipe.conditions]
     groups = ((text, len([*same])) for text, same in groupby(each))
     return cut("; ".join(f"{count} × {text}" if count > 1 else text for text, count in groups), LONGEST_CONDITIONS)
+
+
+def understood_of(prompt: Prompt, data: DataSpec) -> str:
+    """7 · bold · leaning left: what a prompt asks for besides classes, with these; empty where it names classes alone."""
+    return understood(prompt.conditions, vocabulary_for(data.class_names)) if prompt.conditions else ""
+
+
+def describe_measured(done: DrawDone) -> str:
+    """measured: thickness 3.61 px, slant -2.5° (asked for: -5° or less). Empty for drawings that were asked for nothing measurable.
+
+    Of several pictures it describes those that are not as asked for.
+    """
+    if not any(done.measured):
+        return ""
+    if len(done.images) > 1:
+        return describe_missed(done) or f"all {count_images(len(done.images), done.recipe.data)} are as asked for"
+    (measured,), (condition,) = done.measured, done.recipe.conditions or ()
+    if measured is None or not (measured.attributes or measured.variants):
+        return "measured: no strokes"
+    seen = []
+    for name, value in measured.attributes:
+        asked = f" (asked for: {describe_interval(name, condition.interval(name))})" if name in measured.missed else ""
+        seen.append(f"{name} {with_unit(name, value)}{asked}")
+    for name, has in measured.variants:
+        seen.append(f"{name if has else f'not {name}'}{' (not as asked for)' if name in measured.missed else ''}")
+    return f"measured: {', '.join(seen)}"
 
 
 def describe_missed(done: DrawDone) -> str:

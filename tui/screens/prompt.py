@@ -12,12 +12,17 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from engine.config.condition import Condition, ConditionConfig
 from engine.config.data import DataSpec
 from engine.errors import PromptError
+from engine.prompt.conditions import TOLD_CLASSES, to_conditions
 from engine.prompt.parser import Prompt, parse, parse_if_readable
+from engine.prompt.phrase import Hand
 from engine.prompt.vocabulary import vocabulary_for
+from engine.prompt.words import hand_words
 from engine.protocol import events as e
 from engine.protocol.events import Event
+from engine.runs.conditional_weights import name_weights_told
 from engine.runs.other_classes import name_other_weights
 from tui.screens.base import AppScreen
 from tui.screens.sketches import Sketches
@@ -29,6 +34,7 @@ from tui.widgets.prompt_input import EARLIER, SCROLL, PromptInput
 
 ANSWERS = 40
 """The most answers that the screen keeps."""
+CHOOSE = "esc, then w chooses those weights"
 
 
 class PromptScreen(AppScreen):
@@ -51,10 +57,10 @@ class PromptScreen(AppScreen):
 
     def body(self) -> Iterable[Widget]:
         yield Conversation(id="conversation", can_focus=False)
-        yield PromptInput(placeholder=_examples(self.studio.data), select_on_focus=False, id="prompt")
+        yield PromptInput(placeholder=_examples(self.studio.data, self.studio.told), select_on_focus=False, id="prompt")
 
     def about(self) -> str:
-        return _examples(self.studio.data)
+        return _examples(self.studio.data, self.studio.told)
 
     def on_mount(self) -> None:
         self._history, problem = prompt_history.load()
@@ -72,7 +78,7 @@ class PromptScreen(AppScreen):
     def show_status(self) -> None:
         """Other weights may have been chosen, which draw other classes."""
         super().show_status()
-        self._input.placeholder = _examples(self.studio.data)
+        self._input.placeholder = _examples(self.studio.data, self.studio.told)
         for hello in self.query("#hello").results(Static):
             hello.update(_hello(self.studio.data))
 
@@ -102,13 +108,23 @@ class PromptScreen(AppScreen):
             return
         self._remember(text)
         try:
-            prompt = parse(text, self.studio.rng, self.studio.data.class_names)
+            prompt = parse(text, self.studio.rng, self.studio.data.class_names, self.studio.told)
+            conditions = self._conditions_of(prompt)
         except PromptError as error:
-            named = name_other_weights(error, self.studio.data, "esc, then w chooses those weights")
-            self._show_problem(str(named))  # the input keeps its text, to be corrected
+            error = name_weights_told(error, text, self.studio.settings.weights, CHOOSE)
+            self._show_problem(str(name_other_weights(error, self.studio.data, CHOOSE)))  # the input keeps its text, to be corrected
             return
         self._input.clear()
-        self._draw(text, prompt, self.studio.next_seed())
+        self._draw(text, prompt, conditions, self.studio.next_seed())
+
+    def _conditions_of(self, prompt: Prompt) -> tuple[Condition, ...] | None:
+        """What the chosen weights are told of each picture besides its class. Raises PromptError where they can't be told it."""
+        told = self.studio.told
+        if not prompt.conditions:
+            return None
+        if told is None:
+            raise PromptError(TOLD_CLASSES)
+        return to_conditions(prompt.conditions, told, _refuse_hand)
 
     def _last_drawing(self) -> e.DrawDone | None:
         """The last one that has finished."""
@@ -123,7 +139,7 @@ class PromptScreen(AppScreen):
         text = self._input.value.strip()
         rng = random.Random(0)
         before = rng.getstate()
-        prompt = parse_if_readable(text, rng, self.studio.data.class_names) if text else None
+        prompt = parse_if_readable(text, rng, self.studio.data.class_names, self.studio.told) if text else None
         if prompt or not text:
             self.query(".problem").remove()  # it was about another text; while that is corrected, its suggestion helps
         is_random = rng.getstate() != before  # the full drawing would choose these classes anew
@@ -143,7 +159,7 @@ class PromptScreen(AppScreen):
         self.query(".problem").remove()
         self._conversation.show_line(message, "problem")
 
-    def _draw(self, text: str, prompt: Prompt, seed: int) -> None:
+    def _draw(self, text: str, prompt: Prompt, conditions: tuple[Condition, ...] | None, seed: int) -> None:
         conversation = self._conversation
         self.query("#hello, .problem").remove()
         self._sketches.end()
@@ -153,7 +169,7 @@ class PromptScreen(AppScreen):
         conversation.mount(answer)
         conversation.scroll_end(animate=False)
         answer.locked = self.studio.settings.lock_seed
-        answer.job = self.studio.draw(prompt.labels, lambda event: self._on_job_event(answer, event), seed, prompt.shared_noise)
+        answer.job = self.studio.draw(prompt.labels, lambda event: self._on_job_event(answer, event), seed, prompt.shared_noise, conditions)
         answer.set_text("waiting for the engine…")
 
     def _on_job_event(self, answer: Answer, event: Event) -> None:
@@ -208,10 +224,21 @@ class PromptScreen(AppScreen):
 
     def action_again(self) -> None:
         answers = self._answers()
-        if answers:
-            self._draw(answers[-1].text, answers[-1].prompt, self.studio.next_seed())
-        else:
+        if not answers:
             self.explain("Nothing to draw again yet. Type a prompt first.", lambda: not self._answers())
+            return
+        last = answers[-1]
+        try:
+            conditions = self._conditions_of(last.prompt)  # other weights may have been chosen since
+        except PromptError as error:
+            self._show_problem(str(name_weights_told(error, last.text, self.studio.settings.weights, CHOOSE)))
+        else:
+            self._draw(last.text, last.prompt, conditions, self.studio.next_seed())
+
+
+def _refuse_hand(hand: Hand) -> tuple[float, ...]:
+    """Raises PromptError: no code is known for the hands that a prompt names."""
+    raise PromptError(f"{hand_words(hand)!r} can't be drawn yet; leave it out")
 
 
 def _hello(data: DataSpec) -> Content:
@@ -220,9 +247,11 @@ def _hello(data: DataSpec) -> Content:
     return Content.assemble(f"Type {what} and press enter. ", ("Type help to list the keys.", "$text-muted"))
 
 
-def _examples(data: DataSpec) -> str:
+def _examples(data: DataSpec, told: ConditionConfig | None) -> str:
     """What the input shows while it is empty."""
     vocabulary = vocabulary_for(data.class_names)
+    if vocabulary.is_digits and told:
+        return "a digit: seven · three sevens · a bold 7 leaning left · 0-9 · grid"
     if vocabulary.is_digits:
         return "a digit: seven · 3 1 4 · three sevens · 0-9 · random · grid"
     if not data.class_names:

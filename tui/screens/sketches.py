@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.prompt.parser import Prompt
 from engine.protocol import events as e
 from engine.protocol.events import Event
+from tui.render import captions as caption
 from tui.studio.studio import Studio
 from tui.widgets.answer import Answer
 from tui.widgets.conversation import Conversation
@@ -20,8 +21,13 @@ class Sketches:
         self._are_possible = True
 
     def follow(self, text: str, prompt: Prompt | None) -> None:
-        """Sketch the images that the input names so far; None where it names none, or random ones."""
-        if prompt is None or not self._are_possible:
+        """Sketch the images that the input names so far; None where it names none, or random ones.
+
+        The weights that sketch are told classes alone, so what asks for more is only said in words: a plain sketch would mislead.
+        """
+        if prompt is not None and prompt.conditions:
+            self._say(f"{caption.understood_of(prompt, self._studio.data)} — press enter to draw it{self._no_sketch()}")
+        elif prompt is None or not self._are_possible:
             self.end()
         elif self._sketch and self._sketch.prompt == prompt:
             self._sketch.set_prompt(text)
@@ -43,7 +49,15 @@ class Sketches:
             return
         self.end()
         if self._studio.ready and (why := self._studio.why_no_sketch()):
-            self._conversation.show_line(why, "sketch why")
+            self._say(why)
+
+    def _no_sketch(self) -> str:
+        """Why words that ask for more than a class are not sketched; empty if the user wants no sketches."""
+        return "; only plain classes are sketched while you type" if self._studio.wants_sketches else ""
+
+    def _say(self, line: str) -> None:
+        self.end()
+        self._conversation.show_line(line, "sketch why")
 
     def _on_job_event(self, sketch: Answer, event: Event) -> None:
         if isinstance(event, e.DrawDone) and sketch is self._sketch:

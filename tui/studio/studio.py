@@ -10,6 +10,7 @@ from pathlib import Path
 from textual.app import App
 
 from engine.config.compute import ComputeInfo
+from engine.config.condition import Condition, ConditionConfig
 from engine.config.data import DataSpec
 from engine.config.sampling import SampleConfig, steps_hint
 from engine.errors import DigittyError
@@ -19,7 +20,7 @@ from engine.jobs.worker import Worker
 from engine.protocol import events as e
 from engine.protocol.events import Event
 from engine.protocol.requests import DrawRequest
-from engine.runs.weights_names import data_of
+from engine.runs.weights_names import data_of, model_of
 from engine.storage import paths
 from tui.render.header import Status
 from tui.runs.progress import RunProgress, describe_progress
@@ -132,6 +133,12 @@ class Studio:
         """What the chosen weights draw: it names the classes of prompts."""
         return data_of(self.settings.weights)
 
+    @property
+    def told(self) -> ConditionConfig | None:
+        """What the chosen weights are told besides classes."""
+        model = model_of(self.settings.weights)
+        return model.conditions if model else None
+
     def pictures_folder(self) -> Path:
         """Where screens save pictures, whether it exists or not. Raises StorageError."""
         return paths.pictures_dir(self.config.values.get("pictures", paths.AUTO))
@@ -194,13 +201,21 @@ class Studio:
             self._compute = text
             self._hooks.status_changed()
 
-    def draw(self, labels: Iterable[int | None], listener: Listener, seed: int, shared_noise: bool = False) -> int:
+    def draw(
+        self,
+        labels: Iterable[int | None],
+        listener: Listener,
+        seed: int,
+        shared_noise: bool = False,
+        conditions: tuple[Condition, ...] | None = None,
+    ) -> int:
         """Queue a drawing with the shared settings. For a single image, the events also hold the guesses at x0."""
         labels = tuple(labels)
         sample = replace(self.settings.sample, seed=seed)
         indices = (0,) * len(labels) if shared_noise else None
         single = len(labels) == 1
-        return self.draw_request(DrawRequest(labels, sample, indices, self.settings.weights, frame_rate(self.terminal), guesses=single), listener)
+        request = DrawRequest(labels, sample, indices, self.settings.weights, frame_rate(self.terminal), guesses=single, conditions=conditions)
+        return self.draw_request(request, listener)
 
     def draw_request(self, request: DrawRequest, listener: Listener) -> int:
         """Queue a drawing with settings of its own."""
@@ -209,16 +224,20 @@ class Studio:
 
     def sketch(self, labels: Iterable[int], listener: Listener, shared_noise: bool = False) -> int | None:
         """Queue a drawing in one step from the noise of the next proper one; None where it would not resemble that, or would have to wait."""
-        if not self.ready or self.why_no_sketch() or not self.config.values.get("sketch", True):
+        if not self.ready or self.why_no_sketch() or not self.wants_sketches:
             return None
         labels = tuple(labels)
         sample = SampleConfig("one-step", 1, redraw_below=0.0, seed=self.settings.sample.seed)
         request = DrawRequest(labels, sample, (0,) * len(labels) if shared_noise else None, "shipped:one-step", fps=0)
         return self.router.submit("draw", lambda: self.jobs.draw(request), listener, "sketching")
 
+    @property
+    def wants_sketches(self) -> bool:
+        return bool(self.config.values.get("sketch", True))
+
     def why_no_sketch(self) -> str:
         """Why drawings of the chosen weights are not sketched; empty if they are, or if the user wants no sketches."""
-        if self.settings.weights in ("shipped", "shipped:one-step") or not self.config.values.get("sketch", True):
+        if self.settings.weights in ("shipped", "shipped:one-step") or not self.wants_sketches:
             return ""
         return f"Only digits of the shipped weights are sketched while you type; press enter to draw with {self.settings.weights}."
 

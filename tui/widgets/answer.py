@@ -28,6 +28,8 @@ class Answer(Widget):
         """`data` is what the prompt was read for."""
         super().__init__(classes="answer")
         self.text, self.prompt, self.view = text, prompt, view
+        self.understood = caption.understood_of(prompt, data)
+        """What the prompt asks for besides classes, in words."""
         self.job: int | None = None
         self.result: e.DrawDone | None = None
         """The finished drawing."""
@@ -83,7 +85,8 @@ class Answer(Widget):
                     self.strip.finish(event)
                 between = "\n" if len(self.prompt.labels) == 1 else " · "
                 details = f"{caption.describe_sample(event.recipe.sample, self.locked)}\n{caption.timing(event)}{between}{event.recipe.weights}"
-                self.set_text(f"{self._heading()}\n{details}")
+                measured = f"\n{words}" if (words := caption.describe_measured(event)) else ""
+                self.set_text(f"{self._heading()}\n{details}{measured}")
             case e.Ended(outcome, message):
                 self.job = None
                 if outcome == "stopped":
@@ -92,5 +95,7 @@ class Answer(Widget):
                     self.set_text(message)
 
     def _heading(self) -> str:
+        if self.understood:
+            return self.understood
         labels = self.prompt.labels
         return caption.name_of(labels[0], self._recipe.data) if len(labels) == 1 else caption.labels_of(self._recipe)

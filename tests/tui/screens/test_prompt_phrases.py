@@ -1,0 +1,123 @@
+"""Prompts that say what digits should look like, and changes of the last answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from fake_training import ENGINE
+from fakes import FakeJobs
+from textual.widgets import Input, Static
+from user import SMALL, User, opened
+
+from engine.config.condition import SCORES, AttributeScales, Condition, ConditionConfig, Interval, Scale
+from engine.config.training import PRESETS
+from engine.protocol.measured import Measured
+from engine.runs.manage import create_run
+from tui.settings.config_file import Config
+
+TOLD = ConditionConfig(
+    tuple(
+        AttributeScales(name, Scale(tuple(mean + deviation * score for score in SCORES)))
+        for name, mean, deviation in (("thickness", 2.7, 0.7), ("slant", 5.0, 14.0), ("width", 13.0, 3.0))
+    ),
+    ("crossed",),
+)
+CONFIG = replace(PRESETS["quick"], model=replace(PRESETS["quick"].model, conditions=TOLD))
+LEANING = ("slant", Interval(high=-5))
+
+
+@pytest.fixture(autouse=True)
+def strokes() -> None:
+    """A run whose network is told attributes."""
+    run = create_run("strokes", CONFIG, ENGINE)
+    run.best_path.parent.mkdir(exist_ok=True)
+    run.best_path.touch()
+
+
+def with_strokes() -> Config:
+    return Config({"weights": "strokes"})
+
+
+def conditions(person: User) -> list[tuple[Condition, ...] | None]:
+    return [request.conditions for request in person.jobs.drawings]
+
+
+def caption(person: User) -> str:
+    """The text beside the last answer."""
+    return str(person.app.screen.query(".answer .words").last(Static).render())
+
+
+@pytest.mark.parametrize("size", [SMALL, (40, 12)])
+async def test_a_phrase_is_drawn_and_its_caption_says_what_was_understood_and_measured(size: tuple[int, int]) -> None:
+    jobs = FakeJobs(again=1)
+    jobs.measured = (Measured((("thickness", 3.61), ("slant", -2.5)), (), ("slant",)),)
+    async with opened(jobs, size=size, config=with_strokes()) as person:
+        await person.enter("a bold seven leaning left")
+        await person.sees("❯ a bold seven leaning left", "7 · bold · leaning left")
+        await person.until(lambda: "measured: thickness 3.61 px, slant -2.5° (asked for: -5° or less)" in caption(person))
+        assert "1 redrawn · 1 not as asked" in caption(person)
+        (asked,) = person.jobs.drawings[0].conditions or ()
+        assert asked.label == 7
+        assert asked.attributes == (("thickness", Interval(low=asked.interval("thickness").low)), LEANING)
+
+
+async def test_several_phrases_are_described_in_one_line() -> None:
+    jobs = FakeJobs()
+    jobs.measured = (Measured((("thickness", 3.61),)), Measured((("thickness", 1.5),)))
+    async with opened(jobs, config=with_strokes()) as person:
+        await person.enter("a bold 3 and a thin 7")
+        await person.sees("3 · bold, 7 · thin", "all 2 digits are as asked for")
+        jobs.measured = (jobs.measured[0], Measured((("thickness", 3.0),), (), ("thickness",)))
+        await person.press("ctrl+r")
+        await person.sees("1 of 2 digits is not as asked for: 7 has thickness 3 px instead of")
+        assert conditions(person)[0] == conditions(person)[1]
+
+
+async def test_plain_prompts_have_no_conditions_whatever_the_weights_are_told() -> None:
+    async with opened(config=with_strokes()) as person:
+        await person.enter("three sevens")
+        await person.sees("7 7 7", "0.05 s")
+        assert conditions(person) == [None]
+        assert "measured" not in person.screen
+
+
+@pytest.mark.parametrize("text", ["bold seven", "bolder"])
+async def test_weights_that_are_told_only_classes_name_those_that_can(text: str) -> None:
+    async with opened() as person:
+        await person.sees("idle")
+        await person.enter(text)
+        await person.until(lambda: "strokes can be asked for it: esc, then w chooses those weights" in " ".join(person.screen.split()))
+        assert person.app.screen.query_one("#prompt", Input).value == text
+        assert not person.jobs.drawings
+
+
+async def test_a_phrase_is_said_in_words_while_it_is_typed_and_nothing_plain_is_sketched() -> None:
+    async with opened(config=with_strokes()) as person:
+        await person.sees("idle")
+        person.burst(*"bold seven")
+        await person.sees("7 · bold — press enter to draw it; only plain classes are sketched")
+        person.burst(*" leaning left")
+        await person.sees("7 · bold · leaning left — press enter")
+        assert person.screen.count("press enter to draw it") == 1
+        assert not person.jobs.sketches
+        await person.press("enter")
+        await person.sees("0.05 s")
+        assert "press enter to draw it" not in person.screen
+
+
+async def test_the_first_line_shows_that_these_weights_are_told_more() -> None:
+    async with opened(size=SMALL, config=with_strokes()) as person:
+        await person.sees("a bold 7 leaning left")
+        person.app.studio.change_settings(weights="shipped")
+        await person.sees_no_more("a bold 7 leaning left")
+
+
+async def test_again_with_other_weights_that_are_not_told_draws_nothing() -> None:
+    async with opened(config=with_strokes()) as person:
+        await person.enter("bold seven")
+        await person.sees("0.05 s")
+        person.app.studio.change_settings(weights="shipped")
+        await person.press("ctrl+r")
+        await person.sees("strokes can be asked for it")
+        assert len(person.jobs.drawings) == 1
