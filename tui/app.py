@@ -215,7 +215,7 @@ class DigittyApp(StudioApp):
 
         def on_answer(settings: Settings | None) -> None:
             if settings is not None:
-                self.studio.change_settings(sample=settings.sample, lock_seed=settings.lock_seed)
+                self.studio.change_settings(sample=settings.sample, lock_seed=settings.lock_seed, own_redrawing=settings.own_redrawing)
 
         if isinstance(self.screen, AppScreen):
             self.push_screen(OptionsDialog(self.studio.settings), on_answer)

@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
-from typing import Literal
 
 import torch
 
 from engine.checkpoints.tensor_file import read_tensor_file, write_tensor_file
 from engine.config.data import MNIST, DataSpec
-from engine.errors import CheckpointError, DigittyError, OutputError, StorageError
+from engine.errors import CheckpointError, DigittyError, OutputError
 from engine.formatting import one_line, printable
 from engine.models.classifier import Classifier
 from engine.storage import paths
 
-Role = Literal["first", "second", "reader"]
-
 WEIGHTS = paths.ASSETS / "weights" / "classifier.safetensors"
 SECOND = paths.ASSETS / "weights" / "classifier-2.safetensors"
-READER = paths.ASSETS / "weights" / "reader.safetensors"
 FORMAT = "digitty-classifier"
-RECIPE = 1
-"""How classifiers of other data sets are trained. Another way gets the next number, so that files of the old way are not used for new figures."""
 MNIST_TESTED = 10_000
 """Test images of MNIST."""
 REMEDY = "train one with: python -m engine.evaluation.train_classifier"
-
-
-def cached_path(data: DataSpec, role: Role) -> Path:
-    """Where the classifier of a data set is kept, once it is trained on this machine. Raises StorageError if the home folder is unknown."""
-    return paths.classifiers_dir() / f"{data.images_key}-{role}-{RECIPE}.safetensors"
-
-
-def find_reader(data: DataSpec) -> Path | None:
-    """The file of the reader for a data set: one that comes with digitty, else one that was trained on this machine; None if there is none."""
-    if data.digest == MNIST.digest:
-        return READER
-    candidates = [READER.with_name(f"reader-{data.images_key}.safetensors")]
-    with suppress(StorageError):  # without a home folder there is no cache
-        candidates.append(cached_path(data, "reader"))
-    return next((path for path in candidates if path.exists()), None)
 
 
 def save_classifier(path: Path, model: Classifier, error: type[DigittyError] = OutputError) -> None:

@@ -119,9 +119,10 @@ def sample_config(options: dict[str, Any], weights: str) -> SampleConfig:
 
     The weights of a one-step student select the sampler one-step unless the command line names another; other weights on the command line
     deselect it where config.toml names it. The samplers one-step and ddpm bring their own number of steps unless the command line sets it, or
-    config.toml sets both; one-step also brings its own `redraw_below` unless one of them sets it.
+    config.toml sets both. `redraw_below` is what suits sampler and weights unless one of them sets it.
     """
     from engine.config.sampling import ONE_STEP_MOST, SampleConfig, default_for
+    from engine.runs.readers import usual_redraw_below
     from engine.runs.weights_names import is_student
 
     source_of, source = click.get_current_context().get_parameter_source, click.core.ParameterSource
@@ -132,7 +133,7 @@ def sample_config(options: dict[str, Any], weights: str) -> SampleConfig:
             options["sampler"] = SampleConfig.sampler
     own = default_for(options["sampler"])
     if source_of("redraw_below") is source.DEFAULT:
-        options["redraw_below"] = own.redraw_below
+        options["redraw_below"] = usual_redraw_below(weights, own.sampler)
     if source_of("steps") is source.DEFAULT or (source_of("steps") is not source.COMMANDLINE and _has_own_steps(own, source_of("sampler"))):
         options["steps"] = own.steps
     elif own.sampler == "one-step" and not 1 <= options["steps"] <= ONE_STEP_MOST:

@@ -101,13 +101,16 @@ class SampleConfig:
 
     redraw_below: float = setting(
         0.9,
-        "Redraw a picture if the classifier gives its label a lower probability than this; 0 never redraws.",
+        "Redraw a picture if the classifier gives its label a lower probability than this; 0 never redraws, the default without a good classifier.",
         hint="redraw below this certainty; 0: never",
         low=0,
         high=1,
         option="--redraw-below",
     )
-    """A redrawn image starts from other noise. Images of a data set that has no reader are never redrawn: see `find_reader`."""
+    """A redrawn image starts from other noise. Images of a data set that has no reader are never redrawn: see `find_reader`.
+
+    Where nobody chose it, only data sets with a good reader redraw: see `usual_redraw_below`.
+    """
 
     seed: int = setting(
         1,

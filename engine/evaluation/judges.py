@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.checkpoints.classifier import SECOND, Role, cached_path, find_reader, load_classifier, save_classifier
+from engine.checkpoints.classifier import SECOND, load_classifier, save_classifier
 from engine.compute.stopwatch import Stopwatch
 from engine.config.data import MNIST, DataSpec
 from engine.errors import CheckpointError, SettingError, StorageError
@@ -20,6 +20,7 @@ from engine.evaluation.train_classifier import EPOCHS, SEED, classifier_steps, u
 from engine.formatting import format_duration, printable
 from engine.models.classifier import Classifier
 from engine.protocol.events import EvaluateProgress, Event, Notice, Tick
+from engine.runs.readers import Role, cached_path, find_reader
 from engine.storage import paths
 
 FEWEST_STEPS, MOST_STEPS = 200, 2000

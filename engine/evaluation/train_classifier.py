@@ -12,7 +12,7 @@ import click
 import torch
 from torch import Tensor, nn
 
-from engine.checkpoints.classifier import READER, SECOND, WEIGHTS, load_classifier, save_classifier
+from engine.checkpoints.classifier import SECOND, WEIGHTS, load_classifier, save_classifier
 from engine.compute.candidates import cpu_bf16
 from engine.compute.device import explain_out_of_memory, select_device
 from engine.compute.precision import Numerics
@@ -25,6 +25,7 @@ from engine.evaluation.augment import Augment, distort, shift
 from engine.formatting import printable
 from engine.models.classifier import BATCH, Classifier, to_unit
 from engine.protocol.events import EvaluateProgress
+from engine.runs.readers import READER
 
 EPOCHS = 8
 PEAK_LR = 4e-3

@@ -142,15 +142,15 @@ def model_of(weights: str) -> ModelConfig | None:
     name = weights.partition(":")[0]
     try:
         if weights in SHIPPED:
-            return from_dict(ModelConfig, parse_json(_metadata(SHIPPED[weights])["model"].encode()))
+            return from_dict(ModelConfig, parse_json(read_metadata(SHIPPED[weights])["model"].encode()))
         if name.endswith(".safetensors") or "/" in weights:
-            return from_dict(ModelConfig, parse_json(_metadata(Path(weights).expanduser())["model"].encode()))
+            return from_dict(ModelConfig, parse_json(read_metadata(Path(weights).expanduser())["model"].encode()))
         return find_run(name).config().model
     except (DigittyError, OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _metadata(path: Path) -> Mapping[str, str]:
+def read_metadata(path: Path) -> Mapping[str, str]:
     """The metadata of a safetensors file: eight bytes of length, then JSON. Raises OSError, ValueError or KeyError."""
     with open_regular(path) as file:
         length = int.from_bytes(file.read(8), "little")

@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from engine.checkpoints.classifier import find_reader, load_classifier
+from engine.checkpoints.classifier import load_classifier
 from engine.checkpoints.lookup import find_weights
 from engine.checkpoints.weights import ModelWeights
 from engine.compute import autotune, device
@@ -28,6 +28,7 @@ from engine.models.classifier import Classifier
 from engine.models.unet import UNet
 from engine.protocol import events
 from engine.protocol.recipe import WeightsInfo
+from engine.runs.readers import find_reader
 from engine.runs.weights_names import locate_weights
 from engine.sampling.measuring import load_measures
 from engine.sampling.pipeline import Pipeline

@@ -81,7 +81,7 @@ class OptionsDialog(FormDialog[Settings]):
             yield from self.buttons("Apply")
 
     def _field(self, name: str) -> Input | Select[str]:
-        value = getattr(self._settings.sample, name)
+        value = self._settings.redraw_below if name == "redraw_below" else getattr(self._settings.sample, name)
         if name in CHOICES:
             choices = [(Text(choice), choice) for choice in get_args(CHOICES[name])]
             return Select(choices, value=value, allow_blank=False, compact=True, id=name)
@@ -107,4 +107,7 @@ class OptionsDialog(FormDialog[Settings]):
     def result(self, values: dict[str, object]) -> Settings:
         choices = {name: self.query_one(f"#{name}", Select).value for name in CHOICES}
         lock_seed = self.query_one("#lock_seed", Select).value is True
-        return replace(self._settings, lock_seed=lock_seed).with_sample(**{**values, **choices})
+        redraw_below = cast(float, values.pop("redraw_below"))
+        followed = replace(self._settings, lock_seed=lock_seed, sample=with_sampler(self._settings.sample, self._sampler))
+        changed = followed.with_sample(**{**values, **choices})
+        return changed if redraw_below == followed.redraw_below else changed.with_redrawing(redraw_below)

@@ -116,7 +116,7 @@ class DrawScreen(AppScreen):
         """What determines a drawing. Weights that are being trained change from one moment to the next."""
         settings = self.studio.settings
         name = settings.weights.partition(":")[0]
-        return (tuple(labels), settings.sample, settings.weights, object() if name in self.studio.training_runs() else None)
+        return (tuple(labels), settings.sample, settings.redraw_below, settings.weights, object() if name in self.studio.training_runs() else None)
 
     def draw_or_enlarge(self) -> None:
         """Draw with the current settings. If that is what is shown, enlarge an image of it."""

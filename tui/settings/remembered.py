@@ -15,6 +15,7 @@ from typing import Any
 from engine.config.sampling import SampleConfig, Sampler, default_for, fit_sampler, with_sampler
 from engine.config.serialize import from_dict, to_dict
 from engine.errors import DigittyError, SettingError
+from engine.runs.readers import usual_redraw_below
 from engine.runs.weights_names import fit_weights, is_student
 from engine.storage import paths
 from engine.storage.atomic import parse_json, read_small, write_text
@@ -42,6 +43,19 @@ class Settings:
     """The classes on the Generate screen: `random`, or a prompt whose digits are repeated."""
     lock_seed: bool = False
     """Whether all drawings take the seed of `sample`, rather than each the next."""
+    own_redrawing: bool = False
+    """Whether the user chose a `redraw_below` that happens to be the sampler's default, for weights whose default is another."""
+
+    @property
+    def redraw_below(self) -> float:
+        """The threshold in use: that of `sample` if the user chose it, else the default for the weights."""
+        chosen = self.own_redrawing or self.sample.redraw_below != default_for(self.sample.sampler).redraw_below
+        return self.sample.redraw_below if chosen else usual_redraw_below(self.weights, self.sample.sampler)
+
+    def with_redrawing(self, redraw_below: float) -> Settings:
+        """These settings with a threshold that the user chose; the default for the weights stays a default."""
+        own, usual = default_for(self.sample.sampler).redraw_below, usual_redraw_below(self.weights, self.sample.sampler)
+        return replace(self.with_sample(redraw_below=redraw_below), own_redrawing=redraw_below == own != usual)
 
     def overridden_by(self, config: Config) -> Settings:
         """These settings with the values of the user's config.toml, which override remembered ones. Weights and sampler fit each other."""
@@ -52,7 +66,8 @@ class Settings:
                 weights = fit_weights(weights, sampler)
         sample = fit_sampler(with_sampler(self.sample, sampler or self.sample.sampler), is_student(weights))
         sample = replace(sample, **{**config.sample, "sampler": sample.sampler})
-        return replace(self, sample=sample, weights=weights, theme=theme)
+        own = "redraw_below" in config.sample or self.own_redrawing
+        return replace(self, sample=sample, weights=weights, theme=theme, own_redrawing=own)
 
     def linked(self, before: Settings) -> Settings:
         """These settings with weights and a sampler that fit each other: whichever of the two is as it was before follows the other.

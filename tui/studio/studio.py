@@ -211,7 +211,7 @@ class Studio:
     ) -> int:
         """Queue a drawing with the shared settings. For a single image, the events also hold the guesses at x0."""
         labels = tuple(labels)
-        sample = replace(self.settings.sample, seed=seed)
+        sample = replace(self.settings.sample, seed=seed, redraw_below=self.settings.redraw_below)
         indices = (0,) * len(labels) if shared_noise else None
         single = len(labels) == 1
         request = DrawRequest(labels, sample, indices, self.settings.weights, frame_rate(self.terminal), guesses=single, conditions=conditions)

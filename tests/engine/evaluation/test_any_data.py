@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.checkpoints.classifier import READER, cached_path, find_reader, load_classifier
+from engine.checkpoints.classifier import load_classifier
 from engine.checkpoints.weights import ModelWeights, save_weights
 from engine.cli.evaluation_text import evaluation_text, gallery_title, ranking
 from engine.config.compute import ComputeInfo
@@ -35,6 +35,7 @@ from engine.models.classifier import FEATURES, Classifier
 from engine.models.unet import UNet
 from engine.protocol.events import ClassGallery, EvaluateDone, EvaluateProgress, Event, Notice, Preparing, Tick
 from engine.protocol.requests import EvaluateRequest
+from engine.runs.readers import READER, cached_path, find_reader
 from engine.sampling.runtime import Runtime
 from engine.storage.gallery_sheet import Ranking
 

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from engine.checkpoints import weights as checkpoint
-from engine.checkpoints.classifier import READER, load_classifier
+from engine.checkpoints.classifier import load_classifier
 from engine.config.data import MNIST
 from engine.config.model import ModelConfig
 from engine.config.sampling import SampleConfig, Sampler
@@ -31,6 +31,7 @@ from engine.jobs.jobs import Jobs
 from engine.protocol.events import DrawDone, DrawStarted, Event, Frame, Preparing, Ready, Tick, TrainStep
 from engine.protocol.recipe import Images
 from engine.protocol.requests import DrawRequest, TrainRequest
+from engine.runs.readers import READER
 from engine.runs.run import find_run
 from engine.sampling import batch, rejection
 from engine.sampling.draw import FRAMES

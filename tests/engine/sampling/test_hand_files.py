@@ -11,13 +11,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from engine.checkpoints.classifier import READER, load_classifier
+from engine.checkpoints.classifier import load_classifier
 from engine.config.compute import ComputeInfo
 from engine.config.sampling import SampleConfig
 from engine.errors import PictureError
 from engine.measures.shape import measure
 from engine.models.classifier import Classifier
 from engine.protocol.recipe import Images, Recipe, WeightsInfo
+from engine.runs.readers import READER
 from engine.sampling import hand_files
 from engine.sampling.hand_files import find_digits, hand_of_file, normalise
 from engine.storage.images import save_drawing

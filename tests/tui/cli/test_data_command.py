@@ -13,7 +13,6 @@ import pytest
 from memory_source import paint
 from PIL import Image
 
-from engine.checkpoints.classifier import cached_path
 from engine.cli.data_text import training_seconds, training_time
 from engine.cli.entry import run
 from engine.cli.progress import ProgressLine
@@ -23,6 +22,7 @@ from engine.config.training import PRESETS
 from engine.datasets import cache
 from engine.protocol.recipe import Images
 from engine.runs.manage import create_run
+from engine.runs.readers import cached_path
 from engine.storage import paths
 from tui.cli.data import _print_wrapped, images_across
 from tui.cli.main import digitty
