@@ -44,6 +44,8 @@ def check_lines(data: PreparedData) -> Iterator[str]:
     if findings.left_out:
         yield f"left out: {_count(findings.left_out, 'picture')} of other classes"
     yield _classes_line(spec, findings)
+    if spec.licence:
+        yield f"licence: {spec.licence}"
     yield f"memory: {_memory(spec)}"
     yield f"time: {training_time(spec)}"
     for sentence in findings.choices:

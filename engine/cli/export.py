@@ -54,6 +54,8 @@ def _export_weights(source: str, file: Path) -> None:
     with interruptible():
         weights = weights if weights.model.draws else _with_hands(source, weights)
         (checkpoint.save_pth if file.suffix.lower() == ".pth" else checkpoint.save_weights)(file, weights)
+    data = weights.model.data
+    print_status(f"trained on {data.name}" + (f", licence {data.licence}" if data.licence else ""))
 
 
 def _with_hands(source: str, weights: ModelWeights) -> ModelWeights:

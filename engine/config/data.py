@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from engine.config.fields import check_fields, check_finite, check_within, setting
@@ -17,6 +17,9 @@ MOST_IMAGES = 10_000_000
 LONGEST_NAME = 60
 """Characters of a data set's or a class's name."""
 
+
+LICENCES = {"mnist": "CC BY-SA 3.0", "fashion-mnist": "MIT", "kmnist": "CC BY-SA 4.0"}
+"""The licences of data sets that are known by name, as their publishers state them. Sets that state none are left out."""
 
 Fit = Literal["crop", "pad", "stretch"]
 Background = Literal["black", "white"]
@@ -74,6 +77,8 @@ class DataSpec:
     """How many images are kept from training, to judge with. None: the source says (MNIST, and files of earlier versions)."""
     preparation: Preparation | None = None
     """How the images were made from the source's pictures. None: they are used as they are."""
+    licence: str | None = field(default=None, compare=False)
+    """Under which the images may be used. It is no part of which images these are. None: unknown, but for the sources of LICENCES."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.class_names, tuple | list):
@@ -94,13 +99,22 @@ class DataSpec:
         check_finite("std", self.std, 0, 1)
         if self.std == 0:
             raise SettingError(f"all training images of {self.name} are one flat colour; there is nothing to learn")
-        for field in ("source", "digest"):
-            if not isinstance(getattr(self, field), str) or not getattr(self, field):
-                raise SettingError(f"{field} {printable(repr(getattr(self, field)), 80)} is not text")
+        for name in ("source", "digest"):
+            if not isinstance(getattr(self, name), str) or not getattr(self, name):
+                raise SettingError(f"{name} {printable(repr(getattr(self, name)), 80)} is not text")
         if self.test_images is not None:
             check_within("test_images", self.test_images, 0, MOST_IMAGES)
         if self.preparation is not None and not isinstance(self.preparation, Preparation):
             raise SettingError(f"preparation {printable(repr(self.preparation), 80)} is not a table of settings")
+        if self.licence is None:
+            object.__setattr__(self, "licence", LICENCES.get(self.known_name))
+        elif not isinstance(self.licence, str) or not 1 <= len(self.licence) <= LONGEST_NAME or self.licence != printable(self.licence).strip():
+            raise SettingError(f"{printable(repr(self.licence), 80)} can't name a licence; use 1 to {LONGEST_NAME} printable characters")
+
+    @property
+    def known_name(self) -> str:
+        """The source without the folder of its files: the name of a known data set, if it is one."""
+        return self.source.partition(":")[0]
 
     @property
     def classes(self) -> int:

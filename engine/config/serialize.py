@@ -43,6 +43,8 @@ def to_dict(config: DataSpec | ModelConfig | ScheduleConfig | SampleConfig | Tra
         for name in ("test_images", "preparation"):
             if values[name] is None:
                 del values[name]  # so that older versions of digitty read it
+        if config.licence is None or config.known_name == MNIST.source:
+            del values["licence"]  # for the same reason; MNIST's is known
     return values
 
 

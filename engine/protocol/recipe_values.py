@@ -40,6 +40,8 @@ def recipe_json(recipe: Recipe) -> dict[str, Any]:
     values = asdict(replace(recipe, conditions=None))
     if recipe.data == MNIST:
         del values["data"]
+    else:
+        del values["data"]["licence"]  # it draws nothing, and older versions of digitty read the rest
     if recipe.conditions is None:
         del values["conditions"]
     else:

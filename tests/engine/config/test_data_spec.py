@@ -110,6 +110,22 @@ def test_older_versions_read_a_spec_that_says_nothing_new() -> None:
     assert from_dict(ModelConfig, json.loads(json.dumps(to_dict(model)))) == model
 
 
+def test_a_known_set_has_its_licence_and_files_say_it() -> None:
+    """Old files get it as they are read, those of MNIST stay as they are, and it is no part of which images these are."""
+    fashion = replace(FLAGS, source="fashion-mnist:/sets")
+    old = {name: value for name, value in asdict(fashion).items() if name != "licence"}
+    assert from_dict(DataSpec, old).licence == to_dict(ModelConfig(data=fashion))["data"]["licence"] == "MIT"
+    digits = replace(MNIST, class_names=("a",), test_images=3)
+    assert MNIST.licence == digits.licence == "CC BY-SA 3.0"
+    assert "licence" not in {*to_dict(MNIST), *to_dict(digits), *to_dict(FLAGS)}
+    own = replace(FLAGS, licence="CC0 1.0")
+    assert from_dict(DataSpec, to_dict(own)).licence == "CC0 1.0"
+    assert (own, hash(own)) == (FLAGS, hash(FLAGS))
+    for wrong in (3, "", "a\nb", " x", "x" * 61):
+        with pytest.raises(SettingError, match="licence"):
+            from_dict(DataSpec, {**to_dict(FLAGS), "licence": wrong})
+
+
 def test_older_versions_read_a_network_and_a_schedule_of_todays_kind() -> None:
     """A patch that is the usual one is left out; others are kept. The shift was always written."""
     for model in (ModelConfig(patch=1), ModelConfig(channels=(8, 16), patch=2), ModelConfig(channels=(8, 16))):
