@@ -17,6 +17,7 @@ from engine.process.distributed import ProcessGroup
 from engine.process.malloc import keep_freed_memory
 from engine.protocol.events import Event, Preparing
 from engine.protocol.lesson import GuessRequest
+from engine.protocol.recipe import Images
 from engine.protocol.requests import DrawRequest, EvaluateRequest, SweepRequest, TrainRequest
 from engine.runs.control import Control
 from engine.training.cadence import Cadence
@@ -58,6 +59,13 @@ class Jobs:
         from engine.sampling.draw import draw
 
         yield from draw(self._get_runtime(), request)
+
+    def measure(self, images: Images) -> Job:
+        """Preparing…, StrokesMeasured: thickness, slant, width and length of each picture."""
+        yield from self._announce_torch()
+        from engine.sampling.measuring import measure_images
+
+        yield from measure_images(images)
 
     def sweep(self, request: SweepRequest) -> Job:
         """Preparing…, then CellProgress…, CellDone or CellFailed of each cell, SweepDone."""

@@ -103,6 +103,14 @@ class DrawDone(Event):
         return replace(self, recipe=self.recipe.only(i), images=self.images.only(i), frames=frames, guesses=guesses, measured=measured)
 
 
+@dataclass(frozen=True, slots=True)
+class StrokesMeasured(Event):
+    """What the strokes of pictures measure."""
+
+    pictures: tuple[tuple[tuple[str, float], ...], ...]
+    """All ATTRIBUTES of each picture, in their units; empty for a picture of one flat grey, which has no strokes."""
+
+
 # --- sweeps -----------------------------------------------------------------------------------------------------------
 
 

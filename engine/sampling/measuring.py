@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from engine.config.condition import ATTRIBUTES, VARIANTS, Condition, Interval
+from engine.protocol.events import Event, StrokesMeasured, Tick
 from engine.protocol.measured import Measured, compare
+from engine.protocol.recipe import Images
 
 
 def is_measurable(condition: Condition) -> bool:
@@ -28,6 +32,17 @@ def measure_asked(image: Tensor, condition: Condition) -> Measured:
         return compare(condition, {}, found)
     shape = measure_enlarged(large)
     return compare(condition, {name: float(getattr(shape, name)) for name, _ in condition.attributes}, found)
+
+
+def measure_images(images: Images) -> Iterator[Event]:
+    """The job that measures all attributes of each picture: StrokesMeasured, after a Tick for each."""
+    everything, pictures = Condition(attributes=tuple((name, Interval()) for name in ATTRIBUTES)), []
+    shape = (images.height, images.width, images.channels)[: 2 if images.channels == 1 else 3]
+    for image in images:
+        pixels = torch.frombuffer(bytearray(image), dtype=torch.uint8).reshape(shape)
+        pictures.append(measure_asked(pixels, everything).attributes)
+        yield Tick()
+    yield StrokesMeasured(tuple(pictures))
 
 
 def load_measures() -> None:

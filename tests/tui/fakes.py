@@ -30,6 +30,7 @@ from engine.protocol.events import (
     Preparing,
     Ready,
     SpeedMeasured,
+    StrokesMeasured,
     Tick,
     TrainDone,
     TrainStarted,
@@ -47,6 +48,10 @@ from engine.runs.writer import open_writer, write_config
 
 SPEEDS: dict[Preset, float] = {"quick": 0.2, "best": 0.4, "seed": 0.8}
 """Seconds a step, as the trial of the machine measures them."""
+
+
+STROKES = (("thickness", 4.1), ("slant", 0.0), ("width", 13.0), ("length", 43.0))
+"""What is measured of every picture."""
 
 
 def ready() -> Flag:
@@ -81,6 +86,7 @@ class FakeJobs(FakeLessons):
         self.detach_failures: list[DigittyError] = []
         self.notices: list[str] = []
         self.drawings: list[DrawRequest] = []
+        self.measurings: list[Images] = []
         self.sketches: list[DrawRequest] = []
         self.sketch_failure: Exception | None = None
         self.sweeps: list[SweepRequest] = []
@@ -144,6 +150,11 @@ class FakeJobs(FakeLessons):
             float(steps),
             self.measured if request.conditions else (),
         )
+
+    def measure(self, images: Images) -> Iterator[Event]:
+        """Every picture is as thick as a score of 2 on a scale from 2.7 by 0.7, and upright."""
+        self.measurings.append(images)
+        yield StrokesMeasured((STROKES,) * len(images))
 
     def _sketch(self, request: DrawRequest) -> Iterator[Event]:
         """What is drawn while one types: it holds for nothing."""

@@ -9,9 +9,10 @@ from itertools import groupby
 from engine.config.condition_text import describe_condition, describe_interval, with_unit
 from engine.config.data import DataSpec
 from engine.config.sampling import SampleConfig
+from engine.prompt.changes import Change
 from engine.prompt.parser import Prompt
 from engine.prompt.vocabulary import vocabulary_for
-from engine.prompt.words import understood
+from engine.prompt.words import change_words, understood
 from engine.protocol.events import DrawDone, Frame
 from engine.protocol.measured import describe_miss, find_missed
 from engine.protocol.recipe import Recipe
@@ -134,9 +135,12 @@ def conditions_of(recipe: Recipe) -> str:
     return cut("; ".join(f"{count} × {text}" if count > 1 else text for text, count in groups), LONGEST_CONDITIONS)
 
 
-def understood_of(prompt: Prompt, data: DataSpec) -> str:
-    """7 · bold · leaning left: what a prompt asks for besides classes, with these; empty where it names classes alone."""
-    return understood(prompt.conditions, vocabulary_for(data.class_names)) if prompt.conditions else ""
+def understood_of(asked: Prompt | Change, data: DataSpec) -> str:
+    """7 · bold · leaning left, or last answer · bolder: what a prompt asks for besides classes; empty where it names classes alone."""
+    vocabulary = vocabulary_for(data.class_names)
+    if isinstance(asked, Change):
+        return change_words(asked, vocabulary)
+    return understood(asked.conditions, vocabulary) if asked.conditions else ""
 
 
 def describe_measured(done: DrawDone) -> str:

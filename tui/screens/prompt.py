@@ -12,18 +12,15 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from engine.config.condition import Condition, ConditionConfig
+from engine.config.condition import ConditionConfig
 from engine.config.data import DataSpec
 from engine.errors import PromptError
-from engine.prompt.conditions import TOLD_CLASSES, to_conditions
-from engine.prompt.parser import Prompt, parse, parse_if_readable
-from engine.prompt.phrase import Hand
+from engine.prompt.changes import Change
+from engine.prompt.parser import Prompt, parse_or_change, parse_or_change_if_readable
 from engine.prompt.vocabulary import vocabulary_for
-from engine.prompt.words import hand_words
-from engine.protocol import events as e
-from engine.protocol.events import Event
 from engine.runs.conditional_weights import name_weights_told
 from engine.runs.other_classes import name_other_weights
+from tui.screens.answers import Answers
 from tui.screens.base import AppScreen
 from tui.screens.sketches import Sketches
 from tui.settings import prompt_history
@@ -32,8 +29,6 @@ from tui.widgets.conversation import Conversation
 from tui.widgets.image_view import ImageView
 from tui.widgets.prompt_input import EARLIER, SCROLL, PromptInput
 
-ANSWERS = 40
-"""The most answers that the screen keeps."""
 CHOOSE = "esc, then w chooses those weights"
 
 
@@ -69,6 +64,7 @@ class PromptScreen(AppScreen):
         self._recalled = len(self._history)
         """The place in the history that up and down have reached."""
         self._sketches = Sketches(self.studio, self._conversation)
+        self._answers = Answers(self.studio, self._conversation)
         self._conversation.mount(Static(_hello(self.studio.data), id="hello"))
         self.on_navigate()
 
@@ -90,9 +86,6 @@ class PromptScreen(AppScreen):
     def _conversation(self) -> Conversation:
         return self.query_one(Conversation)
 
-    def _answers(self) -> list[Answer]:
-        return [answer for answer in self.query(Answer) if not answer.has_class("sketch")]
-
     async def action_submit(self) -> None:
         """Enter in the input. An action rather than the input's message, which would arrive after letters that were typed later."""
         text = self._input.value.strip()
@@ -108,42 +101,35 @@ class PromptScreen(AppScreen):
             return
         self._remember(text)
         try:
-            prompt = parse(text, self.studio.rng, self.studio.data.class_names, self.studio.told)
-            conditions = self._conditions_of(prompt)
+            asked = parse_or_change(text, self.studio.rng, self.studio.data.class_names, self.studio.told)
+            self._draw(text, asked)
         except PromptError as error:
-            error = name_weights_told(error, text, self.studio.settings.weights, CHOOSE)
-            self._show_problem(str(name_other_weights(error, self.studio.data, CHOOSE)))  # the input keeps its text, to be corrected
-            return
-        self._input.clear()
-        self._draw(text, prompt, conditions, self.studio.next_seed())
+            self._show_error(error, text)  # the input keeps its text, to be corrected
+        else:
+            self._input.clear()
 
-    def _conditions_of(self, prompt: Prompt) -> tuple[Condition, ...] | None:
-        """What the chosen weights are told of each picture besides its class. Raises PromptError where they can't be told it."""
-        told = self.studio.told
-        if not prompt.conditions:
-            return None
-        if told is None:
-            raise PromptError(TOLD_CLASSES)
-        return to_conditions(prompt.conditions, told, _refuse_hand)
-
-    def _last_drawing(self) -> e.DrawDone | None:
-        """The last one that has finished."""
-        return next((answer.result for answer in reversed(self._answers()) if answer.result), None)
+    def _draw(self, text: str, asked: Prompt | Change) -> None:
+        """Raises PromptError."""
+        if isinstance(asked, Change):
+            self._answers.change(text, asked)
+        else:
+            self._answers.draw(text, asked)
+        self._sketches.end()
 
     @property
     def has_drawing(self) -> bool:
-        return self._last_drawing() is not None
+        return self._answers.last_drawing is not None
 
     def on_input_changed(self) -> None:
         """Sketch the images that the input names so far, in one step, in the place of the full drawing."""
         text = self._input.value.strip()
         rng = random.Random(0)
         before = rng.getstate()
-        prompt = parse_if_readable(text, rng, self.studio.data.class_names, self.studio.told) if text else None
-        if prompt or not text:
+        asked = parse_or_change_if_readable(text, rng, self.studio.data.class_names, self.studio.told) if text else None
+        if asked or not text:
             self.query(".problem").remove()  # it was about another text; while that is corrected, its suggestion helps
         is_random = rng.getstate() != before  # the full drawing would choose these classes anew
-        self._sketches.follow(text, None if is_random else prompt)
+        self._sketches.follow(text, None if is_random else asked)
         if text:
             self._conversation.scroll_end(animate=False)  # from wherever page up has led
 
@@ -155,34 +141,15 @@ class PromptScreen(AppScreen):
             prompt_history.remember(text)
         self._recalled = len(self._history)
 
-    def _show_problem(self, message: str) -> None:
+    def _show_error(self, error: PromptError, text: str) -> None:
+        """Show why a prompt is not drawn, and which weights can draw it."""
+        error = name_weights_told(error, text, self.studio.settings.weights, CHOOSE)
         self.query(".problem").remove()
-        self._conversation.show_line(message, "problem")
-
-    def _draw(self, text: str, prompt: Prompt, conditions: tuple[Condition, ...] | None, seed: int) -> None:
-        conversation = self._conversation
-        self.query("#hello, .problem").remove()
         self._sketches.end()
-        answer = Answer(text, prompt, ImageView(self.studio.terminal, max_rows=conversation.room), self.studio.data)
-        for old in self._answers()[: 1 - ANSWERS]:
-            old.remove()
-        conversation.mount(answer)
-        conversation.scroll_end(animate=False)
-        answer.locked = self.studio.settings.lock_seed
-        answer.job = self.studio.draw(prompt.labels, lambda event: self._on_job_event(answer, event), seed, prompt.shared_noise, conditions)
-        answer.set_text("waiting for the engine…")
-
-    def _on_job_event(self, answer: Answer, event: Event) -> None:
-        if not answer.is_attached:
-            return
-        answer.on_job_event(event)
-        if isinstance(event, e.DrawDone) and answer is self._answers()[-1]:
-            self._conversation.scroll_end(animate=False)
+        self._conversation.show_line(str(name_other_weights(error, self.studio.data, CHOOSE)), "problem")
 
     def stop_work(self) -> None:
-        for answer in self._answers():
-            if answer.job is not None:
-                self.studio.worker.stop(answer.job)
+        self._answers.stop()
 
     def action_enter(self) -> None:
         self._input.focus()
@@ -200,19 +167,19 @@ class PromptScreen(AppScreen):
         conversation.scroll_relative(y=by * max(1, conversation.size.height - 2), animate=False)
 
     def action_save(self) -> None:
-        self.save_drawing(self._last_drawing(), ".png")
+        self.save_drawing(self._answers.last_drawing, ".png")
 
     def action_lock_seed(self) -> None:
         """Lock the random seed that the last finished drawing had, or unlock it."""
         settings = self.studio.settings
-        last = self._last_drawing()
+        last = self._answers.last_drawing
         seed = last.recipe.sample.seed if last and not settings.lock_seed else settings.sample.seed
         self.studio.change_settings(lock_seed=not settings.lock_seed, sample=replace(settings.sample, seed=seed))
         free, kept = "is unlocked: each drawing takes the next", f"{seed} is locked: every drawing takes it until ctrl+g unlocks it"
         self.notify(f"The random seed {free if settings.lock_seed else kept}.")
 
     def action_enlarge(self) -> None:
-        if last := self._last_drawing():
+        if last := self._answers.last_drawing:
             self.enlarge(last)
         else:
             self.explain("Nothing to enlarge: no drawing has finished yet.", lambda: not self.has_drawing)
@@ -223,22 +190,14 @@ class PromptScreen(AppScreen):
             self.enlarge(answer.result, event.index if event.view is answer.view else 0)
 
     def action_again(self) -> None:
-        answers = self._answers()
-        if not answers:
-            self.explain("Nothing to draw again yet. Type a prompt first.", lambda: not self._answers())
+        if not self._answers.all:
+            self.explain("Nothing to draw again yet. Type a prompt first.", lambda: not self._answers.all)
             return
-        last = answers[-1]
+        last = self._answers.all[-1]
         try:
-            conditions = self._conditions_of(last.prompt)  # other weights may have been chosen since
-        except PromptError as error:
-            self._show_problem(str(name_weights_told(error, last.text, self.studio.settings.weights, CHOOSE)))
-        else:
-            self._draw(last.text, last.prompt, conditions, self.studio.next_seed())
-
-
-def _refuse_hand(hand: Hand) -> tuple[float, ...]:
-    """Raises PromptError: no code is known for the hands that a prompt names."""
-    raise PromptError(f"{hand_words(hand)!r} can't be drawn yet; leave it out")
+            self._draw(last.text, last.prompt)
+        except PromptError as error:  # other weights may have been chosen since
+            self._show_error(error, last.text)
 
 
 def _hello(data: DataSpec) -> Content:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.prompt.changes import Change
 from engine.prompt.parser import Prompt
 from engine.protocol import events as e
 from engine.protocol.events import Event
@@ -20,19 +21,19 @@ class Sketches:
         self._sketch: Answer | None = None
         self._are_possible = True
 
-    def follow(self, text: str, prompt: Prompt | None) -> None:
+    def follow(self, text: str, asked: Prompt | Change | None) -> None:
         """Sketch the images that the input names so far; None where it names none, or random ones.
 
         The weights that sketch are told classes alone, so what asks for more is only said in words: a plain sketch would mislead.
         """
-        if prompt is not None and prompt.conditions:
-            self._say(f"{caption.understood_of(prompt, self._studio.data)} — press enter to draw it{self._no_sketch()}")
-        elif prompt is None or not self._are_possible:
+        if asked is not None and (understood := caption.understood_of(asked, self._studio.data)):
+            self._say(f"{understood} — press enter to draw it{self._no_sketch()}")
+        elif not isinstance(asked, Prompt) or not self._are_possible:
             self.end()
-        elif self._sketch and self._sketch.prompt == prompt:
+        elif self._sketch and self._sketch.prompt == asked:
             self._sketch.set_prompt(text)
         else:
-            self._begin(text, prompt)
+            self._begin(text, asked)
 
     def end(self) -> None:
         self._stop()
@@ -52,8 +53,8 @@ class Sketches:
             self._say(why)
 
     def _no_sketch(self) -> str:
-        """Why words that ask for more than a class are not sketched; empty if the user wants no sketches."""
-        return "; only plain classes are sketched while you type" if self._studio.wants_sketches else ""
+        """Says so, unless the user wants no sketches anyway."""
+        return "; phrases are not sketched" if self._studio.wants_sketches else ""
 
     def _say(self, line: str) -> None:
         self.end()

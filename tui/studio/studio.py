@@ -19,6 +19,7 @@ from engine.jobs.jobs import Jobs
 from engine.jobs.worker import Worker
 from engine.protocol import events as e
 from engine.protocol.events import Event
+from engine.protocol.recipe import Images
 from engine.protocol.requests import DrawRequest
 from engine.runs.weights_names import data_of, model_of
 from engine.storage import paths
@@ -208,10 +209,14 @@ class Studio:
         seed: int,
         shared_noise: bool = False,
         conditions: tuple[Condition, ...] | None = None,
+        redraws: bool = True,
     ) -> int:
-        """Queue a drawing with the shared settings. For a single image, the events also hold the guesses at x0."""
+        """Queue a drawing with the shared settings. For a single image, the events also hold the guesses at x0.
+
+        Without `redraws`, images that are misread or not as asked for stay.
+        """
         labels = tuple(labels)
-        sample = replace(self.settings.sample, seed=seed, redraw_below=self.settings.redraw_below)
+        sample = replace(self.settings.sample, seed=seed, redraw_below=self.settings.redraw_below if redraws else 0.0)
         indices = (0,) * len(labels) if shared_noise else None
         single = len(labels) == 1
         request = DrawRequest(labels, sample, indices, self.settings.weights, frame_rate(self.terminal), guesses=single, conditions=conditions)
@@ -221,6 +226,10 @@ class Studio:
         """Queue a drawing with settings of its own."""
         self._hooks.drawing_queued()
         return self.router.submit("draw", lambda: self.jobs.draw(request), listener, "drawing")
+
+    def measure(self, images: Images, listener: Listener) -> int:
+        """Queue the measuring of strokes: StrokesMeasured."""
+        return self.router.submit("draw", lambda: self.jobs.measure(images), listener, "measuring")
 
     def sketch(self, labels: Iterable[int], listener: Listener, shared_noise: bool = False) -> int | None:
         """Queue a drawing in one step from the noise of the next proper one; None where it would not resemble that, or would have to wait."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
@@ -27,10 +29,12 @@ class Answer(Widget):
     def __init__(self, text: str, prompt: Prompt, view: ImageView, data: DataSpec) -> None:
         """`data` is what the prompt was read for."""
         super().__init__(classes="answer")
-        self.text, self.prompt, self.view = text, prompt, view
-        self.understood = caption.understood_of(prompt, data)
-        """What the prompt asks for besides classes, in words."""
+        self.text, self.view, self.data = text, view, data
+        self.set_asked(prompt)
         self.job: int | None = None
+        self.is_busy = True
+        """Whether it is neither finished nor given up."""
+        self._followers: list[Callable[[], None]] = []
         self.result: e.DrawDone | None = None
         """The finished drawing."""
         self.locked = False
@@ -55,6 +59,31 @@ class Answer(Widget):
         else:
             yield self.view
             yield self._details
+
+    def set_asked(self, prompt: Prompt) -> None:
+        """Set what is drawn, with as many images as before."""
+        self.prompt = prompt
+        self.understood = caption.understood_of(prompt, self.data)
+        """What the prompt asks for besides classes, in words."""
+
+    def follow(self, then: Callable[[], None]) -> None:
+        """Call `then` once this answer is not busy any more: at once, if it is not."""
+        if self.is_busy:
+            self._followers.append(then)
+        else:
+            then()
+
+    def end(self) -> None:
+        """It is finished, or given up."""
+        self.job, self.is_busy = None, False
+        followers, self._followers = self._followers, []
+        for then in followers:
+            then()
+
+    def fail(self, why: str) -> None:
+        """Give it up."""
+        self.set_text(why)
+        self.end()
 
     def set_prompt(self, text: str) -> None:
         """Set the line above the images."""
@@ -88,11 +117,11 @@ class Answer(Widget):
                 measured = f"\n{words}" if (words := caption.describe_measured(event)) else ""
                 self.set_text(f"{self._heading()}\n{details}{measured}")
             case e.Ended(outcome, message):
-                self.job = None
                 if outcome == "stopped":
                     self.set_text("stopped")
                 elif outcome == "failed":
                     self.set_text(message)
+                self.end()
 
     def _heading(self) -> str:
         if self.understood:

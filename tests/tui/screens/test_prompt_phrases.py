@@ -96,7 +96,7 @@ async def test_a_phrase_is_said_in_words_while_it_is_typed_and_nothing_plain_is_
     async with opened(config=with_strokes()) as person:
         await person.sees("idle")
         person.burst(*"bold seven")
-        await person.sees("7 · bold — press enter to draw it; only plain classes are sketched")
+        await person.sees("7 · bold — press enter to draw it; phrases are not sketched")
         person.burst(*" leaning left")
         await person.sees("7 · bold · leaning left — press enter")
         assert person.screen.count("press enter to draw it") == 1
@@ -121,3 +121,107 @@ async def test_again_with_other_weights_that_are_not_told_draws_nothing() -> Non
         await person.press("ctrl+r")
         await person.sees("strokes can be asked for it")
         assert len(person.jobs.drawings) == 1
+
+
+# --- changes of the last answer -----------------------------------------------------------------------------------------
+
+
+def exact(person: User, name: str, picture: int = 0) -> float:
+    """The value of an attribute that the last drawing was asked for."""
+    interval = (person.jobs.drawings[-1].conditions or ())[picture].interval(name)
+    assert interval.low == interval.high
+    return interval.low
+
+
+async def drawn(person: User, text: str) -> None:
+    count = len(person.jobs.drawings)
+    await person.enter(text)
+    await person.until(lambda: len(person.jobs.drawings) == count + 1 and "0.05 s" in caption(person))
+
+
+async def test_bolder_goes_on_from_what_the_last_answer_shows_and_keeps_its_noise() -> None:
+    async with opened(config=with_strokes()) as person:
+        await drawn(person, "seven")
+        await drawn(person, "bolder")  # 0.75 deviations above the 4.1 px that were measured
+        await person.sees("❯ bolder", "7 · thickness 4.62 px")
+        first, bolder = person.jobs.drawings
+        assert exact(person, "thickness") == pytest.approx(4.62)
+        assert (bolder.labels, bolder.sample.seed, bolder.indices) == (first.labels, first.sample.seed, first.indices)
+        assert (first.sample.redraw_below > 0, bolder.sample.redraw_below) == (True, 0.0), "a picture that is redrawn has other noise"
+        await drawn(person, "leaning left, please, but the same")
+        assert (person.jobs.drawings[-1].conditions or ())[0].attributes == (("thickness", Interval(4.62, 4.62)), LEANING)
+        await drawn(person, "a slightly thinner 7")
+        assert exact(person, "thickness") == pytest.approx(4.62 - 0.35 * 0.7, abs=0.006)
+        assert {request.sample.seed for request in person.jobs.drawings} == {first.sample.seed}
+
+
+async def test_again_draws_the_same_from_other_noise() -> None:
+    async with opened(config=with_strokes()) as person:
+        await drawn(person, "two bold sevens")
+        await drawn(person, "again")
+        first, again = person.jobs.drawings
+        assert (again.labels, again.conditions, again.sample.redraw_below) == (first.labels, first.conditions, first.sample.redraw_below)
+        assert again.sample.seed != first.sample.seed
+        assert not person.jobs.measurings
+
+
+async def test_a_change_of_a_grid_keeps_the_noise_that_its_digits_share() -> None:
+    async with opened(config=with_strokes()) as person:
+        await drawn(person, "grid")
+        await drawn(person, "make the 3 wider")
+        asked = person.jobs.drawings[-1]
+        assert asked.indices == (0,) * 10
+        assert [condition.label for condition in asked.conditions or () if condition.attributes] == [3]
+
+
+async def test_a_change_waits_for_the_answer_that_is_being_drawn() -> None:
+    async with opened(FakeJobs(draw_holds_at=2), config=with_strokes()) as person:
+        await person.enter("seven")
+        await person.sees("step 2/")
+        await person.enter("bolder")
+        await person.enter("bolder")
+        await person.sees("waiting for the last answer…")
+        assert len(person.jobs.drawings) == 1
+        person.jobs.go_on_drawing.set()
+        await person.until(lambda: len(person.jobs.drawings) == 3)
+        assert exact(person, "thickness") > (person.jobs.drawings[1].conditions or ())[0].interval("thickness").low
+
+
+async def test_a_change_of_an_answer_that_is_stopped_is_not_drawn() -> None:
+    async with opened(FakeJobs(draw_holds_at=2), config=with_strokes()) as person:
+        await person.enter("seven")
+        await person.sees("step 2/")
+        await person.enter("bolder")
+        await person.press("escape", "escape")
+        await person.until(lambda: caption(person) == "not drawn, because the answer that it changes was not finished")
+        await person.press("i")
+        await person.enter("wider")
+        await person.sees("there is none yet; draw something first")
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "why"),
+    [
+        ("", "bolder", "'bolder' changes the last answer, but there is none yet; draw something first, such as 'a bold 7 leaning left'"),
+        ("three", "a slightly thinner 7", "the last answer has no picture of that class"),
+        ("three", "again, but crossed", "only a 7 can be crossed"),
+        ("thickness 9.9 three", "bolder", "the thickness is at its limit"),
+    ],
+)
+async def test_what_can_not_be_changed_is_said_and_the_text_stays(before: str, text: str, why: str) -> None:
+    async with opened(config=with_strokes()) as person:
+        await person.sees("idle")
+        if before:
+            await drawn(person, before)
+        await person.enter(text)
+        await person.until(lambda: why in " ".join(person.screen.split()))
+        assert person.app.screen.query_one("#prompt", Input).value == text
+        assert "press enter to draw it" not in person.screen
+        assert len(person.jobs.drawings) == bool(before)
+
+
+async def test_a_change_is_said_in_words_while_it_is_typed() -> None:
+    async with opened(config=with_strokes()) as person:
+        await person.sees("idle")
+        person.burst(*"slightly bolder")
+        await person.sees("last answer · bolder — press enter to draw it")

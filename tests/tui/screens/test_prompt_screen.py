@@ -269,7 +269,7 @@ async def test_brackets_are_only_text() -> None:
 
 
 async def test_a_long_conversation_forgets_its_oldest_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.screens.prompt.ANSWERS", 3)
+    monkeypatch.setattr("tui.screens.answers.ANSWERS", 3)
     async with opened() as person:
         for text in ("1", "2", "3", "4"):
             await person.enter(text)

@@ -1,0 +1,149 @@
+"""The answers of the Prompt screen: draws what prompts ask for, and changes of the last answer such as "bolder"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from engine.config.condition import Condition
+from engine.errors import PromptError
+from engine.prompt.changes import Change, apply_change
+from engine.prompt.conditions import TOLD_CLASSES, to_conditions
+from engine.prompt.faults import quote
+from engine.prompt.parser import DESCRIBED, Prompt
+from engine.prompt.phrase import Hand, Phrase
+from engine.prompt.words import hand_words
+from engine.protocol import events as e
+from engine.protocol.events import Event
+from tui.studio.studio import Studio
+from tui.widgets.answer import Answer
+from tui.widgets.conversation import Conversation
+from tui.widgets.image_view import ImageView
+
+ANSWERS = 40
+"""The most answers that the screen keeps."""
+Measures = Sequence[Mapping[str, float]]
+"""What was measured of each picture of an answer."""
+
+
+class Answers:
+    """Draws them in a conversation."""
+
+    def __init__(self, studio: Studio, conversation: Conversation) -> None:
+        self._studio, self._conversation = studio, conversation
+
+    @property
+    def all(self) -> list[Answer]:
+        """The oldest first."""
+        return [answer for answer in self._conversation.query(Answer) if not answer.has_class("sketch")]
+
+    @property
+    def last_drawing(self) -> e.DrawDone | None:
+        """The last one that has finished."""
+        return next((answer.result for answer in reversed(self.all) if answer.result), None)
+
+    def stop(self) -> None:
+        for answer in self.all:
+            if answer.job is not None:
+                self._studio.worker.stop(answer.job)
+
+    def draw(self, text: str, prompt: Prompt) -> None:
+        """Draw a prompt with the next random seed. Raises PromptError where the chosen weights can't be told what it asks for."""
+        conditions = self._conditions_of(prompt)
+        self._start(self._add(text, prompt), conditions, self._studio.next_seed())
+
+    def change(self, text: str, change: Change) -> None:
+        """Draw the last answer with a change, from the same noise; without a change ("again"), from other noise.
+
+        An answer that is being drawn is waited for. Raises PromptError where there is no answer, or where it can't be changed so.
+        """
+        last = next((answer for answer in reversed(self.all) if answer.is_busy or answer.result), None)
+        if last is None:
+            raise PromptError(f"{quote(text)} changes the last answer, but there is none yet; draw something first, such as {DESCRIBED}")
+        if not last.is_busy:
+            self._conditions_of(self._changed(change, last))
+        answer = self._add(text, last.prompt)
+        answer.set_text("waiting for the last answer…")
+        last.follow(lambda: self._measure(answer, change, last))
+
+    def _measure(self, answer: Answer, change: Change, last: Answer) -> None:
+        """Measure the last answer, where the change goes on from what it shows; then draw."""
+        if not answer.is_attached or last.result is None:
+            answer.fail("not drawn, because the answer that it changes was not finished")
+            return
+        if not any(part.shifts for part in change.parts):
+            self._draw_changed(answer, change, last)
+            return
+
+        def on_job_event(event: Event) -> None:
+            if isinstance(event, e.StrokesMeasured):
+                self._draw_changed(answer, change, last, [dict(attributes) for attributes in event.pictures])
+            elif isinstance(event, e.Ended) and event.outcome != "finished":
+                answer.fail(event.message or event.outcome)
+
+        answer.job = self._studio.measure(last.result.images, on_job_event)
+
+    def _draw_changed(self, answer: Answer, change: Change, last: Answer, measured: Measures = ()) -> None:
+        answer.job = None
+        try:
+            prompt = self._changed(change, last, measured)
+            conditions = self._conditions_of(prompt)
+        except PromptError as error:
+            answer.fail(str(error))
+            return
+        answer.set_asked(prompt)
+        if change.keeps_noise and last.result:
+            # a picture that is redrawn would come from other noise, so that more than one thing would change
+            self._start(answer, conditions, last.result.recipe.sample.seed, redraws=False)
+        else:
+            self._start(answer, conditions, self._studio.next_seed())
+
+    def _changed(self, change: Change, last: Answer, measured: Measures = ()) -> Prompt:
+        """The prompt of the last answer with a change. Raises PromptError."""
+        told = self._studio.told
+        if told is None:
+            raise PromptError(TOLD_CLASSES)
+        if last.data.class_names != self._studio.data.class_names:
+            raise PromptError(f"the last answer shows other classes than {self._studio.settings.weights} draws; draw something first")
+        labels = last.prompt.labels
+        phrases = apply_change(change, last.prompt.conditions or [Phrase(label) for label in labels], told, measured)
+        return replace(last.prompt, conditions=None if all(phrase.is_plain for phrase in phrases) else phrases)
+
+    def _conditions_of(self, prompt: Prompt) -> tuple[Condition, ...] | None:
+        """What the chosen weights are told of each picture besides its class. Raises PromptError where they can't be told it."""
+        told = self._studio.told
+        if not prompt.conditions:
+            return None
+        if told is None:
+            raise PromptError(TOLD_CLASSES)
+        return to_conditions(prompt.conditions, told, _refuse_hand)
+
+    def _add(self, text: str, prompt: Prompt) -> Answer:
+        conversation = self._conversation
+        conversation.query("#hello, .problem").remove()
+        answer = Answer(text, prompt, ImageView(self._studio.terminal, max_rows=conversation.room), self._studio.data)
+        for old in self.all[: 1 - ANSWERS]:
+            old.remove()
+        conversation.mount(answer)
+        conversation.scroll_end(animate=False)
+        return answer
+
+    def _start(self, answer: Answer, conditions: tuple[Condition, ...] | None, seed: int, *, redraws: bool = True) -> None:
+        answer.locked = self._studio.settings.lock_seed
+        prompt, draw = answer.prompt, self._studio.draw
+        answer.job = draw(prompt.labels, lambda event: self._on_job_event(answer, event), seed, prompt.shared_noise, conditions, redraws)
+        answer.set_text("waiting for the engine…")
+
+    def _on_job_event(self, answer: Answer, event: Event) -> None:
+        if not answer.is_attached:
+            if isinstance(event, e.Ended):
+                answer.end()
+            return
+        answer.on_job_event(event)
+        if isinstance(event, e.DrawDone) and answer is self.all[-1]:
+            self._conversation.scroll_end(animate=False)
+
+
+def _refuse_hand(hand: Hand) -> tuple[float, ...]:
+    """Raises PromptError: no code is known for the hands that a prompt names."""
+    raise PromptError(f"{hand_words(hand)!r} can't be drawn yet; leave it out")
