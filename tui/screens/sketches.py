@@ -27,7 +27,7 @@ class Sketches:
         The weights that sketch are told classes alone, so what asks for more is only said in words: a plain sketch would mislead.
         """
         if asked is not None and (understood := caption.understood_of(asked, self._studio.data)):
-            self._say(f"{understood} — press enter to draw it{self._no_sketch()}")
+            self._say(f"{understood} (enter draws it{self._no_sketch()})")
         elif not isinstance(asked, Prompt) or not self._are_possible:
             self.end()
         elif self._sketch and self._sketch.prompt == asked:

@@ -96,14 +96,14 @@ async def test_a_phrase_is_said_in_words_while_it_is_typed_and_nothing_plain_is_
     async with opened(config=with_strokes()) as person:
         await person.sees("idle")
         person.burst(*"bold seven")
-        await person.sees("7 · bold — press enter to draw it; phrases are not sketched")
+        await person.sees("7 · bold (enter draws it; phrases are not sketched)")
         person.burst(*" leaning left")
-        await person.sees("7 · bold · leaning left — press enter")
-        assert person.screen.count("press enter to draw it") == 1
+        await person.sees("7 · bold · leaning left (enter draws it")
+        assert person.screen.count("enter draws it") == 1
         assert not person.jobs.sketches
         await person.press("enter")
         await person.sees("0.05 s")
-        assert "press enter to draw it" not in person.screen
+        assert "enter draws it" not in person.screen
 
 
 async def test_the_first_line_shows_that_these_weights_are_told_more() -> None:
@@ -216,7 +216,7 @@ async def test_what_can_not_be_changed_is_said_and_the_text_stays(before: str, t
         await person.enter(text)
         await person.until(lambda: why in " ".join(person.screen.split()))
         assert person.app.screen.query_one("#prompt", Input).value == text
-        assert "press enter to draw it" not in person.screen
+        assert "enter draws it" not in person.screen
         assert len(person.jobs.drawings) == bool(before)
 
 
@@ -224,4 +224,4 @@ async def test_a_change_is_said_in_words_while_it_is_typed() -> None:
     async with opened(config=with_strokes()) as person:
         await person.sees("idle")
         person.burst(*"slightly bolder")
-        await person.sees("last answer · bolder — press enter to draw it")
+        await person.sees("last answer · bolder (enter draws it")
