@@ -22,6 +22,7 @@ from tui.widgets.image_view import ImageView
 
 ANSWERS = 40
 """The most answers that the screen keeps."""
+REDRAWN = "The last answer was redrawn from other noise; this one shows its first noise."
 Measures = Sequence[Mapping[str, float]]
 """What was measured of each picture of an answer."""
 
@@ -93,7 +94,8 @@ class Answers:
             return
         answer.set_asked(prompt)
         if change.keeps_noise and last.result:
-            # a picture that is redrawn would come from other noise, so that more than one thing would change
+            # a picture that is redrawn comes from other noise, which no request can name, so that more than one thing would change
+            answer.note = REDRAWN if last.result.again else ""
             self._start(answer, conditions, last.result.recipe.sample.seed, redraws=False)
         else:
             self._start(answer, conditions, self._studio.next_seed())

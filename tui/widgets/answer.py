@@ -37,6 +37,8 @@ class Answer(Widget):
         self._followers: list[Callable[[], None]] = []
         self.result: e.DrawDone | None = None
         """The finished drawing."""
+        self.note = ""
+        """What else to say of the finished drawing."""
         self.locked = False
         """Whether the random seed was locked."""
         self._prompt_line, self._details = Static(classes="asked"), Static(classes="words")
@@ -114,8 +116,7 @@ class Answer(Widget):
                     self.strip.finish(event)
                 between = "\n" if len(self.prompt.labels) == 1 else " · "
                 details = f"{caption.describe_sample(event.recipe.sample, self.locked)}\n{caption.timing(event)}{between}{event.recipe.weights}"
-                measured = f"\n{words}" if (words := caption.describe_measured(event)) else ""
-                self.set_text(f"{self._heading()}\n{details}{measured}")
+                self.set_text("\n".join(filter(None, (self._heading(), details, caption.describe_measured(event), self.note))))
             case e.Ended(outcome, message):
                 if outcome == "stopped":
                     self.set_text("stopped")

@@ -155,6 +155,17 @@ async def test_bolder_goes_on_from_what_the_last_answer_shows_and_keeps_its_nois
         assert {request.sample.seed for request in person.jobs.drawings} == {first.sample.seed}
 
 
+async def test_a_change_of_an_answer_that_was_redrawn_says_which_noise_it_shows() -> None:
+    jobs = FakeJobs(again=1)
+    async with opened(jobs, config=with_strokes()) as person:
+        await drawn(person, "seven")
+        jobs.again = 0
+        await drawn(person, "bolder")
+        assert "The last answer was redrawn from other noise; this one shows its first noise." in caption(person)
+        await drawn(person, "bolder")
+        assert "other noise" not in caption(person)
+
+
 async def test_again_draws_the_same_from_other_noise() -> None:
     async with opened(config=with_strokes()) as person:
         await drawn(person, "two bold sevens")
