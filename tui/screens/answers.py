@@ -22,7 +22,7 @@ from tui.widgets.image_view import ImageView
 
 ANSWERS = 40
 """The most answers that the screen keeps."""
-REDRAWN = "The last answer was redrawn from other noise; this one shows its first noise."
+REDRAWN = "The last answer was redrawn, so this one may start from other noise."
 Measures = Sequence[Mapping[str, float]]
 """What was measured of each picture of an answer."""
 
@@ -76,9 +76,11 @@ class Answers:
             self._draw_changed(answer, change, last)
             return
 
+        recipe = last.result.recipe
+
         def on_job_event(event: Event) -> None:
             if isinstance(event, e.StrokesMeasured):
-                self._draw_changed(answer, change, last, [dict(attributes) for attributes in event.pictures])
+                self._draw_changed(answer, change, last, _within_asked(event, recipe.conditions))
             elif isinstance(event, e.Ended) and event.outcome != "finished":
                 answer.fail(event.message or event.outcome)
 
@@ -94,9 +96,11 @@ class Answers:
             return
         answer.set_asked(prompt)
         if change.keeps_noise and last.result:
-            # a picture that is redrawn comes from other noise, which no request can name, so that more than one thing would change
-            answer.note = REDRAWN if last.result.again else ""
-            self._start(answer, conditions, last.result.recipe.sample.seed, redraws=False)
+            # Redrawing starts from other noise, so more than one thing would change. But where the last answer was redrawn, redrawing tries the
+            # same noise in the same order, and most likely ends where that did.
+            was_redrawn = last.result.again > 0
+            answer.note = REDRAWN if was_redrawn else ""
+            self._start(answer, conditions, last.result.recipe.sample.seed, redraws=was_redrawn)
         else:
             self._start(answer, conditions, self._studio.next_seed())
 
@@ -144,6 +148,15 @@ class Answers:
         answer.on_job_event(event)
         if isinstance(event, e.DrawDone) and answer is self.all[-1]:
             self._conversation.scroll_end(animate=False)
+
+
+def _within_asked(event: e.StrokesMeasured, conditions: Sequence[Condition] | None) -> Measures:
+    """What was measured of each picture, and where that is not as asked for, the nearest value that is."""
+    measured = []
+    for attributes, condition in zip(event.pictures, conditions or [Condition()] * len(event.pictures), strict=True):
+        asked = {name: condition.interval(name) for name, _ in attributes}
+        measured.append({name: min(max(value, asked[name].low), asked[name].high) for name, value in attributes})
+    return measured
 
 
 def _refuse_hand(hand: Hand) -> tuple[float, ...]:

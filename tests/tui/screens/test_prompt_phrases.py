@@ -155,14 +155,23 @@ async def test_bolder_goes_on_from_what_the_last_answer_shows_and_keeps_its_nois
         assert {request.sample.seed for request in person.jobs.drawings} == {first.sample.seed}
 
 
-async def test_a_change_of_an_answer_that_was_redrawn_says_which_noise_it_shows() -> None:
+async def test_a_change_goes_on_from_what_was_asked_where_the_picture_misses_that() -> None:
+    async with opened(config=with_strokes()) as person:
+        await drawn(person, "seven leaning left")
+        await drawn(person, "more slanted")  # 8° further left than -5°, although the picture is upright
+        assert exact(person, "slant") == -13
+
+
+async def test_a_change_of_an_answer_that_was_redrawn_tries_the_same_noise_in_the_same_order() -> None:
     jobs = FakeJobs(again=1)
     async with opened(jobs, config=with_strokes()) as person:
         await drawn(person, "seven")
         jobs.again = 0
         await drawn(person, "bolder")
-        assert "The last answer was redrawn from other noise; this one shows its first noise." in caption(person)
+        assert jobs.drawings[0].sample == jobs.drawings[1].sample
+        assert "The last answer was redrawn, so this one may start from other noise." in caption(person)
         await drawn(person, "bolder")
+        assert jobs.drawings[2].sample.redraw_below == 0
         assert "other noise" not in caption(person)
 
 
