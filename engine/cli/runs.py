@@ -46,7 +46,8 @@ def run_line(facts: dict[str, Any]) -> str:
     loss = f"loss {facts['loss']:.4f}" if facts["loss"] is not None else "no step yet"
     state = shown_state(facts) + (" here" if facts["state"] == "running" else "")
     done = f"step {facts['step']}/{facts['total_steps']}"
-    return f"{facts['run']:<20} {state:<14} {done:<18} {loss:<12} {format_age(time.time() - facts['written']):>8}  {format_size(facts['bytes']):>7}"
+    age, size = format_age(time.time() - facts["written"]), format_size(facts["bytes"])
+    return f"{facts['run']:<20} {state:<14} {done:<18} {loss:<12} {age:>8}  {size:>7}  {facts['data_shown']}".rstrip()
 
 
 @click.command(help="Save and stop RUN, whichever process trains it. It can be resumed. Default: the run that trains now.")

@@ -16,6 +16,8 @@ MOST_CLASSES = 10_000
 MOST_IMAGES = 10_000_000
 LONGEST_NAME = 60
 """Characters of a data set's or a class's name."""
+LONGEST_SHORT = 24
+"""Characters of a data set's name in a list of runs or weights."""
 
 
 LICENCES = {"mnist": "CC BY-SA 3.0", "fashion-mnist": "MIT", "kmnist": "CC BY-SA 4.0"}
@@ -115,6 +117,14 @@ class DataSpec:
     def known_name(self) -> str:
         """The source without the folder of its files: the name of a known data set, if it is one."""
         return self.source.partition(":")[0]
+
+    @property
+    def short_name(self) -> str:
+        """Name and size for a list, such as Fashion-MNIST 28 or flags 20x32; empty for MNIST as it comes with digitty."""
+        if (self.digest, self.shape) == (MNIST.digest, MNIST.shape):
+            return ""
+        name = self.name if len(self.name) <= LONGEST_SHORT else f"{self.name[: LONGEST_SHORT - 1]}…"
+        return f"{name} {self.height}" + (f"x{self.width}" if self.width != self.height else "")
 
     @property
     def classes(self) -> int:

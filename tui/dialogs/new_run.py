@@ -26,7 +26,7 @@ from engine.runs.manage import name_taken
 from engine.runs.run import Run, all_runs
 from engine.storage import paths
 from tui.dialogs.form import FormDialog
-from tui.runs.text import trained_here
+from tui.runs.text import trained_here, with_data
 from tui.studio.base_app import studio_app
 from tui.studio.source_check import SourceCheck, complete_source
 from tui.studio.speed_trial import SpeedTrial
@@ -114,6 +114,7 @@ class NewRunDialog(FormDialog[NewRun]):
     def _show_chosen(self) -> None:
         """Show the settings of the run that is selected; an existing one has its preset and name already."""
         run = self._selected_run()
+        self.row("resume").show_hint(HINTS["resume"])
         for name in ("data", "size", "preset", "name", "minutes", "keep_every"):
             self.query_one(f"#{name}").disabled = run is not None
             self.row(name).display = run is None
@@ -132,6 +133,7 @@ class NewRunDialog(FormDialog[NewRun]):
         except RunError as error:
             self._checks.mark("resume", str(error))
             return
+        self.row("resume").show_hint(f"trained on {run_config.data.short_name or MNIST.name}")
         self._fill(run_config, f"in all; {_done(run)} of {run_config.total_steps} steps are done")
 
     def _fill(self, run_config: TrainConfig, epochs_hint: str) -> None:
@@ -209,9 +211,7 @@ class NewRunDialog(FormDialog[NewRun]):
         return None if choice == DataChoice() else choice
 
     def _check_size(self) -> str | None:
-        size = self.query_one("#size", Input).value.strip() or None
-        DataChoice(size=size)
-        return size
+        return DataChoice(size=self.query_one("#size", Input).value.strip() or None).size
 
     def _look_at_source(self) -> None:
         """Look at what the field names, and say what is there."""
@@ -290,7 +290,7 @@ class NewRunDialog(FormDialog[NewRun]):
         else:
             how_long = f"about {format_roughly(seconds * steps / request.config.total_steps)} on this machine"
             how_long += ", and longer while another run trains" if self._beside else ""
-        return f"Start trains {request.resume or request.config.preset} for {steps:,} steps: {how_long}."
+        return f"Start trains {with_data(request.resume) if request.resume else request.config.preset} for {steps:,} steps: {how_long}."
 
 
 def _done(run: Run) -> int:

@@ -24,7 +24,7 @@ from tui.dialogs.dialog import Dialog
 from tui.runs.text import describe_run, heading, trainer_name
 from tui.studio.background import run_in_background
 from tui.studio.base_app import studio_app
-from tui.terminal.literal import literal
+from tui.terminal.literal import literal, literal_lines
 from tui.widgets.answer_list import AnswerList
 from tui.widgets.field_checks import WRONG
 from tui.widgets.line_input import LineInput
@@ -110,8 +110,8 @@ class RunsDialog(Dialog[str | None]):
 
     def _show_line(self, name: str, line: str) -> None:
         with suppress(OptionDoesNotExist):  # the run has just been deleted
-            if self._list.get_option(name).prompt != literal(line):
-                self._list.replace_option_prompt(name, literal(line))
+            if self._list.get_option(name).prompt != literal_lines(line):
+                self._list.replace_option_prompt(name, literal_lines(line))
 
     def _show_problem(self, problem: str | DigittyError = "") -> None:
         self.query_one("#problem", Static).update(literal(str(problem)))

@@ -11,7 +11,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.runs.run import all_runs
-from engine.runs.weights_names import BEST_VALIDATION, draws, snapshot_kind
+from engine.runs.weights_names import BEST_VALIDATION, data_of, model_of, snapshot_kind
 from tui.dialogs.dialog import Dialog
 from tui.terminal.literal import literal
 from tui.widgets.answer_list import AnswerList
@@ -43,22 +43,25 @@ class WeightsDialog(Dialog[str | None]):
     def _choices(self) -> list[tuple[str, str]]:
         choices = [("shipped", "shipped          the weights that come with digitty")]
         for name in self._training:
-            choices.append((name, f"{name:<16} training now: its current average weights"))
-            choices.append((f"{name}:live", f"{name + ':live':<16} training now: its current raw weights"))
+            data = f", {short}" if (short := data_of(name).short_name) else ""
+            choices.append((name, f"{name:<16} training now: its current average weights{data}"))
+            choices.append((f"{name}:live", f"{name + ':live':<16} training now: its current raw weights{data}"))
         for run in all_runs():
-            if not draws(run.name):
+            model = model_of(run.name)
+            if model and not model.draws:
                 continue
+            data = f", {model.data.short_name}" if model and model.data.short_name else ""
             states = run.states()
             if states and run.name not in self._training:
-                choices.append((run.name, f"{run.name:<16} latest, step {states[-1][0]}"))
+                choices.append((run.name, f"{run.name:<16} latest, step {states[-1][0]}{data}"))
             if run.best_path.exists():
-                choices.append((f"{run.name}:best", f"{run.name + ':best':<16} best epoch"))
+                choices.append((f"{run.name}:best", f"{run.name + ':best':<16} best epoch{data}"))
             if run.best_validation_path.exists():
                 name = f"{run.name}:{BEST_VALIDATION}"
-                choices.append((name, f"{name:<16} best on held-out images"))
+                choices.append((name, f"{name:<16} best on held-out images{data}"))
             for epoch, _ in reversed(run.snapshots()):
                 name = f"{run.name}:{snapshot_kind(epoch)}"
-                choices.append((name, f"{name:<16} snapshot"))
+                choices.append((name, f"{name:<16} snapshot{data}"))
         choices.append(("shipped:one-step", "shipped:one-step a one-step student of the shipped weights"))
         choices.append(("shipped:seed", "shipped:seed     the guide's network, trained with --preset seed"))
         return [*choices, ("shipped:fashion", "shipped:fashion  clothes, shoes and bags: Fashion-MNIST")]

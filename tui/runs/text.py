@@ -11,6 +11,7 @@ from rich.cells import set_cell_size
 from engine.formatting import format_age, format_size, printable
 from engine.runs.run import Run, all_runs
 from engine.runs.summary import run_facts, shown_state
+from engine.runs.weights_names import data_of
 
 COLUMNS = {"run": 18, "state": 15, "progress": 13, "loss": 6, "age": 7, "size": 7}
 """The width of each column of the list; with the spaces between them, 71 in all."""
@@ -56,11 +57,21 @@ def heading() -> str:
 
 
 def describe_run(run: Run, activity: str = "") -> str:
-    """A line of the list. Reads all files of the run, so call it in the background. `activity` says what it does now, if its files do not show it."""
+    """A line of the list, and below it what the run trains on unless that is MNIST. Reads all files of the run, so call it in the background.
+
+    `activity` says what it does now, if its files do not show it.
+    """
     facts = run_facts(run)
     if "error" in facts:
         return f"{_cell(run.name, COLUMNS['run'])} can't be read"
-    return _row(_cells({**facts, "state": activity or shown_state(facts)}))
+    row = _row(_cells({**facts, "state": activity or shown_state(facts)}))
+    return f"{row}\n  trained on {facts['data_shown']}" if facts["data_shown"] else row
+
+
+def with_data(name: str) -> str:
+    """The name of a run with what it trains on unless that is MNIST: fashion-1 (Fashion-MNIST 28)"""
+    short = data_of(name).short_name
+    return f"{name} ({short})" if short else name
 
 
 def _cells(facts: dict[str, Any]) -> dict[str, str]:

@@ -22,8 +22,8 @@ from tui.terminal.literal import literal
 from tui.widgets.answer_list import AnswerList
 from tui.widgets.image_view import ImageView
 
-TITLE = "No run yet. Choose what to train: ↑ ↓ select, enter starts; n: more settings."
-ASCII_TITLE = "No run yet. Choose what to train: arrows select, enter starts; n: more."
+TITLE = "No run yet. Choose what to train on MNIST: ↑ ↓ select, enter starts; n: more."
+ASCII_TITLE = "No run yet. Choose what to train on MNIST: arrows select, enter starts; n: more."
 WHAT_TRAINING_SHOWS = (
     "Training mixes noise into real images and lets the network guess what was mixed in. The loss says how far off the guesses are: "
     "it falls fast at first, then slowly, and lower is better. A few images are drawn from the same noise again and again, "
