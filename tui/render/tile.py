@@ -43,5 +43,11 @@ class Tile:
         return segments(line, style.depth, style.ink, style.paper)
 
 
+def shortened(text: str, width: int) -> str:
+    """The text in at most `width` cells, with … where its end is missing: of Sneaker and Sneakers one must not look like the other."""
+    return text if cell_len(text) <= width else set_cell_size(text, max(0, width - 1)).rstrip() + ("…" if width > 0 else "")
+
+
 def _centred(text: str, width: int) -> str:
+    text = shortened(text, width)
     return set_cell_size(" " * ((width - cell_len(text)) // 2) + text, width)

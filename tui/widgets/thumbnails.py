@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import set_cell_size
 from rich.segment import Segment
 from textual import events
 from textual.geometry import Size
@@ -15,7 +15,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.render.cells import BLACK, WHITE, Picture, Row, tile_rows
-from tui.render.tile import Tile, TileStyle
+from tui.render.tile import Tile, TileStyle, shortened
 from tui.render.tiles import Tiles
 from tui.terminal.capabilities import Terminal
 
@@ -132,7 +132,7 @@ class Thumbnails(Widget):
         if dy == grid.tile_height - 1:
             style = self.get_component_rich_style("thumbnails--selected" if selected else "thumbnails--caption")
             text = f"{'▸' if self.terminal.unicode else '>'}{thumbnail.caption}" if selected else f" {thumbnail.caption}"
-            return [Segment(set_cell_size(_shortened(text, grid.tile_width), grid.tile_width), style)]
+            return [Segment(set_cell_size(shortened(text, grid.tile_width), grid.tile_width), style)]
         if thumbnail.note and dy == (grid.tile_height - 1) // 2:
             text = thumbnail.note[: grid.tile_width]
             return [Segment(text.center(grid.tile_width), self.get_component_rich_style("thumbnails--caption"))]
@@ -143,7 +143,3 @@ class Thumbnails(Widget):
         if self.terminal.greys and not self.app.current_theme.dark:
             return TileStyle(self.terminal.color, caption, ink=BLACK, paper=WHITE)
         return TileStyle(self.terminal.color, caption)
-
-
-def _shortened(text: str, width: int) -> str:
-    return text if cell_len(text) <= width else set_cell_size(text, max(0, width - 1)) + ("…" if width > 0 else "")
