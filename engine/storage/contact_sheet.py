@@ -12,6 +12,7 @@ from engine.errors import OutputError
 from engine.protocol.recipe import Images
 from engine.storage.atomic import write_atomic
 from engine.storage.images import columns_for, contact_sheet
+from engine.storage.lettering import Lettering
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -46,18 +47,19 @@ def thumbnail(images: Images, side: int = SIDE) -> Images:
     return Images(square.tobytes(), 1, side, side, images.channels)
 
 
-def save_sheet(path: Path, exhibits: Iterable[Exhibit], most: int) -> int:
+def save_sheet(path: Path, exhibits: Iterable[Exhibit], most: int, letters: Lettering | None = None) -> int:
     """Write a PNG of the pictures in rows, each with its lines below; returns how many there were. Without a picture it writes nothing.
 
-    Each picture is drawn before the next one is asked for, so that no two of them need be in memory. There are at most `most`. Raises
-    OutputError, also if `path` exists.
+    Each picture is drawn before the next one is asked for, so that no two of them need be in memory. There are at most `most`. `letters` knows
+    afterwards what the font could not write. Raises OutputError, also if `path` exists.
     """
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
+    letters = letters or Lettering()
     columns, count = columns_for(most), 0
     rows, width, height = -(-most // columns), CELL + MARGIN, CELL + 2 * LINE + MARGIN
     sheet = Image.new("RGB", (columns * width + MARGIN, rows * height + MARGIN), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default()
+    pen, font = ImageDraw.Draw(sheet), letters.font
     for i, exhibit in enumerate(exhibits):
         count = i + 1
         x, y = MARGIN + i % columns * width, MARGIN + i // columns * height
@@ -65,7 +67,7 @@ def save_sheet(path: Path, exhibits: Iterable[Exhibit], most: int) -> int:
         pen.rectangle((x, y, x + CELL - 1, y + CELL - 1), "black")
         sheet.paste(picture, (x + (CELL - picture.width) // 2, y + (CELL - picture.height) // 2))
         for number, line in enumerate(exhibit.lines[:2]):
-            text = line.encode("latin-1", "replace").decode("latin-1")
+            text = letters.write(line)
             while text and pen.textlength(text, font) > CELL:
                 text = text[:-1]
             pen.text((x, y + CELL + 1 + number * LINE), text, "black", font)

@@ -11,9 +11,10 @@ from engine.errors import OutputError
 from engine.protocol.events import ClassGallery
 from engine.storage.atomic import write_atomic
 from engine.storage.images import MODES
+from engine.storage.lettering import Lettering
 
 if TYPE_CHECKING:
-    from PIL import ImageDraw
+    from engine.storage.lettering import Font
 
 TILE = 112
 """Pixels of a picture's longer side, at least: pictures are enlarged by a whole number."""
@@ -36,7 +37,7 @@ def save_gallery(path: Path, gallery: Sequence[ClassGallery], title: str, rankin
 
     Below a picture stands what the classifier reads in it, if that is another class.
     """
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     first = gallery[0].best
     scale = -(-TILE // max(first.height, first.width))
@@ -45,10 +46,11 @@ def save_gallery(path: Path, gallery: Sequence[ClassGallery], title: str, rankin
     lefts = NAME_WIDTH, NAME_WIDTH + across[0] * width + 4 * GAP
     top = 3 * LINE + GAP
     sheet = Image.new("RGB", (lefts[1] + max(across[1], 3) * width, top + len(gallery) * height))
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    draw, letters = ImageDraw.Draw(sheet), _letters(gallery)
 
     def write(x: float, y: float, text: str, color: tuple[int, int, int], room: float | None = None) -> None:
-        _write(draw, font, (x, y), text if room is None else _shortened(text, font, room), color)
+        text = letters.write(text)
+        draw.text((x, y), text if room is None else _shortened(text, letters.font, room), fill=color, font=letters.font)
 
     write(GAP, GAP, title, WHITE)
     write(lefts[0], top - LINE, f"best: {ranking.best}", GREY)
@@ -74,30 +76,24 @@ def describe_gallery(path: Path, gallery: Sequence[ClassGallery], ranking: Ranki
     missing = [row.name for row in gallery if not row.drawn]
     if missing:
         parts.append(f"Not drawn at all: {', '.join(missing)}; a larger --count draws every class.")
+    if legend := _letters(gallery).legend:
+        parts.append(f"Its font lacks some letters: {legend}.")
     return " ".join(parts)
 
 
-def _shortened(text: str, font: object, room: float) -> str:
+def _letters(gallery: Sequence[ClassGallery]) -> Lettering:
+    """The sheet's font. All names are numbered in the order of the rows, so that the sheet and its description agree."""
+    letters = Lettering(14)
+    for row in gallery:
+        for name in (row.name, *row.best_read_as, *row.worst_read_as):
+            letters.write(name)
+    return letters
+
+
+def _shortened(text: str, font: Font, room: float) -> str:
     """The text, without its end if it is wider than `room` pixels."""
-    if _length(font, text) <= room:
+    if font.getlength(text) <= room:
         return text
-    while text and _length(font, f"{text}...") > room:
+    while text and font.getlength(f"{text}...") > room:
         text = text[:-1]
     return f"{text.rstrip()}..."
-
-
-def _length(font: object, text: str) -> float:
-    """Pixels of a text in a font that may lack some letters."""
-    try:
-        length: float = font.getlength(text)  # type: ignore[attr-defined]
-    except UnicodeEncodeError:
-        length = font.getlength(text.encode("ascii", "replace").decode())  # type: ignore[attr-defined]
-    return length
-
-
-def _write(draw: ImageDraw.ImageDraw, font: object, at: tuple[float, float], text: str, color: tuple[int, int, int]) -> None:
-    """Text in a font that may lack some letters: a class may have any name."""
-    try:
-        draw.text(at, text, fill=color, font=font)  # type: ignore[arg-type]
-    except UnicodeEncodeError:
-        draw.text(at, text.encode("ascii", "replace").decode(), fill=color, font=font)  # type: ignore[arg-type]

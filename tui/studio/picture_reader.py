@@ -12,6 +12,7 @@ from engine.protocol.recipe import Images, Recipe
 from engine.protocol.recipe_check import describe_result
 from engine.storage.contact_sheet import MOST, SIDE, Exhibit, save_sheet, thumbnail
 from engine.storage.gallery import Entry
+from engine.storage.lettering import Lettering
 from engine.storage.pictures import StoredPicture, StoredSheet, load_any, load_picture
 from engine.storage.thumbnail_cache import ThumbnailCache
 from tui.render.recipe_text import sheet_lines, short_lines
@@ -95,10 +96,12 @@ def export_sheet(path: Path, entries: Sequence[Entry]) -> str:
             except DigittyError as error:
                 problems.append(str(error))
 
-    count = save_sheet(path, exhibits(), min(len(entries), MOST))
+    letters = Lettering()
+    count = save_sheet(path, exhibits(), min(len(entries), MOST), letters)
     if not count:
         raise PictureError(problems[-1])
     parts = [f"the newest {MOST:,} of {len(entries):,}"] if len(entries) > MOST else []
     missing = len(problems)
     parts += [f"without {missing:,} that can't be read"] if missing else []
+    parts += [f"its font lacks some letters: {letters.legend}"] if letters.legend else []
     return f" ({', '.join(parts)})" if parts else ""
