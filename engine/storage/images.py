@@ -30,6 +30,8 @@ MOST_PIXELS = 80_000_000
 """… and in all. No more are decoded either: Pillow refuses more than 89 million."""
 LARGEST_GIF = 1504
 """Pixels of a side of a GIF, all of whose frames are in memory at once: as many as 64 digits take."""
+PALETTE_FRAMES = 8
+"""Frames of a GIF by which its colours are chosen, besides the last."""
 ENDINGS = (".png", ".npz", ".gif")
 MODES = {1: "L", 3: "RGB"}
 """Pillow's mode for each number of channels."""
@@ -129,11 +131,31 @@ def _write_gif(file: BinaryIO, recipe: Recipe, images: Images, frames: Sequence[
     columns = columns_for(len(images))
     pictures = [contact_sheet(frame, columns, gap=1) for frame in frames]
     scale = max(1, min(SCALE if len(images) <= 16 else 4, LARGEST_GIF // max(pictures[0].size)))
+    if images.channels == 3:
+        pictures = with_one_palette(pictures)
     pictures = [p.resize((p.width * scale, p.height * scale), Image.Resampling.NEAREST) for p in pictures]
     each = max(40, min(200, 3000 // len(pictures)))  # milliseconds: about three seconds of denoising, then a pause
     comment = json.dumps(recipe_json(recipe)).encode()
     durations = [each] * (len(pictures) - 1) + [2000]
     pictures[0].save(file, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0, comment=comment)
+
+
+def with_one_palette(pictures: Sequence[Image.Image]) -> list[Image.Image]:
+    """RGB pictures of one size with one palette of 256 colours, dithered (Floyd and Steinberg 1976), since smooth shading shows bands otherwise.
+
+    Half of what the palette is chosen by is the last picture, which stays on the screen; noise, which has all colours, would take most of it.
+    A palette for each picture would make the same colour flicker, and the file larger.
+    """
+    from PIL import Image
+
+    chosen = [*pictures[:: -(-len(pictures) // PALETTE_FRAMES)]]
+    chosen += [pictures[-1]] * len(chosen)
+    width, height = pictures[0].size
+    all_colours = Image.new("RGB", (width, height * len(chosen)))
+    for i, picture in enumerate(chosen):
+        all_colours.paste(picture, (0, i * height))
+    palette = all_colours.quantize(256, Image.Quantize.FASTOCTREE)
+    return [picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for picture in pictures]
 
 
 def _write_npz(file: BinaryIO, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
