@@ -24,6 +24,7 @@ Its packages, from the top: an import may only go down.
     datasets     pictures of any source turned into a cached data set
     process      signals, standard streams, processors, and the processes that train together
     storage      where files lie, how they are written, and pictures
+    captions     texts that describe digits, for a text encoder to learn from
     protocol     requests and events, which cross threads and processes
     prompt       a prompt turned into labels
     config       what can be chosen, with ranges and presets

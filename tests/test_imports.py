@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"torch", "torchvision", "numpy", "textual", "rich", "tui"}
-LIGHT = ("cli", "config", "datasets", "jobs", "process", "prompt", "protocol", "runs", "storage")
+LIGHT = ("captions", "cli", "config", "datasets", "jobs", "process", "prompt", "protocol", "runs", "storage")
 """Packages of the engine that never load torch, nor do errors.py and formatting.py."""
 
 

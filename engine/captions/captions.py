@@ -1,0 +1,220 @@
+"""Captions: a plan of what one states and how, and its text. Plain Python: no tensors, no screen.
+
+Equal random numbers give equal captions, so that training can be resumed exactly.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from engine.captions.facts import MOST_WORDS, Shown, random_shown, split_words, true_levels, true_negations, wish_for
+from engine.captions.held_out import ORDERS, PAIRS, HeldOut
+from engine.captions.held_out import TEMPLATES as HELD_OUT_TEMPLATES
+from engine.captions.synonyms import HELD_OUT_WORDS, NAMES_OF_DIGITS
+from engine.captions.templates import TEMPLATES
+from engine.captions.wording import Part, word_level, word_variant
+from engine.config.condition import VARIANTS, AttributeName
+from engine.prompt.levels import Level, level_of
+from engine.prompt.phrase import Phrase, Wish
+
+HOW_MANY = (0.1, 0.38, 0.32, 0.14, 0.06)
+"""How often a caption states 0, 1, 2, 3 and 4 attributes."""
+STATES_LABEL, STATES_VARIANT, STATES_NOT = 0.92, 0.6, 0.25
+"""How often it states the digit, the variant of a digit that can have one, and of an attribute what it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a caption states, and all that decides its words. Plans that differ in one fact alone become captions that differ in few words."""
+
+    says: Phrase
+    template: str
+    seed: int
+    held_out: frozenset[HeldOut] = frozenset()
+
+    @property
+    def text(self) -> str:
+        """The caption."""
+        parts = _parts(self)
+        rng = random.Random(self.seed)
+        name = rng.choice(NAMES_OF_DIGITS[self.says.label])
+        if "[is]" in self.template:
+            fields = {"[is]": _join(rng, parts)}
+        else:
+            adjectives = [part for part in parts if part.is_adjective]
+            count = rng.choice((len(adjectives), len(adjectives), rng.randint(0, len(adjectives))))
+            before = adjectives[:count]
+            if "[name]" in self.template.partition("[behind]")[2] and count < len(adjectives):
+                before = adjectives  # "that is bold" needs a digit before it
+            fields = {"[before]": _join_before(rng, before), "[behind]": _join_behind(rng, [part for part in parts if part not in before])}
+        text = self.template.replace("[name]", name)
+        for field, words in fields.items():
+            text = text.replace(field, words)
+        return _tidy(text) + ("." if rng.random() < 0.05 else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A text, and what it states."""
+
+    text: str
+    says: Phrase | None
+    """None for nonsense."""
+
+
+def plan_caption(rng: random.Random, shown: Shown, held_out: Collection[HeldOut] = ()) -> Plan:
+    """A caption that is true of a picture, of at most MOST_WORDS words. What is `held_out` is used, wherever it can be; nothing else of it ever is.
+
+    Raises ValueError where a held-out pair is asked for and the picture shows none.
+    """
+    pairs = shown_pairs(shown) if "pairs" in held_out else []
+    if "pairs" in held_out and not pairs:
+        raise ValueError(f"a {shown.label} with these values shows no pair that is held out")
+    templates = ORDERS if "orders" in held_out else HELD_OUT_TEMPLATES if "templates" in held_out else TEMPLATES
+    while True:
+        says = _choose(rng, shown, pairs, held_out)
+        plan = Plan(says, rng.choice(templates), rng.getrandbits(32), frozenset(held_out))
+        states_more = bool(says.wishes or says.variants)
+        may_state_less = "[is]" not in plan.template and says.label is not None and "synonyms" not in held_out
+        if (states_more or may_state_less) and len(split_words(plan.text)) <= MOST_WORDS:
+            return plan
+
+
+def random_plan(rng: random.Random, held_out: Collection[HeldOut] = ()) -> Plan:
+    """A caption of a picture that might be."""
+    while True:
+        shown = random_shown(rng)
+        if "pairs" not in held_out or shown_pairs(shown):
+            return plan_caption(rng, shown, held_out)
+
+
+def make_caption(rng: random.Random, shown: Shown, held_out: Collection[HeldOut] = ()) -> Caption:
+    """A caption that is true of a picture. Raises ValueError as `plan_caption` does."""
+    plan = plan_caption(rng, shown, held_out)
+    return Caption(plan.text, plan.says)
+
+
+def shown_pairs(shown: Shown) -> list[Level]:
+    """The levels that a picture has and that make a held-out pair with its digit."""
+    every = [level for name, value in shown.values.items() for level in true_levels(name, value)]
+    return [level for level in every if is_held_out(shown.label, level)]
+
+
+def is_held_out(label: int | None, level: Level) -> bool:
+    """Whether a caption that states both states a held-out pair."""
+    return label is not None and (label, level.attribute, level.side) in PAIRS
+
+
+def states_pair(phrase: Phrase) -> bool:
+    """Whether a phrase states a held-out pair."""
+    return any(is_held_out(phrase.label, level_stated(wish)[0]) for wish in phrase.wishes)
+
+
+def level_stated(wish: Wish) -> tuple[Level, bool]:
+    """The level that a wish of a caption is about, and whether it says "not"."""
+    found = level_of(wish.attribute, wish.interval)
+    assert found is not None
+    return found
+
+
+def _choose(rng: random.Random, shown: Shown, pairs: Sequence[Level], held_out: Collection[HeldOut]) -> Phrase:
+    """What a caption states of a picture."""
+    label = shown.label if pairs or rng.random() < STATES_LABEL else None
+    first = rng.choice(pairs) if pairs else None
+    count = rng.choices(range(len(HOW_MANY)), HOW_MANY)[0]
+    names = rng.sample(sorted(shown.values), min(count, len(shown.values)))
+    phrase = Phrase(label)
+    if first:
+        phrase = phrase.with_wish(wish_for(first, False))
+    for name in names:
+        if (not first or name != first.attribute) and (wish := _choose_level(rng, label, name, shown.values[name], held_out)):
+            phrase = phrase.with_wish(wish)
+    for name, has_it in shown.variants.items():
+        if label is not None and rng.random() < STATES_VARIANT:
+            phrase = phrase.with_variant(name, has_it)
+    return phrase
+
+
+def _choose_level(rng: random.Random, label: int | None, name: AttributeName, value: float, held_out: Collection[HeldOut]) -> Wish | None:
+    """A level of a value, or one that it does not have; None where all are held out, or where none has a held-out synonym that is asked for."""
+    is_negated = rng.random() < STATES_NOT
+    levels = [level for level in (true_negations if is_negated else true_levels)(name, value) if not is_held_out(label, level)]
+    if "synonyms" in held_out:
+        levels = [level for level in levels if (name, level.side) in {(known.attribute, known.side) for known in HELD_OUT_WORDS}]
+    return wish_for(rng.choice(levels), is_negated) if levels else None
+
+
+def _parts(plan: Plan) -> list[Part]:
+    """The words for each thing that is stated, in random order, but "not" last."""
+    parts = []
+    for number, wish in enumerate(plan.says.wishes):
+        parts.append(word_level(random.Random(plan.seed + 7 + number), *level_stated(wish), plan.held_out))
+    for name, wanted in plan.says.variants:
+        parts.append(word_variant(random.Random(plan.seed + 3), name, wanted, plan.held_out))
+    random.Random(plan.seed + 1).shuffle(parts)
+    return sorted(parts, key=lambda part: part.is_negated)
+
+
+def _join(rng: random.Random, parts: Sequence[Part]) -> str:
+    """All parts behind one another: wide, leaning left but not bold."""
+    text = ""
+    link = _link(rng, parts, (" and ", ", ", " , and "))
+    for k, part in enumerate(parts):
+        turns = part.is_negated and k > 0 and not parts[k - 1].is_negated
+        text += (rng.choice((" but ", " , but ", " and ", " , ")) if turns else link if k else "") + part.text
+    return text
+
+
+def _join_before(rng: random.Random, parts: Sequence[Part]) -> str:
+    return _link(rng, parts, (", ", " and ")).join(part.text for part in parts)
+
+
+def _link(rng: random.Random, parts: Sequence[Part], links: Sequence[str]) -> str:
+    """What stands between parts. Not merely a space before an adverb, which might belong to the part before: leaning left a bit bold."""
+    has_adverb = any(" " in part.text for part in parts[1:])
+    return rng.choice(links if has_adverb else (*links, " ", " "))
+
+
+def _join_behind(rng: random.Random, parts: Sequence[Part]) -> str:
+    """What stands behind the digit first, then adjectives after "that is"."""
+    behind = [part for part in parts if not part.is_adjective]
+    adjectives = [part for part in parts if part.is_adjective]
+    text = _link(rng, behind, (" and ", " , ")).join(part.text for part in behind)
+    if adjectives:
+        text += rng.choice((" that is ", " which is ", " , ", " that looks ")) + _join(rng, adjectives)
+    return text
+
+
+def _tidy(text: str) -> str:
+    """Single spaces, no space before a comma, none at the ends, "an" before vowels."""
+    text = re.sub(r" +([,.:;)])", r"\1", " ".join(text.split())).replace("( ", "(").strip(" ,")
+    text = re.sub(r"^[,.:; ]+|(?<=,),+", "", text)
+    text = re.sub(r"\ba (?=a (bit|little|tad|touch) )", "", text)
+    return re.sub(r"\ba (?=(?!eu|on|un?i)[aeiou]|8)", "an ", text)
+
+
+def hard_negative(rng: random.Random, plan: Plan) -> Plan:
+    """The same caption with one fact changed: the digit, the side of a level, a "not", or a variant. Never a held-out pair, unless it has one."""
+    says = plan.says
+    changed = [_with_wish(says, wish, other) for wish in says.wishes for other in _others(wish)]
+    changed += [replace(says, variants=tuple((name, not wanted) for name, wanted in says.variants))] * (2 * bool(says.variants))
+    if says.label is not None and not says.variants:
+        changed += [replace(says, label=label) for label in range(10) if label != says.label and label not in VARIANTS.values()][:4]
+    allowed = [phrase for phrase in changed if "pairs" in plan.held_out or not states_pair(phrase)]
+    return replace(plan, says=rng.choice(allowed)) if allowed else plan
+
+
+def _others(wish: Wish) -> list[Wish]:
+    """What is easily taken for a wish: the other side, and the opposite."""
+    level, is_negated = level_stated(wish)
+    if level.side == 0:
+        return [wish_for(level._replace(side=side), False) for side in (-1, 1)]
+    others = [wish_for(level._replace(side=-level.side), is_negated)]
+    return others + [wish_for(level, not is_negated)] * (level.degree != 1)
+
+
+def _with_wish(phrase: Phrase, wish: Wish, other: Wish) -> Phrase:
+    return replace(phrase, wishes=tuple(other if own == wish else own for own in phrase.wishes))
