@@ -16,7 +16,7 @@ from engine.captions.held_out import TEMPLATES as HELD_OUT_TEMPLATES
 from engine.captions.synonyms import HELD_OUT_WORDS, NAMES_OF_DIGITS
 from engine.captions.templates import TEMPLATES
 from engine.captions.wording import Part, word_level, word_variant
-from engine.config.condition import VARIANTS, AttributeName
+from engine.config.condition import AttributeName
 from engine.prompt.levels import Level, level_of
 from engine.prompt.phrase import Phrase, Wish
 
@@ -24,6 +24,9 @@ HOW_MANY = (0.1, 0.38, 0.32, 0.14, 0.06)
 """How often a caption states 0, 1, 2, 3 and 4 attributes."""
 STATES_LABEL, STATES_VARIANT, STATES_NOT = 0.92, 0.6, 0.25
 """How often it states the digit, the variant of a digit that can have one, and of an attribute what it is not."""
+
+OTHER_DIGITS = 3
+"""Digits that a hard negative may have instead, so that it is about as often another digit as another level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +135,9 @@ def _choose(rng: random.Random, shown: Shown, pairs: Sequence[Level], held_out: 
     for name in names:
         if (not first or name != first.attribute) and (wish := _choose_level(rng, label, name, shown.values[name], held_out)):
             phrase = phrase.with_wish(wish)
-    for name, has_it in shown.variants.items():
+    for variant, has_it in shown.variants.items():
         if label is not None and rng.random() < STATES_VARIANT:
-            phrase = phrase.with_variant(name, has_it)
+            phrase = phrase.with_variant(variant, has_it)
     return phrase
 
 
@@ -202,7 +205,8 @@ def hard_negative(rng: random.Random, plan: Plan) -> Plan:
     changed = [_with_wish(says, wish, other) for wish in says.wishes for other in _others(wish)]
     changed += [replace(says, variants=tuple((name, not wanted) for name, wanted in says.variants))] * (2 * bool(says.variants))
     if says.label is not None and not says.variants:
-        changed += [replace(says, label=label) for label in range(10) if label != says.label and label not in VARIANTS.values()][:4]
+        others = [label for label in range(10) if label != says.label]
+        changed += [replace(says, label=label) for label in rng.sample(others, OTHER_DIGITS)]
     allowed = [phrase for phrase in changed if "pairs" in plan.held_out or not states_pair(phrase)]
     return replace(plan, says=rng.choice(allowed)) if allowed else plan
 

@@ -112,7 +112,7 @@ def test_captions_state_every_digit_level_negation_and_variant() -> None:
 
 
 def test_a_hard_negative_differs_in_one_fact_and_in_its_words() -> None:
-    rng = random.Random(5)
+    rng, others = random.Random(5), Counter[int | None]()
     for _ in range(500):
         plan = random_plan(rng)
         other = hard_negative(rng, plan)
@@ -121,6 +121,8 @@ def test_a_hard_negative_differs_in_one_fact_and_in_its_words() -> None:
         changes = [before.label != after.label, before.variants != after.variants]
         changes += [one != two for one, two in zip(before.wishes, after.wishes, strict=True)]
         assert sum(changes) == 1
+        others.update([after.label] if changes[0] else [])
+    assert min(others[label] for label in range(10)) >= 5
 
 
 def test_typos_change_a_letter_of_one_or_two_long_words_and_make_no_known_word() -> None:
