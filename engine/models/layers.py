@@ -1,4 +1,4 @@
-"""The building blocks of the U-Net: residual block, attention to pixels and to tokens, normalisation, embeddings. Knows no diffusion."""
+"""The building blocks of networks: residual block, attention to pixels and to tokens, normalisation, embeddings. Knows no diffusion."""
 
 from __future__ import annotations
 
@@ -112,6 +112,26 @@ class CrossAttention(nn.Module):
         mixed = (weights.to(v.dtype) @ v).transpose(1, 2).reshape(n, height, width, c).permute(0, 3, 1, 2)
         out: Tensor = x + self.out(mixed)
         return out
+
+
+class TokenAttention(nn.Module):
+    """Linear(softmax(q k / sqrt(d)) v) (Vaswani et al. 2017, eq. 1): some tokens ask, others answer, in heads of about 64 numbers."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.heads = _heads(width)
+        self.q = nn.Linear(width, width)
+        self.kv = nn.Linear(width, 2 * width, bias=False)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, asking: Tensor, tokens: Tensor, present: Tensor) -> Tensor:
+        """asking (N, Q, D), tokens (N, T, D) and present (N, T), at least one of each row's -> (N, Q, D)."""
+        n, length, width = asking.shape
+        q = self.q(asking).reshape(n, length, self.heads, width // self.heads).transpose(1, 2)
+        k, v = self.kv(tokens).reshape(n, tokens.shape[1], 2, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        weights = _softmax(q, k, ~present[:, None, None, :])  # (N, heads, Q, T)
+        mixed: Tensor = self.out((weights.to(v.dtype) @ v).transpose(1, 2).reshape(n, length, width))
+        return mixed
 
 
 def _heads(width: int) -> int:
