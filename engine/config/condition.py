@@ -78,6 +78,10 @@ class Interval:
         return Interval(low, high) if low <= high else None
 
 
+LARGEST_OF_HAND = 100
+"""A code has the length 1. Much larger numbers would overflow in a network, and the pictures come out black."""
+
+
 @dataclass(frozen=True)
 class Condition:
     """What one picture shall show; every part may be left out. Equal conditions draw equal pictures from equal noise. Raises SettingError."""
@@ -106,7 +110,7 @@ class Condition:
         if self.hand is not None:
             object.__setattr__(self, "hand", tuple(self.hand))
             for number in self.hand:
-                check_finite("hand", number)
+                check_finite("hand", number, -LARGEST_OF_HAND, LARGEST_OF_HAND)
 
     def interval(self, name: str) -> Interval:
         """What is asked of an attribute; open where nothing is."""
@@ -118,6 +122,8 @@ class Condition:
         return not (self.attributes or self.variants or self.hand or self.text)
 
 
+LARGEST_MEASURE = 1e6
+"""No pixels or degrees of a stroke are as many. Differences of much larger numbers overflow."""
 SCORES = tuple(k / 2 for k in range(-6, 7))
 """The normal scores at which a Scale knows its values."""
 
@@ -131,7 +137,7 @@ class Scale:
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", tuple(self.values))  # JSON gives a list
         for value in self.values:
-            check_finite("values", value)
+            check_finite("values", value, -LARGEST_MEASURE, LARGEST_MEASURE)
         if len(self.values) != len(SCORES) or any(a >= b for a, b in zip(self.values, self.values[1:], strict=False)):
             raise SettingError(f"a scale has {len(SCORES)} rising values")
 

@@ -37,6 +37,8 @@ def check_condition(condition: Condition) -> None:
         raise SettingError(f"no picture can be both {' and '.join(digits)}; ask for one of them")
     if condition.text is not None and not 0 < len(condition.text) <= LONGEST_TEXT:
         raise SettingError(f"a caption of {len(condition.text)} characters is outside 1 to {LONGEST_TEXT}")
+    if condition.text is not None and not condition.text.isprintable():
+        raise SettingError("a caption has line breaks or control characters; leave them out")
 
 
 def check_interval(name: str, interval: Interval) -> None:

@@ -65,7 +65,7 @@ def conditions_json(conditions: Sequence[Condition]) -> dict[str, Any]:
 def conditions_from_json(values: object, labels: Sequence[int | None]) -> tuple[Condition, ...]:
     """The reverse of `conditions_json`. Raises SettingError."""
     distinct, places = (values.get(name) if isinstance(values, Mapping) else None for name in ("distinct", "of_image"))
-    if not isinstance(distinct, list) or not isinstance(places, list) or len(places) != len(labels):
+    if not isinstance(distinct, list) or not isinstance(places, list) or len(places) != len(labels) or len(distinct) > len(places):
         raise SettingError("its recipe has conditions that do not match its labels")
     bare = [condition_from_json(each, None) for each in distinct]
     if any(type(place) is not int or not 0 <= place < len(bare) for place in places):

@@ -31,7 +31,7 @@ def test_scale_is_monotone_between_its_values() -> None:
     assert scale.value(1.5) == pytest.approx(math.exp(1.5))
 
 
-@pytest.mark.parametrize("values", [(), (1.0,) * 13, tuple(range(12)), (*range(12), math.nan), (*range(12), 11)])
+@pytest.mark.parametrize("values", [(), (1.0,) * 13, tuple(range(12)), (*range(12), math.nan), (*range(12), 11), (*range(12), 1e300), (-(10**300), *range(12))])
 def test_a_scale_needs_rising_values(values: tuple[float, ...]) -> None:
     with pytest.raises(SettingError):
         Scale(values)
@@ -67,6 +67,7 @@ def test_the_order_of_parts_does_not_matter() -> None:
         lambda: Condition(variants=(("curly", True),)),
         lambda: Condition(variants=(("crossed", 1),)),  # type: ignore[arg-type]
         lambda: Condition(hand=(1.0, math.inf)),
+        lambda: Condition(hand=(1.0, 1e39)),
     ],
 )
 def test_what_no_picture_can_show_is_refused(make) -> None:  # type: ignore[no-untyped-def]

@@ -58,6 +58,7 @@ def test_equal_conditions_are_written_once() -> None:
         {"distinct": [{}], "of_image": [True]},
         {"distinct": [{}], "of_image": [[]]},
         {"distinct": [None], "of_image": [0]},
+        {"distinct": [{}] * 2, "of_image": [0]},
         *(
             {"distinct": [condition], "of_image": [0]}
             for condition in (
@@ -76,6 +77,7 @@ def test_equal_conditions_are_written_once() -> None:
                 {"variants": {"crossed": 1}},
                 {"variants": {"looped": True}},
                 {"variants": {"upside down": True}},
+                {"text": "a\x1b[2J"},
                 {"hand": "12"},
                 {"hand": [1, "2"]},
                 {"hand": [math.nan]},
