@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine.datasets.sources.finding import find_in_known, storing_folder
 from engine.datasets.sources.idx import parse_idx
+from engine.datasets.sources.npz import BAD_HEADER
 from engine.datasets.sources.registry import expand, split_name
 from engine.datasets.sources.unpacking import read_unpacked
 from engine.errors import SettingError
@@ -88,7 +89,7 @@ def _read_file(path: Path) -> tuple[Numbers | None, Numbers]:
     if raw.startswith(b"\x93NUMPY"):
         try:
             array = np.load(io.BytesIO(raw), allow_pickle=False)
-        except (ValueError, EOFError, OSError, SyntaxError, MemoryError) as error:
+        except (EOFError, OSError, *BAD_HEADER) as error:
             raise SettingError(f"{printable(path)} is damaged ({one_line(error)})") from None
         if array.ndim != 1 or array.dtype.kind not in "iu" or (array.size and int(array.max()) > np.iinfo(np.int64).max):
             raise SettingError(f"{printable(path)} is no list of whole numbers, one for each image")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ LARGEST_FILE = 1 << 30
 """Bytes of a file …"""
 LARGEST_ARRAY = 1 << 31
 """… and of each array once it is unpacked."""
+BAD_HEADER = (ValueError, TypeError, SyntaxError, tokenize.TokenError, OverflowError, RuntimeError, MemoryError)
+"""What numpy raises for an array whose header is damaged: it reads that as Python does, and once more without what Python 2 wrote."""
 NAMES = ("images", "labels", "test_images", "test_labels", "class_names")
 
 
@@ -58,7 +61,7 @@ def parse_arrays(path: Path, raw: bytes) -> Mapping[str, npt.NDArray[Any]]:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
             return {name: _array(archive, members[name]) for name in NAMES if name in members}
-    except (zipfile.BadZipFile, zlib.error, struct.error, OSError, ValueError, TypeError, EOFError, RuntimeError, MemoryError) as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, *BAD_HEADER) as error:
         raise SettingError(f"{printable(path)} is damaged, or not an .npz file of arrays ({one_line(error)})") from None
 
 

@@ -31,7 +31,9 @@ def test_scale_is_monotone_between_its_values() -> None:
     assert scale.value(1.5) == pytest.approx(math.exp(1.5))
 
 
-@pytest.mark.parametrize("values", [(), (1.0,) * 13, tuple(range(12)), (*range(12), math.nan), (*range(12), 11), (*range(12), 1e300), (-(10**300), *range(12))])
+@pytest.mark.parametrize(
+    "values", [(), (1.0,) * 13, tuple(range(12)), (*range(12), math.nan), (*range(12), 11), (*range(12), 1e300), (-(10**300), *range(12))]
+)
 def test_a_scale_needs_rising_values(values: tuple[float, ...]) -> None:
     with pytest.raises(SettingError):
         Scale(values)

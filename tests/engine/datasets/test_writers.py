@@ -71,6 +71,7 @@ def test_images_can_be_kept_from_training(tmp_path: Path) -> None:
         (b"a,writer\n1,2\n3\n", "line 3"),
         (b"1\n1\n1\n1\n1\n1\n", "fewer than two writers"),
         (b"\xff\xfe", "not text"),
+        (b"\x93NUMPY\x01\0\x0a\0{((((((((\n", "damaged"),
         (b"", "has 0 writers"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import tracemalloc
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,14 @@ def test_a_changed_file_has_another_fingerprint(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(StorageError):
         source.fingerprint()
+
+
+@pytest.mark.parametrize("header", [b"{((((((((\n", b"[" * 9000 + b"\n"])
+def test_an_array_whose_header_is_damaged_is_refused(tmp_path: Path, header: bytes) -> None:
+    with zipfile.ZipFile(tmp_path / "bad.npz", "w") as archive:
+        archive.writestr("images.npy", b"\x93NUMPY\x01\0" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(SettingError, match="damaged"):
+        open_source(str(tmp_path / "bad.npz"))
 
 
 @pytest.mark.parametrize("text", ["", "a\0b", "~nobody-at-all/x", "none.npz", "none"])
