@@ -20,6 +20,8 @@ from engine.prompt.vocabulary import Vocabulary, vocabulary_for
 DOT = " · "
 MOST_SHOWN = 4
 """Different phrases that a message shows."""
+MOST_FACTS = 12
+"""Facts of a change that a message shows."""
 VARIANT_WORDS = {
     ("looped", True): "looped",
     ("looped", False): "unlooped",
@@ -142,8 +144,10 @@ def hand_words(hand: Hand) -> str:
 
 
 def change_words(change: Change, vocabulary: Vocabulary) -> str:
-    """What a change was understood to ask for: last answer · bolder · another hand."""
-    return ", ".join(DOT.join(["last answer", *_part_words(part, vocabulary)]) for part in change.parts)
+    """What a change was understood to ask for: last answer · bolder · another hand. At most a few parts and facts are shown."""
+    parts = [["last answer", *_part_words(part, vocabulary)] for part in change.parts]
+    shown = [DOT.join(facts[:MOST_FACTS] + ["…"] * (len(facts) > MOST_FACTS)) for facts in parts[:MOST_SHOWN]]
+    return ", ".join(shown + ["…"] * (len(parts) > MOST_SHOWN))
 
 
 def _part_words(part: ChangePart, vocabulary: Vocabulary) -> Iterator[str]:

@@ -197,6 +197,13 @@ def test_noise_is_kept_where_something_changes() -> None:
     assert [keeps(text) for text in ("bolder", "again, in another hand", "bold", "again")] == [True, True, True, False]
 
 
+@pytest.mark.parametrize("word", ["bolder", "crossed", "bolder 3s,"])
+def test_a_long_change_is_not_repeated_whole(word: str) -> None:
+    with pytest.raises(PromptError) as error:
+        parse_or_change(f"{word} " * 60, random.Random(0))
+    assert len(str(error.value)) < 400
+
+
 @pytest.mark.parametrize(
     ("before", "change", "why"),
     [
