@@ -141,7 +141,7 @@ async def test_before_the_first_step_the_screen_explains_what_it_will_show() -> 
     jobs.go_on_starting.clear()
     async with opened(jobs) as person:
         await start(person, name="mine")
-        await person.sees("mine  reading MNIST…", "The loss says how far", "Ten digits are drawn")
+        await person.sees("mine  reading MNIST…", "The loss says how far", "A few images are drawn")
         jobs.go_on_starting.set()
         await person.sees("step 2/40", "previews: step 1")
         await person.sees_no_more("The loss says how far")
