@@ -39,7 +39,7 @@ class GenerateScreen(DrawScreen):
 
     def about(self) -> str:
         """Each kind of weights has its own words for a prompt."""
-        return f"1 to {LARGEST} samples, random or of a prompt such as {vocabulary_for(self.studio.data.class_names).examples}"
+        return f"1 to {LARGEST} samples, random or by prompt: {vocabulary_for(self.studio.data.class_names).examples}"
 
     def body(self) -> Iterable[Widget]:
         settings = self.studio.settings
