@@ -398,7 +398,7 @@ def test_a_reader_is_trained_only_on_request_and_then_found(monkeypatch: pytest.
     assert find_reader(data) is runtime.reader(data) is None, "judges are no readers"
     events: list[Event] = []
     finish(train_reader(data, real, CPU), events)
-    assert any("no reader of Bars" in event.message for event in events if isinstance(event, Notice))
+    assert any("reject drawings of Bars must be trained first" in event.message for event in events if isinstance(event, Notice))
     reader = runtime.reader(data)
     assert reader is not None
     assert (reader.test_accuracy or 0) > 0.9
