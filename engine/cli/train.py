@@ -152,7 +152,7 @@ def start_detached(request: TrainRequest, device: Device, precision: Precision, 
 def train_request(run: str | None, resume: str | None, options: dict[str, Any]) -> TrainRequest:
     """The request that the command line makes. Raises an InputError if options contradict each other."""
     schedule = options.pop("schedule", None)
-    if options["data"] is None and options["data_root"] is not None and options["preset"] == "hand":
+    if options.get("preset") == "hand" and options.get("data") is None and options.get("data_root") is not None:
         options["data"] = DataChoice.source  # the folder holds the labels that say who wrote its images
     data = _data_choice(options)
     if resume is not None:

@@ -294,7 +294,7 @@ def test_a_run_trained_listed_exported_and_resumed(command: Command, warm_home: 
     assert "mine" in command("runs")[1]
     assert json.loads(command("runs", "--json")[1])["state"] == "finished"
     assert "--resume mine" in command("train", "--run", "mine")[2]
-    assert command("export", "mine", "mine.safetensors") == (0, "mine.safetensors\n", "")
+    assert command("export", "mine", "mine.safetensors") == (0, "mine.safetensors\n", "trained on MNIST, licence CC BY-SA 3.0\n")
     assert command("generate", "7", "--weights", "mine.safetensors", "--precision", "fp32", "--steps", "1")[0] == 0
     code, _, err = command("train", "--resume", "mine", "--epochs", "1")
     assert code == 0, err

@@ -140,8 +140,8 @@ def test_the_real_command_of_a_user_without_a_home(tmp_path: Path) -> None:
     code += "from engine.cli.entry import run\nfrom tui.cli.main import digitty\n"
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(["/nowhere", *sys.path]), "PYTHONDONTWRITEBYTECODE": "1"}
     env |= {} if os.getuid() == 0 else {"DIGITTY_HOME": "~nosuchuser/x"}
-    # Before its rights are gone: the checkout and the environment may be root's alone, and click imports parts of itself late.
-    readable = "import pkgutil, importlib, click, tui.cli.main, engine.cli.entry\n"
+    # Before its rights are gone: the checkout and the environment may be root's alone, and click and commands import some modules late.
+    readable = "import pkgutil, importlib, click, tui.cli.main, engine.cli.entry, engine.runs.manage, tui.runs.text\n"
     readable += (
         "for each in pkgutil.iter_modules(click.__path__, 'click.'):\n    each.name.startswith('click._win') or importlib.import_module(each.name)\n"
     )

@@ -280,7 +280,7 @@ def test_a_source_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> No
     version.write_text("1")
     source = MemorySource(5, version=str(version))
     job = prepare_source(lambda _: source, DataOptions())
-    next(job)
+    next(job), next(job)  # it is open, and being read
     version.write_text("2")
     with pytest.raises(SettingError, match="changed while it was read"):
         finish(job)
@@ -371,8 +371,9 @@ def wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
 def test_two_that_prepare_the_same_do_it_once() -> None:
     source = MemorySource(5)
     first = prepare_source(lambda _: source, DataOptions())
-    next(first)  # it has the lock
+    next(first), next(first)  # it has the lock
     second = prepare_source(lambda _: MemorySource(5, deadly=frozenset(range(5))), DataOptions())
+    next(second)
     assert next(second) == Preparing("waiting for another process, which prepares memory")
     assert finish(first) == finish(second)
 

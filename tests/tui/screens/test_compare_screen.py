@@ -58,7 +58,7 @@ def places_of(view: SheetView, index: int) -> list[tuple[int, int]]:
 async def test_without_runs_it_says_how_to_get_some() -> None:
     async with opened() as person:
         await person.press("f6")
-        await person.sees("digitty sweep seven --guidance 1,1.4,2")  # it opens with what needs no run
+        await person.sees("digitty sweep PROMPT --guidance 1,1.4,2")  # it opens with what needs no run
         await person.press("c", "c")
         await person.sees("There is no run to compare yet.", "digitty train --preset quick --name first")
         await person.press("enter")

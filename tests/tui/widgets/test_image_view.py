@@ -202,7 +202,7 @@ async def test_captions_are_centred_and_cut() -> None:
     async with Page(view).run_test(size=(80, 24)):
         view.show(pictures(10), ["7", "seven, a long way", "", "十"])
         line = text(view.lines[7])
-        assert (line[6], line[15:29]) == ("7", "seven, a long ")
+        assert (line[6], line[15:29]) == ("7", "seven, a long…")
 
 
 async def test_content_align_places_the_grid() -> None:
