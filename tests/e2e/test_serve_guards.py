@@ -196,10 +196,10 @@ async def test_silent_strangers_do_not_lock_the_owner_out() -> None:
         idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(40)]
         async with visitor(url) as guest, guest.session.get(f"{url}/static/js/textual.js") as script:
             assert len(await script.read()) > 100_000
-            page = await guest.open()
-            more = [await asyncio.open_connection("127.0.0.1", port) for _ in range(40)]
-            assert not page.closed, "a session is no stranger"
-            await page.ping()
+            async with await guest.open() as page:
+                more = [await asyncio.open_connection("127.0.0.1", port) for _ in range(40)]
+                assert not page.closed, "a session is no stranger"
+                await page.ping()
         for reader, _ in [*idle, *more][:-8]:  # the oldest made room
             with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
                 await asyncio.wait_for(reader.readexactly(1), 60)

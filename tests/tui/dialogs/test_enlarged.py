@@ -33,12 +33,18 @@ def shown(person: User) -> bytes:
     return images[0]
 
 
+async def enlarge_first(person: User) -> None:
+    """Press enter once a drawing is finished. Until the pictures are laid out, there is none to enlarge."""
+    await person.until(lambda: person.app.screen.query_one("#bar", JobBar).fraction == 1.0)
+    while not isinstance(person.app.screen, EnlargedDialog):
+        await person.press("enter")
+
+
 @pytest.mark.parametrize("size", [(40, 12), *SIZES, (200, 60)])
 async def test_enter_enlarges_and_escape_closes_at_any_size(size: tuple[int, int]) -> None:
     async with opened(size=size) as person:
         await person.press("f4")
-        await person.until(lambda: person.app.screen.query_one("#bar", JobBar).fraction == 1.0)
-        await person.press("enter")
+        await enlarge_first(person)
         await person.sees("0 · zero", "1 of 10", "esc close")
         assert shown(person) == digits()[0]
         view = person.app.screen.query_one(ImageView)
@@ -54,9 +60,7 @@ async def test_enter_enlarges_and_escape_closes_at_any_size(size: tuple[int, int
 async def test_a_notice_hides_neither_the_keys_nor_the_progress(size: tuple[int, int]) -> None:
     async with opened(size=size) as person:
         await person.press("f4")
-        await person.until(lambda: person.app.screen.query_one("#bar", JobBar).fraction == 1.0)
-        while not isinstance(person.app.screen, EnlargedDialog):  # until the pictures are laid out, there is none to enlarge
-            await person.press("enter")
+        await enlarge_first(person)
         await person.sees("esc close", "after step")
         person.app.notify("a notice to read", severity="warning")
         await person.sees("! a notice to read", "esc close", "after step")
