@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -18,7 +19,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from animated_svg import Line, animate, cells
+from animated_svg import WIDTH, Line, animate, cells
 from textual.pilot import Pilot
 
 from engine.jobs.jobs import Jobs
@@ -132,6 +133,16 @@ async def photograph(names: Sequence[str], end: str) -> dict[str, str]:
     return pictures
 
 
+def without_home(svg: str, home: str) -> str:
+    """The picture with ~/digitty in place of the temporary folder that its texts name."""
+
+    def shorten(text: re.Match[str]) -> str:
+        words = text[3].replace(home, "~/digitty")
+        return f'textLength="{WIDTH * len(words)}"{text[2]}{words}'
+
+    return re.sub(rf'textLength="(\d+)"([^>]*>)([^<]*{re.escape(home)}[^<]*)', shorten, svg)
+
+
 def main(runs: Sequence[Path], only: Sequence[str]) -> None:
     wanted = tuple(only) or SCREEN_NAMES
     with tempfile.TemporaryDirectory() as home:
@@ -147,7 +158,7 @@ def main(runs: Sequence[Path], only: Sequence[str]) -> None:
         for end in SIZES:
             pictures |= asyncio.run(photograph([name for name in names if (name + end).startswith(wanted) and (name != "prompt" or end)], end))
     for name, svg in pictures.items():
-        (FOLDER / f"{name}.svg").write_text(svg)
+        (FOLDER / f"{name}.svg").write_text(without_home(svg, home))
         print(f"docs/{name}.svg: {len(svg.encode()) / 1000:.0f} KB")
 
 
