@@ -58,7 +58,6 @@ _HELD_OUT_SENTENCES = """where is the train station
     exit
     qwerty"""
 _SIGNS = "!?#$%&*+=/<>@^_~|:;,."
-_KEYS = (_SIGNS, ascii_lowercase, ascii_lowercase + _SIGNS, "aeiou", "asdfjkl")
 
 
 def make_nonsense(rng: random.Random, held_out: bool = False) -> str:
