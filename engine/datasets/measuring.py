@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-VERSION = 1
+VERSION = 2
 """Counts up when the same images would be measured differently."""
 LARGEST_SIDE = 128
 """Pixels. A larger drawing takes too long."""

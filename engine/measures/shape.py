@@ -14,6 +14,9 @@ from engine.measures.skeleton import Mask, medial_axis
 
 ENLARGED = 4
 """Times that an image is enlarged before it is measured, so that half a pixel counts."""
+FAINT = 0.015
+"""The share of the brightest point's brightness below which a pixel counts as background: nobody sees a grey of 3 beside one of 255, but a drawn
+image may have hundreds of such pixels, and they would make a stroke several pixels wider."""
 LEFT_OUT = 0.02
 """The share of the ink that may lie outside the width, and outside the height."""
 DIAGONAL = math.sqrt(2)
@@ -40,7 +43,7 @@ class Enlarged:
     """An image that was enlarged for measuring."""
 
     grey: npt.NDArray[np.float64]
-    """(4H, 4W), from 0 to 255."""
+    """(4H, 4W): how much brighter than the darkest point, of 255."""
     ink: Mask
     """Where it is at least half as bright as its brightest point, counted from its darkest."""
     axis: Mask
@@ -50,7 +53,9 @@ class Enlarged:
 def enlarge(image: npt.NDArray[np.uint8]) -> Enlarged | None:
     """An image (H, W), bright on dark, made ready for measuring; None if it is one flat grey."""
     down, across = (_enlargement(side) for side in image.shape)
-    grey = np.clip(down @ image.astype(np.float64) @ across.T, 0, 255)
+    bright = image.astype(np.float64) - image.min(initial=255)
+    bright[bright < FAINT * bright.max(initial=0)] = 0
+    grey = np.clip(down @ bright @ across.T, 0, 255)
     darkest, brightest = grey.min(), grey.max()
     if brightest - darkest < 1:
         return None

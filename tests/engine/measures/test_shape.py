@@ -61,10 +61,18 @@ def test_a_ring(thickness: float) -> None:
 def test_brightness_does_not_matter() -> None:
     x, y = grid()
     bar = drawn((abs(x - 0.2 * y) < 1.5) & (abs(y) < 9))
-    first, faint = measure(bar), measure(bar // 2 + 20)
+    first, faint = measure(bar), measure(bar // 2)
     assert first is not None
     assert faint is not None
-    assert faint.thickness == pytest.approx(first.thickness, abs=0.05)
+    assert faint.thickness == pytest.approx(first.thickness, abs=0.1)  # a border may move by a point of the enlarged image
+    assert measure(bar // 2 + 20) == faint
+
+
+def test_a_background_that_nobody_sees_does_not_count() -> None:
+    x, y = grid()
+    bar = drawn((abs(x - 0.2 * y) < 1.5) & (abs(y) < 9))
+    noisy = np.maximum(bar, np.random.default_rng(0).integers(0, 4, bar.shape, np.uint8))
+    assert measure(noisy) == measure(np.where(bar < 4, 0, bar).astype(np.uint8))
 
 
 @pytest.mark.parametrize("grey", [0, 7, 255])
