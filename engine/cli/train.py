@@ -59,6 +59,7 @@ _OPTIONS: list[Decorator] = [
     _train_option("augment", metavar="P"),
     _train_option("balance", is_flag=True),
     _train_option("attributes", is_flag=True),
+    _train_option("hands", is_flag=True),
     _train_option("seed"),
     setting_option(_REQUEST["run"], "--name", "run"),
     setting_option(_REQUEST["resume"], metavar="RUN"),
@@ -152,7 +153,7 @@ def start_detached(request: TrainRequest, device: Device, precision: Precision, 
 def train_request(run: str | None, resume: str | None, options: dict[str, Any]) -> TrainRequest:
     """The request that the command line makes. Raises an InputError if options contradict each other."""
     schedule = options.pop("schedule", None)
-    if options.get("preset") == "hand" and options.get("data") is None and options.get("data_root") is not None:
+    if (options.get("preset") == "hand" or options.get("hands")) and options.get("data") is None and options.get("data_root") is not None:
         options["data"] = DataChoice.source  # the folder holds the labels that say who wrote its images
     data = _data_choice(options)
     if resume is not None:
@@ -160,7 +161,7 @@ def train_request(run: str | None, resume: str | None, options: dict[str, Any]) 
     config = PRESETS[options.pop("preset", None) or ("best" if data else "seed")]
     if schedule and (options["start_from"] or config.first_weights):
         raise SettingError("--schedule can't be used with --start-from or a teacher, whose weights determine the noise schedule")
-    if config.writers and (schedule or options["timesteps"]):
+    if not config.model.draws and (schedule or options["timesteps"]):
         raise SettingError(f"--{'schedule' if schedule else 'timesteps'} can't be used with --preset hand, which adds no noise")
     if options["timesteps"] and config.teacher:
         raise SettingError("--timesteps can't be used with a teacher: the student only learns to draw from pure noise")

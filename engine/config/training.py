@@ -45,18 +45,15 @@ class TrainConfig:
     """Network and noise schedule are then those of the weights. None: untrained weights, or the teacher's."""
 
     teacher: str | None = setting(
-        None,
-        "Weights that the student of the preset one-step learns from. Default: shipped.",
-        kind=str,
-        option="--teacher",
+        None, "Weights that the student of the preset one-step learns from. Default: shipped.", kind=str, option="--teacher"
     )
 
     pairs: int = setting(20_000, "Images that the teacher draws for its student.", low=10, high=MAX_COUNT)
 
     writers: str | None = setting(
         None,
-        "Who wrote each training image, for the preset hand: qmnist (QMNIST's labels), or a text, .csv or .npy file with one number for each. "
-        "Default: qmnist.",
+        "Who wrote each training image, for --hands and the preset hand: qmnist (QMNIST's labels), or a text, .csv or .npy file with one number for "
+        "each. Default: qmnist.",
         kind=str,
         option="--writers",
     )
@@ -134,10 +131,7 @@ class TrainConfig:
     )
 
     balance: bool = setting(
-        False,
-        "Draw all classes equally often, however many images each has.",
-        hint="draw all classes equally often",
-        option="--balance",
+        False, "Draw all classes equally often, however many images each has.", hint="draw all classes equally often", option="--balance"
     )
 
     preview_every: int = setting(
@@ -162,6 +156,13 @@ class TrainConfig:
         "can ask for it. The images are measured first, once.",
         hint="tell it thickness, slant, width and length",
         option="--attributes",
+    )
+
+    hands: bool = setting(
+        False,
+        "With --attributes: also tell the network in whose handwriting its digits are, as other digits by the same writer show it. See --writers.",
+        hint="tell it whose handwriting",
+        option="--hands",
     )
 
     route: Route = setting(
@@ -192,13 +193,15 @@ class TrainConfig:
             raise SettingError("lr 0 trains nothing; the guide uses 0.001")
 
     def _check_writers(self) -> None:
-        """Raises SettingError where only a part of the settings is that of a writer encoder."""
-        if (self.preset == "hand") != (self.writers is not None):
-            raise SettingError("use --writers and --preset hand together; the writers are qmnist or a file")
+        """Raises SettingError where only a part of the settings is that of a writer encoder, or of a network that is told hands."""
+        if self.hands and not self.attributes:
+            raise SettingError("hands are told beside attributes; use --hands with --preset attributes or --attributes")
+        if (self.writers is None) if self.preset == "hand" else (self.writers is not None and not self.hands):
+            raise SettingError("use --writers with --preset hand or with --hands; the writers are qmnist or a file")
         if self.model.draws == (self.preset == "hand"):
             raise SettingError(f"the preset {self.preset} {'trains a writer encoder' if self.model.draws else 'draws'}, and this is another network")
         for name in ("flip", "augment", "balance"):
-            if self.writers is not None and getattr(self, name):
+            if self.preset == "hand" and getattr(self, name):
                 raise SettingError(f"{name} can't be used with the preset hand, which compares images as they were written")
 
     @property
@@ -214,7 +217,7 @@ class TrainConfig:
     @property
     def lacks_held_out(self) -> bool:
         """Whether it is known that no images are held out, so that nothing can validate the run. Students and writer encoders need none."""
-        return self.data.test_images == 0 and self.teacher is None and self.writers is None
+        return self.data.test_images == 0 and self.teacher is None and self.model.draws
 
     def with_data(self, data: DataSpec) -> TrainConfig:
         """The same run on other images. Raises SettingError if the network can't draw them."""

@@ -1,22 +1,20 @@
 """The strokes of a data set's training images, measured once and kept in the folder of prepared data sets.
 
-datasets/measures/<key>.npy      what was measured, as float32 (N, the names of ATTRIBUTES, then of VARIANTS), and a SHA-256 of it
+What is kept is float32 (N, the names of ATTRIBUTES, then of VARIANTS); see kept_array.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
 import math
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.config.condition import ATTRIBUTES, VARIANTS
 from engine.config.data import MNIST, DataSpec
 from engine.datasets import cache
+from engine.datasets.kept_array import keep_array, kept_path, read_array
 from engine.datasets.lock import PrepareLock
 from engine.datasets.sources.arrays import ArraySource, Part
 from engine.datasets.sources.source import Source
@@ -25,8 +23,6 @@ from engine.errors import SettingError
 from engine.formatting import format_duration, printable
 from engine.process.processors import processors
 from engine.protocol.events import Event, Preparing
-from engine.storage import paths
-from engine.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +39,6 @@ FEW = 500
 MOST_WORKERS = 16
 WAIT = 0.5
 """Seconds between two looks whether another process has finished."""
-CHECKSUM = hashlib.sha256().digest_size
 
 
 def check_measurable(spec: DataSpec) -> None:
@@ -70,17 +65,17 @@ def measure_images(spec: DataSpec, images: npt.NDArray[np.uint8], labels: npt.ND
     """
     check_measurable(spec)
     key = cache.key_of("measures", VERSION, spec.digest, spec.shape, len(images))
-    path = cache.datasets_dir() / "measures" / f"{key}.npy"
-    found = _read(path, len(images))
+    path, shape = kept_path(key), (len(images), len(ATTRIBUTES) + len(VARIANTS))
+    found = read_array(path, shape, "float32")
     lock = PrepareLock(cache.lock_path(key))
     try:
         while found is None and not lock.acquire():
             yield Preparing(f"waiting for another process, which measures the images of {spec.name}")
             time.sleep(WAIT)
-            found = _read(path, len(images))
-        if found is None and (found := _read(path, len(images))) is None:  # not by that process either
+            found = read_array(path, shape, "float32")
+        if found is None and (found := read_array(path, shape, "float32")) is None:  # not by that process either
             found = yield from _measure(spec, images, labels)
-            _write(path, found)
+            keep_array(path, found)
     finally:
         lock.release()
     return found
@@ -145,28 +140,3 @@ def _measure(spec: DataSpec, images: npt.NDArray[np.uint8], labels: npt.NDArray[
             left = f"  left {format_duration((time.monotonic() - started) * (len(images) - done) / done)}" if done else ""
             yield Preparing(f"measuring the strokes of {done:,}/{len(images):,} images{left}", done / len(images))
     return np.concatenate(parts)
-
-
-def _read(path: Path, count: int) -> npt.NDArray[np.float32] | None:
-    """What was kept; None where there is nothing, or where it is damaged."""
-    import numpy as np
-
-    try:
-        data = path.read_bytes()
-        if hashlib.sha256(data[:-CHECKSUM]).digest() != data[-CHECKSUM:]:
-            return None
-        values: npt.NDArray[np.float32] = np.load(io.BytesIO(data[:-CHECKSUM]), allow_pickle=False)
-    except (OSError, ValueError):
-        return None
-    return values if values.shape == (count, len(ATTRIBUTES) + len(VARIANTS)) and values.dtype == np.float32 else None
-
-
-def _write(path: Path, values: npt.NDArray[np.float32]) -> None:
-    """Raises StorageError."""
-    import numpy as np
-
-    paths.ensure_folder(path.parent)
-    buffer = io.BytesIO()
-    np.save(buffer, values, allow_pickle=False)
-    data = buffer.getvalue()
-    write_atomic(path, lambda file: file.write(data + hashlib.sha256(data).digest()))

@@ -58,6 +58,19 @@ def read_writers(source: str, labels: Numbers, data_root: Path | None = None, tr
     return check_writers(writers[: len(labels)], str(path))
 
 
+def full_source(source: str) -> str:
+    """A source of writers that means the same in any folder. Raises SettingError for what can't be a path."""
+    name, root = split_name(source)
+    if name == QMNIST:
+        return f"{QMNIST}:{expand(root)}" if root else QMNIST
+    return str(expand(source))
+
+
+def has_qmnist(data_root: str | None) -> bool:
+    """Whether QMNIST's labels of the training images are on this machine."""
+    return find_in_known(QMNIST, TRAIN, None if data_root is None else Path(data_root).expanduser()) is not None
+
+
 def check_writers(writers: Numbers, name: str) -> Numbers:
     """The writers with at least two images; UNKNOWN for the others. Raises SettingError where these are fewer than two."""
     import numpy as np

@@ -172,15 +172,18 @@ class VariantTokens(nn.Module):
 
 
 class HandTokens(nn.Module):
-    """HAND_TOKENS tokens for the code of a hand."""
+    """HAND_TOKENS tokens for the code of a hand, whose length is 1: an MLP of it, with its numbers brought to a mean square of 1."""
 
     def __init__(self, numbers: int) -> None:
         super().__init__()
-        self.code = nn.Linear(numbers, HAND_TOKENS * WIDTH)
+        self.numbers = numbers
+        self.code = nn.Linear(numbers, 2 * WIDTH)
+        self.out = nn.Linear(2 * WIDTH, HAND_TOKENS * WIDTH)
 
     def forward(self, hand: Tensor) -> Tensor:
         """(N, H) -> (N, HAND_TOKENS, WIDTH)."""
-        tokens: Tensor = self.code(hand).reshape(len(hand), HAND_TOKENS, WIDTH)
+        hidden = nn.functional.silu(self.code(hand * self.numbers**0.5))
+        tokens: Tensor = self.out(hidden).reshape(len(hand), HAND_TOKENS, WIDTH)
         return tokens
 
 

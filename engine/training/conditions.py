@@ -10,18 +10,23 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from engine.checkpoints.encoder import shipped_encoder
 from engine.compute.seeds import derive_seed
 from engine.config.condition import VARIANTS, ConditionConfig
 from engine.config.training import TrainConfig
 from engine.data.measured import Measured, find_scales, find_variants, score_images
 from engine.models.conditioner import MOST, Told
+from engine.training.hand_references import HandReferences
 
 NO_PART = 0.15
 """The share of images that are told by their class alone; those without a label are told nothing, apart from …"""
 NO_LABEL_TOLD = 0.2
 """… this share of them, of which parts are told all the same."""
 KEPT = 0.6
-"""The probability with which each part of the others is told."""
+"""The probability with which each part of the others is told, apart from hands."""
+HAND, HAND_ALONE = 0.5, 0.6
+"""The share of the others that are told a hand, and the share of these that are told nothing beside it: thickness and slant are most of what a hand
+is, so a network that always knew them would learn little from it."""
 EXACT, LEVEL, AT_LEAST = 0.5, 0.25, 0.1
 """The shares of attributes that are told as a value, as one side of a threshold, and as one side of a value just beside; the rest between two."""
 LEVELS = (-1.28, -0.52, 0.52, 1.28)
@@ -33,23 +38,25 @@ RARE, RARE_SHARE = 0.01, 0.01
 
 
 def with_conditions(config: TrainConfig, measured: Measured | None) -> TrainConfig:
-    """The configuration of a new run, whose network is told what was measured. What it is told of these images already keeps its scales."""
+    """The configuration of a new run, whose network is told what was measured, and hands if it is to be. What it is told already keeps its scales."""
     if measured is None:
         return config
     told = config.model.conditions or ConditionConfig(route=config.route)
     if not told.scales:
         told = replace(told, scales=find_scales(measured, config.data), variants=find_variants(config.data))
+    if config.hands:
+        told = replace(told, hand=shipped_encoder().config.emb_dim)
     return replace(config, model=replace(config.model, conditions=told))
 
 
 class TrainingConditions:
     """What is told of a run's images."""
 
-    def __init__(self, config: TrainConfig, measured: Measured) -> None:
-        """`measured` are the images that the run trains on, in their order."""
+    def __init__(self, config: TrainConfig, measured: Measured, hands: HandReferences | None = None) -> None:
+        """`measured` and `hands` are those of the images that the run trains on, in their order; without `hands` none is told."""
         conditions = config.model.conditions
         assert conditions is not None
-        self.config, self._hand = config, conditions.hand
+        self.config, self._hand, self._references = config, conditions.hand, hands
         self._without, self._within = score_images(measured, conditions)
         order = [list(VARIANTS).index(name) for name in conditions.variants]
         self._variants = measured.variants[:, order]
@@ -78,10 +85,25 @@ class TrainingConditions:
         scores, variants = (self._within if labelled else self._without)[chosen], self._variants[chosen]
         some = torch.rand(n, 1, generator=rng) < (1 - NO_PART if labelled else NO_LABEL_TOLD)
         kept = some & (torch.rand(n, scores.shape[1] + 1, generator=rng) < KEPT)
-        variant_kept = kept[:, -1] | (reason >= 0)  # no image can have more than one variant
         ends = draw_intervals(scores, rng).nan_to_num(0.0)
+        hand, has_hand, alone = self._draw_hands(chosen, some.squeeze(1), rng)
+        kept = kept & ~alone.unsqueeze(1)
+        variant_kept = kept[:, -1] | (reason >= 0)  # no image can have more than one variant
         asked = kept[:, :-1] & ~scores.isnan()
-        return Told(ends, asked, variants * variant_kept.unsqueeze(1), torch.zeros(n, self._hand), torch.zeros(n, dtype=torch.bool))
+        return Told(ends, asked, variants * variant_kept.unsqueeze(1), hand, has_hand)
+
+    def _draw_hands(self, chosen: Tensor, some: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Hands of images (N,), (N, H), zeros where none is told; whether one is told, and whether nothing else is, (N,) each.
+
+        `some` (N,) says of which images anything is told.
+        """
+        n = len(chosen)
+        if self._references is None:
+            never = torch.zeros(n, dtype=torch.bool)
+            return torch.zeros(n, self._hand), never, never
+        has_hand = some & (torch.rand(n, generator=rng) < HAND)
+        alone = has_hand & (torch.rand(n, generator=rng) < HAND_ALONE)
+        return self._references.choose(chosen, rng) * has_hand.unsqueeze(1), has_hand, alone
 
 
 def draw_intervals(scores: Tensor, rng: torch.Generator) -> Tensor:

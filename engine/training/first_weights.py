@@ -18,10 +18,11 @@ from engine.errors import CheckpointError, SettingError
 from engine.formatting import printable
 from engine.models.unet import UNet
 from engine.protocol.events import Event, Notice
+from engine.training.hand_references import shows_digits
 
 PARTS = {"conv_in": "the first convolution", "conv_out": "the last convolution", "label": "the embedding of its classes"}
 """What people call the parts that may be new."""
-LAST_LAYERS = {"conditioner.attributes": "out", "conditioner.variants": "answers", "conditioner.hand": "code"}
+LAST_LAYERS = {"conditioner.attributes": "out", "conditioner.variants": "answers", "conditioner.hand": "out"}
 """The layer that makes the tokens of each part of the conditions."""
 
 
@@ -46,8 +47,10 @@ def take_over_network(config: TrainConfig, data: DataSpec | None) -> Generator[E
         model = replace(model, conditions=None)
     if new := new_parts(weights.model, model):
         yield Notice(_describe_growth(source, weights.model.data, model.data, new))
-    told = model.conditions is not None and not config.teacher
-    return replace(config, model=replace(model, one_step=config.teacher is not None), schedule=schedule, attributes=config.attributes or told)
+    told = None if config.teacher else model.conditions
+    model = replace(model, one_step=config.teacher is not None)
+    attributes, hands = config.attributes or told is not None, config.hands or (told is not None and told.hand > 0)
+    return replace(config, model=model, schedule=schedule, attributes=attributes, hands=hands)
 
 
 def load_first_weights(config: TrainConfig) -> Mapping[str, Tensor] | None:
@@ -76,7 +79,8 @@ def _fit(weights: ModelWeights, data: DataSpec) -> tuple[ModelConfig, ScheduleCo
         return replace(weights.model, data=data), weights.schedule
     model, schedule = grow(weights.model, weights.schedule, data)
     if model.conditions is not None:
-        model = replace(model, conditions=replace(model.conditions, scales=(), variants=()))
+        hand = model.conditions.hand if shows_digits(data) else 0
+        model = replace(model, conditions=replace(model.conditions, scales=(), variants=(), hand=hand))
     return model, schedule
 
 

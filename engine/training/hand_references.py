@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Generator
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.checkpoints.encoder import shipped_encoder
+from engine.checkpoints.encoder import HAND, shipped_encoder
+from engine.config.data import MNIST, DataSpec
+from engine.datasets.cache import key_of
+from engine.datasets.kept_array import keep_array, kept_path, read_array
 from engine.datasets.writers import UNKNOWN
+from engine.errors import SettingError
+from engine.formatting import printable
+from engine.protocol.events import Event, Preparing
 from engine.sampling.hands import encode
 
 MOST = 10
 """Digits of a reference."""
+BATCH = 1000
+"""Images between two signs of life."""
 NOISE = 0.5
 """The length of the noise that hides an image's own code."""
 
@@ -51,9 +62,34 @@ class HandReferences:
         return F.normalize(torch.where(self.has_others[places, None], others, own), dim=1)
 
 
-def read_references(images: Tensor, labels: Tensor, writers: Tensor | None = None) -> HandReferences:
-    """The references of training images (N, 28, 28) uint8 with labels (N,), by the encoder that ships; see `HandReferences`.
+def shows_digits(data: DataSpec) -> bool:
+    """Whether its images are such that the encoder which ships reads hands from them: digits as MNIST has them."""
+    return (data.shape, data.class_names) == (MNIST.shape, MNIST.class_names)
 
-    Raises CheckpointError.
+
+def check_hands(data: DataSpec) -> None:
+    """Raises SettingError for images without hands."""
+    if not shows_digits(data):
+        raise SettingError(
+            f"hands are read from grey digits of 28x28 pixels with the classes 0 to 9, which {printable(data.name)} is not; leave out --hands"
+        )
+
+
+def read_references(data: DataSpec, images: Tensor, labels: Tensor, writers: Tensor | None = None) -> Generator[Event, None, HandReferences]:
+    """Returns the references of the first N training images of a set, (N, 28, 28) uint8 with labels (N,), by the encoder that ships.
+
+    Their codes are rounded, so that another machine comes to the same ones, and kept for the next time. Raises CheckpointError and StorageError.
     """
-    return HandReferences(encode(shipped_encoder(), images, labels).cpu(), writers)
+    encoder, images, labels = shipped_encoder(), images.cpu(), labels.cpu()
+    shape = (len(images), encoder.config.emb_dim)
+    path = kept_path(key_of("hands", hashlib.sha256(HAND.read_bytes()).hexdigest(), data.digest, shape))
+    codes = read_array(path, shape, "float16")
+    if codes is None:
+        parts, done = [], 0
+        for some, of in zip(torch.split(images, BATCH), torch.split(labels, BATCH), strict=True):
+            yield Preparing(f"reading the hands of {done:,}/{len(images):,} digits", done / len(images))
+            parts.append(encode(encoder, some, of).half())
+            done += len(some)
+        codes = torch.cat(parts).numpy()
+        keep_array(path, codes)
+    return HandReferences(F.normalize(torch.from_numpy(codes).float(), dim=1), writers)

@@ -42,9 +42,10 @@ from engine.training.conditions import TrainingConditions, with_conditions
 from engine.training.contrast import ContrastLoss
 from engine.training.distill import DistillationLoss
 from engine.training.first_weights import load_first_weights, take_over_network
+from engine.training.hand_references import read_references
 from engine.training.loop import TrainingLoop
 from engine.training.restore import check_resumable, check_same_data, check_unfinished, restore, restore_newest
-from engine.training.run_writers import find_writers, keep_writers
+from engine.training.run_writers import choose_writers, find_writers, keep_writers
 from engine.training.speed import plan_minutes
 from engine.training.step_loss import DenoisingStepLoss, StepLoss
 from engine.training.teacher_pairs import load_or_draw
@@ -56,7 +57,7 @@ def train(runtime: Runtime, request: TrainRequest, control: Control, group: Proc
     """See `Jobs.train`. In a group every rank pulls this; rank 0 decides and writes."""
     if request.config.teacher and group.size > 1:
         raise SettingError("the preset one-step trains in one process only; start it without torchrun")
-    if request.config.writers and group.size > 1:
+    if request.config.preset == "hand" and group.size > 1:
         raise SettingError("the preset hand trains in one process only; start it without torchrun")
     if request.minutes is not None and group.size > 1:
         raise SettingError("--minutes plans for one process only; under torchrun use --epochs or --steps")
@@ -80,12 +81,13 @@ class TrainingJob:
         measured = yield from _measure_strokes(config, images)
         config = with_conditions(config, measured)
         writers = yield from self._read_writers(config, images[1])
+        told = yield from _read_conditions(config, images, measured, writers)
         if self.request.minutes is not None:
-            loss = self._choose_loss(config, numerics, measured, writers)
+            loss = self._choose_loss(config, numerics, told, writers)
             config = yield from plan_minutes(config, self.request.minutes, images, numerics, self.device, loss)
         run = find_run(self.group.on_leader(lambda: create_run(self.request.run, config, numerics.describe(self.device)).name))
         with self._open_writer(run) as writer:
-            trainer = yield from self._build_trainer(config, run, images, numerics, measured, writers)
+            trainer = yield from self._build_trainer(config, run, images, numerics, told, writers)
             _begin_from_first_weights(trainer)
             yield from self._loop(trainer, run, writer, epoch_seconds=0.0)
 
@@ -101,8 +103,9 @@ class TrainingJob:
         measured = yield from _measure_strokes(config, images)
         yield from self.group.stream_on_leader(_watch_heartbeat(run, self.cadence))
         writers = yield from self._read_writers(config, images[1], run)
+        told = yield from _read_conditions(config, images, measured, writers)
         with self._open_writer(run) as writer:
-            trainer = yield from self._build_trainer(config, run, images, numerics, measured, writers)
+            trainer = yield from self._build_trainer(config, run, images, numerics, told, writers)
             path, epoch_seconds = yield from self.group.stream_on_leader(restore_newest(run, trainer))
             if path is None:
                 _begin_from_first_weights(trainer)
@@ -122,6 +125,7 @@ class TrainingJob:
             data = from_dict(DataSpec, (yield from self.group.stream_on_leader(_describe(request.data))))
             config = fit_to(config, data)
         config = yield from take_over_network(config, data)
+        config = yield from choose_writers(config, request.config.hands, self._data_root())
         return fit_length(config, request.config, request.limit, request.fit_epochs)
 
     def _find_data(self, run: Run) -> Generator[Event, None, TrainConfig]:
@@ -139,12 +143,14 @@ class TrainingJob:
         return_freed_memory()  # of the source, which may have been read as a whole
         return load_images(config.data, True, self.device, config.limit, stream=True)
 
+    def _data_root(self) -> str | None:
+        return self.request.data.data_root if self.request.data else None
+
     def _read_writers(self, config: TrainConfig, labels: Tensor, run: Run | None = None) -> Generator[Event, None, Tensor | None]:
         """Who wrote each training image; None for runs that need not know."""
         if config.writers is None:
             return None
-        choice = self.request.data
-        return (yield from find_writers(config, labels, choice.data_root if choice else None, run))
+        return (yield from find_writers(config, labels, self._data_root(), run))
 
     @contextmanager
     def _open_writer(self, run: Run) -> Iterator[Writer | None]:
@@ -156,28 +162,32 @@ class TrainingJob:
         with open_writer(run) as writer:
             yield writer
 
-    def _choose_loss(self, config: TrainConfig, numerics: Numerics, measured: Measured | None, writers: Tensor | None) -> StepLoss | None:
-        """The loss of an encoder, or of a network that is told what was measured; None: the usual one."""
-        if writers is not None:
-            return ContrastLoss(config, numerics, self.device, writers)
-        if measured is None:
-            return None
-        return DenoisingStepLoss(config, numerics, self.device, self.group, TrainingConditions(config, measured))
+    def _choose_loss(self, config: TrainConfig, numerics: Numerics, told: TrainingConditions | None, writers: Tensor | None) -> StepLoss | None:
+        """The loss of an encoder, or of a network that is told of its images; None: the usual one."""
+        if told is not None:
+            return DenoisingStepLoss(config, numerics, self.device, self.group, told)
+        return None if writers is None else ContrastLoss(config, numerics, self.device, writers)
 
     def _build_trainer(
-        self, config: TrainConfig, run: Run, images: tuple[Tensor, Tensor], numerics: Numerics, measured: Measured | None, writers: Tensor | None
+        self,
+        config: TrainConfig,
+        run: Run,
+        images: tuple[Tensor, Tensor],
+        numerics: Numerics,
+        told: TrainingConditions | None,
+        writers: Tensor | None,
     ) -> Generator[Event, None, Trainer]:
-        if writers is not None:
+        if writers is not None and self.group.leader:
             keep_writers(run, writers)
         if config.teacher is None:
-            return Trainer(config, *images, numerics, self.device, self.group, self._choose_loss(config, numerics, measured, writers))
+            return Trainer(config, *images, numerics, self.device, self.group, self._choose_loss(config, numerics, told, writers))
         teacher = self.runtime.pipeline_for(config.teacher, "dpmpp")
         pairs = yield from load_or_draw(run.path / "pairs.safetensors", teacher, config.data, config.pairs, config.seed, self.device)
         return Trainer(config, *images, numerics, self.device, loss=DistillationLoss(config, numerics, self.device, pairs))
 
     def _build_validation(self, trainer: Trainer, run: Run) -> Generator[Event, None, Validation | None]:
         """None without held-out images. Those say nothing of a student, whose loss is its distance to its teacher, nor of a writer encoder."""
-        if trainer.config.teacher or trainer.config.writers or is_too_short(trainer.config):
+        if trainer.config.teacher or not trainer.config.model.draws or is_too_short(trainer.config):
             return None
         yield Preparing("reading the held-out images")
         held_out = load_held_out(trainer.config)
@@ -202,10 +212,20 @@ def _begin_from_first_weights(trainer: Trainer) -> None:
 
 
 def _measure_strokes(config: TrainConfig, images: tuple[Tensor, Tensor]) -> Generator[Event, None, Measured | None]:
-    """What the network is to be told of the images besides their class; None: nothing. One process measures, the others wait."""
+    """What was measured of the images, where the network is told it. One process measures, the others wait."""
     if not config.attributes and config.model.conditions is None:
         return None
     return (yield from measure(config.data, *images))
+
+
+def _read_conditions(
+    config: TrainConfig, images: tuple[Tensor, Tensor], measured: Measured | None, writers: Tensor | None
+) -> Generator[Event, None, TrainingConditions | None]:
+    """What the network is told of the images besides their class; None: nothing."""
+    if measured is None:
+        return None
+    hands = (yield from read_references(config.data, *images, writers)) if config.hands else None
+    return TrainingConditions(config, measured, hands)
 
 
 def _describe(choice: DataChoice) -> Generator[Event, None, dict[str, Any]]:

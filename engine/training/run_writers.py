@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from engine.checkpoints.tensor_file import read_tensor_file, write_tensor_file
+from engine.config.data import MNIST
 from engine.config.training import TrainConfig
-from engine.datasets.writers import check_writers, read_writers
+from engine.datasets.writers import QMNIST, check_writers, full_source, has_qmnist, read_writers
 from engine.errors import CheckpointError, StorageError
 from engine.protocol.events import Event, Notice, Preparing
 from engine.runs.run import Run
+from engine.training.hand_references import check_hands
 
 FORMAT = "digitty-writers"
+
+
+def choose_writers(config: TrainConfig, asked: bool, data_root: str | None) -> Generator[Event, None, TrainConfig]:
+    """Returns the configuration of a new run with where the writers of its images are found, if it has to know them; paths are made full.
+
+    For a network that is told hands they are by default QMNIST's, if it trains on MNIST. But where nobody `asked` for hands (the first weights have
+    them) and those labels are not here, each image is told its own hand. Raises SettingError for images that show no hands.
+    """
+    source = config.writers
+    if config.hands:
+        check_hands(config.data)
+        if source is None and config.data.digest == MNIST.digest:
+            if asked or has_qmnist(data_root):
+                source = QMNIST
+            else:
+                yield Notice(
+                    "who wrote MNIST's digits is not known here, so the network is told each digit's own hand; --writers says how to know it"
+                )
+    return config if source is None else replace(config, writers=full_source(source))
 
 
 def find_writers(config: TrainConfig, labels: Tensor, data_root: str | None, run: Run | None = None) -> Generator[Event, None, Tensor]:

@@ -32,7 +32,20 @@ TRAIN = {
     ),
     **dict.fromkeys(("--writers", "--epochs", "--steps", "--minutes", "--batch-size", "--lr", "--lr-schedule", "--schedule")),
     **dict.fromkeys(
-        ("--timesteps", "--flip", "--augment", "--balance", "--attributes", "--seed", "--run", "--resume", "--limit", "--keep-every", "--compile")
+        (
+            "--timesteps",
+            "--flip",
+            "--augment",
+            "--balance",
+            "--attributes",
+            "--hands",
+            "--seed",
+            "--run",
+            "--resume",
+            "--limit",
+            "--keep-every",
+            "--compile",
+        )
     ),
     **COMPUTE,
     "--plain": False,

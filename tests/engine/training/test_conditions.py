@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,19 +16,22 @@ from engine.checkpoints.training_state import load_state
 from engine.checkpoints.weights import load_weights
 from engine.compute.precision import Numerics
 from engine.config.condition import ATTRIBUTES, SCORES, VARIANTS, AttributeScales, ConditionConfig, Scale
+from engine.config.data import MNIST
 from engine.config.training import PRESETS, TrainConfig
 from engine.data.measured import Measured
 from engine.errors import SettingError
 from engine.jobs.jobs import Jobs
 from engine.models.conditioner import MOST, Told
 from engine.process.distributed import ProcessGroup
-from engine.protocol.events import Saved
+from engine.protocol.events import Notice, Saved
 from engine.protocol.requests import TrainRequest
 from engine.runs.run import find_run, latest_state
+from engine.training import hand_references
 from engine.training.batches import EpochBatches
-from engine.training.conditions import EXACT, KEPT, LEVELS, NO_LABEL_TOLD, NO_PART, RARE_SHARE, TrainingConditions, draw_intervals
+from engine.training.conditions import EXACT, HAND, HAND_ALONE, KEPT, LEVELS, NO_LABEL_TOLD, NO_PART, RARE_SHARE, TrainingConditions, draw_intervals
 from engine.training.finite import FiniteGuard
 from engine.training.first_weights import load_first_weights
+from engine.training.hand_references import HandReferences, check_hands, shows_digits
 from engine.training.step_loss import DenoisingStepLoss
 from engine.training.trainer import Trainer
 
@@ -81,6 +86,24 @@ def test_parts_are_told_as_often_as_they_should(conditions: TrainingConditions) 
     assert float((~without.asked.any(1)).float().mean()) == pytest.approx(1 - NO_LABEL_TOLD * (1 - (1 - KEPT) ** 4), abs=0.02)
     sevens = with_label.variants[:, 2][(torch.arange(N) % 10 == 7).repeat(5)]
     assert float((sevens == 1).float().mean()) == pytest.approx((1 - NO_PART) * KEPT, abs=0.04)
+
+
+def test_hands_are_told_alone_with_a_class_and_beside_attributes(tiny: TrainConfig, measured: Measured) -> None:
+    """Codes are axes, one for each writer, and each image's own code another: a hand shows whose digits it is made of."""
+    writers = torch.arange(N) // 8 % 40
+    codes = torch.nn.functional.one_hot(writers, 40).float()
+    config = replace(tiny, limit=N, model=replace(tiny.model, conditions=replace(CONDITIONS, hand=40)))
+    hands = TrainingConditions(config, measured, HandReferences(codes, writers))
+    with_label, without = draw_many(hands), draw_many(hands, labelled=False)
+    for told, some in ((with_label, 1 - NO_PART), (without, NO_LABEL_TOLD)):
+        beside = told.asked.any(1)
+        assert float(told.has_hand.float().mean()) == pytest.approx(some * HAND, abs=0.02)
+        assert float((told.has_hand & beside).float().mean()) == pytest.approx(some * HAND * (1 - HAND_ALONE), abs=0.02)
+        assert float((beside & ~told.has_hand).float().mean()) > some * (1 - HAND) * 0.9
+        assert told.hand[told.has_hand].argmax(1).equal(writers.repeat(5)[told.has_hand])
+        assert not told.hand[~told.has_hand].any()
+    plain = TrainingConditions(replace(config, model=replace(tiny.model, conditions=CONDITIONS)), measured)
+    assert draw_many(plain).scores.equal(with_label.scores), "hands leave what else is drawn at random as it was"
 
 
 def test_intervals_are_values_thresholds_and_margins() -> None:
@@ -183,9 +206,44 @@ def test_a_part_that_is_new_beside_others_begins_silent(jobs: Jobs, tiny: TrainC
     with_hand = replace(told, start_from="told", model=replace(told.model, conditions=replace(told.model.conditions, hand=5)))
     first = load_first_weights(with_hand)
     assert first is not None
-    assert first["conditioner.hand.code.weight"].shape == (256, 5)
-    assert not first["conditioner.hand.code.weight"].any()
+    assert first["conditioner.hand.out.weight"].shape == (256, 256)
+    assert not first["conditioner.hand.out.weight"].any()
+    assert "conditioner.hand.code.weight" not in first
     assert first["conditioner.attributes.out.weight"].any()
+
+
+@pytest.mark.usefixtures("every_step")
+def test_a_run_that_is_told_hands_resumes_bit_for_bit_and_its_weights_go_on(
+    jobs: Jobs, tiny: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(jobs.train(TrainRequest(replace(tiny, attributes=True, steps=1), run="told")))
+    monkeypatch.chdir(tmp_path)
+    Path("writers.txt").write_text("".join(f"{place % 6}\n" for place in range(60)))
+    config = replace(tiny, start_from="told", attributes=True, hands=True, writers="writers.txt", optimizer="muon", lr=1e-2)
+    list(jobs.train(TrainRequest(config, run="whole", fit_epochs=False)))
+    with closing(jobs.train(TrainRequest(config, run="parts", fit_epochs=False))) as events:
+        next(event for event in events if isinstance(event, Saved))
+    assert find_run("parts").config().writers == str(tmp_path / "writers.txt")
+    Path("writers.txt").unlink()  # the run has its own copy
+    monkeypatch.setattr(hand_references, "encode", None)  # codes are kept
+    list(jobs.train(TrainRequest(find_run("parts").config(), resume="parts")))
+    whole, parts = (load_state(latest_state(find_run(name))) for name in ("whole", "parts"))
+    assert all(tensor.equal(parts.ema[name]) for name, tensor in whole.ema.items())
+    assert whole.ema["conditioner.hand.out.weight"].any()
+
+    heard = list(jobs.train(TrainRequest(replace(tiny, start_from="whole", steps=1), run="more")))
+    more = find_run("more").config()
+    assert more.hands
+    assert more.model.conditions == find_run("whole").config().model.conditions
+    assert any("own hand" in event.message for event in heard if isinstance(event, Notice)), "whose labels are not here"
+
+
+@pytest.mark.parametrize("changes", [{"height": 32}, {"channels": 3}, {"class_names": tuple("abcdefghij")}, {"class_names": ()}])
+def test_hands_are_refused_for_images_that_show_none(changes: dict[str, Any]) -> None:
+    data = replace(MNIST, name="others", digest="sha256:0", **changes)
+    assert not shows_digits(data)
+    with pytest.raises(SettingError, match="which others is not; leave out --hands"):
+        check_hands(data)
 
 
 def test_the_preset_starts_from_the_weights_that_ship() -> None:

@@ -149,8 +149,10 @@ def test_older_versions_read_what_has_no_encoder() -> None:
     ("arguments", "says"),
     [
         (["--preset", "hand"], "put qmnist-train-labels-idx2-int.gz into"),
-        (["--preset", "hand", "--writers", "none.txt"], "no file none.txt"),
+        (["--preset", "hand", "--writers", "none.txt"], "none.txt; it must hold one writer number for each image"),
         (["--preset", "best", "--writers", "qmnist"], "--preset hand"),
+        (["--preset", "best", "--hands"], "beside attributes"),
+        (["--preset", "attributes", "--hands"], "put qmnist-train-labels-idx2-int.gz into"),
         (["--preset", "hand", "--timesteps", "lognormal"], "adds no noise"),
         (["--preset", "hand", "--schedule", "linear"], "adds no noise"),
         (["--preset", "hand", "--flip"], "as they were written"),
