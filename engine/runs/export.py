@@ -79,6 +79,7 @@ def to_tensorboard(run: Run, folder: Path) -> int:
         raise OutputError(f"{target} exists; choose another folder, or delete it first")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        remove_tree(part)  # from an export that was killed
         with SummaryWriter(str(part)) as writer:
             count = _write_events(run, writer)
         part.rename(target)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from engine.errors import DigittyError, OutputError, StorageError
+from engine.storage.leftovers import create_locked, remove_leftovers, temporary_name
 
 LARGEST = 1 << 20
 """Bytes of a small file such as a configuration. Those that digitty writes are a hundred times smaller."""
@@ -78,22 +79,24 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object], error: type[Di
     """Write to a temporary file beside `path`, fsync it, and rename it to `path`. A failure leaves `path` unchanged and raises `error`.
 
     An existing file keeps its permissions. OutputError is for files that the user named: there a symbolic link is followed by default,
-    and a failing disk still raises StorageError. No temporary file is left behind, even if a signal raises an exception at some line.
+    and a failing disk still raises StorageError. No temporary file is left behind, even if a signal raises an exception at some line; that of a
+    killed process is removed by the next process that writes in its folder.
     """
     if follow_links is None:
         follow_links = issubclass(error, OutputError)
     target = Path(os.path.realpath(path)) if follow_links else path
-    temporary = target.with_name(f".{target.name[:50]}.{os.urandom(4).hex()}.part")  # named before it exists, so that it is always removed
+    temporary = temporary_name(target)  # named before it exists, so that it is always removed
+    remove_leftovers(target.parent)
     try:
         mode = _permissions(target)
-        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, 0o666 if mode is None else mode)) as file:
+        with create_locked(temporary, 0o666 if mode is None else mode) as file:
             if mode is not None:
                 with suppress(OSError):  # some file systems have no permissions
                     os.fchmod(file.fileno(), mode)
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(target)
+            temporary.replace(target)  # while it is locked, so that nobody takes it for a leftover
         sync_folder(target.parent)
     except OSError as cause:
         raise cannot_write(path, cause, error) from None

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from engine.errors import StorageError
 from engine.storage.atomic import cannot_write, parse_json, read_small, write_text
+from engine.storage.leftovers import remove_leftovers
 from engine.storage.shared_file import locked
 
 ENDINGS = (".png", ".gif")
@@ -92,6 +93,12 @@ class Gallery:
                     count += 1
                     file.remove_own_folder()
         return count
+
+    def tidy(self) -> None:
+        """Remove what was deleted more than KEEP_DAYS ago, and unfinished files of killed processes."""
+        self.empty_trash(KEEP_DAYS)
+        for folder in self.folders():
+            remove_leftovers(folder)
 
     def _trash(self) -> Iterator[_Trashed]:
         for folder in self.folders():

@@ -15,7 +15,6 @@ from textual.widgets import Static
 from engine.errors import DigittyError
 from engine.formatting import printable
 from engine.protocol.recipe import Images
-from engine.storage import gallery as store
 from engine.storage.gallery import Entry
 from tui.render.cells import Picture
 from tui.render.recipe_text import file_lines, recipe_lines, short_lines
@@ -78,7 +77,7 @@ class GalleryScreen(GalleryFirst):
         yield JobBar(id="bar", ascii=not self.studio.terminal.unicode)
 
     def on_mount(self) -> None:
-        self.in_background(lambda: self.gallery().empty_trash(store.KEEP_DAYS), lambda _: None)
+        self.in_background(lambda: self.gallery().tidy(), lambda _: None)
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)

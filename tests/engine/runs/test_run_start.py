@@ -77,7 +77,7 @@ def test_a_folder_that_can_not_be_written_is_noticed_at_the_start(run: Run, name
 
 # --- a writer that dies at any line -----------------------------------------------------------------------------------
 
-START = ("claim.py", "writer.py", "manage.py", "atomic.py", "metrics_log.py")
+START = ("claim.py", "writer.py", "manage.py", "atomic.py", "leftovers.py", "metrics_log.py")
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
