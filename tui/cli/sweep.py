@@ -90,13 +90,7 @@ def sweep(
     **options: Any,
 ) -> None:
     plan = _plan(options)
-    data = data_of(plan.cells[0].weights)
-    for weights in dict.fromkeys(cell.weights for cell in plan.cells):
-        locate_weights(weights)
-        if data_of(weights).class_names != data.class_names:
-            raise SettingError(
-                f"{weights} draws {data_of(weights).name} and {plan.cells[0].weights} {data.name}; compare weights of the same classes"
-            )
+    data = _shared_data([cell.weights for cell in plan.cells])
     text = " ".join(prompt)
     told = told_to(plan.cells[0].weights)
     wish = parse(text, random.Random(plan.cells[0].sample.seed), data.class_names, told)

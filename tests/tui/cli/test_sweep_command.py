@@ -51,6 +51,16 @@ def test_rows_have_their_labels_and_each_picture_its_column_and_figures(swept: S
     assert "seven · shipped · step 4690 · average · dpmpp · seed 1" in err
 
 
+@pytest.mark.parametrize("weights", ["shipped,shipped:fashion", "shipped:fashion,shipped:one-step"])
+def test_weights_of_different_classes_are_not_compared(swept: Swept, jobs: FakeJobs, weights: str) -> None:
+    code, out, err = swept("random", "--weights", weights)
+    assert (code, out, jobs.sweeps) == (2, "", [])
+    first, _, other = weights.partition(",")
+    assert err.startswith(f"digitty: {first} draws ")
+    assert f"but {other} draws " in err
+    assert "compare weights that draw the same classes" in err
+
+
 def test_the_same_noise_and_no_redrawing(swept: Swept, jobs: FakeJobs) -> None:
     swept("three", "sevens", "--steps", "2,3", "--seed", "8")
     (request,) = jobs.sweeps
