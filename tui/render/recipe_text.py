@@ -39,5 +39,6 @@ def sheet_lines(axes: Sequence[str], recipes: Sequence[Recipe]) -> list[str]:
 
 
 def short_lines(recipe: Recipe) -> tuple[str, str]:
-    """Two lines for a contact sheet."""
-    return captions.labels_of(recipe), f"{captions.describe_sample(recipe.sample)} · {recipe.weights.name}"
+    """Two lines for a contact sheet: what it shows, with what was asked for besides classes, and how it was drawn."""
+    what = " · ".join(filter(None, (captions.labels_of(recipe), captions.conditions_of(recipe))))
+    return what, f"{captions.describe_sample(recipe.sample)} · {recipe.weights.name}"

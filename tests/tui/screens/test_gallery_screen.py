@@ -553,6 +553,9 @@ def test_the_command_lists_without_a_terminal(folder: Path, capsys: pytest.Captu
     assert "·" not in told.out
     assert len(told.out.splitlines()) == 1
     assert ran("gallery", str(folder / "none.png"))[0] == 2
+    bold = Condition(7, (("thickness", Interval(low=3.5)), ("slant", Interval(-20, -20))), (("crossed", True),))
+    path = save(folder, 7, name="bold.png", conditions=(bold,))
+    assert ", 7, thickness 3.5 px or more, slant -20°, crossed, seed 1, dpmpp, " in ran("gallery", "--plain", str(path))[1].out
     assert json.dumps(ran("gallery", "--empty-trash")[1].err) == json.dumps("removed 0 deleted pictures\n")
 
 
