@@ -41,17 +41,19 @@ def fix_labels(network: Network, labels: Tensor, dtype: torch.dtype, layout: tor
 
 
 def apply_guidance(
-    network: Network, labels: Tensor, scale: float, dtype: torch.dtype, layout: torch.memory_format, told: tuple[T, T] | None = None
+    network: Network, labels: Tensor, scale: float | Tensor, dtype: torch.dtype, layout: torch.memory_format, told: tuple[T, T] | None = None
 ) -> Predict:
-    """Classifier-free guidance, F_none + scale (F_label - F_none) (Ho & Salimans 2022, eq. 6, with scale = 1 + w).
+    """Classifier-free guidance, F_none + scale (F_label - F_none) (Ho & Salimans 2022, eq. 6, with scale = 1 + w). `scale` may be one for each image.
 
     Every kind of prediction is linear in the noise, so the formula is the same for all of them. Both halves go through the network in one
     batch. Scale 1 needs no second half, and scale 0 no first. `told` is what the network is told with the labels, and nothing for as many images.
     """
     none = torch.full_like(labels, NO_LABEL)
-    if scale == 1:
+    if isinstance(scale, Tensor):
+        scale = scale.view(-1, 1, 1, 1)
+    elif scale == 1:
         return fix_labels(network, labels, dtype, layout, told and told[0])
-    if scale == 0:
+    elif scale == 0:
         return fix_labels(network, none, dtype, layout)
     both = fix_labels(network, torch.cat([labels, none]), dtype, layout, told and told[0].join(told[1]))
 

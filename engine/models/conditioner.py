@@ -39,6 +39,11 @@ class Told(NamedTuple):
     has_hand: Tensor
     """(N,) bool."""
 
+    @property
+    def says(self) -> Tensor:
+        """(N,) bool: of which pictures anything is told."""
+        return self.asked.any(1) | (self.variants != 0).any(1) | self.has_hand
+
     def join(self, other: Told) -> Told:
         """Both, one after the other."""
         return Told(*(torch.cat(pair) for pair in zip(self, other, strict=True)))

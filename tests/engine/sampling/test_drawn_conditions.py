@@ -15,11 +15,13 @@ from torch import Tensor, nn
 
 from engine.checkpoints import weights as checkpoint
 from engine.checkpoints.weights import ModelWeights
+from engine.compute.precision import Numerics
 from engine.config.condition import SCORES, AttributeScales, Condition, ConditionConfig, Interval, Scale
 from engine.config.model import NO_LABEL, ModelConfig, ScheduleConfig
 from engine.config.sampling import SampleConfig
 from engine.data import mnist
-from engine.diffusion.guidance import apply_guidance
+from engine.diffusion.guidance import apply_guidance, fix_labels
+from engine.diffusion.schedule import NoiseSchedule
 from engine.errors import SettingError
 from engine.jobs.jobs import Jobs
 from engine.measures.shape import measure
@@ -27,10 +29,13 @@ from engine.models.conditioner import encode
 from engine.models.unet import UNet
 from engine.protocol.events import DrawDone, Frame
 from engine.protocol.measured import Measured, compare, find_missed
+from engine.protocol.recipe import WeightsInfo
 from engine.protocol.requests import DrawRequest
 from engine.runs.weights_names import SHIPPED
 from engine.sampling import rejection
+from engine.sampling.batch import guide
 from engine.sampling.measuring import measure_asked
+from engine.sampling.pipeline import Pipeline
 
 CPU = torch.device("cpu")
 SCALES = tuple(
@@ -86,6 +91,22 @@ def test_guidance_is_from_nothing_told_to_all_that_is_told() -> None:
         torch.testing.assert_close(only(x, 300), with_all)
         ignored = apply_guidance(net, labels, 0.0, torch.float32, torch.contiguous_format, (told, nothing))
         torch.testing.assert_close(ignored(x, 300), without)
+
+
+def test_conditions_guide_more_strongly_than_labels_and_at_higher_noise() -> None:
+    net, told = network(), encode([LEANING, Condition(3)], CONDITIONS, CPU)
+    asked = replace(SAMPLE, guidance=1.5, guided_from=0.5, guided_to=4.0)
+    pipeline = Pipeline(net, NoiseSchedule(ScheduleConfig()), WeightsInfo("tiny", 1, "average"), Numerics("fp32", channels_last=False), CPU)
+    x, labels = torch.randn(2, 1, 28, 28, generator=torch.Generator().manual_seed(1)), torch.tensor([7, 3])
+    scales = {"below": (1.0, 1.0), "within": (3.0, 1.5), "above": (3.0, 1.0)}
+    with torch.inference_mode():
+        predict = guide(fix_labels(net, labels, torch.float32, torch.contiguous_format, told), pipeline, labels, asked, told)
+        for name, ratio in (("below", 0.2), ("within", 2.0), ("above", 20.0)):
+            t = min(range(1000), key=lambda t: abs(pipeline.schedule.unshifted_ratio(t) - ratio))
+            times = torch.tensor([t, t])
+            without, with_all = net(x, times, torch.full_like(labels, NO_LABEL)), net(x, times, labels, told=told)
+            scale = torch.tensor(scales[name]).view(2, 1, 1, 1)
+            torch.testing.assert_close(predict(x, t), without + scale * (with_all - without), msg=name)
 
 
 def test_plain_conditions_are_plain_labels(jobs: Jobs, weights: str) -> None:
