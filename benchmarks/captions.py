@@ -1,11 +1,13 @@
 """How well a text encoder reads captions: those like its training's, and those with new templates, orders, words, pairs, and typos.
 
     python benchmarks/captions.py
+    python benchmarks/captions.py --weights text-1
     python benchmarks/captions.py --steps 300 --count 500
 
-Trains a caption reader from nothing on generated captions, on one core, then prints for --count captions of each kind how many are read
-completely right, the share of digits, attributes and variants that are right, and how many are taken for nonsense. "deterministic parser" is the
-share that the parser of prompts can read, which is then right. Captions and weights are a pure function of --seed and --steps.
+Reads with the weights of a run of the preset text, or of a reader that it trains from nothing on generated captions, on one core. It prints for
+--count captions of each kind how many are read completely right, the share of digits, attributes and variants that are right, and how many are
+taken for nonsense. "deterministic parser" is the share that the parser of prompts can read, which is then right. Captions, and the weights that it
+trains, are a pure function of --seed and --steps.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from engine.captions.captions import hard_negative, random_plan
 from engine.captions.nonsense import make_nonsense
 from engine.captions.typos import misspell
 from engine.captions.vocabulary import known_words
+from engine.checkpoints.reader import load_reader
 from engine.config.data import MNIST
 from engine.config.text import TextConfig
 from engine.models.layers import count_parameters
@@ -140,6 +143,7 @@ def judge(reader: CaptionReader, captions: Sequence[Said]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", help="a run of the preset text, or its weights file")
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--lr", type=float, default=2e-3)
@@ -147,7 +151,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    reader = train(given.steps, given.batch, given.lr, given.seed)
+    reader = load_reader(given.weights) if given.weights else train(given.steps, given.batch, given.lr, given.seed)
     print(f"{'':22} {'whole':>7} {'digit':>7} {'attributes':>10} {'variants':>8} {'nonsense':>9} {'deterministic parser':>21}")
     for name, make in kinds().items():
         rng = random.Random(f"{given.seed} {name}")

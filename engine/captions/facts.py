@@ -11,9 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.config.condition import VARIANTS, AttributeName, Interval
+from engine.config.data import MNIST
+from engine.prompt.facts import facts
 from engine.prompt.levels import LADDERS, Degree, Level
-from engine.prompt.phrase import Wish
+from engine.prompt.phrase import Phrase, Wish
 from engine.prompt.text import normalize
+from engine.prompt.vocabulary import vocabulary_for
 
 MOST_WORDS = 24
 """Words, figures and signs of a caption; a text encoder reads no more of a text."""
@@ -70,6 +73,11 @@ def wish_for(level: Level, is_negated: bool) -> Wish:
     interval = level.opposite if is_negated else level.interval
     assert interval is not None
     return Wish(level.attribute, interval, level.attribute == "slant")
+
+
+def describe(says: Phrase | None) -> str:
+    """What a caption states, in words: 7 · bold · leaning left; nonsense."""
+    return " · ".join(fact.text for fact in facts(says, vocabulary_for(MNIST.class_names, True))) if says else "nonsense"
 
 
 def _intervals(levels: Sequence[Level]) -> tuple[Interval, ...]:

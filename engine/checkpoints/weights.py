@@ -93,8 +93,10 @@ def _load_safetensors(path: Path) -> ModelWeights:
 def save_pth(path: Path, weights: ModelWeights) -> None:
     """The guide's format and names: a bare state dict in float32, as `simple_diffusion_mnist.pth`.
 
-    Raises OutputError for other images than MNIST's.
+    Raises OutputError for other images than MNIST's, and for networks that draw nothing.
     """
+    if not weights.model.draws:
+        raise OutputError(f"a .pth file holds networks that draw; write {path.stem}.safetensors instead")
     if weights.model.data != MNIST:
         raise OutputError(f"a .pth file does not record its data set, so it can only hold weights for MNIST; write {path.stem}.safetensors instead")
     buffer = io.BytesIO()

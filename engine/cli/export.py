@@ -52,7 +52,7 @@ def _export_weights(source: str, file: Path) -> None:
 
     weights = find_weights(source)
     with interruptible():
-        weights = weights if weights.model.draws else _with_hands(source, weights)
+        weights = _with_hands(source, weights) if weights.model.network == "writer" else weights
         (checkpoint.save_pth if file.suffix.lower() == ".pth" else checkpoint.save_weights)(file, weights)
     data = weights.model.data
     print_status(f"trained on {data.name}" + (f", licence {data.licence}" if data.licence else ""))

@@ -162,7 +162,7 @@ def train_request(run: str | None, resume: str | None, options: dict[str, Any]) 
     if schedule and (options["start_from"] or config.first_weights):
         raise SettingError("--schedule can't be used with --start-from or a teacher, whose weights determine the noise schedule")
     if not config.model.draws and (schedule or options["timesteps"]):
-        raise SettingError(f"--{'schedule' if schedule else 'timesteps'} can't be used with --preset hand, which adds no noise")
+        raise SettingError(f"--{'schedule' if schedule else 'timesteps'} can't be used with --preset {config.preset}, which adds no noise")
     if options["timesteps"] and config.teacher:
         raise SettingError("--timesteps can't be used with a teacher: the student only learns to draw from pure noise")
     if schedule:

@@ -8,11 +8,12 @@ from typing import Literal
 from engine.config.condition import ConditionConfig
 from engine.config.data import MNIST, DataSpec
 from engine.config.fields import check_bool, check_fields, check_finite, check_one_of, check_within, setting
+from engine.config.text import TextConfig
 from engine.errors import SettingError
 
 ScheduleKind = Literal["linear", "cosine"]
 Prediction = Literal["eps", "v", "edm", "x0"]
-NetworkKind = Literal["unet", "writer"]
+NetworkKind = Literal["unet", "writer", "text"]
 PATCHES = (1, 2, 4, 8, 16)
 """Sides of a patch, in pixels."""
 
@@ -49,7 +50,10 @@ class ModelConfig:
     conditions: ConditionConfig | None = None
     """What it is told of a picture besides its class; None: nothing."""
     network: NetworkKind = "unet"
-    """unet: it draws; writer: it encodes by whose hand a digit is, with `channels` and `groups` as its widths and `emb_dim` numbers in a code."""
+    """unet: it draws; writer: it encodes by whose hand a digit is, with `channels` and `groups` as its widths and `emb_dim` numbers in a code;
+    text: it reads captions."""
+    text: TextConfig | None = None
+    """The text encoder of a network that reads words; None: it reads none."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))  # JSON gives a list
@@ -70,6 +74,10 @@ class ModelConfig:
             raise SettingError(f"data {self.data!r} is not a description of images")
         if self.conditions is not None and not isinstance(self.conditions, ConditionConfig):
             raise SettingError(f"conditions {self.conditions!r} are not a table of settings")
+        if self.text is not None and not isinstance(self.text, TextConfig):
+            raise SettingError(f"text {self.text!r} is not a table of settings")
+        if self.network == "text" and self.text is None:
+            raise SettingError("a network that reads captions has a text encoder")
         self._check_patch()
 
     def _check_patch(self) -> None:

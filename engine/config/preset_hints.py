@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-Preset = Literal["seed", "quick", "best", "attributes", "one-step", "hand"]
+Preset = Literal["seed", "quick", "best", "attributes", "one-step", "hand", "text"]
 
 PRESET_HINTS: Mapping[Preset, str] = {
     "seed": "6.1 M parameters, the guide's recipe",
@@ -14,6 +14,7 @@ PRESET_HINTS: Mapping[Preset, str] = {
     "attributes": "shipped weights learn thickness, slant, …",
     "one-step": "a student that draws in one step",
     "hand": "an encoder of handwriting; draws nothing",
+    "text": "a reader of captions; draws nothing",
 }
 """What sets each preset apart, for --help and dialogs."""
 
@@ -23,6 +24,7 @@ PRESET_RESULTS: Mapping[Preset, str] = {
     "seed": "98.7% after 20 minutes on two cores; the guide's",
     "one-step": "99.59% in one step, as shipped:one-step",
     "hand": "tells who wrote a digit; needs QMNIST's labels",
+    "text": "reads what captions say of digits",
 }
 """What each preset gives: the share of its digits that is read correctly, from docs/results.md."""
 

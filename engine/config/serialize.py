@@ -10,10 +10,11 @@ from engine.config.condition import AttributeScales, ConditionConfig, Scale
 from engine.config.data import MNIST, DataSpec, Preparation
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.sampling import SampleConfig
+from engine.config.text import TextConfig
 from engine.config.training import TrainConfig
 from engine.errors import SettingError
 
-C = TypeVar("C", DataSpec, Preparation, Scale, AttributeScales, ConditionConfig, ModelConfig, ScheduleConfig, SampleConfig, TrainConfig)
+C = TypeVar("C", DataSpec, Preparation, Scale, AttributeScales, ConditionConfig, TextConfig, ModelConfig, ScheduleConfig, SampleConfig, TrainConfig)
 
 MNIST_FIELDS = {"image_size": MNIST.height, "classes": MNIST.classes}
 """Fields that the files of networks for MNIST hold instead of `data`, so that older versions of digitty read them too."""
@@ -31,7 +32,7 @@ def to_dict(config: DataSpec | ModelConfig | ScheduleConfig | SampleConfig | Tra
         values["data"] = to_dict(config.data)
         if not config.augmented:
             del values["augmented"]
-        for name in ("patch", "conditions"):
+        for name in ("patch", "conditions", "text"):
             if values[name] is None:
                 del values[name]  # so that older versions of digitty read it
         if config.draws:
@@ -68,6 +69,8 @@ def from_dict(cls: type[C], values: object) -> C:
         arguments["schedule"] = from_dict(ScheduleConfig, arguments["schedule"])
     if arguments.get("conditions") is not None:
         arguments["conditions"] = from_dict(ConditionConfig, arguments["conditions"])
+    if cls is ModelConfig and arguments.get("text") is not None:
+        arguments["text"] = from_dict(TextConfig, arguments["text"])
     if cls is ConditionConfig:
         arguments["scales"] = tuple(from_dict(AttributeScales, each) for each in _as_list(cls, arguments.get("scales", ())))
     if cls is AttributeScales:

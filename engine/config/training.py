@@ -9,10 +9,12 @@ from typing import Literal
 
 from engine.config.condition import Route
 from engine.config.data import MOST_IMAGES, DataSpec
+from engine.config.encoders import check_encoder
 from engine.config.fields import MAX_BATCH, MAX_COUNT, MAX_SEED, check_fields, check_within, setting
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.preset_hints import PRESET_HINTS
 from engine.config.preset_hints import Preset as Preset  # other modules import it from here
+from engine.config.text import TextConfig
 from engine.errors import SettingError
 
 LrSchedule = Literal["cosine", "constant"]
@@ -176,7 +178,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if (self.preset == "one-step") != (self.teacher is not None):
             raise SettingError("use --teacher and --preset one-step together; the teacher is shipped, a run or a file")
-        self._check_writers()
+        given = [name for name in ("flip", "augment", "balance", "attributes", "hands") if getattr(self, name)]
+        check_encoder(self.preset, self.model.network, self.writers, given)
         if self.limit is not None:
             check_within("limit", self.limit, 1, self.data.train_images)
         check_fields(self)
@@ -192,18 +195,6 @@ class TrainConfig:
         if self.lr == 0:
             raise SettingError("lr 0 trains nothing; the guide uses 0.001")
 
-    def _check_writers(self) -> None:
-        """Raises SettingError where only a part of the settings is that of a writer encoder, or of a network that is told hands."""
-        if self.hands and not self.attributes:
-            raise SettingError("hands are told beside attributes; use --hands with --preset attributes or --attributes")
-        if (self.writers is None) if self.preset == "hand" else (self.writers is not None and not self.hands):
-            raise SettingError("use --writers with --preset hand or with --hands; the writers are qmnist or a file")
-        if self.model.draws == (self.preset == "hand"):
-            raise SettingError(f"the preset {self.preset} {'trains a writer encoder' if self.model.draws else 'draws'}, and this is another network")
-        for name in ("flip", "augment", "balance"):
-            if self.preset == "hand" and getattr(self, name):
-                raise SettingError(f"{name} can't be used with the preset hand, which compares images as they were written")
-
     @property
     def first_weights(self) -> str | None:
         """The weights that training starts from; None: untrained ones."""
@@ -216,7 +207,7 @@ class TrainConfig:
 
     @property
     def lacks_held_out(self) -> bool:
-        """Whether it is known that no images are held out, so that nothing can validate the run. Students and writer encoders need none."""
+        """Whether it is known that no images are held out, so that nothing can validate the run. Students and encoders need none."""
         return self.data.test_images == 0 and self.teacher is None and self.model.draws
 
     def with_data(self, data: DataSpec) -> TrainConfig:
@@ -293,6 +284,16 @@ PRESETS: Mapping[Preset, TrainConfig] = {
         optimizer="muon",
         label_dropout=0.0,
         ema=0.98,
+        preview_every=100,
+        save_minutes=1.0,
+    ),
+    "text": TrainConfig(  # its epochs are as many captions as MNIST has images
+        preset="text",
+        model=ModelConfig(network="text", text=TextConfig()),
+        epochs=12,
+        lr=2e-3,
+        label_dropout=0.0,
+        ema=0.995,
         preview_every=100,
         save_minutes=1.0,
     ),

@@ -37,7 +37,7 @@ MODES = {1: "L", 3: "RGB"}
 """Pillow's mode for each number of channels."""
 LONGEST_STRIP = 64
 """Images in a row that `load_strip` accepts."""
-CAPTIONS, LONGEST_CAPTION = "captions", 40
+CAPTIONS, LONGEST_CAPTION = "captions", 120
 """The text in a strip's PNG that holds the captions of its images, and the most characters of one."""
 
 

@@ -16,6 +16,7 @@ from engine.runs.run import Run
 from engine.runs.weights_names import BEST_VALIDATION, snapshot_kind
 from engine.sampling.batch import preview
 from engine.sampling.runtime import Runtime
+from engine.training.caption_readings import caption_readings
 from engine.training.hand_pairs import hand_pairs
 from engine.training.trainer import Trainer
 
@@ -52,8 +53,11 @@ class RunArtifacts:
         checkpoint.save_weights(path, weights, error=StorageError)
 
     def draw_preview(self) -> Generator[Event, None, tuple[Images, tuple[str, ...]]]:
-        """An image of each class from fixed noise, drawn by the average weights, without captions; of a writer encoder, its `hand_pairs`."""
-        if not self.trainer.config.model.draws:
+        """An image of each class from fixed noise, by the average weights, without captions; of encoders `hand_pairs`, `caption_readings`."""
+        network = self.trainer.config.model.network
+        if network == "writer":
             return (yield from hand_pairs(self.trainer))
+        if network == "text":
+            return caption_readings(self.trainer)
         pipeline = yield from self.runtime.pipeline(self.name)
         return (yield from preview(pipeline, PREVIEW_SEED)), ()

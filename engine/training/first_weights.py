@@ -11,6 +11,7 @@ from torch import Tensor
 from engine.checkpoints.lookup import find_weights
 from engine.checkpoints.weights import ModelWeights
 from engine.config.data import DataSpec
+from engine.config.encoders import WHAT_NETWORKS_ARE
 from engine.config.fit_to_data import grow, new_parts, unusable_conditions
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.training import TrainConfig
@@ -35,11 +36,9 @@ def take_over_network(config: TrainConfig, data: DataSpec | None) -> Generator[E
     if source is None:
         return config
     weights = find_weights(source)
-    if weights.model.draws != config.model.draws:
-        raise SettingError(
-            f"{printable(source)} {'draws, and a run of the preset hand' if weights.model.draws else 'is an encoder of handwriting, and this run'} "
-            f"{'draws nothing' if weights.model.draws else 'is to draw'}; use other weights with --start-from"
-        )
+    if weights.model.network != config.model.network:
+        found, wanted = (WHAT_NETWORKS_ARE[model.network] for model in (weights.model, config.model))
+        raise SettingError(f"{printable(source)} is {found}, and this run trains {wanted}; use other weights with --start-from")
     if config.teacher:
         _check_teacher(source, weights.model, data)
     model, schedule = _fit(weights, data or weights.model.data)

@@ -44,6 +44,7 @@ from engine.training.distill import DistillationLoss
 from engine.training.first_weights import load_first_weights, take_over_network
 from engine.training.hand_references import read_references
 from engine.training.loop import TrainingLoop
+from engine.training.read_captions import ReadingLoss, with_words
 from engine.training.restore import check_resumable, check_same_data, check_unfinished, restore, restore_newest
 from engine.training.run_writers import choose_writers, find_writers, keep_writers
 from engine.training.speed import plan_minutes
@@ -57,8 +58,10 @@ def train(runtime: Runtime, request: TrainRequest, control: Control, group: Proc
     """See `Jobs.train`. In a group every rank pulls this; rank 0 decides and writes."""
     if request.config.teacher and group.size > 1:
         raise SettingError("the preset one-step trains in one process only; start it without torchrun")
-    if request.config.preset == "hand" and group.size > 1:
-        raise SettingError("the preset hand trains in one process only; start it without torchrun")
+    if not request.config.model.draws and group.size > 1:
+        raise SettingError(f"the preset {request.config.preset} trains in one process only; start it without torchrun")
+    if request.config.model.network == "text" and request.data is not None:
+        raise SettingError("the preset text makes up its captions, which are of digits; leave out --data")
     if request.minutes is not None and group.size > 1:
         raise SettingError("--minutes plans for one process only; under torchrun use --epochs or --steps")
     job = TrainingJob(runtime, request, control, group, cadence)
@@ -79,7 +82,7 @@ class TrainingJob:
         numerics = Numerics(**(yield from self.group.stream_on_leader(_measure(self.runtime, config))))
         images = yield from self._read_images(config)
         measured = yield from _measure_strokes(config, images)
-        config = with_conditions(config, measured)
+        config = with_words(with_conditions(config, measured))
         writers = yield from self._read_writers(config, images[1])
         told = yield from _read_conditions(config, images, measured, writers)
         if self.request.minutes is not None:
@@ -138,6 +141,8 @@ class TrainingJob:
         return config.with_data(replace(config.data, source=found.source))
 
     def _read_images(self, config: TrainConfig) -> Generator[Event, None, tuple[Tensor, Tensor]]:
+        if config.model.network == "text":
+            return torch.zeros(0, *config.data.pixel_shape, dtype=torch.uint8), torch.zeros(0, dtype=torch.long)
         yield Preparing(f"reading {config.data.name}")
         yield from fetch_images(config.data)
         return_freed_memory()  # of the source, which may have been read as a whole
@@ -164,6 +169,8 @@ class TrainingJob:
 
     def _choose_loss(self, config: TrainConfig, numerics: Numerics, told: TrainingConditions | None, writers: Tensor | None) -> StepLoss | None:
         """The loss of an encoder, or of a network that is told of its images; None: the usual one."""
+        if config.model.network == "text":
+            return ReadingLoss(config, numerics, self.device)
         if told is not None:
             return DenoisingStepLoss(config, numerics, self.device, self.group, told)
         return None if writers is None else ContrastLoss(config, numerics, self.device, writers)
@@ -186,7 +193,7 @@ class TrainingJob:
         return Trainer(config, *images, numerics, self.device, loss=DistillationLoss(config, numerics, self.device, pairs))
 
     def _build_validation(self, trainer: Trainer, run: Run) -> Generator[Event, None, Validation | None]:
-        """None without held-out images. Those say nothing of a student, whose loss is its distance to its teacher, nor of a writer encoder."""
+        """None without held-out images. Those say nothing of a student, whose loss is its distance to its teacher, nor of an encoder."""
         if trainer.config.teacher or not trainer.config.model.draws or is_too_short(trainer.config):
             return None
         yield Preparing("reading the held-out images")

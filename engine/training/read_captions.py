@@ -1,10 +1,11 @@
-"""The loss of a caption reader, and its batches: captions, others that differ in one fact, misspelt ones, and nonsense."""
+"""The loss of a reader of captions, and its batches: captions, others that differ in one fact, misspelt ones, and nonsense."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,10 +14,17 @@ from torch.nn import functional as F
 from engine.captions.captions import hard_negative, random_plan
 from engine.captions.nonsense import make_nonsense
 from engine.captions.typos import misspell
+from engine.captions.vocabulary import known_words
+from engine.checkpoints.training_state import TrainingState
+from engine.compute.precision import Numerics
 from engine.compute.seeds import derive_seed
+from engine.config.training import TrainConfig
+from engine.diffusion.guidance import Network
 from engine.models.text import Readings, encode_facts
-from engine.models.tokenizer import UNKNOWN, Tokens
+from engine.models.tokenizer import UNKNOWN, Tokenizer, Tokens
 from engine.prompt.phrase import Phrase
+from engine.training.batches import EpochBatches
+from engine.training.finite import FiniteGuard
 
 NONSENSE = 0.12
 """The share of texts that are nonsense."""
@@ -75,3 +83,35 @@ def reading_loss(readings: Readings, right: Readings) -> Tensor:
 def right_readings(batch: CaptionBatch, device: torch.device) -> Readings:
     """The right answers of a batch, on a device."""
     return Readings(*(part.to(device) for part in encode_facts(batch.says)))
+
+
+def with_words(config: TrainConfig) -> TrainConfig:
+    """The configuration of a new run, whose reader knows the words of captions for training, unless its first weights know words already."""
+    text = config.model.text
+    if config.model.network != "text" or text is None or text.words:
+        return config
+    return replace(config, model=replace(config.model, text=replace(text, words=known_words())))
+
+
+class ReadingLoss:
+    """`reading_loss` of the captions of `draw_captions`. The reported loss is the minimised one. One process only."""
+
+    def __init__(self, config: TrainConfig, numerics: Numerics, device: torch.device) -> None:
+        assert config.model.text is not None
+        self.config, self.numerics, self.device = config, numerics, device
+        self._tokenizer = Tokenizer(config.model.text)
+
+    def __call__(self, network: Network, step: int, batches: EpochBatches, guard: FiniteGuard) -> tuple[Tensor, Tensor]:
+        seed = self.config.seed
+        captions = draw_captions(seed, step, batches.length(step))
+        tokens = hide_words(self._tokenizer(captions.texts), seed, step).to(self.device)
+        with self.numerics.autocast(self.device):
+            readings: Any = network(tokens)
+        loss = reading_loss(readings, right_readings(captions, self.device))
+        return loss, loss
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, state: TrainingState) -> None:
+        pass

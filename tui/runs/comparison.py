@@ -76,12 +76,12 @@ def flat_settings(config: TrainConfig) -> dict[str, str]:
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """The classes of a data set, its digests and its scales stay out: the name and the size say which one it is."""
+    """The classes of a data set, its digests, scales and words stay out: the name and the size say which one it is."""
     rows: list[tuple[str, str]] = []
     for name, value in values.items():
         if isinstance(value, Mapping):
             rows += _flatten(value, f"{prefix}{name}.")
-        elif name not in ("class_names", "digest", "mean", "std", "scales"):
+        elif name not in ("class_names", "digest", "mean", "std", "scales", "words"):
             rows.append((prefix + name, _describe(value)))
     return rows
 

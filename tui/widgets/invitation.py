@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from textual import events
@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from engine.config.model import NetworkKind
 from engine.config.preset_hints import PRESET_RESULTS
 from engine.config.training import PRESETS, TrainConfig
 from engine.formatting import format_roughly
@@ -36,6 +37,12 @@ WHAT_ENCODING_SHOWS = (
     "of another class whose hand it finds most alike."
 )
 """The same for a run of the preset hand."""
+WHAT_READING_SHOWS = (
+    "Training shows the reader captions of digits, such as 'a bold seven leaning left', and what each states. The loss says how far off its answers "
+    "are: lower is better. Some captions are shown with what it reads in them; their templates and some of their words are never trained on."
+)
+"""The same for a run of the preset text."""
+WHAT_IS_SHOWN: Mapping[NetworkKind, str] = {"unet": WHAT_TRAINING_SHOWS, "writer": WHAT_ENCODING_SHOWS, "text": WHAT_READING_SHOWS}
 NAME, TIME = 12, 13
 """Columns of the first and the last part of a line."""
 MOST_WIDTH = 90

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rich.text import Text
 
 from engine.config.data import MNIST
+from engine.config.model import NetworkKind
 from engine.config.training import TrainConfig
 from engine.formatting import format_duration
 from engine.process.machine import MachineLoad
@@ -20,7 +21,10 @@ ROUNDED = 300.0
 """Seconds to which the time of the end is rounded."""
 HALF_A_DAY, WEEK = 43_200.0, 7 * 86_400.0
 NONE_HELD_OUT = "no images held out"
-HAND_PAIRS = "below each digit: the hand most like its own"
+WHAT_PREVIEWS_SHOW: Mapping[NetworkKind, str] = {
+    "writer": "below each digit: the hand most like its own",
+    "text": "below each caption: what is read in it",
+}
 MAX_ROWS = 200
 """Epochs in the table, the latest ones."""
 
@@ -101,8 +105,8 @@ def losses_of(history: RunHistory, status: Status) -> list[Fact]:
         return [*facts[:1], Fact(status.warning, 0, "warning")]
     facts = with_held_out(facts, history)
     config, engine = history.config, history.engine
-    if not config.model.draws:
-        facts.append(Fact(HAND_PAIRS, 1))
+    if config.model.network in WHAT_PREVIEWS_SHOW:
+        facts.append(Fact(WHAT_PREVIEWS_SHOW[config.model.network], 1))
     facts += [Fact(text, 2) for text in load_facts(status.load)]
     if history.behind:
         facts.append(Fact("reading its history…", 1, "state"))
@@ -148,3 +152,11 @@ def table_of(epochs: Sequence[EpochRow], preview: str) -> Text:
     if len(epochs) > MAX_ROWS:
         table.append(f"and {len(epochs) - MAX_ROWS} earlier epochs\n", "dim")
     return table
+
+
+def readings_of(texts: Sequence[str]) -> Text:
+    """Captions, and below each what was read in it."""
+    shown = Text(no_wrap=True, overflow="ellipsis")
+    for caption, reading in zip(texts[::2], texts[1::2], strict=False):
+        shown.append(f"{caption}\n", "dim").append(f"  {reading}\n")
+    return shown

@@ -18,10 +18,10 @@ from tui.runs.step_times import clock_text
 from tui.terminal.capabilities import Terminal
 from tui.widgets.fact_line import Fact, FactLine
 from tui.widgets.image_view import ImageView
-from tui.widgets.invitation import WHAT_ENCODING_SHOWS, WHAT_TRAINING_SHOWS
+from tui.widgets.invitation import WHAT_IS_SHOWN
 from tui.widgets.job_bar import JobBar
 from tui.widgets.loss_chart import LossChart
-from tui.widgets.run_facts import Status, losses_of, numbers_of, table_of
+from tui.widgets.run_facts import Status, losses_of, numbers_of, readings_of, table_of
 
 DRAW_EVERY = 0.5
 """Seconds between two drawings of the chart and the table while the history is being read."""
@@ -61,7 +61,7 @@ class RunView(Vertical):
         & > #bars JobBar { width: 1fr; padding: 0 1; }
         & > #chart { height: 1fr; }
         & > #below { height: 11; }
-        & #previews { width: 55; height: 1fr; padding-left: 1; }
+        & #previews, & #readings { width: 55; height: 1fr; padding-left: 1; }
         & #epochs { width: 1fr; height: 1fr; scrollbar-size-vertical: 1; padding-left: 1; }
     }
     """
@@ -90,6 +90,7 @@ class RunView(Vertical):
         yield LossChart(self._terminal, log_scale=True, id="chart")
         with Horizontal(id="below"):
             yield ImageView(self._terminal, columns=5, id="previews")
+            yield Static(id="readings")
             with VerticalScroll(id="epochs", can_focus=False):
                 yield Static(id="table")
 
@@ -99,7 +100,8 @@ class RunView(Vertical):
         below, has_table = self.query_one("#below"), width >= TABLE_WIDTH
         below.styles.height = size.height
         below.display = size.height > 0
-        self.query_one("#previews").styles.width = size.width if has_table else "1fr"
+        for name in ("#previews", "#readings"):
+            self.query_one(name).styles.width = size.width if has_table else "1fr"
         self.query_one("#epochs").display = has_table
 
     @property
@@ -112,6 +114,9 @@ class RunView(Vertical):
         self._samples = []
         self.chart.hide_cursor()
         self.chart.time_of = self._time_of
+        reads = history is not None and history.config.model.network == "text"
+        self.query_one("#previews").display, self.query_one("#readings").display = not reads, reads
+        self.query_one("#readings", Static).update("")
         if history is None:
             self.chart.series = LossSeries()
             for name in ("#epoch", "#run"):
@@ -135,7 +140,7 @@ class RunView(Vertical):
             self._show_facts("#losses", losses_of(history, status))
             self.query_one("#epoch", JobBar).fraction = history.epoch_fraction
             self.query_one("#run", JobBar).fraction = history.fraction
-        explanation = WHAT_TRAINING_SHOWS if history is None or history.config.model.draws else WHAT_ENCODING_SHOWS
+        explanation = WHAT_IS_SHOWN[history.config.model.network if history else "unet"]
         self.chart.empty = explanation if history is None or status.running else "no loss yet"
         now = time.monotonic()
         if history is None or not history.behind or now - self._drawn_at >= DRAW_EVERY:
@@ -193,7 +198,11 @@ class RunView(Vertical):
             self._preview = None
             return
         _, path = self._samples[self._index]
-        if self.history and self._preview != path and (images := load_sample(path, self.history.config.data)) is not None:
+        if self.history and self.history.config.model.network == "text":
+            if self._preview != path and (texts := load_captions(path)):
+                self._preview = path
+                self.query_one("#readings", Static).update(readings_of(texts))
+        elif self.history and self._preview != path and (images := load_sample(path, self.history.config.data)) is not None:
             self._preview = path
             view.show(images, load_captions(path))
 

@@ -126,12 +126,12 @@ def test_it_draws_nothing_and_starts_no_run_that_does(jobs: Jobs, at_hand: None,
     for job in (jobs.draw(DrawRequest((3,), weights="r")), jobs.evaluate(EvaluateRequest(10, weights="r"))):
         with pytest.raises(SettingError, match="r is an encoder of handwriting, which draws nothing"):
             list(job)
-    with pytest.raises(SettingError, match="is to draw"):
+    with pytest.raises(SettingError, match="trains a network that draws"):
         list(jobs.train(TrainRequest(replace(tiny, start_from="r"))))
-    with pytest.raises(SettingError, match="draws nothing"):
+    with pytest.raises(SettingError, match="trains an encoder"):
         list(jobs.train(TrainRequest(replace(hand, start_from="shipped"))))
     list(jobs.train(TrainRequest(replace(hand, start_from="r", steps=1), run="more")))
-    with pytest.raises(CheckpointError, match="weights that draw"):
+    with pytest.raises(CheckpointError, match="a network that draws"):
         load_encoder(Path("engine/assets/weights/digitty.safetensors"))
 
 

@@ -1,0 +1,22 @@
+"""The weights of a reader of captions, as a network that is ready to read."""
+
+from __future__ import annotations
+
+import torch
+
+from engine.checkpoints.lookup import find_weights
+from engine.config.encoders import WHAT_NETWORKS_ARE
+from engine.errors import CheckpointError
+from engine.models.text import CaptionReader
+
+
+def load_reader(name: str) -> CaptionReader:
+    """The reader with the weights of this name, in float32 on the CPU. Raises RunError or CheckpointError; runs no code from the file."""
+    weights = find_weights(name)
+    if weights.model.text is None or weights.model.network != "text":
+        found = WHAT_NETWORKS_ARE[weights.model.network]
+        raise CheckpointError(f"{name} is {found}, and not a reader of captions; train one with: digitty train --preset text")
+    with torch.device("meta"):
+        reader = CaptionReader(weights.model.text)
+    reader.load_state_dict(weights.tensors, assign=True)
+    return reader.eval().requires_grad_(False)

@@ -1,0 +1,34 @@
+"""The presets that train encoders, whose networks draw nothing, and which settings don't go with them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from engine.config.model import NetworkKind
+from engine.config.preset_hints import Preset
+from engine.errors import SettingError
+
+ENCODERS: Mapping[Preset, NetworkKind] = {"hand": "writer", "text": "text"}
+WHAT_NETWORKS_ARE: Mapping[NetworkKind, str] = {"unet": "a network that draws", "writer": "an encoder of handwriting", "text": "a reader of captions"}
+WITHOUT_NOISE: Mapping[Preset, str] = {
+    "hand": "can't be used with the preset hand, which compares images as they were written",
+    "text": "can't be used with the preset text, which reads captions and sees no images",
+}
+"""Why settings that change images are refused."""
+
+
+def check_encoder(preset: Preset, network: NetworkKind, writers: str | None, given: Collection[str]) -> None:
+    """Raises SettingError where only a part of a run's settings is that of an encoder, or of a network that is told hands.
+
+    `given` are the names of further settings that are true.
+    """
+    if "hands" in given and "attributes" not in given:
+        raise SettingError("hands are told beside attributes; use --hands with --preset attributes or --attributes")
+    if (writers is None) if preset == "hand" else (writers is not None and "hands" not in given):
+        raise SettingError("use --writers with --preset hand or with --hands; the writers are qmnist or a file")
+    wanted = ENCODERS.get(preset, "unet")
+    if network != wanted:
+        raise SettingError(f"the preset {preset} trains {WHAT_NETWORKS_ARE[wanted]}, and this is {WHAT_NETWORKS_ARE[network]}")
+    for name in given:
+        if preset in WITHOUT_NOISE:
+            raise SettingError(f"{name} {WITHOUT_NOISE[preset]}")
