@@ -14,7 +14,7 @@ from engine.captions.facts import MOST_WORDS, Shown, random_shown, split_words, 
 from engine.captions.held_out import ORDERS, PAIRS, HeldOut
 from engine.captions.held_out import TEMPLATES as HELD_OUT_TEMPLATES
 from engine.captions.synonyms import HELD_OUT_WORDS, NAMES_OF_DIGITS
-from engine.captions.templates import TEMPLATES
+from engine.captions.templates import TEMPLATES, make_template
 from engine.captions.wording import Part, word_level, word_variant
 from engine.config.condition import AttributeName
 from engine.prompt.levels import Level, level_of
@@ -24,6 +24,9 @@ HOW_MANY = (0.1, 0.38, 0.32, 0.14, 0.06)
 """How often a caption states 0, 1, 2, 3 and 4 attributes."""
 STATES_LABEL, STATES_VARIANT, STATES_NOT = 0.92, 0.6, 0.25
 """How often it states the digit, the variant of a digit that can have one, and of an attribute what it is not."""
+
+NEW_TEMPLATE = 0.25
+"""How often a caption for training has a template of its own, of words that mean nothing."""
 
 OTHER_DIGITS = 3
 """Digits that a hard negative may have instead, so that it is about as often another digit as another level."""
@@ -79,7 +82,8 @@ def plan_caption(rng: random.Random, shown: Shown, held_out: Collection[HeldOut]
     templates = ORDERS if "orders" in held_out else HELD_OUT_TEMPLATES if "templates" in held_out else TEMPLATES
     while True:
         says = _choose(rng, shown, pairs, held_out)
-        plan = Plan(says, rng.choice(templates), rng.getrandbits(32), frozenset(held_out))
+        template = make_template(rng) if templates is TEMPLATES and rng.random() < NEW_TEMPLATE else rng.choice(templates)
+        plan = Plan(says, template, rng.getrandbits(32), frozenset(held_out))
         states_more = bool(says.wishes or says.variants)
         may_state_less = "[is]" not in plan.template and says.label is not None and "synonyms" not in held_out
         if (states_more or may_state_less) and len(split_words(plan.text)) <= MOST_WORDS:

@@ -57,6 +57,28 @@ _HELD_OUT_SENTENCES = """where is the train station
     sketch a flower in a vase
     exit
     qwerty"""
+_FRAMES = """a
+    the
+    draw a
+    please draw a
+    write a
+    show me a
+    give me a
+    i want a
+    could you draw a
+    make a
+    paint a
+    a picture of a
+    a photo of a
+    a drawing of a
+    here is a
+    it is a
+    there is a
+    a very
+    a slightly
+    not a
+    the very"""
+"""Starts of captions, before what is no digit."""
 _SIGNS = "!?#$%&*+=/<>@^_~|:;,."
 
 
@@ -64,6 +86,8 @@ def make_nonsense(rng: random.Random, held_out: bool = False) -> str:
     """A text without meaning here, of 1 to LONGEST words. What is held out is never made for training; random letters are always new."""
     words, sentences = (_HELD_OUT_WORDS, _HELD_OUT_SENTENCES) if held_out else (_WORDS, _SENTENCES)
     way = rng.random()
+    if not held_out and way < 0.15:
+        return " ".join(f"{rng.choice(_FRAMES.splitlines())} {' '.join(rng.choices(words.casefold().split(), k=rng.randint(1, 3)))}".split())
     if way < 0.2:
         return rng.choice([line.strip() for line in sentences.splitlines()])
     if way < 0.6:

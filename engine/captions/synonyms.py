@@ -16,13 +16,20 @@ Key = tuple[AttributeName, int]
 """An attribute and a side."""
 
 _FURTHER: Mapping[Key, str] = {
-    ("thickness", 1): "massive solid burly thickset robust inky",
-    ("thickness", -1): "scrawny bony threadbare sketchy weak",
-    ("width", 1): "expansive ample splayed outspread",
-    ("width", -1): "cramped jammed crammed slimline",
-    ("length", 1): "drawn-out sweeping",
-    ("length", -1): "brief cropped truncated curt",
-    ("slant", 0): "unbent unslanting",
+    ("thickness", 1): """massive solid burly thickset robust inky dense fleshy bloated swollen inflated brawny substantial fattened ponderous portly
+        rotund tubby pudgy powerful muscular husky hulking forceful intense opaque blocky clunky heavyset heavy-handed puffy darkened overweight""",
+    ("thickness", -1): """scrawny bony threadbare sketchy weak skeletal gossamer tenuous fragile frail dainty scant meagre wiry willowy reedy
+        emaciated haggard underweight pale sparse subtle weightless airy sheer faded dim lightened slight-looking""",
+    ("width", 1): """expansive ample splayed outspread capacious generous vast expanded spaced-out panoramic fanned-out outstretched widespread
+        distended full-width baggy loose wide-set""",
+    ("width", -1): """cramped jammed crammed slimline constrained confined contracted shrunken shrunk crowded packed sleek tapered tapering snug
+        close-set tightened slimmed pressed-together""",
+    ("length", 1): """drawn-out sweeping extensive protracted stretched-out far-reaching lanky leggy rangy endless lengthwise unending
+        winding meandering rambling overlong""",
+    ("length", -1): "brief cropped truncated curt clipped stunted squat dumpy docked trimmed pruned miniature cut-off concise terse abridged stumpy",
+    ("slant", 1): "canted aslant diagonal raked pitched listing forward-leaning",
+    ("slant", 0): "unbent unslanting level upstanding standing stiff ramrod square unleaning unangled unsloped bolt-upright straightened",
+    ("slant", -1): "left-leaning reverse-slanted counter-slanted leftward leftwards reverse-italic left-slanting back-leaning reversed",
 }
 """Words that prompts do not know."""
 

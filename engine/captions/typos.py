@@ -61,3 +61,15 @@ def _neighbour(rng: random.Random, letter: str) -> str:
     row = next(row for row in ROWS if letter in row)
     at = row.index(letter)
     return rng.choice(row[max(at - 1, 0) : at] + row[at + 1 : at + 2])
+
+
+_DROPPABLE = "a an the this that is are it i me my please draw write show give make want would like , : ; ."
+DROPPABLE = frozenset(_DROPPABLE.split())
+"""Words and signs that say nothing of a digit."""
+DROPS = 0.6
+
+
+def drop_words(rng: random.Random, text: str) -> str:
+    """The text without some of the words and signs that say nothing of a digit: seven, bold leaning left."""
+    kept = [word for word in text.replace(",", " ,").split() if word not in DROPPABLE or rng.random() >= DROPS]
+    return " ".join(kept).replace(" ,", ",").strip(" ,:;") or text

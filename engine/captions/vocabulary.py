@@ -20,7 +20,7 @@ from engine.captions.synonyms import (
     VARIANT_WORDS,
     WORDS,
 )
-from engine.captions.templates import TEMPLATES
+from engine.captions.templates import FILLERS, TEMPLATES
 from engine.captions.wording import SIDES, UPRIGHT
 from engine.prompt.vocabulary import GRAMMAR
 
@@ -28,7 +28,7 @@ from engine.prompt.vocabulary import GRAMMAR
 @cache
 def known_words() -> tuple[str, ...]:
     """The words in alphabetical order. None of the held-out ones is among them."""
-    texts = [*TEMPLATES, *GRAMMAR, *LEANS, *INCLINES, *NOT, *PLAIN, *UPRIGHT, *known_texts()]
+    texts = [*TEMPLATES, *FILLERS, *GRAMMAR, *LEANS, *INCLINES, *NOT, *PLAIN, *UPRIGHT, *known_texts()]
     texts += ["slight gentle mild far with a without any in made of drawn having that which is looks has no strokes lines but left right"]
     for table in (WORDS, SIZES, NAMES, ADVERBS_OF, NAMES_OF_DIGITS, SIDES, VARIANT_WORDS, VARIANT_PARTS):
         texts += [word for words in table.values() for word in words]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from engine.captions.synonyms import (
     VARIANT_WORDS,
     WORDS,
 )
+from engine.prompt.levels import WORDS as KNOWN
 from engine.prompt.levels import Degree, Level
 
 SIDES = {-1: ("left", "to the left", "leftwards", "to the left side"), 1: ("right", "to the right", "rightwards", "forward")}
@@ -32,6 +34,12 @@ STROKES = ("strokes", "lines")
 STATED_ADVERB = 0.2
 """How often an adverb such as "quite", which changes nothing, stands before an adjective."""
 RARE_ADVERB = 0.5
+DERIVED = 0.08
+"""How often an adjective has another ending."""
+ENDINGS = {Degree.SLIGHT: ("ish",), Degree.PLAIN: ("ly", "est"), Degree.VERY: ()}
+
+
+HELD_OUT_FORMS = frozenset(word for words in HELD_OUT_WORDS.values() for word in words)
 
 
 class Part(NamedTuple):
@@ -82,7 +90,24 @@ def _adjective(rng: random.Random, level: Level, held_out: Collection[HeldOut], 
     if level.attribute == "slant" and level.side and rng.random() < (0.7 if level.side < 0 else 0.4):
         word = f"{LEFT_OR_RIGHT[level.side]}-{rng.choice(('leaning', 'slanted', 'slanting', 'tilted', 'tilting'))}"
         return _with_adverb(rng, word, level.degree, may_add), True
-    return _with_adverb(rng, rng.choice(WORDS[plain]), level.degree, may_add) if level.side else rng.choice(WORDS[plain]), True
+    word = rng.choice(WORDS[plain])
+    if level.side and rng.random() < DERIVED and (derived := derive(rng, word, level.degree)):
+        return derived, True
+    return _with_adverb(rng, word, level.degree, may_add) if level.side else word, True
+
+
+def derive(rng: random.Random, word: str, degree: Degree) -> str:
+    """The word with an ending that goes with the degree: widish, thinly, heaviest; "" for none, or where that word is held out."""
+    if not ENDINGS[degree] or not word.isalpha() or len(word) > 8:
+        return ""
+    ending = rng.choice(ENDINGS[degree])
+    stem = word[:-1] + "i" if word.endswith("y") and ending != "ish" else word
+    if word.endswith("e") and ending != "ly":
+        stem = word[:-1]
+    elif re.fullmatch(r"[a-z]?[^aeiou][aeiou][bdgmnt]", word) and ending != "ly":
+        stem = word + word[-1]
+    derived = stem + ending
+    return "" if derived in HELD_OUT_FORMS or derived in KNOWN else derived
 
 
 def _with_adverb(rng: random.Random, word: str, degree: Degree, may_add: bool = True) -> str:

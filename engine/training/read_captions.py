@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from engine.captions.captions import hard_negative, random_plan
 from engine.captions.nonsense import make_nonsense
-from engine.captions.typos import misspell
+from engine.captions.typos import drop_words, misspell
 from engine.captions.vocabulary import known_words
 from engine.checkpoints.training_state import TrainingState
 from engine.compute.precision import Numerics
@@ -32,7 +32,9 @@ PAIRED = 0.5
 """The share of captions that are followed by one that differs in one fact."""
 SLIPS = (0.65, 0.25, 0.1)
 """The shares of captions with no typo, one and two."""
-WORDS_HIDDEN = 0.1
+DROPPED = 0.15
+"""The share of captions that are written as a telegram: without some of the words that mean nothing."""
+WORDS_HIDDEN = 0.15
 """The share of words of which only the letters are shown, so that letters are learned, too."""
 
 
@@ -55,7 +57,8 @@ def draw_captions(seed: int, step: int, count: int) -> CaptionBatch:
             continue
         plan = random_plan(rng)
         for version in (plan, hard_negative(rng, plan)) if rng.random() < PAIRED else (plan,):
-            texts.append(misspell(rng, version.text, rng.choices(range(len(SLIPS)), SLIPS)[0]))
+            text = drop_words(rng, version.text) if rng.random() < DROPPED else version.text
+            texts.append(misspell(rng, text, rng.choices(range(len(SLIPS)), SLIPS)[0]))
             says.append(version.says)
     return CaptionBatch(texts[:count], says[:count])
 
