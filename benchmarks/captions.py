@@ -6,8 +6,9 @@
 
 Reads with the weights of a run of the preset text, or of a reader that it trains from nothing on generated captions, on one core. It prints for
 --count captions of each kind how many are read completely right, the share of digits, attributes and variants that are right, and how many are
-taken for nonsense. "deterministic parser" is the share that the parser of prompts can read, which is then right. Captions, and the weights that it
-trains, are a pure function of --seed and --steps.
+taken for nonsense. "parser" is the share that the parser of prompts can read, which is then right. The last columns are about --prompts of them,
+read as prompts are, by parser and encoder together: read right, asked back (of nonsense: refused, which is right), and drawn though wrong.
+Captions, and the weights that it trains, are a pure function of --seed and --steps.
 """
 
 from __future__ import annotations
@@ -30,8 +31,10 @@ from engine.models.layers import count_parameters
 from engine.models.text import CaptionReader, Readings, encode_facts, read_facts
 from engine.models.tokenizer import Tokenizer
 from engine.prompt.phrase import Phrase
+from engine.prompt.phrasing import Phrases
 from engine.prompt.reading import Unreadable, read
 from engine.prompt.vocabulary import vocabulary_for
+from engine.sampling.understand import reword
 from engine.training.read_captions import draw_captions, hide_words, reading_loss, right_readings
 
 CPU = torch.device("cpu")
@@ -141,6 +144,21 @@ def judge(reader: CaptionReader, captions: Sequence[Said]) -> str:
     return f"{whole:7.1%} {label:7.1%} {attributes:10.1%} {variants:8.1%} {nonsense:9.1%}"
 
 
+def judge_prompts(reader: CaptionReader, captions: Sequence[Said]) -> str:
+    """The end of a row: what becomes of these captions as prompts."""
+    right = wrong = 0
+    for text, says in captions:
+        meant = text if can_parse(text) else reword(text, reader).prompt
+        if not meant:
+            right += says is None
+            continue
+        asked = read(VOCABULARY.normalize(meant), VOCABULARY)
+        phrases = asked.asked.phrases if isinstance(asked.asked, Phrases) else tuple(map(Phrase, asked.labels))
+        right, wrong = right + (phrases == (says,)), wrong + (phrases != (says,))
+    n = len(captions)
+    return f"{right / n:7.1%} {(n - right - wrong) / n:11.1%} {wrong / n:7.1%}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", help="a run of the preset text, or its weights file")
@@ -148,16 +166,19 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--count", type=int, default=2000)
+    parser.add_argument("--prompts", type=int, default=400, help="captions of each kind that are also read as prompts")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     torch.set_num_threads(1)
     reader = load_reader(given.weights) if given.weights else train(given.steps, given.batch, given.lr, given.seed)
-    print(f"{'':22} {'whole':>7} {'digit':>7} {'attributes':>10} {'variants':>8} {'nonsense':>9} {'deterministic parser':>21}")
+    print(f"{'':22} {'whole':>7} {'digit':>7} {'attributes':>10} {'variants':>8} {'nonsense':>9} ", end="")
+    print(f"{'parser':>7} {'right':>7} {'asked back':>11} {'wrong':>7}")
     for name, make in kinds().items():
         rng = random.Random(f"{given.seed} {name}")
         captions = [make(rng) for _ in range(given.count)]
         parsed = sum(can_parse(text) for text, _ in captions) / given.count
-        print(f"{name:22} {judge(reader, captions)} {parsed:21.1%}", flush=True)
+        prompts = judge_prompts(reader, captions[: given.prompts])
+        print(f"{name:22} {judge(reader, captions)} {parsed:7.1%} {prompts}", flush=True)
 
 
 if __name__ == "__main__":

@@ -27,13 +27,19 @@ from engine.prompt.vocabulary import GRAMMAR
 
 @cache
 def known_words() -> tuple[str, ...]:
-    """The words in alphabetical order. None of the held-out ones is among them."""
-    texts = [*TEMPLATES, *FILLERS, *GRAMMAR, *LEANS, *INCLINES, *NOT, *PLAIN, *UPRIGHT, *known_texts()]
+    """The words in alphabetical order, those of nonsense too. None of the held-out ones is among them."""
+    nonsense = {word for text in known_texts() for word in split_words(text)}
+    return tuple(sorted((caption_words() | nonsense) - held_out_words()))
+
+
+@cache
+def caption_words() -> frozenset[str]:
+    """Those that occur in captions, whether they mean something or not."""
+    texts = [*TEMPLATES, *FILLERS, *GRAMMAR, *LEANS, *INCLINES, *NOT, *PLAIN, *UPRIGHT]
     texts += ["slight gentle mild far with a without any in made of drawn having that which is looks has no strokes lines but left right"]
     for table in (WORDS, SIZES, NAMES, ADVERBS_OF, NAMES_OF_DIGITS, SIDES, VARIANT_WORDS, VARIANT_PARTS):
         texts += [word for words in table.values() for word in words]
-    words = {word for text in texts for word in split_words(text)}
-    return tuple(sorted(words - held_out_words()))
+    return frozenset(word for text in texts for word in split_words(text)) - held_out_words()
 
 
 @cache

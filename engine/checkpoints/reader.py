@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 
 from engine.checkpoints.lookup import find_weights
 from engine.config.encoders import WHAT_NETWORKS_ARE
 from engine.errors import CheckpointError
 from engine.models.text import CaptionReader
+from engine.runs.caption_reader import CAPTION_READER
 
 
 def load_reader(name: str) -> CaptionReader:
@@ -20,3 +23,9 @@ def load_reader(name: str) -> CaptionReader:
         reader = CaptionReader(weights.model.text)
     reader.load_state_dict(weights.tensors, assign=True)
     return reader.eval().requires_grad_(False)
+
+
+@cache
+def shipped_reader() -> CaptionReader | None:
+    """The reader that comes with digitty, loaded once; None where its file is missing. Raises CheckpointError."""
+    return load_reader(str(CAPTION_READER)) if CAPTION_READER.exists() else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from engine.config.compute import Device, Precision, check_device
@@ -66,6 +66,13 @@ class Jobs:
         from engine.sampling.measuring import measure_images
 
         yield from measure_images(images)
+
+    def understand(self, text: str, class_names: Sequence[str]) -> Job:
+        """Preparing…, Understood: what a prompt means that the parser can't read, for pictures of these classes."""
+        yield from self._announce_torch()
+        from engine.sampling.understand import understand
+
+        yield from understand(text, class_names)
 
     def sweep(self, request: SweepRequest) -> Job:
         """Preparing…, then CellProgress…, CellDone or CellFailed of each cell, SweepDone."""

@@ -39,7 +39,8 @@ _ENDINGS = ("weight", "ish", "looking", "faced", "stroked", "lined")
 _ALL = ("all", "both", "each", "everything")
 _FIXED = ("tall", "taller", "high", "higher", "height", "big", "bigger", "large", "larger", "small", "smaller", "tiny", "huge", "giant", "enormous")
 
-_LEADING = {*_WITH, *_LEADS, *_NOT, *(words[0] for words in ADVERBS if len(words) == 1)}
+LEADING = {*_WITH, *_LEADS, *_NOT, *(words[0] for words in ADVERBS if len(words) == 1)}
+"""Words that only lead to a quality."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def without_leads(tokens: Sequence[Token]) -> list[Token]:
     words = [*tokens]
     for at in range(len(words) - 2, -1, -1):
         after = next((token for token in words[at + 1 :] if token.kind is not Kind.FILLER), None)
-        if after and words[at].kind is after.kind is Kind.UNKNOWN and words[at].text in _LEADING:
+        if after and words[at].kind is after.kind is Kind.UNKNOWN and words[at].text in LEADING:
             del words[at]
     return words
 

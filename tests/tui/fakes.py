@@ -6,7 +6,7 @@ They sit at the one seam, `engine.jobs.jobs.Jobs`, and are told when to wait and
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from threading import Event as Flag
 from threading import Thread
@@ -40,6 +40,7 @@ from engine.protocol.events import (
 from engine.protocol.measured import Measured
 from engine.protocol.recipe import Images, Recipe, WeightsInfo
 from engine.protocol.requests import DrawRequest, EvaluateRequest, SweepRequest, TrainRequest
+from engine.protocol.understood import Understood
 from engine.runs.control import Command, Control
 from engine.runs.manage import create_run
 from engine.runs.run import Run, find_run
@@ -86,6 +87,8 @@ class FakeJobs(FakeLessons):
         self.detach_failures: list[DigittyError] = []
         self.notices: list[str] = []
         self.drawings: list[DrawRequest] = []
+        self.questions: list[str] = []
+        self.meanings: dict[str, Understood] = {}
         self.measurings: list[Images] = []
         self.sketches: list[DrawRequest] = []
         self.sketch_failure: Exception | None = None
@@ -155,6 +158,11 @@ class FakeJobs(FakeLessons):
         """Every picture is as thick as a score of 2 on a scale from 2.7 by 0.7, and upright."""
         self.measurings.append(images)
         yield StrokesMeasured((STROKES,) * len(images))
+
+    def understand(self, text: str, class_names: Sequence[str]) -> Iterator[Event]:
+        """What a text encoder would say, by `meanings`."""
+        self.questions.append(text)
+        yield self.meanings.get(text, Understood())
 
     def _sketch(self, request: DrawRequest) -> Iterator[Event]:
         """What is drawn while one types: it holds for nothing."""

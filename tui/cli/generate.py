@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +23,14 @@ from engine.cli.output import print_status
 from engine.cli.progress import ProgressLine
 from engine.cli.run_job import run_job, run_with_progress
 from engine.config.compute import Device, Precision
+from engine.config.data import DataSpec
 from engine.config.fields import MAX_COUNT
 from engine.config.sampling import steps_hint
 from engine.errors import SettingError
 from engine.jobs.jobs import Jobs
 from engine.protocol import events as e
 from engine.protocol.requests import DrawRequest
+from engine.protocol.understood import Understood
 from engine.runs.weights_names import data_of
 from engine.storage.pictures import load_picture
 from tui.cli.completion import complete_words
@@ -88,16 +91,17 @@ def generate(
     data, color = data_of(weights), color or shared_color or "auto"
     asked = asked_options(options)
     check_asked(asked, weights)
+    jobs = RecipeJobs(stored.recipe, device, precision, threads) if stored else Jobs(device, precision, threads)
     if stored is not None and not words and prompts is None:
         drawings = [plan_again(stored.recipe, count, sample, weights, asked)]
     else:
-        drawings = plan_drawings(read_prompts(words, prompts), count, sample, weights, data, asked)
+        understand = partial(ask_engine, jobs, data)
+        drawings = plan_drawings(read_prompts(words, prompts), count, sample, weights, data, asked, understand)
     output = Output(out, force).prepare(drawings, data)
     if hint := steps_hint(sample):
         print_status(hint)
     from tui.render.live_tiles import LiveTiles, can_animate  # which imports rich
 
-    jobs = RecipeJobs(stored.recipe, device, precision, threads) if stored else Jobs(device, precision, threads)
     animated = not as_json and not ProgressLine.plain and can_animate()
     for i, drawing in enumerate(drawings):
         live = LiveTiles(color, chosen_graphics()) if animated and len(drawing.request.labels) <= MOST_SHOWN else None
@@ -109,6 +113,11 @@ def generate(
     if out is not None and not as_json:
         number = sum(map(len, output.names))
         print_status(f"saved {out}" if not output.is_folder else f"saved {number:,} picture{'' if number == 1 else 's'} in {out}")
+
+
+def ask_engine(jobs: Jobs, data: DataSpec, text: str) -> Understood:
+    """What the engine's text encoder understands of a prompt for pictures of this data set."""
+    return run_with_progress(jobs.understand(text, data.class_names), Understood, lambda event: None)
 
 
 def draw_with_progress(request: DrawRequest, jobs: Jobs) -> e.DrawDone:

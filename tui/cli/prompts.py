@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from engine.prompt.parser import Prompt, parse
 from engine.prompt.phrase import Hand
 from engine.prompt.words import hand_words
 from engine.protocol.requests import DrawRequest
+from engine.protocol.understood import Understood
+from engine.runs.caption_reader import can_explain
 from engine.runs.conditional_weights import check_told, name_weights_told
 from engine.runs.other_classes import name_other_weights
 from engine.runs.weights_names import model_of
@@ -31,6 +33,7 @@ LARGEST = 10_000_000
 MOST_REPORTED = 20
 """Lines with mistakes that are reported one by one."""
 NOTHING = AskedOptions()
+Understand = Callable[[str], Understood]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +94,17 @@ def check_asked(asked: AskedOptions, weights: str) -> None:
 
 
 def plan_drawings(
-    lines: Sequence[Line], count: int, sample: SampleConfig, weights: str, data: DataSpec, asked: AskedOptions = NOTHING
+    lines: Sequence[Line],
+    count: int,
+    sample: SampleConfig,
+    weights: str,
+    data: DataSpec,
+    asked: AskedOptions = NOTHING,
+    understand: Understand | None = None,
 ) -> list[Drawing]:
     """What is drawn for each prompt, `count` times, the first with the seed of `sample` and each further one with the next.
 
+    `understand` is asked about prompts that the parser refuses.
     Reports every line that can't be read on standard error, then raises PromptError; without a file, only raises it. Raises SettingError
     where it would be too many pictures.
     """
@@ -104,7 +114,7 @@ def plan_drawings(
     for i, line in enumerate(lines):
         own = replace(sample, seed=sample.seed + i)
         try:
-            prompt = _read_prompt(line.text, count, random.Random(own.seed), data, told)
+            prompt = _read_or_ask(line, count, own.seed, data, told, understand)
             conditions = conditions_of(prompt, told)
         except PromptError as error:
             error = name_weights_told(error, line.text, weights, "use --weights {weights}")
@@ -151,6 +161,23 @@ def _ask(conditions: Sequence[Condition], asked: AskedOptions, where: str) -> tu
         return ask(conditions, asked)
     except SettingError as error:
         raise SettingError(f"{where}: {error}" if where else str(error)) from None
+
+
+def _read_or_ask(line: Line, count: int, seed: int, data: DataSpec, told: ConditionConfig | None, understand: Understand | None) -> Prompt:
+    """The prompt, `count` times, by other words for the same where only `understand` can read it. Raises PromptError."""
+    try:
+        return _read_prompt(line.text, count, random.Random(seed), data, told)
+    except PromptError:
+        if understand is None or not can_explain(line.text, data.class_names):
+            raise
+        found = understand(line.text)
+        if found.problem:
+            raise PromptError(found.problem, found.near) from None
+        if not found.prompt or found.prompt == line.text:
+            raise
+    prompt = _read_prompt(found.prompt, count, random.Random(seed), data, told)
+    print_status(f"{f'{line.where}: ' if line.where else ''}read {line.text!r} as {found.prompt!r}")
+    return prompt
 
 
 def _read_prompt(text: str, count: int, rng: random.Random, data: DataSpec, told: ConditionConfig | None) -> Prompt:

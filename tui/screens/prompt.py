@@ -22,6 +22,7 @@ from engine.runs.conditional_weights import name_weights_told
 from engine.runs.other_classes import name_other_weights
 from tui.screens.answers import Answers
 from tui.screens.base import AppScreen
+from tui.screens.second_reading import SecondReading
 from tui.screens.sketches import Sketches
 from tui.settings import prompt_history
 from tui.widgets.answer import Answer
@@ -65,6 +66,7 @@ class PromptScreen(AppScreen):
         """The place in the history that up and down have reached."""
         self._sketches = Sketches(self.studio, self._conversation)
         self._answers = Answers(self.studio, self._conversation)
+        self._second_reading = SecondReading(self.studio, self._draw_understood, self._show_error)
         self._conversation.mount(Static(_hello(self.studio.data), id="hello"))
         self.on_navigate()
 
@@ -104,7 +106,10 @@ class PromptScreen(AppScreen):
             asked = parse_or_change(text, self.studio.rng, self.studio.data.class_names, self.studio.told)
             self._draw(text, asked)
         except PromptError as error:
-            self._show_error(error, text)  # the input keeps its text, to be corrected
+            if self._second_reading.ask(text, error):
+                self.query(".problem").remove()
+            else:
+                self._show_error(error, text)  # the input keeps its text, to be corrected
         else:
             self._input.clear()
 
@@ -115,6 +120,17 @@ class PromptScreen(AppScreen):
         else:
             self._answers.draw(text, asked)
         self._sketches.end()
+        self._second_reading.drop()
+
+    def _draw_understood(self, text: str, meant: str) -> None:
+        """Draw a prompt that only the engine's text encoder understood, by other words for the same."""
+        try:
+            self._draw(text, parse_or_change(meant, self.studio.rng, self.studio.data.class_names, self.studio.told))
+        except PromptError as error:
+            self._show_error(error, meant)
+        else:
+            if self._input.value.strip() == text:
+                self._input.clear()
 
     @property
     def has_drawing(self) -> bool:

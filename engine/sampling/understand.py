@@ -1,0 +1,266 @@
+"""What prompts mean that the parser can't read: a reader of captions finds words for it that the parser reads.
+
+The parser has the last word. What it can read it reads alone: counts, numbers, units, several digits. Of other prompts each word that it does
+not know must be explained, and where both read the same thing, both must agree. What is left is asked back, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from functools import cache
+from typing import NamedTuple
+
+import torch
+
+from engine.captions.facts import MOST_WORDS, split_words
+from engine.captions.templates import FILLERS, TEMPLATES
+from engine.captions.typos import meaningful_words
+from engine.captions.vocabulary import caption_words
+from engine.checkpoints.reader import shipped_reader
+from engine.config.data import MNIST
+from engine.models.text import CaptionReader, Readings, read_facts
+from engine.models.tokenizer import Tokenizer
+from engine.prompt.faults import ParseError, quote
+from engine.prompt.levels import WORDS
+from engine.prompt.modifiers import LEADING, Modifier, find_modifiers
+from engine.prompt.phrase import Contradiction, Phrase, Wish
+from engine.prompt.reading import Unreadable, read
+from engine.prompt.similar import DESCRIPTIONS, SHORTEST
+from engine.prompt.tokens import Token, tokenize
+from engine.prompt.variant_words import VariantWish, variants_for
+from engine.prompt.vocabulary import Kind, Vocabulary, vocabulary_for
+from engine.prompt.words import prompt_words
+from engine.protocol.events import Event, Preparing
+from engine.protocol.understood import Understood
+
+SURE = 0.6
+"""The least probability of each answer where all words are known or misspelt …"""
+SURE_OF_NEW = 0.9
+"""… and where one is new to the reader, which then has only its letters to go by."""
+UNSURE = 0.8
+"""How much of its certainty is left where it reads something else in a part of the text."""
+LIKE_KNOWN = 0.8
+"""How similar a misspelt word is to the right one, as difflib has it."""
+SEVERAL = {Kind.FIGURES, Kind.DATE, Kind.NUMBER, Kind.TEEN, Kind.TENS, Kind.MULTIPLE, Kind.PLURAL, Kind.RANDOM, Kind.GRID, Kind.TIMES}
+"""What stands in prompts for several pictures, or for numbers, which captions don't have."""
+NAMES = ("digit", "number", "numeral", "figure")
+AUXILIARIES = frozenset(["am", "be", "is", "are", "was", "were", "been", "being", "out", "up", "off", "down", "came", "come"])
+
+
+class Reading(NamedTuple):
+    """What a reader makes of a caption."""
+
+    phrase: Phrase | None
+    sure: float
+    """The probability of its least certain answer."""
+
+
+class Meant(NamedTuple):
+    """What a caption means by parser and reader together."""
+
+    phrase: Phrase
+    unused: Sequence[bool]
+    """Of each unknown word, whether a reader reads the same without it."""
+
+
+class Known(NamedTuple):
+    """What the parser knows in a prompt that it can't read as a whole."""
+
+    phrase: Phrase
+    described: Sequence[tuple[int, int]]
+    """Where in the text the words are that say more than the class."""
+    unknown: Sequence[Token]
+    is_single: bool
+    """Whether it can be a caption of one picture."""
+    says_something: bool
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a word that the parser does not know may say something more."""
+        return any(token.text not in ignored_words() for token in self.unknown)
+
+
+def understand(text: str, class_names: Sequence[str]) -> Iterator[Event]:
+    """The job that explains a prompt for pictures of these classes, which the parser refused: Understood."""
+    if tuple(class_names) != MNIST.class_names:
+        yield Understood()
+        return
+    yield Preparing("reading the prompt")
+    reader = shipped_reader()
+    yield Understood() if reader is None else reword(text, reader)
+
+
+def reword(text: str, reader: CaptionReader) -> Understood:
+    """A prompt in words that the parser reads, as far as this reader is sure of it."""
+    vocabulary = vocabulary_for(MNIST.class_names, True)
+    normal = vocabulary.normalize(text)
+    if is_readable(normal, vocabulary):
+        return Understood(text)
+    try:
+        known = _find_known(normal, vocabulary)
+    except (ParseError, Contradiction):
+        return Understood()  # the parser says what excludes what
+    if not known.is_single or len(split_words(normal)) > MOST_WORDS:
+        return _reword_words(normal, known, vocabulary)
+    meant, sure = _read_rest(normal, known, reader)
+    if meant is None:
+        nonsense = f"{quote(text)} says nothing of a digit"
+        return Understood() if known.says_something or sure < SURE else Understood(problem=nonsense)
+    words = prompt_words([meant.phrase if known.is_open else replace(known.phrase, label=meant.phrase.label)])
+    if not is_readable(words, vocabulary):
+        return Understood()
+    needed = SURE
+    for token, unused in zip(known.unknown, meant.unused, strict=True):
+        if token.text in ignored_words() or is_explained(token.text) or (unused and _is_before_all(token, normal, vocabulary)):
+            continue
+        needed = SURE_OF_NEW
+        if unused or sure < needed:
+            return _ask_back(f"can't tell what {quote(token.text)} means", words)
+    return Understood(words) if sure >= needed else _ask_back(f"not sure what {quote(text)} means", words)
+
+
+def _read_rest(text: str, known: Known, reader: CaptionReader) -> tuple[Meant | None, float]:
+    """What a reader adds to what the parser knows, and how sure it is; None for nonsense.
+
+    It is asked about the whole text, and about the text without what the parser knows; where the two differ, it is less sure.
+    """
+    skipped = [(token.start, token.end) for token in known.unknown if token.text in AUXILIARIES - caption_words()]
+    whole, rest, *without = read_texts(
+        reader,
+        [
+            _cut(text, skipped),
+            _cut(text, [*skipped, *known.described]),
+            *(_cut(text, [*skipped, (token.start, token.end)]) for token in known.unknown),
+        ],
+    )
+    if whole.phrase is None:
+        return None, whole.sure
+    unused = [left.phrase == whole.phrase for left in without]
+    merged = _merge(known.phrase, rest.phrase) if rest.phrase else None
+    if agrees(known.phrase, whole.phrase):
+        doubt = 1.0 if merged in (None, whole.phrase) else UNSURE
+        return Meant(whole.phrase, unused), whole.sure * doubt
+    if known.is_open and knows_words(reader, text):
+        return Meant(whole.phrase, unused), whole.sure * UNSURE  # where the parser takes "nto bold" for bold, say
+    return (None, 0.0) if merged is None else (Meant(merged, unused), rest.sure * UNSURE)
+
+
+def knows_words(reader: CaptionReader, text: str) -> bool:
+    """Whether a reader was trained on all words of a text, or on words that they are misspellings of."""
+    own = frozenset(reader.config.words)
+    words = {word for word in split_words(text) if word.isalpha() and word not in own}
+    return all(len(word) < SHORTEST or get_close_matches(word, own, 1, LIKE_KNOWN) for word in words)
+
+
+def _cut(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """The text without some parts."""
+    for start, end in sorted(spans, reverse=True):
+        text = f"{text[:start]} {text[end:]}"
+    return text
+
+
+def _merge(known: Phrase, rest: Phrase) -> Phrase | None:
+    """What the parser knows, with what a reader found in the rest; None where the two exclude each other."""
+    if None not in (known.label, rest.label) and known.label != rest.label:
+        return None
+    merged = replace(known, label=rest.label if known.label is None else known.label)
+    try:
+        for wish in rest.wishes:
+            merged = merged if merged.wish(wish.attribute) else merged.with_wish(wish)
+        for name, wanted in rest.variants:
+            merged = merged.with_variant(name, wanted)
+    except Contradiction:
+        return None
+    return merged
+
+
+def _ask_back(why: str, meant: str) -> Understood:
+    return Understood(problem=f"{why}; did you mean {meant!r}?", near=meant)
+
+
+def _reword_words(text: str, known: Known, vocabulary: Vocabulary) -> Understood:
+    """Several pictures, or numbers: each misspelt word corrected, each one that means nothing left out."""
+    for token in reversed(known.unknown):
+        near = get_close_matches(token.text, DESCRIPTIONS, 1, LIKE_KNOWN) if len(token.text) > 3 else []
+        if not near and token.text not in ignored_words():
+            return Understood()
+        text = f"{text[: token.start]}{near[0] if near else ''}{text[token.end :]}"
+    text = " ".join(text.split())
+    return Understood(text) if is_readable(text, vocabulary) else Understood()
+
+
+def is_readable(text: str, vocabulary: Vocabulary) -> bool:
+    """Whether the parser reads normalized text."""
+    try:
+        read(text, vocabulary, explains=False)
+    except Unreadable:
+        return False
+    return True
+
+
+@torch.inference_mode()
+def read_texts(reader: CaptionReader, texts: Sequence[str]) -> list[Reading]:
+    """What a reader makes of texts, all at once."""
+    readings = reader(Tokenizer(reader.config)(texts))
+    label, attributes, variants, nonsense = (part.softmax(-1).amax(-1) for part in readings)
+    sure = torch.cat([label[:, None], attributes, variants], 1).amin(1)
+    likely = torch.where(readings.nonsense.argmax(1) == 1, nonsense, torch.minimum(sure, nonsense))
+    return [Reading(phrase, float(p)) for phrase, p in zip(read_facts(Readings(*readings)), likely, strict=True)]
+
+
+def agrees(known: Phrase, whole: Phrase) -> bool:
+    """Whether a reader found all that the parser knows."""
+    same_label = known.label is None or known.label == whole.label
+    return same_label and {*known.wishes} <= {*whole.wishes} and {*known.variants} <= {*whole.variants}
+
+
+def _find_known(text: str, vocabulary: Vocabulary) -> Known:
+    """Raises ParseError or Contradiction where what is known makes no sense."""
+    modifiers, rest = find_modifiers(text, tokenize(text, vocabulary, keep_fillers=True))
+    labels = [token.label for token in rest if token.label is not None]
+    phrase = _described(Phrase(labels[0] if labels else None), modifiers)
+    unknown = [token for token in rest if token.kind is Kind.UNKNOWN and token.text.isalpha() and not _is_known(token.text)]
+    is_single = len(labels) <= 1 and not SEVERAL & {token.kind for token in rest}
+    is_single &= all(isinstance(m.meaning, VariantWish) or _is_level(m.meaning) for m in modifiers)
+    described = [(modifier.start, modifier.end) for modifier in modifiers]
+    return Known(phrase, described, unknown, is_single, bool(labels or modifiers))
+
+
+def _is_level(meaning: object) -> bool:
+    return isinstance(meaning, Wish) and not meaning.is_exact and meaning.in_units == (meaning.attribute == "slant")
+
+
+def _described(phrase: Phrase, modifiers: Sequence[Modifier]) -> Phrase:
+    for modifier in modifiers:
+        if isinstance(modifier.meaning, Wish):
+            phrase = phrase.with_wish(modifier.meaning)
+        elif isinstance(modifier.meaning, VariantWish):
+            for name, wanted in variants_for(modifier.meaning, phrase.label):
+                phrase = phrase.with_variant(name, wanted)
+    return phrase
+
+
+def _is_known(word: str) -> bool:
+    """Whether the parser knows a word that means something only beside others."""
+    return word in WORDS or word in LEADING
+
+
+def is_explained(word: str) -> bool:
+    """Whether readers are trained on a word in captions, or on one that it is a misspelling of."""
+    known = caption_words()
+    return word in known or (len(word) >= SHORTEST and bool(get_close_matches(word, known, 1, LIKE_KNOWN)))
+
+
+@cache
+def ignored_words() -> frozenset[str]:
+    """Words that may stand anywhere in a caption and mean nothing."""
+    return frozenset({*FILLERS, *AUXILIARIES, *NAMES, *(word for template in TEMPLATES for word in split_words(template))})
+
+
+def _is_before_all(token: Token, text: str, vocabulary: Vocabulary) -> bool:
+    """Whether only words that mean nothing stand before a word, and an article behind it: produce a bold seven."""
+    before = [other for other in tokenize(text, vocabulary, keep_fillers=True) if other.start < token.start]
+    behind = text[token.end :].split()
+    return all(other.label is None and other.text not in meaningful_words() for other in before) and bool({"a", "an", "the", "some"} & {*behind[:3]})

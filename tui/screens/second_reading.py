@@ -1,0 +1,48 @@
+"""Prompts that the parser can't read: the engine's text encoder tells in its own time what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.errors import PromptError
+from engine.protocol import events as e
+from engine.protocol.events import Event
+from engine.protocol.understood import Understood
+from engine.runs.caption_reader import can_explain
+from tui.studio.studio import Studio
+
+
+class SecondReading:
+    """Asks the engine about one prompt after another."""
+
+    def __init__(self, studio: Studio, draw: Callable[[str, str], None], fail: Callable[[PromptError, str], None]) -> None:
+        """`draw` gets a prompt and the same in words that the parser reads; `fail` gets what is wrong with a prompt, and the prompt."""
+        self._studio, self._draw, self._fail = studio, draw, fail
+        self._newest = 0
+
+    def ask(self, text: str, error: PromptError) -> bool:
+        """Ask about a prompt that the parser refused with an error. False where there is nothing to ask."""
+        names = self._studio.data.class_names
+        if not can_explain(text, names):
+            return False
+        self._newest += 1
+        number, answers = self._newest, list[Understood]()
+
+        def on_job_event(event: Event) -> None:
+            if isinstance(event, Understood):
+                answers.append(event)
+            elif isinstance(event, e.Ended) and number == self._newest:  # the answer to an older prompt comes too late
+                self._finish(text, error, answers[0] if answers else Understood())
+
+        self._studio.router.submit("draw", lambda: self._studio.jobs.understand(text, names), on_job_event, "reading the prompt")
+        return True
+
+    def drop(self) -> None:
+        """Forget what was asked: another prompt is drawn."""
+        self._newest += 1
+
+    def _finish(self, text: str, error: PromptError, found: Understood) -> None:
+        if found.prompt:
+            self._draw(text, found.prompt)
+        else:
+            self._fail(PromptError(found.problem, found.near) if found.problem else error, text)
