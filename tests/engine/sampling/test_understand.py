@@ -121,3 +121,19 @@ def test_the_weights_that_ship_read_what_the_parser_cannot() -> None:
     assert reader is not None
     assert reword("let me see a massive sevven that tilts to the left", reader).prompt == "bold 7 leaning left"
     assert "says nothing of a digit" in reword("what should i cook tonight", reader).problem
+
+
+def test_any_text_is_answered() -> None:
+    reader = shipped_reader()
+    assert reader is not None
+    rng = random.Random(6)
+    pieces = [
+        *["seven", "7", "bold", "not", "very", ",", "slant", "20°", "three", "sevens", "the", "é", "’", "x", "0-9", "qwert", "ⅳ"],
+        "\ud800",
+        "\t",
+        '"',
+    ]
+    for _ in range(150):
+        text = " ".join(rng.choices(pieces, k=rng.randint(0, 40)))
+        found = reword(text, reader)
+        assert not found.prompt or module.is_readable(VOCABULARY.normalize(found.prompt), VOCABULARY)

@@ -15,7 +15,7 @@ from engine.runs.manage import create_run
 from tui.runs.history import EpochRow, RunHistory
 from tui.widgets import run_facts
 from tui.widgets.fact_line import Fact, FactLine, select_fitting
-from tui.widgets.run_facts import MAX_ROWS, Status, losses_of, numbers_of, table_of
+from tui.widgets.run_facts import MAX_ROWS, Status, losses_of, numbers_of, readings_of, table_of
 
 FACTS = (Fact("seed-2"), Fact("training", 2), Fact("step 1/10"), Fact("300 MB", 3), Fact(""))
 
@@ -126,3 +126,7 @@ def test_the_table_shows_the_latest_epochs() -> None:
     assert lines[:3] == ["previews: step 7 2/3", "epoch  average  time", "  250  0.5000    1:01"]
     assert lines[-2:] == ["   51  0.5000    1:01", "and 50 earlier epochs"]
     assert table_of(rows[:1], "").plain.splitlines() == ["epoch  average  time", "    1  0.5000    1:01 *"]
+
+
+def test_below_each_caption_is_what_was_read_in_it() -> None:
+    assert readings_of(("a bold seven", "7 · bold", "hello", "nonsense")).plain == "a bold seven\n  7 · bold\nhello\n  nonsense\n"
