@@ -81,7 +81,6 @@ class Tab:
 
     def is_open(self) -> None:
         self.sees("Type a digit", "enter draw")
-        self.page.locator(".xterm-screen").click()
 
     def ask(self, prompt: str) -> None:
         self.page.keyboard.type(prompt)
@@ -174,6 +173,41 @@ def test_a_wrong_token_opens_nothing(tab: Tab, url: str) -> None:
         tab.page.wait_for_timeout(1500)  # longer than a session takes to draw its first line, were there one
         assert not any(tab.lines)
     tab.open(url)
+
+
+def test_the_whole_screen_is_shown_and_has_the_keyboard(tab: Tab, url: str) -> None:
+    """No row is cut off, nothing scrolls, and everything can be done without the mouse, from the first key to the restart."""
+    tab.open(url)
+    tab.ask("three sevens")
+    tab.sees("❯ three sevens")
+    shown = tab.page.locator(".xterm-screen").bounding_box()
+    assert (shown["x"], shown["y"]) == (0, 0)
+    assert shown["height"] <= tab.page.viewport_size["height"]
+    for _ in range(2):
+        tab.page.keyboard.press("Space")
+    tab.page.mouse.wheel(0, 1000)
+    assert tab.page.evaluate("[scrollX, scrollY]") == [0, 0]
+    tab.page.keyboard.press("Control+q")
+    tab.until(lambda: tab.page.evaluate("document.activeElement.tagName") == "BUTTON")
+    tab.page.keyboard.press("Enter")
+    tab.is_open()
+
+
+def test_what_is_copied_and_sent_arrives_in_the_browser(tab: Tab, url: str) -> None:
+    tab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab.open(url)
+    tab.ask("seven")
+    tab.sees("7 · seven", "0.05 s")
+    tab.page.keyboard.press("Control+s")
+    tab.sees("Saved ")
+    tab.page.keyboard.press("Escape")
+    tab.until(lambda: "enter draw" not in tab.lines[-1])
+    tab.page.keyboard.press("y")
+    tab.sees("Sent the path")
+    tab.until(lambda: tab.page.evaluate("navigator.clipboard.readText()").endswith(".png"))
+    with tab.page.expect_download() as download:
+        tab.page.keyboard.press("Shift+Y")
+    assert Image.open(download.value.path()).text["digitty"]
 
 
 def test_a_reload_saves_what_trains_and_begins_anew(tab: Tab, url: str) -> None:

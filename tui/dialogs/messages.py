@@ -62,7 +62,7 @@ class MessagesDialog(Dialog[None]):
         if lines:
             self.app.copy_to_clipboard("\n".join("  ".join(line) for line in lines))
             what = "The message was" if len(lines) == 1 else f"{len(lines)} messages were"
-            self.query_one("#keys", Static).update(literal(f"{what} copied. esc closes."))
+            self.query_one("#keys", Static).update(literal(f"{what} sent to the clipboard. esc closes."))
 
 
 def _in_two_columns(time: str, text: str) -> Table:

@@ -196,10 +196,10 @@ class AppScreen(Screen[None]):
         return self.studio.last_saved
 
     def action_copy_path(self) -> None:
-        """Copy the full path of the picture to the clipboard."""
+        """Send the full path of the picture to the clipboard. No terminal answers whether it takes it."""
         if path := self._picture_to_copy():
             self.app.copy_to_clipboard(str(path))
-            self.notify(f"Copied the path {path}")
+            self.notify(f"Sent the path to the clipboard, if the terminal allows it: {path}")
 
     def action_copy_picture(self) -> None:
         """Hand the picture itself to the terminal, or say how to fetch it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import ClassVar, cast
 
@@ -102,13 +103,16 @@ class StudioApp(PixelApp):
 
         Raises OutputError if the file can't be read.
         """
-        transfer = FileTransfer.NONE if self.is_web else file_transfer(os.environ)
+        transfer = FileTransfer.BROWSER if self.is_web else file_transfer(os.environ)
         try:
             data = read_small(path, LARGEST_FILE) if transfer is not FileTransfer.NONE else b""
         except OSError as error:
             if error.errno != errno.EFBIG:
                 raise OutputError(f"can't read {path}: {error.strerror or error}") from None
             transfer = FileTransfer.NONE
+        if transfer is FileTransfer.BROWSER:
+            self.call_later(self.deliver_binary, BytesIO(data), save_filename=path.name)
+            return f"Sent {path.name} to your browser: look in its downloads"
         if transfer is not FileTransfer.NONE:
             for sequence in file_sequences(transfer, path.name, data):
                 self.send_sequence(sequence)
@@ -117,8 +121,8 @@ class StudioApp(PixelApp):
         command = fetch_command(path, os.environ)
         self.copy_to_clipboard(command or str(path))
         if command:
-            return f"Copied a command to run on your machine, since this terminal takes no files: {command}"
-        return f"Copied the path, since this terminal takes no files: {path}"
+            return f"This terminal takes no files. Sent a command for your machine to its clipboard: {command}"
+        return f"This terminal takes no files. Sent the path to its clipboard: {path}"
 
     def start_run(self) -> None:
         """Go where runs are started, and ask what to train."""

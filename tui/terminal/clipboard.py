@@ -31,6 +31,8 @@ class FileTransfer(StrEnum):
     """iTerm2 saves it among its downloads."""
     CLIPBOARD = "clipboard"
     """kitty puts it on the clipboard."""
+    BROWSER = "browser"
+    """The browser saves it among its downloads; it comes through the server, not through the terminal in the page."""
     NONE = "none"
 
 

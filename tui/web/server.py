@@ -101,7 +101,7 @@ class GuardedServer(Server):
         page = await super().handle_index(request)
         assert isinstance(page, web.Response)
         assert page.text is not None
-        page.text = add_script(page.text)
+        page.text = add_script(page.text, self.public_url)
         page.headers["Cache-Control"] = "no-cache"
         return page
 

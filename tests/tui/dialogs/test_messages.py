@@ -46,5 +46,5 @@ async def test_messages_are_copied(keys: tuple[str, ...], copied: list[str]) -> 
         person.app.notify("newer")
         await person.sees("newer")
         await person.press("f9", *keys)
-        await person.sees("copied")
+        await person.sees("sent to the clipboard")
         assert [line.split("  ", 1)[1] for line in person.app.clipboard.splitlines()] == copied

@@ -485,7 +485,7 @@ async def test_the_path_is_copied(folder: Path, sent: list[str]) -> None:
         await to_gallery(person)
         await shows(person, "> 3-seed1")
         await person.press("y")
-        await person.is_told(f"Copied the path {path}")
+        await person.is_told(f"Sent the path to the clipboard, if the terminal allows it: {path}")
         assert person.app.clipboard == str(path)
     assert sent == [text_sequence(str(path), {})]
 
@@ -498,7 +498,7 @@ async def test_what_was_just_saved_is_copied_from_its_screen(folder: Path, sent:
         await person.enter("seven")
         await person.sees("0.05 s")
         await person.press("ctrl+s", "escape", "y")
-        await person.is_told(f"Copied the path {folder / 'digitty-7-seed1.png'}")
+        await person.is_told(f"if the terminal allows it: {folder / 'digitty-7-seed1.png'}")
 
 
 async def test_the_picture_is_sent_to_a_terminal_that_takes_it(folder: Path, sent: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -523,7 +523,7 @@ async def test_another_terminal_gets_the_command_that_fetches_it(folder: Path, s
         await to_gallery(person)
         await shows(person, "> 3-seed1")
         await person.press("Y")
-        await person.is_told("Copied a command to run on your machine, since this terminal takes no files: scp ")
+        await person.is_told("This terminal takes no files. Sent a command for your machine to its clipboard: scp ")
         assert person.app.clipboard.startswith("scp ")
         assert person.app.clipboard.endswith(f"@10.0.0.1:{path} .")
 
