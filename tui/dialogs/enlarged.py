@@ -22,6 +22,7 @@ from tui.terminal.literal import literal_lines
 from tui.widgets.fact_line import Fact, FactLine
 from tui.widgets.image_view import ImageView
 from tui.widgets.job_bar import JobBar
+from tui.widgets.shown_size import describe_shown_size
 
 TEXT_WIDTH, TEXT_HEIGHT = 44, 8
 """Cells that the text needs beside the picture, or below it."""
@@ -124,11 +125,16 @@ class EnlargedDialog(Dialog[int]):
         subject, last = self._subject, len(self._subject.frames) - 1
         images = subject.frames[self._frame] if subject.frames else subject.images
         self._view.show(images.only(self._index), live=self._frame < last)
-        self.query_one("#facts", Static).update(literal_lines("\n".join(self._facts())))
+        self.call_after_refresh(self._show_facts)
         self._bar.display = self._has_frames
         if self._has_frames:
             step, steps = subject.frame_steps[self._frame], subject.frame_steps[-1]
             self._bar.fraction, self._bar.words = step / max(1, steps), f"after step {step}/{steps}"
+
+    def _show_facts(self) -> None:
+        """Once the picture is laid out, since they may name its size on the screen."""
+        size = [smaller] if (smaller := describe_shown_size(self._view)) else []
+        self.query_one("#facts", Static).update(literal_lines("\n".join([*self._facts(), *size])))
 
     def _facts(self) -> list[str]:
         """The lines of the text."""

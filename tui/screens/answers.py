@@ -127,7 +127,7 @@ class Answers:
     def _add(self, text: str, prompt: Prompt) -> Answer:
         conversation = self._conversation
         conversation.query("#hello, .problem").remove()
-        answer = Answer(text, prompt, ImageView(self._studio.terminal, max_rows=conversation.room), self._studio.data)
+        answer = Answer(text, prompt, ImageView(self._studio.terminal, max_rows=conversation.room(len(prompt.labels))), self._studio.data)
         for old in self.all[: 1 - ANSWERS]:
             old.remove()
         conversation.mount(answer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.timer import Timer
 
@@ -15,6 +16,7 @@ from tui.render import captions
 from tui.screens.base import AppScreen
 from tui.widgets.image_view import ImageView
 from tui.widgets.job_bar import JobBar
+from tui.widgets.shown_size import describe_shown_size
 
 REPLAY_FPS = 10.0
 NOTHING_DRAWN = "No drawing has finished yet. Press enter to draw."
@@ -55,6 +57,8 @@ class DrawScreen(AppScreen):
         self._enlarged = 0
         """The image that was enlarged last."""
         self._replay: Timer | None = None
+        self._finished = ""
+        """What the bar said when the drawing had finished."""
 
     @property
     def view(self) -> ImageView:
@@ -140,7 +144,8 @@ class DrawScreen(AppScreen):
                 if self._paused and self.job is not None:
                     self.studio.worker.resume(self.job)  # paused on its last step: only its end is missing
                 self.view.show(event.images, self._captions)
-                self.bar.fraction, self.bar.words = 1.0, f"{captions.timing(event)} · ← → scrub · enter enlarges"
+                self.bar.fraction = 1.0
+                self._show_finished(event)
                 self.refresh_bindings()
             case e.Ended(outcome, message):
                 self.job = None
@@ -212,6 +217,16 @@ class DrawScreen(AppScreen):
         step, steps = self.done.frame_steps[self._frame], self.done.recipe.sample.steps
         self.bar.fraction = step / steps
         self.bar.words = f"after step {step}/{steps} · " + ("noise" if self._frame == 0 else noun if self._frame == last else f"noise → {noun}")
+
+    def on_resize(self, event: events.Resize) -> None:
+        super().on_resize(event)
+        if self.done and self.bar.words == self._finished:
+            self.call_after_refresh(self._show_finished, self.done)
+
+    def _show_finished(self, done: e.DrawDone) -> None:
+        """Say how a drawing went, and how small its pictures are shown."""
+        smaller = describe_shown_size(self.view).removeprefix("shown at ")  # there is little room
+        self.bar.words = self._finished = f"{captions.timing(done)}{smaller and f' · {smaller}'} · ← → scrub · enter enlarges"
 
     def on_image_view_chosen(self, event: ImageView.Chosen) -> None:
         self._enlarge(event.index)

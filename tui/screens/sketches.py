@@ -42,7 +42,7 @@ class Sketches:
     def _begin(self, text: str, prompt: Prompt) -> None:
         """The sketch before stays until this one is finished."""
         self._stop()
-        sketch = Answer(text, prompt, ImageView(self._studio.terminal, max_rows=self._conversation.room), self._studio.data)
+        sketch = Answer(text, prompt, ImageView(self._studio.terminal, max_rows=self._conversation.room(len(prompt.labels))), self._studio.data)
         sketch.add_class("sketch")
         sketch.job = self._studio.sketch(prompt.labels, lambda event: self._on_job_event(sketch, event), prompt.shared_noise)
         if sketch.job is not None:

@@ -18,6 +18,7 @@ from tui.render import captions as caption
 from tui.terminal.literal import literal, literal_lines
 from tui.widgets.filmstrip import Filmstrip
 from tui.widgets.image_view import ImageView
+from tui.widgets.shown_size import describe_shown_size
 
 TEXT_WIDTH = 44
 """Columns that the text beside a single image needs."""
@@ -114,15 +115,28 @@ class Answer(Widget):
                 self.view.show(event.images)
                 if self.strip:
                     self.strip.finish(event)
-                between = "\n" if len(self.prompt.labels) == 1 else " · "
-                details = f"{caption.describe_sample(event.recipe.sample, self.locked)}\n{caption.timing(event)}{between}{event.recipe.weights}"
-                self.set_text("\n".join(filter(None, (self._heading(), details, caption.describe_measured(event), self.note))))
+                self._describe(event)
             case e.Ended(outcome, message):
                 if outcome == "stopped":
                     self.set_text("stopped")
                 elif outcome == "failed":
                     self.set_text(message)
                 self.end()
+
+    def on_resize(self) -> None:
+        if self.result:
+            self.call_after_refresh(self._describe, self.result)
+
+    def _describe(self, done: e.DrawDone) -> None:
+        """Set the text of the finished drawing."""
+        is_single = len(self.prompt.labels) == 1
+        smaller = f"{size} · z enlarges" if (size := describe_shown_size(self.view)) else ""
+        sample = caption.describe_sample(done.recipe.sample, self.locked)
+        sample += f" · {smaller}" if smaller and not is_single else ""  # a line more would not fit below the images
+        between = "\n" if is_single else " · "
+        details = f"{sample}\n{caption.timing(done)}{between}{done.recipe.weights}"
+        lines = (self._heading(), details, smaller if is_single else "", caption.describe_measured(done), self.note)
+        self.set_text("\n".join(filter(None, lines)))
 
     def _heading(self) -> str:
         if self.understood:

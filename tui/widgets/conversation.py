@@ -6,20 +6,21 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from tui.terminal.literal import literal
+from tui.widgets.answer import Answer
 from tui.widgets.image_view import ImageView
 
 
 class Conversation(VerticalScroll):
     """Prompts and their answers. The images are as large as they can be while an answer fits."""
 
-    @property
-    def room(self) -> int:
-        """Rows for the images of an answer; its prompt and its text take the others."""
-        return max(5, self.size.height - 5)
+    def room(self, count: int) -> int:
+        """Rows for that many images of an answer; its prompt takes the others, and its text, which stands beside a single image."""
+        return max(5, self.size.height - (2 if count == 1 else 5))
 
     def on_resize(self) -> None:
-        for view in self.query(ImageView):
-            view.max_rows = self.room
+        for answer in self.query(Answer):
+            for view in answer.query(ImageView):
+                view.max_rows = self.room(len(answer.prompt.labels))
         self.scroll_end(animate=False)
 
     def show_line(self, text: str, classes: str) -> None:
