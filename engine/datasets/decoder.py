@@ -9,10 +9,11 @@ import hashlib
 import pickle
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from engine.datasets.picture import Look, Target, look, original_size, to_pixels
+from engine.datasets.near import sketches
+from engine.datasets.picture import Look, Target, holds_several, look, original_size, to_pixels
 from engine.datasets.sources.source import DamagedPictureError, Source
 from engine.formatting import one_line
 
@@ -59,7 +60,11 @@ class Decoded:
     """(K, 2) width and height of the pictures."""
     keys: npt.NDArray[np.void]
     """(K,) KEY_BYTES each: equal for equal images."""
+    sketches: npt.NDArray[np.void]
+    """(K,) by which nearly equal images are found, see `near.sketches`."""
     damaged: tuple[Damage, ...]
+    several: tuple[str, ...] = ()
+    """The names of pictures that others follow in their files: animations, and files of several pages."""
 
 
 T = TypeVar("T")
@@ -107,16 +112,18 @@ class DecodeTask:
     target: Target
 
     def run(self, source: Source) -> Decoded:
-        images, kept, sizes, damaged = [], [], [], []
+        images, kept, sizes, damaged, several = [], [], [], [], []
         for place, index in enumerate(self.indices, self.first):
             try:
                 picture = source.read(index, self.target.least)
                 images.append(to_pixels(picture, self.target))
                 sizes.append(original_size(picture))
                 kept.append(place)
+                if holds_several(picture):
+                    several.append(source.entry(index).name)
             except Exception as error:
                 damaged.append(_damage(source, index, error))
-        return collect(self.first, kept, images, sizes, damaged, self.target)
+        return replace(collect(self.first, kept, images, sizes, damaged, self.target), several=tuple(several))
 
     def split(self) -> list[DecodeTask]:
         return [DecodeTask(self.first + k, (index,), self.target) for k, index in enumerate(self.indices)]
@@ -144,6 +151,7 @@ def collect(
         stacked,
         np.array(sizes, dtype=np.int32).reshape(-1, 2),
         np.frombuffer(keys, dtype=f"V{KEY_BYTES}"),
+        sketches(stacked),
         tuple(damaged),
     )
 

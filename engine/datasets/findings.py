@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
+from engine.datasets.duplicates import Duplicates
+from engine.datasets.sources.container import name_some
 from engine.errors import SettingError
 
 FIRST = 10
-"""How many damaged or equal pictures a sentence names."""
+"""How many damaged pictures a sentence names, and how many equal ones are recorded by name."""
+NAMED = 3
+"""How many pairs of equal ones a sentence names."""
 MOST_KEPT = 10_000
 """How many damaged pictures are recorded by name."""
 UNEQUAL = 10
@@ -43,15 +47,19 @@ class Findings:
     """What was done, and how to have it otherwise, a sentence each."""
     warnings: tuple[str, ...]
     """A sentence each."""
+    near: int = 0
+    """Images that are nearly like an earlier one, but not exactly."""
+    first_near: tuple[Pair, ...] = ()
+    """As `first_equal`."""
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: object) -> Findings:
-        """The reverse of `to_dict`, after JSON. Raises ValueError."""
-        names = {field.name for field in fields(cls)}
-        if not isinstance(values, Mapping) or set(values) != names:
+        """The reverse of `to_dict`, after JSON; of earlier versions, too. Raises ValueError."""
+        names = {field.name: field.default for field in fields(cls)}
+        if not isinstance(values, Mapping) or set(values) - set(names) or any(names[name] is MISSING for name in set(names) - set(values)):
             raise ValueError("these are not findings")
         return cls(**{name: _tuples(value) for name, value in values.items()})
 
@@ -60,23 +68,40 @@ class Findings:
         return [*self.choices, *self.warnings]
 
 
-def describe_problems(
-    damaged: int, damaged_pictures: tuple[Pair, ...], equal: int, leaked: int, counts: tuple[int, ...], names: tuple[str, ...]
-) -> list[str]:
-    """Sentences about damaged and equal pictures, and about classes of very unequal size. `leaked`: test images that are training images too."""
+def describe_problems(damaged: int, damaged_pictures: tuple[Pair, ...], several: Sequence[str]) -> list[str]:
+    """Sentences about single pictures. `several`: the names of those whose files hold more than one picture."""
     said = []
     if damaged:
         named = "; ".join(f"{name} ({reason})" for name, reason in damaged_pictures[:FIRST])
         more = damaged - min(FIRST, len(damaged_pictures))
         verb = "picture is" if damaged == 1 else "pictures are"
         said.append(f"{damaged:,} {verb} damaged and left out: {named}" + (f"; and {more:,} more" if more else ""))
-    if equal:
-        said.append(f"{equal:,} {'image is' if equal == 1 else 'images are'} exactly like another one")
-    if leaked:
+    if several:
+        what = "1 file holds" if len(several) == 1 else f"{len(several):,} files hold"
+        said.append(f"{what} several pictures, such as an animation or pages; only the first is used: {name_some(several)}")
+    return said
+
+
+def describe_duplicates(equal: tuple[Pair, ...], near: tuple[Pair, ...], found: Duplicates) -> list[str]:
+    """Sentences about images that are exactly or nearly like another one. `equal`, `near`: the names of the first ones."""
+    said = []
+    if found.equal:
+        said.append(f"{_images(len(found.equal))} exactly like another one: {_pairs(len(found.equal), equal)}")
+    if found.near:
+        what = f"{_images(len(found.near))} nearly like another one, as if the same picture had been saved again"
+        apart = f"; of {found.split:,} {'pair' if found.split == 1 else 'pairs'} one is trained on and the other judges" if found.split else ""
+        said.append(f"{what}: {_pairs(len(found.near), near)}{apart}")
+    if found.equal_tests:
         said.append(
-            f"{leaked:,} test {'image is' if leaked == 1 else 'images are'} exactly like a training image, and so can't tell learning from copying; "
+            f"{_images(found.equal_tests, 'test ')} exactly like a training image, and so can't tell learning from copying; "
             "remove them from one of the two parts"
         )
+    return said
+
+
+def describe_classes(counts: tuple[int, ...], names: tuple[str, ...]) -> list[str]:
+    """Sentences about classes of very unequal size."""
+    said = []
     if names and (missing := [name for name, count in zip(names, counts, strict=True) if not count]):
         said.append(f"no training image of {missing[0]}" + (f" and {len(missing) - 1:,} other classes" if missing[1:] else ""))
     elif names and max(counts) >= UNEQUAL * min(counts) and len(names) > 1:
@@ -88,13 +113,25 @@ def describe_problems(
     return said
 
 
+def _images(count: int, kind: str = "") -> str:
+    return f"{count:,} {kind}{'image is' if count == 1 else 'images are'}"
+
+
+def _pairs(count: int, first: tuple[Pair, ...]) -> str:
+    """The names of the first pairs."""
+    named = ", ".join(f"{later} and {earlier}" for later, earlier in first[:NAMED])
+    return named + (f", and {count - NAMED:,} more" if count > NAMED else "")
+
+
 def _tuples(value: Any) -> Any:
     """JSON's lists as tuples."""
     return tuple(_tuples(each) for each in value) if isinstance(value, list) else value
 
 
-def check_findings(findings: Findings) -> None:
-    """Raises SettingError where no picture could be read."""
-    if findings.damaged and findings.damaged == findings.pictures:
-        name, reason = findings.damaged_pictures[0]
-        raise SettingError(f"none of the {findings.pictures:,} pictures can be read: {name} ({reason})")
+def none_readable(name: str, looked_at: int, damaged: Sequence[Pair]) -> SettingError:
+    """The error where none of the pictures that were looked at can be read."""
+    if not damaged:
+        return SettingError(f"{name} holds no picture that can be read")
+    first, reason = damaged[0]
+    more = f", and {len(damaged) - 1:,} more" if damaged[1:] else ""
+    return SettingError(f"none of {looked_at:,} pictures of {name} can be read: {first} ({reason}){more}; give pictures such as PNG or JPEG")

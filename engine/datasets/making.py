@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from engine.config.data import DataSpec
 from engine.datasets import cache
 from engine.datasets.decoder import Damage, Decoded, DecodeTask
-from engine.datasets.findings import FIRST, MOST_KEPT, Findings, check_findings, describe_problems
+from engine.datasets.duplicates import Duplicates, Place, find_duplicates
+from engine.datasets.findings import FIRST, MOST_KEPT, Findings, describe_classes, describe_duplicates, describe_problems, none_readable
 from engine.datasets.plan import Plan
 from engine.datasets.selection import Selection, hold_out
 from engine.datasets.sources.arrays import ArraySource
@@ -41,10 +42,14 @@ class Maker:
         self._source, self._selection, self._plan = source, selection, plan
         self._folder = cache.datasets_dir() / "images" / f"{cache.UNFINISHED_KEY}{key}"
         self._keys: list[npt.NDArray[np.void]] = []
+        self._sketches: list[npt.NDArray[np.void]] = []
+        self._several: list[str] = []
         self._sizes: list[npt.NDArray[np.int32]] = []
         self._kept: list[npt.NDArray[np.int64]] = []
         self._damaged: list[Damage] = []
         self._parts: list[PartWriter] = []
+        self._tests: list[npt.NDArray[np.bool_]] = []
+        """Which of the images that were written judge."""
 
     def make(self, pool: WorkerPool) -> Generator[Event, None, cache.Record]:
         """Returns the spec and the findings once the folder is complete. Closing it early removes what it wrote.
@@ -67,7 +72,8 @@ class Maker:
                 for part in self._parts:
                     for _ in part.finish():
                         yield Tick()
-            return self._complete()
+                duplicates = yield from self._find_duplicates()
+            return self._complete(duplicates)
         finally:
             for part in self._parts:
                 part.close()
@@ -83,6 +89,8 @@ class Maker:
                 yield Tick()
                 continue
             self._keys.append(decoded.keys)
+            self._sketches.append(decoded.sketches)
+            self._several += decoded.several
             self._sizes.append(decoded.sizes)
             self._kept.append(decoded.kept)
             self._damaged += decoded.damaged
@@ -137,15 +145,18 @@ class Maker:
     def _write(self, places: npt.NDArray[np.int64], images: npt.NDArray[np.uint8], test: npt.NDArray[np.bool_]) -> None:
         """Images of pictures at these places of the selection, and whether each judges."""
         plain = isinstance(self._source, ArraySource)
+        self._tests.append(test)
         for part, chosen in zip(self._parts, (~test, test), strict=True):
             entries = [] if plain else [self._source.entry(self._selection.indices[place]) for place in places[chosen]]
             part.add(images[chosen], self._selection.labels[places[chosen]], [entry.name for entry in entries], [entry.text for entry in entries])
 
-    def _complete(self) -> cache.Record:
+    def _complete(self, duplicates: Duplicates) -> cache.Record:
         """Gives the folder its name, unless there is one with the same images already."""
         train, test = self._parts
-        findings = self._findings()
-        check_findings(findings)
+        if not train.count + test.count:
+            damaged = [(damage.name, damage.reason) for damage in self._damaged]
+            raise none_readable(self._source.name, len(self._selection.indices), damaged)
+        findings = self._findings(duplicates)
         if not train.count:
             raise SettingError(f"none of the training pictures of {self._source.name} can be read")
         target, (mean, std) = self._plan.target, train.moments()
@@ -172,49 +183,61 @@ class Maker:
                 sync_folder(folder.parent)
         return cache.Record(spec, findings, folder.name)
 
-    def _findings(self) -> Findings:
+    def _findings(self, duplicates: Duplicates) -> Findings:
         import numpy as np
 
-        sizes, kept = np.concatenate(self._sizes), np.concatenate(self._kept)
-        order = np.argsort(sizes[:, 0].astype(np.int64) * sizes[:, 1], kind="stable")
-        smallest, median, largest = ((int(sizes[k][0]), int(sizes[k][1])) for k in (order[[0, len(order) // 2, -1]] if len(order) else []))
-        equal, first_equal, leaked = self._equal(kept)
+        sizes = np.concatenate(self._sizes)
+        smallest, median, largest = _typical(sizes)
         labels = np.concatenate(self._parts[0].labels) if self._parts[0].labels else np.zeros(0, np.int64)
         names = self._selection.class_names
         counts = tuple(int(count) for count in np.bincount(labels, minlength=len(names)))[: len(names)]
         damaged = tuple((damage.name, damage.reason) for damage in self._damaged[:MOST_KEPT])
-        problems = describe_problems(len(self._damaged), damaged, equal, leaked, counts, names)
+        equal, near = self._name(duplicates.equal), self._name(duplicates.near)
         return Findings(
             pictures=len(self._selection.indices),
             left_out=self._selection.left_out,
             damaged=len(self._damaged),
             damaged_pictures=damaged,
-            equal=equal,
-            first_equal=first_equal,
+            equal=len(duplicates.equal),
+            first_equal=equal,
             smallest=smallest,
             median=median,
             largest=largest,
             class_counts=counts,
             choices=self._plan.choices,
-            warnings=(*self._source.warnings, *problems),
+            warnings=(
+                *self._source.warnings,
+                *describe_problems(len(self._damaged), damaged, self._several),
+                *describe_duplicates(equal, near, duplicates),
+                *describe_classes(counts, names),
+            ),
+            near=len(duplicates.near),
+            first_near=near,
         )
 
-    def _equal(self, kept: npt.NDArray[np.int64]) -> tuple[int, tuple[tuple[str, str], ...], int]:
-        """How many images are exactly as an earlier one is, the names of the first of them, and how many test images are as a training image is."""
+    def _find_duplicates(self) -> Generator[Event, None, Duplicates]:
         import numpy as np
 
-        keys = np.concatenate(self._keys)
-        _, first, of = np.unique(keys, return_index=True, return_inverse=True)
-        of = of.reshape(-1)
-        earlier = first[of]
-        again = np.flatnonzero(earlier != np.arange(len(keys)))
+        test = np.concatenate(self._tests or [np.zeros(0, np.bool_)])
+        rows = np.where(test, np.cumsum(test), np.cumsum(~test)) - 1
+        finding = find_duplicates(
+            np.concatenate(self._keys), np.concatenate(self._sketches), test, lambda place: self._parts[int(test[place])].image(int(rows[place]))
+        )
+        while True:
+            try:
+                next(finding)
+            except StopIteration as end:
+                found: Duplicates = end.value
+                return found
+            yield Tick()
 
-        def name(place: int) -> str:
-            return self._source.entry(self._selection.indices[int(kept[place])]).name
+    def _name(self, pairs: Sequence[Place]) -> tuple[tuple[str, str], ...]:
+        """The names of the first pictures and of those they are like."""
+        import numpy as np
 
-        test = self._selection.test[kept]  # those that --hold-out keeps are never equal to others
-        leaked = int(np.isin(of[test], of[~test]).sum())
-        return len(again), tuple((name(k), name(earlier[k])) for k in again[:FIRST]), leaked
+        kept = np.concatenate(self._kept)
+        names = [[self._source.entry(self._selection.indices[int(kept[place])]).name for place in pair] for pair in pairs[:FIRST]]
+        return tuple((later, earlier) for later, earlier in names)
 
     # --- the disk -----------------------------------------------------------------------------------------------------
 
@@ -236,3 +259,12 @@ class Maker:
             if error.errno in DISK_ERRORS:
                 raise StorageError(f"can't write the images to {self._folder.parent}: {error.strerror}; {ROOM}. Nothing else was changed") from None
             raise cannot_write(self._folder, error) from None
+
+
+def _typical(sizes: npt.NDArray[np.int32]) -> list[tuple[int, int]]:
+    """The smallest and the largest by their pixels, between them the median by the shorter side, from which the size of the images is chosen."""
+    import numpy as np
+
+    area = sizes[:, 0].astype(np.int64) * sizes[:, 1]
+    median = np.lexsort((sizes[:, 1], sizes[:, 0], sizes.min(axis=1)))[len(sizes) // 2]
+    return [(int(sizes[k][0]), int(sizes[k][1])) for k in (area.argmin(), median, area.argmax())]

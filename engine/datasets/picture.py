@@ -92,6 +92,13 @@ def original_size(picture: Picture) -> tuple[int, int]:
     return int(width), int(height)
 
 
+def holds_several(picture: Picture) -> bool:
+    """Whether other pictures follow this one in its file, of which none is used."""
+    import numpy as np
+
+    return not isinstance(picture, np.ndarray) and bool(picture.info.get("animated"))
+
+
 def look(picture: Picture) -> Look:
     """What the picture is."""
     import numpy as np

@@ -11,8 +11,6 @@ from engine.datasets.options import ENOUGH, USUAL_HOLD_OUT, USUAL_SIZES, DataOpt
 from engine.datasets.picture import Look, Target
 from engine.datasets.selection import Selection
 from engine.datasets.sources.arrays import ArraySource
-from engine.datasets.sources.source import Source
-from engine.errors import SettingError
 
 SAMPLE = 256
 """How many pictures are looked at, evenly spaced, to choose."""
@@ -68,10 +66,8 @@ def plan_arrays(source: ArraySource, selection: Selection, options: DataOptions)
     return Plan(target, preparation, share, (*said, *sentences), bool(options.preparation.hold_out))
 
 
-def plan_pictures(source: Source, selection: Selection, options: DataOptions, looks: Sequence[Look]) -> Plan:
-    """For pictures of any size, given some of them. Raises SettingError where there are none."""
-    if not looks:
-        raise SettingError(f"{source.name} holds no picture that can be read")
+def plan_pictures(selection: Selection, options: DataOptions, looks: Sequence[Look]) -> Plan:
+    """For pictures of any size, given some of them."""
     said = []
     sides = options.sides
     if sides is None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from engine.config.data import MNIST, DataSpec
 from engine.datasets import cache
-from engine.datasets.decoder import LookTask
-from engine.datasets.findings import Findings
+from engine.datasets.decoder import Damage, LookTask
+from engine.datasets.findings import Findings, none_readable
 from engine.datasets.lock import PrepareLock
 from engine.datasets.making import Maker
 from engine.datasets.options import DataOptions
@@ -160,20 +160,24 @@ def _make(source: Source, options: DataOptions, key: str) -> Generator[Event, No
         if isinstance(source, ArraySource):
             plan = plan_arrays(source, selection, options)
         else:
-            plan = plan_pictures(source, selection, options, (yield from _look(pool, selection)))
+            plan = plan_pictures(selection, options, (yield from _look(pool, source, selection)))
         record = yield from Maker(source, selection, plan, key).make(pool)
     return record, _exact(options, plan, record.spec)
 
 
-def _look(pool: WorkerPool, selection: Selection) -> Generator[Event, None, Sequence[Look]]:
-    """Returns what some of the pictures look like."""
+def _look(pool: WorkerPool, source: Source, selection: Selection) -> Generator[Event, None, Sequence[Look]]:
+    """Returns what some of the pictures look like. Raises SettingError where none of them can be read."""
     chosen = sample(selection.indices)
     yield Preparing(f"looking at {len(chosen):,} of {len(selection.indices):,} pictures")
     looks: list[Look] = []
+    damaged: list[Damage] = []
     for result in pool.run(LookTask(tuple(chosen[k : k + LOOKS])) for k in range(0, len(chosen), LOOKS)):
         if result is not None:
             looks += result.looks
+            damaged += result.damaged
         yield Tick()
+    if not looks:
+        raise none_readable(source.name, len(chosen), [(damage.name, damage.reason) for damage in damaged])
     return looks
 
 

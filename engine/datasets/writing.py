@@ -39,6 +39,7 @@ class PartWriter:
         self._sha = hashlib.sha256(_shape_text(expected, shape))
         self._files: list[BinaryIO] = []
         self._images = self._open("images.npy")
+        self._map: npt.NDArray[np.uint8] | None = None
         self._names = self._open("names.jsonl") if named else None
         self._texts = self._open("texts.jsonl") if has_texts else None
         self._images.write(bytes(HEADER))
@@ -84,7 +85,17 @@ class PartWriter:
             os.fsync(file.fileno())
             yield
 
+    def image(self, row: int) -> npt.NDArray[np.uint8]:
+        """The pixels of one image, after `finish`."""
+        import numpy as np
+
+        if self._map is None:
+            self._map = np.memmap(self._folder / f"{self._prefix}images.npy", np.uint8, "r", HEADER, (self.count, *self._shape))
+        pixels: npt.NDArray[np.uint8] = self._map[row]
+        return pixels
+
     def close(self) -> None:
+        self._map = None
         for file in self._files:
             with suppress(OSError):  # a full disk, which was reported
                 file.close()

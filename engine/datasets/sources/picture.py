@@ -81,10 +81,13 @@ def decode(raw: bytes, name: str, least: int = 0) -> Image.Image:
 
 
 def _explain(raw: bytes, error: Exception) -> str:
-    from PIL import UnidentifiedImageError
+    from PIL import Image, UnidentifiedImageError
 
     if not raw:
         return "the file is empty"
+    if isinstance(error, Image.DecompressionBombError):  # its message has the number of pixels
+        pixels = "".join(char for char in str(error).partition(" pixels")[0] if char.isdigit())
+        return f"it has {int(pixels or 0) or MOST_PIXELS + 1:,} pixels; the most is {MOST_PIXELS:,}"
     if isinstance(error, UnidentifiedImageError):
         start = raw[:64].lstrip(b"\xef\xbb\xbf \r\n\t")
         for magic, what in FOREIGN.items():

@@ -21,7 +21,7 @@ from engine.errors import SettingError
 from engine.formatting import printable
 
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tbz2", ".tar.xz", ".txz")
-KINDS = "a folder of pictures, a .zip or .tar of them, an .npz, IDX or Parquet file, or a name: " + ", ".join(KNOWN)
+KINDS = "a folder of pictures, a .zip or .tar of them, an .npz, IDX or Parquet file, or a name: " + ", ".join([*KNOWN, solids.NAME])
 
 
 def open_source(text: str, data_root: Path | None = None, listing: Listing | None = None) -> Source:

@@ -19,15 +19,17 @@ import numpy as np
 import psutil
 import pytest
 from memory_source import MemorySource, paint
+from PIL import Image
 
 from engine.config.data import MNIST, Preparation
 from engine.config.data_choice import DataChoice
 from engine.datasets import cache
 from engine.datasets import prepare as preparing
+from engine.datasets.findings import Findings
 from engine.datasets.lock import PrepareLock
 from engine.datasets.options import DataOptions
 from engine.datasets.picture import Target, to_pixels
-from engine.datasets.prepare import PreparedData, prepare, prepare_source, restore
+from engine.datasets.prepare import PreparedData, prepare, prepare_source, prepare_with_findings, restore
 from engine.datasets.sources.container import Listing
 from engine.datasets.sources.folder import Folder
 from engine.errors import SettingError, StorageError
@@ -217,7 +219,7 @@ def test_classes_are_chosen_and_numbered_in_the_users_order() -> None:
         (MemorySource(4, class_names=()), DataOptions(preparation=Preparation(classes=("a",))), "have no classes"),
         (MemorySource(4, labels=[0, 1, 2, 0]), DataOptions(), "00002.png of memory has the label 2, but its 2 classes are numbered from 0"),
         (MemorySource(4, labels=[0, None, 1, None]), DataOptions(), "2 pictures of memory have no class"),
-        (MemorySource(3, damaged=frozenset(range(3))), DataOptions(), "no picture that can be read"),
+        (MemorySource(3, damaged=frozenset(range(3))), DataOptions(), "pictures of memory can be read"),
         (MemorySource(0), DataOptions(), "no picture that can be read"),
         (MemorySource(4, first_test=0), DataOptions(), "none of the training pictures"),
         (MemorySource(1), DataOptions(preparation=Preparation(hold_out=0.1)), "two different pictures"),
@@ -259,6 +261,47 @@ def test_equal_images_and_unequal_classes_are_said() -> None:
     assert data.findings.first_equal[0] == ("00037.png", "00000.png")
     assert any("3 images are exactly like another one" in said for said in data.findings.warnings)
     assert any("37 images of dark, 3 of light" in said for said in data.findings.warnings)
+
+
+def test_nearly_equal_images_are_said_with_their_names(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 6, 3), dtype=np.uint8)).resize((80, 70), Image.Resampling.BICUBIC)
+    for name, picture in {"a.png": noise, "b.png": noise.transpose(Image.Transpose.ROTATE_180), "c.jpg": noise}.items():
+        picture.save(photos / name)
+    data = finish(prepare_with_findings(str(photos), DataOptions()))
+    assert (data.findings.equal, data.findings.near, data.findings.first_near) == (0, 1, (("c.jpg", "a.png"),))
+    assert any(said.startswith("1 image is nearly like another one") and said.endswith("c.jpg and a.png") for said in data.findings.warnings)
+
+
+def test_files_that_hold_several_pictures_are_named(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    first, second = (paint(number, (40, 40)) for number in (1, 2))
+    first.save(photos / "moving.gif", save_all=True, append_images=[second])
+    first.save(photos / "pages.tif", save_all=True, append_images=[second])
+    second.save(photos / "still.gif")
+    said = finish(prepare_with_findings(str(photos), DataOptions())).findings.warnings
+    assert any(each.startswith("2 files hold several pictures") and each.endswith("moving.gif, pages.tif") for each in said)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_folder_without_a_readable_picture_names_one_and_says_why(tmp_path: Path, count: int) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(count):
+        (photos / f"{number}.png").write_text("<!DOCTYPE html>")
+    with pytest.raises(SettingError, match=rf"^none of {count} pictures .* can be read: 0\.png \(it is a web page"):
+        finish(prepare_with_findings(str(photos), DataOptions()))
+
+
+def test_findings_of_earlier_versions_are_read() -> None:
+    values = json.loads(json.dumps(made(MemorySource(5)).findings.to_dict()))
+    del values["near"], values["first_near"]
+    assert Findings.from_dict(values).near == 0
+    del values["equal"]
+    with pytest.raises(ValueError, match="not findings"):
+        Findings.from_dict(values)
 
 
 @pytest.mark.parametrize("count", [5, 200])

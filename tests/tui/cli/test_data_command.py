@@ -121,7 +121,7 @@ def test_the_terminal_shows_some_of_each_class(say: Say, photos: Path, monkeypat
         (["check", "{photos}", "--size", "256"], "16 to 128"),
         (["check", "{photos}", "--classes", "cat,bird"], "has no class bird"),
         (["check", "{empty}"], "empty"),
-        (["check", "{broken}"], "no picture that can be read"),
+        (["check", "{broken}"], "can be read: "),
         (["clear"], "--unused"),
         (["clear", "nothing"], "no prepared data set nothing"),
     ],
