@@ -1,14 +1,15 @@
 """Progressive growing: 32, 64, then 128 pixels, against 128 pixels from nothing, for the same CPU seconds and with the same network at the end.
 
-    python benchmarks/growing.py                                         # a first look: two CPU minutes, small batches
-    python benchmarks/growing.py --seconds 3600 --batch 128 --images 5000
+    python benchmarks/growing.py                                         # a first look: two and a half CPU minutes, small batches
+    python benchmarks/growing.py --seconds 400 --alone 1 1.5 --batch 32 --images 2400
     python benchmarks/growing.py --seconds 7200 --batch 128 --data photographs.npz   # uint8, (N, 128, 128, 3)
 
 Both ways train `quick` in the widths that it has at 32 pixels, on the same images; smaller ones are means over blocks of the large ones. Each stage
 is a run of its own with its own cosine of the learning rate, begins with the average weights of the one before, and learns its first and last
 convolution from nothing, as `train --start-from RUN --data …` does. Its number of steps is planned from the time of a few steps. What is printed is
 the error of the average weights in x0 for held-out images of 128 pixels, at several noise levels and in the mean: equal quality is an equal mean.
-Unless --data names a file, the images are shaded discs, squares, rings and crosses of random colours, drawn here.
+--alone 1 1.5 trains from nothing twice, the second time for one and a half times as long: so one sees what the same quality costs. Unless --data
+names a file, the images are those of the data set `solids`, drawn twice as large; drawing them is not counted.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFilter
 from torch import Tensor
 
 from engine.compute.candidates import candidates
@@ -32,16 +32,18 @@ from engine.config.fit_to_data import fit_to, grow, new_parts
 from engine.config.model import ModelConfig
 from engine.config.training import PRESETS, TrainConfig
 from engine.data.batches import to_x0
+from engine.datasets.sources.solids import CLASS_NAMES
 from engine.diffusion.denoiser import to_denoiser
 from engine.diffusion.guidance import fix_labels
 from engine.diffusion.schedule import NoiseSchedule
 from engine.process.malloc import keep_freed_memory
+from engine.solids.render import render
+from engine.solids.scene import random_scene
 from engine.training.trainer import Trainer
 
 SIDES = (32, 64, 128)
 SHARES = (0.4, 0.3, 0.3)
 """The share of the seconds that each stage of the growing network takes."""
-SHAPES = ("disc", "square", "ring", "cross")
 RATIOS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """sigma / alpha, before the shift of the schedule."""
 TRIED = 4
@@ -50,34 +52,11 @@ Start = tuple[ModelConfig, Mapping[str, Tensor]]
 """A network and its weights, from which the next one begins."""
 
 
-def drawn(count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Made-up images (count, 128, 128, 3) uint8 and their labels (count,)."""
-    labels = np.arange(count) % len(SHAPES)
-    return torch.from_numpy(np.stack([_picture(SHAPES[label], rng) for label in labels])), torch.from_numpy(labels)
-
-
-def _picture(shape: str, rng: np.random.Generator) -> np.ndarray:
-    """One shape with a light from above on a background that fades from one colour to another."""
-    side = SIDES[-1]
-    fade = np.linspace(0, 1, side)[:, None, None]
-    top, bottom, colour = rng.integers(0, 256, (3, 3))
-    background = np.broadcast_to(top + (bottom - top) * fade * rng.uniform(0.3, 1), (side, side, 3))
-    mask = Image.new("L", (side, side))
-    draw, (x, y), r = ImageDraw.Draw(mask), rng.uniform(40, 88, 2), rng.uniform(16, 34)
-    box = (x - r, y - r, x + r, y + r)
-    if shape == "disc":
-        draw.ellipse(box, fill=255)
-    elif shape == "square":
-        draw.rectangle(box, fill=255)
-    elif shape == "ring":
-        draw.ellipse(box, outline=255, width=int(r / 3))
-    else:
-        draw.rectangle((x - r, y - r / 3, x + r, y + r / 3), fill=255)
-        draw.rectangle((x - r / 3, y - r, x + r / 3, y + r), fill=255)
-    inside = np.asarray(mask.filter(ImageFilter.GaussianBlur(1)), np.float32)[..., None] / 255
-    light = np.clip(1.3 - (np.arange(side)[:, None, None] - y + r) / (2 * r), 0.3, 1.3)
-    picture: np.ndarray = np.clip(background * (1 - inside) + colour * light * inside, 0, 255).astype(np.uint8)
-    return picture
+def drawn(count: int) -> tuple[Tensor, Tensor]:
+    """Solids (count, 128, 128, 3) uint8, twice as large as those of the data set `solids`, and their labels (count,)."""
+    labels = np.arange(count) % len(CLASS_NAMES)
+    images = np.stack([render(random_scene(CLASS_NAMES[label], k), SIDES[-1]) for k, label in enumerate(labels)])
+    return torch.from_numpy(images), torch.from_numpy(labels)
 
 
 def shrunk(images: Tensor, side: int) -> Tensor:
@@ -146,7 +125,8 @@ def errors(trainer: Trainer, images: Tensor, labels: Tensor) -> list[float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=60, help="CPU seconds of each way")
+    parser.add_argument("--seconds", type=float, default=60, help="CPU seconds of the growing network")
+    parser.add_argument("--alone", type=float, nargs="+", default=[1.0], metavar="TIMES", help="how many times these seconds from nothing takes")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--images", type=int, default=1000, help="made-up images")
     parser.add_argument("--data", type=Path, help="an .npz file with images and labels instead")
@@ -158,7 +138,7 @@ def main() -> None:
         with np.load(given.data) as arrays:
             images, labels = torch.from_numpy(arrays["images"]), torch.from_numpy(arrays["labels"]).long()
     else:
-        images, labels = drawn(given.images, np.random.default_rng(0))
+        images, labels = drawn(given.images)
     held = max(8, min(256, len(images) // 20))
     specs = [spec_of(shrunk(images[held:], side), int(labels.max()) + 1) for side in SIDES]
     print(f"torch {torch.__version__}, {numerics.precision}, {torch.get_num_threads()} threads; {len(images) - held} images, {held} held out")
@@ -169,15 +149,20 @@ def main() -> None:
         config = config_for(data, specs[0], given.batch)
         grown = train(config, shrunk(images[held:], side), labels[held:], share * given.seconds, numerics, device, begin)
         begin = config.model, dict(grown.weights("average"))
-    print("from nothing")
-    whole = train(config_for(specs[-1], specs[0], given.batch), images[held:], labels[held:], given.seconds, numerics, device, None)
+    rows = [errors(grown, images[:held], labels[:held])]
+    for times in given.alone:
+        print(f"from nothing, {times:g} times the seconds")
+        whole = train(config_for(specs[-1], specs[0], given.batch), images[held:], labels[held:], times * given.seconds, numerics, device, None)
+        rows.append(errors(whole, images[:held], labels[:held]))
+    show(rows, given.alone)
 
-    rows = [errors(trainer, images[:held], labels[:held]) for trainer in (grown, whole)]
-    print(f"\n{'sigma / alpha':>14}{'grown':>10}{'from nothing':>14}{'ratio':>8}")
-    for ratio, first, second in zip(RATIOS, *rows, strict=True):
-        print(f"{ratio:>14g}{first:>10.4f}{second:>14.4f}{first / second:>8.2f}")
-    means = [sum(row) / len(row) for row in rows]
-    print(f"{'mean':>14}{means[0]:>10.4f}{means[1]:>14.4f}{means[0] / means[1]:>8.2f}")
+
+def show(rows: list[list[float]], alone: list[float]) -> None:
+    """Print the errors of the grown network, then those of the others and how many times as large those of the grown one are."""
+    print(f"\n{'sigma / alpha':>14}{'grown':>10}" + "".join(f"{f'{times:g} × nothing':>15}{'ratio':>7}" for times in alone))
+    columns = [*zip(*rows, strict=True), tuple(sum(row) / len(row) for row in rows)]
+    for name, (grown, *others) in zip([*(f"{ratio:g}" for ratio in RATIOS), "mean"], columns, strict=True):
+        print(f"{name:>14}{grown:>10.4f}" + "".join(f"{other:>15.4f}{grown / other:>7.2f}" for other in others))
 
 
 if __name__ == "__main__":
