@@ -33,21 +33,24 @@ AT_ONCE = 500
 
 
 def sketches(images: Pixels) -> npt.NDArray[np.void]:
-    """(N,) `hash`, and `mean` and `deviation` of the pixels, of images (N, H, W) or (N, H, W, 3)."""
+    """(N,) `hash`, and `mean` and `deviation` of the brightness, of images (N, H, W) or (N, H, W, 3)."""
     import numpy as np
 
-    small = _shrunk(images)
-    bright = small if small.ndim == 3 else small @ np.full(small.shape[3], 1 / small.shape[3], np.float32)
+    k = _shrinking(images)
+    few = images[:, ::k, ::k]  # cells are means, so pixels need not be
+    bright = (
+        few.astype(np.float32) if few.ndim == 3 else sum((few[..., c] for c in range(1, few.shape[3])), few[..., 0].astype(np.float32)) / few.shape[3]
+    )
+    found = np.empty(len(images), dtype=[("hash", "u8"), ("mean", "f4"), ("deviation", "f4")])
+    pixels = bright.reshape(len(images), int(np.prod(bright.shape[1:])))
+    found["mean"] = pixels.mean(axis=1)
+    centred = pixels - found["mean"][:, None]
+    found["deviation"] = np.sqrt(np.einsum("ij,ij->i", centred, centred) / pixels.shape[1])
     for axis in (1, 2):
         edges = np.arange(CELLS + 1) * bright.shape[axis] // CELLS
-        sizes = np.maximum(1, np.diff(edges))
+        sizes = np.maximum(1, np.diff(edges)).astype(np.float32)
         bright = np.add.reduceat(bright, edges[:-1], axis=axis) / (sizes[:, None] if axis == 1 else sizes)
-    found = np.empty(len(images), dtype=[("hash", "u8"), ("mean", "f4"), ("deviation", "f4")])
     found["hash"] = np.packbits((bright < np.roll(bright, -1, axis=2)).reshape(-1, CELLS * CELLS), axis=1).view(np.uint64).reshape(-1)
-    pixels = small.reshape(len(images), int(np.prod(small.shape[1:])))
-    found["mean"] = pixels.mean(axis=1)
-    pixels -= found["mean"][:, None]
-    found["deviation"] = np.sqrt(np.einsum("ij,ij->i", pixels, pixels) / pixels.shape[1])
     return found
 
 
@@ -75,7 +78,7 @@ def find_near(found: npt.NDArray[np.void], image: Callable[[int], Pixels]) -> Ge
 def _alike(found: npt.NDArray[np.void], bands: Pixels, flipped: tuple[int, ...]) -> list[tuple[int, int]]:
     """Pairs whose hashes are equal outside these bands, each image with the next such one, unless mean and deviation alone set them apart.
 
-    They do where they differ more than the pixels may: the mean square of a difference is at least that of the means plus that of the deviations.
+    The mean square of a difference is at least that of the means plus that of the deviations; twice as much leaves room for colour.
     """
     import numpy as np
 
@@ -86,7 +89,7 @@ def _alike(found: npt.NDArray[np.void], bands: Pixels, flipped: tuple[int, ...])
     same = keys[order][1:] == keys[order][:-1]
     earlier, later = order[:-1][same], order[1:][same]
     means, deviations = (np.square(found[name][earlier] - found[name][later]) for name in ("mean", "deviation"))
-    most = np.square(UNLIKE * np.minimum(found["deviation"][earlier], found["deviation"][later]))
+    most = np.square(2 * UNLIKE * np.minimum(found["deviation"][earlier], found["deviation"][later]))
     close = means + deviations <= most
     return list(zip(earlier[close].tolist(), later[close].tolist(), strict=True))
 
@@ -102,8 +105,13 @@ def _shrunk(images: Pixels) -> npt.NDArray[np.float32]:
     """Means over blocks of images (N, H, W) or (N, H, W, 3), so that both sides have less than twice SIDE pixels."""
     import numpy as np
 
-    k = max(1, min(images.shape[1:3]) // SIDE)
+    k = _shrinking(images)
     height, width = (side // k * k for side in images.shape[1:3])
     rows = sum((images[:, j:height:k].astype(np.uint16) for j in range(1, k)), images[:, 0:height:k].astype(np.uint16))
     whole = sum((rows[:, :, j:width:k] for j in range(1, k)), rows[:, :, 0:width:k])
     return np.asarray(whole / np.float32(k * k), np.float32)
+
+
+def _shrinking(images: Pixels) -> int:
+    """How many pixels of these images are one, in each direction, where they are looked at."""
+    return max(1, min(images.shape[1:3]) // SIDE)
