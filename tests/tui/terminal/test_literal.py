@@ -103,8 +103,9 @@ def handed_to_markup(source: str) -> list[str]:
                 found.append(ast.unparse(node))
             case ast.Call(func=ast.Name(id="Content") | ast.Attribute(attr="from_markup"), args=[text, *_]) if not is_ours(text):
                 found.append(ast.unparse(node))
-            case ast.Attribute(attr="border_title" | "border_subtitle" | "tooltip", ctx=ast.Store()):
-                found.append(ast.unparse(node))
+            case ast.Assign(value=text) | ast.AugAssign(value=text) | ast.AnnAssign(value=text) if text is None or not is_ours(text):
+                stored = (part for part in ast.walk(node) if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store))
+                found += [ast.unparse(part) for part in stored if part.attr in ("border_title", "border_subtitle", "tooltip")]
     return found
 
 
@@ -124,4 +125,6 @@ def test_that_test_finds_what_it_looks_for() -> None:
     assert handed_to_markup("Static(f'[b]{name}[/]')\nself.query_one(X).update(name)\nContent(name)\nw.tooltip = name\nOption(str(e))") != []
     for bad in ("Static(name)", "Label(f'{name}')", "line.update(str(error))", "Content(name)", "Content.from_markup(name)", "w.border_title = x"):
         assert handed_to_markup(bad) == [bad.partition(" = ")[0]]
+    assert handed_to_markup("a, w.tooltip = x, y\nw.tooltip += x") == ["w.tooltip"] * 2
+    assert handed_to_markup("w.tooltip = literal(name) if name else None\nw.tooltip: str = '[b]x[/]'\nw.name = name") == []
     assert handed_to_markup("Static(literal(name))\nStatic('[b]x[/]')\nStatic(KEYS if x else NONE)") == []
