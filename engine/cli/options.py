@@ -63,9 +63,11 @@ def condition_options() -> Decorator:
     """The fields of AskedOptions: what every picture shall show."""
     from engine.config.condition_options import AskedOptions
 
-    values = {"metavar": "VALUE", "show_default": False}
-    several = {"multiple": True, "show_default": False}
-    return all_options([setting_option(each, **(several if each.choices else values)) for each in settings_of(AskedOptions).values()])
+    def attributes(each: Setting) -> dict[str, Any]:
+        metavar = {} if each.choices else {"metavar": "VALUE" if each.default is None else "N|FILE"}
+        return {"multiple": each.default == (), "show_default": False, **metavar}
+
+    return all_options([setting_option(each, **attributes(each)) for each in settings_of(AskedOptions).values()])
 
 
 def asked_options(options: dict[str, Any]) -> AskedOptions:

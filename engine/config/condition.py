@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.config.fields import check_bool, check_finite, check_one_of, check_within
+from engine.config.hand import HandSource
 from engine.errors import SettingError
 
 AttributeName = Literal["thickness", "slant", "width", "length"]
@@ -92,8 +93,8 @@ class Condition:
     """In the units of ATTRIBUTES, in its order."""
     variants: tuple[tuple[str, bool], ...] = ()
     """Which variants it must have (True) or must not have (False), in the order of VARIANTS."""
-    hand: tuple[float, ...] | None = None
-    """The code of a handwriting, by a writer encoder."""
+    hand: tuple[float, ...] | HandSource | None = None
+    """The code of a handwriting, by a writer encoder; in a request also where it is to be read from."""
     text: str | None = None
     """A caption, for networks that read words."""
 
@@ -107,10 +108,17 @@ class Condition:
                 raise SettingError(f"{name} {interval!r} is not an interval")
         for name, wanted in self.variants:
             check_bool(name, wanted)
-        if self.hand is not None:
+        if self.hand is not None and not isinstance(self.hand, HandSource):
             object.__setattr__(self, "hand", tuple(self.hand))
             for number in self.hand:
                 check_finite("hand", number, -LARGEST_OF_HAND, LARGEST_OF_HAND)
+
+    @property
+    def code(self) -> tuple[float, ...] | None:
+        """The code of its hand. Raises SettingError where that is not read yet."""
+        if isinstance(self.hand, HandSource):
+            raise SettingError("the hand of a condition is not read yet")
+        return self.hand
 
     def interval(self, name: str) -> Interval:
         """What is asked of an attribute; open where nothing is."""

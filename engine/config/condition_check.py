@@ -54,8 +54,10 @@ def untold_parts(condition: Condition, config: ConditionConfig | None) -> list[s
     config = config or ConditionConfig()
     parts = [name for name, _ in condition.attributes if config.scales_of(name) is None]
     parts += [name for name, _ in condition.variants if name not in config.variants]
-    if condition.hand is not None and len(condition.hand) != config.hand:
-        parts.append(f"a hand of {len(condition.hand)} numbers" if config.hand else "a hand")
+    if condition.hand is not None and not config.hand:
+        parts.append("a hand")
+    elif isinstance(condition.hand, tuple) and len(condition.hand) != config.hand:
+        parts.append(f"a hand of {len(condition.hand)} numbers")
     if condition.text is not None and not config.text:
         parts.append("words")
     return parts

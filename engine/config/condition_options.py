@@ -11,6 +11,7 @@ from engine.config.condition import ATTRIBUTES, VARIANTS, Condition, Interval
 from engine.config.condition_check import check_interval
 from engine.config.condition_text import describe_interval, list_words
 from engine.config.fields import setting
+from engine.config.hand import HandSource
 from engine.errors import SettingError
 from engine.formatting import printable
 
@@ -47,6 +48,12 @@ class AskedOptions:
         option="--variant",
     )
     without: tuple[str, ...] = setting((), "Don't draw this variant.", choices=VariantWord, option="--without")
+    hand: tuple[str, ...] = setting(
+        (),
+        "Draw in this handwriting: a number, or a picture of handwritten digits; give several pictures by repeating the option.",
+        kind=str,
+        option="--hand",
+    )
 
     @property
     def are_given(self) -> bool:
@@ -64,9 +71,25 @@ class AskedOptions:
                 raise SettingError(f"--variant {word} and --without {word} contradict each other; use one of them")
         return {**{VARIANT_OF[word]: False for word in self.without}, **{VARIANT_OF[word]: True for word in self.variant}}
 
+    def hand_source(self) -> HandSource | None:
+        """Where the hand is read from. Raises SettingError for two numbers, or for a number and a file."""
+        numbers = [word for word in self.hand if word.isascii() and word.isdecimal()]
+        if not self.hand:
+            return None
+        if not numbers:
+            return HandSource(files=self.hand)
+        if len(self.hand) > 1:
+            others = "another number" if len(numbers) > 1 else "a file"
+            raise SettingError(
+                f"--hand {printable(numbers[0], 20)} names a hand, so it can't stand beside {others}; write the name of a file as ./{numbers[0][:20]}"
+            )
+        if len(numbers[0]) > 20:
+            raise SettingError("--hand has a number that is too long; use one of fewer figures")
+        return HandSource(number=int(numbers[0]))
+
     def condition(self) -> Condition:
         """What they ask of a picture, whatever its class. Raises SettingError."""
-        return Condition(None, tuple(self.intervals().items()), tuple(self.variants().items()))
+        return Condition(None, tuple(self.intervals().items()), tuple(self.variants().items()), self.hand_source())
 
 
 def parse_interval(name: str, text: str) -> Interval:
@@ -106,15 +129,15 @@ def ask(conditions: Sequence[Condition], options: AskedOptions) -> tuple[Conditi
 
     Raises SettingError where a condition asks for something else, and for a variant that none of the digits can have.
     """
-    intervals, variants = options.intervals(), options.variants()
+    intervals, variants, hand = options.intervals(), options.variants(), options.hand_source()
     for name, wanted in variants.items():
         if not any(condition.label in (None, VARIANTS[name]) for condition in conditions):
             digits = list_words([str(label) for label in dict.fromkeys(condition.label for condition in conditions)][:10], "or")
             raise SettingError(f"a {digits} can't be {name}; only a {VARIANTS[name]} can, so leave out --{'variant' if wanted else 'without'}")
-    return tuple(_ask_one(condition, intervals, variants) for condition in conditions)
+    return tuple(_ask_one(condition, intervals, variants, hand) for condition in conditions)
 
 
-def _ask_one(condition: Condition, intervals: Mapping[str, Interval], variants: Mapping[str, bool]) -> Condition:
+def _ask_one(condition: Condition, intervals: Mapping[str, Interval], variants: Mapping[str, bool], hand: HandSource | None) -> Condition:
     attributes, own = dict(condition.attributes), dict(condition.variants)
     for name, interval in intervals.items():
         met = condition.interval(name).meet(interval)
@@ -127,7 +150,9 @@ def _ask_one(condition: Condition, intervals: Mapping[str, Interval], variants: 
             raise SettingError(f"the prompt asks for {'not ' if wanted else ''}{name}, and the options for the opposite; leave one of them out")
         if condition.label in (None, VARIANTS[name]):
             own[name] = wanted
-    return replace(condition, attributes=tuple(attributes.items()), variants=tuple(own.items()))
+    if hand is not None and condition.hand not in (None, hand):
+        raise SettingError("the prompt and --hand both say whose handwriting; leave one of them out")
+    return replace(condition, attributes=tuple(attributes.items()), variants=tuple(own.items()), hand=hand or condition.hand)
 
 
 def change(conditions: Sequence[Condition], options: AskedOptions) -> tuple[Condition, ...]:
@@ -138,6 +163,7 @@ def change(conditions: Sequence[Condition], options: AskedOptions) -> tuple[Cond
             condition,
             attributes=tuple((name, interval) for name, interval in condition.attributes if name not in intervals),
             variants=tuple((name, wanted) for name, wanted in condition.variants if name not in variants),
+            hand=None if options.hand else condition.hand,
         )
         for condition in conditions
     )

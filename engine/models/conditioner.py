@@ -71,7 +71,7 @@ def encode(conditions: Sequence[Condition], config: ConditionConfig, device: tor
     ends = [[_ends(condition, scales) for scales in config.scales] for condition in conditions]
     asked = [[scales.name in dict(condition.attributes) for scales in config.scales] for condition in conditions]
     variants = [[signs[dict(condition.variants).get(name)] for name in config.variants] for condition in conditions]
-    hands = [condition.hand or (0.0,) * config.hand for condition in conditions]
+    hands = [condition.code or (0.0,) * config.hand for condition in conditions]
     return Told(
         torch.tensor(ends, dtype=torch.float32, device=device).reshape(n, len(config.scales), 2),
         torch.tensor(asked, dtype=torch.bool, device=device).reshape(n, len(config.scales)),
@@ -92,8 +92,8 @@ def _check_parts(condition: Condition, config: ConditionConfig) -> None:
     for name, _ in (*condition.attributes, *condition.variants):
         if name not in known:
             raise SettingError(f"these weights were trained without the condition {name!r}; choose others or leave it out")
-    if condition.hand is not None and len(condition.hand) != config.hand:
-        why = f"read codes of {config.hand} numbers, not {len(condition.hand)}" if config.hand else "were trained without hands"
+    if condition.code is not None and len(condition.code) != config.hand:
+        why = f"read codes of {config.hand} numbers, not {len(condition.code)}" if config.hand else "were trained without hands"
         raise SettingError(f"these weights {why}; choose others or leave the hand out")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from engine.config.condition import ATTRIBUTES, Condition, ConditionConfig, Interval, Scale
+from engine.config.hand import HandSource
 from engine.errors import PromptError
 from engine.prompt.levels import LADDERS
 from engine.prompt.phrase import Hand, Phrase, Wish, meet
@@ -14,8 +15,9 @@ from engine.prompt.phrase import Hand, Phrase, Wish, meet
 DECIMALS = {"px": 2, "°": 1}
 """Of a value that is computed, by its unit."""
 TOLD_CLASSES = "these weights are told only which class to draw, not what it should look like"
-Hands = Callable[[Hand], tuple[float, ...]]
-"""The code of a hand that a phrase refers to."""
+NO_HANDS = "these weights are told no handwriting, so it can't be asked for"
+Hands = Callable[[Hand], "tuple[float, ...] | HandSource"]
+"""The code of a hand that a phrase refers to, or where it is to be read from."""
 
 
 def check_told(phrase: Phrase, config: ConditionConfig | None) -> None:
@@ -30,7 +32,7 @@ def check_told(phrase: Phrase, config: ConditionConfig | None) -> None:
         if name not in config.variants:
             raise PromptError(f"these weights are not told whether a digit is {name}, so it can't be asked for")
     if phrase.hand and not config.hand:
-        raise PromptError("these weights are told no handwriting, so it can't be asked for")
+        raise PromptError(NO_HANDS)
     _attributes(phrase, config)
 
 
@@ -52,7 +54,7 @@ def to_phrase(condition: Condition, config: ConditionConfig | None = None, hand:
     `hand` is what the condition's hand is called; by default it is given as it is. A caption is left out.
     """
     wishes = tuple(_wish(name, interval, condition.label, config) for name, interval in condition.attributes)
-    code = condition.hand
+    code = condition.code
     return Phrase(condition.label, wishes, condition.variants, None if code is None else hand or Hand("given", code=code))
 
 

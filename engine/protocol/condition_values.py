@@ -25,8 +25,8 @@ def condition_json(condition: Condition) -> dict[str, Any]:
         values["attributes"] = {name: [_end(interval.low), _end(interval.high)] for name, interval in condition.attributes}
     if condition.variants:
         values["variants"] = dict(condition.variants)
-    if condition.hand is not None:
-        values["hand"] = list(condition.hand)
+    if condition.code is not None:
+        values["hand"] = list(condition.code)
     if condition.text is not None:
         values["text"] = condition.text
     return values

@@ -11,6 +11,9 @@ from engine.config.condition_check import check_conditions
 from engine.config.data import MNIST, DataSpec
 from engine.config.sampling import SampleConfig
 
+LONGEST_LINE = 16
+"""Pictures in one hand that are set on one line; more become a sheet of several rows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Images:
@@ -49,6 +52,12 @@ class Images:
     def only(self, i: int) -> Images:
         """Image i alone."""
         return replace(self, data=self[i], count=1)
+
+    def side_by_side(self) -> Images:
+        """All images as a single one, in a row without gaps."""
+        row = self.width * self.channels
+        rows = (self[i][y * row : (y + 1) * row] for y in range(self.height) for i in range(self.count))
+        return replace(self, data=b"".join(rows), count=1, width=self.width * self.count)
 
     def __iter__(self) -> Iterator[bytes]:
         return (self[i] for i in range(self.count))
@@ -91,6 +100,12 @@ class Recipe:
     """The GPU's name, or the CPU's vector instructions: other ones round differently."""
     conditions: tuple[Condition, ...] | None = None
     """What each picture was to show besides its class; None where nothing more was asked for."""
+
+    @property
+    def is_one_line(self) -> bool:
+        """Whether its pictures are set on one line, as a person writes: a few that were all asked for in the same hand."""
+        hands = {condition.hand for condition in self.conditions or ()}
+        return 2 <= len(self.labels) <= LONGEST_LINE and len(hands) == 1 and None not in hands
 
     def only(self, i: int) -> Recipe:
         """The recipe of image i alone."""

@@ -5,18 +5,22 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable
 
-from engine.config.condition import Condition, ConditionConfig
+from engine.config.condition import ATTRIBUTES, SCORES, VARIANTS, AttributeScales, Condition, ConditionConfig, Scale
 from engine.config.condition_check import told_parts, untold_parts
 from engine.config.condition_text import list_words
 from engine.config.data import MNIST
 from engine.config.model import ModelConfig
 from engine.errors import PromptError, SettingError
 from engine.formatting import printable
-from engine.prompt.conditions import TOLD_CLASSES
+from engine.prompt.changes import Change
+from engine.prompt.conditions import NO_HANDS, TOLD_CLASSES
 from engine.prompt.parser import parse_or_change_if_readable
 from engine.runs.run import all_runs
 from engine.runs.weights_names import SHIPPED, model_of
 
+UNIT = Scale(tuple(float(score) for score in SCORES))
+EVERYTHING = ConditionConfig(tuple(AttributeScales(name, UNIT) for name in ATTRIBUTES), tuple(VARIANTS), hand=1)
+"""A network that could be asked for anything that a prompt can say."""
 MOST_RUNS = 50
 """The newest runs that are looked at."""
 
@@ -40,29 +44,47 @@ def name_weights_told(error: PromptError, text: str, weights: str, how: str) -> 
     `how` says how people choose weights; it may hold {weights}. Other errors stay as they are.
     """
     model = model_of(weights)
-    before, is_untold, _ = str(error).partition(TOLD_CLASSES)
-    if model is None or not is_untold:
+    said = next((said for said in (TOLD_CLASSES, NO_HANDS) if said in str(error)), None)
+    if model is None or said is None:
         return error
+    before = str(error).partition(said)[0]
 
     def can_draw(told: ConditionConfig, other: ModelConfig) -> bool:
         names = other.data.class_names
-        return names == model.data.class_names and parse_or_change_if_readable(text, random.Random(0), names, told) is not None
+        if names != model.data.class_names or (needs_hand and not told.hand):
+            return False
+        return parse_or_change_if_readable(text, random.Random(0), names, told) is not None
 
+    needs_hand = _asks_for_hand(text, model)
     names = [printable(other) for other in _told_weights(can_draw)]
     if names:
         way_out = f"{list_words(names, 'and')} can be asked for it: {how.format(weights=names[0])}"
     else:
-        preset = "--preset attributes" if model.data == MNIST else "--data … --attributes"
-        way_out = f"no weights here can be asked for it, so train some (digitty train {preset}), or draw the class alone"
-    return PromptError(f"{before}{TOLD_CLASSES}; {way_out}", error.near, error.rest)
+        way_out = f"no weights here can be asked for it, so train some ({_training(model, needs_hand)}), or draw the class alone"
+    return PromptError(f"{before}{said}; {way_out}", error.near, error.rest)
+
+
+def _asks_for_hand(text: str, model: ModelConfig) -> bool:
+    """Whether a prompt asks for a handwriting."""
+    names = model.data.class_names
+    asked = parse_or_change_if_readable(text, random.Random(0), names, EVERYTHING)
+    if isinstance(asked, Change):
+        return any(part.hand or part.other_hand for part in asked.parts)
+    return asked is not None and any(phrase.hand for phrase in asked.conditions or ())
+
+
+def _training(model: ModelConfig, hands: bool) -> str:
+    """The command that trains weights which can be asked for it."""
+    preset = "--preset attributes" if model.data == MNIST else "--data … --attributes"
+    return f"digitty train {preset}{' --hands' if hands else ''}"
 
 
 def _way_out(condition: Condition, model: ModelConfig, others: list[str]) -> str:
     if not others:
         leave_out = "no weights here were, so leave it out"
-        if condition.hand or condition.text:
+        if condition.text:
             return leave_out
-        return f"{leave_out}, or train some: digitty train {'--preset attributes' if model.data == MNIST else '--data … --attributes'}"
+        return f"{leave_out}, or train some: {_training(model, condition.hand is not None)}"
     return f"draw with {list_words(others, 'or')}, which {'was' if len(others) == 1 else 'were'}"
 
 

@@ -11,16 +11,19 @@ import torch
 from engine.compute import device
 from engine.compute.device import explain_out_of_memory
 from engine.compute.stopwatch import Stopwatch
+from engine.config.data import MNIST
+from engine.config.hand import HandSource
 from engine.config.version import VERSION
 from engine.errors import SettingError
 from engine.models.classifier import Classifier
-from engine.protocol.events import DrawDone, DrawStarted, Event, Frame, Tick
+from engine.protocol.events import DrawDone, DrawStarted, Event, Frame, Preparing, Tick
 from engine.protocol.measured import Measured
 from engine.protocol.recipe import Images, Recipe
 from engine.protocol.requests import DrawRequest
 from engine.runs.conditional_weights import check_told
 from engine.sampling.batch import count_evaluations, draw_into
 from engine.sampling.frames import Frames, Guesses
+from engine.sampling.hand_sources import read_hands
 from engine.sampling.pipeline import Pipeline
 from engine.sampling.pixels import to_images, to_pixels
 from engine.sampling.runtime import Runtime
@@ -39,13 +42,18 @@ def draw(runtime: Runtime, request: DrawRequest) -> Iterator[Event]:
     pipeline = yield from runtime.pipeline_for(request.weights, request.sample.sampler, request.like)
     if pipeline.data.classes and any(label is not None and label >= pipeline.data.classes for label in request.labels):
         raise SettingError(f"{request.weights} can only draw the classes 0 to {pipeline.data.classes - 1} of {pipeline.data.name}")
-    check_told(request.conditions or (), pipeline.network.config, request.weights)
+    conditions, model = request.conditions, pipeline.network.config
+    check_told(conditions or (), model, request.weights)
+    if conditions and any(isinstance(condition.hand, HandSource) for condition in conditions):
+        yield Preparing("reading the hand")
+        conditions = read_hands(conditions, runtime.reader(MNIST))
+        check_told(conditions, model, request.weights)  # codes have a length
     indices = request.indices or tuple(range(len(request.labels)))
     reader, sample = runtime.reader(pipeline.data), request.sample
     if reader is None:  # a reader that is trained later must not redraw what this recipe draws
         sample = replace(sample, redraw_below=0.0)
     made_with = pipeline.weights, pipeline.compute_info, pipeline.data, VERSION, torch.__version__, device.processor(pipeline.device)
-    recipe = Recipe(request.labels, indices, sample, *made_with, conditions=request.conditions)
+    recipe = Recipe(request.labels, indices, sample, *made_with, conditions=conditions)
     yield DrawStarted(recipe)
     with explain_out_of_memory(str(pipeline.device)):
         yield from _draw(pipeline, reader, recipe, request.fps, request.guesses)

@@ -5,6 +5,7 @@ MNIST's digits were scaled into 20x20 pixels and placed by their centre of mass 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from engine.config.data import MNIST
 from engine.data import mnist
 from engine.datasets.sources.picture import LARGEST_FILE, decode
 from engine.datasets.sources.source import DamagedPictureError
-from engine.errors import PictureError, SettingError
+from engine.errors import CheckpointError, PictureError, SettingError
 from engine.formatting import printable
 from engine.measures.strokes import to_strokes
 from engine.models.classifier import Classifier
@@ -47,14 +48,14 @@ must choose one of ten for anything. Of 400 test digits of MNIST, three would no
 NO_DIGIT = "shows no digit; use a picture of one to ten handwritten digits side by side, on plain ground"
 
 
-def hand_of_file(path: Path, reader: Classifier) -> tuple[float, ...]:
-    """The hand of the digits in a picture that digitty saved, or in any other: of one to MOST_DIGITS of them, on plain ground.
+def hand_of_files(paths: Sequence[Path], reader: Classifier | None) -> tuple[float, ...]:
+    """The mean hand of the digits in pictures that digitty saved, or in any others: of one to MOST_DIGITS in each, on plain ground.
 
-    `reader` says what they show; it is one for MNIST. Raises PictureError where the file is no picture or shows no digit, CheckpointError where the
+    `reader` says what they show; it is one for MNIST. Raises PictureError where a file is no picture or shows no digit, CheckpointError where the
     weights that ship are damaged.
     """
-    images, labels = _saved(path) or _read_digits(path, reader)
-    return hand_of_images(images, labels)
+    found = [_saved(path) or _read_digits(path, reader) for path in paths]
+    return hand_of_images(torch.cat([images for images, _ in found]), [label for _, labels in found for label in labels])
 
 
 def _saved(path: Path) -> tuple[Tensor, list[int]] | None:
@@ -71,7 +72,7 @@ def _saved(path: Path) -> tuple[Tensor, list[int]] | None:
     return (torch.tensor(pixels[[place for place, _ in labelled]]), [label for _, label in labelled]) if labelled else None
 
 
-def _read_digits(path: Path, reader: Classifier) -> tuple[Tensor, list[int]]:
+def _read_digits(path: Path, reader: Classifier | None) -> tuple[Tensor, list[int]]:
     """The digits in a picture, from left to right, and what the reader takes them for. Raises PictureError."""
     try:
         picture = decode(read_small(path, LARGEST_FILE), printable(path))
@@ -84,6 +85,8 @@ def _read_digits(path: Path, reader: Classifier) -> tuple[Tensor, list[int]]:
     parts = find_digits(to_strokes(picture))
     if not 1 <= len(parts) <= MOST_DIGITS:
         raise PictureError(f"{printable(path)} {NO_DIGIT}")
+    if reader is None:
+        raise CheckpointError("the network that reads MNIST's digits is missing, so no hand can be read from a picture; install digitty again")
     images = torch.tensor(np.stack([normalise(part) for part in parts]))
     probabilities, labels = reader.features_and_logits(images.to(reader.device))[1].softmax(1).cpu().max(1)
     sure = [k for k, near in enumerate(_correlate(images, labels)) if near >= NEAREST and probabilities[k] >= SUREST]

@@ -63,10 +63,16 @@ def columns_for(count: int) -> int:
     return next((c for c in range(square, 2 * math.isqrt(count) + 1) if count % c == 0), square)
 
 
-def sheet_size(count: int, height: int, width: int) -> tuple[int, int]:
-    """Width and height of the contact sheet in a saved picture, before it is enlarged."""
-    columns = columns_for(count)
-    return columns * (width + 1) - 1, -(-count // columns) * (height + 1) - 1
+def layout_of(recipe: Recipe) -> tuple[int, int]:
+    """The columns of the contact sheet in a saved picture, and the pixels between its images, before it is enlarged."""
+    count = len(recipe.labels)
+    return (count, 0) if recipe.is_one_line else (columns_for(count), 1)
+
+
+def sheet_size(recipe: Recipe) -> tuple[int, int]:
+    """Width and height of that sheet."""
+    (columns, gap), data = layout_of(recipe), recipe.data
+    return columns * (data.width + gap) - gap, -(-len(recipe.labels) // columns) * (data.height + gap) - gap
 
 
 def save_drawing(path: Path, recipe: Recipe, images: Images, frames: Sequence[Images], replace: bool = True) -> None:
@@ -115,7 +121,7 @@ def png_bytes(images: Images, recipe: Recipe) -> bytes:
     """An 8× PNG whose text chunk `digitty` holds the recipe."""
     from PIL import Image, PngImagePlugin
 
-    sheet = contact_sheet(images, columns_for(len(images)), gap=1)
+    sheet = contact_sheet(images, *layout_of(recipe))
     text = PngImagePlugin.PngInfo()
     text.add_text("Software", "digitty")
     text.add_text("digitty", json.dumps(recipe_json(recipe)))
@@ -128,8 +134,7 @@ def png_bytes(images: Images, recipe: Recipe) -> bytes:
 def _write_gif(file: BinaryIO, recipe: Recipe, images: Images, frames: Sequence[Images]) -> None:
     from PIL import Image
 
-    columns = columns_for(len(images))
-    pictures = [contact_sheet(frame, columns, gap=1) for frame in frames]
+    pictures = [contact_sheet(frame, *layout_of(recipe)) for frame in frames]
     scale = max(1, min(SCALE if len(images) <= 16 else 4, LARGEST_GIF // max(pictures[0].size)))
     if images.channels == 3:
         pictures = with_one_palette(pictures)

@@ -15,7 +15,7 @@ from engine.formatting import one_line, printable
 from engine.protocol.recipe import Images, Recipe
 from engine.protocol.recipe_values import IS_SWEEP, is_sweep, recipe_from_json, sweep_from_json
 from engine.storage.atomic import parse_json, read_small
-from engine.storage.images import MODES, MOST_PIXELS, sheet_size
+from engine.storage.images import MODES, MOST_PIXELS, layout_of, sheet_size
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -50,7 +50,7 @@ class StoredPicture:
 
         bombs = Image.DecompressionBombError, Image.DecompressionBombWarning
         data, count = self.recipe.data, len(self.recipe.labels)
-        across, down = sheet_size(count, data.height, data.width)
+        (columns, gap), (across, down) = layout_of(self.recipe), sheet_size(self.recipe)
         scale, rest = divmod(self.width, across)
         if rest or not scale or (self.width, self.height) != (across * scale, down * scale):
             raise PictureError(f"{self.path} is not of the size that its recipe draws; it was cropped or scaled")
@@ -62,8 +62,7 @@ class StoredPicture:
                 sheet = picture.convert(MODES[data.channels]).resize((across, down), Image.Resampling.NEAREST)
         except (OSError, EOFError, ValueError, SyntaxError, IndexError, struct.error, zlib.error, *bombs) as error:
             raise PictureError(f"{self.path} is damaged ({one_line(error)})") from None
-        columns = (across + 1) // (data.width + 1)
-        corners = ((i % columns * (data.width + 1), i // columns * (data.height + 1)) for i in range(count))
+        corners = ((i % columns * (data.width + gap), i // columns * (data.height + gap)) for i in range(count))
         tiles = (sheet.crop((x, y, x + data.width, y + data.height)).tobytes() for x, y in corners)
         return Images(b"".join(tiles), count, data.height, data.width, data.channels)
 

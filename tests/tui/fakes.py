@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from threading import Event as Flag
 from threading import Thread
 
@@ -15,7 +16,10 @@ from fake_lesson import FakeLessons
 from fake_pictures import blend, colour_images
 from fake_training import ENGINE, training_loop, with_epochs_of
 
+from engine.config.condition import Condition
 from engine.config.data import MNIST
+from engine.config.fields import MAX_SEED
+from engine.config.hand import HandSource
 from engine.config.serialize import with_changes
 from engine.config.training import Preset, TrainConfig
 from engine.errors import DigittyError
@@ -53,6 +57,14 @@ SPEEDS: dict[Preset, float] = {"quick": 0.2, "best": 0.4, "seed": 0.8}
 
 STROKES = (("thickness", 4.1), ("slant", 0.0), ("width", 13.0), ("length", 43.0))
 """What is measured of every picture."""
+
+
+def with_code(condition: Condition) -> Condition:
+    """The condition with a made-up code where its hand is to be read: of its number, or of how many digits it is read from."""
+    source = condition.hand
+    if not isinstance(source, HandSource):
+        return condition
+    return replace(condition, hand=(source.number / MAX_SEED, 0.0) if source.number is not None else (0.0, float(len(source.digits))))
 
 
 def ready() -> Flag:
@@ -124,7 +136,8 @@ class FakeJobs(FakeLessons):
         indices = request.indices or tuple(range(len(request.labels)))
         steps = request.sample.steps
         weights, data = WeightsInfo(request.weights, 4690, "average"), data_of(request.weights)
-        recipe = Recipe(request.labels, indices, request.sample, weights, ENGINE, data, conditions=request.conditions)
+        conditions = request.conditions and tuple(with_code(condition) for condition in request.conditions)
+        recipe = Recipe(request.labels, indices, request.sample, weights, ENGINE, data, conditions=conditions)
         yield DrawStarted(recipe)
         kept = sorted({round(k * steps / 63) for k in range(64)})
         for again in (0, self.again) if self.again else (0,):

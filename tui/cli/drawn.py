@@ -21,10 +21,12 @@ from engine.protocol.condition_values import condition_json, measured_json
 from engine.protocol.recipe import Images, Recipe
 from engine.storage import images
 from tui.cli.options import chosen_graphics
-from tui.cli.prompts import Drawing
+from tui.cli.prompts import Drawing, hand_numbers
 from tui.render import captions as caption
 from tui.render.stdout import print_images
 
+MOST_HANDS = 8
+"""Hands that are named below a drawing."""
 MOST_SHOWN = 64
 """Digits that are drawn in the terminal; more are only written to the file."""
 
@@ -106,12 +108,13 @@ def _single(done: e.DrawDone, k: int) -> tuple[Recipe, Images]:
     return done.recipe.only(k), replace(done.images, data=done.images[k], count=1)
 
 
-def drawing_json(prompt: str, done: e.DrawDone, files: Sequence[str]) -> dict[str, Any]:
+def drawing_json(drawing: Drawing, done: e.DrawDone, files: Sequence[str]) -> dict[str, Any]:
     """The fields that docs/commands.md describes."""
     recipe, sample = done.recipe, done.recipe.sample
     return {
-        "prompt": prompt,
+        "prompt": drawing.prompt,
         "labels": list(recipe.labels),
+        "hands": hand_numbers(drawing.request) or None,
         "conditions": recipe.conditions and [condition_json(condition) for condition in recipe.conditions],
         "class_names": [None if label is None or not recipe.data.class_names else recipe.data.class_names[label] for label in recipe.labels],
         "seed": sample.seed,
@@ -131,18 +134,27 @@ def drawing_json(prompt: str, done: e.DrawDone, files: Sequence[str]) -> dict[st
     }
 
 
-def report(prompt: str, done: e.DrawDone, files: Sequence[str], *, as_json: bool, color: str) -> None:
+def report(drawing: Drawing, done: e.DrawDone, files: Sequence[str], *, as_json: bool, color: str) -> None:
     """Print a drawing on standard output: as JSON, in words with --plain, else as a picture with a line about it on standard error."""
     if as_json:
-        click.echo(json.dumps(drawing_json(prompt, done, files)))
+        click.echo(json.dumps(drawing_json(drawing, done, files)))
         return
     if ProgressLine.plain:
-        print_line(caption.screen_reader_text(done))
+        print_line(", ".join(filter(None, (caption.screen_reader_text(done), _describe_hands(drawing)))))
         return
     if len(done.images) <= MOST_SHOWN:
-        print_images(done.images, color, graphics=chosen_graphics())
+        in_line = done.recipe.is_one_line
+        print_images(done.images.side_by_side() if in_line else done.images, color, graphics=chosen_graphics())
     number = caption.count_images(len(done.images), done.recipe.data)
     asked = f"{conditions} · " if (conditions := caption.conditions_of(done.recipe)) else ""
     print_status(f"{number} · {asked}{caption.describe_sample(done.recipe.sample)} · {done.recipe.weights} · {caption.timing(done)}")
+    if hands := _describe_hands(drawing):
+        print_status(f"drawn in {hands}, which a prompt can name again: in {hands.partition(',')[0]}")
     if missed := caption.describe_missed(done):
         print_status(missed)
+
+
+def _describe_hands(drawing: Drawing) -> str:
+    """hand 12; hand 12, hand 5, …; empty where no hand has a number."""
+    numbers = [number for number in dict.fromkeys(hand_numbers(drawing.request)) if number is not None]
+    return ", ".join([f"hand {number}" for number in numbers[:MOST_HANDS]] + ["…"] * (len(numbers) > MOST_HANDS))

@@ -107,7 +107,7 @@ def generate(
         live = LiveTiles(color, chosen_graphics()) if animated and len(drawing.request.labels) <= MOST_SHOWN else None
         done = draw_live(drawing.request, jobs, live) if live else draw_with_progress(drawing.request, jobs)
         files = output.save(i, done)
-        report(drawing.prompt, done, files, as_json=as_json, color=color)
+        report(drawing, done, files, as_json=as_json, color=color)
         if stored is not None:
             print_status(compare(stored, done))
     if out is not None and not as_json:
@@ -132,17 +132,20 @@ def draw_with_progress(request: DrawRequest, jobs: Jobs) -> e.DrawDone:
 def draw_live(request: DrawRequest, jobs: Jobs, live: LiveTiles) -> e.DrawDone:
     """The finished drawing, which emerges in place on standard output; its progress is on standard error until then, or if there is no room."""
     results: list[e.DrawDone] = []
+    in_line = False
     with live, ProgressLine() as bar:
 
         def show(event: e.Event) -> None:
+            nonlocal in_line
             match event:
                 case e.Preparing(what):
                     bar.show(what)
-                case e.DrawStarted():
+                case e.DrawStarted(recipe):
+                    in_line = recipe.is_one_line
                     bar.clear()
                 case e.Frame(images, step, steps):
                     words = caption.progress(event)
-                    if not live.show(images, words):
+                    if not live.show(images.side_by_side() if in_line else images, words):
                         bar.show(words, step / steps)
                 case e.DrawDone():
                     results.append(event)

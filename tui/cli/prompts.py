@@ -13,9 +13,11 @@ from engine.config.condition import Condition, ConditionConfig
 from engine.config.condition_options import AskedOptions, ask
 from engine.config.data import DataSpec
 from engine.config.fields import MAX_COUNT
+from engine.config.hand import HandSource
 from engine.config.sampling import SampleConfig
 from engine.errors import PromptError, SettingError
 from engine.prompt.conditions import to_conditions
+from engine.prompt.hand_numbers import number_hands, repeat_phrases, with_other_hands
 from engine.prompt.parser import Prompt, parse
 from engine.prompt.phrase import Hand
 from engine.prompt.words import hand_words
@@ -115,7 +117,7 @@ def plan_drawings(
         own = replace(sample, seed=sample.seed + i)
         try:
             prompt = _read_or_ask(line, count, own.seed, data, told, understand)
-            conditions = conditions_of(prompt, told)
+            conditions = conditions_of(prompt, told, own.seed)
         except PromptError as error:
             error = name_weights_told(error, line.text, weights, "use --weights {weights}")
             error = name_other_weights(error, data, "draw it with --weights {weights}")
@@ -145,14 +147,24 @@ def told_to(weights: str) -> ConditionConfig | None:
     return model.conditions if model else None
 
 
-def conditions_of(prompt: Prompt, told: ConditionConfig | None) -> tuple[Condition, ...] | None:
-    """What the words of a prompt ask of its pictures, of a network that is told this. Raises PromptError."""
-    return to_conditions(prompt.conditions, told, _refuse_hand) if prompt.conditions and told else None
+def conditions_of(prompt: Prompt, told: ConditionConfig | None, seed: int) -> tuple[Condition, ...] | None:
+    """What the words of a prompt ask of its pictures, of a network that is told this. Hands that are left open follow from the random seed.
+
+    Raises PromptError.
+    """
+    return to_conditions(number_hands(prompt.conditions, seed), told, _find_hand) if prompt.conditions and told else None
 
 
-def _refuse_hand(hand: Hand) -> tuple[float, ...]:
-    """Raises PromptError: a command has no earlier answer, and no code for a number."""
-    raise PromptError(f"{hand_words(hand)!r} can't be drawn by a command; leave it out")
+def _find_hand(hand: Hand) -> HandSource:
+    """Raises PromptError for the hand of an answer: a command has none."""
+    if hand.kind != "number":
+        raise PromptError(f"{hand_words(hand)!r} is for the Prompt screen; use 'in hand 12', or --hand with a saved picture of that answer")
+    return HandSource(number=hand.number)
+
+
+def hand_numbers(request: DrawRequest) -> list[int | None]:
+    """The number of each picture's hand; None where it has none."""
+    return [each.hand.number if isinstance(each.hand, HandSource) else None for each in request.conditions or ()]
 
 
 def _ask(conditions: Sequence[Condition], asked: AskedOptions, where: str) -> tuple[Condition, ...]:
@@ -187,7 +199,7 @@ def _read_prompt(text: str, count: int, rng: random.Random, data: DataSpec, told
     if len(first.labels) * count > MAX_COUNT:
         raise SettingError(f"{caption.count_images(len(first.labels) * count, data)} is more than the {MAX_COUNT:,} allowed; use a smaller --count")
     if rng.getstate() == state:  # nothing in the prompt is random
-        return Prompt(first.labels * count, first.shared_noise, first.conditions and first.conditions * count)
+        return Prompt(first.labels * count, first.shared_noise, first.conditions and repeat_phrases(first.conditions, count))
     repeats = [first, *(parse(text, rng, data.class_names, told) for _ in range(count - 1))]
-    phrases = tuple(phrase for prompt in repeats for phrase in prompt.conditions or ())
+    phrases = tuple(phrase for k, prompt in enumerate(repeats) for phrase in with_other_hands(prompt.conditions or (), k))
     return Prompt(tuple(label for prompt in repeats for label in prompt.labels), False, phrases or None)

@@ -95,7 +95,7 @@ def sweep(
     told = told_to(plan.cells[0].weights)
     wish = parse(text, random.Random(plan.cells[0].sample.seed), data.class_names, told)
     indices = (0,) * len(wish.labels) if wish.shared_noise else None
-    request = SweepRequest(wish.labels, plan.cells, indices, conditions=conditions_of(wish, told))
+    request = SweepRequest(wish.labels, plan.cells, indices, conditions=conditions_of(wish, told, plan.cells[0].sample.seed))
     for drawing in request.drawings():
         if model := model_of(drawing.weights):
             check_told(drawing.conditions or (), model, drawing.weights)

@@ -10,11 +10,12 @@ from engine.errors import PromptError
 from engine.prompt.changes import Change, apply_change
 from engine.prompt.conditions import TOLD_CLASSES, to_conditions
 from engine.prompt.faults import quote
+from engine.prompt.hand_numbers import other_hand
 from engine.prompt.parser import DESCRIBED, Prompt
-from engine.prompt.phrase import Hand, Phrase
-from engine.prompt.words import hand_words
+from engine.prompt.phrase import Phrase
 from engine.protocol import events as e
 from engine.protocol.events import Event
+from tui.screens.answer_hands import find_hand, name_hands
 from tui.studio.studio import Studio
 from tui.widgets.answer import Answer
 from tui.widgets.conversation import Conversation
@@ -32,6 +33,8 @@ class Answers:
 
     def __init__(self, studio: Studio, conversation: Conversation) -> None:
         self._studio, self._conversation = studio, conversation
+        self._count = 0
+        """Answers until now; each has the next number."""
 
     @property
     def all(self) -> list[Answer]:
@@ -50,8 +53,10 @@ class Answers:
 
     def draw(self, text: str, prompt: Prompt) -> None:
         """Draw a prompt with the next random seed. Raises PromptError where the chosen weights can't be told what it asks for."""
-        conditions = self._conditions_of(prompt)
-        self._start(self._add(text, prompt), conditions, self._studio.next_seed())
+        self._conditions_of(prompt)  # before a random seed is taken
+        seed = self._studio.next_seed()
+        prompt = name_hands(prompt, seed, self.all)
+        self._start(self._add(text, prompt), self._conditions_of(prompt), seed)
 
     def change(self, text: str, change: Change) -> None:
         """Draw the last answer with a change, from the same noise; without a change ("again"), from other noise.
@@ -112,8 +117,11 @@ class Answers:
         if last.data.class_names != self._studio.data.class_names:
             raise PromptError(f"the last answer shows other classes than {self._studio.settings.weights} draws; draw something first")
         labels = last.prompt.labels
-        phrases = apply_change(change, last.prompt.conditions or [Phrase(label) for label in labels], told, measured)
-        return replace(last.prompt, conditions=None if all(phrase.is_plain for phrase in phrases) else phrases)
+        known = [phrase for answer in self.all for phrase in answer.prompt.conditions or ()]
+        another = other_hand(self._studio.settings.sample.seed, known)
+        phrases = apply_change(change, last.prompt.conditions or [Phrase(label) for label in labels], told, measured, another)
+        changed = replace(last.prompt, conditions=None if all(phrase.is_plain for phrase in phrases) else phrases)
+        return name_hands(changed, self._studio.settings.sample.seed, self.all)
 
     def _conditions_of(self, prompt: Prompt) -> tuple[Condition, ...] | None:
         """What the chosen weights are told of each picture besides its class. Raises PromptError where they can't be told it."""
@@ -122,12 +130,15 @@ class Answers:
             return None
         if told is None:
             raise PromptError(TOLD_CLASSES)
-        return to_conditions(prompt.conditions, told, _refuse_hand)
+        return to_conditions(prompt.conditions, told, lambda hand: find_hand(hand, self.all))
 
     def _add(self, text: str, prompt: Prompt) -> Answer:
         conversation = self._conversation
         conversation.query("#hello, .problem").remove()
         answer = Answer(text, prompt, ImageView(self._studio.terminal, max_rows=conversation.room(len(prompt.labels))), self._studio.data)
+        self._count += 1
+        told = self._studio.told
+        answer.set_number(self._count, shown=told is not None and told.hand > 0)
         for old in self.all[: 1 - ANSWERS]:
             old.remove()
         conversation.mount(answer)
@@ -157,8 +168,3 @@ def _within_asked(event: e.StrokesMeasured, conditions: Sequence[Condition] | No
         asked = {name: condition.interval(name) for name, _ in attributes}
         measured.append({name: min(max(value, asked[name].low), asked[name].high) for name, value in attributes})
     return measured
-
-
-def _refuse_hand(hand: Hand) -> tuple[float, ...]:
-    """Raises PromptError: no code is known for the hands that a prompt names."""
-    raise PromptError(f"{hand_words(hand)!r} can't be drawn yet; leave it out")

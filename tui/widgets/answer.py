@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -13,7 +14,7 @@ from engine.config.data import DataSpec
 from engine.prompt.parser import Prompt
 from engine.protocol import events as e
 from engine.protocol.events import Event
-from engine.protocol.recipe import Images
+from engine.protocol.recipe import LONGEST_LINE, Images
 from tui.render import captions as caption
 from tui.terminal.literal import literal, literal_lines
 from tui.widgets.filmstrip import Filmstrip
@@ -32,6 +33,8 @@ class Answer(Widget):
         super().__init__(classes="answer")
         self.text, self.view, self.data = text, view, data
         self.set_asked(prompt)
+        self.number, self._shows_number = 0, False
+        """By which a prompt can name it: in the hand of answer 12."""
         self.job: int | None = None
         self.is_busy = True
         """Whether it is neither finished nor given up."""
@@ -47,7 +50,7 @@ class Answer(Widget):
         """The denoising of a single image, on a wide screen."""
         if len(prompt.labels) == 1:
             view.beside = TEXT_WIDTH
-        view.show(Images.black(data, len(prompt.labels)), live=True)  # reserves the room
+        self.show(Images.black(data, len(prompt.labels)), live=True)  # reserves the room
 
     def compose(self) -> ComposeResult:
         yield self._prompt_line
@@ -68,6 +71,16 @@ class Answer(Widget):
         self.prompt = prompt
         self.understood = caption.understood_of(prompt, self.data)
         """What the prompt asks for besides classes, in words."""
+
+    def set_number(self, number: int, shown: bool) -> None:
+        self.number, self._shows_number = number, shown
+        self.set_prompt(self.text)
+
+    def show(self, images: Images, live: bool = False) -> None:
+        """Show as many images as labels, on one line where they are all asked for in one hand."""
+        hands = [phrase.hand for phrase in self.prompt.conditions or ()]
+        in_line = 2 <= len(hands) <= LONGEST_LINE and hands[0] is not None and len(set(hands)) == 1
+        self.view.show(images.side_by_side() if in_line else images, live=live)
 
     def follow(self, then: Callable[[], None]) -> None:
         """Call `then` once this answer is not busy any more: at once, if it is not."""
@@ -91,7 +104,8 @@ class Answer(Widget):
     def set_prompt(self, text: str) -> None:
         """Set the line above the images."""
         self.text = text
-        self._prompt_line.update(literal(f"❯ {text}").stylize("bold"))
+        number = literal(f" · answer {self.number}") if self._shows_number else ""
+        self._prompt_line.update(Content.assemble(literal(f"❯ {text}").stylize("bold"), number))
 
     def set_text(self, text: str) -> None:
         """Set the text beside or below the images."""
@@ -106,13 +120,13 @@ class Answer(Widget):
                 if self.strip:
                     self.strip.begin(recipe.data, recipe.sample.steps)
             case e.Frame(images):
-                self.view.show(images, live=True)
+                self.show(images, live=True)
                 if self.strip:
                     self.strip.add(event)
                 self.set_text(f"{self._heading()}\n{caption.progress(event)}")
             case e.DrawDone():
                 self.result, self._recipe = event, event.recipe
-                self.view.show(event.images)
+                self.show(event.images)
                 if self.strip:
                     self.strip.finish(event)
                 self._describe(event)

@@ -53,7 +53,7 @@ TRAIN = {
     "--when-full": "stop",
     "--detach": False,
 }
-ASKED = {**dict.fromkeys(("--thickness", "--slant", "--width", "--length")), "--variant": (), "--without": ()}
+ASKED = {**dict.fromkeys(("--thickness", "--slant", "--width", "--length")), "--variant": (), "--without": (), "--hand": ()}
 GENERATE = {"--from": None, "--force": False, "--json": False, **COMPUTE, "--color": None, "--graphics": None, "--plain": False}
 COMMANDS: dict[str, tuple[click.Command, dict[str, object]]] = {
     "generate": (

@@ -16,6 +16,7 @@ from engine.errors import PromptError
 from engine.prompt.changes import Change, apply_change
 from engine.prompt.conditions import to_condition, to_conditions, to_phrase
 from engine.prompt.facts import CLASS, HAND, drop_fact, facts, step_fact
+from engine.prompt.hand_numbers import NUMBERS, hand_number, number_hands, other_hand
 from engine.prompt.levels import LADDERS
 from engine.prompt.parser import parse, parse_or_change
 from engine.prompt.phrase import Hand, Phrase, Wish
@@ -42,6 +43,17 @@ def test_scores_become_units_by_the_scales_of_the_class() -> None:
     bold, wide = conditions("bold 7"), conditions("wide 1, wide 7")
     assert (bold[0].interval("thickness").low, bold[0].interval("thickness").high) == (pytest.approx(2.7 + 0.52 * 0.7), math.inf)
     assert [each.interval("width").low for each in wide] == pytest.approx([5 + 0.52, 13 + 0.52 * 3])
+
+
+def test_hands_that_are_left_open_get_numbers_that_follow_from_the_seed() -> None:
+    asked = phrases("3, 1 in one hand and 4, 5 in one hand, 7 in hand 12")
+    numbered = [phrase.hand.number for phrase in number_hands(asked, 41) if phrase.hand]
+    assert numbered[:2] == [hand_number(41)] * 2
+    assert numbered[2:4] == [hand_number(41, 1)] * 2
+    assert numbered[4] == 12
+    assert number_hands(asked, 41) == number_hands(asked, 41) != number_hands(asked, 42)
+    assert len({hand_number(7, place) for place in range(NUMBERS)}) == NUMBERS
+    assert other_hand(41, number_hands(asked, 41)) not in numbered
 
 
 def test_slant_is_in_degrees_already_and_hands_become_codes() -> None:

@@ -20,7 +20,7 @@ from engine.models.classifier import Classifier
 from engine.protocol.recipe import Images, Recipe, WeightsInfo
 from engine.runs.readers import READER
 from engine.sampling import hand_files
-from engine.sampling.hand_files import find_digits, hand_of_file, normalise
+from engine.sampling.hand_files import find_digits, hand_of_files, normalise
 from engine.storage.images import save_drawing
 
 Seen = list[tuple[Tensor, list[int]]]
@@ -50,7 +50,7 @@ def page(digits: Tensor, factor: int = 6, gap: int = 10) -> npt.NDArray[np.uint8
 def test_mnists_own_digits_come_back_from_a_page(first_sixty: tuple[Tensor, Tensor], reader: Classifier, seen: Seen, tmp_path: Path) -> None:
     digits, labels = (part[:6] for part in first_sixty)
     Image.fromarray(page(digits)).save(tmp_path / "page.png")
-    assert hand_of_file(tmp_path / "page.png", reader) == (1.0, 0.0)
+    assert hand_of_files([tmp_path / "page.png"], reader) == (1.0, 0.0)
     images, read = seen[0]
     assert read == labels.tolist()
     for found, original in zip(images.numpy(), digits.numpy(), strict=True):
@@ -83,7 +83,7 @@ def test_a_saved_drawing_gives_its_own_digits(first_sixty: tuple[Tensor, Tensor]
     digits = first_sixty[0][:3]
     recipe = Recipe((5, None, 4), (0, 1, 2), SampleConfig(), WeightsInfo("shipped", 1, "average"), ComputeInfo("cpu", "fp32", "contiguous", 1))
     save_drawing(tmp_path / "drawn.png", recipe, Images(digits.numpy().tobytes(), 3), ())
-    hand_of_file(tmp_path / "drawn.png", reader)
+    hand_of_files([tmp_path / "drawn.png"], reader)
     images, labels = seen[0]
     assert labels == [5, 4], "one was drawn without a label"
     assert torch.equal(images, digits[[0, 2]])
@@ -108,7 +108,7 @@ def noise(seed: int) -> npt.NDArray[np.uint8]:
 def test_what_shows_no_digit_is_refused(pixels: npt.NDArray[np.uint8], reader: Classifier, seen: Seen, tmp_path: Path) -> None:
     Image.fromarray(pixels).save(tmp_path / "picture.png")
     with pytest.raises(PictureError, match=r"picture\.png shows no digit; use a picture of one to ten"):
-        hand_of_file(tmp_path / "picture.png", reader)
+        hand_of_files([tmp_path / "picture.png"], reader)
     assert not seen
 
 
@@ -116,4 +116,4 @@ def test_what_is_no_picture_is_refused(reader: Classifier, seen: Seen, tmp_path:
     (tmp_path / "note.png").write_text("seven")
     for name, says in (("note.png", "damaged, or not a picture"), ("none.png", "No such file"), (".", "directory")):
         with pytest.raises(PictureError, match=says):
-            hand_of_file(tmp_path / name, reader)
+            hand_of_files([tmp_path / name], reader)
