@@ -1,4 +1,4 @@
-"""What drawings show of what was asked for: attributes as values, one attribute changed, and variants.
+"""What drawings show of what was asked for: attributes as values, one attribute changed, variants, and hands.
 
     python benchmarks/conditions.py --weights RUN
     python benchmarks/conditions.py --weights RUN --count 200 --guidance 2 --redraw 0.9      # a quick look, with redrawing
@@ -6,14 +6,22 @@
 Attributes are those of real test images, so that each is one that a digit of its class can have. Values are asked for one at a time, and all four
 together. Then each is moved by one standard deviation within the class while noise and the three others stay. Drawn digits are measured as real
 ones are. Two judges that took no part in drawing read them. By default nothing is redrawn.
+
+    digitty train --preset hand --seed 1 --run verifier --data-root FOLDER
+    python benchmarks/conditions.py --weights RUN --only hands --verifier verifier --data-root FOLDER
+
+Hands are those of MNIST's test images, by writers whom nothing was trained on; FOLDER holds QMNIST's labels. Digits of other classes are drawn in the
+hand of a reference of one or five real digits, and as many in the hand of another writer's digits. The verifier compares each with the reference. The
+AUC is the probability that it finds the right one more like it; beside it stands the AUC where both are real digits by these writers.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -21,19 +29,29 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints.classifier import SECOND, load_classifier
+from engine.checkpoints.encoder import shipped_encoder, to_encoder
+from engine.checkpoints.lookup import find_weights
 from engine.config.condition import ATTRIBUTES, VARIANTS, Condition, Interval
 from engine.config.fields import MAX_COUNT
+from engine.config.hand import HandSource
 from engine.config.sampling import SampleConfig
 from engine.data.mnist import load
+from engine.datasets.writers import QMNIST, read_writers
+from engine.evaluation.hands import compare_codes, draw_trials, measure_auc
+from engine.evaluation.metrics import Shares, neighbourhoods
 from engine.jobs.jobs import Jobs
 from engine.measures.shape import enlarge, measure_enlarged
 from engine.measures.variants import VARIANTS as RULES
-from engine.protocol.events import DrawDone
+from engine.models.writer import WriterEncoder
+from engine.protocol.events import DrawDone, Event
 from engine.protocol.requests import DrawRequest
+from engine.sampling.hands import encode, mean_hand
 
 Values = npt.NDArray[np.float64]
 NAMES = tuple(ATTRIBUTES)
 DIGITS = 10
+REFERENCES = (1, 5)
+"""Digits of a reference."""
 
 
 class Artist:
@@ -120,6 +138,53 @@ def show_variants(artist: Artist, count: int) -> None:
         print(f"  {name:12} {digit}  {', '.join(shares)}; not mentioned: {share:.1%} have it", flush=True)
 
 
+def hands_of(images: Tensor, labels: Tensor, places: Tensor) -> list[tuple[float, ...]]:
+    """The hand of each row of places (n, k), as the network is told it."""
+    codes = mean_hand(encode(shipped_encoder(), images, labels)[places])
+    return [tuple(row) for row in codes.tolist()]
+
+
+def show_hands(artist: Artist, count: int, verifier: WriterEncoder, writers: str, data_root: Path | None) -> None:
+    images, labels = load(False)
+    who = read_writers(writers, labels.numpy(), data_root, train=False)
+    real_codes = encode(verifier, images, labels)
+    for digits in REFERENCES:
+        trials = draw_trials(labels.numpy(), who, digits, count)
+        real = measure_auc(compare_codes(real_codes, trials), trials)
+        asked = [(trials.same, hands_of(images, labels, trials.reference)), (trials.other, hands_of(images, labels, trials.other))]
+        conditions = [
+            Condition(int(labels[place]), hand=code) for places, codes in asked for row, code in zip(places, codes, strict=True) for place in row
+        ]
+        drawn = artist.draw(conditions)
+        shown = torch.tensor([condition.label for condition in conditions])
+        same, other = torch.arange(len(shown)).view(2, count, digits) + len(labels)
+        codes = torch.cat([real_codes, encode(verifier, drawn, shown)])
+        found = measure_auc(compare_codes(codes, replace(trials, same=same, other=other)), trials)
+        right = artist.read_right(drawn, shown.tolist())
+        print(f"  {digits} digit{'s' * (digits > 1)}: AUC {found}; of real digits {real}; read right {right}", flush=True)
+
+
+def show_many_hands(artist: Artist, count: int) -> None:
+    """How much of real digits do digits in as many hands cover? Beside it what as many other real digits cover."""
+    (real, labels), (more, _) = load(False, limit=count), load(True, limit=count)
+    drawn = artist.draw([Condition(label, hand=HandSource(number=number)) for number, label in enumerate(labels.tolist())])
+    for judge in artist.judges:
+        features = [judge.features_and_logits(each)[0] for each in (real, drawn, more)]
+        shares = [run_through(neighbourhoods(features[0], each)) for each in features[1:]]
+        print("  recall {:.3f}, coverage {:.3f}; of real digits {:.3f} and {:.3f}".format(*(v for s in shares for v in (s.recall, s.coverage))))
+    print(f"  read right {artist.read_right(drawn, labels.tolist())}")
+
+
+def run_through(job: Generator[Event, None, Shares]) -> Shares:
+    """What a generator of events returns."""
+    while True:
+        try:
+            next(job)
+        except StopIteration as end:
+            found: Shares = end.value
+            return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", default="shipped")
@@ -128,8 +193,13 @@ def main() -> None:
     parser.add_argument("--guidance", type=float, default=SampleConfig().guidance)
     parser.add_argument("--redraw", type=float, default=0.0, help="the setting --redraw-below")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
-    parser.add_argument("--only", choices=["values", "changes", "variants"])
+    parser.add_argument("--only", choices=["values", "changes", "variants", "hands"])
+    parser.add_argument("--verifier", help="a run or a file of the preset hand, from another random seed")
+    parser.add_argument("--writers", default=QMNIST, help="who wrote each test image: qmnist, or a file with a number for each")
+    parser.add_argument("--data-root", type=Path, help="the folder that holds QMNIST's labels")
     given = parser.parse_args()
+    if given.only == "hands" and given.verifier is None:
+        parser.error("hands need a --verifier: the encoder that ships judges what the network was told by itself")
     if not 20 <= given.count <= MAX_COUNT // DIGITS:
         parser.error(f"--count is 20 to {MAX_COUNT // DIGITS:,}")
     artist = Artist(given.weights, replace(SampleConfig(), steps=given.steps, guidance=given.guidance, redraw_below=given.redraw), given.device)
@@ -144,6 +214,11 @@ def main() -> None:
     if given.only in (None, "variants"):
         print("variants:")
         show_variants(artist, max(20, given.count // 10))
+    if given.verifier is not None and given.only in (None, "hands"):
+        print("hands:")
+        show_hands(artist, given.count, to_encoder(find_weights(given.verifier), given.verifier), given.writers, given.data_root)
+        print(f"{given.count:,} digits in {given.count:,} hands:")
+        show_many_hands(artist, given.count)
 
 
 if __name__ == "__main__":
