@@ -41,14 +41,13 @@ WAIT = 0.5
 """Seconds between two looks whether another process has finished."""
 
 
-def check_measurable(spec: DataSpec) -> None:
-    """Raises SettingError for images whose strokes can't be measured."""
-    if spec.channels != 1:
-        raise SettingError(f"{printable(spec.name)} is in colour, and strokes are measured on grey images; prepare it with --grey")
-    if max(spec.height, spec.width) > LARGEST_SIDE:
-        size = f"{spec.height}x{spec.width}"
+def check_measurable(name: str, height: int, width: int, channels: int) -> None:
+    """Raises SettingError for images whose strokes can't be measured. `name` is what their data set is called."""
+    if channels != 1:
+        raise SettingError(f"{printable(name)} is in colour, and strokes are measured on grey images; prepare it with --grey")
+    if max(height, width) > LARGEST_SIDE:
         raise SettingError(
-            f"strokes are measured on images of at most {LARGEST_SIDE} pixels a side, and {printable(spec.name)} has {size}; use --size"
+            f"strokes are measured on images of at most {LARGEST_SIDE} pixels a side, and {printable(name)} has {height}x{width}; use --size"
         )
 
 
@@ -63,7 +62,7 @@ def measure_images(spec: DataSpec, images: npt.NDArray[np.uint8], labels: npt.ND
     NaN stands for what an image does not have: a flat one has no strokes, and only sevens are crossed or not. Images (N, H, W) and labels (N,) are
     the first N of the data set's. Kept for the next time. Raises SettingError for images that can't be measured, and StorageError.
     """
-    check_measurable(spec)
+    check_measurable(spec.name, spec.height, spec.width, spec.channels)
     key = cache.key_of("measures", VERSION, spec.digest, spec.shape, len(images))
     path, shape = kept_path(key), (len(images), len(ATTRIBUTES) + len(VARIANTS))
     found = read_array(path, shape, "float32")

@@ -17,6 +17,7 @@ from engine.datasets.decoder import Damage, LookTask
 from engine.datasets.findings import Findings, none_readable
 from engine.datasets.lock import PrepareLock
 from engine.datasets.making import Maker
+from engine.datasets.measuring import check_measurable
 from engine.datasets.options import DataOptions
 from engine.datasets.picture import Look
 from engine.datasets.plan import Plan, plan_arrays, plan_pictures, sample
@@ -50,32 +51,36 @@ class PreparedData:
     images: cache.Prepared
 
 
-def prepare(source: str, options: DataOptions, data_root: Path | None = None) -> Generator[Event, None, DataSpec]:
+def prepare(source: str, options: DataOptions, data_root: Path | None = None, for_strokes: bool = False) -> Generator[Event, None, DataSpec]:
     """Returns the spec of the prepared data set, whose images `engine.data.registry.load_images` then finds.
 
     `source` is a folder, a file or the name of a known data set, which is also looked for in `data_root`. Yields Preparing with what is done, how
     much of it and the time left, Notice for each choice that was made for the user and each warning, and Tick several times a second.
     Closing it early stops every worker at once and leaves nothing behind. A second call with unchanged pictures and options is quick.
 
+    With `for_strokes`, images whose strokes can't be measured are refused before they are decoded.
+
     Raises SettingError where the source has no such data or the options don't fit it, StorageError where it can't be read or the cache
     can't be written.
     """
     if source.strip().lower() == MNIST.source and options.plain:
         return MNIST
-    made = yield from prepare_with_findings(source, options, data_root)
+    made = yield from prepare_with_findings(source, options, data_root, for_strokes)
     for sentence in made.findings.sentences():
         yield Notice(sentence)
     return made.spec
 
 
-def prepare_with_findings(source: str, options: DataOptions, data_root: Path | None = None) -> Generator[Event, None, PreparedData]:
+def prepare_with_findings(
+    source: str, options: DataOptions, data_root: Path | None = None, for_strokes: bool = False
+) -> Generator[Event, None, PreparedData]:
     """As `prepare`, but returns also what was found, instead of yielding it as notices."""
     yield from download(source, data_root)
-    return (yield from prepare_source(partial(open_source, source, data_root), options, f"opening {printable(source, 60)}"))
+    return (yield from prepare_source(partial(open_source, source, data_root), options, f"opening {printable(source, 60)}", for_strokes))
 
 
 def prepare_source(
-    reopen: Callable[[Listing], Source], options: DataOptions, opening: str = "opening the pictures"
+    reopen: Callable[[Listing], Source], options: DataOptions, opening: str = "opening the pictures", for_strokes: bool = False
 ) -> Generator[Event, None, PreparedData]:
     """As `prepare_with_findings`, for the source that `reopen` opens: again once it is read, to see whether it has changed meanwhile.
 
@@ -85,15 +90,15 @@ def prepare_source(
     fingerprint = source.fingerprint()
     key = _key(source, fingerprint, options)
     if found := _recorded(source, key):
-        return found
+        return _measurable(found) if for_strokes else found
     lock = PrepareLock(cache.lock_path(key))
     try:
         while not lock.acquire():
             yield Preparing(f"waiting for another process, which prepares {source.name}")
             time.sleep(WAIT)
         if found := _recorded(source, key):  # by that process
-            return found
-        record, exact = yield from _make(source, options, key)
+            return _measurable(found) if for_strokes else found
+        record, exact = yield from _make(source, options, key, for_strokes)
         if (yield from _open(reopen, "looking for changes")).fingerprint() != fingerprint:
             raise SettingError(f"{source.name} changed while it was read; try again once nothing writes to it")
         for each in {key, _key(source, fingerprint, exact)}:
@@ -150,7 +155,7 @@ def _open(reopen: Callable[[Listing], Source], what: str) -> Generator[Event, No
     return opened.result()
 
 
-def _make(source: Source, options: DataOptions, key: str) -> Generator[Event, None, tuple[cache.Record, DataOptions]]:
+def _make(source: Source, options: DataOptions, key: str, for_strokes: bool) -> Generator[Event, None, tuple[cache.Record, DataOptions]]:
     """Returns what was made, and the options with everything that was chosen."""
     yield Preparing(f"counting the pictures of {source.name}")
     selection = select(source, options.preparation.classes)
@@ -161,8 +166,17 @@ def _make(source: Source, options: DataOptions, key: str) -> Generator[Event, No
             plan = plan_arrays(source, selection, options)
         else:
             plan = plan_pictures(selection, options, (yield from _look(pool, source, selection)))
+        if for_strokes:
+            check_measurable(source.name, plan.target.height, plan.target.width, plan.target.channels)
         record = yield from Maker(source, selection, plan, key).make(pool)
     return record, _exact(options, plan, record.spec)
+
+
+def _measurable(found: PreparedData) -> PreparedData:
+    """Raises SettingError for images whose strokes can't be measured."""
+    spec = found.spec
+    check_measurable(spec.name, spec.height, spec.width, spec.channels)
+    return found
 
 
 def _look(pool: WorkerPool, source: Source, selection: Selection) -> Generator[Event, None, Sequence[Look]]:

@@ -125,7 +125,7 @@ class TrainingJob:
         request, data = self.request, None
         config = request.config
         if request.data is not None:
-            data = from_dict(DataSpec, (yield from self.group.stream_on_leader(_describe(request.data))))
+            data = from_dict(DataSpec, (yield from self.group.stream_on_leader(_describe(request.data, config.attributes))))
             config = fit_to(config, data)
         config = yield from take_over_network(config, data)
         config = yield from choose_writers(config, request.config.hands, self._data_root())
@@ -235,9 +235,9 @@ def _read_conditions(
     return TrainingConditions(config, measured, hands)
 
 
-def _describe(choice: DataChoice) -> Generator[Event, None, dict[str, Any]]:
+def _describe(choice: DataChoice, for_strokes: bool = False) -> Generator[Event, None, dict[str, Any]]:
     """The spec of the images that were asked for, as JSON."""
-    return to_dict((yield from describe(choice)))
+    return to_dict((yield from describe(choice, for_strokes)))
 
 
 # --- precision, threads, other writers --------------------------------------------------------------------------------

@@ -351,6 +351,18 @@ def test_images_that_cant_fit_are_refused_before_any_is_decoded(monkeypatch: pyt
         made(MemorySource(6))
 
 
+@pytest.mark.parametrize(("mode", "sides", "why"), [("RGB", None, "in colour.* with --grey"), ("L", (160, 160), "128 pixels.* 160x160; use --size")])
+def test_images_whose_strokes_cant_be_measured_are_refused_before_any_is_decoded(mode: str, sides: tuple[int, int] | None, why: str) -> None:
+    source, options = MemorySource(6, mode=mode), DataOptions(sides)
+    for decoded in (0, 1):  # also where they are in the cache already
+        with pytest.raises(SettingError, match=why):
+            finish(prepare_source(lambda _: source, options, for_strokes=True))
+        assert len(cache.all_prepared()) == decoded
+        made(source, options)
+    grey = finish(prepare_source(lambda _: MemorySource(6), DataOptions(grey=True), for_strokes=True))
+    assert grey.spec.channels == 1
+
+
 @pytest.mark.parametrize("damage", ["truncated", "missing", "changed", "spec"])
 def test_a_damaged_cache_is_made_again(damage: str) -> None:
     source = MemorySource(6)
