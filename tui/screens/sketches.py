@@ -44,17 +44,19 @@ class Sketches:
         self._stop()
         sketch = Answer(text, prompt, ImageView(self._studio.terminal, max_rows=self._conversation.room(len(prompt.labels))), self._studio.data)
         sketch.add_class("sketch")
-        sketch.job = self._studio.sketch(prompt.labels, lambda event: self._on_job_event(sketch, event), prompt.shared_noise)
+        if self._studio.ready:  # else it would have to wait
+            draw, settings = self._studio.sketcher.sketch, self._studio.settings
+            sketch.job = draw(settings, prompt.labels, lambda event: self._on_job_event(sketch, event), prompt.shared_noise)
         if sketch.job is not None:
             self._sketch = sketch
             return
         self.end()
-        if self._studio.ready and (why := self._studio.why_no_sketch()):
+        if self._studio.ready and (why := self._studio.sketcher.why_not(self._studio.settings)):
             self._say(why)
 
     def _no_sketch(self) -> str:
         """Says so, unless the user wants no sketches anyway."""
-        return "; phrases are not sketched" if self._studio.wants_sketches else ""
+        return "; phrases are not sketched" if self._studio.sketcher.is_wanted else ""
 
     def _say(self, line: str) -> None:
         self.end()

@@ -12,7 +12,7 @@ from textual.app import App
 from engine.config.compute import ComputeInfo
 from engine.config.condition import Condition, ConditionConfig
 from engine.config.data import DataSpec
-from engine.config.sampling import SampleConfig, steps_hint
+from engine.config.sampling import steps_hint
 from engine.errors import DigittyError
 from engine.formatting import format_duration
 from engine.jobs.jobs import Jobs
@@ -32,6 +32,7 @@ from tui.settings.remembered import Settings
 from tui.studio.background import run_in_background
 from tui.studio.job_router import JobRouter, Listener
 from tui.studio.local_training import LocalTraining
+from tui.studio.sketcher import Sketcher
 from tui.studio.speed_trial import SpeedTrial
 from tui.studio.training_watch import TrainingWatch
 from tui.terminal.capabilities import Terminal, frame_rate
@@ -73,6 +74,7 @@ class Studio:
             self.router, jobs, notify=app.notify, on_change=self._on_training_changed, on_begin=hooks.run_begun, leave=lambda: app.exit(0)
         )
         self.speed = SpeedTrial(self.router, jobs, self.training)
+        self.sketcher = Sketcher(self.router, jobs, bool(config.values.get("sketch", True)))
         self.watch = TrainingWatch(app, hooks.status_changed, on_end=hooks.work_ended)
         self._training_state: tuple[object, ...] = ()
         self.opened_pictures: Sequence[Path] = ()
@@ -230,25 +232,6 @@ class Studio:
     def measure(self, images: Images, listener: Listener) -> int:
         """Queue the measuring of strokes: StrokesMeasured."""
         return self.router.submit("draw", lambda: self.jobs.measure(images), listener, "measuring")
-
-    def sketch(self, labels: Iterable[int], listener: Listener, shared_noise: bool = False) -> int | None:
-        """Queue a drawing in one step from the noise of the next proper one; None where it would not resemble that, or would have to wait."""
-        if not self.ready or self.why_no_sketch() or not self.wants_sketches:
-            return None
-        labels = tuple(labels)
-        sample = SampleConfig("one-step", 1, redraw_below=0.0, seed=self.settings.sample.seed)
-        request = DrawRequest(labels, sample, (0,) * len(labels) if shared_noise else None, "shipped:one-step", fps=0)
-        return self.router.submit("draw", lambda: self.jobs.draw(request), listener, "sketching")
-
-    @property
-    def wants_sketches(self) -> bool:
-        return bool(self.config.values.get("sketch", True))
-
-    def why_no_sketch(self) -> str:
-        """Why drawings of the chosen weights are not sketched; empty if they are, or if the user wants no sketches."""
-        if self.settings.weights in ("shipped", "shipped:one-step") or not self.wants_sketches:
-            return ""
-        return f"Only digits of the shipped weights are sketched while you type; press enter to draw with {self.settings.weights}."
 
     # --- settings -----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,33 @@
+"""Quick drawings: of a prompt that is still being typed, in one step. Knows no screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from engine.config.sampling import SampleConfig
+from engine.jobs.jobs import Jobs
+from engine.protocol.requests import DrawRequest
+from tui.settings.remembered import Settings
+from tui.studio.job_router import JobRouter, Listener
+
+
+class Sketcher:
+    """Queues them, if the user wants any."""
+
+    def __init__(self, router: JobRouter, jobs: Jobs, is_wanted: bool) -> None:
+        self._router, self._jobs, self.is_wanted = router, jobs, is_wanted
+
+    def why_not(self, settings: Settings) -> str:
+        """Why drawings of the chosen weights are not sketched; empty if they are, or if the user wants no sketches."""
+        if settings.weights in ("shipped", "shipped:one-step") or not self.is_wanted:
+            return ""
+        return f"Only digits of the shipped weights are sketched while you type; press enter to draw with {settings.weights}."
+
+    def sketch(self, settings: Settings, labels: Iterable[int], listener: Listener, shared_noise: bool = False) -> int | None:
+        """Queue a drawing in one step from the noise of the next proper one; None where it would not resemble that."""
+        if not self.is_wanted or self.why_not(settings):
+            return None
+        labels = tuple(labels)
+        sample = SampleConfig("one-step", 1, redraw_below=0.0, seed=settings.sample.seed)
+        request = DrawRequest(labels, sample, (0,) * len(labels) if shared_noise else None, "shipped:one-step", fps=0)
+        return self._router.submit("draw", lambda: self._jobs.draw(request), listener, "sketching")
