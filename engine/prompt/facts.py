@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from engine.config.condition import ATTRIBUTES, VARIANTS, Interval
 from engine.config.fields import MAX_SEED
+from engine.formatting import printable
 from engine.prompt.amounts import HIGHEST_SCORE
 from engine.prompt.conditions import DECIMALS
 from engine.prompt.levels import LADDERS, level_of
@@ -19,6 +21,8 @@ STEPS: Mapping[str, float] = {"thickness": 0.25, "slant": 2, "width": 0.5, "leng
 """What one step adds to a value, in the units of ATTRIBUTES."""
 SCORE_STEP = 0.25
 CLASS, HAND = "class", "hand"
+LONGEST_CLASSES = 40
+"""Characters of the classes of several pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,36 @@ class Fact:
     text: str
     can_step: bool = True
     """Whether `step_fact` can change it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FactGroup:
+    """Pictures in a row of which the same is asked, whichever classes they show."""
+
+    places: range
+    """Which pictures of the prompt they are."""
+    facts: tuple[Fact, ...]
+
+
+def group_facts(phrases: Sequence[Phrase], vocabulary: Vocabulary) -> tuple[FactGroup, ...]:
+    """The facts of several pictures: 1 2 3 · bold, 2 × 7 · thin. What is asked of a group is changed in all of its pictures together."""
+    groups, first = [], 0
+    for _, found in groupby(phrases, lambda phrase: replace(phrase, label=None)):
+        same = [*found]
+        own = facts(same[0], vocabulary)
+        if len(same) > 1:
+            own = (_class_of_several(same, vocabulary), *own[1:])
+        groups.append(FactGroup(range(first, first + len(same)), own))
+        first += len(same)
+    return tuple(groups)
+
+
+def _class_of_several(phrases: Sequence[Phrase], vocabulary: Vocabulary) -> Fact:
+    """2 × 7, or 1 2 3, which no step changes."""
+    counted = [(facts(phrase, vocabulary)[0], len([*same])) for phrase, same in groupby(phrases)]
+    words = [f"{count} × {fact.text}" if count > 1 else fact.text for fact, count in counted]
+    between = " " if vocabulary.is_digits and max(count for _, count in counted) == 1 else ", "
+    return Fact(CLASS, printable(between.join(words), LONGEST_CLASSES), len(counted) == 1 and counted[0][0].can_step)
 
 
 def facts(phrase: Phrase, vocabulary: Vocabulary) -> tuple[Fact, ...]:

@@ -53,10 +53,10 @@ class Answers:
 
     def draw(self, text: str, prompt: Prompt) -> None:
         """Draw a prompt with the next random seed. Raises PromptError where the chosen weights can't be told what it asks for."""
-        self._conditions_of(prompt)  # before a random seed is taken
+        self.conditions_of(prompt)  # before a random seed is taken
         seed = self._studio.next_seed()
         prompt = name_hands(prompt, seed, self.all)
-        self._start(self._add(text, prompt), self._conditions_of(prompt), seed)
+        self.start(self.add(text, prompt), self.conditions_of(prompt), seed)
 
     def change(self, text: str, change: Change) -> None:
         """Draw the last answer with a change, from the same noise; without a change ("again"), from other noise.
@@ -67,8 +67,8 @@ class Answers:
         if last is None:
             raise PromptError(f"{quote(text)} changes the last answer, but there is none yet; draw something first, such as {DESCRIBED}")
         if not last.is_busy:
-            self._conditions_of(self._changed(change, last))
-        answer = self._add(text, last.prompt)
+            self.conditions_of(self._changed(change, last))
+        answer = self.add(text, last.prompt)
         answer.set_text("waiting for the last answer…")
         last.follow(lambda: self._measure(answer, change, last))
 
@@ -95,7 +95,7 @@ class Answers:
         answer.job = None
         try:
             prompt = self._changed(change, last, measured)
-            conditions = self._conditions_of(prompt)
+            conditions = self.conditions_of(prompt)
         except PromptError as error:
             answer.fail(str(error))
             return
@@ -105,9 +105,9 @@ class Answers:
             # same noise in the same order, and most likely ends where that did.
             was_redrawn = last.result.again > 0
             answer.note = REDRAWN if was_redrawn else ""
-            self._start(answer, conditions, last.result.recipe.sample.seed, redraws=was_redrawn)
+            self.start(answer, conditions, last.result.recipe.sample.seed, redraws=was_redrawn)
         else:
-            self._start(answer, conditions, self._studio.next_seed())
+            self.start(answer, conditions, self._studio.next_seed())
 
     def _changed(self, change: Change, last: Answer, measured: Measures = ()) -> Prompt:
         """The prompt of the last answer with a change. Raises PromptError."""
@@ -116,14 +116,12 @@ class Answers:
             raise PromptError(TOLD_CLASSES)
         if last.data.class_names != self._studio.data.class_names:
             raise PromptError(f"the last answer shows other classes than {self._studio.settings.weights} draws; draw something first")
-        labels = last.prompt.labels
         known = [phrase for answer in self.all for phrase in answer.prompt.conditions or ()]
         another = other_hand(self._studio.settings.sample.seed, known)
-        phrases = apply_change(change, last.prompt.conditions or [Phrase(label) for label in labels], told, measured, another)
-        changed = replace(last.prompt, conditions=None if all(phrase.is_plain for phrase in phrases) else phrases)
+        changed = with_phrases(last.prompt, apply_change(change, last.phrases, told, measured, another))
         return name_hands(changed, self._studio.settings.sample.seed, self.all)
 
-    def _conditions_of(self, prompt: Prompt) -> tuple[Condition, ...] | None:
+    def conditions_of(self, prompt: Prompt) -> tuple[Condition, ...] | None:
         """What the chosen weights are told of each picture besides its class. Raises PromptError where they can't be told it."""
         told = self._studio.told
         if not prompt.conditions:
@@ -132,7 +130,12 @@ class Answers:
             raise PromptError(TOLD_CLASSES)
         return to_conditions(prompt.conditions, told, lambda hand: find_hand(hand, self.all))
 
-    def _add(self, text: str, prompt: Prompt) -> Answer:
+    def show(self, answer: Answer) -> None:
+        """Scroll to the last answer."""
+        self._conversation.show_last(answer)
+
+    def add(self, text: str, prompt: Prompt) -> Answer:
+        """An answer at the end of the conversation, of which nothing is drawn yet."""
         conversation = self._conversation
         conversation.query("#hello, .problem").remove()
         answer = Answer(text, prompt, ImageView(self._studio.terminal, max_rows=conversation.room(len(prompt.labels))), self._studio.data)
@@ -145,10 +148,16 @@ class Answers:
         conversation.scroll_end(animate=False)
         return answer
 
-    def _start(self, answer: Answer, conditions: tuple[Condition, ...] | None, seed: int, *, redraws: bool = True) -> None:
-        answer.locked = self._studio.settings.lock_seed
-        prompt, draw = answer.prompt, self._studio.draw
-        answer.job = draw(prompt.labels, lambda event: self._on_job_event(answer, event), seed, prompt.shared_noise, conditions, redraws)
+    def start(self, answer: Answer, conditions: tuple[Condition, ...] | None, seed: int, *, redraws: bool = True) -> None:
+        """Queue the drawing of an answer, in the place of the one before."""
+        answer.locked, answer.seed = self._studio.settings.lock_seed, seed
+        prompt, number = answer.prompt, 0
+
+        def listener(event: Event) -> None:
+            if answer.job == number:  # not a late event of a drawing that this one replaced
+                self._on_job_event(answer, event)
+
+        answer.job = number = self._studio.draw(prompt.labels, listener, seed, prompt.shared_noise, conditions, redraws)
         answer.set_text("waiting for the engine…")
 
     def _on_job_event(self, answer: Answer, event: Event) -> None:
@@ -158,7 +167,13 @@ class Answers:
             return
         answer.on_job_event(event)
         if isinstance(event, e.DrawDone) and answer is self.all[-1]:
-            self._conversation.scroll_end(animate=False)
+            self.show(answer)
+
+
+def with_phrases(prompt: Prompt, phrases: Sequence[Phrase]) -> Prompt:
+    """As many pictures, of which this is asked."""
+    labels = tuple(own if phrase.label is None else phrase.label for own, phrase in zip(prompt.labels, phrases, strict=True))
+    return replace(prompt, labels=labels, conditions=None if all(phrase.is_plain for phrase in phrases) else tuple(phrases))
 
 
 def _within_asked(event: e.StrokesMeasured, conditions: Sequence[Condition] | None) -> Measures:

@@ -22,11 +22,13 @@ from engine.runs.conditional_weights import name_weights_told
 from engine.runs.other_classes import name_other_weights
 from tui.screens.answers import Answers
 from tui.screens.base import AppScreen
+from tui.screens.fact_edits import FactEdits
 from tui.screens.second_reading import SecondReading
 from tui.screens.sketches import Sketches
 from tui.settings import prompt_history
 from tui.widgets.answer import Answer
 from tui.widgets.conversation import Conversation
+from tui.widgets.fact_bar import FactBar
 from tui.widgets.image_view import ImageView
 from tui.widgets.prompt_input import EARLIER, SCROLL, PromptInput
 
@@ -45,6 +47,8 @@ class PromptScreen(AppScreen):
         Binding("z", "enlarge", show=False, tooltip="enlarge the last drawing (or click on one)", id="enlarge"),
         Binding("s,ctrl+s", "save", "save", tooltip="save the last drawing as PNG with its recipe", id="save"),
         Binding("r,ctrl+r", "again", "again", tooltip="draw the prompt again with a new random seed", id="again"),
+        Binding("f,tab", "facts(1)", "facts", tooltip="change what the last answer was understood to ask for", id="facts"),
+        Binding("shift+tab", "facts(-1)", show=False, tooltip="the same, from its last fact"),
         Binding("l,ctrl+g", "lock_seed", "lock seed", show=False, tooltip="lock or unlock the last drawing's random seed", id="lock_seed"),
         Binding("pageup", "page(-1)", show=False, tooltip=SCROLL),
         Binding("pagedown", "page(1)", show=False, tooltip=SCROLL),
@@ -66,6 +70,7 @@ class PromptScreen(AppScreen):
         """The place in the history that up and down have reached."""
         self._sketches = Sketches(self.studio, self._conversation)
         self._answers = Answers(self.studio, self._conversation)
+        self._edits = FactEdits(self, self._answers)
         self._second_reading = SecondReading(self.studio, self._draw_understood, self._show_error)
         self._conversation.mount(Static(_hello(self.studio.data), id="hello"))
         self.on_navigate()
@@ -169,6 +174,23 @@ class PromptScreen(AppScreen):
 
     def action_enter(self) -> None:
         self._input.focus()
+
+    def action_facts(self, by: int) -> None:
+        self._edits.go_to_facts(by)
+
+    def on_fact_bar_asked(self, event: FactBar.Asked) -> None:
+        self._edits.on_asked(event.bar, event.place, event.by)
+
+    def on_fact_bar_finished(self, event: FactBar.Finished) -> None:
+        self._edits.on_finished(event.bar, event.again)
+
+    def footer_label(self, binding: Binding) -> str:
+        """The key to the facts is shown once there are some. While one has the focus, its own keys are, which leave no room for others."""
+        if isinstance(self.focused, FactBar):
+            return "" if binding.action in ("facts(1)", "enter", "save", "again") else super().footer_label(binding)
+        if binding.action == "facts(1)" and not self._edits.has_facts:
+            return ""
+        return super().footer_label(binding)
 
     def action_history(self, by: int) -> None:
         if not self._history:

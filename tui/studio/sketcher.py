@@ -1,12 +1,15 @@
-"""Quick drawings: of a prompt that is still being typed, in one step. Knows no screen."""
+"""Quick drawings: of a prompt that is still being typed, and of one whose facts are being changed. Knows no screen."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from engine.config.sampling import SampleConfig
+from engine.config.sampling import FEWEST_STEPS, SampleConfig
 from engine.jobs.jobs import Jobs
 from engine.protocol.requests import DrawRequest
+from engine.runs.students import find_student
+from engine.runs.weights_names import is_student
 from tui.settings.remembered import Settings
 from tui.studio.job_router import JobRouter, Listener
 
@@ -30,4 +33,17 @@ class Sketcher:
         labels = tuple(labels)
         sample = SampleConfig("one-step", 1, redraw_below=0.0, seed=settings.sample.seed)
         request = DrawRequest(labels, sample, (0,) * len(labels) if shared_noise else None, "shipped:one-step", fps=0)
+        return self._router.submit("draw", lambda: self._jobs.draw(request), listener, "sketching")
+
+    def quick_request(self, request: DrawRequest) -> DrawRequest:
+        """The same pictures from the same noise, in one step where a student of the weights is here, else in few. Nothing is redrawn."""
+        seed, weights = request.sample.seed, request.weights
+        student = weights if is_student(weights) else find_student(weights)
+        if student:
+            return replace(request, sample=SampleConfig("one-step", 1, redraw_below=0.0, seed=seed), weights=student, fps=0, guesses=False)
+        sample = replace(request.sample, sampler="dpmpp", steps=FEWEST_STEPS["dpmpp"], eta=0.0, redraw_below=0.0)
+        return replace(request, sample=sample, fps=0, guesses=False)
+
+    def draw(self, request: DrawRequest, listener: Listener) -> int:
+        """Queue a quick request."""
         return self._router.submit("draw", lambda: self._jobs.draw(request), listener, "sketching")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -11,12 +11,16 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.config.data import DataSpec
+from engine.prompt.facts import group_facts
 from engine.prompt.parser import Prompt
+from engine.prompt.phrase import Phrase
+from engine.prompt.vocabulary import vocabulary_for
 from engine.protocol import events as e
 from engine.protocol.events import Event
 from engine.protocol.recipe import LONGEST_LINE, Images
 from tui.render import captions as caption
 from tui.terminal.literal import literal, literal_lines
+from tui.widgets.fact_bar import FactBar
 from tui.widgets.filmstrip import Filmstrip
 from tui.widgets.image_view import ImageView
 from tui.widgets.shown_size import describe_shown_size
@@ -32,10 +36,16 @@ class Answer(Widget):
         """`data` is what the prompt was read for."""
         super().__init__(classes="answer")
         self.text, self.view, self.data = text, view, data
+        self.facts = FactBar()
+        """What the prompt asks for besides classes; each fact can be changed."""
         self.set_asked(prompt)
         self.number, self._shows_number = 0, False
         """By which a prompt can name it: in the hand of answer 12."""
         self.job: int | None = None
+        self.seed: int | None = None
+        """The random seed of the drawing, once it was asked for."""
+        self.keeps_picture = False
+        """Whether the picture on view stays until the drawing is finished."""
         self.is_busy = True
         """Whether it is neither finished nor given up."""
         self._followers: list[Callable[[], None]] = []
@@ -59,18 +69,25 @@ class Answer(Widget):
             with Horizontal(classes="one"):
                 yield self.view
                 with Vertical():
+                    yield self.facts
                     yield self._details
                     if self.strip:
                         yield self.strip
         else:
             yield self.view
+            yield self.facts
             yield self._details
 
     def set_asked(self, prompt: Prompt) -> None:
         """Set what is drawn, with as many images as before."""
         self.prompt = prompt
-        self.understood = caption.understood_of(prompt, self.data)
-        """What the prompt asks for besides classes, in words."""
+        if prompt.conditions or self.facts.groups:  # a fact that has the focus stays, whatever was left out
+            self.facts.groups = group_facts(self.phrases, vocabulary_for(self.data.class_names))
+
+    @property
+    def phrases(self) -> Sequence[Phrase]:
+        """What is asked of each picture."""
+        return self.prompt.conditions or [Phrase(label) for label in self.prompt.labels]
 
     def set_number(self, number: int, shown: bool) -> None:
         self.number, self._shows_number = number, shown
@@ -120,10 +137,11 @@ class Answer(Widget):
                 if self.strip:
                     self.strip.begin(recipe.data, recipe.sample.steps)
             case e.Frame(images):
-                self.show(images, live=True)
+                if not self.keeps_picture:
+                    self.show(images, live=True)
                 if self.strip:
                     self.strip.add(event)
-                self.set_text(f"{self._heading()}\n{caption.progress(event)}")
+                self.set_text("\n".join(filter(None, (self._heading(), caption.progress(event)))))
             case e.DrawDone():
                 self.result, self._recipe = event, event.recipe
                 self.show(event.images)
@@ -153,7 +171,8 @@ class Answer(Widget):
         self.set_text("\n".join(filter(None, lines)))
 
     def _heading(self) -> str:
-        if self.understood:
-            return self.understood
+        """What is drawn, where the facts do not say it."""
+        if self.facts.groups:
+            return ""
         labels = self.prompt.labels
         return caption.name_of(labels[0], self._recipe.data) if len(labels) == 1 else caption.labels_of(self._recipe)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual.containers import VerticalScroll
+from textual.widget import Widget
 from textual.widgets import Static
 
 from tui.terminal.literal import literal
@@ -22,6 +23,17 @@ class Conversation(VerticalScroll):
             for view in answer.query(ImageView):
                 view.max_rows = self.room(len(answer.prompt.labels))
         self.scroll_end(animate=False)
+
+    def show_last(self, answer: Widget) -> None:
+        """Scroll to the last answer: to its end, or where there is no room for all of it, to its beginning."""
+
+        def scroll() -> None:
+            if answer.outer_size.height > self.size.height:
+                self.scroll_to_widget(answer, animate=False, top=True)
+            else:
+                self.scroll_end(animate=False)
+
+        self.call_after_refresh(scroll)
 
     def show_line(self, text: str, classes: str) -> None:
         """Add a line at the end."""

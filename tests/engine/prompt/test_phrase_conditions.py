@@ -15,7 +15,7 @@ from engine.config.data import MNIST
 from engine.errors import PromptError
 from engine.prompt.changes import Change, apply_change
 from engine.prompt.conditions import to_condition, to_conditions, to_phrase
-from engine.prompt.facts import CLASS, HAND, drop_fact, facts, step_fact
+from engine.prompt.facts import CLASS, HAND, drop_fact, facts, group_facts, step_fact
 from engine.prompt.hand_numbers import NUMBERS, hand_number, number_hands, other_hand
 from engine.prompt.levels import LADDERS
 from engine.prompt.parser import parse, parse_or_change
@@ -146,6 +146,20 @@ def test_facts_are_short_and_each_can_be_changed() -> None:
     }
     for fact in facts(phrase, VOCABULARY)[1:]:
         assert fact.name not in [left.name for left in facts(drop_fact(phrase, fact.name), VOCABULARY)]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("bold 1 2 3", [(range(3), "1 2 3 · bold", False)]),
+        ("two bold 3s and a thin 7", [(range(2), "2 × 3 · bold", True), (range(2, 3), "7 · thin", True)]),
+        ("bold 7 7 3", [(range(3), "2 × 7, 3 · bold", False)]),
+        ("bold 7, 3", [(range(1), "7 · bold", True), (range(1, 2), "3", True)]),
+    ],
+)
+def test_pictures_of_which_the_same_is_asked_share_their_facts(text: str, said: list[tuple[range, str, bool]]) -> None:
+    groups = group_facts(phrases(text), VOCABULARY)
+    assert [(group.places, " · ".join(fact.text for fact in group.facts), group.facts[0].can_step) for group in groups] == said
 
 
 @pytest.mark.parametrize("name", ATTRIBUTES)
