@@ -131,8 +131,11 @@ class Answers:
         return to_conditions(prompt.conditions, told, lambda hand: find_hand(hand, self.all))
 
     def show(self, answer: Answer) -> None:
-        """Scroll to the last answer."""
-        self._conversation.show_last(answer)
+        """Scroll to the last answer. Text below several pictures matters more than the first of them."""
+        if len(answer.prompt.labels) == 1:
+            self._conversation.show_last(answer)
+        else:
+            self._conversation.scroll_end(animate=False)
 
     def add(self, text: str, prompt: Prompt) -> Answer:
         """An answer at the end of the conversation, of which nothing is drawn yet."""

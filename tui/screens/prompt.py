@@ -47,7 +47,7 @@ class PromptScreen(AppScreen):
         Binding("z", "enlarge", show=False, tooltip="enlarge the last drawing (or click on one)", id="enlarge"),
         Binding("s,ctrl+s", "save", "save", tooltip="save the last drawing as PNG with its recipe", id="save"),
         Binding("r,ctrl+r", "again", "again", tooltip="draw the prompt again with a new random seed", id="again"),
-        Binding("f,tab", "facts(1)", "facts", tooltip="change what the last answer was understood to ask for", id="facts"),
+        Binding("f,tab", "facts(1)", "facts", tooltip="change the facts of the last answer", id="facts"),
         Binding("shift+tab", "facts(-1)", show=False, tooltip="the same, from its last fact"),
         Binding("l,ctrl+g", "lock_seed", "lock seed", show=False, tooltip="lock or unlock the last drawing's random seed", id="lock_seed"),
         Binding("pageup", "page(-1)", show=False, tooltip=SCROLL),

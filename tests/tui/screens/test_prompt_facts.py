@@ -183,6 +183,8 @@ async def test_the_mouse_chooses_a_fact_and_its_arrows_change_it(size: tuple[int
         await person.sees("7 · bold · leaning left")
         await person.pilot.click(bar, offset=Offset(5, 0))  # b o l d
         await person.until(lambda: shown(person) == "7 · <bold> · leaning left" and bar._drawn == bar._lines(bar.size.width))
+        await person.sees("7 · <bold> ·")
+        await person.settle()
         assert len(answers(person)) == 1
         await person.pilot.click(bar, offset=Offset(4, 0))
         await person.until(lambda: shown(person) == "7 · <slightly bold> · leaning left")
