@@ -9,6 +9,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.timer import Timer
 
+from engine.config.condition import Condition
 from engine.protocol import events as e
 from engine.protocol.events import Event
 from tui.dialogs.enlarged import nearest_frame
@@ -89,6 +90,10 @@ class DrawScreen(AppScreen):
         """Whether all images are drawn from the same noise."""
         return False
 
+    def conditions(self) -> tuple[Condition, ...] | None:
+        """What is asked of each picture besides its class. Pictures of which something is asked are not redrawn, so that they keep their noise."""
+        return None
+
     def heading(self) -> str:
         """What the line of the recipe begins with."""
         return ""
@@ -112,7 +117,8 @@ class DrawScreen(AppScreen):
             if number == self.job:  # not a late event of a drawing that this one replaced
                 self.on_job_event(event)
 
-        self.job = number = self.studio.draw(labels, listener, seed, self.shares_noise)
+        conditions = self.conditions()
+        self.job = number = self.studio.draw(labels, listener, seed, self.shares_noise, conditions, redraws=conditions is None)
         self.show_status()
         self.refresh_bindings()
 
@@ -120,7 +126,14 @@ class DrawScreen(AppScreen):
         """What determines a drawing. Weights that are being trained change from one moment to the next."""
         settings = self.studio.settings
         name = settings.weights.partition(":")[0]
-        return (tuple(labels), settings.sample, settings.redraw_below, settings.weights, object() if name in self.studio.training_runs() else None)
+        return (
+            tuple(labels),
+            self.conditions(),
+            settings.sample,
+            settings.redraw_below,
+            settings.weights,
+            object() if name in self.studio.training_runs() else None,
+        )
 
     def draw_or_enlarge(self) -> None:
         """Draw with the current settings. If that is what is shown, enlarge an image of it."""

@@ -8,9 +8,17 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from engine.config.condition import Condition, Interval
+from engine.config.condition_text import with_unit
+from engine.errors import PromptError
+from engine.prompt.attribute_rows import ROWS, row_conditions, told_attributes
+from engine.prompt.conditions import TOLD_CLASSES
 from engine.prompt.grammar import SHEET
+from engine.prompt.phrase import Phrase, Wish
+from engine.prompt.words import prompt_words
+from engine.runs.conditional_weights import name_weights_told
 from tui.render import captions
-from tui.render.tiles import fit
+from tui.render.tiles import STEPS, fit
 from tui.screens.drawing import DrawScreen
 from tui.widgets.image_view import ImageView
 from tui.widgets.job_bar import JobBar
@@ -19,6 +27,8 @@ FEW = 20
 """Classes that are always drawn together."""
 PAGES = (64, 60, 54, 50, 48, 45, 40, 36, 32, 30, 28, 24, 21, 20, 18, 16, 15, 12, 10)
 """Numbers of classes that look well on a page."""
+MOST_IN_ROWS = 10
+"""Classes of which the values of an attribute are shown at once."""
 COMFORTABLE = 14
 """Pixels of a tile, and columns of its caption, that a page has at least."""
 CHROME = 5
@@ -33,12 +43,15 @@ class GridScreen(DrawScreen):
     ABOUT = "an image of each class from the same noise: only the label differs"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "draw", show=False, tooltip="draw; enlarge what is drawn already"),
+        Binding("a", "attribute", "attribute", tooltip="show what an attribute does: five values of slant, thickness…", id="attribute"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self._first = 0
         """The first class of the page."""
+        self._chosen = ""
+        """The attribute whose values are shown; empty for none."""
 
     def body(self) -> Iterable[Widget]:
         yield JobBar(id="how")
@@ -50,17 +63,41 @@ class GridScreen(DrawScreen):
 
     @property
     def shares_noise(self) -> bool:
-        return bool(self.studio.data.classes)
+        return bool(self.studio.data.classes or self.attribute)
+
+    @property
+    def attribute(self) -> str:
+        """The attribute whose values are shown, where the weights are told it; empty for none."""
+        return self._chosen if self._chosen in told_attributes(self.studio.told) else ""
+
+    @property
+    def _values_are_across(self) -> bool:
+        """Whether each class is a row and each value a column, as it is where there is no room for all classes side by side."""
+        return self.app.size.width < MOST_IN_ROWS * (STEPS[0] + 1)
+
+    def conditions(self) -> tuple[Condition, ...] | None:
+        told, attribute = self.studio.told, self.attribute
+        if not told or not attribute:
+            return None
+        rows = [row_conditions(told, attribute, label) for label in self._page_classes()]
+        return tuple(condition for row in (rows if self._values_are_across else zip(*rows, strict=True)) for condition in row)
 
     def labels(self, seed: int) -> Sequence[int]:
+        conditions = self.conditions()
+        return [condition.label or 0 for condition in conditions] if conditions else self._page_classes()
+
+    def _page_classes(self) -> Sequence[int]:
+        """The classes of the page."""
         classes = self.studio.data.classes
         if self._first >= classes:
             self._first = 0
-        return range(self._first, min(self._first + self._page_length(), classes)) if classes else (0,) * SHEET
+        return range(self._first, min(self._first + self._page_length(), classes)) if classes else (0,) * (1 if self.attribute else SHEET)
 
     def _page_length(self) -> int:
         """Classes on a page: as many as have comfortable tiles."""
         data, (width, height) = self.studio.data, self.app.size
+        if self.attribute:
+            return MOST_IN_ROWS
         if data.classes <= FEW:
             return FEW
         image = data.height, data.width
@@ -68,18 +105,26 @@ class GridScreen(DrawScreen):
         return next((count for count, tiles in sizes if tiles.pages == 1 and min(tiles.size, tiles.tile_width) >= COMFORTABLE), PAGES[-1])
 
     def draw(self) -> None:
-        self.view.ask_for_columns(5 if self.studio.data.classes <= 2 * 5 else None)
+        columns = 5 if self.studio.data.classes <= 2 * 5 else None
+        if self.attribute:
+            columns = len(ROWS) if self._values_are_across else len(self._page_classes())
+        self.view.ask_for_columns(columns)
         super().draw()
 
     def heading(self) -> str:
-        """Which classes these are, where they are not all."""
-        drawn, classes = self.labels(0), self.studio.data.classes
+        """Which attribute is shown, and which classes these are, where they are not all."""
+        drawn, classes = self._page_classes(), self.studio.data.classes
+        attribute = f"what {self.attribute} does · " if self.attribute else ""
         if not classes or len(drawn) == classes:
-            return ""
-        return f"classes {drawn[0] + 1:,} to {drawn[-1] + 1:,} of {classes:,} · pgdn pgup · "
+            return attribute
+        return f"{attribute}classes {drawn[0] + 1:,} to {drawn[-1] + 1:,} of {classes:,} · pgdn pgup · "
 
     def captions_for(self, labels: Sequence[int]) -> Sequence[str]:
         data = self.studio.data
+        if conditions := self.conditions():
+            values = (with_unit(self.attribute, condition.interval(self.attribute).low) for condition in conditions)
+            names = (f"{captions.short_name(label, data)} " if data.classes else "" for label in labels)
+            return [f"{name}{value}" for name, value in zip(names, values, strict=True)]
         return [captions.name_of(label, data).replace(" · ", " ") for label in labels] if data.classes else ()
 
     def action_page(self, by: int) -> None:
@@ -91,6 +136,26 @@ class GridScreen(DrawScreen):
         if first != self._first and first < classes:
             self._first = first
             self.draw()
+
+    def action_attribute(self) -> None:
+        """Show the next attribute, and after the last one, the classes alone."""
+        names = ["", *told_attributes(self.studio.told)]
+        if len(names) == 1:
+            self.explain(self._why_no_attribute(), lambda: not told_attributes(self.studio.told))
+            return
+        self._chosen = names[(names.index(self.attribute) + 1) % len(names)]
+        self._first = 0
+        self.draw()
+
+    def _why_no_attribute(self) -> str:
+        """Names the weights that can, if any are here."""
+        example = prompt_words([Phrase(0, (Wish("thickness", Interval(low=0.52), False),))], self.studio.data.class_names)
+        return str(name_weights_told(PromptError(TOLD_CLASSES), example, self.studio.settings.weights, "w chooses those weights"))
+
+    def footer_label(self, binding: Binding) -> str:
+        if binding.action == "attribute" and not told_attributes(self.studio.told):
+            return ""
+        return super().footer_label(binding)
 
     def action_draw(self) -> None:
         self.draw_or_enlarge()

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fake_pictures import digits
+from fake_training import ENGINE
 from fakes import FakeJobs
 from user import SIZES, STEPS, opened
 
+from engine.config.condition import SCORES, AttributeScales, ConditionConfig, Scale
 from engine.config.data import MNIST
+from engine.config.training import PRESETS
+from engine.runs.manage import create_run
+from tui.settings.config_file import Config
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -67,3 +73,48 @@ async def test_saving(home: Path) -> None:
         await person.press("s", "g")
         await person.is_told("digitty-0123456789-seed1.gif")
     assert {path.suffix for path in (home / "data" / "pictures").iterdir()} == {".png", ".gif"}
+
+
+# --- rows by attribute ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def strokes() -> Config:
+    """Weights that are told attributes."""
+    scale = Scale(tuple(5.0 + 10.0 * score for score in SCORES))
+    told = ConditionConfig((AttributeScales("slant", scale), AttributeScales("width", Scale(tuple(13 + score for score in SCORES)))))
+    run = create_run("strokes", replace(PRESETS["quick"], model=replace(PRESETS["quick"].model, conditions=told)), ENGINE)
+    run.best_path.parent.mkdir(exist_ok=True)
+    run.best_path.touch()
+    return Config({"weights": "strokes"})
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 50), (40, 12)])
+async def test_an_attribute_has_rows_of_five_values_from_one_noise(strokes: Config, size: tuple[int, int]) -> None:
+    async with opened(size=size, config=strokes) as person:
+        await person.press("f4")
+        await person.sees("0.05 s")
+        await person.press("a")
+        await person.until(lambda: len(person.jobs.drawings) == 2 and person.app.screen.has_drawing)  # type: ignore[attr-defined]
+        await person.sees("what slant does", "0 -11°", "0 -3°" if size[0] < 110 else "9 -11°")
+        request = person.jobs.drawings[-1]
+        asked = [(condition.label, condition.interval("slant").low) for condition in request.conditions or ()]
+        by_class = [(label, value) for label in range(10) for value in (-11, -3, 5, 13, 21)]
+        assert asked == (by_class if size[0] < 110 else [(label, value) for value in (-11, -3, 5, 13, 21) for label in range(10)])
+        assert (request.indices, request.sample.redraw_below) == ((0,) * 50, 0), "what is redrawn would have other noise"
+        assert person.view._grid is not None
+        assert person.view._grid.columns == {80: 5, 160: 10, 40: 3}[size[0]]
+        await person.press("a")
+        await person.sees("what width does")
+        await person.press("a")
+        await person.until(lambda: len(person.jobs.drawings) == 4)
+        assert person.jobs.drawings[-1].conditions is None
+
+
+async def test_weights_that_are_told_no_attribute_say_which_are(strokes: Config) -> None:
+    async with opened() as person:
+        await person.press("f4")
+        await person.sees("0.05 s")
+        await person.press("a")
+        await person.is_told("strokes can be asked for it: w chooses those weights")
+        assert len(person.jobs.drawings) == 1
