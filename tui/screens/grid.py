@@ -43,7 +43,7 @@ class GridScreen(DrawScreen):
     ABOUT = "an image of each class from the same noise: only the label differs"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "draw", show=False, tooltip="draw; enlarge what is drawn already"),
-        Binding("a", "attribute", "attribute", tooltip="show what an attribute does: five values of slant, thickness…", id="attribute"),
+        Binding("a", "attribute", "attribute", tooltip="five values of an attribute: what does slant do?", id="attribute"),
     ]
 
     def __init__(self) -> None:
@@ -149,7 +149,7 @@ class GridScreen(DrawScreen):
 
     def _why_no_attribute(self) -> str:
         """Names the weights that can, if any are here."""
-        example = prompt_words([Phrase(0, (Wish("thickness", Interval(low=0.52), False),))], self.studio.data.class_names)
+        example = prompt_words([Phrase(0, (Wish("slant", Interval(20, 20), True),))], self.studio.data.class_names)
         return str(name_weights_told(PromptError(TOLD_CLASSES), example, self.studio.settings.weights, "w chooses those weights"))
 
     def footer_label(self, binding: Binding) -> str:
