@@ -175,9 +175,8 @@ async def test_a_sketch_is_not_given_up_for_each_key_and_the_last_one_shows_the_
         assert len(answers(person)) == 2
 
 
-@pytest.mark.parametrize("size", [SMALL, TINY])
-async def test_the_mouse_chooses_a_fact_and_its_arrows_change_it(size: tuple[int, int]) -> None:
-    async with opened(size=size, config=with_strokes()) as person:
+async def test_the_mouse_chooses_a_fact_and_its_arrows_change_it() -> None:
+    async with opened(size=SMALL, config=with_strokes()) as person:
         await drawn(person, "a bold 7 leaning left")
         bar = answers(person)[-1].facts
         await person.sees("7 · bold · leaning left")
