@@ -17,7 +17,7 @@ def unreadable(person: User, wanted: float) -> dict[str, float]:
         f"{text} on {paper}": (variables[text], variables[paper]) for text in themes.TEXTS for paper in (*themes.BACKGROUNDS, "footer-background")
     }
     ratios = {words: themes.contrast(Color.parse(text), Color.parse(paper)) for words, (text, paper) in pairs.items()}
-    for query in ("TopLine", "#hello", "Footer"):
+    for query in ("TopLine", "#hello", "KeyFooter"):
         _, _, paper, text = person.app.screen.query_one(query).colors
         ratios[query] = themes.contrast(text, paper)
     return {words: ratio for words, ratio in ratios.items() if ratio < wanted}
@@ -53,6 +53,7 @@ def ink_and_paper(person: User) -> tuple[RGB, RGB]:
     return style.ink, style.paper
 
 
+@pytest.mark.slow
 async def test_a_theme_is_chosen_by_key_kept_and_turns_the_digits() -> None:
     async with opened() as person:
         await person.press("f4")

@@ -70,7 +70,7 @@ async def test_keys_that_change_leave_no_widgets_behind() -> None:
         before = count()
         for _ in range(4):
             await person.press("escape")
-            assert not person.footer.startswith("enter draw ↑")
+            await person.until(lambda: not person.footer.startswith("enter draw ↑"))
             await person.press("i")
             await person.until(lambda: person.footer.startswith("enter draw ↑"))
         assert count() == before
