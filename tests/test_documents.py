@@ -137,6 +137,7 @@ def test_pictures_are_small_and_one_moves() -> None:
     assert "@keyframes" in (ROOT / "docs" / "prompt.svg").read_text()
 
 
+@pytest.mark.slow
 def test_the_lines_of_python_in_readme_draw_a_seven(unmeasured: None, one_thread: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 

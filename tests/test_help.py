@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 HELP = """
 import json
@@ -26,6 +28,7 @@ def texts(*flags: str) -> dict[str, str | None]:
     return found
 
 
+@pytest.mark.slow
 def test_each_command_says_what_it_does_with_docstrings_and_without() -> None:
     found = texts("-OO")
     assert found["digitty generate"]

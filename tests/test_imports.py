@@ -40,6 +40,7 @@ def test_light_packages_load_neither_torch_nor_a_screen(package: str) -> None:
     assert not heavy, f"engine.{package} loaded {heavy}"
 
 
+@pytest.mark.slow
 def test_the_engine_knows_no_screen() -> None:
     loaded = loaded_by("import " + ", ".join(modules("engine")))
     assert "torch" in loaded  # the probe sees what is loaded

@@ -23,6 +23,7 @@ def at(person: User) -> str:
     return screen.NAME if isinstance(screen, AppScreen) else type(screen).__name__
 
 
+@pytest.mark.slow
 async def test_function_keys_digits_and_tabs_go_to_the_screens() -> None:
     async with opened() as person:
         for key, name in [*SCREENS.items(), ("1", "prompt")]:
@@ -36,6 +37,7 @@ async def test_function_keys_digits_and_tabs_go_to_the_screens() -> None:
                 await person.press("escape")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [40, 80, 160])
 async def test_a_click_on_a_tab_goes_to_its_screen_under_its_name_or_its_digit(width: int) -> None:
     async with opened(size=(width, 24)) as person:
@@ -60,6 +62,7 @@ async def test_the_palette_opens_and_goes_to_a_screen() -> None:
         await person.until(lambda: at(person) == "grid")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 async def test_every_key_in_a_footer_does_something(size: tuple[int, int]) -> None:
     async with opened(size=size) as person:
@@ -76,6 +79,7 @@ async def test_every_key_in_a_footer_does_something(size: tuple[int, int]) -> No
             await person.until(lambda: person.screen.splitlines()[-1].strip())  # the footer is in sight
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(40, 12), (60, 20), (200, 60), (20, 5)])
 async def test_sizes_small_and_large(size: tuple[int, int]) -> None:
     finished_run("mine", PRESETS["quick"])
@@ -127,6 +131,7 @@ async def test_what_is_chosen_is_kept_even_where_nothing_can_be_written(monkeypa
         await person.sees("No run yet")
 
 
+@pytest.mark.slow
 async def test_ctrl_c_leaves_and_the_engines_thread_ends() -> None:
     async with opened() as person:
         assert any(thread.name == "engine" for thread in threading.enumerate())

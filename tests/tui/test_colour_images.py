@@ -53,6 +53,7 @@ def shown(app: Any, query: str = "") -> Callable[[], bool]:
     return seen
 
 
+@pytest.mark.slow
 async def test_the_screens_draw_and_name_what_the_weights_draw(flags: DataSpec, home: Path) -> None:
     async with opened(cast(FakeJobs, RealJobs("cpu", "fp32")), LARGE) as person:
         person.app.studio.change_settings(weights="flags")

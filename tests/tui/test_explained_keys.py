@@ -61,6 +61,7 @@ async def test_it_ends_with_its_screen() -> None:
         assert not shown(person)
 
 
+@pytest.mark.slow
 async def test_on_train_it_ends_when_the_run_that_was_in_the_way_has_ended() -> None:
     jobs = FakeJobs(train_holds_at=3)
     jobs.go_on_ending.clear()
@@ -75,6 +76,7 @@ async def test_on_train_it_ends_when_the_run_that_was_in_the_way_has_ended() -> 
         await person.until(lambda: not shown(person))
 
 
+@pytest.mark.slow
 async def test_a_field_that_was_left_by_a_change_of_screens_does_not_take_the_letters_of_the_next_visit() -> None:
     finished_run("mine", PRESETS["quick"])
     async with opened() as person:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from fakes import finished_run
 from textual.widgets import Input
 from user import User, opened
@@ -27,6 +28,7 @@ async def resized(person: User, *sizes: tuple[int, int]) -> None:
         await person.settle()
 
 
+@pytest.mark.slow
 async def test_what_has_the_focus_keeps_it() -> None:
     finished_run("mine", PRESETS["quick"])
     async with opened() as person:

@@ -82,6 +82,7 @@ def test_every_dialog_is_walked() -> None:
     assert names == {"".join(part.title() for part in name.split()) + "Dialog" for name in DIALOGS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [*SCREENS, *DIALOGS])
 async def test_tab_goes_round_and_escape_leaves_from_everywhere(place: str, home: Path) -> None:
     finished_run("mine", PRESETS["quick"])
@@ -112,6 +113,7 @@ async def test_tab_goes_round_and_escape_leaves_from_everywhere(place: str, home
                 assert person.app.screen is place_screen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["generate", "options", "new run"])
 async def test_a_list_unfolds_by_enter_and_folds_by_escape_tab_and_enter(place: str) -> None:
     async with opened() as person:
@@ -134,6 +136,7 @@ async def test_a_list_unfolds_by_enter_and_folds_by_escape_tab_and_enter(place: 
             assert person.app.focused is select
 
 
+@pytest.mark.slow
 async def test_the_letters_of_a_choice_find_it() -> None:
     async with opened() as person:
         await open_place(person, "options")
@@ -145,6 +148,7 @@ async def test_the_letters_of_a_choice_find_it() -> None:
         await person.until(lambda: sampler.value == "ddim")
 
 
+@pytest.mark.slow
 async def test_buttons_and_lists_act_on_enter() -> None:
     async with opened() as person:
         await open_place(person, "options")
@@ -181,6 +185,7 @@ WRONG_VALUES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", sorted({place for place, *_ in WRONG_VALUES}))
 async def test_a_wrong_value_keeps_the_focus_is_marked_and_the_mark_goes_once_it_is_right(place: str) -> None:
     finished_run("mine", PRESETS["quick"])
@@ -219,6 +224,7 @@ async def correct(person: User, field: Input, good: str) -> None:
     await person.settle()
 
 
+@pytest.mark.slow
 async def test_a_wrong_value_becomes_right_by_another_field() -> None:
     async with opened() as person:
         await open_place(person, "options")

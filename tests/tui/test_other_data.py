@@ -46,6 +46,7 @@ async def drawn(person: User, count: int) -> None:
     await person.until(seen)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 async def test_awkward_names_are_typed_shown_and_saved(size: tuple[int, int], home: Path) -> None:
     async with opened(size=size) as person:
@@ -88,6 +89,7 @@ async def test_a_word_of_other_weights_is_said_to_be_theirs() -> None:
         await person.sees("shipped (MNIST)")
 
 
+@pytest.mark.slow
 async def test_grid_pages_ten_thousand_classes() -> None:
     async with opened(size=SMALL) as person:
         await choose(person, MANY)
@@ -112,6 +114,7 @@ async def test_grid_pages_ten_thousand_classes() -> None:
         await person.sees("10,000 classes is more than the 64", "kind 0 to kind 63")
 
 
+@pytest.mark.slow
 async def test_without_classes_a_prompt_is_a_count() -> None:
     async with opened(size=SMALL) as person:
         await choose(person, NONE)

@@ -68,6 +68,7 @@ def useless(screen: AppScreen) -> list[Binding]:
     return list(found.values())
 
 
+@pytest.mark.slow
 async def test_titles_that_begin_with_the_query_come_first() -> None:
     async with opened() as person:
         train = [("train", word, f"{word.title()}: ") for word in ("new", "pause", "runs", "stop", "detach", "continue")]
@@ -96,6 +97,7 @@ async def test_an_action_that_can_do_little_now_says_why(name: str) -> None:
             await person.until(changed)
 
 
+@pytest.mark.slow
 async def test_a_command_is_found_by_its_words_and_runs() -> None:
     async with opened() as person:
         await person.press("f5", "ctrl+p")

@@ -39,6 +39,7 @@ def parsed(text: str) -> tuple[Phrase, ...] | Change | None:
     return reading.asked if isinstance(reading.asked, Change) else reading.asked.phrases
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_where_the_parser_reads_a_caption_it_reads_what_the_caption_states(kind: set[HeldOut]) -> None:
     rng, read_captions = random.Random(7), 0
@@ -62,6 +63,7 @@ def test_what_a_caption_states_is_true_of_the_picture() -> None:
         assert all(shown.variants[name] is wanted for name, wanted in says.variants)
 
 
+@pytest.mark.slow
 def test_captions_for_training_have_nothing_that_is_held_out() -> None:
     rng = random.Random(2)
     out = {word for words in held_out.WORDS.values() for word in words.split()}

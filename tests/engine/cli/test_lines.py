@@ -187,6 +187,7 @@ PRINT = {
 }
 
 
+@pytest.mark.slow
 def test_nothing_else_prints_but_json() -> None:
     for path in (path for folder in ("engine", "tui") for path in (ROOT / folder).rglob("*.py") if path.name not in PRINT):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

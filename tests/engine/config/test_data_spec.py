@@ -33,6 +33,7 @@ MODEL_OF_TODAY = {
 """A config.json's `model` as digitty has always written it."""
 
 
+@pytest.mark.slow
 def test_mnist_is_what_its_files_hold() -> None:
     images, labels = mnist.load(True)
     assert images.shape == (MNIST.train_images, *MNIST.pixel_shape)

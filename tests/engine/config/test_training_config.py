@@ -127,6 +127,7 @@ def test_a_field_of_the_future_is_named() -> None:
         from_dict(TrainConfig, {"flavour": "vanilla"})
 
 
+@pytest.mark.slow
 @given(st.sampled_from(CONFIGS), st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=4) | json_values)
 @settings(max_examples=150, deadline=None)
 def test_anything_is_a_configuration_or_a_setting_error(cls: Any, values: object) -> None:

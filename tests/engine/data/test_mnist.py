@@ -36,6 +36,7 @@ def test_the_test_set_and_limit() -> None:
     assert torch.equal(few, labels[:64])
 
 
+@pytest.mark.slow
 def test_torchvision_reads_the_same(tmp_path: Path) -> None:
     """The oracle: it reads the raw files, where there are no processed ones."""
     from torchvision.datasets import MNIST
@@ -52,6 +53,7 @@ def test_torchvision_reads_the_same(tmp_path: Path) -> None:
         assert (images.dtype, labels.dtype) == (theirs.data.dtype, theirs.targets.dtype)
 
 
+@pytest.mark.slow
 def test_nothing_in_a_cache_is_taken_for_the_data_and_nothing_is_written(home: Path, first_sixty: tuple[torch.Tensor, torch.Tensor]) -> None:
     """What other versions and torchvision left there: processed tensors, raw files, an empty lock."""
     processed, raw = home / "cache" / "MNIST" / "processed", home / "cache" / "MNIST" / "raw"

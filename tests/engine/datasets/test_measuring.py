@@ -44,6 +44,7 @@ def kept() -> list[Path]:
     return sorted((cache.datasets_dir() / "measures").iterdir())
 
 
+@pytest.mark.slow
 def test_values_are_those_of_each_image_and_variants_those_of_its_digit(digits: Digits) -> None:
     images, labels = digits
     values, events = finish(measure_images(MNIST, *digits))

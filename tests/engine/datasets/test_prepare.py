@@ -81,6 +81,7 @@ def test_images_are_those_that_pillow_makes_one_by_one(count: int) -> None:
     assert leftovers() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hold_out", [0.0, 0.2])
 def test_damaged_pictures_are_left_out_and_named(hold_out: float) -> None:
     bad = frozenset({3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 40})
@@ -96,6 +97,7 @@ def test_damaged_pictures_are_left_out_and_named(hold_out: float) -> None:
     assert warning.endswith("and 2 more")
 
 
+@pytest.mark.slow
 def test_a_picture_that_kills_its_worker_costs_only_itself() -> None:
     data = made(MemorySource(70, deadly=frozenset({20, 33})))
     assert data.spec.train_images == 68
@@ -165,6 +167,7 @@ def test_pictures_that_were_moved_are_asked_for_by_their_option(tmp_path: Path) 
         finish(restore(spec))
 
 
+@pytest.mark.slow
 def test_held_out_images_depend_on_the_pictures_and_not_on_their_order() -> None:
     options = DataOptions(preparation=Preparation(hold_out=0.2))
     one = made(MemorySource(50, same=4), options)
@@ -179,6 +182,7 @@ def test_held_out_images_depend_on_the_pictures_and_not_on_their_order() -> None
     assert one.spec.preparation.hold_out == 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "kept", "said"),
     [
@@ -246,6 +250,7 @@ def test_sets_without_classes_of_one_picture_and_of_ten_thousand_classes() -> No
         made(flat)
 
 
+@pytest.mark.slow
 def test_test_images_that_are_training_images_are_said() -> None:
     data = made(MemorySource(40, same=3, first_test=38))  # the last three are as the first, two of them in the test part
     assert data.findings.equal == 3
@@ -304,6 +309,7 @@ def test_findings_of_earlier_versions_are_read() -> None:
         Findings.from_dict(values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [5, 200])
 def test_closing_early_leaves_no_process_and_no_file(count: int) -> None:
     source, before = MemorySource(count, seconds=0.01), set(psutil.Process().children())

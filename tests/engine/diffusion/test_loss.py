@@ -26,6 +26,7 @@ def pictures(n: int = 6) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return torch.rand(n, 1, 28, 28, generator=rng) * 2 - 1, torch.randn(n, 1, 28, 28, generator=rng), torch.linspace(1, 990, n).long()
 
 
+@pytest.mark.slow
 def test_add_noise_is_that_of_diffusers() -> None:
     from diffusers import DDPMScheduler
 

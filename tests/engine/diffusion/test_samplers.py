@@ -175,6 +175,7 @@ def test_deterministic_samplers_solve_the_flow(sampler: Callable[..., Iterator[S
     assert_close(last.x, MU + S * u, rtol=0, atol=within)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "config",
     [

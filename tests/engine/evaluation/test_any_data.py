@@ -199,6 +199,7 @@ def test_the_announced_time_is_that_of_both_judges(monkeypatch: pytest.MonkeyPat
     assert "takes about 3:20, once" in notice, "40 steps of one second and 40 of four"
 
 
+@pytest.mark.slow
 def test_stopping_leaves_nothing_half_done(monkeypatch: pytest.MonkeyPatch) -> None:
     data = spec_of(3, 60)
     real = real_of(monkeypatch, data, 60)
@@ -216,6 +217,7 @@ def test_stopping_leaves_nothing_half_done(monkeypatch: pytest.MonkeyPatch) -> N
     assert [path.name for path in folder.iterdir()] == [cached_path(data, "first").name], "the first judge is whole, and stays"
 
 
+@pytest.mark.slow
 def test_a_damaged_judge_is_trained_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     data = spec_of(2, 60)
     real = real_of(monkeypatch, data, 60)
@@ -228,6 +230,7 @@ def test_a_damaged_judge_is_trained_anew(monkeypatch: pytest.MonkeyPatch) -> Non
     load_classifier(path=path, data=data)
 
 
+@pytest.mark.slow
 def test_a_judge_that_can_not_be_kept_judges_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     data = spec_of(2, 60)
     real, events = real_of(monkeypatch, data, 60), []
@@ -245,6 +248,7 @@ def test_a_judge_that_can_not_be_kept_judges_all_the_same(monkeypatch: pytest.Mo
 # --- what they say ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_good_pictures_score_like_real_ones_and_noise_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     data = spec_of(3, 300)
     real = real_of(monkeypatch, data, 200)
@@ -264,6 +268,7 @@ def test_good_pictures_score_like_real_ones_and_noise_does_not(monkeypatch: pyte
     assert (worse.frechet_ratio or 0) > 10 * (figures.frechet_ratio or 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [0, 1])
 def test_images_without_classes_are_compared_by_features(monkeypatch: pytest.MonkeyPatch, classes: int) -> None:
     data = spec_of(classes, 300, channels=3)
@@ -291,6 +296,7 @@ def test_images_without_classes_are_compared_by_features(monkeypatch: pytest.Mon
         ratios = now
 
 
+@pytest.mark.slow
 def test_many_classes_show_the_worst_ten(monkeypatch: pytest.MonkeyPatch) -> None:
     data = replace(spec_of(1000, 2000), class_names=tuple(f"{label} is the number of a class with a long name" for label in range(1000)))
     real = real_of(monkeypatch, data, 100)
@@ -306,6 +312,7 @@ def test_many_classes_show_the_worst_ten(monkeypatch: pytest.MonkeyPatch) -> Non
     assert all(row.drawn for row in gallery)
 
 
+@pytest.mark.slow
 def test_one_image_of_each_of_many_classes_trains_no_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
     data = spec_of(1000, 1000)
     real = real_of(monkeypatch, data, 100)
@@ -328,6 +335,7 @@ def test_too_few_to_judge_is_said(monkeypatch: pytest.MonkeyPatch, classes: int,
     assert any(line.startswith("copying") for line in text.splitlines()) == (test > 0)
 
 
+@pytest.mark.slow
 def test_few_test_images_make_a_weak_judge_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     data = spec_of(3, 126)
     real = real_of(monkeypatch, data, 14)
@@ -341,6 +349,7 @@ def test_few_test_images_make_a_weak_judge_and_that_is_said(monkeypatch: pytest.
     assert f"({figures.classifier.tested} of them" in text
 
 
+@pytest.mark.slow
 def test_without_test_images_halves_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     data = spec_of(3, 401)
     real = real_of(monkeypatch, data, 0)
@@ -391,6 +400,7 @@ def test_chunks_of_large_pictures_are_small_and_mnist_is_one_chunk() -> None:
 # --- the reader -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_reader_is_trained_only_on_request_and_then_found(monkeypatch: pytest.MonkeyPatch) -> None:
     data = spec_of(3, 240)
     real, runtime = real_of(monkeypatch, data, 60), Runtime("cpu", "fp32")
@@ -419,6 +429,7 @@ def test_no_reader_can_be_trained(monkeypatch: pytest.MonkeyPatch, classes: int,
 # --- the job ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [0, 3])
 def test_the_job_judges_what_weights_for_other_images_draw(jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, classes: int) -> None:
     """Without classes nothing is asked for, and nothing is read. The images are prepared, or prepared again, before they are loaded."""

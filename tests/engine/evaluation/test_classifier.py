@@ -22,6 +22,7 @@ def test_set() -> tuple[torch.Tensor, torch.Tensor]:
     return data.load(train=False)
 
 
+@pytest.mark.slow
 def test_the_shipped_weights_read_the_test_set(test_set: tuple[torch.Tensor, torch.Tensor]) -> None:
     judge = load_classifier()
     measured = accuracy(judge, *test_set)
@@ -40,6 +41,7 @@ def test_a_picture_is_judged_the_same_in_any_batch(test_set: tuple[torch.Tensor,
         torch.testing.assert_close(one[1][0], logits[i], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_training_learns(test_set: tuple[torch.Tensor, torch.Tensor]) -> None:
     images, labels = test_set
     model = untrained(seed=3)

@@ -183,6 +183,7 @@ def report_of(events: Iterator[Event]) -> dict[str, Any]:
     return last.report
 
 
+@pytest.mark.slow
 def test_the_job_reports_what_it_did(jobs: Jobs, weights: str) -> None:
     sample = SampleConfig(steps=2, seed=5)
     told = list(jobs.evaluate(EvaluateRequest(20, sample, weights)))
@@ -224,6 +225,7 @@ def test_evaluations_are_counted(jobs: Jobs, weights: str, at_hand: None, monkey
     assert "40 of them redrawn" in evaluation_text(report)
 
 
+@pytest.mark.slow
 def test_enough_digits_are_compared(jobs: Jobs, weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """MAX_COMPARED is lowered, so that the comparisons are of fewer than were drawn."""
     monkeypatch.setattr(real_images, "MAX_COMPARED", 100)
@@ -235,6 +237,7 @@ def test_enough_digits_are_compared(jobs: Jobs, weights: str, monkeypatch: pytes
     assert f"real training images are {report['frechet_floor']:.4g} from them" in evaluation_text(report)
 
 
+@pytest.mark.slow
 def test_test_images_themselves_score_the_floor() -> None:
     """Drawings as good as real ones: other test images, judged by the shipped classifier."""
     (test, labels), (train, _) = data.load(False), data.load(True, limit=1000)
@@ -286,6 +289,7 @@ def values(images: Images) -> list[int]:
     return [images[i][0] for i in range(len(images))]
 
 
+@pytest.mark.slow
 def test_the_two_judges_differ_and_both_read_mnist() -> None:
     images, labels = data.load(False)
     first, second = (load_classifier(path=path).features_and_logits(images[:2000])[1].argmax(1) for path in (WEIGHTS, SECOND))

@@ -151,6 +151,7 @@ def test_a_guess_of_what_is_not_there_is_refused(jobs: Jobs, tmp_path: Path) -> 
 # --- the loss ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_loss_is_that_of_a_direct_computation(jobs: Jobs, weights: str) -> None:
     told = [event for event in jobs.loss_by_noise(weights) if isinstance(event, LossByNoise)]
     assert [len(event.timesteps) for event in told] == list(range(1, told[-1].total + 1))

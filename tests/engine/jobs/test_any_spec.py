@@ -74,6 +74,7 @@ def short(tiny: TrainConfig) -> TrainConfig:
     return replace(tiny, epochs=1, preview_every=2)
 
 
+@pytest.mark.slow
 def test_without_classes(jobs: Jobs, short: TrainConfig, known: dict[str, DataSpec]) -> None:
     """Training, previews and drawings need no label; guidance changes nothing then, and costs nothing."""
     data = spec(16, 24, 3, ())
@@ -87,6 +88,7 @@ def test_without_classes(jobs: Jobs, short: TrainConfig, known: dict[str, DataSp
     assert guided.images.width == 24
 
 
+@pytest.mark.slow
 def test_a_student_without_classes(jobs: Jobs, short: TrainConfig, known: dict[str, DataSpec]) -> None:
     data = spec(16, 24, 3, ())
     train(jobs, short, "teacher", data, known)
@@ -96,6 +98,7 @@ def test_a_student_without_classes(jobs: Jobs, short: TrainConfig, known: dict[s
     assert draw(jobs, "student", SampleConfig("one-step", 1)).images.channels == 3
 
 
+@pytest.mark.slow
 def test_a_student_learns_the_images_of_its_teacher(jobs: Jobs, short: TrainConfig, known: dict[str, DataSpec]) -> None:
     data, other = spec(16, 16, 1), spec(16, 16, 1, name="others")
     train(jobs, short, "teacher", data, known)
@@ -108,6 +111,7 @@ def test_a_student_learns_the_images_of_its_teacher(jobs: Jobs, short: TrainConf
     assert find_run("student").config().data == moved
 
 
+@pytest.mark.slow
 def test_growing(jobs: Jobs, short: TrainConfig, known: dict[str, DataSpec]) -> None:
     """A larger size takes over everything between the first and the last convolution, and says what is new."""
     train(jobs, short, "small", spec(32, 32, 1), known)
@@ -125,6 +129,7 @@ def test_growing(jobs: Jobs, short: TrainConfig, known: dict[str, DataSpec]) -> 
     assert draw(jobs, "large", SampleConfig(steps=2)).images.height == 64
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "new"),
     [
@@ -145,6 +150,7 @@ def test_starting_from_weights_for_other_images(jobs: Jobs, short: TrainConfig, 
     assert bool(new) == any(isinstance(event, Notice) for event in events)
 
 
+@pytest.mark.slow
 def test_a_grown_run_resumes_to_the_bit(jobs: Jobs, short: TrainConfig, known: dict[str, DataSpec]) -> None:
     """Also one that was killed before its first save, which takes its first weights again."""
     train(jobs, short, "small", spec(32, 32, 1), known)
@@ -158,6 +164,7 @@ def test_a_grown_run_resumes_to_the_bit(jobs: Jobs, short: TrainConfig, known: d
     assert all(torch.equal(whole[name], killed[name]) for name in whole)
 
 
+@pytest.mark.slow
 def test_mirrored_and_balanced_runs_resume_to_the_bit(jobs: Jobs, short: TrainConfig, known: dict[str, DataSpec]) -> None:
     """Stopped in the middle of an epoch."""
     config = replace(short, flip=True, balance=True, epochs=2, limit=None)
@@ -173,6 +180,7 @@ def test_mirrored_and_balanced_runs_resume_to_the_bit(jobs: Jobs, short: TrainCo
     assert not all(torch.equal(whole[name], tensor) for name, tensor in state("plain").items())
 
 
+@pytest.mark.slow
 def test_a_run_resumes_on_the_same_images_elsewhere_and_on_no_others(jobs: Jobs, short: TrainConfig, known: dict[str, DataSpec]) -> None:
     """The digest decides; a run on other images is refused with both digests and the way on, and nothing of it changes."""
     data = spec(16, 24, 3)
@@ -200,6 +208,7 @@ def test_a_run_resumes_on_the_same_images_elsewhere_and_on_no_others(jobs: Jobs,
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
+@pytest.mark.slow
 def test_shipped_weights_learn_other_images(jobs: Jobs, short: TrainConfig, known: dict[str, DataSpec]) -> None:
     events = train(jobs, replace(short, start_from="shipped", steps=1), "cats", spec(32, 32, 3, ("cat",)), known)
     assert any("shipped drew MNIST (28x28, grey), this run learns blobs (32x32, colour)" in getattr(event, "message", "") for event in events)

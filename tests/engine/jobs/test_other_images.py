@@ -85,6 +85,7 @@ def pixels(images: Images) -> Any:
     return np.frombuffer(images.data, np.uint8).reshape(len(images), images.height, images.width, images.channels)
 
 
+@pytest.mark.slow
 def test_train_kill_resume(jobs: Jobs, config: TrainConfig, file: Path, home: Path) -> None:
     """What a kill after the first save leaves goes on to the unbroken run, to the bit; and the run says what it was trained on."""
     events = []
@@ -106,6 +107,7 @@ def test_train_kill_resume(jobs: Jobs, config: TrainConfig, file: Path, home: Pa
     assert [load_strip(path, data) for _, path in find_run("whole").samples()] == previews
 
 
+@pytest.mark.slow
 def test_a_request_for_a_file_trains_on_it(jobs: Jobs, tiny: TrainConfig, file: Path) -> None:
     """`--data FILE.npz` gives what a configuration with the file's spec gives."""
     by_spec = replace(fit_to(tiny, npz.describe(file)), limit=40)
@@ -124,6 +126,7 @@ def test_a_source_that_is_not_there_starts_no_run(jobs: Jobs, tiny: TrainConfig,
     assert not (home / "data" / "runs").exists()
 
 
+@pytest.mark.slow
 def test_leaving_saves_and_resuming_goes_on(jobs: Jobs, config: TrainConfig) -> None:
     list(jobs.train(TrainRequest(config, run="whole")))
     with closing(jobs.train(TrainRequest(config, run="left"))) as job:
@@ -135,6 +138,7 @@ def test_leaving_saves_and_resuming_goes_on(jobs: Jobs, config: TrainConfig) -> 
     assert same(final("left"), final("whole"))
 
 
+@pytest.mark.slow
 def test_draw_save_and_export(jobs: Jobs, config: TrainConfig, tmp_path: Path) -> None:
     list(jobs.train(TrainRequest(config, run="flags")))
     done, frames = draw(jobs, "flags")
@@ -175,6 +179,7 @@ def test_what_other_images_have_not(jobs: Jobs, config: TrainConfig) -> None:
         draw(jobs, "flags", (3,))
 
 
+@pytest.mark.slow
 def test_flags_are_judged_by_judges_of_their_own(jobs: Jobs, config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """They have no test images, so halves are compared. A reader is trained only on request, and then redraws; older recipes still redraw nothing."""
     monkeypatch.setattr(judges, "FEWEST_STEPS", 12)
@@ -232,6 +237,7 @@ def test_many_at_once_are_drawn_as_alone(jobs: Jobs, config: TrainConfig) -> Non
     assert few.recipe.labels == labels[:3]
 
 
+@pytest.mark.slow
 def test_a_student_of_other_images(jobs: Jobs, config: TrainConfig) -> None:
     list(jobs.train(TrainRequest(replace(config, epochs=1), run="teacher")))
     student = replace(config, preset="one-step", teacher="teacher", pairs=12, optimizer="muon", schedule=ScheduleConfig())

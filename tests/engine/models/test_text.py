@@ -60,6 +60,7 @@ def test_a_misspelt_word_shares_most_of_its_letters_with_the_right_one() -> None
     assert len(right & other) <= 1
 
 
+@pytest.mark.slow
 def test_tokens_are_the_same_in_every_process() -> None:
     code = (
         "from engine.models.tokenizer import Tokenizer; from engine.config.text import TextConfig\n"

@@ -146,6 +146,7 @@ def test_ranks_share_what_the_seed_has_not(tiny: TrainConfig) -> None:
     assert told[0]["state"] == told[1]["state"]
 
 
+@pytest.mark.slow
 def test_a_state_goes_on_with_another_number_of_ranks(short: TrainConfig) -> None:
     """Left by one process in mid-epoch, taken up by two, left, taken up by three and by one: the curve of a run that was never left."""
     whole = walk(ProcessGroup(), short, 15)

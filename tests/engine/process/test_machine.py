@@ -106,6 +106,7 @@ def test_this_machine() -> None:
     assert 0 < load.memory_used < load.memory_total
 
 
+@pytest.mark.slow
 def test_the_packages_are_imported_only_when_they_are_needed() -> None:
     code = "import sys, engine.process.machine, tui.screens.run_screen; sys.exit(bool({'psutil', 'pynvml', 'torch'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

@@ -160,6 +160,7 @@ def one_space(name: str) -> str:
 SHORT_NAMES = st.text(alphabet=st.sampled_from("ab cS'12x,-./½é猫🐱𝟟"), min_size=1, max_size=8).map(one_space).filter(bool)
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=400)
 @given(st.lists(SHORT_NAMES | st.sampled_from(AWKWARD), min_size=1, max_size=6, unique_by=lambda name: quotable(name, keep_case=False)))
 def test_any_name_in_quotes_is_its_class(names: list[str]) -> None:
@@ -168,6 +169,7 @@ def test_any_name_in_quotes_is_its_class(names: list[str]) -> None:
             assert parse(f'"{name}"', random.Random(0), names).labels == (label,)
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=300)
 @given(st.lists(st.sampled_from((*AWKWARD, *FASHION, "7", "x", "-", ",", '"', "'", "three", "dozen", "pictures", "of", "zzz")), max_size=7))
 def test_the_quick_reading_agrees_with_the_one_that_explains(words: list[str]) -> None:
@@ -179,6 +181,7 @@ def test_the_quick_reading_agrees_with_the_one_that_explains(words: list[str]) -
     assert quick == slow
 
 
+@pytest.mark.slow
 def test_ten_thousand_classes_are_read_and_refused_in_a_moment() -> None:
     import time
 

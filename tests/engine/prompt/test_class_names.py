@@ -92,6 +92,7 @@ def test_the_label_is_the_place_of_the_name_and_not_the_number() -> None:
 WORDS = ("random", "12", "7", "x", "to", "-", "", "cat", "cats", "T-shirt/top", "a b", "grid", "'", "(", "²", "seven", "s", ".*", "digits")
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=300)
 @given(st.lists(st.sampled_from(WORDS) | st.text(max_size=5), min_size=1, max_size=6), st.lists(st.sampled_from(WORDS), max_size=8))
 def test_whatever_the_classes_are_called_text_is_read_or_refused_on_one_line(names: list[str], words: list[str]) -> None:

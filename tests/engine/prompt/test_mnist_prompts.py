@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import random
 
+import pytest
+
 from engine.prompt.parser import parse_if_readable
 
 NUMBERS = """zero one two three four five six seven eight nine zeroes zeros ones twos threes fours fives sixes sevens eights nines
@@ -45,6 +47,7 @@ def heaps(block: int) -> list[str]:
     return [heap(rng) for _ in range(1000)]
 
 
+@pytest.mark.slow
 def test_every_heap_of_words_means_what_it_meant() -> None:
     found = [hashlib.sha256("\n".join(map(meaning, heaps(block))).encode()).hexdigest()[:16] for block in range(len(BLOCKS))]
     assert tuple(found) == BLOCKS

@@ -370,6 +370,7 @@ def is_right_or_refused_well(text: str) -> None:
         assert not prompt.shared_noise or prompt.labels == tuple(range(10))
 
 
+@pytest.mark.slow
 @fuzz
 @given(st.text())
 def test_any_text_is_right_or_refused_well(text: str) -> None:
@@ -384,6 +385,7 @@ WORDS = (
 )
 
 
+@pytest.mark.slow
 @fuzz
 @given(st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from(["", " ", ", "])), max_size=12))
 def test_any_heap_of_known_words_is_right_or_refused_well(heap: list[tuple[str, str]]) -> None:
@@ -399,6 +401,7 @@ def test_of_all_numerals_only_decimal_digits_are_digits() -> None:
             assert labels(numeral) == [value]
 
 
+@pytest.mark.slow
 @fuzz
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=MAX_LABELS), st.sampled_from([" ", ", ", ",", " and ", "", "\n"]))
 def test_a_list_reads_as_itself(expected: list[int], gap: str) -> None:
@@ -425,6 +428,7 @@ def test_a_range_has_both_its_ends(first: int, last: int, link: str) -> None:
     assert (drawn[0], drawn[-1]) == (first, last)
 
 
+@pytest.mark.slow
 @fuzz
 @given(st.lists(st.tuples(st.integers(1, 40), st.integers(0, 9)), min_size=1, max_size=6), st.sampled_from([", ", " and ", " "]))
 def test_counts_add_up_to_64_at_most(groups: list[tuple[int, int]], gap: str) -> None:

@@ -260,6 +260,7 @@ def read_or_refuse(text: str) -> Prompt | Change | PromptError:
         return error
 
 
+@pytest.mark.slow
 def test_any_heap_of_words_is_read_and_said_again_or_refused_well() -> None:
     rng, read_again = random.Random(5), 0
     for text in (heap(rng) for _ in range(500)):
@@ -274,6 +275,7 @@ def test_any_heap_of_words_is_read_and_said_again_or_refused_well() -> None:
     assert read_again > 50
 
 
+@pytest.mark.slow
 def test_nonsense_stays_nonsense() -> None:
     rng = random.Random(6)
     for _ in range(300):

@@ -51,6 +51,7 @@ def test_refuses(text: str, why: str, near: str) -> None:
     assert str(caught.value).lower().endswith("try '5' or 'a dozen'")
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=300)
 @given(st.text() | st.lists(st.sampled_from(("3", "x", "dozen", "random", "pictures", "grid", "-", "boots", "²", "'")), max_size=6).map(" ".join))
 def test_any_text_is_a_count_or_refused_on_one_line(text: str) -> None:

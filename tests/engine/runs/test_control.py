@@ -133,6 +133,7 @@ def losses(name: str) -> dict[int, float]:
     return {record["step"]: record["loss"] for record in Follower(find_run(name).metrics_path).records() if "loss" in record}
 
 
+@pytest.mark.slow
 def test_paused_resumed_stopped(jobs: Jobs, every_step: None, tiny: TrainConfig, send: Send) -> None:
     """And what it trained is what an unbroken run trains."""
     control = Control()
@@ -241,6 +242,7 @@ for _ in range(40):
 """
 
 
+@pytest.mark.slow
 def test_of_many_that_try_one_writes_at_a_time(home: Path) -> None:
     run = made()
     crowd = [subprocess.Popen([sys.executable, "-c", CROWD], cwd=Path(__file__).parents[3], stderr=subprocess.PIPE) for _ in range(3)]

@@ -186,6 +186,7 @@ def damaged(body: bytes, how: str) -> bytes:
     return {"whole": whole, "seal": whole[:-4] + b'x"}\n', "body": b"{ " + whole[1:], "blank": b"\n"}[how]
 
 
+@pytest.mark.slow
 @given(lines_of)
 @example([(b'{"step":1,"loss":123456789012345678901234567890,"lr":1,"rate":1,"time":1', "whole")])
 @example([(b'{"step":1,"loss":1,"lr":' + b"1" * 5000 + b',"rate":1,"time":1', "whole")])

@@ -149,6 +149,7 @@ print(count)
 """
 
 
+@pytest.mark.slow
 def test_of_many_that_try_one_writes_at_a_time_without_flock(run: Run) -> None:
     crowd = [subprocess.Popen([sys.executable, "-c", CROWD], cwd=Path(__file__).parents[3], stdout=-1, stderr=-1) for _ in range(3)]
     said = [process.communicate(timeout=120) for process in crowd]

@@ -132,6 +132,7 @@ def start_and_die(at: int) -> None:
     start(die)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [None, errno.ENOSYS], ids=["flock", "ENOSYS"])
 def test_a_writer_that_dies_at_any_line_of_its_start(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: int | None) -> None:
     """Afterwards a reader says what is true, and the run can be resumed, or its name had."""

@@ -106,6 +106,7 @@ def test_names_that_would_be_elsewhere_or_something_else(name: str) -> None:
     assert not list(paths.data_dir().rglob("*.json"))
 
 
+@pytest.mark.slow
 @given(st.text(max_size=70))
 def test_a_name_that_passes_is_one_folder(name: str) -> None:
     try:

@@ -101,6 +101,7 @@ def test_equal_indices_share_their_noise() -> None:
 # --- pictures ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda s: s.sampler)
 def test_a_picture_is_the_same_in_any_batch_and_place(jobs: Jobs, weights: str, sample: SampleConfig) -> None:
     """Image 17 of seed 7: alone, third of five, and one of the 70 that are drawn in several batches."""
@@ -285,6 +286,7 @@ def test_what_can_not_be_drawn_is_an_error(bad: dict[str, Any]) -> None:
 # --- which weights ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_weights_of_a_run_and_live(jobs: Jobs, tiny: TrainConfig) -> None:
     config = replace(tiny, lr=0.05, lr_schedule="constant", ema=0.9)
 
@@ -317,6 +319,7 @@ def test_weights_of_a_run_and_live(jobs: Jobs, tiny: TrainConfig) -> None:
         with_weights("r:worst")
 
 
+@pytest.mark.slow
 def test_drawing_leaves_the_training_as_it_was(jobs: Jobs, tiny: TrainConfig) -> None:
     def losses(draw: bool) -> list[float]:
         found = []

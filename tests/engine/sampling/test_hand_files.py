@@ -47,6 +47,7 @@ def page(digits: Tensor, factor: int = 6, gap: int = 10) -> npt.NDArray[np.uint8
     return (240 - 0.8 * strip).astype(np.uint8)
 
 
+@pytest.mark.slow
 def test_mnists_own_digits_come_back_from_a_page(first_sixty: tuple[Tensor, Tensor], reader: Classifier, seen: Seen, tmp_path: Path) -> None:
     digits, labels = (part[:6] for part in first_sixty)
     Image.fromarray(page(digits)).save(tmp_path / "page.png")

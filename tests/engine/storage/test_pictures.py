@@ -240,6 +240,7 @@ def test_a_gif_with_too_many_or_too_large_frames_is_refused(tmp_path: Path) -> N
     assert "too many frames" in refusal(path, file.getvalue())
 
 
+@pytest.mark.slow
 def test_large_images_are_enlarged_less_so_that_they_can_be_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     large = random_images(16, height=128, width=128, channels=3)
     recipe = replace(recipe_of(16), data=replace(MNIST, name="other", height=128, width=128, channels=3, digest="sha256:0", source="/other"))
@@ -274,6 +275,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(field=st.sampled_from(sorted(OLD)), inner=st.text(max_size=8) | st.sampled_from(["name", "step", "kind", "seed", "device"]), value=JSON)
 def test_any_value_in_any_field_is_a_recipe_or_refused(field: str, inner: str, value: object) -> None:

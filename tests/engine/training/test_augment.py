@@ -41,12 +41,14 @@ def digit(height: int = 28, width: int = 28) -> Tensor:
     return x0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("height", "width"), [(28, 28), (28, 40), (40, 28)])
 def test_a_shift_moves_by_that_share_of_the_sides(height: int, width: int) -> None:
     moved = augment(digit(height, width), parameters(down=3 / height / SHIFT, right=-2 / width / SHIFT))
     assert torch.allclose(moved, digit(height, width).roll((3, -2), (2, 3)), atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("height", "width"), [(28, 28), (28, 40)])
 def test_a_quarter_turn_is_clockwise_and_keeps_shapes(height: int, width: int) -> None:
     turned = augment(digit(height, width), parameters(angle=math.pi / 2 / ANGLE))
@@ -60,6 +62,7 @@ def test_twice_the_scale_is_twice_the_size() -> None:
     assert int((augment(x0, parameters(scale=1 / SCALE)) > 0).sum()) == 4 * 64
 
 
+@pytest.mark.slow
 def test_a_shift_follows_the_turn() -> None:
     both = augment(digit(), parameters(angle=math.pi / 2 / ANGLE, right=3 / 28 / SHIFT))
     assert torch.allclose(both, digit().rot90(-1, (2, 3)).roll(3, 3), atol=1e-3)
@@ -130,6 +133,7 @@ def state_of(run: str) -> dict[str, Any]:
     return dict(load_state(latest_state(find_run(run))).model)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("every_step")
 def test_a_run_learns_with_it_resumes_exactly_and_starts_others(jobs: Jobs, tiny: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     config = replace(tiny, augment=0.5)

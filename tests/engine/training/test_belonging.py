@@ -36,6 +36,7 @@ def until(events: Iterator[Event], kind: type[Event], step: int) -> None:
 # --- states of other runs ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_state_of_another_run_is_set_aside(jobs: Jobs, tiny: TrainConfig) -> None:
     """Though the two have the same settings."""
     for name in ("r", "other"):
@@ -50,6 +51,7 @@ def test_a_state_of_another_run_is_set_aside(jobs: Jobs, tiny: TrainConfig) -> N
     assert (run.state(), run.states()[-1][0]) == ("finished", 12)
 
 
+@pytest.mark.slow
 def test_a_state_of_other_settings_is_set_aside_though_it_names_no_run(jobs: Jobs, tiny: TrainConfig) -> None:
     list(jobs.train(TrainRequest(tiny, run="r")))
     list(jobs.train(TrainRequest(replace(tiny, seed=1), run="other")))
@@ -61,6 +63,7 @@ def test_a_state_of_other_settings_is_set_aside_though_it_names_no_run(jobs: Job
         list(jobs.train(TrainRequest(replace(tiny, epochs=3), resume="r")))
 
 
+@pytest.mark.slow
 def test_a_state_is_of_the_step_that_its_name_says(jobs: Jobs, tiny: TrainConfig) -> None:
     list(jobs.train(TrainRequest(tiny, run="r")))
     run = find_run("r")
@@ -73,6 +76,7 @@ def test_a_state_is_of_the_step_that_its_name_says(jobs: Jobs, tiny: TrainConfig
     assert next(event for event in events if isinstance(event, TrainStarted)).step == 8
 
 
+@pytest.mark.slow
 def test_a_run_of_an_older_digitty_goes_on(jobs: Jobs, tiny: TrainConfig) -> None:
     """It names itself nowhere; from now on it does."""
     list(jobs.train(TrainRequest(tiny, run="r")))

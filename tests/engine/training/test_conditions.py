@@ -159,6 +159,7 @@ def test_a_step_tells_the_same_whichever_rank_takes_which_part(tiny: TrainConfig
     assert whole.asked[whole_label >= 0].any()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("every_step")
 def test_a_run_that_is_told_attributes_resumes_bit_for_bit_and_its_weights_go_on(jobs: Jobs, tiny: TrainConfig) -> None:
     config = replace(tiny, attributes=True, optimizer="muon")
@@ -181,6 +182,7 @@ def test_a_run_that_is_told_attributes_resumes_bit_for_bit_and_its_weights_go_on
     torch.testing.assert_close(load_state(latest_state(find_run("more"))).model, whole.ema, atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("every_step")
 def test_attributes_are_added_to_weights_without_changing_what_they_draw(jobs: Jobs, tiny: TrainConfig) -> None:
     list(jobs.train(TrainRequest(replace(tiny, steps=2), run="plain")))

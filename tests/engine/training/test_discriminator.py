@@ -76,6 +76,7 @@ def test_the_generators_gradient_reaches_what_is_drawn_alone() -> None:
     assert judge.w.grad is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of", ["pictures", "label", "kind"])
 def test_it_learns_to_tell(of: str, one_thread: None) -> None:
     """Bright pictures from dark ones; or those that are bright where their label (or kind) is odd from those where it is even."""

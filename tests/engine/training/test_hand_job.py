@@ -87,6 +87,7 @@ def test_its_previews_are_digits_and_the_hands_most_alike(jobs: Jobs, hand: Trai
     assert all(above != below for above, below in zip(label[:5], label[5:], strict=True))
 
 
+@pytest.mark.slow
 def test_it_learns_who_wrote_what(jobs: Jobs, hand: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Six writers whose digits differ in slant alone; it sees those by every other one, and is asked about the rest."""
     from engine.data import mnist

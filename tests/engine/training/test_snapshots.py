@@ -34,6 +34,7 @@ def kept(jobs: Jobs, every_step: None, tiny: TrainConfig) -> TrainConfig:
     return config
 
 
+@pytest.mark.slow
 def test_each_epoch_has_its_weights(kept: TrainConfig, jobs: Jobs) -> None:
     run = find_run("r")
     assert [epoch for epoch, _ in run.snapshots()] == [1, 2, 3]
@@ -49,6 +50,7 @@ def test_each_epoch_has_its_weights(kept: TrainConfig, jobs: Jobs) -> None:
     assert weights_of(done.recipe.weights, done.recipe.sample.sampler) == "r:epoch-2"
 
 
+@pytest.mark.slow
 def test_a_run_may_start_from_a_snapshot_and_one_may_be_exported(kept: TrainConfig, jobs: Jobs, tmp_path: Path, command: Invoke) -> None:
     for _ in jobs.train(TrainRequest(replace(kept, start_from="r:epoch-1", steps=1), run="more")):
         pass
@@ -58,6 +60,7 @@ def test_a_run_may_start_from_a_snapshot_and_one_may_be_exported(kept: TrainConf
     assert find_weights(str(tmp_path / "two.safetensors")).step == 8
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_keeps_the_same_snapshots(kept: TrainConfig, jobs: Jobs) -> None:
     for at in (3, 4, 5):
         name = f"broken-{at}"

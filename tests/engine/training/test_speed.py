@@ -39,6 +39,7 @@ def ten_seconds_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "PLAN_SECONDS", (0.0, 0.0))
 
 
+@pytest.mark.slow
 def test_minutes_become_steps_before_the_run_exists(jobs: Jobs, every_step: None, tiny: TrainConfig, ten_seconds_a_step: None) -> None:
     """A minute of ten seconds a step is six steps, one more than an epoch; the run is from then on like any run of six steps."""
     for name, request in (("planned", TrainRequest(tiny, minutes=1.0)), ("given", TrainRequest(replace(tiny, steps=6, epochs=2)))):
@@ -51,6 +52,7 @@ def test_minutes_become_steps_before_the_run_exists(jobs: Jobs, every_step: None
     assert losses("planned")[6][1] == lr_at(config, 5) < 0.2 * tiny.lr, "the cosine ends where the run does"
 
 
+@pytest.mark.slow
 def test_a_planned_run_resumes_exactly(jobs: Jobs, every_step: None, tiny: TrainConfig, ten_seconds_a_step: None) -> None:
     for _ in jobs.train(TrainRequest(tiny, run="whole", minutes=1.0)):
         pass

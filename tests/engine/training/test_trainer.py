@@ -242,6 +242,7 @@ def test_every_image_comes_once_an_epoch(make: Make) -> None:
 # --- resuming ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [FP32, BF16], ids=["fp32", "bf16"])
 @pytest.mark.parametrize("changes", [{}, BEYOND], ids=["seed", "beyond"])
 @pytest.mark.parametrize("at", [2, 4, 7], ids=["mid-epoch", "epoch's end", "second epoch"])
@@ -369,6 +370,7 @@ def test_a_gradient_that_is_not_finite_counts_too(make: Make) -> None:
     assert same(trainer.model.state_dict(), weights)
 
 
+@pytest.mark.slow
 def test_an_absurd_learning_rate_diverges_and_says_so(make: Make) -> None:
     trainer = make(lr=10.0, lr_schedule="constant", clip=0.0, epochs=100)
     trainer.model.conv_in.weight.data.mul_(1e30)

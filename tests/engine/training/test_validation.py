@@ -207,6 +207,7 @@ def facts(run: Run) -> list[dict[str, Any]]:
     return [{name: value for name, value in record.items() if name not in ("seconds", "crc")} for record in records(run)]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("often")
 def test_a_run_validates_keeps_the_best_and_trains_as_without(quick_jobs: Jobs, config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     events = [event for event in train(quick_jobs, config, "r") if isinstance(event, Validated)]
@@ -232,6 +233,7 @@ def test_a_run_validates_keeps_the_best_and_trains_as_without(quick_jobs: Jobs, 
         find_weights("without:best-validation")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("kind", [TrainStep, Validated, Saved, Tick])
 def test_a_resumed_run_finds_the_same_best(quick_jobs: Jobs, config: TrainConfig, kind: type[Event]) -> None:
@@ -252,6 +254,7 @@ def test_a_resumed_run_finds_the_same_best(quick_jobs: Jobs, config: TrainConfig
     assert find_weights("left:best-validation").digest == find_weights("whole:best-validation").digest
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("often")
 def test_a_run_from_before_validation_resumes_and_gains_it(quick_jobs: Jobs, config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its training state has no best loss on held-out images, and its metrics have no validations."""
@@ -271,6 +274,7 @@ def test_a_run_from_before_validation_resumes_and_gains_it(quick_jobs: Jobs, con
     assert run.best_validation_path.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("often")
 def test_a_data_set_without_held_out_images_trains_without_validation(quick_jobs: Jobs, tiny: TrainConfig, file: Path) -> None:
     images, labels = (tensor.numpy() for tensor in mnist.load(True, limit=60))
@@ -282,6 +286,7 @@ def test_a_data_set_without_held_out_images_trains_without_validation(quick_jobs
         assert records(find_run(name)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("often")
 def test_a_run_that_copies_is_found_out(quick_jobs: Jobs, config: TrainConfig, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images = torch.from_numpy(np.load(file)["images"])
@@ -301,6 +306,7 @@ def test_a_run_that_copies_is_found_out(quick_jobs: Jobs, config: TrainConfig, f
     assert all("copying" not in record for record in records(find_run("large")))
 
 
+@pytest.mark.slow
 def test_pictures_are_drawn_in_the_classes_of_the_training_images(quick_jobs: Jobs, config: TrainConfig) -> None:
     images, labels = (tensor[:60] for tensor in mnist.load(True, limit=60))
     trainer = Trainer(config, images, labels, Numerics("fp32", False), CPU)

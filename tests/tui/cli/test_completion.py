@@ -47,6 +47,7 @@ def test_an_unknown_shell_asks_which(own: str, capsys: pytest.CaptureFixture[str
     assert run(cli.digitty, ["completion", "tcsh"]) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
 def test_bash_completes_commands_words_and_options(home: Path, tmp_path: Path) -> None:
     program = tmp_path / "digitty"

@@ -59,6 +59,7 @@ async def test_snapshots_are_offered_the_latest_first() -> None:
         assert choices(person) == ["shipped", "mine", "mine:best", "mine:epoch-2", "mine:epoch-1", *OTHERS]
 
 
+@pytest.mark.slow
 async def test_the_run_that_trains_now_offers_its_live_weights() -> None:
     async with opened(FakeJobs(train_holds_at=5)) as person:
         await person.press("f5")
@@ -71,6 +72,7 @@ async def test_the_run_that_trains_now_offers_its_live_weights() -> None:
         await person.sees("mine:live · step")
 
 
+@pytest.mark.slow
 async def test_options_are_checked_applied_and_shared() -> None:
     async with opened() as person:
         await outside(person)
@@ -102,6 +104,7 @@ async def test_options_are_checked_applied_and_shared() -> None:
         assert person.app.screen.query_one("#sampler", Select).value == "ddim"
 
 
+@pytest.mark.slow
 async def test_a_students_weights_and_sampler_come_together() -> None:
     async with opened() as person:
         await outside(person)
@@ -138,6 +141,7 @@ async def test_what_was_chosen_stays_when_the_options_open_and_another_sampler_i
         await person.until(lambda: person.app.studio.settings.sample == SampleConfig("ddim", 3, redraw_below=0.5))
 
 
+@pytest.mark.slow
 async def test_help_names_the_screens_own_keys() -> None:
     async with opened(size=SMALL) as person:
         for key, words in (("f2", "earlier prompts"), ("f3", "through the denoising"), ("f4", "from the same noise"), ("f5", "logarithmic")):
@@ -156,6 +160,7 @@ async def test_function_keys_do_not_change_the_screen_under_a_dialog() -> None:
         await person.sees("? help", "Type a digit")
 
 
+@pytest.mark.slow
 async def test_the_cursor_is_where_it_was_when_a_dialog_closes() -> None:
     async with opened() as person:
         await person.press("f1", "escape")

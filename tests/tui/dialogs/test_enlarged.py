@@ -118,6 +118,7 @@ async def test_images_of_shared_noise_that_were_redrawn_are_saved_together() -> 
         assert json.loads(picture.info["digitty"])["labels"] == list(range(10))
 
 
+@pytest.mark.slow
 async def test_a_click_enlarges_the_tile_below_it() -> None:
     async with opened(size=(120, 40)) as person:
         await drawn_grid(person)
@@ -143,6 +144,7 @@ async def test_enter_draws_again_once_something_else_is_asked_for() -> None:
         assert not isinstance(person.app.screen, EnlargedDialog)
 
 
+@pytest.mark.slow
 async def test_enter_on_generate_takes_the_controls_first() -> None:
     async with opened() as person:
         await person.press("f3", "enter")
@@ -206,6 +208,7 @@ def test_the_nearest_frame() -> None:
     assert nearest_frame((), 0.5) == 0
 
 
+@pytest.mark.slow
 async def test_a_preview_of_a_run_is_enlarged_by_a_click(tiny: TrainConfig) -> None:
     finished_run("old", tiny)
     async with opened(size=(120, 40)) as person:

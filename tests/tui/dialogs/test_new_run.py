@@ -22,6 +22,7 @@ from tui.dialogs.new_run import NewRunDialog
 from tui.studio.source_check import complete_source
 
 
+@pytest.mark.slow
 async def test_whatever_can_go_on_is_offered() -> None:
     """A run that ended, one that died before it said so though all was done, one that never saved; not one that is being trained."""
     config = with_changes(PRESETS["quick"], limit=128 * 4, epochs=1)
@@ -50,6 +51,7 @@ async def test_whatever_can_go_on_is_offered() -> None:
     assert find_run("ended").state() == "finished"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 async def test_every_preset_says_what_it_is_and_starts(preset: str) -> None:
     async with opened() as person:
@@ -74,6 +76,7 @@ async def test_it_opens_in_its_first_field_where_enter_starts_nothing() -> None:
         assert not person.jobs.trainings
 
 
+@pytest.mark.slow
 async def test_an_existing_run_takes_the_place_of_preset_and_name() -> None:
     finished_run("mine", PRESETS["quick"])
     async with opened() as person:
@@ -95,6 +98,7 @@ async def test_a_new_run_begins_with_the_preset_of_the_run_that_is_shown(preset:
         await person.sees(PRESET_HINTS[preset], "next free name")  # type: ignore[index]
 
 
+@pytest.mark.slow
 async def test_it_says_how_long_what_it_starts_would_take() -> None:
     """As typed: 4,690 steps of seed at 0.8 s, 469 steps, and minutes, which come before epochs."""
     async with opened(size=(120, 40)) as person:
@@ -125,6 +129,7 @@ async def test_minutes_are_checked(minutes: str, told: str) -> None:
         assert not person.jobs.trainings
 
 
+@pytest.mark.slow
 async def test_beside_another_run_it_would_take_longer() -> None:
     run = create_run("theirs", PRESETS["quick"], ENGINE)
     async with opened(size=(120, 40)) as person:
@@ -140,6 +145,7 @@ async def test_beside_another_run_it_would_take_longer() -> None:
             await person.sees("about 63 min on this machine, and", "longer while another run trains.")
 
 
+@pytest.mark.slow
 async def test_snapshots_may_be_asked_for() -> None:
     async with opened(size=(120, 40)) as person:
         await person.press("f5", "down", "down", "down", "n")
@@ -153,6 +159,7 @@ async def test_snapshots_may_be_asked_for() -> None:
         assert person.jobs.trainings[0].config == with_changes(PRESETS["seed"], keep_every=2)
 
 
+@pytest.mark.slow
 async def test_other_data_is_looked_at_and_asked_for(tmp_path: Path) -> None:
     folder = tmp_path / "pets"
     for name in ("cat", "dog"):
@@ -177,6 +184,7 @@ async def test_other_data_is_looked_at_and_asked_for(tmp_path: Path) -> None:
     assert request.fit_epochs
 
 
+@pytest.mark.slow
 async def test_without_a_source_a_run_trains_on_mnist() -> None:
     async with opened() as person:
         await person.press("f5", "n")

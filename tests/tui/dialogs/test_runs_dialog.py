@@ -53,6 +53,7 @@ async def test_state_progress_loss_age_and_size(size: tuple[int, int]) -> None:
         assert row(person, "run") == list(run_words.COLUMNS)
 
 
+@pytest.mark.slow
 async def test_a_run_that_stops_is_listed_so_until_it_has() -> None:
     jobs = FakeJobs(train_holds_at=3)
     jobs.go_on_ending.clear()
@@ -102,6 +103,7 @@ async def test_the_list_is_there_before_the_folders_are_read(monkeypatch: pytest
         await person.until(lambda: row(person, "mine")[1:2] == ["finished"])
 
 
+@pytest.mark.slow
 async def test_a_run_is_deleted_once_one_is_sure() -> None:
     finished_run("older", PRESETS["quick"])
     finished_run("mine", PRESETS["quick"])
@@ -171,6 +173,7 @@ async def test_a_run_is_renamed_and_a_bad_name_is_refused_in_place() -> None:
         await person.sees("better  finished")
 
 
+@pytest.mark.slow
 async def test_a_run_that_is_trained_is_left_alone() -> None:
     async with opened(FakeJobs(train_holds_at=2)) as person:
         await start(person, name="mine")

@@ -101,6 +101,7 @@ def every_space() -> Iterator[tuple[Tiles, int, int]]:
         yield tiles, width, height
 
 
+@pytest.mark.slow
 def test_tiles_lie_inside_and_apart_in_any_space() -> None:
     for tiles, width, height in every_space():
         regions = [Region(*tiles.place(i), tiles.tile_width, tiles.tile_height) for i in range(min(tiles.count, tiles.per_page))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from fakes import finished_run
 from textual.widgets import Input
 from user import opened
@@ -28,6 +29,7 @@ def test_short_names() -> None:
     assert replace(FLAGS, name="a" * 60).short_name == "a" * 23 + "… 20x32"
 
 
+@pytest.mark.slow
 async def test_lists_of_runs_and_weights_say_which_data() -> None:
     preset = PRESETS["quick"]
     digits = finished_run("digits", preset)

@@ -47,6 +47,7 @@ def test_columns_are_exact_at_any_zoom(size: int) -> None:
             assert_exact(series, steps, losses, count, window)
 
 
+@pytest.mark.slow
 def test_a_million_points_take_sixteen_bytes_each() -> None:
     steps, losses = list(range(1, 1_000_001)), [0.5] * 1_000_000
     tracemalloc.start()

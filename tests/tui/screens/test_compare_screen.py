@@ -55,6 +55,7 @@ def places_of(view: SheetView, index: int) -> list[tuple[int, int]]:
 # --- runs -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_without_runs_it_says_how_to_get_some() -> None:
     async with opened() as person:
         await person.press("f6")
@@ -67,6 +68,7 @@ async def test_without_runs_it_says_how_to_get_some() -> None:
         await person.sees("[x]", "late", "loss by step", "n new run")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trained_before", [False, True])
 async def test_n_asks_on_the_train_screen_what_to_train(trained_before: bool) -> None:
     async with opened() as person:
@@ -89,6 +91,7 @@ async def test_what_the_empty_page_tells_to_run_can_be_run(command: Callable[...
             assert (code, "epochs 0 is outside" in err) == (2, True), err  # the rest of the line is no error
 
 
+@pytest.mark.slow
 async def test_the_two_newest_are_compared_at_once(two_runs: None) -> None:
     async with opened(size=WIDE) as person:
         await person.press("f6")
@@ -102,6 +105,7 @@ async def test_the_two_newest_are_compared_at_once(two_runs: None) -> None:
         assert request.labels == tuple(range(10))
 
 
+@pytest.mark.slow
 async def test_a_click_goes_to_another_mode(two_runs: None) -> None:
     async with opened() as person:
         await person.press("f6")
@@ -113,6 +117,7 @@ async def test_a_click_goes_to_another_mode(two_runs: None) -> None:
             assert screen(person).mode == mode.lower()
 
 
+@pytest.mark.slow
 async def test_before_the_first_drawing_each_run_has_its_place(two_runs: None) -> None:
     jobs = FakeJobs()
     jobs.warm.clear()
@@ -123,6 +128,7 @@ async def test_before_the_first_drawing_each_run_has_its_place(two_runs: None) -
         await person.sees("● second  step", "▲ first  step")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 async def test_space_and_a_click_choose_and_leave_out(two_runs: None, size: tuple[int, int]) -> None:
     finished_run("third", PRESETS["quick"])
@@ -138,6 +144,7 @@ async def test_space_and_a_click_choose_and_leave_out(two_runs: None, size: tupl
         await person.sees("[x] ● third")  # the free colour and mark again
 
 
+@pytest.mark.slow
 async def test_more_than_eight_are_refused() -> None:
     for i in range(9):
         cut_off(f"run-{i}")
@@ -152,6 +159,7 @@ async def test_more_than_eight_are_refused() -> None:
         assert len(picker(person).chosen) == 8
 
 
+@pytest.mark.slow
 async def test_axes_and_scales(two_runs: None) -> None:
     async with opened(size=WIDE) as person:
         await person.press("f6")
@@ -162,6 +170,7 @@ async def test_axes_and_scales(two_runs: None) -> None:
         await person.sees("loss by time, linear")
 
 
+@pytest.mark.slow
 async def test_a_small_screen_shows_one_view_after_another(two_runs: None) -> None:
     async with opened() as person:
         await person.press("f6")
@@ -194,6 +203,7 @@ async def test_a_run_that_trains_elsewhere_is_followed() -> None:
             await person.sees("● 0.2500")
 
 
+@pytest.mark.slow
 async def test_what_is_deleted_is_left_out(two_runs: None) -> None:
     async with opened(size=WIDE) as person:
         await person.press("f6")
@@ -204,6 +214,7 @@ async def test_what_is_deleted_is_left_out(two_runs: None) -> None:
         await person.until(lambda: [row.run_name for row in person.app.screen.query(RunPictures)] == ["second"])
 
 
+@pytest.mark.slow
 async def test_one_run_that_can_not_draw_does_not_stop_the_others(two_runs: None) -> None:
     async with opened(size=WIDE) as person:
         person.jobs.failures.append(RunError("run second has no checkpoint yet"))
@@ -211,6 +222,7 @@ async def test_one_run_that_can_not_draw_does_not_stop_the_others(two_runs: None
         await person.sees("● second  run second has no checkpoint yet", "▲ first  step", "1 drawing in")
 
 
+@pytest.mark.slow
 async def test_a_prompt_that_can_not_be_read_keeps_the_focus(two_runs: None) -> None:
     async with opened(size=WIDE) as person:
         await person.press("f6", "e")
@@ -226,6 +238,7 @@ async def test_a_prompt_that_can_not_be_read_keeps_the_focus(two_runs: None) -> 
         await person.sees_no_more("! ")
 
 
+@pytest.mark.slow
 async def test_typed_letters_are_text_in_the_field_and_esc_leaves_it(two_runs: None) -> None:
     async with opened(size=WIDE) as person:
         await person.press("f6", "e")
@@ -242,6 +255,7 @@ async def test_typed_letters_are_text_in_the_field_and_esc_leaves_it(two_runs: N
 # --- one model --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [*SIZES, WIDE])
 async def test_a_sweep_draws_every_combination_from_one_noise(size: tuple[int, int]) -> None:
     async with opened(size=size) as person:
@@ -257,6 +271,7 @@ async def test_a_sweep_draws_every_combination_from_one_noise(size: tuple[int, i
         assert len(view.images) == 9
 
 
+@pytest.mark.slow
 async def test_the_lists_can_be_edited_and_a_bad_one_is_told() -> None:
     async with opened(size=WIDE) as person:
         await person.press("f6", "e", "tab", "tab")
@@ -272,6 +287,7 @@ async def test_the_lists_can_be_edited_and_a_bad_one_is_told() -> None:
         await person.sees("6 drawings", "guidance 1.4, 3 steps: 3 evaluations, 0.05 s")
 
 
+@pytest.mark.slow
 async def test_new_noise_other_weights_and_prompts() -> None:
     async with opened(size=WIDE) as person:
         await person.press("f6", "enter")
@@ -287,6 +303,7 @@ async def test_new_noise_other_weights_and_prompts() -> None:
         assert {cell.weights for cell in person.jobs.sweeps[-1].cells} == {"shipped:seed"}
 
 
+@pytest.mark.slow
 async def test_a_click_or_a_key_enlarges_a_drawing(two_runs: None) -> None:
     async with opened(size=WIDE) as person:
         await person.press("f6", "c", "enter")
@@ -307,6 +324,7 @@ async def test_a_click_or_a_key_enlarges_a_drawing(two_runs: None) -> None:
         await person.sees("3 · three", "4 of 10", "first · step")
 
 
+@pytest.mark.slow
 async def test_the_samplers_race() -> None:
     async with opened(FakeJobs(draw_holds_at=20), size=WIDE) as person:
         await person.press("f6", "c")
@@ -318,6 +336,7 @@ async def test_the_samplers_race() -> None:
         await person.sees("ddpm, 1000 steps", "1000 evaluations, 0.05 s", "4 drawings", "first", "second", "third", "fourth")
 
 
+@pytest.mark.slow
 async def test_a_student_races_alone() -> None:
     async with opened(size=WIDE) as person:
         await person.press("escape", "w", "end", "up", "up", "enter")  # the student
@@ -329,6 +348,7 @@ async def test_a_student_races_alone() -> None:
         await person.sees("! steps 8 is outside 1 to 4")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["x", "escape"])
 async def test_it_can_be_stopped(key: str) -> None:
     async with opened(FakeJobs(draw_holds_at=2), size=WIDE) as person:
@@ -341,6 +361,7 @@ async def test_it_can_be_stopped(key: str) -> None:
         await person.sees("9 drawings")
 
 
+@pytest.mark.slow
 async def test_a_sweep_does_not_keep_other_drawings_waiting() -> None:
     async with opened(FakeJobs(pace=0.002), size=WIDE) as person:
         await person.press("f6", "c", "enter")
@@ -352,6 +373,7 @@ async def test_a_sweep_does_not_keep_other_drawings_waiting() -> None:
         await person.sees("stopped")
 
 
+@pytest.mark.slow
 async def test_the_sheet_is_saved_with_its_recipes(home: Path) -> None:
     async with opened(size=WIDE) as person:
         await person.press("f6", "s")
@@ -366,6 +388,7 @@ async def test_the_sheet_is_saved_with_its_recipes(home: Path) -> None:
     assert [cell["caption"] for cell in held["cells"]][:2] == ["guidance 1, 4 steps", "guidance 1, 8 steps"]
 
 
+@pytest.mark.slow
 async def test_an_idle_screen_draws_nothing(two_runs: None, monkeypatch: pytest.MonkeyPatch) -> None:
     async with opened(size=WIDE) as person:
         await person.press("f6")

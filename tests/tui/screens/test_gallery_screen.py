@@ -110,6 +110,7 @@ async def test_no_pictures_yet_shows_examples_and_says_how_to_save_one(home: Pat
     assert not (home / "data" / "pictures").exists(), "looking creates nothing"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["enter", "click"])
 async def test_a_first_picture_is_drawn_and_saved(home: Path, by: str) -> None:
     async with opened() as person:
@@ -172,6 +173,7 @@ async def test_an_empty_folder_that_the_command_named_offers_no_first_picture(tm
     assert app.studio.worker.close(10)
 
 
+@pytest.mark.slow
 async def test_what_is_saved_elsewhere_is_there_on_the_way_back(folder: Path) -> None:
     save(folder, 7, age=9)
     async with opened() as person:
@@ -187,6 +189,7 @@ async def test_what_is_saved_elsewhere_is_there_on_the_way_back(folder: Path) ->
         await shows(person, "> 3-seed1")
 
 
+@pytest.mark.slow
 async def test_damaged_and_foreign_files_are_shown_as_such(folder: Path) -> None:
     path = save(folder, 7, age=1)
     (folder / "broken.png").write_bytes(path.read_bytes()[:200])
@@ -227,6 +230,7 @@ async def test_many_pictures_are_read_a_page_at_a_time(folder: Path, monkeypatch
         assert len(read) == 2 * per_page, "what was read is kept"
 
 
+@pytest.mark.slow
 async def test_a_click_selects_and_a_second_one_enlarges(folder: Path) -> None:
     save(folder, 7, age=1)
     save(folder, 3)
@@ -256,6 +260,7 @@ async def test_enter_enlarges_and_arrows_go_on(folder: Path) -> None:
         await shows(person, "31-seed1", "> 7-seed1")
 
 
+@pytest.mark.slow
 async def test_a_single_image_is_enlarged_by_z_or_a_click(folder: Path) -> None:
     save(folder, 3, 1)
     (folder / "broken.png").write_text("")
@@ -283,6 +288,7 @@ async def test_a_single_image_is_enlarged_by_z_or_a_click(folder: Path) -> None:
 # --- drawing again ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_drawing_again_compares(folder: Path) -> None:
     asked = Condition(3, (("slant", Interval(20, 20)),)), Condition(1)
     save(folder, 3, 1, seed=4, conditions=asked)
@@ -301,6 +307,7 @@ async def test_drawing_again_compares(folder: Path) -> None:
         await shows(person, "31-seed4-2", "> 31-seed4")
 
 
+@pytest.mark.slow
 async def test_one_thing_is_changed(folder: Path) -> None:
     save(folder, 3, seed=4)
     async with opened(size=(120, 40)) as person:
@@ -317,6 +324,7 @@ async def test_one_thing_is_changed(folder: Path) -> None:
         assert person.app.studio.settings.sample == SampleConfig(), "the shared settings stay"
 
 
+@pytest.mark.slow
 async def test_weights_that_are_gone_are_named_and_others_can_be_chosen(folder: Path) -> None:
     save(folder, 3, weights="lost-1")
     async with opened(size=(120, 40)) as person:
@@ -332,6 +340,7 @@ async def test_weights_that_are_gone_are_named_and_others_can_be_chosen(folder: 
         await person.sees("weights shipped", "instead of lost-1")
 
 
+@pytest.mark.slow
 async def test_a_failed_drawing_is_a_message_and_esc_stops_one(folder: Path) -> None:
     save(folder, 3)
     jobs = FakeJobs(draw_holds_at=1)
@@ -365,6 +374,7 @@ async def test_leaving_a_picture_ends_its_drawing(folder: Path) -> None:
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_favourites_are_kept_and_filtered(folder: Path) -> None:
     save(folder, 7, age=1)
     path = save(folder, 3)
@@ -394,6 +404,7 @@ async def test_a_damaged_list_of_favourites_is_a_message(folder: Path) -> None:
         await person.is_told("correct or delete it")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["d", "delete"])
 async def test_deleting_and_bringing_back_also_in_a_later_session(folder: Path, key: str) -> None:
     for n in range(4):
@@ -415,6 +426,7 @@ async def test_deleting_and_bringing_back_also_in_a_later_session(folder: Path, 
         await person.is_told("There is no deleted picture to bring back.")
 
 
+@pytest.mark.slow
 async def test_the_trash_is_emptied_only_after_a_question(folder: Path) -> None:
     save(folder, 3)
     async with opened() as person:
@@ -431,6 +443,7 @@ async def test_the_trash_is_emptied_only_after_a_question(folder: Path) -> None:
     assert not list((folder / TRASH).iterdir())
 
 
+@pytest.mark.slow
 async def test_contact_sheets(folder: Path) -> None:
     save(folder, 7, age=1)
     save(folder, 3)
@@ -559,6 +572,7 @@ def test_the_command_lists_without_a_terminal(folder: Path, capsys: pytest.Captu
     assert json.dumps(ran("gallery", "--empty-trash")[1].err) == json.dumps("removed 0 deleted pictures\n")
 
 
+@pytest.mark.slow
 async def test_the_sheet_of_a_sweep_is_shown_and_says_what_it_compares(folder: Path) -> None:
     plan = plan_sweep({"guidance": (1.0, 2.0), "steps": (4, 8)}, SampleConfig(), "shipped")
     cells = []
@@ -602,6 +616,7 @@ async def test_thumbnails_use_the_room_beside_the_recipe(folder: Path, size: tup
 # --- a hostile folder, a full disk --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [b"\x1b]2;owned\x07\x1b[31m.png", b"new\nline.png", b"\xff\xfe.png", b"x" * 251 + b".png", b"[red]b[.png", "\u202egnp.png".encode()]
 )
@@ -625,6 +640,7 @@ async def test_a_file_of_any_name_is_shown_marked_deleted_and_brought_back(folde
         assert [character for character in person.screen.replace("\n", "") if not character.isprintable()] == []
 
 
+@pytest.mark.slow
 async def test_a_full_disk_is_a_message_and_a_later_try_succeeds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save(folder, 7)
 

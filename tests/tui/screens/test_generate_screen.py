@@ -45,6 +45,7 @@ async def test_sixteen_samples_are_drawn_and_shown(size: tuple[int, int]) -> Non
         assert person.view.tile == (10 if size == SMALL else 18)
 
 
+@pytest.mark.slow
 async def test_what_is_drawn_again_is_said() -> None:
     jobs = FakeJobs(draw_holds_at=3, again=2)
     async with opened(jobs) as person:
@@ -55,6 +56,7 @@ async def test_what_is_drawn_again_is_said() -> None:
         await person.sees("100%", "0.05 s · 200 steps/s · 2 redrawn · ← → scrub · enter enlarges")
 
 
+@pytest.mark.slow
 async def test_the_same_seed_asks_for_the_same_classes() -> None:
     async with opened() as person:
         await generate(person)
@@ -71,6 +73,7 @@ async def test_the_same_seed_asks_for_the_same_classes() -> None:
         assert [request.sample.seed for request in person.jobs.drawings] == [1, 2, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_controls_say_what_is_drawn(size: tuple[int, int]) -> None:
     async with opened(size=size) as person:
@@ -94,6 +97,7 @@ async def test_the_controls_say_what_is_drawn(size: tuple[int, int]) -> None:
         assert [field(person, name).value for name in ("count", "classes", "steps", "guidance")] == ["5", "3 1", "25", "2.5"]
 
 
+@pytest.mark.slow
 async def test_a_student_is_chosen_with_its_own_steps() -> None:
     async with opened() as person:
         await generate(person)
@@ -127,6 +131,7 @@ BAD = (
 )
 
 
+@pytest.mark.slow
 async def test_a_bad_value_is_named_under_the_controls_and_nothing_is_drawn() -> None:
     async with opened() as person:
         await generate(person)
@@ -144,6 +149,7 @@ async def test_a_bad_value_is_named_under_the_controls_and_nothing_is_drawn() ->
         await person.sees("0.05 s")
 
 
+@pytest.mark.slow
 async def test_pause_holds_the_drawing_and_space_goes_on() -> None:
     async with opened(FakeJobs(draw_holds_at=4)) as person:
         await generate(person)
@@ -170,6 +176,7 @@ async def test_stop_ends_the_drawing_and_says_so() -> None:
         await person.is_told("Nothing to save: no drawing has finished yet.")
 
 
+@pytest.mark.slow
 async def test_escape_leaves_a_control_and_then_stops() -> None:
     async with opened(FakeJobs(draw_holds_at=4)) as person:
         await generate(person)
@@ -203,6 +210,7 @@ async def test_drawing_again_while_paused_is_not_paused() -> None:
         await person.sees("0.05 s", "seed 2 ·", "idle")
 
 
+@pytest.mark.slow
 async def test_the_arrows_scrub_from_noise_to_digit_and_back() -> None:
     async with opened() as person:
         await generate(person)
@@ -224,6 +232,7 @@ async def test_the_arrows_scrub_from_noise_to_digit_and_back() -> None:
         assert person.view.images == finished
 
 
+@pytest.mark.slow
 async def test_space_replays_a_finished_drawing_and_holds_it() -> None:
     async with opened() as person:
         await generate(person)
@@ -247,6 +256,7 @@ async def test_scrubbing_before_anything_is_drawn_does_nothing() -> None:
         await person.sees("enter draws")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 async def test_saving_png_and_gif(size: tuple[int, int], home: Path) -> None:
     async with opened(size=size) as person:
@@ -266,6 +276,7 @@ async def test_saving_png_and_gif(size: tuple[int, int], home: Path) -> None:
         assert json.loads(animation.info["comment"])["sample"]["steps"] == STEPS
 
 
+@pytest.mark.slow
 async def test_what_does_not_fit_is_on_further_pages() -> None:
     async with opened() as person:
         await generate(person)

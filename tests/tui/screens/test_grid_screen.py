@@ -45,6 +45,7 @@ async def test_r_draws_from_a_new_noise_and_enter_with_changed_settings() -> Non
         assert [request.sample.seed for request in person.jobs.drawings] == [1, 2, 2]
 
 
+@pytest.mark.slow
 async def test_coming_back_shows_what_was_drawn() -> None:
     async with opened() as person:
         await person.press("f4")
@@ -66,6 +67,7 @@ async def test_a_drawing_goes_on_while_another_screen_is_shown() -> None:
         await person.sees("0.05 s", "9 nine")
 
 
+@pytest.mark.slow
 async def test_saving(home: Path) -> None:
     async with opened() as person:
         await person.press("f4")

@@ -139,6 +139,7 @@ async def test_a_failed_guess_is_a_notice_and_the_next_one_works(monkeypatch: py
 # --- the loss and attention -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_losses_come_in_the_background_and_are_kept() -> None:
     jobs = FakeJobs()
     jobs.losses_hold_at = 4
@@ -156,6 +157,7 @@ async def test_losses_come_in_the_background_and_are_kept() -> None:
         await person.until(lambda: jobs.losses == ["shipped", "shipped"])
 
 
+@pytest.mark.slow
 async def test_leaving_the_page_or_the_screen_stops_the_losses() -> None:
     for leave in ("tab", "f3", "escape"):
         jobs = FakeJobs()
@@ -167,6 +169,7 @@ async def test_leaving_the_page_or_the_screen_stops_the_losses() -> None:
             await person.until(lambda jobs=jobs, person=person: not person.app.studio.worker._jobs)
 
 
+@pytest.mark.slow
 async def test_the_losses_are_those_of_the_run_that_trains_here() -> None:
     async with opened(FakeJobs(train_holds_at=2), size=(120, 40)) as person:
         await start(person, name="mine")
@@ -177,6 +180,7 @@ async def test_the_losses_are_those_of_the_run_that_trains_here() -> None:
         assert person.jobs.lessons == ["shipped"]
 
 
+@pytest.mark.slow
 async def test_attention_looks_from_the_place_that_keys_and_clicks_choose() -> None:
     async with opened(size=(120, 40)) as person:
         await go(person, page=2)

@@ -48,6 +48,7 @@ def caption(person: User) -> str:
     return str(person.app.screen.query(".answer .words").last(Static).render())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [SMALL, (40, 12)])
 async def test_a_phrase_is_drawn_and_its_caption_says_what_was_understood_and_measured(size: tuple[int, int]) -> None:
     jobs = FakeJobs(again=1)
@@ -139,6 +140,7 @@ async def drawn(person: User, text: str) -> None:
     await person.until(lambda: len(person.jobs.drawings) == count + 1 and "0.05 s" in caption(person))
 
 
+@pytest.mark.slow
 async def test_bolder_goes_on_from_what_the_last_answer_shows_and_keeps_its_noise() -> None:
     async with opened(config=with_strokes()) as person:
         await drawn(person, "seven")
@@ -207,6 +209,7 @@ async def test_a_change_waits_for_the_answer_that_is_being_drawn() -> None:
         assert exact(person, "thickness") > (person.jobs.drawings[1].conditions or ())[0].interval("thickness").low
 
 
+@pytest.mark.slow
 async def test_a_change_of_an_answer_that_is_stopped_is_not_drawn() -> None:
     async with opened(FakeJobs(draw_holds_at=2), config=with_strokes()) as person:
         await person.enter("seven")

@@ -67,6 +67,7 @@ async def test_what_cannot_be_read_gets_a_line_with_the_nearest(size: tuple[int,
         assert "did you mean" not in person.screen
 
 
+@pytest.mark.slow
 async def test_history_goes_up_and_down_and_from_one_start_to_the_next() -> None:
     async with opened() as person:
         await person.enter("three")
@@ -195,6 +196,7 @@ async def test_again_draws_the_same_with_a_new_seed() -> None:
     assert [(request.labels, request.sample.seed) for request in person.jobs.drawings] == [((3, 1, 4), seed) for seed in (1, 2, 3)]
 
 
+@pytest.mark.slow
 async def test_escape_leaves_the_input_and_then_letters_act() -> None:
     async with opened() as person:
         await person.enter("seven")
@@ -246,6 +248,7 @@ async def test_a_failing_job_says_so_and_the_screen_lives(failure: Exception) ->
         await person.sees("3 · three", "0.05 s")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [*SIZES, (60, 20), (40, 12)])
 async def test_sixty_four_digits_at_most(size: tuple[int, int]) -> None:
     async with opened(size=size) as person:
@@ -258,6 +261,7 @@ async def test_sixty_four_digits_at_most(size: tuple[int, int]) -> None:
         assert len(person.jobs.drawings) == 1
 
 
+@pytest.mark.slow
 async def test_brackets_are_only_text() -> None:
     async with opened() as person:
         await person.enter("[bold]x")
@@ -443,6 +447,7 @@ async def test_who_wants_no_sketches_is_not_told_why_there_are_none() -> None:
         assert "are sketched" not in person.screen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [*SIZES, (40, 12)])
 async def test_typing_after_page_up_shows_the_sketch(size: tuple[int, int]) -> None:
     async with opened(size=size) as person:
@@ -473,6 +478,7 @@ async def test_the_first_line_names_what_the_chosen_weights_draw(tmp_path: Path)
 # --- the seed -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_a_locked_seed_stays_until_it_is_unlocked_and_is_seen() -> None:
     async with opened(size=LARGE) as person:
         await person.enter("seven")
@@ -502,6 +508,7 @@ async def test_a_locked_seed_stays_until_it_is_unlocked_and_is_seen() -> None:
         assert [request.sample.seed for request in person.jobs.drawings] == [2, 3]
 
 
+@pytest.mark.slow
 async def test_the_lock_holds_on_the_other_screens_and_in_the_options() -> None:
     async with opened(size=LARGE) as person:
         await person.press("escape", "o")

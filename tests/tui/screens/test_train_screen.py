@@ -35,6 +35,7 @@ def previews(person: User) -> Images | None:
     return person.app.screen.query_one("#previews", ImageView).images
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_run_is_started_watched_and_finishes(size: tuple[int, int]) -> None:
     async with opened(size=size) as person:
@@ -49,6 +50,7 @@ async def test_a_run_is_started_watched_and_finishes(size: tuple[int, int]) -> N
     assert find_run("mine").state() == "finished"
 
 
+@pytest.mark.slow
 async def test_numbers_while_it_trains() -> None:
     async with opened(FakeJobs(train_holds_at=6), LARGE) as person:
         await start(person)
@@ -57,6 +59,7 @@ async def test_numbers_while_it_trains() -> None:
         )
 
 
+@pytest.mark.slow
 async def test_the_machine_is_measured_only_while_a_run_trains_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
     readings: list[str] = []
 
@@ -82,6 +85,7 @@ async def test_the_machine_is_measured_only_while_a_run_trains_on_it(monkeypatch
         assert len(readings) <= count + 1, "a paused run needs none"
 
 
+@pytest.mark.slow
 async def test_pause_and_go_on() -> None:
     async with opened(FakeJobs(train_holds_at=2)) as person:
         await start(person, epochs="1")
@@ -96,6 +100,7 @@ async def test_pause_and_go_on() -> None:
         await person.sees("finished", "step 4/4")
 
 
+@pytest.mark.slow
 async def test_the_footer_shows_the_keys_that_work_now() -> None:
     jobs = FakeJobs(train_holds_at=5)
     jobs.go_on_starting.clear()
@@ -117,6 +122,7 @@ async def test_the_footer_shows_the_keys_that_work_now() -> None:
         await person.footer_is("c longer n new v runs l linear t all ←→ previews ? help q quit")
 
 
+@pytest.mark.slow
 async def test_stop_saves_and_the_dialog_continues_it() -> None:
     jobs = FakeJobs(train_holds_at=6)
     async with opened(jobs) as person:
@@ -167,6 +173,7 @@ async def test_a_run_of_another_process_is_followed_live() -> None:
             assert person.app.studio.training_runs() == []
 
 
+@pytest.mark.slow
 async def test_a_run_of_another_process_is_paused_and_stopped_through_its_folder() -> None:
     theirs = FakeJobs(train_holds_at=2)
     assert list(theirs.detach(TrainRequest(PRESETS["quick"], run="theirs")))[-1] == Detached("theirs")
@@ -248,6 +255,7 @@ async def test_a_run_that_somebody_deletes_is_shown_no_more() -> None:
         assert not run.path.exists()
 
 
+@pytest.mark.slow
 async def test_continuing_what_was_stopped_and_not_what_is_done() -> None:
     jobs = FakeJobs(train_holds_at=2)
     async with opened(jobs) as person:
@@ -277,6 +285,7 @@ async def test_continuing_what_was_stopped_and_not_what_is_done() -> None:
     assert [request.resume for request in jobs.trainings] == [None, "mine", "mine"]
 
 
+@pytest.mark.slow
 async def test_one_run_at_a_time_trains_here() -> None:
     finished_run("older", PRESETS["quick"])
     cut_off("dead")
@@ -294,6 +303,7 @@ async def test_one_run_at_a_time_trains_here() -> None:
         assert find_run("mine").state() == "running", "keys are for the run that is shown"
 
 
+@pytest.mark.slow
 async def test_a_run_can_be_stopped_before_it_has_begun() -> None:
     jobs = FakeJobs()
     jobs.go_on_starting.clear()
@@ -308,6 +318,7 @@ async def test_a_run_can_be_stopped_before_it_has_begun() -> None:
     assert not name_taken("mine")
 
 
+@pytest.mark.slow
 async def test_a_new_run_has_the_view_to_itself_while_it_starts() -> None:
     jobs = FakeJobs(train_holds_at=2)
     jobs.go_on_starting.clear()
@@ -329,6 +340,7 @@ async def test_a_new_run_has_the_view_to_itself_while_it_starts() -> None:
         await person.sees("mine  epoch", "step 2/40")
 
 
+@pytest.mark.slow
 async def test_starting_a_second_run_on_this_machine_asks_first() -> None:
     theirs = FakeJobs(train_holds_at=2)
     assert list(theirs.detach(TrainRequest(PRESETS["quick"], run="quick-1")))[-1] == Detached("quick-1")
@@ -356,6 +368,7 @@ async def test_starting_a_second_run_on_this_machine_asks_first() -> None:
         theirs.processes[0].join(10)
 
 
+@pytest.mark.slow
 async def test_n_and_c_while_a_run_stops_or_is_detached_say_to_wait() -> None:
     jobs = FakeJobs(train_holds_at=2)
     jobs.go_on_ending.clear()
@@ -392,6 +405,7 @@ async def test_the_footer_offers_to_resume_as_soon_as_a_pause_was_asked_for() ->
             await person.sees("asked to pause", "space resume")
 
 
+@pytest.mark.slow
 async def test_what_a_trainer_has_to_say_is_a_notice() -> None:
     jobs = FakeJobs()
     jobs.notices.append("mine was trained in bf16, which cpu lacks")
@@ -400,6 +414,7 @@ async def test_what_a_trainer_has_to_say_is_a_notice() -> None:
         await person.is_told("mine was trained in bf16, which cpu lacks")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 async def test_that_nothing_is_saved_is_shown_plainly(size: tuple[int, int]) -> None:
     run = create_run("theirs", with_changes(PRESETS["quick"], limit=128 * 4), ENGINE)
@@ -417,6 +432,7 @@ async def test_that_nothing_is_saved_is_shown_plainly(size: tuple[int, int]) -> 
             await person.sees_no_more("not saved")
 
 
+@pytest.mark.slow
 async def test_a_long_run_shows_its_numbers_at_once_and_hears_keys_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """The budget is nothing here: a block of lines a look, and none but the first within the time of this test."""
     monkeypatch.setattr("tui.screens.run_screen.SOON", 1000.0)
@@ -531,6 +547,7 @@ async def test_another_run_is_chosen() -> None:
         await person.sees("older", "quick · batch 128")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("heard", [False, True])
 async def test_quitting_does_not_ask_when_nothing_would_be_lost(heard: bool) -> None:
     """Nor while the screen, which reads files, knows of the end, and the application has not heard of it yet."""
@@ -544,6 +561,7 @@ async def test_quitting_does_not_ask_when_nothing_would_be_lost(heard: bool) -> 
         await person.until(lambda: not person.app.is_running)
 
 
+@pytest.mark.slow
 async def test_there_is_nothing_to_ask_any_more_once_it_has_ended() -> None:
     jobs = FakeJobs(train_holds_at=2)
     async with opened(jobs) as person:
@@ -558,6 +576,7 @@ async def test_there_is_nothing_to_ask_any_more_once_it_has_ended() -> None:
         await person.until(lambda: not person.app.is_running)
 
 
+@pytest.mark.slow
 async def test_what_is_prepared_between_steps_is_told_no_longer_than_that() -> None:
     async with opened(FakeJobs(train_holds_at=5)) as person:
         await start(person)
@@ -565,6 +584,7 @@ async def test_what_is_prepared_between_steps_is_told_no_longer_than_that() -> N
         await person.sees_no_more("measuring")
 
 
+@pytest.mark.slow
 async def test_a_drawing_goes_before_the_training() -> None:
     async with opened(FakeJobs(train_holds_at=2)) as person:
         await start(person)
@@ -578,6 +598,7 @@ async def test_a_drawing_goes_before_the_training() -> None:
         await person.sees("finished", "step 40/40")
 
 
+@pytest.mark.slow
 async def test_leaving_the_screen_loses_nothing() -> None:
     async with opened(FakeJobs(pace=0.01)) as person:
         await start(person, epochs="5")
@@ -585,6 +606,7 @@ async def test_leaving_the_screen_loses_nothing() -> None:
         await person.sees("finished", "step 20/20")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fields", "told"),
     [

@@ -204,6 +204,7 @@ async def choose_sampler(person: User, screen: str, sampler: Sampler) -> None:
     await person.press("enter")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("screen", ["options", "generate"])
 async def test_choosing_a_sampler_on_a_screen_changes_the_weights_and_says_so(screen: str) -> None:
     async with opened() as person:

@@ -111,6 +111,7 @@ async def _choose(person: User, value: str | None) -> None:
     await person.settle()
 
 
+@pytest.mark.slow
 async def test_the_options_show_the_default_of_the_weights_and_keep_it_a_default(reader: Callable[[str], Path]) -> None:
     reader("0.93")
     async with opened() as person:

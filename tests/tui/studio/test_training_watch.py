@@ -82,6 +82,7 @@ async def test_per_cent_and_time_left_stay_at_every_width(other: Writer) -> None
             await shows(person, "20%", "1:40")
 
 
+@pytest.mark.slow
 async def test_the_own_run_shows_whether_it_trains_or_waits_while_one_draws() -> None:
     jobs = FakeJobs(train_holds_at=6, draw_holds_at=3, steps_per_epoch=10)
     async with opened(jobs, size=(160, 50)) as person:
@@ -102,6 +103,7 @@ async def test_the_own_run_shows_whether_it_trains_or_waits_while_one_draws() ->
         assert find_run("mine").state() == "stopped"
 
 
+@pytest.mark.slow
 async def test_a_detached_run_is_shown_as_training() -> None:
     jobs = FakeJobs(train_holds_at=6, steps_per_epoch=10)
     async with opened(jobs, size=(160, 50)) as person:
@@ -112,6 +114,7 @@ async def test_a_detached_run_is_shown_as_training() -> None:
         await shows(person, "training mine")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("end", "announced"), [("finished", ["theirs has finished training"]), ("stopped", [])])
 async def test_the_end_of_a_run_is_announced(other: Writer, monkeypatch: pytest.MonkeyPatch, end: str, announced: list[str]) -> None:
     alerts: list[str] = []

@@ -78,6 +78,7 @@ async def test_a_config_json_of_odd_keys() -> None:
         assert_harmless(person)
 
 
+@pytest.mark.slow
 async def test_the_history_and_config_toml(home: Path) -> None:
     paths.ensure_folder(paths.config_dir())
     (paths.config_dir() / "history").write_text(f"seven {ALL}\n", encoding="utf-8")

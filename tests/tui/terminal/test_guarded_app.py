@@ -49,6 +49,7 @@ async def test_ctrl_c_with_nothing_in_the_selection_does_not_leave(monkeypatch: 
         await person.until(lambda: not person.app.is_running)
 
 
+@pytest.mark.slow
 async def test_two_quick_presses_of_enter_close_one_dialog() -> None:
     finished_run("mine", PRESETS["quick"])
     async with opened() as person:

@@ -112,6 +112,7 @@ async def test_a_widget_that_is_removed_on_the_way_holds_no_key_back(monkeypatch
 # --- in the program ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_a_whole_form_typed_blind_fills_each_field() -> None:
     async with opened() as person:
         await person.press("f5")

@@ -79,6 +79,7 @@ async def test_the_time_stays_near_the_name_on_a_wide_terminal() -> None:
         assert len(line.rstrip()) <= 100
 
 
+@pytest.mark.slow
 async def test_a_click_starts_what_is_clicked() -> None:
     async with opened() as person:
         await person.press("f5")
@@ -89,6 +90,7 @@ async def test_a_click_starts_what_is_clicked() -> None:
         assert person.jobs.trainings[0].config == PRESETS["seed"]
 
 
+@pytest.mark.slow
 async def test_the_trial_gives_way_and_starts_again_once_the_machine_is_free() -> None:
     """To a drawing; while it is under way, and while a run trains, no trial starts."""
     jobs = FakeJobs(draw_holds_at=2)
@@ -109,6 +111,7 @@ async def test_the_trial_gives_way_and_starts_again_once_the_machine_is_free() -
         assert jobs.trials == 2
 
 
+@pytest.mark.slow
 async def test_no_trial_beside_a_run() -> None:
     jobs = FakeJobs(train_holds_at=2)
     async with opened(jobs) as person:
@@ -136,6 +139,7 @@ async def test_a_run_that_appears_takes_the_place_of_the_invitation_and_a_delete
         await person.sees("No run yet.")
 
 
+@pytest.mark.slow
 async def test_before_the_first_step_the_screen_explains_what_it_will_show() -> None:
     jobs = FakeJobs(train_holds_at=2)
     jobs.go_on_starting.clear()

@@ -77,6 +77,7 @@ def test_sets_like_mnist(tmp_path: Path, name: str, folder: str, seven: str, end
     assert source.class_names[7] == seven
 
 
+@pytest.mark.slow
 def test_mnist_comes_with_digitty(tmp_path: Path) -> None:
     for root in (None, tmp_path):
         source = open_source("MNIST", root)
