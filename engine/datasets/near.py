@@ -114,4 +114,5 @@ def _shrunk(images: Pixels) -> npt.NDArray[np.float32]:
 
 def _shrinking(images: Pixels) -> int:
     """How many pixels of these images are one, in each direction, where they are looked at."""
-    return max(1, min(images.shape[1:3]) // SIDE)
+    height, width = images.shape[1:3]
+    return max(1, min(int(height), int(width)) // SIDE)
