@@ -238,8 +238,9 @@ class DrawScreen(AppScreen):
 
     def _show_finished(self, done: e.DrawDone) -> None:
         """Say how a drawing went, and how small its pictures are shown."""
-        smaller = describe_shown_size(self.view).removeprefix("shown at ")  # there is little room
-        self.bar.words = self._finished = f"{captions.timing(done)}{smaller and f' · {smaller}'} · ← → scrub · enter enlarges"
+        smaller = describe_shown_size(self.view).removeprefix("shown at ")
+        said = [captions.timing(done), smaller or "← → scrub", "enter enlarges"]  # there is little room, and the footer has "scrub" too
+        self.bar.words = self._finished = " · ".join(said)
 
     def on_image_view_chosen(self, event: ImageView.Chosen) -> None:
         self._enlarge(event.index)

@@ -123,7 +123,7 @@ def test_arguments_come_back_harmless(digitty_command: Command) -> None:
     for arguments in (["generate", HOSTILE], ["watch", HOSTILE], ["generate", f"--{HOSTILE}"], [HOSTILE]):
         code, out, err = digitty_command(*arguments)
         assert code == 2
-        assert len(err.splitlines()) == 1
+        assert len(err.splitlines()) <= 2  # the second may be that a prompt is being read
         assert_harmless(out + err)
 
 

@@ -37,7 +37,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> dict[str, DataSpec]:
     """Data sets by their source, which --data names; their images are random, a function of the spec."""
     specs: dict[str, DataSpec] = {}
 
-    def describe(choice: DataChoice) -> Any:
+    def describe(choice: DataChoice, for_strokes: bool = False) -> Any:
         yield from ()
         return specs[choice.source]
 

@@ -146,7 +146,7 @@ def test_in_one_step_and_without_guidance_conditions_matter_too(jobs: Jobs, tmp_
             LEANING,
             "w.safetensors was not trained with slant or crossed; no weights here were, so leave it out, or train some: digitty train --preset",
         ),
-        (Condition(7, hand=(1.0,)), "was not trained with a hand; no weights here were, so leave it out$"),
+        (Condition(7, hand=(1.0,)), "was not trained with a hand; no weights here were, so leave it out, or train some: "),
         (Condition(7, text="bold"), "was not trained with words;"),
     ],
 )

@@ -61,6 +61,7 @@ def test_json_is_an_object_a_line_with_the_documented_fields(ran: Ran) -> None:
         "labels": [3, 1],
         "class_names": ["three", "one"],
         "conditions": None,
+        "hands": None,
         "seed": 41,
         "indices": [0, 1],
         "sampler": "dpmpp",

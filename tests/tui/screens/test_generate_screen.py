@@ -53,7 +53,7 @@ async def test_what_is_drawn_again_is_said() -> None:
         await person.press("enter")
         await person.sees("redrawing 2 · step 3/14 · 100 steps/s")
         jobs.go_on_drawing.set()
-        await person.sees("100%", "0.05 s · 200 steps/s · 2 redrawn · ← → scrub · enter enlarges")
+        await person.sees("100%", "0.05 s · 200 steps/s · 2 redrawn · 10 of 28 px · enter enlarges")
 
 
 @pytest.mark.slow
