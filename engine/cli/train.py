@@ -60,6 +60,7 @@ _OPTIONS: list[Decorator] = [
     _train_option("balance", is_flag=True),
     _train_option("attributes", is_flag=True),
     _train_option("hands", is_flag=True),
+    _train_option("text", is_flag=True),
     _train_option("seed"),
     setting_option(_REQUEST["run"], "--name", "run"),
     setting_option(_REQUEST["resume"], metavar="RUN"),

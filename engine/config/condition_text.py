@@ -9,13 +9,16 @@ from engine.config.condition import ATTRIBUTES, Condition, Interval
 
 
 def describe_condition(condition: Condition, class_name: str = "") -> str:
-    """7, thickness 3.5 px, slant 10° or more, crossed, not looped, in a hand: a class, if it has a name, then all that is asked for."""
+    """7, thickness 3.5 px, slant 10° or more, crossed, not looped, in a hand: a class, if it has a name, then all that is asked for.
+
+    A caption is shown where it stands alone. Beside attributes and variants it says the same in other words.
+    """
     parts = [class_name] if class_name else []
     parts += [f"{name} {describe_interval(name, interval)}" for name, interval in condition.attributes]
     parts += [name if wanted else f"not {name}" for name, wanted in condition.variants]
     if condition.hand is not None:
         parts.append("in a hand")
-    if condition.text is not None:
+    if condition.text is not None and not (condition.attributes or condition.variants):
         parts.append(f"“{condition.text}”")
     return ", ".join(parts)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from engine.config.condition import ConditionConfig
 from engine.config.model import NetworkKind
 from engine.config.preset_hints import Preset
 from engine.errors import SettingError
@@ -15,6 +16,15 @@ WITHOUT_NOISE: Mapping[Preset, str] = {
     "text": "can't be used with the preset text, which reads captions and sees no images",
 }
 """Why settings that change images are refused."""
+
+
+def check_told(given: Collection[str], conditions: ConditionConfig | None) -> None:
+    """Raises SettingError for settings that don't go with what a network is told besides classes. `given` are the names of those that are true."""
+    if "flip" in given and ("attributes" in given or conditions is not None):
+        raise SettingError("flip can't be used with attributes: mirrored strokes lean the other way")
+    for name in ("attributes", "text"):
+        if name in given and "teacher" in given:
+            raise SettingError(f"{name} can't be used with a teacher: a student learns from the pictures that its teacher draws")
 
 
 def check_encoder(preset: Preset, network: NetworkKind, writers: str | None, given: Collection[str]) -> None:

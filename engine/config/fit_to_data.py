@@ -68,6 +68,7 @@ def unusable_conditions(old: ConditionConfig | None, new: ConditionConfig | None
         "attributes": [scales.name for scales in old.scales] == [scales.name for scales in new.scales],
         "variants": old.variants == new.variants,
         "hand": old.hand == new.hand,
+        "text": old.text == new.text,
     }
     return tuple(f"conditioner.{name}" for name, fits in same.items() if not fits)
 

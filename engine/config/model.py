@@ -78,6 +78,8 @@ class ModelConfig:
             raise SettingError(f"text {self.text!r} is not a table of settings")
         if self.network == "text" and self.text is None:
             raise SettingError("a network that reads captions has a text encoder")
+        if self.draws and (self.text is not None) != (self.conditions is not None and self.conditions.text):
+            raise SettingError("a network that draws has a text encoder if it is told words, and only then")
         self._check_patch()
 
     def _check_patch(self) -> None:

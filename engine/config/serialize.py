@@ -25,7 +25,7 @@ def to_dict(config: DataSpec | ModelConfig | ScheduleConfig | SampleConfig | Tra
     values = asdict(config)
     if isinstance(config, TrainConfig):
         values["model"] = to_dict(config.model)
-        for name in ("keep_every", "flip", "balance", "augment", "attributes", "hands", "route", "writers"):
+        for name in ("keep_every", "flip", "balance", "augment", "attributes", "hands", "text", "route", "writers"):
             if values[name] == getattr(TrainConfig, name):
                 del values[name]  # so that older versions of digitty read the run
     elif isinstance(config, ModelConfig):

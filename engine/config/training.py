@@ -9,7 +9,7 @@ from typing import Literal
 
 from engine.config.condition import Route
 from engine.config.data import MOST_IMAGES, DataSpec
-from engine.config.encoders import check_encoder
+from engine.config.encoders import check_encoder, check_told
 from engine.config.fields import MAX_BATCH, MAX_COUNT, MAX_SEED, check_fields, check_within, setting
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.preset_hints import PRESET_HINTS
@@ -167,6 +167,8 @@ class TrainConfig:
         option="--hands",
     )
 
+    text: bool = setting(False, "With --attributes: also tell the network captions of its digits.", hint="tell it captions", option="--text")
+
     route: Route = setting(
         "both",
         "How the network is told: pooled, by a vector added to the class embedding; tokens, by cross-attention; or both.",
@@ -178,8 +180,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if (self.preset == "one-step") != (self.teacher is not None):
             raise SettingError("use --teacher and --preset one-step together; the teacher is shipped, a run or a file")
-        given = [name for name in ("flip", "augment", "balance", "attributes", "hands") if getattr(self, name)]
+        given = [name for name in ("flip", "augment", "balance", "attributes", "hands", "text", "teacher") if getattr(self, name)]
         check_encoder(self.preset, self.model.network, self.writers, given)
+        check_told(given, self.model.conditions)
         if self.limit is not None:
             check_within("limit", self.limit, 1, self.data.train_images)
         check_fields(self)
@@ -188,10 +191,6 @@ class TrainConfig:
         augmented = self.augment > 0 and self.teacher is None  # of a student, only what its discriminator sees is augmented
         if self.model.augmented != augmented:  # also where the network is taken over from other weights
             object.__setattr__(self, "model", replace(self.model, augmented=augmented))
-        if self.flip and (self.attributes or self.model.conditions is not None):
-            raise SettingError("flip can't be used with attributes: mirrored strokes lean the other way")
-        if self.attributes and self.teacher is not None:
-            raise SettingError("attributes can't be used with a teacher: a student learns from the pictures that its teacher draws")
         if self.lr == 0:
             raise SettingError("lr 0 trains nothing; the guide uses 0.001")
 

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from engine.config.condition import AttributeScales, Condition, ConditionConfig
+from engine.config.text import TextConfig
 from engine.errors import SettingError
 from engine.models.layers import ClassEmbedding, ZeroLinear
+from engine.models.text import TextEncoder
+from engine.models.tokenizer import NOTHING, PACKED, UNKNOWN, Tokenizer, unpack
 
 MOST = 4.0
 """The normal score that stands for an open end, and the largest that a network is told."""
@@ -38,11 +42,18 @@ class Told(NamedTuple):
     """(N, H) float32: codes of hands; zeros where there is none."""
     has_hand: Tensor
     """(N,) bool."""
+    words: Tensor
+    """(N, MOST_WORDS, PACKED) int64: captions as packed tokens; zeros where there is none. For networks that read none, (N, 0, PACKED)."""
+
+    @property
+    def has_words(self) -> Tensor:
+        """(N, T) bool: which tokens of captions there are."""
+        return self.words[..., 0] != NOTHING
 
     @property
     def says(self) -> Tensor:
         """(N,) bool: of which pictures anything is told."""
-        return self.asked.any(1) | (self.variants != 0).any(1) | self.has_hand
+        return self.asked.any(1) | (self.variants != 0).any(1) | self.has_hand | self.has_words.any(1)
 
     def join(self, other: Told) -> Told:
         """Both, one after the other."""
@@ -60,13 +71,17 @@ class Told(NamedTuple):
         return Told(*(tensor[chosen] for tensor in self))
 
 
-def encode(conditions: Sequence[Condition], config: ConditionConfig, device: torch.device) -> Told:
+def encode(conditions: Sequence[Condition], config: ConditionConfig, device: torch.device, text: TextConfig | None = None) -> Told:
     """Conditions as their network is told them. Scores compare a picture with those of its class where the attribute's scales do.
+
+    `text` says how it reads captions, if it does.
 
     Raises SettingError for a part that the network is not told, and for a hand's code of another length.
     """
     for condition in conditions:
         _check_parts(condition, config)
+        if condition.text is not None and text is None:
+            raise SettingError("these weights were trained without words; choose others or leave them out")
     n, signs = len(conditions), {None: 0, False: -1, True: 1}
     ends = [[_ends(condition, scales) for scales in config.scales] for condition in conditions]
     asked = [[scales.name in dict(condition.attributes) for scales in config.scales] for condition in conditions]
@@ -78,7 +93,19 @@ def encode(conditions: Sequence[Condition], config: ConditionConfig, device: tor
         torch.tensor(variants, dtype=torch.int64, device=device).reshape(n, len(config.variants)),
         torch.tensor(hands, dtype=torch.float32, device=device).reshape(n, config.hand),
         torch.tensor([condition.hand is not None for condition in conditions], dtype=torch.bool, device=device),
+        pack_captions([condition.text for condition in conditions], text).to(device),
     )
+
+
+def pack_captions(captions: Sequence[str | None], text: TextConfig | None) -> Tensor:
+    """N captions, None for none, as `Told.words` has them, on the CPU."""
+    if text is None:
+        return torch.zeros(len(captions), 0, PACKED, dtype=torch.int64)
+    packed = _tokenizer(text)([caption or "" for caption in captions]).packed()
+    return packed * torch.tensor([caption is not None for caption in captions]).view(-1, 1, 1)
+
+
+_tokenizer = lru_cache(8)(Tokenizer)
 
 
 def _ends(condition: Condition, scales: AttributeScales) -> tuple[float, float]:
@@ -113,13 +140,15 @@ class Conditioner(nn.Module):
     other token does, is always present. Since no layer that reads tokens has a bias, it adds nothing: neither where it is the only one.
     """
 
-    def __init__(self, config: ConditionConfig, emb: int) -> None:
+    def __init__(self, config: ConditionConfig, emb: int, text: TextConfig | None = None) -> None:
+        """`text` says how captions are read, where the network is told any."""
         super().__init__()
         self.attributes = IntervalTokens(len(config.scales)) if config.scales else None
         self.variants = VariantTokens(len(config.variants)) if config.variants else None
         self.hand = HandTokens(config.hand) if config.hand else None
         self.mix = nn.Linear(WIDTH, 2 * WIDTH, bias=False) if config.route != "tokens" else None
         self.pooled = ZeroLinear(2 * WIDTH, emb) if config.route != "tokens" else None
+        self.text = TextTokens(text) if config.text and text else None
 
     def forward(self, told: Told, dtype: torch.dtype) -> Tokens:
         """The tokens of what is told, where features of numbers enter layers in `dtype`."""
@@ -134,6 +163,9 @@ class Conditioner(nn.Module):
         if self.hand is not None:
             values.append(self.hand(told.hand.to(dtype)))
             present.append(told.has_hand.unsqueeze(1).expand(-1, HAND_TOKENS))
+        if self.text is not None:
+            values.append(self.text(told.words))
+            present.append(told.has_words)
         values.append(torch.zeros(n, 1, WIDTH, device=device, dtype=dtype))
         present.append(torch.ones(n, 1, device=device, dtype=torch.bool))
         return Tokens(torch.cat(values, 1), torch.cat(present, 1))
@@ -190,6 +222,22 @@ class HandTokens(nn.Module):
         hidden = nn.functional.silu(self.code(hand * self.numbers**0.5))
         tokens: Tensor = self.out(hidden).reshape(len(hand), HAND_TOKENS, WIDTH)
         return tokens
+
+
+class TextTokens(nn.Module):
+    """A token for each word of a caption, from a text encoder that is trained with the network. All are zero in the beginning."""
+
+    def __init__(self, config: TextConfig) -> None:
+        super().__init__()
+        self.encoder = TextEncoder(config)
+        self.out = ZeroLinear(config.width, WIDTH)
+
+    def forward(self, words: Tensor) -> Tensor:
+        """(N, T, PACKED) -> (N, T, WIDTH). What stands for no word must not be read."""
+        tokens = unpack(words)
+        first = tokens.words[:, :1].clamp(min=UNKNOWN)  # attention needs something to read in an empty text, too
+        out: Tensor = self.out(self.encoder(tokens._replace(words=torch.cat([first, tokens.words[:, 1:]], 1))).tokens)
+        return out
 
 
 def fourier(scores: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from engine.captions.facts import MOST_WORDS, split_words
 from engine.config.text import TextConfig
@@ -17,6 +18,8 @@ NOTHING, UNKNOWN = 0, 1
 """The places of no word, and of one that is not known."""
 MOST_TRIGRAMS = 12
 """Trigrams of a word that count: the first ones."""
+PACKED = 1 + MOST_TRIGRAMS
+"""Numbers of a packed token."""
 
 
 class Tokens(NamedTuple):
@@ -35,6 +38,16 @@ class Tokens(NamedTuple):
     def to(self, device: torch.device) -> Tokens:
         """The same on another device."""
         return Tokens(self.words.to(device), self.trigrams.to(device))
+
+    def packed(self) -> Tensor:
+        """As one tensor of a fixed shape, (N, MOST_WORDS, PACKED): each token's word, then its trigrams. Zeros stand for no token."""
+        together = torch.cat([self.words.unsqueeze(2), self.trigrams], 2)
+        return F.pad(together, (0, 0, 0, MOST_WORDS - together.shape[1]))
+
+
+def unpack(packed: Tensor) -> Tokens:
+    """The reverse of `Tokens.packed`, in its whole length."""
+    return Tokens(packed[..., 0], packed[..., 1:])
 
 
 class Tokenizer:

@@ -71,7 +71,7 @@ class UNet(nn.Module):
         self.conv_out = nn.Conv2d(first, pixels, 1) if config.patch_side == 1 else nn.Conv2d(first, pixels, 3, padding=1)
         self.augment = ZeroLinear(AUGMENT_PARAMETERS, emb) if config.augmented else None
         self.to_pixels = nn.PixelShuffle(config.patch_side) if config.patch_side > 1 else nn.Identity()
-        self.conditioner = Conditioner(config.conditions, emb) if config.conditions else None
+        self.conditioner = Conditioner(config.conditions, emb, config.text) if config.conditions else None
         crossed = widths[-2:] if config.conditions and config.conditions.route != "pooled" else ()
         self.cross = nn.ModuleList(CrossAttention(width, groups, WIDTH) for width in crossed)
 

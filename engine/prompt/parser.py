@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from engine.config.condition import ConditionConfig
 from engine.config.data import MNIST
@@ -34,6 +34,8 @@ class Prompt:
     """Whether all labels are drawn from the same noise; `grid` asks for it, and a row of values such as `eights from thin to bold`."""
     conditions: tuple[Phrase, ...] | None = None
     """What is asked of each picture, with its label; None where the prompt names classes alone."""
+    text: str = field(default="", compare=False)
+    """The prompt itself, where it describes one picture."""
 
 
 def parse(text: str, rng: random.Random, class_names: Sequence[str] = MNIST.class_names, told: ConditionConfig | None = None) -> Prompt:
@@ -90,7 +92,7 @@ def parse_or_change(
         near = _nearest_prompt(error.corrected_text, vocabulary, told)
         advice = f"; did you mean {near!r}? Try {examples}" if near else f"; try {examples}"
         raise PromptError(f"{error.understood}{error.why}{advice}", near, error.rest) from None
-    return _drawn(reading, rng, len(class_names), told)
+    return _drawn(reading, rng, len(class_names), told, text)
 
 
 def parse_if_readable(
@@ -113,7 +115,7 @@ def parse_or_change_if_readable(
         _check_told(reading, told, vocabulary)
     except Unreadable:
         return None
-    return _drawn(reading, rng, len(class_names), told)
+    return _drawn(reading, rng, len(class_names), told, text)
 
 
 def _check_told(reading: Reading, told: ConditionConfig | None, vocabulary: Vocabulary) -> None:
@@ -132,7 +134,7 @@ def _check_told(reading: Reading, told: ConditionConfig | None, vocabulary: Voca
             raise Unreadable(f"understood {said}, but ", str(error), reading.plain_text, "") from None
 
 
-def _drawn(reading: Reading, rng: random.Random, classes: int, told: ConditionConfig | None) -> Prompt | Change:
+def _drawn(reading: Reading, rng: random.Random, classes: int, told: ConditionConfig | None, text: str) -> Prompt | Change:
     """The prompt, with random labels drawn."""
     if isinstance(reading.asked, Change):
         return reading.asked
@@ -141,7 +143,7 @@ def _drawn(reading: Reading, rng: random.Random, classes: int, told: ConditionCo
     if reading.asked is None or told is None:
         return Prompt(labels, shared_noise)
     phrases = (replace(phrase, label=label) for phrase, label in zip(reading.asked.phrases, labels, strict=True))
-    return Prompt(labels, shared_noise, tuple(in_units(phrase, told) for phrase in phrases))
+    return Prompt(labels, shared_noise, tuple(in_units(phrase, told) for phrase in phrases), text if len(labels) == 1 else "")
 
 
 def _nearest_prompt(text: str, vocabulary: Vocabulary, told: ConditionConfig | None) -> str:

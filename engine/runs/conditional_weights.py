@@ -73,18 +73,15 @@ def _asks_for_hand(text: str, model: ModelConfig) -> bool:
     return asked is not None and any(phrase.hand for phrase in asked.conditions or ())
 
 
-def _training(model: ModelConfig, hands: bool) -> str:
+def _training(model: ModelConfig, hands: bool, words: bool = False) -> str:
     """The command that trains weights which can be asked for it."""
     preset = "--preset attributes" if model.data == MNIST else "--data … --attributes"
-    return f"digitty train {preset}{' --hands' if hands else ''}"
+    return f"digitty train {preset}{' --hands' if hands else ''}{' --text' if words else ''}"
 
 
 def _way_out(condition: Condition, model: ModelConfig, others: list[str]) -> str:
     if not others:
-        leave_out = "no weights here were, so leave it out"
-        if condition.text:
-            return leave_out
-        return f"{leave_out}, or train some: {_training(model, condition.hand is not None)}"
+        return f"no weights here were, so leave it out, or train some: {_training(model, condition.hand is not None, condition.text is not None)}"
     return f"draw with {list_words(others, 'or')}, which {'was' if len(others) == 1 else 'were'}"
 
 

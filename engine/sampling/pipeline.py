@@ -44,12 +44,12 @@ class Pipeline:
             return None
         if self.network.config.conditions is None:
             raise SettingError(f"{self.weights} is told nothing of a picture but its class")
-        return encode(conditions, self.network.config.conditions, self.device)
+        return encode(conditions, self.network.config.conditions, self.device, self.network.config.text)
 
     def tell_nothing(self, count: int) -> Told:
         """What the network is told of images of which nothing is asked. Only for a network with conditions."""
         assert self.network.config.conditions is not None
-        return encode([Condition()] * count, self.network.config.conditions, self.device)
+        return encode([Condition()] * count, self.network.config.conditions, self.device, self.network.config.text)
 
     @torch.inference_mode()
     def warm_up(self) -> Iterator[events.Event]:

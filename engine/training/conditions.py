@@ -15,8 +15,9 @@ from engine.compute.seeds import derive_seed
 from engine.config.condition import VARIANTS, ConditionConfig
 from engine.config.training import TrainConfig
 from engine.data.measured import Measured, find_scales, find_variants, score_images
-from engine.models.conditioner import MOST, Told
+from engine.models.conditioner import MOST, Told, pack_captions
 from engine.training.hand_references import HandReferences
+from engine.training.told_captions import Captions, check_captions, encoder_of_captions, pack_batch
 
 NO_PART = 0.15
 """The share of images that are told by their class alone; those without a label are told nothing, apart from …"""
@@ -27,6 +28,10 @@ KEPT = 0.6
 HAND, HAND_ALONE = 0.5, 0.6
 """The share of the others that are told a hand, and the share of these that are told nothing beside it: thickness and slant are most of what a hand
 is, so a network that always knew them would learn little from it."""
+WORDS, WORDS_ALONE = 0.5, 0.5
+"""The share of the others that are told a caption, and the share of these that are told nothing beside it, so that the network reads the words."""
+WORDS_WITHOUT_LABEL = 0.4
+"""The share of images without a label that are told a caption."""
 EXACT, LEVEL, AT_LEAST = 0.5, 0.25, 0.1
 """The shares of attributes that are told as a value, as one side of a threshold, and as one side of a value just beside; the rest between two."""
 LEVELS = (-1.28, -0.52, 0.52, 1.28)
@@ -38,24 +43,31 @@ RARE, RARE_SHARE = 0.01, 0.01
 
 
 def with_conditions(config: TrainConfig, measured: Measured | None) -> TrainConfig:
-    """The configuration of a new run, whose network is told what was measured, and hands if it is to be. What it is told already keeps its scales."""
-    if measured is None:
+    """The configuration of a new run, whose network is told what was measured, and hands and captions if it is to be.
+
+    What it is told already keeps its scales. Raises SettingError for captions of images that they are not for.
+    """
+    if measured is None and not config.text:
         return config
-    told = config.model.conditions or ConditionConfig(route=config.route)
-    if not told.scales:
+    told, text = config.model.conditions or ConditionConfig(route=config.route), config.model.text
+    if measured is not None and not told.scales:
         told = replace(told, scales=find_scales(measured, config.data), variants=find_variants(config.data))
     if config.hands:
         told = replace(told, hand=shipped_encoder().config.emb_dim)
-    return replace(config, model=replace(config.model, conditions=told))
+    if config.text:
+        check_captions(config.data, [scales.name for scales in told.scales])
+        told, text = replace(told, text=True), text or encoder_of_captions()
+    return replace(config, model=replace(config.model, conditions=told, text=text))
 
 
 class TrainingConditions:
     """What is told of a run's images."""
 
-    def __init__(self, config: TrainConfig, measured: Measured, hands: HandReferences | None = None) -> None:
-        """`measured` and `hands` are those of the images that the run trains on, in their order; without `hands` none is told."""
+    def __init__(self, config: TrainConfig, measured: Measured, hands: HandReferences | None = None, captions: Captions | None = None) -> None:
+        """`measured`, `hands` and `captions` are those of the images that the run trains on, in their order; without `hands` none is told."""
         conditions = config.model.conditions
         assert conditions is not None
+        self._captions = captions
         self.config, self._hand, self._references = config, conditions.hand, hands
         self._without, self._within = score_images(measured, conditions)
         order = [list(VARIANTS).index(name) for name in conditions.variants]
@@ -87,10 +99,26 @@ class TrainingConditions:
         kept = some & (torch.rand(n, scores.shape[1] + 1, generator=rng) < KEPT)
         ends = draw_intervals(scores, rng).nan_to_num(0.0)
         hand, has_hand, alone = self._draw_hands(chosen, some.squeeze(1), rng)
-        kept = kept & ~alone.unsqueeze(1)
+        words, words_alone = self._draw_words(step, chosen, some.squeeze(1) & ~alone, labelled)
+        has_hand = has_hand & ~words_alone
+        hand = hand * has_hand.unsqueeze(1)
+        kept = kept & ~(alone | words_alone).unsqueeze(1)
         variant_kept = kept[:, -1] | (reason >= 0)  # no image can have more than one variant
         asked = kept[:, :-1] & ~scores.isnan()
-        return Told(ends, asked, variants * variant_kept.unsqueeze(1), hand, has_hand)
+        return Told(ends, asked, variants * variant_kept.unsqueeze(1), hand, has_hand, words)
+
+    def _draw_words(self, step: int, chosen: Tensor, some: Tensor, labelled: bool) -> tuple[Tensor, Tensor]:
+        """Captions of images (N,) as `Told.words` has them, and of which images nothing else is told, (N,).
+
+        `some` (N,) says of which images with labels anything may be told.
+        """
+        text = self.config.model.text
+        if self._captions is None or text is None:
+            return pack_captions([None] * len(chosen), None), torch.zeros(len(chosen), dtype=torch.bool)
+        rng = torch.Generator().manual_seed(derive_seed(self.config.seed, step, 19))
+        place, alone = torch.rand(len(chosen), generator=rng), torch.rand(len(chosen), generator=rng) < WORDS_ALONE
+        has_words = some & (place < WORDS) if labelled else place < WORDS_WITHOUT_LABEL
+        return pack_batch(self._captions, text, self.config.seed, step, chosen, has_words), has_words & alone
 
     def _draw_hands(self, chosen: Tensor, some: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Hands of images (N,), (N, H), zeros where none is told; whether one is told, and whether nothing else is, (N,) each.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints.lookup import find_weights
+from engine.checkpoints.reader import shipped_reader
 from engine.checkpoints.weights import ModelWeights
 from engine.config.data import DataSpec
 from engine.config.encoders import WHAT_NETWORKS_ARE
@@ -23,7 +24,7 @@ from engine.training.hand_references import shows_digits
 
 PARTS = {"conv_in": "the first convolution", "conv_out": "the last convolution", "label": "the embedding of its classes"}
 """What people call the parts that may be new."""
-LAST_LAYERS = {"conditioner.attributes": "out", "conditioner.variants": "answers", "conditioner.hand": "out"}
+LAST_LAYERS = {"conditioner.attributes": "out", "conditioner.variants": "answers", "conditioner.hand": "out", "conditioner.text": "out"}
 """The layer that makes the tokens of each part of the conditions."""
 
 
@@ -43,13 +44,14 @@ def take_over_network(config: TrainConfig, data: DataSpec | None) -> Generator[E
         _check_teacher(source, weights.model, data)
     model, schedule = _fit(weights, data or weights.model.data)
     if config.teacher:
-        model = replace(model, conditions=None)
+        model = replace(model, conditions=None, text=None)
     if new := new_parts(weights.model, model):
         yield Notice(_describe_growth(source, weights.model.data, model.data, new))
     told = None if config.teacher else model.conditions
     model = replace(model, one_step=config.teacher is not None)
     attributes, hands = config.attributes or told is not None, config.hands or (told is not None and told.hand > 0)
-    return replace(config, model=model, schedule=schedule, attributes=attributes, hands=hands)
+    text = config.text or (told is not None and told.text)
+    return replace(config, model=model, schedule=schedule, attributes=attributes, hands=hands, text=text)
 
 
 def load_first_weights(config: TrainConfig) -> Mapping[str, Tensor] | None:
@@ -57,19 +59,19 @@ def load_first_weights(config: TrainConfig) -> Mapping[str, Tensor] | None:
 
     Raises RunError or CheckpointError, also where the file holds another network than it did.
     """
-    source = config.first_weights
+    source, own = config.first_weights, config.model
     if source is None:
-        return None
+        return _encoder_of_reader(own) or None
     weights = find_weights(source)
     model, schedule = _fit(weights, config.data)
-    own = config.model
-    model = replace(model, one_step=own.one_step, augmented=own.augmented, conditions=own.conditions)
+    model = replace(model, one_step=own.one_step, augmented=own.augmented, conditions=own.conditions, text=own.text)
     if (model, schedule) != (own, config.schedule):
         raise CheckpointError(f"{printable(source)} now holds a different network from the one this run was created with; start a new run")
     left_out = [*new_parts(weights.model, model), *unusable_conditions(weights.model.conditions, model.conditions)]
     left_out += [] if model.augmented else ["augment"]
     kept = {name: tensor for name, tensor in weights.tensors.items() if not name.startswith(tuple(f"{part}." for part in left_out))}
-    return {**kept, **_silent_parts(weights.model, model)}
+    encoder = {} if weights.model.text == model.text else _encoder_of_reader(model)
+    return {**kept, **encoder, **_silent_parts(weights.model, model)}
 
 
 def _fit(weights: ModelWeights, data: DataSpec) -> tuple[ModelConfig, ScheduleConfig]:
@@ -78,9 +80,17 @@ def _fit(weights: ModelWeights, data: DataSpec) -> tuple[ModelConfig, ScheduleCo
         return replace(weights.model, data=data), weights.schedule
     model, schedule = grow(weights.model, weights.schedule, data)
     if model.conditions is not None:
-        hand = model.conditions.hand if shows_digits(data) else 0
-        model = replace(model, conditions=replace(model.conditions, scales=(), variants=(), hand=hand))
+        hand, text = (model.conditions.hand, model.text) if shows_digits(data) else (0, None)
+        model = replace(model, conditions=replace(model.conditions, scales=(), variants=(), hand=hand, text=text is not None), text=text)
     return model, schedule
+
+
+def _encoder_of_reader(model: ModelConfig) -> dict[str, Tensor]:
+    """The weights of the text encoder of the reader that ships, by their names in this network, where it knows the same words."""
+    reader = shipped_reader() if model.draws and model.text else None
+    if reader is None or reader.config != model.text:
+        return {}
+    return {f"conditioner.text.encoder.{name}": tensor for name, tensor in reader.encoder.state_dict().items()}
 
 
 def _silent_parts(old: ModelConfig, new: ModelConfig) -> dict[str, Tensor]:

@@ -50,6 +50,7 @@ from engine.training.run_writers import choose_writers, find_writers, keep_write
 from engine.training.speed import plan_minutes
 from engine.training.step_loss import DenoisingStepLoss, StepLoss
 from engine.training.teacher_pairs import load_or_draw
+from engine.training.told_captions import MeasuredCaptions
 from engine.training.trainer import Trainer
 from engine.training.validation import Validation, is_too_short, load_held_out
 
@@ -232,7 +233,9 @@ def _read_conditions(
     if measured is None:
         return None
     hands = (yield from read_references(config.data, *images, writers)) if config.hands else None
-    return TrainingConditions(config, measured, hands)
+    told = config.model.conditions
+    captions = MeasuredCaptions(measured, told) if told and told.text else None
+    return TrainingConditions(config, measured, hands, captions)
 
 
 def _describe(choice: DataChoice, for_strokes: bool = False) -> Generator[Event, None, dict[str, Any]]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.captions.captions import hard_negative, random_plan
+from engine.captions.captions import Plan, hard_negative, random_plan
 from engine.captions.nonsense import make_nonsense
 from engine.captions.typos import drop_words, misspell
 from engine.captions.vocabulary import known_words
@@ -57,10 +57,15 @@ def draw_captions(seed: int, step: int, count: int) -> CaptionBatch:
             continue
         plan = random_plan(rng)
         for version in (plan, hard_negative(rng, plan)) if rng.random() < PAIRED else (plan,):
-            text = drop_words(rng, version.text) if rng.random() < DROPPED else version.text
-            texts.append(misspell(rng, text, rng.choices(range(len(SLIPS)), SLIPS)[0]))
+            texts.append(write_caption(rng, version))
             says.append(version.says)
     return CaptionBatch(texts[:count], says[:count])
+
+
+def write_caption(rng: random.Random, plan: Plan) -> str:
+    """The text of a caption as people may write it: perhaps as a telegram, perhaps with typos."""
+    text = drop_words(rng, plan.text) if rng.random() < DROPPED else plan.text
+    return misspell(rng, text, rng.choices(range(len(SLIPS)), SLIPS)[0])
 
 
 def hide_words(tokens: Tokens, seed: int, step: int) -> Tokens:

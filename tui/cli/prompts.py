@@ -20,6 +20,7 @@ from engine.prompt.conditions import to_conditions
 from engine.prompt.hand_numbers import number_hands, repeat_phrases, with_other_hands
 from engine.prompt.parser import Prompt, parse
 from engine.prompt.phrase import Hand
+from engine.prompt.told_words import tell_words
 from engine.prompt.words import hand_words
 from engine.protocol.requests import DrawRequest
 from engine.protocol.understood import Understood
@@ -152,7 +153,10 @@ def conditions_of(prompt: Prompt, told: ConditionConfig | None, seed: int) -> tu
 
     Raises PromptError.
     """
-    return to_conditions(number_hands(prompt.conditions, seed), told, _find_hand) if prompt.conditions and told else None
+    if not prompt.conditions or told is None:
+        return None
+    phrases = number_hands(prompt.conditions, seed)
+    return tell_words(to_conditions(phrases, told, _find_hand), phrases, told, prompt.text)
 
 
 def _find_hand(hand: Hand) -> HandSource:
@@ -189,7 +193,7 @@ def _read_or_ask(line: Line, count: int, seed: int, data: DataSpec, told: Condit
             raise
     prompt = _read_prompt(found.prompt, count, random.Random(seed), data, told)
     print_status(f"{f'{line.where}: ' if line.where else ''}read {line.text!r} as {found.prompt!r}")
-    return prompt
+    return replace(prompt, text=prompt.text and line.text)
 
 
 def _read_prompt(text: str, count: int, rng: random.Random, data: DataSpec, told: ConditionConfig | None) -> Prompt:
@@ -199,7 +203,7 @@ def _read_prompt(text: str, count: int, rng: random.Random, data: DataSpec, told
     if len(first.labels) * count > MAX_COUNT:
         raise SettingError(f"{caption.count_images(len(first.labels) * count, data)} is more than the {MAX_COUNT:,} allowed; use a smaller --count")
     if rng.getstate() == state:  # nothing in the prompt is random
-        return Prompt(first.labels * count, first.shared_noise, first.conditions and repeat_phrases(first.conditions, count))
+        return Prompt(first.labels * count, first.shared_noise, first.conditions and repeat_phrases(first.conditions, count), first.text)
     repeats = [first, *(parse(text, rng, data.class_names, told) for _ in range(count - 1))]
     phrases = tuple(phrase for k, prompt in enumerate(repeats) for phrase in with_other_hands(prompt.conditions or (), k))
-    return Prompt(tuple(label for prompt in repeats for label in prompt.labels), False, phrases or None)
+    return Prompt(tuple(label for prompt in repeats for label in prompt.labels), False, phrases or None, first.text)

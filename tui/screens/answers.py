@@ -13,6 +13,7 @@ from engine.prompt.faults import quote
 from engine.prompt.hand_numbers import other_hand
 from engine.prompt.parser import DESCRIBED, Prompt
 from engine.prompt.phrase import Phrase
+from engine.prompt.told_words import tell_words
 from engine.protocol import events as e
 from engine.protocol.events import Event
 from tui.screens.answer_hands import find_hand, name_hands
@@ -128,7 +129,8 @@ class Answers:
             return None
         if told is None:
             raise PromptError(TOLD_CLASSES)
-        return to_conditions(prompt.conditions, told, lambda hand: find_hand(hand, self.all))
+        conditions = to_conditions(prompt.conditions, told, lambda hand: find_hand(hand, self.all))
+        return tell_words(conditions, prompt.conditions, told, prompt.text)
 
     def show(self, answer: Answer) -> None:
         """Scroll to the last answer. Text below several pictures matters more than the first of them."""
@@ -176,7 +178,7 @@ class Answers:
 def with_phrases(prompt: Prompt, phrases: Sequence[Phrase]) -> Prompt:
     """As many pictures, of which this is asked."""
     labels = tuple(own if phrase.label is None else phrase.label for own, phrase in zip(prompt.labels, phrases, strict=True))
-    return replace(prompt, labels=labels, conditions=None if all(phrase.is_plain for phrase in phrases) else tuple(phrases))
+    return replace(prompt, labels=labels, conditions=None if all(phrase.is_plain for phrase in phrases) else tuple(phrases), text="")
 
 
 def _within_asked(event: e.StrokesMeasured, conditions: Sequence[Condition] | None) -> Measures:

@@ -130,7 +130,8 @@ class PromptScreen(AppScreen):
     def _draw_understood(self, text: str, meant: str) -> None:
         """Draw a prompt that only the engine's text encoder understood, by other words for the same."""
         try:
-            self._draw(text, parse_or_change(meant, self.studio.rng, self.studio.data.class_names, self.studio.told))
+            asked = parse_or_change(meant, self.studio.rng, self.studio.data.class_names, self.studio.told)
+            self._draw(text, replace(asked, text=asked.text and text) if isinstance(asked, Prompt) else asked)
         except PromptError as error:
             self._show_error(error, meant)
         else:

@@ -17,6 +17,7 @@ from engine.cli import entry
 from engine.cli.progress import ProgressLine
 from engine.config.condition import SCORES, AttributeScales, Condition, ConditionConfig, Interval, Scale
 from engine.config.model import ModelConfig, ScheduleConfig
+from engine.config.text import TextConfig
 from engine.models.unet import UNet
 from engine.protocol.condition_values import condition_from_json
 from engine.storage.pictures import StoredSheet, load_any, load_picture
@@ -193,3 +194,27 @@ def test_what_the_weights_are_not_told_is_refused_in_one_line(command: Command, 
     assert (code, out) == (2, "")
     assert why in err
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("a bold seven", ["a bold seven"]),
+        ("let me see a massive sevven tilting to the left", ["let me see a massive sevven tilting to the left"]),  # read as bold 7 leaning left
+        ("a bold 3 and a 7", ["bold 3", None]),
+    ],
+)
+def test_weights_that_read_captions_are_told_the_words_of_a_prompt(command: Command, prompt: str, words: list[str | None]) -> None:
+    reads = replace(MODEL, conditions=ConditionConfig(SCALES, ("looped", "crossed"), text=True), text=TextConfig(("bold",), 50, 16, 1))
+    net = UNet(reads)
+    nn.init.normal_(net.state_dict()["conditioner.text.out.weight"], std=0.3)
+    checkpoint.save_weights(Path("reads.safetensors"), ModelWeights(net.state_dict(), reads, ScheduleConfig(), 3, "x", "average"))
+    options = ("--steps", "2", "--redraw-below", "0", "--weights", "reads.safetensors")
+    code, out, err = command("generate", prompt, *options, "--json", "--out", "a.png")
+    assert code == 0, err
+    assert [each.get("text") for each in json.loads(out)["conditions"]] == words
+    assert [each.text for each in load_picture(Path("a.png")).recipe.conditions or ()] == words
+    code, _, err = command("generate", "--from", "a.png", "--plain")
+    assert (code, SAME in err) == (0, True), err
+    code, _, err = command("generate", "--from", "a.png", "--plain", "--weights", "w.safetensors")
+    assert (code, "words" in err) == (2, True), "other weights are not told words"

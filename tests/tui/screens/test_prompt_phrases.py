@@ -11,6 +11,7 @@ from textual.widgets import Input, Static
 from user import SMALL, User, opened
 
 from engine.config.condition import SCORES, AttributeScales, Condition, ConditionConfig, Interval, Scale
+from engine.config.text import TextConfig
 from engine.config.training import PRESETS
 from engine.protocol.measured import Measured
 from engine.runs.manage import create_run
@@ -73,6 +74,22 @@ async def test_several_phrases_are_described_in_one_line() -> None:
         await person.press("ctrl+r")
         await person.sees("1 of 2 digits is not as asked for: 7 has thickness 3 px instead of")
         assert conditions(person)[0] == conditions(person)[1]
+
+
+async def test_weights_that_read_captions_are_told_the_words_until_something_is_changed() -> None:
+    model = replace(CONFIG.model, conditions=replace(TOLD, text=True), text=TextConfig(("bold",)))
+    run = create_run("words", replace(CONFIG, model=model), ENGINE)
+    run.best_path.parent.mkdir(exist_ok=True)
+    run.best_path.touch()
+    async with opened(config=Config({"weights": "words"})) as person:
+        for number, text in enumerate(("a bold seven please", "leaning left", "seven"), 1):
+            await person.enter(text)
+            await person.until(lambda number=number: len(conditions(person)) == number)  # type: ignore[misc]
+            await person.sees("0.05 s")
+        first, changed, plain = conditions(person)
+        assert [each.text for each in first or ()] == ["a bold seven please"]
+        assert [each.text for each in changed or ()] == ["bold 7 leaning left"]
+        assert plain is None
 
 
 async def test_plain_prompts_have_no_conditions_whatever_the_weights_are_told() -> None:

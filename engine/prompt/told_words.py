@@ -1,0 +1,35 @@
+"""The words of a prompt that a network is told which reads captions. Plain Python: no tensors, no screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from engine.config.condition import Condition, ConditionConfig
+from engine.config.condition_check import LONGEST_TEXT
+from engine.prompt.levels import level_of
+from engine.prompt.phrase import Phrase
+from engine.prompt.words import prompt_words
+
+
+def tell_words(conditions: Sequence[Condition], phrases: Sequence[Phrase], told: ConditionConfig, text: str = "") -> tuple[Condition, ...]:
+    """The conditions of these phrases with captions, where a network reads them.
+
+    `text` is the prompt, where it describes one picture and nothing was changed since. It is told as it stands. Of other prompts each picture is told
+    its own phrase, so that a bold 3 and a thin 7 don't mix. What captions never say, numbers and hands, is left out, and classes alone need no words.
+    """
+    if not told.text:
+        return tuple(conditions)
+    return tuple(replace(condition, text=_words(phrase, text)) for condition, phrase in zip(conditions, phrases, strict=True))
+
+
+def _words(phrase: Phrase, text: str) -> str | None:
+    """What is told of one picture; None for nothing."""
+    levels = tuple(wish for wish in phrase.wishes if level_of(wish.attribute, wish.interval) and wish.in_units == (wish.attribute == "slant"))
+    stated = replace(phrase, wishes=levels, hand=None)
+    if stated.is_plain:
+        return None
+    text = " ".join(text.split())
+    if stated == phrase and 0 < len(text) <= LONGEST_TEXT and text.isprintable():
+        return text
+    return prompt_words([stated])
