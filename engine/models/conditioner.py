@@ -225,12 +225,12 @@ class HandTokens(nn.Module):
 
 
 class TextTokens(nn.Module):
-    """A token for each word of a caption, from a text encoder that is trained with the network. All are zero in the beginning."""
+    """A token for each word of a caption, from a text encoder that is trained with the network."""
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
         self.encoder = TextEncoder(config)
-        self.out = ZeroLinear(config.width, WIDTH)
+        self.out = nn.Linear(config.width, WIDTH, bias=False)  # not zero: behind it are layers that start at zero, and neither would learn
 
     def forward(self, words: Tensor) -> Tensor:
         """(N, T, PACKED) -> (N, T, WIDTH). What stands for no word must not be read."""
