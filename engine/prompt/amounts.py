@@ -11,6 +11,7 @@ from typing import NamedTuple
 from engine.config.condition import ATTRIBUTES, AttributeName, Interval
 from engine.prompt.cursor import Cursor
 from engine.prompt.faults import ParseError, quote, replace_tokens
+from engine.prompt.levels import SIDES
 from engine.prompt.phrase import Wish
 from engine.prompt.tokens import count_at, count_value
 from engine.prompt.vocabulary import DASHES, DIGITS, Kind
@@ -139,6 +140,7 @@ def read_measure(cursor: Cursor) -> Wish | None:
 def read_dimension(cursor: Cursor) -> Wish | None:
     """A number with a unit and what it measures: 3 px thick, 20° to the left. Raises ParseError for units that make no sense."""
     start = cursor.at
+    is_stroke = _follows_strokes(cursor)
     amount = read_amount(cursor)
     if amount is None or not amount.unit:
         cursor.at = start
@@ -147,7 +149,7 @@ def read_dimension(cursor: Cursor) -> Wish | None:
         return to_wish(cursor, DIMENSIONS[word], amount)
     if attribute := cursor.longest(NAMES):
         return to_wish(cursor, attribute, amount)
-    if amount.unit == "px" and cursor.accept(("strokes", "stroke", "lines", "line", "pen", "brush")):
+    if amount.unit == "px" and (cursor.accept(STROKES) or is_stroke):
         return to_wish(cursor, "thickness", amount)
     if amount.unit == "°":
         return to_wish(cursor, "slant", _to_side(cursor, amount))
@@ -159,17 +161,21 @@ def read_dimension(cursor: Cursor) -> Wish | None:
     return None
 
 
+STROKES = ("strokes", "stroke", "lines", "line", "pen", "brush")
+"""What 3 px measures the thickness of."""
+
+
+def _follows_strokes(cursor: Cursor) -> bool:
+    """Whether an amount stands behind a stroke: strokes 3 px, a stroke of 3 px."""
+    at = cursor.at - 1 - (cursor.at > 0 and cursor.word(-1) == "of")
+    return at >= 0 and cursor.word(at - cursor.at) in STROKES
+
+
 def _to_side(cursor: Cursor, amount: Amount) -> Amount:
     """An angle, to the side that is named after it, if any."""
     if amount.low == amount.high and (side := read_side(cursor)):
         return amount._replace(low=side * abs(amount.low), high=side * abs(amount.low))
     return amount
-
-
-SIDES: Mapping[str, int] = {
-    **dict.fromkeys(("left", "leftward", "leftwards", "backward", "backwards", "back"), -1),
-    **dict.fromkeys(("right", "rightward", "rightwards", "forward", "forwards"), 1),
-}
 
 
 def read_side(cursor: Cursor) -> int:

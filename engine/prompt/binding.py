@@ -29,6 +29,10 @@ class Group:
         return any(isinstance(modifier.meaning, HandWish) for modifier in self.modifiers)
 
 
+_CONTRASTS = ("but", "yet", "though")
+"""Before an article they mean nothing: in hand 3, but a 9."""
+
+
 def words_of_labels(tokens: Sequence[Token], modifiers: Sequence[Modifier]) -> list[Token]:
     """The tokens that say which digits are drawn, without those that mean nothing.
 
@@ -36,7 +40,7 @@ def words_of_labels(tokens: Sequence[Token], modifiers: Sequence[Modifier]) -> l
     """
     words: list[Token] = []
     for token in tokens:
-        if token.kind is Kind.FILLER:
+        if token.kind is Kind.FILLER or token.text in _CONTRASTS:
             continue
         if token.kind is Kind.SEPARATOR:
             before = max((m for m in modifiers if m.end <= token.start), key=lambda m: m.end, default=None)
@@ -45,6 +49,32 @@ def words_of_labels(tokens: Sequence[Token], modifiers: Sequence[Modifier]) -> l
                 continue
         words.append(token)
     return words
+
+
+def without_articles(words: Sequence[Token], tokens: Sequence[Token], modifiers: Sequence[Modifier]) -> list[Token]:
+    """The words without a "one" that only counts the described digit after it: one bold three. "One three" stays two digits.
+
+    The same for "1" beside other counts: two thin sevens and 1 bold three. Without a "=", too, as in "digit = 7".
+    """
+    has_counts = any(word.kind is Kind.PLURAL for word in words)
+    kept: list[Token] = []
+    for at, word in enumerate(words):
+        begins = not kept or kept[-1].kind in (Kind.SEPARATOR, Kind.PLURAL)
+        counts_one = word.text == "one" or (word.text == "1" and has_counts)
+        if not (begins and counts_one and _is_described(word, words[at + 1 : at + 2], tokens, modifiers)) and word.text != "=":
+            kept.append(word)
+    return kept
+
+
+def _is_described(word: Token, following: Sequence[Token], tokens: Sequence[Token], modifiers: Sequence[Modifier]) -> bool:
+    """Whether adjectives stand right behind a word, and then a single digit, named or not."""
+    between = [token for token in tokens if token.start >= word.end]
+    first = next((modifier for modifier in modifiers if between and modifier.start == between[0].start), None)
+    if first is None or first.follows:
+        return False
+    end = following[0].start if following else None
+    unnamed = any(token.text in ("digit", "number") and (end is None or token.start < end) for token in between)
+    return unnamed or (bool(following) and following[0].kind is Kind.DIGIT)
 
 
 def _is_word(token: Token) -> bool:

@@ -23,7 +23,7 @@ class HandWish(NamedTuple):
 
     kind: Literal["number", "answer", "one", "new", "each"]
     number: int = 0
-    """Of a hand, or of an answer: 0 for the last one."""
+    """Of a hand, or of an answer: 0 for the last one. Of "each": how many hands; 0 for as many as pictures."""
 
 
 def read_hand(cursor: Cursor) -> HandWish | None:
@@ -34,7 +34,7 @@ def read_hand(cursor: Cursor) -> HandWish | None:
     cursor.at = start
     cursor.accept(("the",))
     if cursor.accept(_SAME) and cursor.accept(WRITERS):
-        return HandWish("answer") if any(cursor.accept_all(words) for words in _BEFORE) else HandWish("one")
+        return _as_before(cursor) or HandWish("one")
     cursor.at = start
     cursor.accept(("a",))
     if cursor.accept(_NEW) and (cursor.accept(WRITERS) or (cursor.accept(("persons",)) and cursor.accept(WRITERS))):
@@ -44,11 +44,38 @@ def read_hand(cursor: Cursor) -> HandWish | None:
     if cursor.accept(("own",)) and cursor.accept((*WRITERS, *_PLURALS)):
         return HandWish("each")
     cursor.at = start
-    cursor.at += len(count_at(cursor.tokens, cursor.at))
+    counted = count_at(cursor.tokens, cursor.at)
+    cursor.at += len(counted)
     if cursor.accept(_MANY) and cursor.accept(_PLURALS):
-        return HandWish("each")
+        return HandWish("each", count_value(counted) if counted else 0)
     cursor.at = start
     return None
+
+
+def _as_before(cursor: Cursor) -> HandWish | None:
+    """What stands after "the same hand": as before, as in answer 12."""
+    if any(cursor.accept_all(words) for words in _BEFORE):
+        return HandWish("answer")
+    start = cursor.at
+    if cursor.accept(("as",)):
+        cursor.accept(("in", "of", "for"))
+        if found := _named_answer(cursor):
+            return found
+        if cursor.accept(WRITERS) and (number := _number(cursor)) is not None:
+            return HandWish("number", number)
+    cursor.at = start
+    return None
+
+
+def _named_answer(cursor: Cursor) -> HandWish | None:
+    """answer 12"""
+    if not cursor.accept(("answer", "picture")):
+        return None
+    cursor.accept(("number", "#", "no"))
+    number = _number(cursor)
+    if number is None:
+        raise ParseError("an answer has a number: in the hand of answer 12")
+    return HandWish("answer", number)
 
 
 def _named(cursor: Cursor) -> HandWish | None:
@@ -63,12 +90,8 @@ def _named(cursor: Cursor) -> HandWish | None:
     cursor.accept(("the",))
     if any(cursor.accept_all(words) for words in ("last answer", "last picture", "last one")):
         return HandWish("answer")
-    if cursor.accept(("answer", "picture")):
-        cursor.accept(("number", "#", "no"))
-        number = _number(cursor)
-        if number is None:
-            raise ParseError("an answer has a number: in the hand of answer 12")
-        return HandWish("answer", number)
+    if found := _named_answer(cursor):
+        return found
     cursor.accept(("number", "#", "no", "nr", "seed"))
     number = _number(cursor)
     if number is not None:

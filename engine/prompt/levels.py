@@ -135,6 +135,11 @@ LEANING = (
     *("slopes", "slope", "angled", "bent", "bending", "tipped", "tipping", "lopsided", "falling", "leant", "leaned", "pointing"),
 )
 """Words before "left" or "right"; alone they mean the right."""
+SIDES: Mapping[str, int] = {
+    **dict.fromkeys(("left", "leftward", "leftwards", "backward", "backwards", "back"), -1),
+    **dict.fromkeys(("right", "rightward", "rightwards", "forward", "forwards"), 1),
+}
+"""Which side a word names: left is -1."""
 _ADVERBS: Mapping[Degree, str] = {
     Degree.VERY: "very, extremely, really, super, extra, ultra, highly, heavily, strongly, steeply, sharply, far, a lot, hugely, incredibly, too, "
     "way, so, very very, very much, much, exceptionally, especially, terribly, awfully, unusually, particularly, seriously, massively, remarkably, "

@@ -29,12 +29,13 @@ _ARTICLES = ("a", "an", "the", "some", "any", "its")
 _WITH = ("with", "has", "have", "having", "showing")
 _NOT = ("not", "isnt", "arent", "never", "non", "no", "without", "doesnt", "dont", "lacking", "cant", "neither", "nor")
 _WITHOUT = ("no", "without", "lacking")
+_AFTER_NOT = ("at all", "in the least", "in any way", "whatsoever")
 _OTHER_LEADS = """in that which is are but being drawn written made done by of from using at looking though yet it thats like even
     whose was should be must instead stays kept only just look looks who does do still rendered"""
 _LEADS = tuple(_OTHER_LEADS.split())
 _NOUNS = "stroke strokes line lines pen brush ink marker pencil type lettering font style script shape form"
 _STROKES = tuple(_NOUNS.split())
-_ENDINGS = ("weight", "ish", "looking", "faced", "stroked", "lined")
+_ENDINGS = ("weight", "ish", "looking", "faced", "stroked", "lined", "style", "styled")
 """Of adjectives: heavy-weight, bold-looking."""
 _ALL = ("all", "both", "each", "everything")
 _FIXED = ("tall", "taller", "high", "higher", "height", "big", "bigger", "large", "larger", "small", "smaller", "tiny", "huge", "giant", "enormous")
@@ -110,6 +111,8 @@ def _read_modifier(cursor: Cursor, has_digits_before: bool) -> Modifier | None:
         cursor.at = start
         return None
     meaning, follows = found
+    if lead.negated:
+        any(cursor.accept_all(words) for words in _AFTER_NOT)
     tokens = cursor.tokens
     has_article = lead.has_article or any(token.text in _ARTICLES for token in tokens[max(start - 1, 0) : start])
     return Modifier(meaning, tokens[start].start, tokens[cursor.at - 1].end, follows or lead.follows, has_article, is_for_all)
@@ -130,13 +133,19 @@ def _read_lead(cursor: Cursor) -> _Lead:
             lead.has_with = lead.has_with or word in _WITHOUT
         elif cursor.accept(_WITH):
             lead.has_with = lead.follows = True
-        elif lead.follows and cursor.word(1) in ("that", "which", "is", "are") and cursor.accept(_STROKES):
-            pass  # whose strokes are bold
+        elif lead.follows and _introduces_strokes(cursor) and cursor.accept(_STROKES):
+            pass  # whose strokes are bold, with strokes 3 px thick
         elif cursor.word(1) not in ("least", "most") and (word := cursor.accept(_LEADS)):
             lead.follows = lead.follows or word not in ("of", "from", "only", "just", "by")
         else:
             break
     return lead
+
+
+def _introduces_strokes(cursor: Cursor) -> bool:
+    """Whether a noun such as "strokes" stands before what describes it."""
+    at = 2 if cursor.word(1) == "of" else 1
+    return cursor.word(1) in ("that", "which", "is", "are") or (cursor.kind(at) in NUMBERS or cursor.kind(at) is Kind.NUMBER)
 
 
 def _read_quality(cursor: Cursor, lead: _Lead) -> tuple[Meaning, bool] | None:
@@ -153,6 +162,7 @@ def _read_quality(cursor: Cursor, lead: _Lead) -> tuple[Meaning, bool] | None:
         _skip_nouns(cursor)
         return _level(lean.level(degree), lead.negated), lean.is_said
     if variant := read_variant(cursor, lead.has_with):
+        _skip_nouns(cursor)
         return variant._replace(wanted=variant.wanted is not lead.negated), lead.has_with
     level = cursor.longest(ADJECTIVES)
     if level is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.prompt.binding import bind, words_of_labels
+from engine.prompt.binding import bind, without_articles, words_of_labels
 from engine.prompt.changes import Change
 from engine.prompt.faults import ParseError
 from engine.prompt.grammar import Grammar, Item, Labels
@@ -14,6 +14,9 @@ from engine.prompt.phrasing import Phrases, make_phrases
 from engine.prompt.tokens import Token, tokenize
 from engine.prompt.vocabulary import Kind, Vocabulary
 from engine.prompt.words import understood
+
+SOME = 5
+"""Pictures of "some bold digits"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +77,27 @@ def _described(text: str, vocabulary: Vocabulary, explains: bool) -> Reading | N
     if not modifiers:
         return None
     words = words_of_labels(without_leads(rest), modifiers)
+    words = without_articles(words, tokens, modifiers)
     grammar = Grammar(text, vocabulary, explains, words)
     try:
-        shared_noise = any(word.kind is not Kind.SEPARATOR for word in words) and grammar.prompt()
-        asked = make_phrases(text, bind(grammar.items or _any_digit(rest), modifiers, rest), vocabulary)
+        no_labels = (Kind.SEPARATOR, Kind.NOUN) if vocabulary.is_digits else (Kind.SEPARATOR,)
+        shared_noise = any(word.kind not in no_labels for word in words) and grammar.prompt()
+        asked = make_phrases(text, bind(grammar.items or _unnamed(rest, tokens, vocabulary), modifiers, rest), vocabulary)
     except ParseError as error:
         raise Unreadable(_understood(text, grammar, modifiers, rest, vocabulary), error.why, error.corrected_text, grammar.rest()) from None
     labels = [phrase.label for phrase in asked.phrases] if isinstance(asked, Phrases) else []
     return Reading(labels, shared_noise or (isinstance(asked, Phrases) and asked.is_row), asked, _without(text, modifiers))
 
 
-def _any_digit(tokens: Sequence[Token]) -> list[Item]:
-    """The random digit that "a bold digit" asks for."""
-    return [Item([None], token.start, token.end) for token in tokens if token.text in ("digit", "number")][:1]
+def _unnamed(rest: Sequence[Token], tokens: Sequence[Token], vocabulary: Vocabulary) -> list[Item]:
+    """What "a bold digit" asks for, which is a random one; "some bold digits", a few; and "digits from thin to bold", each digit once."""
+    for token in rest:
+        if token.text in ("digit", "number"):
+            return [Item([None], token.start, token.end)]
+        if token.kind is Kind.NOUN and vocabulary.is_digits:
+            is_some = any(other.text in ("some", "any") for other in tokens if other.start < token.start)
+            return [Item([None] * SOME if is_some else [*range(len(vocabulary.class_names))], token.start, token.end)]
+    return []
 
 
 def _understood(text: str, grammar: Grammar, modifiers: Sequence[Modifier], rest: Sequence[Token], vocabulary: Vocabulary) -> str:

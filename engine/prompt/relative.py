@@ -20,6 +20,7 @@ SCORE_STEPS = {Degree.SLIGHT: 0.35, Degree.PLAIN: 0.75, Degree.VERY: 1.5}
 SLANT_STEPS = {Degree.SLIGHT: 4.0, Degree.PLAIN: 8.0, Degree.VERY: 16.0}
 """The same for slant, in degrees."""
 _TO = ("to", "..", "until", "till", "through", "thru", "into", "towards")
+_GOING = ("going", "ranging", "varying", "running", "changing", "that", "go", "range", "vary", "change")
 _GROWING = ("getting", "growing", "becoming", "ever", "increasingly", "progressively", "gradually")
 _AGAIN = ("once more", "once again", "the same again", "same again", "the same", "same", "again", "as before", "like before", "repeat", "redo")
 _PRONOUNS = ("it", "them", "this", "that", "these", "those")
@@ -145,10 +146,14 @@ def _direction(cursor: Cursor, sign: int) -> tuple[AttributeName, Toward] | None
 def read_sweep(cursor: Cursor) -> Sweep | None:
     """from thin to bold, leaning from left to right, thickness from 2 to 5, getting bolder. Raises ParseError for ends that make no sense."""
     start = cursor.at
+    while cursor.accept(_GOING):
+        pass
+    begin = cursor.at
     for rule in (_growing, _side_to_side, _from_number, _from_level):
         if found := rule(cursor):
             return found
-        cursor.at = start
+        cursor.at = begin
+    cursor.at = start
     return None
 
 
@@ -183,7 +188,8 @@ def _side(cursor: Cursor) -> Level | None:
 def _from_number(cursor: Cursor) -> Sweep | None:
     """thickness from 2 to 5, from -20° to 20°, from 2 to 5 px thick"""
     attribute = cursor.longest(NAMES)
-    cursor.accept((":", "="))
+    while cursor.accept((":", "=", *_GOING)):
+        pass
     if not cursor.accept(("from",)):
         return None
     attribute = attribute or cursor.longest(NAMES)

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from itertools import takewhile
 
-from engine.prompt.levels import WORDS
+from engine.prompt.levels import SIDES, WORDS
 from engine.prompt.tokens import Token
 from engine.prompt.variant_words import ADJECTIVES as VARIANTS
 from engine.prompt.variant_words import NOUNS
@@ -27,6 +27,7 @@ MANY = 500
 DESCRIPTIONS = sorted(
     {
         *(word for word in WORDS if len(word) > SHORTEST),
+        *SIDES,
         *(words[0] for table in (VARIANTS, NOUNS) for words in table if len(words) == 1),
         *("hand", "handwriting", "writer", "thickness", "slant", "width", "length", "again"),
     }
@@ -53,7 +54,7 @@ def similar_word(word: str, vocabulary: Vocabulary, can_count: bool = False) -> 
     near = counts or [
         known
         for known in get_close_matches(word, _comparable(word, every), n=3, cutoff=0.65 if len(word) < 4 else 0.7)
-        if known[0] == word[0] or known[-1] == word[-1]  # few slips change both ends
+        if known[0] == word[0] or (known[-1] == word[-1] and abs(len(known) - len(word)) <= 1)  # few slips change both ends
     ]
     return near[0] if near else ""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from engine.config.condition import Interval
-from engine.prompt.amounts import SIDES, read_amount, read_side, to_wish
+from engine.prompt.amounts import read_amount, read_side, to_wish
 from engine.prompt.cursor import Cursor
-from engine.prompt.levels import ADVERBS, LEANING, Degree, Level
+from engine.prompt.levels import ADVERBS, LEANING, SIDES, Degree, Level
 from engine.prompt.phrase import Wish
 
 

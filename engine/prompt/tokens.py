@@ -7,7 +7,7 @@ from math import prod
 from typing import NamedTuple
 
 from engine.prompt.text import belong_together
-from engine.prompt.vocabulary import DATE, Kind, Vocabulary
+from engine.prompt.vocabulary import DATE, JOINING, Kind, Vocabulary
 
 NUMBERS = (Kind.DIGIT, Kind.FIGURES, Kind.TEEN, Kind.TENS)
 
@@ -77,6 +77,8 @@ def _classify(word: str, vocabulary: Vocabulary) -> tuple[Kind, int, int | None]
         if kind is Kind.CLASS and word.isascii() and word.isdecimal():
             return Kind.DIGIT, int(word), value
         return kind, value, value if kind in (Kind.CLASS, Kind.PLURAL) else vocabulary.number_label(value) if kind in NUMBERS else None
+    if word in JOINING:
+        return Kind.SEPARATOR, 0, None
     if DATE.fullmatch(word):
         return Kind.DATE, 0, None
     if "." in word[1:] or "/" in word[1:]:

@@ -50,8 +50,12 @@ COUNTS = (Kind.TEEN, Kind.TENS, Kind.MULTIPLE)
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 TEENS = ("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
 TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-MULTIPLES = {"dozen": 12, "pair": 2, "couple": 2, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
-FILLERS = ("a", "an", "the", "of", "some", "just", "only", "another", "me", "us", "i", "you", "please", "now", "from", "for")
+MULTIPLES = {"dozen": 12, "pair": 2, "couple": 2, "few": 3, "several": 5, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
+FILLERS = (
+    *("a", "an", "the", "of", "some", "just", "only", "another", "me", "us", "i", "id", "you", "please", "now", "from", "for", "my", "our"),
+    *("first", "finally", "lastly", "also", "row", "series", "sequence", "year"),
+    *("normal", "ordinary", "regular", "standard", "usual", "typical", "average"),
+)
 DIGIT_WORDS: dict[str, tuple[Kind, int]] = {
     **dict.fromkeys(("digits", "numbers"), (Kind.NOUN, 0)),
     **dict.fromkeys(("digit", "number"), (Kind.FILLER, 0)),
@@ -62,6 +66,8 @@ PICTURE_WORDS = dict.fromkeys((word + s for word in ("picture", "image", "photo"
 CLASS_WORDS = dict.fromkeys(("class", "classes"), (Kind.NOUN, 0))
 VERBS = ("draw", "show", "give", "make", "paint", "write", "sketch", "generate", "create", "can", "could", "want", "would", "like")
 SEPARATORS = ("and", "then", "plus", *",;&+/|.:!?()[]{}、。")
+JOINING = ("followed by", "next to", "along with", "together with", "as well as", "after that")
+"""Separators of several words."""
 DASHES = "-‐‒–—−~"
 SOUNDS_LIKE = {"ate": "eight", "won": "one", "too": "two", "fore": "four", "oh": "zero", "nought": "zero", "naught": "zero", "nil": "zero"}
 """Words that sound like a digit but are spelt differently."""
@@ -81,7 +87,7 @@ GRAMMAR: dict[str, tuple[Kind, int]] = {
     **{word: (Kind.TENS, 10 * value) for value, word in enumerate(TENS, 2)},
     **{word: (Kind.MULTIPLE, value) for word, value in MULTIPLES.items()},
     **dict.fromkeys(("random", "randomly"), (Kind.RANDOM, 0)),
-    **dict.fromkeys(("grid", "all"), (Kind.GRID, 0)),
+    **dict.fromkeys(("grid", "all", "every", "each"), (Kind.GRID, 0)),
     **dict.fromkeys(("to", "through", "thru", "until", "till", ".."), (Kind.TO, 0)),
     **dict.fromkeys(("x", "×", "*", "times"), (Kind.TIMES, 0)),
     **dict.fromkeys(DASHES, (Kind.DASH, 0)),
@@ -141,7 +147,8 @@ class Vocabulary:
         """Matches the next token, apart from the names of classes."""
         imaginary = [IMAGINARY] if self.words.get("i", (None, 0))[0] is Kind.FILLER else []
         dates = [DATE.pattern] if self.splits_figures and self.digit_labels else []
-        return re.compile("|".join([*dates, NUMBER, *imaginary, r"[0-9]s\b", "[0-9]+", r"[^\W0-9_]+", r"\.{2,}", r"\S"]))
+        joining = [phrase.replace(" ", r"\s+") + r"\b" for phrase in JOINING]
+        return re.compile("|".join([*dates, *joining, NUMBER, *imaginary, r"[0-9]s\b", "[0-9]+", r"[^\W0-9_]+", r"\.{2,}", r"\S"]))
 
     @cached_property
     def name_lengths(self) -> Sequence[int]:

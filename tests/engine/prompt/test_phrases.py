@@ -99,7 +99,32 @@ def refusal(text: str, told: ConditionConfig | None = TOLD) -> PromptError:
         ("5, very thin, wide 3", "5, 3 · very thin · wide"),
         ("5, very thin", "5 · very thin"),
         ("a 3 and a 7, both bold", "3 · bold, 7 · bold"),
+        ("a fat 6 followed by a thin 9", "6 · bold, 9 · thin"),
+        ("left-slanted 2 next to a right-slanted 2", "2 · leaning left, 2 · leaning right"),
+        ("first a wide 0 then a narrow 0", "0 · wide, 0 · narrow"),
+        ("a normal 5, a bold 7", "5, 7 · bold"),
+        ("the year 1999 slanted to the right", "1 · leaning right, 3 × 9 · leaning right"),
+        ("thickness=3 slant=10 digit=7", "7 · thickness 3 px · slant 10°"),
+        # how many digits
+        ("two thin sevens and one bold three", "2 × 7 · thin, 3 · bold"),
+        ("two sevens and 1 thin 3", "2 × 7, 3 · thin"),
+        ("one bold, wide three", "3 · bold · wide"),
+        ("one bold", "1 · bold"),
+        ("zero one bold two", "0, 1, 2 · bold"),
+        ("1 bold 3", "1, 3 · bold"),
+        ("a few thin sevens", "3 × 7 · thin"),
+        ("thin digits", "0 · thin, 1 · thin, 2 · thin, 3 · thin, …"),
+        ("every digit in bold", "0 · bold, 1 · bold, 2 · bold, 3 · bold, …"),
+        # words around them
+        ("six that isn't slanted at all", "6 · upright"),
+        ("a three with strokes 4 pixels thick", "3 · thickness 4 px"),
+        ("a 7 with a stroke of 3 px", "7 · thickness 3 px"),
+        ("european style seven", "7 · crossed"),
+        ("an open-topped four", "4 · open"),
         # hands
+        ("same hand as answer 3, but a 9", "9 · the hand of answer 3"),
+        ("five different handwritings of a 7", "5 × 7 · its own hand"),
+        ("a seven by three different people", "3 × 7 · its own hand"),
         ("seven in hand 12", "7 · hand 12"),
         ("4 in the hand of answer 12", "4 · the hand of answer 12"),
         ("a 7 in the same hand as before", "7 · the hand of the last answer"),
@@ -114,6 +139,9 @@ def refusal(text: str, told: ConditionConfig | None = TOLD) -> PromptError:
         ("three eights slant from -10° to 20", "8 · slant -10°, 8 · slant 5°, 8 · slant 20°"),
         ("2-4 leaning from left to right", "2 · slant -12°, 3 · slant 2°, 4 · slant 16°"),
         ("two 8s getting bolder", "8 · thickness 2 px, 8 · thickness 3.4 px"),
+        ("two 8s going from thin to bold", "8 · thickness 2 px, 8 · thickness 3.4 px"),
+        ("digits from thin to bold", "0 · thickness 2 px, 1 · thickness 2.15 px, 2 · thickness 2.31 px, 3 · thickness 2.47 px, …"),
+        ("a row of 8s with slant going from -20 to 20", "8 · slant -20°, 8 · slant -10°, 8 · slant 0°, 8 · slant 10°, …"),
     ],
 )
 def test_reads(text: str, expected: str) -> None:
@@ -146,6 +174,14 @@ def test_rows_and_grids_share_their_noise() -> None:
 def test_random_digits_are_described_too_and_come_from_the_generator() -> None:
     prompt, rng = parse("5 bold random digits", random.Random(3), MNIST.class_names, TOLD), random.Random(3)
     assert prompt.labels == tuple(rng.randrange(10) for _ in range(5))
+    rng = random.Random(3)
+    assert parse("some bold digits", random.Random(3), MNIST.class_names, TOLD).labels == tuple(rng.randrange(10) for _ in range(5))
+    assert len(read("one bold digit").labels) == 1
+
+
+def test_five_hands_are_shared_by_ten_pictures() -> None:
+    hands = [phrase.hand for phrase in read("ten sevens in 5 different hands").conditions or ()]
+    assert hands == [Hand("one", k) for k in range(5)] * 2
 
 
 @pytest.mark.parametrize(
@@ -168,6 +204,9 @@ def test_random_digits_are_described_too_and_come_from_the_generator() -> None:
         ("7 in a hand", "a hand has a number: in hand 12", None),
         ("bould seven", "can't read 'bould'", "bold seven"),
         ("a 7 leening left", "understood 7, but can't read 'leening'", "a 7 leaning left"),
+        ("7 leaning lft", "can't read 'lft'", "7 leaning left"),
+        ("an elegant 2", "can't read 'elegant'", "an 2"),
+        ("70 different hands of a 7", "at most 64", None),
         ("a seven with a corssbar", "can't read 'corssbar'", "a seven with a crossbar"),
         ("bold 3 and purple 7", "understood 3 · bold, but can't read 'purple'", "bold 3 and 7"),
         ("60 bold 7s and 10 thin 1s", "'10 thin 1s' is too much", "60 bold 7s and 4 thin 1s"),
