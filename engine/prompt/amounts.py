@@ -129,6 +129,9 @@ def read_measure(cursor: Cursor) -> Wish | None:
     if attribute is None:
         return None
     amount = read_amount(cursor)
+    if amount and not amount.unit and amount.end - amount.start == 1 and start and cursor.word(start - 1 - cursor.at) in ("a", "an"):
+        cursor.at = start
+        return None  # a lean 7 is a digit
     while amount is None and cursor.accept(("of", ":", "=", "is", "at", "a")):
         amount = read_amount(cursor)
     if amount is None:

@@ -28,6 +28,7 @@ DESCRIPTIONS = sorted(
     {
         *(word for word in WORDS if len(word) > SHORTEST),
         *SIDES,
+        *("not", "with", "without"),
         *(words[0] for table in (VARIANTS, NOUNS) for words in table if len(words) == 1),
         *("hand", "handwriting", "writer", "thickness", "slant", "width", "length", "again"),
     }
@@ -51,12 +52,28 @@ def similar_word(word: str, vocabulary: Vocabulary, can_count: bool = False) -> 
     if len(word) < SHORTEST:
         return ""
     every = [*vocabulary.known, *DESCRIPTIONS] if vocabulary.describes else vocabulary.known
+    close = get_close_matches(word, _comparable(word, every), n=3, cutoff=0.65 if len(word) < 4 else 0.7)
     near = counts or [
         known
-        for known in get_close_matches(word, _comparable(word, every), n=3, cutoff=0.65 if len(word) < 4 else 0.7)
+        for known in sorted(close, key=lambda known: not is_one_slip(word, known))
         if known[0] == word[0] or (known[-1] == word[-1] and abs(len(known) - len(word)) <= 1)  # few slips change both ends
     ]
     return near[0] if near else ""
+
+
+def is_one_slip(written: str, word: str) -> bool:
+    """Whether one letter was left out, doubled or added, replaced, or exchanged with the next (Damerau 1964). Of short words none is replaced."""
+    if len(word) - len(written) == 1:
+        return any(word[:k] + word[k + 1 :] == written for k in range(len(word)))
+    if len(written) - len(word) == 1:
+        return len(written) > SHORTEST and any(written[:k] + written[k + 1 :] == word for k in range(len(written)))
+    if len(written) != len(word):
+        return False
+    differ = [k for k, (a, b) in enumerate(zip(written, word, strict=True)) if a != b]
+    if len(differ) != 2:
+        return len(differ) < 2 and len(written) > SHORTEST
+    first, second = differ
+    return second == first + 1 and (written[first], written[second]) == (word[second], word[first])
 
 
 def similar_name(text: str, tokens: Sequence[Token], vocabulary: Vocabulary) -> tuple[int, str] | None:

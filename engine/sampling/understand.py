@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
-from functools import cache
 from typing import NamedTuple
 
 import torch
 
 from engine.captions.facts import MOST_WORDS, split_words
-from engine.captions.templates import FILLERS, TEMPLATES
 from engine.captions.typos import meaningful_words
 from engine.captions.vocabulary import caption_words
 from engine.checkpoints.reader import shipped_reader
@@ -25,8 +23,7 @@ from engine.models.tokenizer import Tokenizer
 from engine.prompt.faults import ParseError, quote
 from engine.prompt.levels import WORDS
 from engine.prompt.modifiers import LEADING, Modifier, find_modifiers
-from engine.prompt.phrase import Contradiction, Phrase, Wish
-from engine.prompt.reading import Unreadable, read
+from engine.prompt.phrase import Contradiction, Phrase, Wish, meet
 from engine.prompt.similar import DESCRIPTIONS, SHORTEST
 from engine.prompt.tokens import Token, tokenize
 from engine.prompt.variant_words import VariantWish, variants_for
@@ -34,6 +31,7 @@ from engine.prompt.vocabulary import Kind, Vocabulary, vocabulary_for
 from engine.prompt.words import prompt_words
 from engine.protocol.events import Event, Preparing
 from engine.protocol.understood import Understood
+from engine.sampling.respell import AUXILIARIES, ignored_words, is_readable, respell
 
 SURE = 0.6
 """The least probability of each answer where all words are known or misspelt …"""
@@ -45,8 +43,6 @@ LIKE_KNOWN = 0.8
 """How similar a misspelt word is to the right one, as difflib has it."""
 SEVERAL = {Kind.FIGURES, Kind.DATE, Kind.NUMBER, Kind.TEEN, Kind.TENS, Kind.MULTIPLE, Kind.PLURAL, Kind.RANDOM, Kind.GRID, Kind.TIMES}
 """What stands in prompts for several pictures, or for numbers, which captions don't have."""
-NAMES = ("digit", "number", "numeral", "figure")
-AUXILIARIES = frozenset(["am", "be", "is", "are", "was", "were", "been", "being", "out", "up", "off", "down", "came", "come"])
 
 
 class Reading(NamedTuple):
@@ -108,12 +104,20 @@ def reword(text: str, reader: CaptionReader) -> Understood:
     if meant is None:
         nonsense = f"{quote(text)} says nothing of a digit"
         return Understood() if known.says_something or sure < SURE else Understood(problem=nonsense)
-    words = prompt_words([meant.phrase if known.is_open else replace(known.phrase, label=meant.phrase.label)])
+    phrase = meant.phrase if known.is_open else replace(known.phrase, label=meant.phrase.label)
+    words = prompt_words([phrase])
     if not is_readable(words, vocabulary):
         return Understood()
+    respelt = respell(normal, known.unknown, vocabulary)
+    if respelt and respelt != phrase:
+        spelt = prompt_words([respelt])
+        return Understood(spelt) if _is_part(phrase, respelt) else _ask_back(f"not sure what {quote(text)} means", spelt)
     needed = SURE
     for token, unused in zip(known.unknown, meant.unused, strict=True):
-        if token.text in ignored_words() or is_explained(token.text) or (unused and _is_before_all(token, normal, vocabulary)):
+        is_explained = token.text in caption_words() or (is_misspelt(token.text) and (respelt is not None or not unused))
+        if unused and phrase.is_plain and token.text in DESCRIPTIONS:
+            return Understood()  # a loop, of a digit that has none, say
+        if token.text in ignored_words() or is_explained or (unused and _is_before_all(token, normal, vocabulary)):
             continue
         needed = SURE_OF_NEW
         if unused or sure < needed:
@@ -180,6 +184,13 @@ def _ask_back(why: str, meant: str) -> Understood:
     return Understood(problem=f"{why}; did you mean {meant!r}?", near=meant)
 
 
+def _is_part(phrase: Phrase, more: Phrase) -> bool:
+    """Whether a phrase asks for nothing that a more detailed one excludes."""
+    same_label = phrase.label in (None, more.label)
+    wishes = all((other := more.wish(wish.attribute)) and meet(wish.interval, other.interval) for wish in phrase.wishes)
+    return same_label and wishes and {*phrase.variants} <= {*more.variants}
+
+
 def _reword_words(text: str, known: Known, vocabulary: Vocabulary) -> Understood:
     """Several pictures, or numbers: each misspelt word corrected, each one that means nothing left out."""
     for token in reversed(known.unknown):
@@ -189,15 +200,6 @@ def _reword_words(text: str, known: Known, vocabulary: Vocabulary) -> Understood
         text = f"{text[: token.start]}{near[0] if near else ''}{text[token.end :]}"
     text = " ".join(text.split())
     return Understood(text) if is_readable(text, vocabulary) else Understood()
-
-
-def is_readable(text: str, vocabulary: Vocabulary) -> bool:
-    """Whether the parser reads normalized text."""
-    try:
-        read(text, vocabulary, explains=False)
-    except Unreadable:
-        return False
-    return True
 
 
 @torch.inference_mode()
@@ -247,16 +249,9 @@ def _is_known(word: str) -> bool:
     return word in WORDS or word in LEADING
 
 
-def is_explained(word: str) -> bool:
-    """Whether readers are trained on a word in captions, or on one that it is a misspelling of."""
-    known = caption_words()
-    return word in known or (len(word) >= SHORTEST and bool(get_close_matches(word, known, 1, LIKE_KNOWN)))
-
-
-@cache
-def ignored_words() -> frozenset[str]:
-    """Words that may stand anywhere in a caption and mean nothing."""
-    return frozenset({*FILLERS, *AUXILIARIES, *NAMES, *(word for template in TEMPLATES for word in split_words(template))})
+def is_misspelt(word: str) -> bool:
+    """Whether a word is like one that readers are trained on in captions."""
+    return len(word) >= SHORTEST and bool(get_close_matches(word, caption_words(), 1, LIKE_KNOWN))
 
 
 def _is_before_all(token: Token, text: str, vocabulary: Vocabulary) -> bool:

@@ -58,6 +58,8 @@ def refusal(text: str, told: ConditionConfig | None = TOLD) -> PromptError:
         ("a heavy-weight 9", "9 · bold"),
         ("7 that leans a bit to the left", "7 · leaning slightly left"),
         ("a left-leaning 7", "7 · leaning left"),
+        ("a lean 7", "7 · leaning right"),
+        ("a slant of 7, 3", "3 · slant 7°"),
         ("a backward 4", "4 · leaning left"),
         ("seven without any slant", "7 · upright"),
         ("a slanted 6, not upright", "6 · leaning right"),

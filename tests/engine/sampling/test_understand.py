@@ -96,6 +96,29 @@ def test_counts_and_numbers_are_the_parsers(monkeypatch: pytest.MonkeyPatch) -> 
         assert asked[0] == asked[1]
 
 
+@pytest.mark.parametrize(
+    ("text", "reading", "expected"),
+    [
+        ("a bld wdie seven", Phrase(7, (WIDE,)), Understood("bold wide 7")),  # the reader passes over a word
+        ("a vrey bold seven", BOLD_SEVEN, Understood("very bold 7")),
+        ("twoo with a lop", Phrase(None), Understood("looped 2")),
+        ("slnated 7", Phrase(7, (wish_for(Level("slant", 0), False),)), "not sure what 'slnated 7' means; did you mean '7 leaning right'?"),
+        ("nto bold 7", BOLD_SEVEN, "not sure what 'nto bold 7' means; did you mean '7 not bold'?"),
+        ("7 wiht a loop", SEVEN, "can't tell what 'wiht' means; did you mean '7'?"),
+        ("let me see a seven loop", SEVEN, Understood()),  # no seven has one
+        ("an elegant 7", SEVEN, "can't tell what 'elegant' means; did you mean '7'?"),
+    ],
+)
+def test_no_misspelt_word_is_passed_over_or_turned_round(
+    monkeypatch: pytest.MonkeyPatch, text: str, reading: Phrase, expected: Understood | str
+) -> None:
+    found = rewords(monkeypatch, text, {}, Reading(reading, 1.0))
+    if isinstance(expected, str):
+        assert (found.problem, found.prompt) == (expected, "")
+    else:
+        assert found == expected
+
+
 def test_nonsense_is_called_so_unless_the_parser_knows_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
     nonsense = Reading(None, 0.99)
     assert rewords(monkeypatch, "my dog ate it", {}, nonsense).problem == "'my dog ate it' says nothing of a digit"
