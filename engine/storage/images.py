@@ -142,7 +142,9 @@ def _write_gif(file: BinaryIO, recipe: Recipe, images: Images, frames: Sequence[
     each = max(40, min(200, 3000 // len(pictures)))  # milliseconds: about three seconds of denoising, then a pause
     comment = json.dumps(recipe_json(recipe)).encode()
     durations = [each] * (len(pictures) - 1) + [2000]
-    pictures[0].save(file, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0, comment=comment)
+    more = {"append_images": pictures[1:], "duration": durations, "loop": 0, "comment": comment}
+    optimize = images.channels == 3  # Pillow's optimized deltas lose grey levels where nearly all of a palette are in use
+    pictures[0].save(file, "GIF", save_all=True, optimize=optimize, **more)
 
 
 def with_one_palette(pictures: Sequence[Image.Image]) -> list[Image.Image]:

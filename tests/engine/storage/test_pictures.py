@@ -81,6 +81,19 @@ def test_recipe_and_images_come_back(tmp_path: Path, ending: str, count: int) ->
     assert stored.animated == (ending == ".gif")
 
 
+def test_a_grey_gif_keeps_each_pixel_whichever_levels_its_frames_have(tmp_path: Path) -> None:
+    """Pillow's optimizing encoder marks unchanged pixels with a level that it takes to be free; a frame with nearly all levels then lost some."""
+    rng, data = np.random.default_rng(0), replace(MNIST, height=8, width=8)
+    recipe = recipe_of(1, data=data)
+    for _ in range(60):
+        frames = [rng.integers(0, 16, (8, 8), np.uint8)]
+        for share in (0.3, 0.3, 0.05):
+            frames.append(np.where(rng.random((8, 8)) < share, rng.integers(0, 16, (8, 8), np.uint8), frames[-1]))
+        shown = [Images(frame.tobytes(), 1, 8, 8) for frame in frames]
+        save_drawing(tmp_path / "x.gif", recipe, shown[-1], shown)
+        assert load_picture(tmp_path / "x.gif").images() == shown[-1]
+
+
 @pytest.mark.parametrize("ending", [".png", ".gif"])
 def test_a_picture_of_many_hands_comes_back(tmp_path: Path, ending: str) -> None:
     """64 codes of 64 numbers are more text than all else together."""
