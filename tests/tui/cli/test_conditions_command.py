@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +18,10 @@ from engine.cli.progress import ProgressLine
 from engine.config.condition import SCORES, AttributeScales, Condition, ConditionConfig, Interval, Scale
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.text import TextConfig
+from engine.models.conditioner import Told, encode
 from engine.models.unet import UNet
 from engine.protocol.condition_values import condition_from_json
+from engine.sampling.pipeline import Pipeline
 from engine.storage.pictures import StoredSheet, load_any, load_picture
 from tui.cli.main import digitty
 from tui.render.recipe_text import recipe_lines
@@ -133,6 +135,53 @@ def test_words_ask_for_the_same_as_options_and_options_narrow_them(command: Comm
     assert {condition.attributes for condition in asked("bold random") if isinstance(condition, Condition)} == {bold}
     _, out, _ = command("sweep", "bold 7", "--slant", "0,9", "--steps", "2", "--weights", "w.safetensors", "--json")
     assert [cell["recipe"]["conditions"]["distinct"][0]["attributes"]["slant"][0] for cell in json.loads(out)["cells"]] == [0, 9]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "scores"),
+    [
+        ("a bold 3 and a thin 7", [(0.52, 4), (-4, -0.52)]),
+        ("one thin 7 followed by a bold 3", [(-4, -0.52), (0.52, 4)]),
+        ("an 8 that is not bold", [(-4, 0.52)]),
+        ("a bold 3, but a 7 that isn't very thin", [(0.52, 4), (-1.28, 4)]),
+        ("two plain 3s", None),
+    ],
+)
+def test_each_picture_is_told_what_describes_it_and_no_more(
+    command: Command, monkeypatch: pytest.MonkeyPatch, prompt: str, scores: list[tuple[float, float]] | None
+) -> None:
+    heard: list[Told] = []
+
+    def tell(pipeline: Pipeline, conditions: Sequence[Condition]) -> Told:
+        heard.append(told := encode(conditions, pipeline.network.config.conditions or ConditionConfig(), pipeline.device))
+        return told
+
+    monkeypatch.setattr(Pipeline, "tell", tell)
+    code, _, err = command("generate", prompt, "--steps", "1", "--redraw-below", "0", "--weights", "w.safetensors")
+    assert code == 0, err
+    if scores is None:
+        assert not heard, "a three has no variant that it could be without"
+        return
+    (told,) = heard
+    torch.testing.assert_close(told.scores[:, 0], torch.tensor(scores, dtype=torch.float32), atol=1e-3, rtol=0)
+    assert told.asked.tolist() == [[True, False]] * len(scores)
+    assert not told.variants.any()
+
+
+@pytest.mark.parametrize("ending", [".png", ".gif"])
+def test_open_intervals_and_redrawn_noise_are_drawn_again_to_the_pixel(command: Command, ending: str) -> None:
+    """What is asked for, no picture of this network shows, so that each is drawn as often as it may be, and the nearest is kept."""
+    words = "an 8 that is not bold, leaning far left, and a very bold 7", "--steps", "2", "--weights", "w.safetensors"
+    code, out, err = command("generate", *words, "--json", "--out", f"a{ending}")
+    assert code == 0, err
+    recipe = load_picture(Path(f"a{ending}")).recipe
+    asked = [condition.attributes for condition in recipe.conditions or ()]
+    assert asked == [(("thickness", Interval(high=3.064)), ("slant", Interval(high=-12))), (("thickness", Interval(low=3.596)),)]
+    assert json.loads(out)["redrawn"] == 2
+    code, out, err = command("generate", "--from", f"a{ending}", "--plain")
+    assert (code, SAME in err) == (0, True), err
+    assert "2 redrawn" in out
+    assert "not as asked for: 8 has slant " in out or "not as asked for: 8 has thickness " in out
 
 
 @pytest.mark.parametrize(
