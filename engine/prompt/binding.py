@@ -67,8 +67,10 @@ def without_articles(words: Sequence[Token], tokens: Sequence[Token], modifiers:
 
 
 def _is_described(word: Token, following: Sequence[Token], tokens: Sequence[Token], modifiers: Sequence[Modifier]) -> bool:
-    """Whether adjectives stand right behind a word, and then a single digit, named or not."""
+    """Whether adjectives stand right behind a word, and then a single digit, named or not; or the digit, and right behind it a description."""
     between = [token for token in tokens if token.start >= word.end]
+    if following and between and following[0] is between[0] and following[0].kind is Kind.DIGIT:  # one 2 with a loop
+        return any(modifier.start == token.start for token in between[1:2] for modifier in modifiers)
     first = next((modifier for modifier in modifiers if between and modifier.start == between[0].start), None)
     if first is None or first.follows:
         return False

@@ -36,7 +36,9 @@ def read_hand(cursor: Cursor) -> HandWish | None:
     if cursor.accept(_SAME) and cursor.accept(WRITERS):
         return _as_before(cursor) or HandWish("one")
     cursor.at = start
-    cursor.accept(("a",))
+    has_article = bool(cursor.accept(("a",))) or (start > 0 and cursor.word(-1) == "a")
+    if not has_article and cursor.accept(("different",)) and cursor.accept(WRITERS):
+        return HandWish("each")
     if cursor.accept(_NEW) and (cursor.accept(WRITERS) or (cursor.accept(("persons",)) and cursor.accept(WRITERS))):
         return HandWish("new")
     cursor.at = start

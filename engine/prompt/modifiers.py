@@ -6,9 +6,11 @@ quality  = row | change | measure | lean | hand | variant | adjective | again
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.config.condition import Interval
 from engine.prompt.amounts import read_dimension, read_measure
 from engine.prompt.cursor import Cursor
 from engine.prompt.faults import ParseError, quote, replace_tokens
@@ -150,7 +152,7 @@ def _introduces_strokes(cursor: Cursor) -> bool:
 
 def _read_quality(cursor: Cursor, lead: _Lead) -> tuple[Meaning, bool] | None:
     """The meaning of what comes next, and whether it usually stands behind what it describes."""
-    if not lead.negated and (found := _affirmed(cursor, lead)):
+    if found := _negated_bound(cursor) if lead.negated else _affirmed(cursor, lead):
         return found
     start = cursor.at
     degree = lead.degree or Degree.PLAIN
@@ -193,6 +195,18 @@ def _affirmed(cursor: Cursor, lead: _Lead) -> tuple[Meaning, bool] | None:
     if hand := read_hand(cursor):
         return hand, True
     return (again, False) if (again := read_again(cursor)) else None
+
+
+def _negated_bound(cursor: Cursor) -> tuple[Wish, bool] | None:
+    """What "not" leaves of a bound: no thicker than 2 px, not more than 3 px thick."""
+    start = cursor.at
+    wish = read_bound(cursor) or read_measure(cursor) or read_dimension(cursor)
+    if wish and math.isinf(wish.interval.high) and math.isfinite(wish.interval.low):
+        return wish._replace(interval=Interval(high=wish.interval.low)), True
+    if wish and math.isinf(wish.interval.low) and math.isfinite(wish.interval.high):
+        return wish._replace(interval=Interval(low=wish.interval.high)), True
+    cursor.at = start
+    return None
 
 
 def _row(cursor: Cursor) -> tuple[Sweep, bool] | None:

@@ -31,7 +31,7 @@ class Prompt:
 
     labels: tuple[int, ...]
     shared_noise: bool = False
-    """Whether all labels are drawn from the same noise; `grid` asks for it, and a row of values such as `eights from thin to bold`."""
+    """Whether all labels are drawn from the same noise; `grid` asks for it, and a row of one class such as `eights from thin to bold`."""
     conditions: tuple[Phrase, ...] | None = None
     """What is asked of each picture, with its label; None where the prompt names classes alone."""
     text: str = field(default="", compare=False)

@@ -29,7 +29,10 @@ class Phrases:
 
     phrases: tuple[Phrase, ...]
     is_row: bool = False
-    """Whether the prompt is one row of values, whose pictures are compared best over the same noise."""
+    """Whether the prompt is one row of values of one class, whose pictures are compared best over the same noise.
+
+    Other classes look different anyway, and pictures of the same noise can only be redrawn together, which seldom brings all to their values.
+    """
 
 
 def make_phrases(text: str, groups: Sequence[Group], vocabulary: Vocabulary) -> Phrases | Change:
@@ -44,7 +47,8 @@ def make_phrases(text: str, groups: Sequence[Group], vocabulary: Vocabulary) -> 
         if len(phrases) + len(own) > MAX_LABELS:
             raise ParseError(f"that is too much: a prompt draws at most {MAX_LABELS} pictures")
         phrases += hands.give(own, group)
-    return Phrases(tuple(phrases), len(groups) == 1 and any(isinstance(modifier.meaning, Sweep) for modifier in modifiers))
+    has_row = len(groups) == 1 and any(isinstance(modifier.meaning, Sweep) for modifier in modifiers)
+    return Phrases(tuple(phrases), has_row and len({phrase.label for phrase in phrases}) == 1)
 
 
 def _phrases(text: str, group: Group, vocabulary: Vocabulary) -> list[Phrase]:

@@ -66,8 +66,8 @@ PICTURE_WORDS = dict.fromkeys((word + s for word in ("picture", "image", "photo"
 CLASS_WORDS = dict.fromkeys(("class", "classes"), (Kind.NOUN, 0))
 VERBS = ("draw", "show", "give", "make", "paint", "write", "sketch", "generate", "create", "can", "could", "want", "would", "like")
 SEPARATORS = ("and", "then", "plus", *",;&+/|.:!?()[]{}、。")
-JOINING = ("followed by", "next to", "along with", "together with", "as well as", "after that")
-"""Separators of several words."""
+JOINING = ("followed by", "next to", "along with", "together with", "as well as", "after that", "beside", "besides", "alongside")
+"""Further separators, most of several words."""
 DASHES = "-‐‒–—−~"
 SOUNDS_LIKE = {"ate": "eight", "won": "one", "too": "two", "fore": "four", "oh": "zero", "nought": "zero", "naught": "zero", "nil": "zero"}
 """Words that sound like a digit but are spelt differently."""

@@ -87,6 +87,9 @@ def refusal(text: str, told: ConditionConfig | None = TOLD) -> PromptError:
         ("thickness three point five 7", "7 · thickness 3.5 px"),
         ("thickness 3, 5 7", "5 · thickness 3 px, 7 · thickness 3 px"),
         ("length 40 ± 5, 7", "7 · length 35 to 45 px"),
+        ("8 no thicker than 2 px", "8 · thickness at most 2 px"),
+        ("8 not less than 3 px thick", "8 · thickness at least 3 px"),
+        ("a 7 with a slant not over 10°", "7 · slant at most 10°"),
         # which digits are described
         ("a bold 3 and a thin 7", "3 · bold, 7 · thin"),
         ("three bold sevens", "3 × 7 · bold"),
@@ -112,6 +115,9 @@ def refusal(text: str, told: ConditionConfig | None = TOLD) -> PromptError:
         ("two sevens and 1 thin 3", "2 × 7, 3 · thin"),
         ("one bold, wide three", "3 · bold · wide"),
         ("one bold", "1 · bold"),
+        ("one 2 with a loop and one 2 without a loop", "2 · looped, 2 · unlooped"),
+        ("one seven leaning left", "7 · leaning left"),
+        ("one two three in bold", "1 · bold, 2 · bold, 3 · bold"),
         ("zero one bold two", "0, 1, 2 · bold"),
         ("1 bold 3", "1, 3 · bold"),
         ("a few thin sevens", "3 × 7 · thin"),
@@ -127,6 +133,8 @@ def refusal(text: str, told: ConditionConfig | None = TOLD) -> PromptError:
         ("same hand as answer 3, but a 9", "9 · the hand of answer 3"),
         ("five different handwritings of a 7", "5 × 7 · its own hand"),
         ("a seven by three different people", "3 × 7 · its own hand"),
+        ("two fives in different handwriting", "2 × 5 · its own hand"),
+        ("two fives in a different handwriting", "2 × 5 · one hand"),
         ("seven in hand 12", "7 · hand 12"),
         ("4 in the hand of answer 12", "4 · the hand of answer 12"),
         ("a 7 in the same hand as before", "7 · the hand of the last answer"),
@@ -170,7 +178,7 @@ def test_a_prompt_of_classes_alone_asks_for_no_more() -> None:
 
 def test_rows_and_grids_share_their_noise() -> None:
     assert [read(text).shared_noise for text in ("eights from thin to bold", "bold grid", "all digits leaning left")] == [True] * 3
-    assert [read(text).shared_noise for text in ("bold 0-9", "8 from thin to bold, 7")] == [False] * 2
+    assert [read(text).shared_noise for text in ("bold 0-9", "8 from thin to bold, 7", "0-9 leaning from left to right")] == [False] * 3
 
 
 def test_random_digits_are_described_too_and_come_from_the_generator() -> None:
