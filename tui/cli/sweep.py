@@ -61,7 +61,9 @@ def _list_options() -> Decorator:
 
 @click.command(
     help="Draw PROMPT from the same noise with every combination of some settings. "
-    "Up to three options take a list, such as --guidance 1,1.4,2 --steps 4,8,14. Nothing is redrawn, since that would change its noise."
+    "Up to three options take a list, such as --guidance 1,1.4,2 --steps 4,8,14. Nothing is redrawn, since that would change its noise. "
+    "With weights that are told attributes, digitty sweep 0-9 --slant -20,-10,0,10,20 shows what slant does, and likewise --thickness, --width "
+    "and --length."
 )
 @click.argument("prompt", nargs=-1, required=True)
 @_list_options()
