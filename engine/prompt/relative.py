@@ -24,6 +24,7 @@ _GOING = ("going", "ranging", "varying", "running", "changing", "that", "go", "r
 _GROWING = ("getting", "growing", "becoming", "ever", "increasingly", "progressively", "gradually")
 _AGAIN = ("once more", "once again", "the same again", "same again", "the same", "same", "again", "as before", "like before", "repeat", "redo")
 _PRONOUNS = ("it", "them", "this", "that", "these", "those")
+_USUAL = ("usual", "normal", "average", "usually", "most")
 _THAN = ("than before", "than that", "than the last", "than it was", "than it", "than this")
 
 
@@ -59,9 +60,12 @@ def read_again(cursor: Cursor) -> Again | None:
 
 
 def read_bound(cursor: Cursor) -> Wish | None:
-    """thicker than 4 px, narrower than 12. Raises ParseError for units that make no sense."""
+    """thicker than 4 px, narrower than 12, bolder than usual. Raises ParseError for units that make no sense."""
     start = cursor.at
     found = _comparative(cursor)
+    if found and any(cursor.accept_all(f"than {word}") for word in _USUAL):
+        level = Level(found[0], {"up": 1, "down": -1}.get(found[1], 0))
+        return Wish(level.attribute, level.interval, level.attribute == "slant")
     if found and cursor.accept(("than",)) and (amount := read_amount(cursor)):
         attribute, toward, _ = found
         if toward == "up":

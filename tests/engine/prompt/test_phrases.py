@@ -87,6 +87,8 @@ def refusal(text: str, told: ConditionConfig | None = TOLD) -> PromptError:
         ("thickness three point five 7", "7 · thickness 3.5 px"),
         ("thickness 3, 5 7", "5 · thickness 3 px, 7 · thickness 3 px"),
         ("length 40 ± 5, 7", "7 · length 35 to 45 px"),
+        ("a bolder than usual 7", "7 · bold"),
+        ("a 7 narrower than most", "7 · narrow"),
         ("8 no thicker than 2 px", "8 · thickness at most 2 px"),
         ("8 not less than 3 px thick", "8 · thickness at least 3 px"),
         ("a 7 with a slant not over 10°", "7 · slant at most 10°"),
