@@ -33,6 +33,8 @@ from engine.protocol.events import Event, Preparing
 from engine.protocol.understood import Understood
 from engine.sampling.respell import AUXILIARIES, ignored_words, is_readable, respell
 
+CHOICES = "digits can be bold or thin, wide or narrow, long or short, upright or leaning left or right"
+"""What to say instead of a word that nobody knows."""
 SURE = 0.6
 """The least probability of each answer where all words are known or misspelt …"""
 SURE_OF_NEW = 0.9
@@ -121,7 +123,8 @@ def reword(text: str, reader: CaptionReader) -> Understood:
             continue
         needed = SURE_OF_NEW
         if unused or sure < needed:
-            return _ask_back(f"can't tell what {quote(token.text)} means", words)
+            what = f"; {CHOICES}" if phrase.is_plain else ""
+            return _ask_back(f"can't tell what {quote(token.text)} means{what}", words)
     return Understood(words) if sure >= needed else _ask_back(f"not sure what {quote(text)} means", words)
 
 

@@ -72,7 +72,7 @@ def test_one_picture(monkeypatch: pytest.MonkeyPatch, text: str, sure: float, ex
 
 def test_a_new_word_that_changes_nothing_is_asked_back(monkeypatch: pytest.MonkeyPatch) -> None:
     found = rewords(monkeypatch, "let me see a purple seven", {}, Reading(SEVEN, 0.99))
-    assert (found.problem, found.near) == ("can't tell what 'purple' means; did you mean '7'?", "7")
+    assert (found.problem, found.near) == (f"can't tell what 'purple' means; {module.CHOICES}; did you mean '7'?", "7")
 
 
 @pytest.mark.parametrize("reading", [Phrase(3, (BOLD,)), Phrase(7, (WIDE,)), SEVEN])
@@ -104,9 +104,9 @@ def test_counts_and_numbers_are_the_parsers(monkeypatch: pytest.MonkeyPatch) -> 
         ("twoo with a lop", Phrase(None), Understood("looped 2")),
         ("slnated 7", Phrase(7, (wish_for(Level("slant", 0), False),)), "not sure what 'slnated 7' means; did you mean '7 leaning right'?"),
         ("nto bold 7", BOLD_SEVEN, "not sure what 'nto bold 7' means; did you mean '7 not bold'?"),
-        ("7 wiht a loop", SEVEN, "can't tell what 'wiht' means; did you mean '7'?"),
+        ("7 wiht a loop", SEVEN, f"can't tell what 'wiht' means; {module.CHOICES}; did you mean '7'?"),
         ("let me see a seven loop", SEVEN, Understood()),  # no seven has one
-        ("an elegant 7", SEVEN, "can't tell what 'elegant' means; did you mean '7'?"),
+        ("an elegant 7", SEVEN, f"can't tell what 'elegant' means; {module.CHOICES}; did you mean '7'?"),
     ],
 )
 def test_no_misspelt_word_is_passed_over_or_turned_round(
