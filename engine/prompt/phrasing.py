@@ -56,7 +56,8 @@ def _phrases(text: str, group: Group, vocabulary: Vocabulary) -> list[Phrase]:
     labels = [label for item in group.items for label in item.labels]
     rows = _of_kind(group.modifiers, Sweep)
     if len(labels) == 1:
-        labels *= IN_A_ROW if rows else max([1, *(wish.number for _, wish in _of_kind(group.modifiers, HandWish) if wish.kind == "each")])
+        hands = max([1, *(wish.number for _, wish in _of_kind(group.modifiers, HandWish) if wish.kind == "each")])
+        labels *= IN_A_ROW if rows else min(hands, MAX_LABELS + 1)  # which is too many already
     if len(labels) > MAX_LABELS:
         raise ParseError(f"that is too much: a prompt draws at most {MAX_LABELS} pictures")
     _check_variants(text, group.modifiers, labels, vocabulary)
@@ -144,7 +145,7 @@ class _Hands:
             why = f"{_quoted(self._text, first)} and {_quoted(self._text, second)} exclude each other"
             raise ParseError(why, f"{self._text[: second.start]} {self._text[second.end :]}")
         if wish.kind == "each":
-            hands = [self._next() for _ in range(wish.number or len(phrases))]
+            hands = [self._next() for _ in range(min(wish.number or len(phrases), len(phrases)))]
             return [replace(phrase, hand=hands[k % len(hands)]) for k, phrase in enumerate(phrases)]
         if wish.kind in ("one", "new") and modifier not in self._shared:
             self._shared[modifier] = self._next()

@@ -196,6 +196,12 @@ def test_five_hands_are_shared_by_ten_pictures() -> None:
     assert hands == [Hand("one", k) for k in range(5)] * 2
 
 
+def test_more_hands_than_fit_into_memory_cost_nothing() -> None:
+    hands = [phrase.hand for phrase in read("two sevens in 999999999999 different hands").conditions or ()]
+    assert hands == [Hand("one", 0), Hand("one", 1)]
+    assert "at most 64" in str(refusal("a seven in 999999999999 different hands"))
+
+
 @pytest.mark.parametrize(
     ("text", "why", "near"),
     [
