@@ -156,7 +156,10 @@ def _ask_one(condition: Condition, intervals: Mapping[str, Interval], variants: 
 
 
 def change(conditions: Sequence[Condition], options: AskedOptions) -> tuple[Condition, ...]:
-    """The conditions with the options in place of what they ask for. Raises SettingError as `ask` does."""
+    """The conditions with the options in place of what they ask for. Raises SettingError as `ask` does.
+
+    A caption is left out where attributes or variants change, since it may say the opposite.
+    """
     intervals, variants = options.intervals(), options.variants()
     bare = (
         replace(
@@ -164,6 +167,7 @@ def change(conditions: Sequence[Condition], options: AskedOptions) -> tuple[Cond
             attributes=tuple((name, interval) for name, interval in condition.attributes if name not in intervals),
             variants=tuple((name, wanted) for name, wanted in condition.variants if name not in variants),
             hand=None if options.hand else condition.hand,
+            text=None if intervals or variants else condition.text,
         )
         for condition in conditions
     )

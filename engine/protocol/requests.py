@@ -102,9 +102,12 @@ class SweepRequest:
         return tuple(DrawRequest(self.labels, cell.sample, self.indices, cell.weights, fps, conditions=self._conditions(cell)) for cell in self.cells)
 
     def _conditions(self, cell: Cell) -> tuple[Condition, ...]:
+        """A caption is left out where the cell has attributes of its own, since it may say the opposite."""
         own = {name: Interval(value, value) for name, value in cell.attributes}
         conditions = self.conditions or tuple(Condition(label) for label in self.labels)
-        return tuple(replace(condition, attributes=tuple({**dict(condition.attributes), **own}.items())) for condition in conditions)
+        return tuple(
+            replace(each, attributes=tuple({**dict(each.attributes), **own}.items()), text=None if own else each.text) for each in conditions
+        )
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,13 @@ def test_options_narrow_what_a_prompt_asks_for_and_replace_what_a_recipe_does() 
     assert other == Condition(7, (("thickness", Interval(2, 2)), ("slant", Interval(high=0))), (("crossed", True),))
 
 
+@pytest.mark.parametrize("asked", [AskedOptions(thickness="2"), AskedOptions(variant=("crossed",))])
+def test_a_caption_that_may_say_the_opposite_is_left_out(asked: AskedOptions) -> None:
+    bold = Condition(7, (("thickness", Interval(low=3)),), (("crossed", False),), text="a bold uncrossed 7")
+    assert change([bold], asked)[0].text is None
+    assert change([bold], AskedOptions(hand=("12",)))[0].text == bold.text
+
+
 @pytest.mark.parametrize(
     ("conditions", "labels"),
     [

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.config.compute import ComputeInfo
+from engine.config.condition import Condition, Interval
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.sampling import SampleConfig
 from engine.config.sweep import Cell, plan_race, plan_sweep
@@ -123,6 +124,14 @@ def test_too_much_is_refused() -> None:
         SweepRequest((7,), (Cell(SampleConfig(), "w"),) * 101)
     with pytest.raises(SettingError, match="noise indices"):
         SweepRequest((7, 8), (Cell(SampleConfig(), "w"),), indices=(0,))
+
+
+def test_a_cell_with_attributes_of_its_own_has_no_caption_that_may_say_the_opposite() -> None:
+    bold = (Condition(7, (("thickness", Interval(low=3)),), text="a bold 7"),)
+    cells = (Cell(SampleConfig(), "w", (("thickness", 2.0),)), Cell(SampleConfig(), "w"))
+    thin, plain = (drawing.conditions for drawing in SweepRequest((7,), cells, conditions=bold).drawings())
+    assert thin == (Condition(7, (("thickness", Interval(2, 2)),)),)
+    assert plain == bold
 
 
 # --- a real network ---------------------------------------------------------------------------------------------------
