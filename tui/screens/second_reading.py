@@ -1,4 +1,4 @@
-"""Prompts that the parser can't read: the engine's text encoder tells in its own time what they mean."""
+"""Prompts that the parser can't read: the engine's text encoder says what they mean, in a job of the worker."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class SecondReading:
         self._newest = 0
 
     def ask(self, text: str, error: PromptError) -> bool:
-        """Ask about a prompt that the parser refused with an error. False where there is nothing to ask."""
+        """Ask about a prompt that the parser refused with an error. False where there is nothing to ask. What was asked before is forgotten."""
         names = self._studio.data.class_names
+        self._newest += 1
         if not can_explain(text, names):
             return False
-        self._newest += 1
         number, answers = self._newest, list[Understood]()
 
         def on_job_event(event: Event) -> None:

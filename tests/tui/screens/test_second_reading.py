@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from fakes import FakeJobs
@@ -11,9 +12,11 @@ from user import opened
 from engine.config.data import MNIST
 from engine.config.sampling import SampleConfig
 from engine.errors import PromptError
+from engine.protocol.events import Ended
 from engine.protocol.understood import Understood
 from engine.runs import caption_reader
 from tui.cli.prompts import Line, plan_drawings
+from tui.screens.second_reading import SecondReading
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +47,20 @@ async def test_what_it_does_not_understand_is_asked_back_and_stays_to_be_correct
         await person.sees("can't read 'bananas'")  # the parser's own words, where the encoder adds nothing
     assert not jobs.drawings
     assert jobs.questions == ["a gaunt seven", "two bananas"]
+
+
+def test_an_answer_that_comes_after_another_prompt_is_not_drawn() -> None:
+    studio, drawn = Mock(), list[str]()
+    studio.data = MNIST
+    reading = SecondReading(studio, lambda text, meant: drawn.append(meant), lambda error, text: drawn.append(text))
+    for is_refused_meanwhile in (True, False):
+        assert reading.ask("let me see a sevven", PromptError("can't read 'let'"))
+        listener = studio.router.submit.call_args.args[2]
+        if is_refused_meanwhile:
+            assert not reading.ask("elephant", PromptError("can't read 'elephant'"))
+        listener(Understood("7"))
+        listener(Ended("finished"))
+        assert drawn == ([] if is_refused_meanwhile else ["7"])
 
 
 def test_generate_draws_it_and_says_as_what_it_was_read(capsys: pytest.CaptureFixture[str]) -> None:
