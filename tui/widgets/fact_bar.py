@@ -22,7 +22,7 @@ from tui.terminal.literal import LONGEST
 
 MOST_GROUPS = 4
 """Groups of pictures that are shown; a row from thin to bold has as many as pictures."""
-DOT, COMMA, MORE = " · ", ", ", ", …"
+DOT, COMMA, MORE = " · ", ", ", "…"
 STEP = "change the fact that has the focus by a step"
 
 
@@ -172,7 +172,7 @@ class FactBar(Widget, can_focus=True):
                 yield [*between, *marked]
                 at += 1
         if len(self.groups) > MOST_GROUPS:
-            yield [Piece(MORE)]
+            yield [Piece(COMMA), Piece(MORE)]
 
     def _lines(self, width: int) -> Sequence[Sequence[Piece]]:
         """The pieces of each line. A line ends with the sign behind its last fact."""

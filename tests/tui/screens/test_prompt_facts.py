@@ -224,6 +224,9 @@ async def test_a_shortage_of_room_is_met_by_more_lines() -> None:
         bar = answers(person)[-1].facts
         await person.until(lambda: bar.size.height == 3)
         assert [strip.text.rstrip() for strip in map(bar.render_line, range(3))] == ["7 · very bold ·", "leaning slightly right ·", "uncrossed"]
+        await drawn(person, "eights from thin to bold")
+        assert shown(person).endswith(", …")
+        assert all(all(answers(person)[-1].facts._lines(width)) for width in range(1, 100)), "no line is empty"
 
 
 # --- students ---------------------------------------------------------------------------------------------------------
