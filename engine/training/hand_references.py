@@ -22,7 +22,7 @@ from engine.sampling.hands import encode
 MOST = 10
 """Digits of a reference."""
 BATCH = 1000
-"""Images between two signs of life."""
+"""Images between two reports of progress."""
 NOISE = 0.5
 """The length of the noise that hides an image's own code."""
 
