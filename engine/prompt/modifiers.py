@@ -29,8 +29,9 @@ MOST_LEADS = 10
 """Words before a quality that only lead to it."""
 _ARTICLES = ("a", "an", "the", "some", "any", "its")
 _WITH = ("with", "has", "have", "having", "showing")
-_NOT = ("not", "isnt", "arent", "never", "non", "no", "without", "doesnt", "dont", "lacking", "cant", "neither", "nor")
+NEGATIONS = ("not", "isnt", "arent", "never", "non", "no", "without", "doesnt", "dont", "lacking", "cant", "neither", "nor")
 _WITHOUT = ("no", "without", "lacking")
+_AFTER_NEGATION = ("too", "so", "that", "-", "make", "draw", "write", "it", "them")
 _AFTER_NOT = ("at all", "in the least", "in any way", "whatsoever")
 _OTHER_LEADS = """in that which is are but being drawn written made done by of from using at looking though yet it thats like even
     whose was should be must instead stays kept only just look looks who does do still rendered"""
@@ -42,7 +43,7 @@ _ENDINGS = ("weight", "ish", "looking", "faced", "stroked", "lined", "style", "s
 _ALL = ("all", "both", "each", "everything")
 _FIXED = ("tall", "taller", "high", "higher", "height", "big", "bigger", "large", "larger", "small", "smaller", "tiny", "huge", "giant", "enormous")
 
-LEADING = {*_WITH, *_LEADS, *_NOT, *(words[0] for words in ADVERBS if len(words) == 1)}
+LEADING = {*_WITH, *_LEADS, *NEGATIONS, *(words[0] for words in ADVERBS if len(words) == 1)}
 """Words that only lead to a quality."""
 
 
@@ -124,13 +125,13 @@ def _read_lead(cursor: Cursor) -> _Lead:
     """The words before a quality, as many as there are."""
     lead = _Lead()
     for _ in range(MOST_LEADS):
-        if lead.negated and (cursor.accept(("too", "so", "that", "-")) or cursor.accept_all("at all") or cursor.accept_all("all that")):
-            continue  # "not too bold" is no more than "not bold"
+        if lead.negated and (cursor.accept(_AFTER_NEGATION) or cursor.accept_all("at all") or cursor.accept_all("all that")):
+            continue  # "not too bold", and "don't make it bold", are no more than "not bold"
         if (degree := cursor.longest(ADVERBS)) is not None:
             lead.degree = max(lead.degree or degree, degree)
         elif cursor.accept(_ARTICLES):
             lead.has_article = not lead.follows
-        elif word := cursor.accept(_NOT):
+        elif word := cursor.accept(NEGATIONS):
             lead.negated, lead.follows = not lead.negated, True
             lead.has_with = lead.has_with or word in _WITHOUT
         elif cursor.accept(_WITH):

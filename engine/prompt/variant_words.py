@@ -48,7 +48,7 @@ NOUNS: Mapping[tuple[str, ...], VariantWish] = _table(
     {
         ("crossed", True): ", ".join(
             (
-                "crossbar, crossbars, bar, bars, cross, cross bar, cross-bar, cross stroke, cross line, dash, crossline, crossstroke",
+                "crossbar, crossbars, bar, bars, cross, cross bar, cross-bar, cross stroke, cross line, dash, slash, crossline, crossstroke",
                 *(f"{stroke} {where}" for stroke in _STROKES for where in _ACROSS),
             )
         ),

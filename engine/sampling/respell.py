@@ -8,6 +8,7 @@ from functools import cache
 from engine.captions.facts import split_words
 from engine.captions.templates import FILLERS, TEMPLATES
 from engine.captions.vocabulary import caption_words
+from engine.prompt.modifiers import NEGATIONS
 from engine.prompt.phrase import Phrase
 from engine.prompt.phrasing import Phrases
 from engine.prompt.reading import Unreadable, read
@@ -15,6 +16,8 @@ from engine.prompt.similar import DESCRIPTIONS, is_one_slip, similar_word
 from engine.prompt.tokens import Token
 from engine.prompt.vocabulary import Vocabulary
 
+TURNING = frozenset([*NEGATIONS, "between", "or", "either", "except", "than"])
+"""Words without which a prompt would mean something else."""
 NAMES = ("digit", "number", "numeral", "figure")
 AUXILIARIES = frozenset(["am", "be", "is", "are", "was", "were", "been", "being", "out", "up", "off", "down", "came", "come"])
 
@@ -54,4 +57,5 @@ def is_readable(text: str, vocabulary: Vocabulary) -> bool:
 @cache
 def ignored_words() -> frozenset[str]:
     """Words that may stand anywhere in a caption and mean nothing."""
-    return frozenset({*FILLERS, *AUXILIARIES, *NAMES, *(word for template in TEMPLATES for word in split_words(template))})
+    words = frozenset({*FILLERS, *AUXILIARIES, *NAMES, *(word for template in TEMPLATES for word in split_words(template))})
+    return words - TURNING

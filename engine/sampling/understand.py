@@ -31,7 +31,7 @@ from engine.prompt.vocabulary import Kind, Vocabulary, vocabulary_for
 from engine.prompt.words import prompt_words
 from engine.protocol.events import Event, Preparing
 from engine.protocol.understood import Understood
-from engine.sampling.respell import AUXILIARIES, ignored_words, is_readable, respell
+from engine.sampling.respell import AUXILIARIES, TURNING, ignored_words, is_readable, respell
 
 CHOICES = "digits can be bold or thin, wide or narrow, long or short, upright or leaning left or right"
 """What to say instead of a word that nobody knows."""
@@ -70,6 +70,8 @@ class Known(NamedTuple):
     described: Sequence[tuple[int, int]]
     """Where in the text the words are that say more than the class."""
     unknown: Sequence[Token]
+    turns: bool
+    """Whether it has a "not" or the like besides, which the parser can't relate to anything."""
     is_single: bool
     """Whether it can be a caption of one picture."""
     says_something: bool
@@ -100,6 +102,8 @@ def reword(text: str, reader: CaptionReader) -> Understood:
         known = _find_known(normal, vocabulary)
     except (ParseError, Contradiction):
         return Understood()  # the parser says what excludes what
+    if known.turns and not known.is_open:
+        return Understood()
     if not known.is_single or len(split_words(normal)) > MOST_WORDS:
         return _reword_words(normal, known, vocabulary)
     meant, sure = _read_rest(normal, known, reader)
@@ -230,7 +234,8 @@ def _find_known(text: str, vocabulary: Vocabulary) -> Known:
     is_single = len(labels) <= 1 and not SEVERAL & {token.kind for token in rest}
     is_single &= all(isinstance(m.meaning, VariantWish) or _is_level(m.meaning) for m in modifiers)
     described = [(modifier.start, modifier.end) for modifier in modifiers]
-    return Known(phrase, described, unknown, is_single, bool(labels or modifiers))
+    turns = any(token.text in TURNING for token in rest)
+    return Known(phrase, described, unknown, turns, is_single, bool(labels or modifiers))
 
 
 def _is_level(meaning: object) -> bool:

@@ -49,6 +49,7 @@ def refusal(text: str, told: ConditionConfig | None = TOLD) -> PromptError:
         ("an 8 that is not bold", "8 · not bold"),
         ("a 7 that isn't very bold", "7 · not very bold"),
         ("a not too thin 3", "3 · not thin"),
+        ("don't make it bold: 4", "4 · not bold"),
         ("7 neither bold nor leaning left", "7 · not bold · not leaning left"),
         ("a hairline 1", "1 · very thin"),
         ("quite a long, slightly narrow 9", "9 · slightly narrow · long"),
