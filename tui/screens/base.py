@@ -88,6 +88,8 @@ class AppScreen(Screen[None]):
             if self.focused and active.node is not self.focused and self.focused.check_consume_key(key, key_to_character(key)):
                 continue  # config.toml gave this letter to an action, but in an input it is text
             label = self.footer_label(binding) if binding.show and self._in_footer(active) else ""
+            if isinstance(active.node.parent, Select) and binding.action == "dismiss":
+                label = "close the list"
             bindings[key] = active._replace(binding=replace(binding, show=bool(label), description=label or binding.description))
         return bindings
 

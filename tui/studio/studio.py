@@ -247,7 +247,7 @@ class Studio:
         if self.settings != chosen:
             weights = self.settings.weights if self.settings.weights != chosen.weights else ""
             now = f"weights are now {weights}" if weights else f"sampler is now {self.settings.sample.sampler}"
-            self._app.notify(f"{chosen.weights} can't draw with the sampler {chosen.sample.sampler}, so the {now}.")
+            self._app.notify(f"The {now}: {chosen.weights} can't draw with {chosen.sample.sampler}.")
         if (hint := steps_hint(self.settings.sample)) and hint != steps_hint(before.sample):
             self._app.notify(f"{hint}.", severity="warning")
         self._hooks.status_changed()

@@ -32,7 +32,7 @@ class FactLine(Widget):
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"fact-line--{role}" for role in ("plain", "name", "state", "held-out", "warning")}
     DEFAULT_CSS = """
     FactLine {
-        height: 1; padding: 0 1;
+        height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis;
         & > .fact-line--name { text-style: bold; }
         & > .fact-line--state { text-style: italic; }
         & > .fact-line--held-out { color: $text-secondary; }

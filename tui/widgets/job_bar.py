@@ -20,7 +20,7 @@ class JobBar(Widget):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"job-bar--done", "job-bar--left"}
     DEFAULT_CSS = """
     JobBar {
-        height: 1;
+        height: 1; text-wrap: nowrap; text-overflow: ellipsis;
         & > .job-bar--done { color: $accent; }
         & > .job-bar--left { color: $text-muted 40%; }
     }

@@ -20,7 +20,7 @@ class Slider(Widget):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"slider--done", "slider--left", "slider--knob"}
     DEFAULT_CSS = """
     Slider {
-        height: 1;
+        height: 1; text-wrap: nowrap; text-overflow: ellipsis;
         & > .slider--done { color: $accent; }
         & > .slider--left { color: $text-muted 40%; }
         & > .slider--knob { color: $accent; text-style: bold; }

@@ -213,7 +213,7 @@ async def test_choosing_a_sampler_on_a_screen_changes_the_weights_and_says_so(sc
         await person.until(lambda: person.app.screen.query_one("#sampler", Select))
         await choose_sampler(person, screen, "one-step")
         await person.until(lambda: person.app.studio.settings.weights == "shipped:one-step")
-        await person.is_told("shipped can't draw with the sampler one-step, so the weights are now shipped:one-step.")
+        await person.is_told("The weights are now shipped:one-step: shipped can't draw with one-step.")
         assert "shipped:one-step" in person.app.studio.status.facts
         await person.press("f2")
         await person.enter("seven")
