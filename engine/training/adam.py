@@ -18,7 +18,8 @@ def step_unless_nonfinite(optimizer: torch.optim.Adam, keep: Tensor) -> None:
 def restore_moments(optimizer: torch.optim.Adam, moments: Mapping[int, Mapping[str, Tensor]]) -> None:
     """Adam's moments in the layout of their weights: fused Adam walks through memory, whatever shapes and strides a file claims."""
     own: dict[int, dict[str, Tensor]] = {}
-    for i, p in enumerate(optimizer.param_groups[0]["params"] if moments else ()):
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for i, p in enumerate(parameters if moments else ()):
         own[i] = {name: torch.empty_like(p).copy_(moments[i][name].reshape(p.shape)) for name in ("exp_avg", "exp_avg_sq")}
         own[i]["step"] = torch.tensor(float(moments[i]["step"]))
     optimizer.load_state_dict({"state": own, "param_groups": optimizer.state_dict()["param_groups"]})

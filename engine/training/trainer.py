@@ -27,6 +27,9 @@ from engine.training.lr_schedule import lr_at
 from engine.training.muon import Muon, muon_parameters
 from engine.training.step_loss import DenoisingStepLoss, StepLoss
 
+TEXT_ENCODER, TEXT_LR = "conditioner.text.encoder.", 0.2
+"""The parameters of a text encoder inside a network that draws, and the share of the learning rate that they are trained with: at all of it, an
+encoder comes to say the same of all texts."""
 UNREAD = 256
 """Losses that may wait on the device before they must be read."""
 
@@ -66,8 +69,10 @@ class Trainer:
         self.ema = EMA(self.model, config.ema)
         orthogonal = muon_parameters(self.model) if config.optimizer == "muon" else []
         self.muon = Muon(orthogonal, numerics.dtype)
-        others = [p for p in self.model.parameters() if not any(p is w for w in orthogonal)]
-        self.optimizer = torch.optim.Adam(others, config.lr, fused=True)
+        others = [(name, p) for name, p in self.model.named_parameters() if not any(p is w for w in orthogonal)]
+        words = [p for name, p in others if name.startswith(TEXT_ENCODER)]
+        groups = [{"params": [p for name, p in others if not name.startswith(TEXT_ENCODER)]}, *([{"params": words}] if words else [])]
+        self.optimizer = torch.optim.Adam(groups, config.lr, fused=True)
         network = self.group.wrap(self.model)
         self.network = torch.compile(network) if config.compile else network
         self.guard = FiniteGuard(device)
@@ -99,8 +104,8 @@ class Trainer:
         if self.must_read:
             raise RuntimeError("call read_losses first")
         lr = self.lr_at(self.step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
+        for group, share in zip(self.optimizer.param_groups, (1.0, TEXT_LR), strict=False):
+            group["lr"] = lr * share
         self.model.zero_grad(set_to_none=True)
         reported, minimised = self.loss(self.network, self.step, self.batches, self.guard)
         minimised.backward(self._ranks)  # type: ignore[no-untyped-call]  # the wrapped network divides by it
