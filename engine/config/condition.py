@@ -202,6 +202,11 @@ class ConditionConfig:
         for name in self.variants:
             check_one_of("variant", name, VariantName)
 
+    @property
+    def tells_strokes(self) -> bool:
+        """Whether a network is told anything but captions."""
+        return bool(self.scales or self.variants or self.hand)
+
     def scales_of(self, name: str) -> AttributeScales | None:
         """The scales of an attribute, or None where the network is not told it."""
         return next((scales for scales in self.scales if scales.name == name), None)

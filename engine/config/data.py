@@ -81,6 +81,8 @@ class DataSpec:
     """How the images were made from the source's pictures. None: they are used as they are."""
     licence: str | None = field(default=None, compare=False)
     """Under which the images may be used. It is no part of which images these are. None: unknown, but for the sources of LICENCES."""
+    texts: str | None = None
+    """The digest of the training images' texts. None: they have none."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.class_names, tuple | list):

@@ -20,7 +20,7 @@ WITHOUT_NOISE: Mapping[Preset, str] = {
 
 def check_told(given: Collection[str], conditions: ConditionConfig | None) -> None:
     """Raises SettingError for settings that don't go with what a network is told besides classes. `given` are the names of those that are true."""
-    if "flip" in given and ("attributes" in given or conditions is not None):
+    if "flip" in given and ("attributes" in given or (conditions is not None and conditions.scales)):
         raise SettingError("flip can't be used with attributes: mirrored strokes lean the other way")
     for name in ("attributes", "text"):
         if name in given and "teacher" in given:

@@ -41,7 +41,7 @@ def to_dict(config: DataSpec | ModelConfig | ScheduleConfig | SampleConfig | Tra
             del values["data"]
             values |= MNIST_FIELDS
     elif isinstance(config, DataSpec):
-        for name in ("test_images", "preparation"):
+        for name in ("test_images", "preparation", "texts"):
             if values[name] is None:
                 del values[name]  # so that older versions of digitty read it
         if config.licence is None or config.known_name == MNIST.source:

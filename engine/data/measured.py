@@ -41,6 +41,12 @@ def measure(spec: DataSpec, images: Tensor, labels: Tensor) -> Generator[Event, 
     return Measured(values[:, : len(ATTRIBUTES)], torch.where(shown.isnan(), 0, 2 * shown - 1).long(), labels)
 
 
+def measure_nothing(labels: Tensor) -> Measured:
+    """Of images of whose strokes nothing needs to be known."""
+    n = len(labels)
+    return Measured(torch.full((n, len(ATTRIBUTES)), torch.nan, dtype=torch.float64), torch.zeros(n, len(VARIANTS), dtype=torch.int64), labels.cpu())
+
+
 def find_scales(measured: Measured, spec: DataSpec) -> tuple[AttributeScales, ...]:
     """The scales of all attributes: the values at the quantiles of SCORES, over all images and within each class where that is what counts."""
     return tuple(

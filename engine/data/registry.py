@@ -33,7 +33,7 @@ def load_images(
         return npz.load(spec, train, device, limit)
     for _ in fetch_images(spec):
         pass
-    found = cache.find_images(spec.digest, spec.test_images)
+    found = cache.find_images(spec.digest, spec.test_images, spec.texts)
     if found is None:
         raise StorageError(f"the prepared images of {printable(spec.name)} were removed by another process; try again")
     return prepared.load(found, spec, train, device, limit, stream)

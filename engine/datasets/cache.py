@@ -102,11 +102,14 @@ class Record:
     """The name of the folder of images."""
 
 
-def find_images(digest: str, test_images: int | None = None) -> Prepared | None:
-    """The images with this digest, and with as many test images if that is said; None where there are none, or where a file is missing or damaged."""
+def find_images(digest: str, test_images: int | None = None, texts: str | None = None) -> Prepared | None:
+    """The images with this digest, and with as many test images and these texts if that is said.
+
+    None where there are none, or where a file is missing or damaged.
+    """
     for folder in sorted(_folders(f"{_hex(digest)}-")):
         prepared = read_folder(folder)
-        if prepared and prepared.spec.digest == digest and test_images in (None, prepared.spec.test_images):
+        if prepared and prepared.spec.digest == digest and test_images in (None, prepared.spec.test_images) and texts in (None, prepared.spec.texts):
             return prepared
     return None
 
@@ -137,9 +140,9 @@ def seal(folder: Path, spec: DataSpec) -> None:
     write_checksummed(folder / DATA, {"version": VERSION, "created": time.time(), "spec": to_dict(spec), "files": files})
 
 
-def folder_name(digest: str, test_digest: str) -> str:
-    """The name of the folder of images with these digests of the training and the test part."""
-    return f"{_hex(digest)}-{_hex(test_digest)[:8]}"
+def folder_name(digest: str, test_digest: str, texts: str | None = None) -> str:
+    """The name of the folder of images with these digests of the training and the test part, and of their texts if they have any."""
+    return f"{_hex(digest)}-{_hex(test_digest)[:8]}{f'-{_hex(texts)[:8]}' if texts else ''}"
 
 
 def read_record(key: str) -> tuple[Record, Prepared] | None:

@@ -159,7 +159,7 @@ class Maker:
         findings = self._findings(duplicates)
         if not train.count:
             raise SettingError(f"none of the training pictures of {self._source.name} can be read")
-        target, (mean, std) = self._plan.target, train.moments()
+        target, (mean, std), texts = self._plan.target, train.moments(), train.texts_digest()
         spec = DataSpec(
             name=self._source.name,
             height=target.height,
@@ -173,8 +173,9 @@ class Maker:
             digest=train.digest(),
             test_images=test.count,
             preparation=self._plan.preparation,
+            texts=texts,
         )
-        folder = self._folder.with_name(cache.folder_name(train.digest(), test.digest()))
+        folder = self._folder.with_name(cache.folder_name(train.digest(), test.digest(), texts))
         with self._writing():
             cache.seal(self._folder, spec)
             if cache.read_folder(folder) is None:

@@ -116,7 +116,7 @@ def restore(spec: DataSpec, data_root: Path | None = None) -> Generator[Event, N
 
     Raises SettingError, with both digests, if the source no longer gives the same images, and as `prepare`.
     """
-    if cache.find_images(spec.digest, spec.test_images):
+    if cache.find_images(spec.digest, spec.test_images, spec.texts):
         return
     try:
         made = yield from prepare_with_findings(spec.source, DataOptions.again(spec), data_root)
@@ -127,6 +127,11 @@ def restore(spec: DataSpec, data_root: Path | None = None) -> Generator[Event, N
             f"{printable(spec.source)} is gone, and the images that were made of it are not in the cache. Move the pictures back; to resume a run "
             "with the same pictures elsewhere: digitty train --resume RUN --data NEW"
         ) from None
+    if made.spec.digest == spec.digest and spec.texts not in (None, made.spec.texts):
+        raise SettingError(
+            f"the texts of {printable(spec.source)} are no longer those of {spec.name}. Restore the old ones, or start a new run with the new ones: "
+            "--start-from RUN --data SOURCE"
+        )
     if made.spec.digest != spec.digest:
         raise SettingError(
             f"{printable(spec.source)} no longer gives the images of {spec.name}: their digest is {made.spec.digest}, and it was {spec.digest}. "

@@ -85,6 +85,13 @@ class PartWriter:
             os.fsync(file.fileno())
             yield
 
+    def texts_digest(self) -> str | None:
+        """What identifies the texts, after `finish`; None where there are none."""
+        if self._texts is None:
+            return None
+        with open(self._folder / f"{self._prefix}texts.jsonl", "rb") as written:
+            return f"sha256:{hashlib.file_digest(written, 'sha256').hexdigest()}"
+
     def image(self, row: int) -> npt.NDArray[np.uint8]:
         """The pixels of one image, after `finish`."""
         import numpy as np

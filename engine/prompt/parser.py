@@ -27,15 +27,17 @@ FAULTS_MENDED = 8
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What to draw: 1 to 64 labels, each the place of a class among the class names."""
+    """What to draw: 1 to 64 labels, each the place of a class among the class names, or None for any; only captions leave that open."""
 
-    labels: tuple[int, ...]
+    labels: tuple[int | None, ...]
     shared_noise: bool = False
     """Whether all labels are drawn from the same noise; `grid` asks for it, and a row of one class such as `eights from thin to bold`."""
     conditions: tuple[Phrase, ...] | None = None
     """What is asked of each picture, with its label; None where the prompt names classes alone."""
     text: str = field(default="", compare=False)
     """The prompt itself, where it describes one picture."""
+    caption: str = ""
+    """What each picture shall show, in the words of the captions that a network learned from, where the prompt is such a caption."""
 
 
 def parse(text: str, rng: random.Random, class_names: Sequence[str] = MNIST.class_names, told: ConditionConfig | None = None) -> Prompt:

@@ -5,6 +5,7 @@ Most images are told only in part, so that each part can be asked for alone and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -17,7 +18,7 @@ from engine.config.training import TrainConfig
 from engine.data.measured import Measured, find_scales, find_variants, score_images
 from engine.models.conditioner import MOST, Told, pack_captions
 from engine.training.hand_references import HandReferences
-from engine.training.told_captions import Captions, check_captions, encoder_of_captions, pack_batch
+from engine.training.told_captions import Captions, check_captions, encoder_of_captions, encoder_of_texts, pack_batch
 
 NO_PART = 0.15
 """The share of images that are told by their class alone; those without a label are told nothing, apart from …"""
@@ -32,6 +33,9 @@ WORDS, WORDS_ALONE = 0.5, 0.5
 """The share of the others that are told a caption, and the share of these that are told nothing beside it, so that the network reads the words."""
 WORDS_WITHOUT_LABEL = 0.4
 """The share of images without a label that are told a caption."""
+OWN_WITHOUT_LABEL, LABEL_DROPOUT = 0.8, 0.3
+"""The same share where images have captions of their own, and the share of labels that are withheld then, so that words are learned without classes.
+Where nothing but such captions is told, all of the others are told theirs."""
 EXACT, LEVEL, AT_LEAST = 0.5, 0.25, 0.1
 """The shares of attributes that are told as a value, as one side of a threshold, and as one side of a value just beside; the rest between two."""
 LEVELS = (-1.28, -0.52, 0.52, 1.28)
@@ -42,10 +46,11 @@ RARE, RARE_SHARE = 0.01, 0.01
 """A variant that less than this share of the images has is rare, and this share of each batch is drawn from the images that have it."""
 
 
-def with_conditions(config: TrainConfig, measured: Measured | None) -> TrainConfig:
+def with_conditions(config: TrainConfig, measured: Measured | None, texts: Sequence[str | None] = ()) -> TrainConfig:
     """The configuration of a new run, whose network is told what was measured, and hands and captions if it is to be.
 
-    What it is told already keeps its scales. Raises SettingError for captions of images that they are not for.
+    Images with `texts` have captions of their own. What it is told already keeps its scales. Raises SettingError for captions of images that they
+    are not for.
     """
     if measured is None and not config.text:
         return config
@@ -55,8 +60,11 @@ def with_conditions(config: TrainConfig, measured: Measured | None) -> TrainConf
     if config.hands:
         told = replace(told, hand=shipped_encoder().config.emb_dim)
     if config.text:
-        check_captions(config.data, [scales.name for scales in told.scales])
-        told, text = replace(told, text=True), text or encoder_of_captions()
+        if not texts:
+            check_captions(config.data, [scales.name for scales in told.scales])
+        told, text = replace(told, text=True), text or (encoder_of_texts(texts) if texts else encoder_of_captions())
+        if texts and config.data.classes:
+            config = replace(config, label_dropout=max(config.label_dropout, LABEL_DROPOUT))
     return replace(config, model=replace(config.model, conditions=told, text=text))
 
 
@@ -117,7 +125,10 @@ class TrainingConditions:
             return pack_captions([None] * len(chosen), None), torch.zeros(len(chosen), dtype=torch.bool)
         rng = torch.Generator().manual_seed(derive_seed(self.config.seed, step, 19))
         place, alone = torch.rand(len(chosen), generator=rng), torch.rand(len(chosen), generator=rng) < WORDS_ALONE
-        has_words = some & (place < WORDS) if labelled else place < WORDS_WITHOUT_LABEL
+        is_own, has_parts = self.config.data.texts is not None, self._within.shape[1] > 0 or self._hand > 0
+        has_words = place < (OWN_WITHOUT_LABEL if is_own else WORDS_WITHOUT_LABEL)
+        if labelled:
+            has_words = some & (place < WORDS) if has_parts else some
         return pack_batch(self._captions, text, self.config.seed, step, chosen, has_words), has_words & alone
 
     def _draw_hands(self, chosen: Tensor, some: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:

@@ -49,7 +49,9 @@ def take_over_network(config: TrainConfig, data: DataSpec | None) -> Generator[E
         yield Notice(_describe_growth(source, weights.model.data, model.data, new))
     told = None if config.teacher else model.conditions
     model = replace(model, one_step=config.teacher is not None)
-    attributes, hands = config.attributes or told is not None, config.hands or (told is not None and told.hand > 0)
+    was_told = weights.model.conditions  # of other images, it is still to be measured what they show
+    attributes = config.attributes or (told is not None and was_told is not None and len(was_told.scales) > 0)
+    hands = config.hands or (told is not None and told.hand > 0)
     text = config.text or (told is not None and told.text)
     return replace(config, model=model, schedule=schedule, attributes=attributes, hands=hands, text=text)
 
@@ -80,7 +82,7 @@ def _fit(weights: ModelWeights, data: DataSpec) -> tuple[ModelConfig, ScheduleCo
         return replace(weights.model, data=data), weights.schedule
     model, schedule = grow(weights.model, weights.schedule, data)
     if model.conditions is not None:
-        hand, text = (model.conditions.hand, model.text) if shows_digits(data) else (0, None)
+        hand, text = model.conditions.hand if shows_digits(data) else 0, model.text if shows_digits(data) or data.texts else None
         model = replace(model, conditions=replace(model.conditions, scales=(), variants=(), hand=hand, text=text is not None), text=text)
     return model, schedule
 

@@ -21,8 +21,9 @@ from engine.config.fit_to_data import fit_length, fit_to
 from engine.config.serialize import from_dict, to_dict
 from engine.config.training import TrainConfig
 from engine.data.describe import describe
-from engine.data.measured import Measured, measure
+from engine.data.measured import Measured, measure, measure_nothing
 from engine.data.registry import fetch_images, load_images
+from engine.data.texts import load_texts
 from engine.errors import SettingError
 from engine.formatting import printable
 from engine.process.distributed import ProcessGroup
@@ -50,7 +51,7 @@ from engine.training.run_writers import choose_writers, find_writers, keep_write
 from engine.training.speed import plan_minutes
 from engine.training.step_loss import DenoisingStepLoss, StepLoss
 from engine.training.teacher_pairs import load_or_draw
-from engine.training.told_captions import MeasuredCaptions
+from engine.training.told_captions import Captions, MeasuredCaptions, OwnCaptions
 from engine.training.trainer import Trainer
 from engine.training.validation import Validation, is_too_short, load_held_out
 
@@ -83,7 +84,8 @@ class TrainingJob:
         numerics = Numerics(**(yield from self.group.stream_on_leader(_measure(self.runtime, config))))
         images = yield from self._read_images(config)
         measured = yield from _measure_strokes(config, images)
-        config = with_words(with_conditions(config, measured))
+        texts = load_texts(config.data, config.limit) if config.text and config.data.texts else ()
+        config = with_words(with_conditions(config, measured, texts))
         writers = yield from self._read_writers(config, images[1])
         told = yield from _read_conditions(config, images, measured, writers)
         if self.request.minutes is not None:
@@ -129,6 +131,8 @@ class TrainingJob:
             data = from_dict(DataSpec, (yield from self.group.stream_on_leader(_describe(request.data, config.attributes))))
             config = fit_to(config, data)
         config = yield from take_over_network(config, data)
+        if config.data.texts and config.model.draws and not config.teacher:
+            config = replace(config, text=True)
         config = yield from choose_writers(config, request.config.hands, self._data_root())
         return fit_length(config, request.config, request.limit, request.fit_epochs)
 
@@ -221,7 +225,8 @@ def _begin_from_first_weights(trainer: Trainer) -> None:
 
 def _measure_strokes(config: TrainConfig, images: tuple[Tensor, Tensor]) -> Generator[Event, None, Measured | None]:
     """What was measured of the images, where the network is told it. One process measures, the others wait."""
-    if not config.attributes and config.model.conditions is None:
+    told = config.model.conditions
+    if not config.attributes and (told is None or not told.tells_strokes):
         return None
     return (yield from measure(config.data, *images))
 
@@ -230,11 +235,14 @@ def _read_conditions(
     config: TrainConfig, images: tuple[Tensor, Tensor], measured: Measured | None, writers: Tensor | None
 ) -> Generator[Event, None, TrainingConditions | None]:
     """What the network is told of the images besides their class; None: nothing."""
-    if measured is None:
-        return None
-    hands = (yield from read_references(config.data, *images, writers)) if config.hands else None
     told = config.model.conditions
-    captions = MeasuredCaptions(measured, told) if told and told.text else None
+    if told is None:
+        return None
+    measured = measured or measure_nothing(images[1])
+    hands = (yield from read_references(config.data, *images, writers)) if config.hands else None
+    captions: Captions | None = None
+    if told.text:
+        captions = OwnCaptions(load_texts(config.data, config.limit)) if config.data.texts else MeasuredCaptions(measured, told)
     return TrainingConditions(config, measured, hands, captions)
 
 

@@ -1,4 +1,4 @@
-"""The captions that a network which draws is told in training: made up from what was measured of its images.
+"""The captions that a network which draws is told in training: made up from what was measured of its images, or those that came with them.
 
 All are a pure function of the random seed and the step.
 """
@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from torch import Tensor
 
 from engine.captions.captions import plan_caption
-from engine.captions.facts import Shown
+from engine.captions.facts import Shown, split_words
 from engine.captions.vocabulary import known_words
 from engine.checkpoints.reader import shipped_reader
 from engine.compute.seeds import derive_seed
@@ -28,12 +29,15 @@ from engine.models.tokenizer import unpack
 from engine.training.hand_references import shows_digits
 from engine.training.read_captions import hide_words, write_caption
 
+MOST_KNOWN = 4000
+"""Words of texts that have an embedding."""
+
 
 class Captions(Protocol):
     """What can be said of each training image."""
 
-    def write(self, rng: random.Random, place: int) -> str:
-        """A caption that is true of the image at a place."""
+    def write(self, rng: random.Random, place: int) -> str | None:
+        """A caption that is true of the image at a place; None where nothing can be said."""
 
 
 class MeasuredCaptions:
@@ -57,6 +61,23 @@ class MeasuredCaptions:
         values = {name: column[place] for name, column in zip(self._names, self._values, strict=True) if not math.isnan(column[place])}
         seen = zip(VARIANTS.items(), self._variants[place], strict=True)
         return Shown(label, values, {name: has_it > 0 for (name, digit), has_it in seen if digit == label and has_it})
+
+
+class OwnCaptions:
+    """The texts that came with the images."""
+
+    def __init__(self, texts: Sequence[str | None]) -> None:
+        self._texts = texts
+
+    def write(self, rng: random.Random, place: int) -> str | None:
+        """The text of the image at a place, always the same."""
+        return self._texts[place] or None
+
+
+def encoder_of_texts(texts: Iterable[str | None]) -> TextConfig:
+    """A new text encoder that knows the words of these texts, the most frequent ones if they are many."""
+    counts = Counter(word for text in texts for word in split_words(text or ""))
+    return TextConfig(words=tuple(sorted(word for word, _ in counts.most_common(MOST_KNOWN))))
 
 
 def pack_batch(captions: Captions, text: TextConfig, seed: int, step: int, chosen: Tensor, has_words: Tensor) -> Tensor:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from engine.captions.own_words import caption_words_of, read_caption
 from engine.cli.output import print_status
 from engine.config.condition import Condition, ConditionConfig
 from engine.config.condition_options import AskedOptions, ask
@@ -113,11 +114,12 @@ def plan_drawings(
     """
     drawings: list[Drawing] = []
     problems: list[str] = []
-    total, told = 0, told_to(weights)
+    total, model = 0, model_of(weights)
+    told, own_words = told_to(weights), caption_words_of(model)
     for i, line in enumerate(lines):
         own = replace(sample, seed=sample.seed + i)
         try:
-            prompt = _read_or_ask(line, count, own.seed, data, told, understand)
+            prompt = _read_or_ask(line, count, own.seed, data, told, understand, own_words)
             conditions = conditions_of(prompt, told, own.seed)
         except PromptError as error:
             error = name_weights_told(error, line.text, weights, "use --weights {weights}")
@@ -143,9 +145,9 @@ def plan_drawings(
 
 
 def told_to(weights: str) -> ConditionConfig | None:
-    """What weights of this name are told besides classes, as far as their run or file records it. Raises nothing."""
+    """What weights of this name are told besides classes and captions, as far as their run or file records it. Raises nothing."""
     model = model_of(weights)
-    return model.conditions if model else None
+    return model.conditions if model and model.conditions and model.conditions.tells_strokes else None
 
 
 def conditions_of(prompt: Prompt, told: ConditionConfig | None, seed: int) -> tuple[Condition, ...] | None:
@@ -153,6 +155,8 @@ def conditions_of(prompt: Prompt, told: ConditionConfig | None, seed: int) -> tu
 
     Raises PromptError.
     """
+    if prompt.caption:
+        return tuple(Condition(label, text=prompt.caption) for label in prompt.labels)
     if not prompt.conditions or told is None:
         return None
     phrases = number_hands(prompt.conditions, seed)
@@ -179,11 +183,25 @@ def _ask(conditions: Sequence[Condition], asked: AskedOptions, where: str) -> tu
         raise SettingError(f"{where}: {error}" if where else str(error)) from None
 
 
-def _read_or_ask(line: Line, count: int, seed: int, data: DataSpec, told: ConditionConfig | None, understand: Understand | None) -> Prompt:
-    """The prompt, `count` times, by other words for the same where only `understand` can read it. Raises PromptError."""
+def _read_or_ask(
+    line: Line,
+    count: int,
+    seed: int,
+    data: DataSpec,
+    told: ConditionConfig | None,
+    understand: Understand | None,
+    own_words: Collection[str] | None,
+) -> Prompt:
+    """The prompt, `count` times, by other words for the same where only `understand` can read it, or as a caption in `own_words`.
+
+    Raises PromptError.
+    """
     try:
         return _read_prompt(line.text, count, random.Random(seed), data, told)
-    except PromptError:
+    except PromptError as error:
+        if own_words is not None:
+            prompt = read_caption(line.text, own_words, data.class_names, error)
+            return replace(prompt, labels=prompt.labels * count)
         if understand is None or not can_explain(line.text, data.class_names):
             raise
         found = understand(line.text)

@@ -125,6 +125,8 @@ class Answers:
     def conditions_of(self, prompt: Prompt) -> tuple[Condition, ...] | None:
         """What the chosen weights are told of each picture besides its class. Raises PromptError where they can't be told it."""
         told = self._studio.told
+        if prompt.caption:
+            return tuple(Condition(label, text=prompt.caption) for label in prompt.labels)
         if not prompt.conditions:
             return None
         if told is None:

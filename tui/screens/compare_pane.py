@@ -48,7 +48,7 @@ class ComparePane(Vertical):
     def has_drawings(self) -> bool:
         return any(self.cells)
 
-    def start(self, prompt: str, labels: Sequence[int], shared_noise: bool, plan: Sweep, side_by_side: bool = False) -> None:
+    def start(self, prompt: str, labels: Sequence[int | None], shared_noise: bool, plan: Sweep, side_by_side: bool = False) -> None:
         """Draw a sweep, and stop the one before."""
         self.stop()
         indices = (0,) * len(labels) if shared_noise else None

@@ -81,7 +81,7 @@ class DrawScreen(AppScreen):
             return ""
         return "replay" if binding.action == "pause" and done else binding.description
 
-    def labels(self, seed: int) -> Sequence[int]:
+    def labels(self, seed: int) -> Sequence[int | None]:
         """The classes to draw. Raises DigittyError if the settings name none."""
         raise NotImplementedError
 
@@ -98,7 +98,7 @@ class DrawScreen(AppScreen):
         """What the line of the recipe begins with."""
         return ""
 
-    def captions_for(self, labels: Sequence[int]) -> Sequence[str]:
+    def captions_for(self, labels: Sequence[int | None]) -> Sequence[str]:
         return [captions.short_name(label, self.studio.data) for label in labels]
 
     def draw(self) -> None:
@@ -122,7 +122,7 @@ class DrawScreen(AppScreen):
         self.show_status()
         self.refresh_bindings()
 
-    def _determinants(self, labels: Sequence[int]) -> tuple[object, ...]:
+    def _determinants(self, labels: Sequence[int | None]) -> tuple[object, ...]:
         """What determines a drawing. Weights that are being trained change from one moment to the next."""
         settings = self.studio.settings
         name = settings.weights.partition(":")[0]

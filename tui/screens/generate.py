@@ -95,7 +95,7 @@ class GenerateScreen(DrawScreen):
         idle = self.job is None and self.done is None
         return super().footer_label(binding) if idle or binding.action not in ("draw", "edit") else ""
 
-    def labels(self, seed: int) -> Sequence[int]:
+    def labels(self, seed: int) -> Sequence[int | None]:
         """Random classes are derived from the seed, so that a seed always draws the same sheet."""
         settings, data = self.studio.settings, self.studio.data
         rng = random.Random(seed)

@@ -119,7 +119,7 @@ class GridScreen(DrawScreen):
             return attribute
         return f"{attribute}classes {drawn[0] + 1:,} to {drawn[-1] + 1:,} of {classes:,} · pgdn pgup · "
 
-    def captions_for(self, labels: Sequence[int]) -> Sequence[str]:
+    def captions_for(self, labels: Sequence[int | None]) -> Sequence[str]:
         data = self.studio.data
         if conditions := self.conditions():
             values = (with_unit(self.attribute, condition.interval(self.attribute).low) for condition in conditions)

@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from engine.captions.own_words import read_caption
 from engine.config.condition import ConditionConfig
 from engine.config.data import DataSpec
 from engine.errors import PromptError
@@ -108,8 +109,7 @@ class PromptScreen(AppScreen):
             return
         self._remember(text)
         try:
-            asked = parse_or_change(text, self.studio.rng, self.studio.data.class_names, self.studio.told)
-            self._draw(text, asked)
+            self._draw(text, self._read(text))
         except PromptError as error:
             if self._second_reading.ask(text, error):
                 self.query(".problem").remove()
@@ -117,6 +117,16 @@ class PromptScreen(AppScreen):
                 self._show_error(error, text)  # the input keeps its text, to be corrected
         else:
             self._input.clear()
+
+    def _read(self, text: str) -> Prompt | Change:
+        """What a prompt asks for: what the parser reads, else a caption in the words that the weights learned. Raises PromptError."""
+        names, words = self.studio.data.class_names, self.studio.own_words
+        try:
+            return parse_or_change(text, self.studio.rng, names, self.studio.told)
+        except PromptError as error:
+            if words is None:
+                raise
+            return read_caption(text, words, names, error)
 
     def _draw(self, text: str, asked: Prompt | Change) -> None:
         """Raises PromptError."""

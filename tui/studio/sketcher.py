@@ -26,7 +26,7 @@ class Sketcher:
             return ""
         return f"Only digits of the shipped weights are sketched while you type; press enter to draw with {settings.weights}."
 
-    def sketch(self, settings: Settings, labels: Iterable[int], listener: Listener, shared_noise: bool = False) -> int | None:
+    def sketch(self, settings: Settings, labels: Iterable[int | None], listener: Listener, shared_noise: bool = False) -> int | None:
         """Queue a drawing in one step from the noise of the next proper one; None where it would not resemble that."""
         if not self.is_wanted or self.why_not(settings):
             return None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from textual.app import App
 
+from engine.captions.own_words import caption_words_of
 from engine.config.compute import ComputeInfo
 from engine.config.condition import Condition, ConditionConfig
 from engine.config.data import DataSpec
@@ -138,9 +139,14 @@ class Studio:
 
     @property
     def told(self) -> ConditionConfig | None:
-        """What the chosen weights are told besides classes."""
+        """What the chosen weights are told besides classes and captions."""
         model = model_of(self.settings.weights)
-        return model.conditions if model else None
+        return model.conditions if model and model.conditions and model.conditions.tells_strokes else None
+
+    @property
+    def own_words(self) -> Collection[str] | None:
+        """The words that the chosen weights know from the captions of their data; None where they learned from none."""
+        return caption_words_of(model_of(self.settings.weights))
 
     def pictures_folder(self) -> Path:
         """Where screens save pictures, whether it exists or not. Raises StorageError."""

@@ -92,6 +92,21 @@ async def test_weights_that_read_captions_are_told_the_words_until_something_is_
         assert plain is None
 
 
+async def test_weights_that_learned_captions_draw_any_text_in_their_words() -> None:
+    data = replace(CONFIG.data, class_names=(), digest="sha256:1", source="/a/folder", texts="sha256:2")
+    model = replace(CONFIG.model, conditions=ConditionConfig(text=True), text=TextConfig(("a", "bold", "red", "ring")), data=data)
+    run = create_run("rings", replace(CONFIG, model=model), ENGINE)
+    run.best_path.parent.mkdir(exist_ok=True)
+    run.best_path.touch()
+    async with opened(config=Config({"weights": "rings"})) as person:
+        await person.enter("a bold red ring")
+        await person.sees("❯ a bold red ring", "0.05 s")
+        assert conditions(person) == [(Condition(0, text="a bold red ring"),)]
+        await person.enter("a rad ring")
+        await person.sees("has the word 'rad'; did you mean")
+        assert len(person.jobs.drawings) == 1
+
+
 async def test_plain_prompts_have_no_conditions_whatever_the_weights_are_told() -> None:
     async with opened(config=with_strokes()) as person:
         await person.enter("three sevens")
