@@ -180,7 +180,7 @@ class HowScreen(AppScreen):
 
     def _show_pages(self) -> None:
         tabs = [Content.styled(f" {i + 1} {name} ", "b reverse" if i == self.number else f"@click=screen.page({i})") for i, name in enumerate(PAGES)]
-        self.query_one("#pages", Static).update(Content(" ").join(tabs))
+        self.query_one("#pages", Static).update(Content(" " if self.size.width > 42 else "").join(tabs))
         self.query_one("#about", Static).update(literal(pages.about(self.number, self.lesson)))
 
     def _show_noise(self, lesson: Lesson) -> None:

@@ -252,6 +252,7 @@ async def test_every_page_at_every_size(size: tuple[int, int]) -> None:
         screen = await go(person)
         assert len(person.view.images or ()) == 2
         assert person.view.tile is not None
+        await person.sees("1 The noise", "2 The guess", "3 The loss")
         await person.press("tab")
         await person.until(lambda: len(person.view.images or ()) >= 5)
         await person.press("tab")
