@@ -147,7 +147,9 @@ _DRAWING = (
         "sweep",
         "tui.cli.sweep",
         "Draw PROMPT from the same noise with every combination of some settings. "
-        "Up to three options take a list, such as --guidance 1,1.4,2 --steps 4,8,14. Nothing is redrawn, since that would change its noise.",
+        "Up to three options take a list, such as --guidance 1,1.4,2 --steps 4,8,14. Nothing is redrawn, since that would change its noise. "
+        "With weights that are told attributes, digitty sweep 0-9 --slant -20,-10,0,10,20 shows what slant does, and likewise --thickness, --width "
+        "and --length.",
     ),
 )
 _AROUND = (

@@ -39,6 +39,7 @@ TRAIN = {
             "--balance",
             "--attributes",
             "--hands",
+            "--text",
             "--seed",
             "--run",
             "--resume",

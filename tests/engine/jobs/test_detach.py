@@ -73,7 +73,8 @@ CHANGES: dict[str, object] = {
 STUDENT = replace(PRESETS["one-step"], teacher="mine:best")
 READER_OF_HANDS = replace(PRESETS["hand"], writers="/a b/writers.csv")
 TOLD_HANDS = replace(PRESETS["attributes"], hands=True, writers="qmnist:/a b")
-REQUESTS = [TrainRequest(config) for config in (*PRESETS.values(), STUDENT, READER_OF_HANDS, TOLD_HANDS)]
+TOLD_WORDS = replace(PRESETS["attributes"], text=True)
+REQUESTS = [TrainRequest(config) for config in (*PRESETS.values(), STUDENT, READER_OF_HANDS, TOLD_HANDS, TOLD_WORDS)]
 REQUESTS += [TrainRequest(replace(TrainConfig(), **{name: value})) for name, value in CHANGES.items()]  # type: ignore[arg-type]
 REQUESTS += [TrainRequest(run="mine"), TrainRequest(resume="mine"), TrainRequest(when_full="go-on")]
 REQUESTS += [TrainRequest(data=DataChoice("/a b/\udcff.npz", "64x32", "pad", "white", True, "a,b", "10%", "/data"), fit_epochs=True, limit=7)]
@@ -89,7 +90,7 @@ def test_a_request_arrives_as_it_was_made(request_: TrainRequest) -> None:
 
 
 def test_every_field_is_tried() -> None:
-    assert set(CHANGES) | {"preset", "teacher", "hands", "writers"} == {field.name for field in fields(TrainConfig)}
+    assert set(CHANGES) | {"preset", "teacher", "hands", "writers", "text"} == {field.name for field in fields(TrainConfig)}
     assert all(getattr(TrainConfig(), name) != value for name, value in CHANGES.items())
 
 

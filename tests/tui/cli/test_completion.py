@@ -59,8 +59,8 @@ def test_bash_completes_commands_words_and_options(home: Path, tmp_path: Path) -
     assert done.stderr == ""
     assert done.stdout.splitlines() == [
         "generate",
-        "seven seventeen seventy sevens",
-        "seven seventeen seventy sevens",
+        "seven seventeen seventy several sevens",
+        "seven seventeen seventy several sevens",
         "--steps",
         "ddpm ddim dpmpp",
         *OTHERS,

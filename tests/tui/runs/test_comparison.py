@@ -128,7 +128,7 @@ def test_only_settings_that_differ_are_listed(config: TrainConfig) -> None:
 def test_every_setting_of_a_run_is_compared(config: TrainConfig) -> None:
     model = replace(config.model, channels=(64, 128), patch=1, augmented=True)  # files leave these and the next out where they are the defaults
     config = replace(config, model=model, keep_every=2, flip=True, balance=True, augment=0.1)
-    told = replace(config, flip=False, attributes=True, hands=True, route="pooled")
+    told = replace(config, flip=False, attributes=True, hands=True, text=True, route="pooled")
     names = {**flat_settings(config), **flat_settings(told), **flat_settings(PRESETS["hand"]), **flat_settings(PRESETS["text"])}
     for part, prefix in ((config, ""), (config.model, "model."), (config.schedule, "schedule.")):
         own = {prefix + name for name in vars(part)} - {"model", "schedule", "model.data", "model.conditions", "model.text"}

@@ -51,7 +51,7 @@ async def test_going_on_without_saving_until_it_can_be_saved() -> None:
         fake.train_holds_at = 10
         fake.go_on_training.clear()
         await person.press("g")
-        await person.sees("not saved since step 4, now at 10: can't write state.pt: No space")
+        await person.sees("not saved since step 4, now at 10: can't write state.pt: No spac")
         fake.full.clear()
         fake.go_on_training.set()
         await person.sees("mine", "finished", "step 16/16")
