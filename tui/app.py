@@ -119,7 +119,7 @@ class DigittyApp(StudioApp):
 
     def refresh_status(self) -> None:
         screen = self.screen_stack[-1] if self.screen_stack else None  # none while the application closes
-        if isinstance(screen, AppScreen) and screen.is_mounted:
+        if isinstance(screen, AppScreen) and screen.is_mounted and screen.children:  # a screen that closes has none left
             screen.show_status()
         self.show_in_window()
 
