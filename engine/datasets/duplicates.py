@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.datasets.near import find_near
+from engine.protocol.events import Event
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,8 +30,8 @@ class Duplicates:
 
 def find_duplicates(
     keys: npt.NDArray[np.void], sketches: npt.NDArray[np.void], test: npt.NDArray[np.bool_], image: Callable[[int], npt.NDArray[np.uint8]]
-) -> Generator[None, None, Duplicates]:
-    """Returns the duplicates among N images. Yields several times a second.
+) -> Generator[Event, None, Duplicates]:
+    """Returns the duplicates among N images. Yields Ticks, several a second.
 
     keys: (N,) equal for equal images. sketches: (N,) as `near.sketches` gives them. test: (N,) which are kept from training. image: the pixels of
     one of them.

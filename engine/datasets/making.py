@@ -221,16 +221,11 @@ class Maker:
 
         test = np.concatenate(self._tests or [np.zeros(0, np.bool_)])
         rows = np.where(test, np.cumsum(test), np.cumsum(~test)) - 1
-        finding = find_duplicates(
-            np.concatenate(self._keys), np.concatenate(self._sketches), test, lambda place: self._parts[int(test[place])].image(int(rows[place]))
+        return (
+            yield from find_duplicates(
+                np.concatenate(self._keys), np.concatenate(self._sketches), test, lambda place: self._parts[int(test[place])].image(int(rows[place]))
+            )
         )
-        while True:
-            try:
-                next(finding)
-            except StopIteration as end:
-                found: Duplicates = end.value
-                return found
-            yield Tick()
 
     def _name(self, pairs: Sequence[Place]) -> tuple[tuple[str, str], ...]:
         """The names of the first pictures and of those they are like."""

@@ -12,6 +12,8 @@ from collections.abc import Callable, Generator
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from engine.protocol.events import Event, Tick
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -54,7 +56,7 @@ def sketches(images: Pixels) -> npt.NDArray[np.void]:
     return found
 
 
-def find_near(found: npt.NDArray[np.void], image: Callable[[int], Pixels]) -> Generator[None, None, list[tuple[int, int]]]:
+def find_near(found: npt.NDArray[np.void], image: Callable[[int], Pixels]) -> Generator[Event, None, list[tuple[int, int]]]:
     """Returns each image that is nearly like an earlier one, with that one, in order. Yields several times a second.
 
     found: (N,) the sketches of images that all differ. image: the pixels of one of them.
@@ -65,13 +67,13 @@ def find_near(found: npt.NDArray[np.void], image: Callable[[int], Pixels]) -> Ge
     bands = found["hash"].copy().view(np.uint8).reshape(-1, CELLS)
     for flipped in combinations(range(CELLS), FLIPPED):
         pairs.update(_alike(found, bands, flipped)[: MOST_COMPARED - len(pairs)])
-        yield
+        yield Tick()
     near: dict[int, int] = {}
     for number, (earlier, later) in enumerate(sorted(pairs)):
         if later not in near and _nearly_equal(image(earlier), image(later)):
             near[later] = earlier
         if number % AT_ONCE == 0:
-            yield
+            yield Tick()
     return sorted(near.items())
 
 

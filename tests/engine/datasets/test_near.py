@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Generator
 
 import numpy as np
 import pytest
+from finish import finish
 from PIL import Image
 
 from engine.config.data import MNIST
@@ -36,13 +36,7 @@ def saved_again(image: np.ndarray) -> np.ndarray:
 def found(images: np.ndarray, test: np.ndarray | None = None) -> Duplicates:
     keys = np.array([image.tobytes() for image in images], dtype=f"V{images[0].nbytes}")
     where = np.zeros(len(images), np.bool_) if test is None else test
-    job: Generator[None, None, Duplicates] = find_duplicates(keys, near.sketches(images), where, lambda k: images[k])
-    while True:
-        try:
-            next(job)
-        except StopIteration as end:
-            result: Duplicates = end.value
-            return result
+    return finish(find_duplicates(keys, near.sketches(images), where, lambda k: images[k]))
 
 
 @pytest.mark.parametrize(("side", "channels"), [(64, 3), (128, 3), (64, 1), (36, 3)])
