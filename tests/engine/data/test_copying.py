@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import TypeVar
-
 import numpy as np
 import pytest
 import torch
+from finish import finish
 from scipy.stats import gmean
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from engine.data import copying, mnist
 from engine.data.copying import COPIES_BELOW, LEAST_HELD_OUT, DistanceRatio, evenly_spaced, is_copying
-from engine.protocol.events import Event
-
-T = TypeVar("T")
-
-
-def finish(work: Generator[Event, None, T]) -> T:
-    while True:
-        try:
-            next(work)
-        except StopIteration as done:
-            value: T = done.value
-            return value
 
 
 def pictures(seed: int, n: int, *shape: int) -> Tensor:

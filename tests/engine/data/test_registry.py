@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pytest
 import torch
+from finish import finish
 
 from engine.config.data import MNIST, DataSpec, Preparation
 from engine.config.serialize import from_dict, to_dict
@@ -24,16 +23,6 @@ from engine.datasets.options import DataOptions
 from engine.datasets.prepare import prepare
 from engine.datasets.writing import PartWriter
 from engine.errors import SettingError, StorageError
-
-T = TypeVar("T")
-
-
-def finish(job: Generator[object, None, T]) -> T:
-    while True:
-        try:
-            next(job)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
 
 
 @pytest.fixture

@@ -9,15 +9,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import psutil
 import pytest
+from finish import finish
 from memory_source import MemorySource, paint
 from PIL import Image
 
@@ -33,18 +33,7 @@ from engine.datasets.prepare import PreparedData, prepare, prepare_source, prepa
 from engine.datasets.sources.container import Listing
 from engine.datasets.sources.folder import Folder
 from engine.errors import SettingError, StorageError
-from engine.protocol.events import Event, Preparing
-
-T = TypeVar("T")
-
-
-def finish(job: Generator[Event, None, T]) -> T:
-    """The result of a job."""
-    while True:
-        try:
-            next(job)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
+from engine.protocol.events import Preparing
 
 
 def made(source: MemorySource, options: DataOptions | None = None) -> PreparedData:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from finish import finish
 from torch import Tensor
 
 from engine.checkpoints import training_state
@@ -39,17 +39,7 @@ from engine.training.cadence import STEP_COST, VALIDATION_SHARE, is_validation_d
 from engine.training.trainer import Trainer
 from engine.training.validation import BATCH, PAIRS, HeldOutLoss
 
-T = TypeVar("T")
 CPU = torch.device("cpu")
-
-
-def finish(work: Generator[Event, None, T]) -> T:
-    while True:
-        try:
-            next(work)
-        except StopIteration as done:
-            value: T = done.value
-            return value
 
 
 @pytest.fixture
