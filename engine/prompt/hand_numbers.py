@@ -11,7 +11,7 @@ from engine.prompt.phrase import Hand, Phrase
 NUMBERS = 10_000
 """Numbers are below this, so that they are short."""
 STRIDE = 7919
-"""Shares no factor with NUMBERS, so that a drawing has so many hands before one comes again."""
+"""Shares no factor with NUMBERS, so that the hands of a drawing repeat only after NUMBERS of them."""
 
 
 def hand_number(seed: int, place: int = 0) -> int:

@@ -108,7 +108,7 @@ def reword(text: str, reader: CaptionReader) -> Understood:
         return _reword_words(normal, known, vocabulary)
     meant, sure = _read_rest(normal, known, reader)
     if meant is None:
-        nonsense = f"{quote(text)} says nothing of a digit"
+        nonsense = f"{quote(text)} says nothing of a digit; try {vocabulary.examples}"
         return Understood() if known.says_something or sure < SURE else Understood(problem=nonsense)
     phrase = meant.phrase if known.is_open else replace(known.phrase, label=meant.phrase.label)
     words = prompt_words([phrase])

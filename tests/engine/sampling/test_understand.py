@@ -126,7 +126,7 @@ def test_a_word_that_turns_the_meaning_is_not_left_out(monkeypatch: pytest.Monke
 
 def test_nonsense_is_called_so_unless_the_parser_knows_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
     nonsense = Reading(None, 0.99)
-    assert rewords(monkeypatch, "my dog ate it", {}, nonsense).problem == "'my dog ate it' says nothing of a digit"
+    assert rewords(monkeypatch, "my dog ate it", {}, nonsense).problem == "'my dog ate it' says nothing of a digit; try 'three sevens' or '0-9'"
     assert rewords(monkeypatch, "my dog ate it", {}, Reading(None, 0.5)) == Understood()
     assert rewords(monkeypatch, "my dog ate a seven", {}, nonsense) == Understood()
 
