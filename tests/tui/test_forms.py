@@ -127,7 +127,7 @@ async def test_a_list_unfolds_by_enter_and_folds_by_escape_tab_and_enter(place: 
                 await person.press("enter")
                 await person.until(lambda select=select: select.expanded and isinstance(person.app.focused, SelectOverlay))
                 if place == "generate":  # a dialog has no line of keys
-                    assert "esc close the list" in person.footer
+                    await person.until(lambda: "esc close the list" in person.footer)
                 await person.press(key)
                 await person.until(lambda select=select: not select.expanded)
                 assert not isinstance(person.app.focused, SelectOverlay)
