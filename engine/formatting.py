@@ -33,6 +33,11 @@ def format_size(count: float) -> str:
     return f"{count:.1f} GB"
 
 
+def format_evaluations(count: float) -> str:
+    """12, 18.3, 12424: network evaluations of an image; redrawn ones make their mean a fraction."""
+    return f"{round(count, 1):.10g}"
+
+
 def format_age(seconds: float) -> str:
     """now, 5 min, 3 h, 12 days."""
     if seconds < 60:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine.config.data import MNIST
-from engine.formatting import format_duration
+from engine.formatting import format_duration, format_evaluations
 from engine.storage.gallery_sheet import Ranking
 
 MOST_CLASSES, WORST_CLASSES = 20, 10
@@ -56,8 +56,9 @@ def _many(report: dict[str, Any]) -> str:
 
 def _drawing_lines(report: dict[str, Any]) -> dict[str, str]:
     redrawn = f", {report['again']:,} of them redrawn" if report["again"] else ""
+    evaluations = format_evaluations(report["evaluations"])
     lines = {
-        _many(report): f"{report['count']:,}, drawn with {report['weights']}{redrawn}; {report['evaluations']:.4g} network evaluations each",
+        _many(report): f"{report['count']:,}, drawn with {report['weights']}{redrawn}; {evaluations} network evaluations each",
         "sampler": ", ".join(f"{value}" if name == "sampler" else f"{name} {value}" for name, value in report["sample"].items()),
     }
     if report["accuracy"] is not None:

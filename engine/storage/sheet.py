@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.config.sweep import Sweep
 from engine.errors import OutputError
-from engine.formatting import printable
+from engine.formatting import format_evaluations, printable
 from engine.protocol.condition_values import measured_json
 from engine.protocol.events import DrawDone
 from engine.protocol.recipe import Images
@@ -34,8 +34,8 @@ PAPER, INK, FAINT = 32, 235, 160
 
 def measured(done: DrawDone) -> str:
     """12 evaluations, 0.05 s"""
-    count = done.evaluations
-    return f"{count:.4g} evaluation{'' if count == 1 else 's'}, {done.seconds:.2f} s"
+    count = format_evaluations(done.evaluations)
+    return f"{count} evaluation{'' if count == '1' else 's'}, {done.seconds:.2f} s"
 
 
 def sweep_json(sweep: Sweep, cells: Sequence[DrawDone | None]) -> dict[str, Any]:

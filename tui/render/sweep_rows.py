@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from engine.cli.output import print_line
 from engine.config.sweep import Sweep
+from engine.formatting import format_evaluations
 from engine.protocol.events import DrawDone
 from engine.protocol.recipe import Images
 from engine.storage.sheet import join_images, measured
@@ -15,7 +16,7 @@ from tui.render.stdout import print_images
 Figures = Callable[[DrawDone], str]
 FIGURES: tuple[Figures, ...] = (
     measured,
-    lambda done: f"{done.evaluations:.4g} ev, {done.seconds:.2f} s",
+    lambda done: f"{format_evaluations(done.evaluations)} ev, {done.seconds:.2f} s",
     lambda done: f"{done.seconds:.2f} s",
 )
 """What stands below a picture, the longest text first."""

@@ -13,6 +13,7 @@ from textual.widgets import Static
 from engine.config.data import DataSpec
 from engine.config.sweep import Sweep, Value, parse_values, plan_race, plan_sweep
 from engine.errors import DigittyError
+from engine.formatting import format_evaluations
 from engine.prompt.parser import parse
 from engine.protocol import events as e
 from engine.protocol.recipe import Images
@@ -43,6 +44,16 @@ def coarse_noise(data: DataSpec, seed: int) -> Images:
     shades = [[bytes(rng.choice((32, 80, 128, 176)) for _ in range(data.channels)) for _ in range(across)] for _ in range(down)]
     rows = [b"".join(shade * NOISE_SQUARE for shade in row)[: data.width * data.channels] for row in shades]
     return Images(b"".join(row * NOISE_SQUARE for row in rows)[: data.width * data.height * data.channels], 1, data.height, data.width, data.channels)
+
+
+def guided_steps(plan: Sweep | None, classes: int) -> str:
+    """Which steps of the cells are guided, and so take two evaluations; empty if none is. Without classes there is nothing to guide to."""
+    samples = [cell.sample for cell in plan.cells if cell.sample.sampler != "one-step"] if plan and classes else []
+    guided = [sample for sample in samples if sample.guidance not in (0, 1)]
+    if not guided:
+        return ""
+    within = min(sample.guidance for sample in guided) > 1
+    return f"those at noise levels {guided[0].guided_from:g} to {guided[0].guided_to:g}" if within else "all of them"
 
 
 class CellsPane(ComparePane):
@@ -149,12 +160,14 @@ class CellsPane(ComparePane):
         """What all cells share; before the first drawing, what they will."""
         same = [done for done in self.cells if done and (done.recipe.sample.sampler != "one-step" or self.students)]
         sample = self.plan.cells[0].sample if self.plan else self.studio.settings.sample
+        guided = guided_steps(self.plan, self.studio.data.classes)
         facts = [
             Fact(self._axes(), 0, "name"),
             Fact(self.prompt, 1),
             Fact(str(same[0].recipe.weights) if same else f"weights {self.plan.cells[0].weights if self.plan else self.studio.settings.weights}"),
             Fact("" if self.SIDE_BY_SIDE else sample.sampler, 3),
             Fact(f"seed {sample.seed}: the same noise everywhere", 2),
+            Fact("guided steps take two evaluations" if guided and not self.SIDE_BY_SIDE else "", 4),
         ]
         self.query_one("#shared", FactLine).facts = tuple(facts)
         self.show_outline()
@@ -206,21 +219,32 @@ class RacePane(CellsPane):
     HINT = """enter starts the race: every sampler that the weights can use draws the prompt from the same noise.
 
 Each gets the same share of the time, so the one with the fewest network evaluations finishes first. A guided step takes two evaluations."""
-    DEFAULT_CSS = "RacePane #lanes { height: auto; } RacePane #lanes JobBar { padding: 0 1; }"
+    DEFAULT_CSS = "RacePane #lanes { height: auto; } RacePane #lanes JobBar, RacePane #guided { padding: 0 1; }"
 
     def bars(self) -> ComposeResult:
         with Vertical(id="lanes"):
             for i in range(4):
                 yield JobBar(id=f"lane{i}", ascii=not self.studio.terminal.unicode)
+        yield Static(id="guided", markup=False)
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.query_one("#lanes").display = False
+        self.query_one("#lanes").display = self.query_one("#guided").display = False
+
+    def on_resize(self) -> None:
+        self.show_guided()
+
+    def show_guided(self) -> None:
+        """Below the lanes of a race: why a sampler may take more evaluations than steps."""
+        line, steps = self.query_one("#guided", Static), guided_steps(self.plan, self.studio.data.classes)
+        line.update(f"Guided steps take two evaluations: {steps}.")
+        line.display = bool(steps) and self.size.height >= LOW
 
     def draw(self, prompt: str) -> None:
         super().draw(prompt)
         self._finished = 0
         self.query_one("#lanes").display = True
+        self.show_guided()
         for i in range(4):
             lane = self.query_one(f"#lane{i}", JobBar)
             lane.display = self.plan is not None and i < len(self.plan.cells)
@@ -241,7 +265,7 @@ Each gets the same share of the time, so the one with the fewest network evaluat
         super().show_progress(cell, event)
         lane, frame = self.query_one(f"#lane{cell}", JobBar), event.frame
         lane.fraction = frame.step / frame.steps
-        lane.words = f"{frame.evaluations:.4g} evaluations, {event.seconds:.2f} s"
+        lane.words = f"{format_evaluations(frame.evaluations)} evaluations, {event.seconds:.2f} s"
 
     def show_done(self, cell: int, done: e.DrawDone) -> None:
         super().show_done(cell, done)

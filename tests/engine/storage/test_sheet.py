@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -128,3 +129,5 @@ def test_images_are_joined_as_on_a_contact_sheet(count: int, channels: int) -> N
 def test_figures_in_words() -> None:
     (done,) = drawings(plan_sweep({}, SampleConfig(), "a"))
     assert measured(done) == "1 evaluation, 0.25 s"
+    assert measured(replace(done, evaluations=1000 + 553)) == "1553 evaluations, 0.25 s"
+    assert measured(replace(done, evaluations=12424 + 1 / 3)) == "12424.3 evaluations, 0.25 s"

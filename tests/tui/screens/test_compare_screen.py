@@ -334,6 +334,7 @@ async def test_the_samplers_race() -> None:
         assert person.jobs.sweeps[0].side_by_side
         person.jobs.go_on_drawing.set()
         await person.sees("ddpm, 1000 steps", "1000 evaluations, 0.05 s", "4 drawings", "first", "second", "third", "fourth")
+        await person.sees("Guided steps take two evaluations: those at noise levels 0.5 to 4.")
 
 
 @pytest.mark.slow
