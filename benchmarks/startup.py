@@ -1,11 +1,12 @@
-"""From the command to the screen and to a finished seven, in a pseudo-terminal, and `digitty --help`: warm files, medians of several runs.
+"""From the command to the screen and to a finished seven, in a pseudo-terminal and by `digitty generate`, and `--help`: warm files, medians.
 
     python benchmarks/startup.py
     python benchmarks/startup.py --runs 1      # a quick look
 
 `first bytes` is when the terminal hears anything, `first frame` when it shows a whole screen: the current tab at the top, the input, and the keys in
-the footer, at 80×24. `finished seven` is the answer to a prompt that is typed at that moment, while the engine still loads; `import torch` is
-that alone, in turn with it: the difference is digitty's own. `--help` is timed twice: the wall clock, and the processor time of the process (user
+the footer, at 80×24; `import textual` is that alone, in turn with it. `finished seven` is the answer to a prompt that is typed at that moment, while
+the engine still loads, `generate seven` the same without the screen; `import torch` is that alone, in turn with them: the difference is digitty's
+own. From an empty home, precisions are measured too. `--help` is timed twice: the wall clock, and the processor time of the process (user
 and system), beside that of `python -c pass`. One run of each goes first and does not count. Needs an idle machine, and pyte (in the test extra).
 """
 
@@ -24,7 +25,7 @@ import sys
 import tempfile
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
 
@@ -75,13 +76,26 @@ def painted(command: list[str], home: str, done: Callable[[str], bool], typed: b
         os.close(our_end)
 
 
+def first_frame(command: list[str], home: str) -> tuple[float, float, float, float]:
+    """As `first_paint`, those that importing Textual takes, and the difference between the frame and that."""
+    textual = process_time([sys.executable, "-c", "import textual.app, textual.screen, textual.widgets"])[0]
+    heard, frame = first_paint(command, home)
+    return heard, frame, textual, frame - textual
+
+
 def finished_seven(command: list[str], home: str) -> tuple[float, float, float]:
     """Seconds to a finished seven that was asked for on the first whole frame, those that `import torch` takes, and their difference."""
-    start = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "import torch"], check=True)
-    torch = time.perf_counter() - start
+    torch = process_time([sys.executable, "-c", "import torch"])[0]
     seven = painted(command, home, lambda text: bool(FINISHED.search(text)), b"seven\r")[1]
     return seven, torch, seven - torch
+
+
+def generated_seven(command: list[str], home: str) -> tuple[float, float, float, float]:
+    """Seconds of `digitty generate seven` from this home and from an empty one, each beyond those of `import torch`, with them before."""
+    torch = process_time([sys.executable, "-c", "import torch"])[0]
+    with tempfile.TemporaryDirectory() as empty:
+        warm, cold = (process_time([*command, "generate", "seven"], {"DIGITTY_HOME": folder})[0] for folder in (home, empty))
+    return warm, warm - torch, cold, cold - torch
 
 
 def open_terminal() -> tuple[int, int]:
@@ -91,10 +105,10 @@ def open_terminal() -> tuple[int, int]:
     return theirs, ours
 
 
-def process_time(command: list[str]) -> tuple[float, float]:
+def process_time(command: list[str], environment: Mapping[str, str] = {}) -> tuple[float, float]:
     """Seconds of the wall clock and of the processor for a command that ends by itself."""
     before, start = os.times(), time.perf_counter()
-    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **environment}, check=True)
     wall, after = time.perf_counter() - start, os.times()
     return wall, after.children_user + after.children_system - before.children_user - before.children_system
 
@@ -108,8 +122,9 @@ def main() -> None:
     print(f"{'what':<32}{'median':>9}{'best':>9}{'worst':>9}")
     with tempfile.TemporaryDirectory() as home:
         rows = {
-            ("screen: first bytes", "screen: first frame"): lambda: first_paint([digitty], home),
+            ("screen: first bytes", "screen: first frame", "import textual", "frame beyond that"): lambda: first_frame([digitty], home),
             ("screen: finished seven", "import torch", "the former beyond the latter"): lambda: finished_seven([digitty], home),
+            ("generate seven", "beyond import torch", "from an empty home", "beyond import torch, too"): lambda: generated_seven([digitty], home),
             ("--help: wall clock", "--help: processor"): lambda: process_time([digitty, "--help"]),
             ("python -c pass: wall clock", "python -c pass: processor"): lambda: process_time([sys.executable, "-c", "pass"]),
         }

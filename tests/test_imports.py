@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,37 @@ def test_help_is_instant() -> None:
         "from click.testing import CliRunner\nfrom engine.cli.main import commands\nassert 'train' in CliRunner().invoke(commands, ['--help']).output"
     )
     assert not loaded_by(code) & {"torch", "numpy", "textual", "tui"}
+
+
+NOT_BEFORE_A_PICTURE = {
+    "torchvision",
+    "scipy",
+    "sympy",
+    "matplotlib",
+    "pandas",
+    "textual",
+    "asyncio",
+    "engine.evaluation",
+    "engine.explain",
+    "engine.solids",
+}
+
+
+def test_a_first_picture_imports_nothing_that_it_does_not_need(tmp_path: Path) -> None:
+    """Beyond what `import torch` brings: no other part of torch, and no package for other work."""
+    code = (
+        "import sys, torch\nbefore = {*sys.modules}\n"
+        "from engine.cli import entry\nfrom tui.cli.main import digitty\n"
+        "assert entry.run(digitty, ['generate', 'seven', '--steps', '1', '--precision', 'fp32', '--json']) == 0\n"
+        "print(*sorted({*sys.modules} - before))"
+    )
+    environment = {**os.environ, "DIGITTY_HOME": str(tmp_path)}
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=120)
+    names = told.stdout.splitlines()[-1].split()
+    assert "engine.sampling.draw" in names  # the probe sees what is loaded
+    assert not NOT_BEFORE_A_PICTURE.intersection(names)
+    assert {name for name in names if name.startswith("torch.")} <= {"torch.utils._device"}
+    assert {name for name in names if name.startswith("engine.training.")} <= {"engine.training.cadence"}
 
 
 def test_the_engine_runs_as_a_module() -> None:

@@ -8,7 +8,16 @@ if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
 
 def main() -> None:
     """The command, which handles ctrl+c itself once it runs."""
-    from tui.cli.main import main as digitty
+    import sys
+
+    from engine.process import torch_libraries
+    from engine.process.quick_imports import quick_imports
+    from tui.cli.early import will_need_torch
+
+    if will_need_torch(sys.argv[1:]):
+        torch_libraries.load_in_background()
+    with quick_imports():
+        from tui.cli.main import main as digitty
 
     digitty()
 

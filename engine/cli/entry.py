@@ -15,6 +15,7 @@ import click
 from engine.cli.deferred import DeferredGroup
 from engine.cli.output import print_status
 from engine.errors import DigittyError
+from engine.process import torch_libraries
 from engine.process.distributed import is_rank
 from engine.process.foreign_errors import explain
 from engine.process.signals import SignalGuard, Stopped, quiet_races
@@ -104,7 +105,7 @@ def exit_process(code: int) -> NoReturn:
         SignalGuard.leaving = True  # output that its reader has not taken by now is dropped
     elif is_rank():  # threads of gloo outlive their group, and some abort the process while Python shuts down
         pass
-    elif "torch" in sys.modules:  # which Python would take apart for seconds on a busy machine
+    elif "torch" in sys.modules or torch_libraries.are_loading():  # which Python would take apart, or wait for, for seconds on a busy machine
         atexit._run_exitfuncs()
     else:
         sys.exit(code)

@@ -5,16 +5,18 @@ To cancel a job is to stop pulling and close it; to pause it is not to pull. Eac
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Generator, Iterator, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from engine.config.compute import Device, Precision, check_device
 from engine.errors import SettingError
 from engine.jobs.sweep import sweep
+from engine.process import torch_libraries
 from engine.process.distributed import ProcessGroup
 from engine.process.malloc import keep_freed_memory
+from engine.process.quick_imports import quick_imports
 from engine.protocol.events import Event, Preparing
 from engine.protocol.lesson import GuessRequest
 from engine.protocol.recipe import Images
@@ -55,21 +57,21 @@ class Jobs:
 
     def draw(self, request: DrawRequest) -> Job:
         """Preparing…, DrawStarted, Frame…, DrawDone."""
-        yield from self._announce_torch()
+        yield from self._load("engine.sampling.draw")
         from engine.sampling.draw import draw
 
         yield from draw(self._get_runtime(), request)
 
     def measure(self, images: Images) -> Job:
         """Preparing…, StrokesMeasured: thickness, slant, width and length of each picture."""
-        yield from self._announce_torch()
+        yield from self._load("engine.sampling.measuring")
         from engine.sampling.measuring import measure_images
 
         yield from measure_images(images)
 
     def understand(self, text: str, class_names: Sequence[str]) -> Job:
         """Preparing…, Understood: what a prompt means that the parser can't read, for pictures of these classes."""
-        yield from self._announce_torch()
+        yield from self._load("engine.sampling.understand")
         from engine.sampling.understand import understand
 
         yield from understand(text, class_names)
@@ -83,7 +85,7 @@ class Jobs:
 
         Closing it saves; `control` pauses it and stops it in order, as other processes can through the run's folder.
         """
-        yield from self._announce_torch()
+        yield from self._load("engine.training.job")
         from engine.training.job import train
 
         yield from train(self._get_runtime(), request, control or Control(), self._group, self.cadence)
@@ -96,51 +98,53 @@ class Jobs:
 
     def measure_speed(self) -> Job:
         """SpeedMeasured for the presets, as far as a few seconds suffice."""
-        yield from self._announce_torch()
+        yield from self._load("engine.training.speed")
         from engine.training.speed import measure_presets
 
         yield from measure_presets(self._get_runtime())
 
     def evaluate(self, request: EvaluateRequest) -> Job:
         """EvaluateProgress…, EvaluateDone."""
-        yield from self._announce_torch()
+        yield from self._load("engine.evaluation.job")
         from engine.evaluation.job import evaluate
 
         yield from evaluate(self._get_runtime(), request)
 
     def lesson(self, weights: str) -> Job:
         """Preparing…, Lesson: a real image of each class, noise, and the noise schedule of these weights."""
-        yield from self._announce_torch()
+        yield from self._load("engine.explain.job")
         from engine.explain.job import lesson
 
         yield from lesson(self._get_runtime(), weights)
 
     def guess(self, request: GuessRequest) -> Job:
         """Guess: what the network makes of one image at one noise level, beside the truth."""
-        yield from self._announce_torch()
+        yield from self._load("engine.explain.job")
         from engine.explain.job import guess
 
         yield from guess(self._get_runtime(), request)
 
     def loss_by_noise(self, weights: str) -> Job:
         """LossByNoise…: the loss of held-out images at more and more noise levels."""
-        yield from self._announce_torch()
+        yield from self._load("engine.explain.job")
         from engine.explain.job import loss_by_noise
 
         yield from loss_by_noise(self._get_runtime(), weights)
 
     def warm_up(self) -> Job:
         """Everything a first drawing waits for: torch, the shipped weights, the choice of precision."""
-        yield from self._announce_torch()
-        runtime = self._get_runtime()
-        yield from runtime.prepare("shipped")
+        yield from self._load("engine.sampling.draw")
+        yield from self._get_runtime().prepare("shipped")
 
-    def _announce_torch(self) -> Iterator[Event]:
+    def _load(self, module: str) -> Iterator[Event]:
+        """Imports a module that needs torch, and says so where torch is not in memory yet."""
         if "torch" not in sys.modules:
-            # OpenMP's threads sleep while they wait for one another; spinning, they would take processors from whatever else runs
-            os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+            torch_libraries.set_environment()
             keep_freed_memory()
             yield Preparing("loading torch")
+        if module not in sys.modules:
+            with quick_imports():
+                import_module(module)
 
     def _get_runtime(self) -> Runtime:
         if self._runtime is None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from engine.errors import InputError, StorageError
 from engine.jobs.jobs import Jobs
+from engine.process.quick_imports import quick_imports
 from engine.process.signals import DEADLINE
 from engine.storage import log
 from tui.settings import config_file
@@ -37,7 +38,8 @@ def open_screen(
         terminal = replace(terminal, window=replace(terminal.window, titled=False, progress=False))
     term.apply_to_textual(terminal, os.environ)
     with redirect_stderr_to_log(terminal) as (display, log_path), ShutdownWatcher(display, file=log_path) as watcher:
-        from tui.app import DigittyApp
+        with quick_imports():
+            from tui.app import DigittyApp
 
         app = DigittyApp(jobs, terminal, config, first, pictures)
         watcher.work, app.report_fault = app.studio, watcher.fail
