@@ -22,9 +22,10 @@ def check_told(given: Collection[str], conditions: ConditionConfig | None) -> No
     """Raises SettingError for settings that don't go with what a network is told besides classes. `given` are the names of those that are true."""
     if "flip" in given and ("attributes" in given or (conditions is not None and conditions.scales)):
         raise SettingError("flip can't be used with attributes: mirrored strokes lean the other way")
-    for name in ("attributes", "text"):
-        if name in given and "teacher" in given:
-            raise SettingError(f"{name} can't be used with a teacher: a student learns from the pictures that its teacher draws")
+    told = {"attributes": conditions is not None and len(conditions.scales) > 0, "text": conditions is not None and conditions.text}
+    for name, is_told in told.items():
+        if name in given and "teacher" in given and not is_told:
+            raise SettingError(f"{name} can't be chosen with a teacher: a student is told what its teacher is told, and nothing else")
 
 
 def check_encoder(preset: Preset, network: NetworkKind, writers: str | None, given: Collection[str]) -> None:
@@ -34,7 +35,7 @@ def check_encoder(preset: Preset, network: NetworkKind, writers: str | None, giv
     """
     if "hands" in given and "attributes" not in given:
         raise SettingError("hands are told beside attributes; use --hands with --preset attributes or --attributes")
-    if (writers is None) if preset == "hand" else (writers is not None and "hands" not in given):
+    if (writers is None) if preset == "hand" else (writers is not None and not {"hands", "teacher"} & set(given)):
         raise SettingError("use --writers with --preset hand or with --hands; the writers are qmnist or a file")
     wanted = ENCODERS.get(preset, "unet")
     if network != wanted:

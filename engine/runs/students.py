@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from engine.config.model import ModelConfig
 from engine.errors import DigittyError
 from engine.runs.run import all_runs
 from engine.runs.weights_names import model_of
@@ -11,6 +12,11 @@ from engine.runs.weights_names import model_of
 SHIPPED_STUDENTS = {"shipped": "shipped:one-step"}
 MOST_RUNS = 50
 """The newest runs that are looked at."""
+
+
+def _what_draws(model: ModelConfig) -> tuple[object, ...]:
+    """The images that a network draws, and what it is told of them."""
+    return model.data, model.conditions, model.text
 
 
 def find_student(weights: str) -> str | None:
@@ -21,7 +27,7 @@ def find_student(weights: str) -> str | None:
 
     def is_told_the_same(student: str) -> bool:
         model = model_of(student)
-        return model is not None and model.one_step and (model.data, model.conditions) == (teacher.data, teacher.conditions)
+        return model is not None and model.one_step and _what_draws(model) == _what_draws(teacher)
 
     if (shipped := SHIPPED_STUDENTS.get(weights)) and is_told_the_same(shipped):
         return shipped

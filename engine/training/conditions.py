@@ -5,6 +5,7 @@ Most images are told only in part, so that each part can be asked for alone and 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -75,7 +76,7 @@ class TrainingConditions:
         """`measured`, `hands` and `captions` are those of the images that the run trains on, in their order; without `hands` none is told."""
         conditions = config.model.conditions
         assert conditions is not None
-        self._captions = captions
+        self._captions, self.measured = captions, measured
         self.config, self._hand, self._references = config, conditions.hand, hands
         self._without, self._within = score_images(measured, conditions)
         order = [list(VARIANTS).index(name) for name in conditions.variants]
@@ -83,6 +84,12 @@ class TrainingConditions:
         having = [(self._variants[:, k] == 1).nonzero().flatten() for k in range(len(order))]
         self._rare = {k: images for k, images in enumerate(having) if 0 < len(images) < RARE * len(measured.labels)}
         """The images that have each rare variant."""
+
+    def with_seed(self, seed: int) -> TrainingConditions:
+        """The same images, of which other parts are told at random."""
+        other = copy.copy(self)
+        other.config = replace(self.config, seed=seed)
+        return other
 
     def add_rare(self, step: int, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """Replaces some of a batch's images (N,) by images with rare variants. Returns the batch, and which variant was the reason, or -1, (N,).
@@ -100,6 +107,17 @@ class TrainingConditions:
 
     def draw(self, step: int, chosen: Tensor, reason: Tensor, labelled: bool) -> Told:
         """What is told of a batch's images (N,), on the CPU, if all of them have labels, or if none has; `reason` is that of `add_rare`."""
+        told, has_words = self._draw_parts(step, chosen, reason, labelled)
+        return told._replace(words=self._write(step, chosen, has_words))
+
+    def draw_both(self, step: int, chosen: Tensor, reason: Tensor) -> tuple[Told, Told]:
+        """As `draw` where all have labels, and where none has; an image that is told a caption in both is told the same one, written once."""
+        (one, in_one), (other, in_other) = (self._draw_parts(step, chosen, reason, labelled) for labelled in (True, False))
+        words = self._write(step, chosen, in_one | in_other)
+        return one._replace(words=words * in_one.view(-1, 1, 1)), other._replace(words=words * in_other.view(-1, 1, 1))
+
+    def _draw_parts(self, step: int, chosen: Tensor, reason: Tensor, labelled: bool) -> tuple[Told, Tensor]:
+        """As `draw`, still without captions; and which images (N,) are told one."""
         rng = torch.Generator().manual_seed(derive_seed(self.config.seed, step, 14))
         chosen, n = chosen.cpu(), len(chosen)
         scores, variants = (self._within if labelled else self._without)[chosen], self._variants[chosen]
@@ -107,29 +125,32 @@ class TrainingConditions:
         kept = some & (torch.rand(n, scores.shape[1] + 1, generator=rng) < KEPT)
         ends = draw_intervals(scores, rng).nan_to_num(0.0)
         hand, has_hand, alone = self._draw_hands(chosen, some.squeeze(1), rng)
-        words, words_alone = self._draw_words(step, chosen, some.squeeze(1) & ~alone, labelled)
+        has_words, words_alone = self._draw_words(step, n, some.squeeze(1) & ~alone, labelled)
         has_hand = has_hand & ~words_alone
         hand = hand * has_hand.unsqueeze(1)
         kept = kept & ~(alone | words_alone).unsqueeze(1)
         variant_kept = kept[:, -1] | (reason >= 0)  # no image can have more than one variant
         asked = kept[:, :-1] & ~scores.isnan()
-        return Told(ends, asked, variants * variant_kept.unsqueeze(1), hand, has_hand, words)
+        return Told(ends, asked, variants * variant_kept.unsqueeze(1), hand, has_hand, pack_captions([None] * n, None)), has_words
 
-    def _draw_words(self, step: int, chosen: Tensor, some: Tensor, labelled: bool) -> tuple[Tensor, Tensor]:
-        """Captions of images (N,) as `Told.words` has them, and of which images nothing else is told, (N,).
-
-        `some` (N,) says of which images with labels anything may be told.
-        """
-        text = self.config.model.text
-        if self._captions is None or text is None:
-            return pack_captions([None] * len(chosen), None), torch.zeros(len(chosen), dtype=torch.bool)
+    def _draw_words(self, step: int, n: int, some: Tensor, labelled: bool) -> tuple[Tensor, Tensor]:
+        """Which of n images are told a caption, and which of them nothing else, (n,) each; `some` says of which with labels anything may be told."""
+        if self._captions is None:
+            return (never := torch.zeros(n, dtype=torch.bool)), never
         rng = torch.Generator().manual_seed(derive_seed(self.config.seed, step, 19))
-        place, alone = torch.rand(len(chosen), generator=rng), torch.rand(len(chosen), generator=rng) < WORDS_ALONE
+        place, alone = torch.rand(n, generator=rng), torch.rand(n, generator=rng) < WORDS_ALONE
         is_own, has_parts = self.config.data.texts is not None, self._within.shape[1] > 0 or self._hand > 0
         has_words = place < (OWN_WITHOUT_LABEL if is_own else WORDS_WITHOUT_LABEL)
         if labelled:
             has_words = some & (place < WORDS) if has_parts else some
-        return pack_batch(self._captions, text, self.config.seed, step, chosen, has_words), has_words & alone
+        return has_words, has_words & alone
+
+    def _write(self, step: int, chosen: Tensor, has_words: Tensor) -> Tensor:
+        """Captions of those of the images (N,) that are told one, as `Told.words` has them."""
+        text = self.config.model.text
+        if self._captions is None or text is None:
+            return pack_captions([None] * len(chosen), None)
+        return pack_batch(self._captions, text, self.config.seed, step, chosen, has_words)
 
     def _draw_hands(self, chosen: Tensor, some: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Hands of images (N,), (N, H), zeros where none is told; whether one is told, and whether nothing else is, (N,) each.

@@ -17,8 +17,10 @@ from engine.data.batches import to_x0
 from engine.diffusion.guidance import Network
 from engine.diffusion.loss import DenoisingLoss
 from engine.diffusion.schedule import NoiseSchedule, per_image
+from engine.models.conditioner import Told
 from engine.training.adam import restore_moments, step_unless_nonfinite
 from engine.training.batches import EpochBatches
+from engine.training.conditions import TrainingConditions
 from engine.training.diff_augment import Change, change_images, draw_changes
 from engine.training.discriminator import LAZY, NOISE, Discriminator, discriminator_loss, generator_loss
 from engine.training.finite import FiniteGuard
@@ -38,13 +40,18 @@ class DistillationLoss:
     sees beside real digits of the same labels, those of the epoch in its order: most of it is drawn from fresh noise, and the rest from these
     digits noised to where a student of several steps starts again. The reported loss is the distance to the teacher. One process only.
     With `augment` the discriminator sees changed images: see diff_augment.
+
+    Where the teacher is told more than labels, so is the student: of its pairs what the teacher was told, and of the digits that it draws for the
+    discriminator what is told of the real digits beside them, as in the teacher's training.
     """
 
-    def __init__(self, config: TrainConfig, numerics: Numerics, device: torch.device, pairs: TeacherPairs) -> None:
-        self.config, self.numerics, self.device, self.pairs = config, numerics, device, pairs
+    def __init__(
+        self, config: TrainConfig, numerics: Numerics, device: torch.device, pairs: TeacherPairs, conditions: TrainingConditions | None = None
+    ) -> None:
+        self.config, self.numerics, self.device, self.pairs, self.conditions = config, numerics, device, pairs, conditions
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(config.seed, 0, 8))
-            self.discriminator = Discriminator(config.data, ONE_STEP_MOST).to(device)
+            self.discriminator = Discriminator(config.data, ONE_STEP_MOST, config.model.conditions).to(device)
         self.optimizer = torch.optim.Adam(self.discriminator.parameters(), DISCRIMINATOR_LR, betas=(0.0, 0.99), fused=True)
         schedule = NoiseSchedule(config.schedule)
         self._objective = DenoisingLoss(schedule, config.model.prediction, config.timesteps, config.weighting, device, config.data.std)
@@ -53,19 +60,20 @@ class DistillationLoss:
 
     def __call__(self, network: Network, step: int, batches: EpochBatches, guard: FiniteGuard) -> tuple[Tensor, Tensor]:
         rng = self._generator.manual_seed(derive_seed(self.config.seed, step, 7))
-        real, label = batches.load(step)
+        real, label, told = self._load(step, batches)
         x_t, kind = self.starts(real, rng)
         chosen = torch.randint(len(self.pairs), (len(real),), device=self.device, generator=rng)
         noise, noise_label = self.pairs.noise[chosen], self.pairs.labels[chosen]
         t = self._timesteps[torch.cat([torch.zeros_like(chosen), kind])]
-        x0 = self._predict_x0(network, torch.cat([noise, x_t]), t, torch.cat([noise_label, label]))
+        both = None if told is None or self.pairs.told is None else self.pairs.told.select(chosen).join(told)
+        x0 = self._predict_x0(network, torch.cat([noise, x_t]), t, torch.cat([noise_label, label]), both)
         distance = (x0[: len(noise)] - to_x0(self.pairs.pictures[chosen])).square().mean()
         x0 = x0[len(noise) :]
         real_noise, drawn_noise = _pixel_noise(real, rng), _pixel_noise(x0, rng)
         drawn, change = x0.clamp(-1, 1), self._changes(step, real)
-        self._train_discriminator(change(real) + real_noise, change(drawn) + drawn_noise, label, kind, step, guard)
+        self._train_discriminator(change(real) + real_noise, change(drawn) + drawn_noise, label, kind, told, step, guard)
         self.discriminator.requires_grad_(False)  # the gradient passes through it to the student
-        adversarial = generator_loss(self.discriminator, change(real) + real_noise, change(drawn) + drawn_noise, label, kind)
+        adversarial = generator_loss(self.discriminator, change(real) + real_noise, change(drawn) + drawn_noise, label, kind, told)
         self.discriminator.requires_grad_(True)
         return distance, distance + ADVERSARIAL * adversarial
 
@@ -77,6 +85,13 @@ class DistillationLoss:
             raise ValueError("it holds no discriminator")
         self.discriminator.load_state_dict(state.discriminator)
         restore_moments(self.optimizer, state.discriminator_optimizer["state"] if state.step else {})
+
+    def _load(self, step: int, batches: EpochBatches) -> tuple[Tensor, Tensor, Told | None]:
+        """The real images of a step, their labels and what is told of them besides, on the device."""
+        if self.conditions is None:
+            return *batches.load(step), None
+        chosen, reason = self.conditions.add_rare(step, batches.choose(step))
+        return *batches.load_chosen(chosen, step), self.conditions.draw(step, chosen, reason, labelled=True).to(self.device)
 
     def starts(self, real: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Where the student begins: noise alone, or a real digit with the noise of a later timestep. x_t like real, and which timestep, (N,)."""
@@ -100,15 +115,18 @@ class DistillationLoss:
 
         return change
 
-    def _predict_x0(self, network: Network, x_t: Tensor, t: Tensor, label: Tensor) -> Tensor:
+    def _predict_x0(self, network: Network, x_t: Tensor, t: Tensor, label: Tensor, told: Told | None) -> Tensor:
+        more = {} if told is None else {"told": told}
         with self.numerics.autocast(self.device):
-            answer = network(x_t.contiguous(memory_format=self.numerics.format), t, label)
+            answer = network(x_t.contiguous(memory_format=self.numerics.format), t, label, **more)
         return self._objective.predict_x0(answer, x_t, t)
 
-    def _train_discriminator(self, real: Tensor, drawn: Tensor, label: Tensor, kind: Tensor, step: int, guard: FiniteGuard) -> None:
+    def _train_discriminator(
+        self, real: Tensor, drawn: Tensor, label: Tensor, kind: Tensor, told: Told | None, step: int, guard: FiniteGuard
+    ) -> None:
         """One step of the discriminator, unless a loss was not finite before."""
         self.discriminator.zero_grad(set_to_none=True)
-        loss = discriminator_loss(self.discriminator, real, drawn, label, kind, penalised=step % LAZY == 0)
+        loss = discriminator_loss(self.discriminator, real, drawn, label, kind, step % LAZY == 0, told)
         loss.backward()  # type: ignore[no-untyped-call]
         step_unless_nonfinite(self.optimizer, guard.check(step, loss.detach()))
 

@@ -20,6 +20,7 @@ from engine.errors import CheckpointError, SettingError
 from engine.formatting import printable
 from engine.models.unet import UNet
 from engine.protocol.events import Event, Notice
+from engine.runs.weights_names import model_of
 from engine.training.hand_references import shows_digits
 
 PARTS = {"conv_in": "the first convolution", "conv_out": "the last convolution", "label": "the embedding of its classes"}
@@ -43,17 +44,20 @@ def take_over_network(config: TrainConfig, data: DataSpec | None) -> Generator[E
     if config.teacher:
         _check_teacher(source, weights.model, data)
     model, schedule = _fit(weights, data or weights.model.data)
-    if config.teacher:
-        model = replace(model, conditions=None, text=None)
     if new := new_parts(weights.model, model):
         yield Notice(_describe_growth(source, weights.model.data, model.data, new))
-    told = None if config.teacher else model.conditions
-    model = replace(model, one_step=config.teacher is not None)
+    told, model = model.conditions, replace(model, one_step=config.teacher is not None)
     was_told = weights.model.conditions  # of other images, it is still to be measured what they show
     attributes = config.attributes or (told is not None and was_told is not None and len(was_told.scales) > 0)
     hands = config.hands or (told is not None and told.hand > 0)
     text = config.text or (told is not None and told.text)
     return replace(config, model=model, schedule=schedule, attributes=attributes, hands=hands, text=text)
+
+
+def tells_strokes_of(source: str | None) -> bool:
+    """Whether these weights are told attributes of strokes, so that a run that starts from them can only learn images that can be measured."""
+    model = None if source is None else model_of(source)
+    return model is not None and model.conditions is not None and len(model.conditions.scales) > 0
 
 
 def load_first_weights(config: TrainConfig) -> Mapping[str, Tensor] | None:

@@ -75,10 +75,11 @@ def check_hands(data: DataSpec) -> None:
         )
 
 
-def read_references(data: DataSpec, images: Tensor, labels: Tensor, writers: Tensor | None = None) -> Generator[Event, None, HandReferences]:
-    """Returns the references of the first N training images of a set, (N, 28, 28) uint8 with labels (N,), by the encoder that ships.
+def read_codes(data: DataSpec, images: Tensor, labels: Tensor) -> Generator[Event, None, Tensor]:
+    """Returns the codes (N, d) of the first N training images of a set, (N, 28, 28) uint8 with labels (N,), by the encoder that ships.
 
-    Their codes are rounded, so that another machine comes to the same ones, and kept for the next time. Raises CheckpointError and StorageError.
+    They are rounded, so that another machine comes to the same ones, and kept for the next time, in the cache alone: where that is cleared, a resumed
+    run reads the same ones again. Raises CheckpointError and StorageError.
     """
     encoder, images, labels = shipped_encoder(), images.cpu(), labels.cpu()
     shape = (len(images), encoder.config.emb_dim)
@@ -92,4 +93,4 @@ def read_references(data: DataSpec, images: Tensor, labels: Tensor, writers: Ten
             done += len(some)
         codes = torch.cat(parts).numpy()
         keep_array(path, codes)
-    return HandReferences(F.normalize(torch.from_numpy(codes).float(), dim=1), writers)
+    return F.normalize(torch.from_numpy(codes).float(), dim=1)

@@ -21,7 +21,6 @@ from engine.config.fit_to_data import fit_length, fit_to
 from engine.config.serialize import from_dict, to_dict
 from engine.config.training import TrainConfig
 from engine.data.describe import describe
-from engine.data.measured import Measured, measure, measure_nothing
 from engine.data.registry import fetch_images, load_images
 from engine.data.texts import load_texts
 from engine.errors import SettingError
@@ -42,16 +41,15 @@ from engine.training.cadence import Cadence
 from engine.training.conditions import TrainingConditions, with_conditions
 from engine.training.contrast import ContrastLoss
 from engine.training.distill import DistillationLoss
-from engine.training.first_weights import load_first_weights, take_over_network
-from engine.training.hand_references import read_references
+from engine.training.first_weights import load_first_weights, take_over_network, tells_strokes_of
 from engine.training.loop import TrainingLoop
 from engine.training.read_captions import ReadingLoss, with_words
 from engine.training.restore import check_resumable, check_same_data, check_unfinished, restore, restore_newest
+from engine.training.run_conditions import keep_measures, measure_strokes, read_conditions
 from engine.training.run_writers import choose_writers, find_writers, keep_writers
 from engine.training.speed import plan_minutes
 from engine.training.step_loss import DenoisingStepLoss, StepLoss
-from engine.training.teacher_pairs import load_or_draw
-from engine.training.told_captions import Captions, MeasuredCaptions, OwnCaptions
+from engine.training.teacher_pairs import load_or_draw, plan_pairs
 from engine.training.trainer import Trainer
 from engine.training.validation import Validation, is_too_short, load_held_out
 
@@ -83,11 +81,11 @@ class TrainingJob:
         config = yield from self._configure()
         numerics = Numerics(**(yield from self.group.stream_on_leader(_measure(self.runtime, config))))
         images = yield from self._read_images(config)
-        measured = yield from _measure_strokes(config, images)
+        measured = yield from measure_strokes(config, images)
         texts = load_texts(config.data, config.limit) if config.text and config.data.texts else ()
         config = with_words(with_conditions(config, measured, texts))
         writers = yield from self._read_writers(config, images[1])
-        told = yield from _read_conditions(config, images, measured, writers)
+        told = yield from read_conditions(config, images, measured, writers, self.group)
         if self.request.minutes is not None:
             loss = self._choose_loss(config, numerics, told, writers)
             config = yield from plan_minutes(config, self.request.minutes, images, numerics, self.device, loss)
@@ -106,10 +104,10 @@ class TrainingJob:
             yield from _use_recorded_threads(run, self.runtime.threads or processors())
         numerics = Numerics(**(yield from self.group.stream_on_leader(_recorded_numerics(self.runtime, run, config))))
         images = yield from self._read_images(config)
-        measured = yield from _measure_strokes(config, images)
+        measured = yield from measure_strokes(config, images, run)
         yield from self.group.stream_on_leader(_watch_heartbeat(run, self.cadence))
         writers = yield from self._read_writers(config, images[1], run)
-        told = yield from _read_conditions(config, images, measured, writers)
+        told = yield from read_conditions(config, images, measured, writers, self.group)
         with self._open_writer(run) as writer:
             trainer = yield from self._build_trainer(config, run, images, numerics, told, writers)
             path, epoch_seconds = yield from self.group.stream_on_leader(restore_newest(run, trainer))
@@ -128,7 +126,8 @@ class TrainingJob:
         request, data = self.request, None
         config = request.config
         if request.data is not None:
-            data = from_dict(DataSpec, (yield from self.group.stream_on_leader(_describe(request.data, config.attributes))))
+            for_strokes = config.attributes or tells_strokes_of(config.first_weights)
+            data = from_dict(DataSpec, (yield from self.group.stream_on_leader(_describe(request.data, for_strokes))))
             config = fit_to(config, data)
         config = yield from take_over_network(config, data)
         if config.data.texts and config.model.draws and not config.teacher:
@@ -191,11 +190,14 @@ class TrainingJob:
     ) -> Generator[Event, None, Trainer]:
         if writers is not None and self.group.leader:
             keep_writers(run, writers)
+        if told is not None and config.attributes and self.group.leader:
+            keep_measures(run, told.measured)
         if config.teacher is None:
             return Trainer(config, *images, numerics, self.device, self.group, self._choose_loss(config, numerics, told, writers))
         teacher = self.runtime.pipeline_for(config.teacher, "dpmpp")
-        pairs = yield from load_or_draw(run.path / "pairs.safetensors", teacher, config.data, config.pairs, config.seed, self.device)
-        return Trainer(config, *images, numerics, self.device, loss=DistillationLoss(config, numerics, self.device, pairs))
+        plan = yield from plan_pairs(config.data, config.pairs, config.seed, told)
+        pairs = yield from load_or_draw(run.path / "pairs.safetensors", teacher, plan, self.device)
+        return Trainer(config, *images, numerics, self.device, loss=DistillationLoss(config, numerics, self.device, pairs, told))
 
     def _build_validation(self, trainer: Trainer, run: Run) -> Generator[Event, None, Validation | None]:
         """None without held-out images. Those say nothing of a student, whose loss is its distance to its teacher, nor of an encoder."""
@@ -221,29 +223,6 @@ class TrainingJob:
 def _begin_from_first_weights(trainer: Trainer) -> None:
     if weights := load_first_weights(trainer.config):
         trainer.begin_from(weights)
-
-
-def _measure_strokes(config: TrainConfig, images: tuple[Tensor, Tensor]) -> Generator[Event, None, Measured | None]:
-    """What was measured of the images, where the network is told it. One process measures, the others wait."""
-    told = config.model.conditions
-    if not config.attributes and (told is None or not told.tells_strokes):
-        return None
-    return (yield from measure(config.data, *images))
-
-
-def _read_conditions(
-    config: TrainConfig, images: tuple[Tensor, Tensor], measured: Measured | None, writers: Tensor | None
-) -> Generator[Event, None, TrainingConditions | None]:
-    """What the network is told of the images besides their class; None: nothing."""
-    told = config.model.conditions
-    if told is None:
-        return None
-    measured = measured or measure_nothing(images[1])
-    hands = (yield from read_references(config.data, *images, writers)) if config.hands else None
-    captions: Captions | None = None
-    if told.text:
-        captions = OwnCaptions(load_texts(config.data, config.limit)) if config.data.texts else MeasuredCaptions(measured, told)
-    return TrainingConditions(config, measured, hands, captions)
 
 
 def _describe(choice: DataChoice, for_strokes: bool = False) -> Generator[Event, None, dict[str, Any]]:

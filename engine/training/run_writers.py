@@ -13,7 +13,8 @@ from engine.checkpoints.tensor_file import read_tensor_file, write_tensor_file
 from engine.config.data import MNIST
 from engine.config.training import TrainConfig
 from engine.datasets.writers import QMNIST, check_writers, full_source, has_qmnist, read_writers
-from engine.errors import CheckpointError, StorageError
+from engine.errors import CheckpointError, SettingError, StorageError
+from engine.formatting import printable
 from engine.protocol.events import Event, Notice, Preparing
 from engine.runs.run import Run
 from engine.training.hand_references import check_hands
@@ -25,7 +26,8 @@ def choose_writers(config: TrainConfig, asked: bool, data_root: str | None) -> G
     """Returns the configuration of a new run with where the writers of its images are found, if it has to know them; paths are made full.
 
     For a network that is told hands they are by default QMNIST's, if it trains on MNIST. But where nobody `asked` for hands (the first weights have
-    them) and those labels are not here, each image is told its own hand. Raises SettingError for images that show no hands.
+    them) and those labels are not here, each image is told its own hand. Raises SettingError for images that show no hands, and for
+    writers of which a student has no use, since its teacher is told no hands.
     """
     source = config.writers
     if config.hands:
@@ -37,6 +39,8 @@ def choose_writers(config: TrainConfig, asked: bool, data_root: str | None) -> G
                 yield Notice(
                     "who wrote MNIST's digits is not known here, so the network is told each digit's own hand; --writers says how to know it"
                 )
+    elif source is not None and config.teacher:
+        raise SettingError(f"{printable(config.teacher)} is told no hands, and so is its student; leave out --writers")
     return config if source is None else replace(config, writers=full_source(source))
 
 

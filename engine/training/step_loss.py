@@ -90,7 +90,7 @@ class DenoisingStepLoss:
         """What the network is told of this rank's part of a batch, whose labels are (N,)."""
         batch = conditions.add_rare(step, batches.choose(step))
         part, has_label = self._part(batches.length(step)), label != NO_LABEL
-        with_label, without = (conditions.draw(step, *batch, labelled).select(part).to(self.device) for labelled in (True, False))
+        with_label, without = (told.select(part).to(self.device) for told in conditions.draw_both(step, *batch))
         return with_label.where(has_label, without)  # chosen on the device, which thus need not be waited for
 
     def _part(self, n: int) -> slice:

@@ -37,7 +37,7 @@ from engine.runs.run import find_run
 from engine.sampling.batch import sample_batch
 from engine.sampling.pipeline import Pipeline
 from engine.training.distill import DistillationLoss
-from engine.training.teacher_pairs import TEACHING, TeacherPairs, draw_pairs, load_or_draw, noise_and_labels
+from engine.training.teacher_pairs import TEACHING, PairPlan, TeacherPairs, draw_pairs, load_or_draw, noise_and_labels, plan_pairs
 from engine.training.trainer import Trainer
 
 pytestmark = pytest.mark.slow
@@ -178,8 +178,14 @@ def finished(work: Any) -> tuple[list[Event], Any]:
             return events, stop.value
 
 
+def plan_of(n: int, seed: int = 0) -> PairPlan:
+    _, plan = finished(plan_pairs(MNIST, n, seed))
+    assert isinstance(plan, PairPlan)
+    return plan
+
+
 def test_pairs_are_what_the_teacher_draws_of_their_noise(teacher: Pipeline) -> None:
-    events, pictures = finished(draw_pairs(teacher, 40, 3))
+    events, pictures = finished(draw_pairs(teacher, plan_of(40, 3)))
     assert [e.what for e in events if isinstance(e, Preparing)] == [f"tiny draws {n} of 40 images to learn from" for n in (0, 32)]
     noise, labels = noise_and_labels(MNIST, 40, 3)
     assert labels.tolist() == [i % 10 for i in range(40)]
@@ -195,18 +201,18 @@ def test_pairs_are_drawn_once_and_damage_is_told(teacher: Pipeline, tmp_path: Pa
         yield from ()
         return teacher
 
-    _, first = finished(load_or_draw(path, handed(), MNIST, 20, 0, CPU))
-    events, again = finished(load_or_draw(path, handed(), MNIST, 20, 0, CPU))
+    _, first = finished(load_or_draw(path, handed(), plan_of(20), CPU))
+    events, again = finished(load_or_draw(path, handed(), plan_of(20), CPU))
     assert (len(asked), events) == (1, [])
     assert torch.equal(first.pictures, again.pictures)
     assert torch.equal(first.noise, again.noise)
     whole = path.read_bytes()
     for spoilt in (whole[:-1], whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:], b""):
         path.write_bytes(spoilt)
-        events, mended = finished(load_or_draw(path, handed(), MNIST, 20, 0, CPU))
+        events, mended = finished(load_or_draw(path, handed(), plan_of(20), CPU))
         assert "drawn again" in next(e.message for e in events if isinstance(e, Notice))
         assert torch.equal(first.pictures, mended.pictures)
-    finished(load_or_draw(path, handed(), MNIST, 30, 0, CPU))
+    finished(load_or_draw(path, handed(), plan_of(30), CPU))
     assert len(asked) == 5, "those of another count are no good"
 
 
