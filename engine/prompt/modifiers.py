@@ -17,7 +17,8 @@ from engine.prompt.faults import ParseError, quote, replace_tokens
 from engine.prompt.hands import WRITERS, HandWish, read_hand
 from engine.prompt.levels import ADJECTIVES, ADVERBS, Degree, Level
 from engine.prompt.phrase import Wish
-from engine.prompt.relative import Again, Shift, Sweep, read_again, read_bound, read_shift, read_sweep
+from engine.prompt.relative import Again, Shift, read_again, read_bound, read_shift
+from engine.prompt.rows import Sweep, read_sweep
 from engine.prompt.slants import read_lean
 from engine.prompt.tokens import NUMBERS, Token
 from engine.prompt.variant_words import VariantWish, read_variant

@@ -14,7 +14,8 @@ from engine.prompt.grammar import MAX_LABELS
 from engine.prompt.hands import HandWish
 from engine.prompt.modifiers import Modifier
 from engine.prompt.phrase import Contradiction, Hand, Phrase, Wish
-from engine.prompt.relative import Again, Shift, Sweep
+from engine.prompt.relative import Again, Shift
+from engine.prompt.rows import Sweep
 from engine.prompt.variant_words import VariantWish, variants_for
 from engine.prompt.vocabulary import Vocabulary
 
