@@ -12,6 +12,7 @@ from itertools import repeat
 
 from rich.cells import cell_len
 from rich.color import Color, ColorSystem
+from rich.color_triplet import ColorTriplet
 from rich.style import Style
 from textual._compositor import ChopsUpdate, LayoutUpdate  # what a screen hands to `App._display`
 from textual.geometry import Region, Size
@@ -32,6 +33,8 @@ VISIBLE_ON_BLANK = frozenset(("4", "5", "7", "9", "21", "51", "52", "53"))
 """The attributes that show on a blank."""
 PALETTE_GREYS = {8 + 10 * i: 232 + i for i in range(24)} | {255: 231}
 """Greys of the 256 colours: the same grey in fewer bytes than its red, green and blue. (Black has no entry that themes leave alone.)"""
+CUBE = (0, 95, 135, 175, 215, 255)
+"""The levels of red, green and blue in the cube of the 256 colours."""
 NO_STYLE = Style()
 
 
@@ -183,10 +186,26 @@ def _cell_style(attributes: str, fg: str, bg: str) -> CellStyle:
 
 
 def _color_parameters(color: Color, system: ColorSystem, foreground: bool) -> str:
+    rgb = color.triplet
+    if system is ColorSystem.EIGHT_BIT and rgb and not rgb.red == rgb.green == rgb.blue:
+        color = Color.from_ansi(nearest_entry(rgb))
     color = color.downgrade(system)
     if system is ColorSystem.TRUECOLOR and (rgb := color.triplet) and rgb.red == rgb.green == rgb.blue in PALETTE_GREYS:
         return f"{38 if foreground else 48};5;{PALETTE_GREYS[rgb.red]}"
     return ";".join(color.get_ansi_codes(foreground))
+
+
+@lru_cache(maxsize=4096)
+def nearest_entry(rgb: ColorTriplet) -> int:
+    """The nearest of the 256 colours. Rich takes the level of the cube that rounding gives, which turns dark bluish greys into navy.
+
+    Greys are left to Rich, since pictures hold those that it sends as intended.
+    """
+    cube = tuple(min(range(6), key=lambda i: abs(CUBE[i] - value)) for value in rgb)
+    grey = min(range(24), key=lambda i: abs(8 + 10 * i - sum(rgb) / 3))
+    off_cube = sum((CUBE[i] - value) ** 2 for i, value in zip(cube, rgb, strict=True))
+    off_grey = sum((8 + 10 * grey - value) ** 2 for value in rgb)
+    return 232 + grey if off_grey < off_cube else 16 + 36 * cube[0] + 6 * cube[1] + cube[2]
 
 
 @lru_cache(maxsize=4096)

@@ -6,6 +6,7 @@ import random
 
 import pyte
 import pytest
+from rich._palettes import EIGHT_BIT_PALETTE
 from rich.color import Color, ColorSystem
 from rich.segment import Segment
 from rich.style import Style
@@ -181,9 +182,21 @@ def test_all_rows_are_due_after_invalidate_and_after_a_new_size() -> None:
     assert [y for y, _ in diff.due_rows()] == [0, 1]
 
 
-@pytest.mark.parametrize("system", [ColorSystem.EIGHT_BIT, ColorSystem.STANDARD])
-def test_fewer_colours_are_sent_as_textual_would(system: ColorSystem) -> None:
+@pytest.mark.parametrize(("system", "color"), [(ColorSystem.EIGHT_BIT, "#333333"), (ColorSystem.STANDARD, "#112233")])
+def test_greys_and_16_colours_are_sent_as_textual_would(system: ColorSystem, color: str) -> None:
     diff = ScreenDiff(system)
-    style = Style(color="#112233", bgcolor="#808080")
+    style = Style(color=color, bgcolor="#808080")
     diff.set_wanted(LayoutUpdate([[Strip([Segment("x", style)])]], Region(0, 0, 1, 1)))
     assert diff.due_rows() == [(0, f"\x1b[1;1H\x1b[0;{Strip.render_ansi(style, system)}mx")]
+
+
+def test_of_256_colours_the_nearest_is_sent() -> None:
+    rng = random.Random(1)
+    for _ in range(50):
+        rgb = [rng.randrange(60 if rng.random() < 0.5 else 256) for _ in range(3)]  # many dark ones, as backgrounds are
+        distances = [sum((a - b) ** 2 for a, b in zip(EIGHT_BIT_PALETTE[i], rgb, strict=True)) for i in range(16, 256)]
+        diff = ScreenDiff(ColorSystem.EIGHT_BIT)
+        diff.set_wanted(LayoutUpdate([[Strip([Segment("x", Style(color=Color.from_rgb(*rgb)))])]], Region(0, 0, 1, 1)))
+        ((_, sequence),) = diff.due_rows()
+        number = int(sequence.partition("38;5;")[2].partition("m")[0])
+        assert distances[number - 16] == min(distances), rgb
