@@ -233,8 +233,12 @@ class DrawScreen(AppScreen):
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
+        self.call_after_refresh(self._refresh_finished)
+
+    def _refresh_finished(self) -> None:
+        """Say anew how small pictures are shown, unless the bar says something else by now: scrubbing, or another drawing."""
         if self.done and self.bar.words == self._finished:
-            self.call_after_refresh(self._show_finished, self.done)
+            self._show_finished(self.done)
 
     def _show_finished(self, done: e.DrawDone) -> None:
         """Say how a drawing went, and how small its pictures are shown."""

@@ -9,10 +9,12 @@ import pytest
 from fake_pictures import digits
 from fakes import FakeJobs
 from PIL import Image
+from textual import events
 from textual.widgets import Input, Select
 from user import LARGE, SIZES, SMALL, STEPS, User, opened
 
 from engine.config.sampling import default_for
+from tui.screens.generate import GenerateScreen
 
 
 async def generate(person: User) -> None:
@@ -233,6 +235,20 @@ async def test_the_arrows_scrub_from_noise_to_digit_and_back() -> None:
 
 
 @pytest.mark.slow
+async def test_a_resize_leaves_what_the_bar_says_of_scrubbing() -> None:
+    async with opened(FakeJobs()) as person:
+        await person.press("f3", "enter")
+        await person.sees("0.05 s")
+        screen = person.app.screen
+        assert isinstance(screen, GenerateScreen)
+        await person.pilot.resize_terminal(90, 30)
+        await person.sees("0.05 s")
+        screen.on_resize(events.Resize(screen.size, screen.size))  # the screen is laid out again, and before that is shown,
+        screen.action_scrub(-1000)  # a key goes to the noise
+        await person.settle()
+        await person.sees("after step 0/")
+
+
 async def test_space_replays_a_finished_drawing_and_holds_it() -> None:
     async with opened() as person:
         await generate(person)
