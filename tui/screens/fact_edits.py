@@ -52,7 +52,6 @@ class FactEdits:
     def __init__(self, screen: AppScreen, answers: Answers) -> None:
         self._screen, self._studio, self._answers = screen, screen.studio, answers
         self._edit: Edit | None = None
-        self._are_sketches_possible = True
 
     @property
     def has_facts(self) -> bool:
@@ -153,7 +152,7 @@ class FactEdits:
         """Sketch the facts as they are now, or once the sketch before is finished, so that the picture follows while a key is held."""
         answer = edit.answer
         sketcher, sample = self._studio.sketcher, self._studio.settings.sample
-        if not (sketcher.is_wanted and self._studio.ready and self._are_sketches_possible):
+        if not (sketcher.is_possible and self._studio.ready):
             answer.set_text("drawn once the keys rest")
             return
         if edit.sketch is not None:
@@ -172,7 +171,6 @@ class FactEdits:
                 self._answers.show(answer)
             elif isinstance(event, e.Ended):
                 edit.sketch = None
-                self._are_sketches_possible = event.outcome != "failed"  # so that it is reported once, not at every key
                 if answer.is_attached and answer.job is None and answer.is_busy and not edit.is_sketched:
                     self._sketch(edit)
 

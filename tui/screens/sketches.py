@@ -19,7 +19,6 @@ class Sketches:
     def __init__(self, studio: Studio, conversation: Conversation) -> None:
         self._studio, self._conversation = studio, conversation
         self._sketch: Answer | None = None
-        self._are_possible = True
 
     def follow(self, text: str, asked: Prompt | Change | None) -> None:
         """Sketch the images that the input names so far; None where it names none, or random ones.
@@ -28,7 +27,7 @@ class Sketches:
         """
         if asked is not None and (understood := caption.understood_of(asked, self._studio.data)):
             self._say(f"{understood} (enter draws it{self._no_sketch()})")
-        elif not isinstance(asked, Prompt) or not self._are_possible:
+        elif not isinstance(asked, Prompt):
             self.end()
         elif self._sketch and self._sketch.prompt == asked:
             self._sketch.set_prompt(text)
@@ -69,8 +68,6 @@ class Sketches:
             sketch.view.show(event.images)
             sketch.set_text("a one-step sketch\nenter draws it in full")
             self._conversation.scroll_end(animate=False)
-        elif isinstance(event, e.Ended) and event.outcome == "failed":
-            self._are_possible = False  # so that it is reported once, not at every key
 
     def _stop(self) -> None:
         if self._sketch and self._sketch.job is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from engine.errors import CheckpointError, DeviceError
 from engine.runs.manage import create_run
 from tui.dialogs.help import HelpDialog
 from tui.settings.config_file import Config
+from tui.studio.sketcher import RETRY_AFTER
 from tui.widgets.answer import Answer
 from tui.widgets.image_view import ImageView
 
@@ -391,6 +393,10 @@ async def test_a_student_that_can_not_be_read_is_told_of_once() -> None:
         await person.sees("0.05 s")
         assert len(jobs.sketches) == 1
         assert person.notices.count("is damaged") == 1
+        jobs.sketch_failure = None
+        person.app.studio.sketcher._clock = lambda: time.monotonic() + RETRY_AFTER
+        await type_in(person, "4")
+        await person.sees(SKETCH)
 
 
 @pytest.mark.parametrize("weights", ["shipped", "shipped:fashion"])
