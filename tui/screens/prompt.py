@@ -17,6 +17,7 @@ from engine.config.condition import ConditionConfig
 from engine.config.data import DataSpec
 from engine.errors import PromptError
 from engine.prompt.changes import Change
+from engine.prompt.faults import quote
 from engine.prompt.parser import Prompt, parse_or_change, parse_or_change_if_readable
 from engine.prompt.vocabulary import vocabulary_for
 from engine.runs.conditional_weights import name_weights_told
@@ -34,6 +35,8 @@ from tui.widgets.image_view import ImageView
 from tui.widgets.prompt_input import EARLIER, SCROLL, PromptInput
 
 CHOOSE = "esc, then w chooses those weights"
+READING_SHOWN_AFTER = 0.3
+"""Seconds after which the conversation says that a prompt is still being read."""
 
 
 class PromptScreen(AppScreen):
@@ -113,6 +116,7 @@ class PromptScreen(AppScreen):
         except PromptError as error:
             if self._second_reading.ask(text, error):
                 self.query(".problem").remove()
+                self.set_timer(READING_SHOWN_AFTER, lambda: self._show_reading(text))
             else:
                 self._show_error(error, text)  # the input keeps its text, to be corrected
         else:
@@ -147,6 +151,12 @@ class PromptScreen(AppScreen):
         else:
             if self._input.value.strip() == text:
                 self._input.clear()
+
+    def _show_reading(self, text: str) -> None:
+        """Say that a prompt is still being read: the engine may have to load the reader first, or to finish a drawing."""
+        if self._second_reading.waits_for == text and not self.query(".problem"):
+            behind = " once the drawing before it is finished" if "drawing" in self.studio.router.activities else ""
+            self._conversation.show_line(f"reading {quote(text)}{behind}…", "problem reading")
 
     @property
     def has_drawing(self) -> bool:

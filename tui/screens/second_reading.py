@@ -19,14 +19,16 @@ class SecondReading:
         """`draw` gets a prompt and the same in words that the parser reads; `fail` gets what is wrong with a prompt, and the prompt."""
         self._studio, self._draw, self._fail = studio, draw, fail
         self._newest = 0
+        self.waits_for = ""
+        """The prompt that is being read; empty for none."""
 
     def ask(self, text: str, error: PromptError) -> bool:
         """Ask about a prompt that the parser refused with an error. False where there is nothing to ask. What was asked before is forgotten."""
         names = self._studio.data.class_names
-        self._newest += 1
+        self.drop()
         if not can_explain(text, names):
             return False
-        number, answers = self._newest, list[Understood]()
+        number, answers, self.waits_for = self._newest, list[Understood](), text
 
         def on_job_event(event: Event) -> None:
             if isinstance(event, Understood):
@@ -40,8 +42,10 @@ class SecondReading:
     def drop(self) -> None:
         """Forget what was asked: another prompt is drawn."""
         self._newest += 1
+        self.waits_for = ""
 
     def _finish(self, text: str, error: PromptError, found: Understood) -> None:
+        self.waits_for = ""
         if found.prompt:
             self._draw(text, found.prompt)
         else:

@@ -35,6 +35,19 @@ async def test_what_the_encoder_understands_is_drawn_and_the_input_is_cleared() 
         assert person.app.screen.query_one("#prompt").value == ""  # type: ignore[attr-defined]
 
 
+async def test_what_waits_behind_a_drawing_is_said_to_be_read() -> None:
+    jobs = FakeJobs(draw_holds_at=3)
+    jobs.meanings = {"let me see a sevven": Understood("7")}
+    async with opened(jobs) as person:
+        await person.enter("three")
+        await person.sees("step 3/14")
+        await person.enter("let me see a sevven")
+        await person.sees("reading 'let me see a sevven' once the drawing before it is finished…")
+        jobs.go_on_drawing.set()
+        await person.sees_no_more("reading 'let me")
+        await person.sees("❯ let me see a sevven")
+
+
 async def test_what_it_does_not_understand_is_asked_back_and_stays_to_be_corrected() -> None:
     jobs = FakeJobs()
     jobs.meanings = {"a gaunt seven": Understood(problem="can't tell what 'gaunt' means; did you mean 'thin 7'?", near="thin 7")}
