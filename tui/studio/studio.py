@@ -156,9 +156,12 @@ class Studio:
 
     def start(self) -> None:
         """Load the engine, and look for a run that is worth a notice."""
-        self._warming_up = self.router.submit("draw", self.jobs.warm_up, self._on_warm_up_event, "starting…")
+        self._app.call_after_refresh(self._warm_up)
         self._app.call_after_refresh(run_in_background, self._app, startup_notice, self._show_startup_notice)
         self._app.call_after_refresh(self.watch.look)
+
+    def _warm_up(self) -> None:
+        self._warming_up = self.router.submit("draw", self.jobs.warm_up, self._on_warm_up_event, "starting…")
 
     def _on_warm_up_event(self, event: Event) -> None:
         if isinstance(event, e.Preparing):
