@@ -35,6 +35,7 @@ class NoiseSchedule:
         if not 1e-30 < float(self.alpha_bar[-1]) <= float(self.alpha_bar[0]) < 1:
             raise SettingError(f"betas {config.beta_start} … {config.beta_end} over {config.T} steps leave no noise or no image")
         self.snr = self.alpha_bar / (1 - self.alpha_bar)  # Hang et al. 2023, eq. 4
+        self._timesteps: dict[tuple[int, Spacing], list[int]] = {}
         self._alpha_bar: list[float] = [*self.alpha_bar.tolist(), 1.0]  # so that index -1 is the clean image
 
     def tables_on(self, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -58,6 +59,11 @@ class NoiseSchedule:
         """
         if not 1 <= steps <= self.T:
             raise SettingError(f"steps {steps} is outside 1 to {self.T}")
+        if (steps, spacing) not in self._timesteps:
+            self._timesteps[steps, spacing] = self._spaced(steps, spacing)
+        return [*self._timesteps[steps, spacing]]
+
+    def _spaced(self, steps: int, spacing: Spacing) -> list[int]:
         if spacing == "leading":
             return [k * (self.T // steps) for k in reversed(range(steps))]
         if steps == 1:

@@ -84,7 +84,10 @@ def _draw(pipeline: Pipeline, reader: Classifier | None, recipe: Recipe, fps: fl
             frames.record(progress, step, progress.x)
             if guesses:
                 guesses.record(progress, step - 1, progress.x0)
-            now[places] = finished[places] if step == n else to_pixels(progress.x)
+            if step == n:
+                now[places] = finished[places]
+            elif frame_due:
+                now[places] = to_pixels(progress.x)
         event: Event = Tick()
         if frame_due:
             next_frame = watch.wall() + interval

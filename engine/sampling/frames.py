@@ -11,25 +11,39 @@ from engine.protocol.recipe import Images
 from engine.sampling.batch import Progress
 from engine.sampling.pixels import to_images, to_pixels
 
+UNDEVELOPED = 1 << 22
+"""Numbers in tensors that may wait to become pictures. Turning them into bytes together costs a fraction of doing so after each step."""
+
 
 class Frames:
     """Pictures of all images after some steps. An image that is redrawn takes its own place again, unless the drawing before it stays."""
 
     def __init__(self, like: Tensor, steps: Sequence[int]) -> None:
-        """`like` are the images (N, H, W) or (N, H, W, 3) uint8."""
-        self.at = {step: torch.empty_like(like) for step in steps}
-        """By the number of steps before them."""
-        self._before: dict[int, Tensor] = {}
+        """`like` are the images (N, H, W) or (N, H, W, 3) uint8; `steps` ascend, and the last one is the last step of the drawing."""
+        self._pictures = like.new_empty(len(steps), *like.shape)
+        self._rows = {step: row for row, step in enumerate(steps)}
+        self._last = steps[-1]
+        self._before = self._pictures[:0]
+        self._waiting: list[tuple[int, Tensor]] = []
+        self.at = dict(zip(steps, self._pictures, strict=True))
+        """By the number of steps before them. Complete after the last step."""
 
     def record(self, progress: Progress, step: int, x: Tensor | None) -> None:
-        """Pictures of the batch x (N, C, H, W) in [-1, 1] after this step, if they are kept. For each progress of a drawing in a single batch."""
+        """Keeps the batch x (N, C, H, W) in [-1, 1] after this step, if it is one of `steps`. For each progress of a drawing in a single batch."""
         if progress.redrawing and progress.step == 0:
-            self._before = {step: frame.clone() for step, frame in self.at.items()}
-        if x is not None and step in self.at:
-            self.at[step][progress.places] = to_pixels(x)
+            self._before = self._pictures.clone()
+        if x is not None and step in self._rows:
+            self._waiting.append((self._rows[step], x))
+        if self._waiting and (progress.step == self._last or len(self._waiting) * self._waiting[0][1].numel() >= UNDEVELOPED):
+            self._develop(progress.places)
         if progress.restored:
-            for step, frame in self.at.items():
-                frame[progress.restored] = self._before[step][progress.restored]
+            self._pictures[:, progress.restored] = self._before[:, progress.restored]
+
+    def _develop(self, places: Sequence[int]) -> None:
+        rows = [row for row, _ in self._waiting]  # one after the other
+        pixels = to_pixels(torch.cat([x for _, x in self._waiting]))
+        self._pictures[rows[0] : rows[-1] + 1, places] = pixels.unflatten(0, (len(rows), len(places)))
+        self._waiting.clear()
 
 
 class Guesses(Frames):

@@ -12,7 +12,7 @@ from engine.diffusion.noise import ImageNoise
 from engine.jobs.jobs import Jobs
 from engine.protocol.events import DrawDone, Frame
 from engine.protocol.requests import DrawRequest
-from engine.sampling import rejection
+from engine.sampling import frames, rejection
 from engine.sampling.batch import sample_batch
 from engine.sampling.pipeline import Pipeline
 from engine.sampling.pixels import to_uint8
@@ -90,3 +90,12 @@ def test_an_image_that_is_redrawn_has_its_new_guesses(jobs: Jobs, weights: str, 
     again = [frame for frame in live if frame.again]
     assert [frame.guess[1] for frame in again if frame.guess] == [guess[1] for guess in done.guesses[:-2]]
     assert all(frame.guess and frame.guess[0] == done.images[0] for frame in again), "the finished image stays as it is"
+
+
+def test_pictures_are_the_same_however_many_wait_to_be_turned_into_bytes(jobs: Jobs, weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = DrawRequest((3, 5, 8), SampleConfig("ddim", 6, seed=2, redraw_below=0.0), weights=weights, guesses=True)
+    _, together = drawn(jobs, request)
+    monkeypatch.setattr(frames, "UNDEVELOPED", 1)
+    _, one_by_one = drawn(jobs, request)
+    assert (together.frames, together.guesses) == (one_by_one.frames, one_by_one.guesses)
+    assert len(set(together.frames)) == 7
