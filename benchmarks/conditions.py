@@ -5,7 +5,8 @@
 
 Attributes are those of real test images, so that each is one that a digit of its class can have. Values are asked for one at a time, and all four
 together. Then each is moved by one standard deviation within the class while noise and the three others stay. Drawn digits are measured as real
-ones are. Two judges that took no part in drawing read them. By default nothing is redrawn.
+ones are. Two judges that took no part in drawing read them. By default nothing is redrawn. A one-step
+student draws in one step.
 
     digitty train --preset hand --seed 1 --run verifier --data-root FOLDER
     python benchmarks/conditions.py --weights RUN --only hands --verifier verifier --data-root FOLDER
@@ -45,6 +46,7 @@ from engine.measures.variants import VARIANTS as RULES
 from engine.models.writer import WriterEncoder
 from engine.protocol.events import DrawDone, Event
 from engine.protocol.requests import DrawRequest
+from engine.runs.weights_names import is_student
 from engine.sampling.hands import encode, mean_hand
 
 Values = npt.NDArray[np.float64]
@@ -202,7 +204,9 @@ def main() -> None:
         parser.error("hands need a --verifier: the encoder that ships judges what the network was told by itself")
     if not 20 <= given.count <= MAX_COUNT // DIGITS:
         parser.error(f"--count is 20 to {MAX_COUNT // DIGITS:,}")
-    artist = Artist(given.weights, replace(SampleConfig(), steps=given.steps, guidance=given.guidance, redraw_below=given.redraw), given.device)
+    usual = replace(SampleConfig(), steps=given.steps, guidance=given.guidance, redraw_below=given.redraw)
+    sample = replace(SampleConfig("one-step", 1), redraw_below=given.redraw) if is_student(given.weights) else usual
+    artist = Artist(given.weights, sample, given.device)
     images, labels = load(False, limit=given.count)
     real, digits = measured(images), labels.tolist()
     if given.only in (None, "values"):

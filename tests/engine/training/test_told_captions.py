@@ -166,8 +166,3 @@ def test_captions_are_refused_where_they_would_say_nothing(changes: dict[str, An
     data = replace(MNIST, name="others", digest="sha256:0", **changes)
     with pytest.raises(SettingError, match=complaint):
         check_captions(data, attributes)
-
-
-def test_a_student_is_told_no_captions(tiny: TrainConfig) -> None:
-    with pytest.raises(SettingError, match="text can't be used with a teacher"):
-        replace(tiny, preset="one-step", teacher="shipped", text=True)
