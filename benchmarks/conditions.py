@@ -5,8 +5,7 @@
 
 Attributes are those of real test images, so that each is one that a digit of its class can have. Values are asked for one at a time, and all four
 together. Then each is moved by one standard deviation within the class while noise and the three others stay. Drawn digits are measured as real
-ones are. Two judges that took no part in drawing read them. By default nothing is redrawn. A one-step
-student draws in one step.
+ones are. Two judges that took no part in drawing read them. By default nothing is redrawn. A one-step student draws in one step.
 
     digitty train --preset hand --seed 1 --run verifier --data-root FOLDER
     python benchmarks/conditions.py --weights RUN --only hands --verifier verifier --data-root FOLDER

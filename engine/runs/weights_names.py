@@ -112,9 +112,6 @@ def data_of(weights: str) -> DataSpec:
 
 def is_student(weights: str) -> bool:
     """Whether weights of this name draw in one step, as far as their run or file records it. Raises nothing."""
-    name, _, kind = weights.partition(":")
-    if name == "shipped":
-        return kind == "one-step"
     model = model_of(weights)
     return model is not None and model.one_step
 
