@@ -39,10 +39,10 @@ ORDERS = (
 WORDS: Mapping[tuple[AttributeName, int], str] = {
     ("thickness", 1): "hefty plump bulky thickened boldly embolden meaty sturdy",
     ("thickness", -1): "spindly flimsy slender thinned lightly gaunt faint",
-    ("width", 1): "spacious roomy widest broadened sprawling",
+    ("width", 1): "spacious roomy broadened sprawling",
     ("width", -1): "pinched narrowly compressed constricted squished",
-    ("length", 1): "lengthy longest prolonged",
-    ("length", -1): "stubby shortest abbreviated",
+    ("length", 1): "lengthy prolonged",
+    ("length", -1): "stubby abbreviated",
     ("slant", 1): "italicised skewed slantwise",
     ("slant", 0): "plumb vertically unslanted perpendicular",
     ("slant", -1): "backslanting backhand reclined",

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from engine.captions import held_out
 from engine.config.condition import AttributeName
 from engine.prompt.levels import ADJECTIVES, ADVERBS, LEANING, Degree, Level
+from engine.prompt.thesaurus import IN_CAPTIONS
 from engine.prompt.variant_words import ADJECTIVES as VARIANT_ADJECTIVES
 from engine.prompt.variant_words import NOUNS as VARIANT_NOUNS
 from engine.prompt.vocabulary import DIGITS
@@ -15,31 +16,13 @@ from engine.prompt.vocabulary import DIGITS
 Key = tuple[AttributeName, int]
 """An attribute and a side."""
 
-_FURTHER: Mapping[Key, str] = {
-    ("thickness", 1): """massive solid burly thickset robust inky dense fleshy bloated swollen inflated brawny substantial fattened ponderous portly
-        rotund tubby pudgy powerful muscular husky hulking forceful intense opaque blocky clunky heavyset heavy-handed puffy darkened overweight""",
-    ("thickness", -1): """scrawny bony threadbare sketchy weak skeletal gossamer tenuous fragile frail dainty scant meagre wiry willowy reedy
-        emaciated haggard underweight pale sparse subtle weightless airy sheer faded dim lightened slight-looking""",
-    ("width", 1): """expansive ample splayed outspread capacious generous vast expanded spaced-out panoramic fanned-out outstretched widespread
-        distended full-width baggy loose wide-set""",
-    ("width", -1): """cramped jammed crammed slimline constrained confined contracted shrunken shrunk crowded packed sleek tapered tapering snug
-        close-set tightened slimmed pressed-together""",
-    ("length", 1): """drawn-out sweeping extensive protracted stretched-out far-reaching lanky leggy rangy endless lengthwise unending
-        winding meandering rambling overlong""",
-    ("length", -1): "brief cropped truncated curt clipped stunted squat dumpy docked trimmed pruned miniature cut-off concise terse abridged stumpy",
-    ("slant", 1): "canted aslant diagonal raked pitched listing forward-leaning",
-    ("slant", 0): "unbent unslanting level upstanding standing stiff ramrod square unleaning unangled unsloped bolt-upright straightened",
-    ("slant", -1): "left-leaning reverse-slanted counter-slanted leftward leftwards reverse-italic left-slanting back-leaning reversed",
-}
-"""Words that prompts do not know."""
-
 
 def _levels() -> dict[Level, list[str]]:
     found: dict[Level, list[str]] = defaultdict(list)
     for words, level in ADJECTIVES.items():
         if not (len(words) == 2 and words[1] in _NOUNS):
             found[level].append(" ".join(words).replace(" - ", "-"))
-    for (attribute, side), further in _FURTHER.items():
+    for (attribute, side), further in IN_CAPTIONS.items():
         found[Level(attribute, side)] += further.split()
     out = {word for words in held_out.WORDS.values() for word in words.split()}
     return {level: [word for word in words if word not in out] for level, words in found.items()}

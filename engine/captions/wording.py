@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
@@ -25,6 +24,7 @@ from engine.captions.synonyms import (
 )
 from engine.prompt.levels import WORDS as KNOWN
 from engine.prompt.levels import Degree, Level
+from engine.prompt.thesaurus import inflect
 
 SIDES = {-1: ("left", "to the left", "leftwards", "to the left side"), 1: ("right", "to the right", "rightwards", "forward")}
 LEFT_OR_RIGHT = {-1: "left", 1: "right"}
@@ -36,7 +36,7 @@ STATED_ADVERB = 0.2
 RARE_ADVERB = 0.5
 DERIVED = 0.08
 """How often an adjective has another ending."""
-ENDINGS = {Degree.SLIGHT: ("ish",), Degree.PLAIN: ("ly", "est"), Degree.VERY: ()}
+ENDINGS = {Degree.SLIGHT: ("ish",), Degree.PLAIN: ("ly",), Degree.VERY: ()}
 
 
 HELD_OUT_FORMS = frozenset(word for words in HELD_OUT_WORDS.values() for word in words)
@@ -97,16 +97,10 @@ def _adjective(rng: random.Random, level: Level, held_out: Collection[HeldOut], 
 
 
 def derive(rng: random.Random, word: str, degree: Degree) -> str:
-    """The word with an ending that goes with the degree: widish, thinly, heaviest; "" for none, or where that word is held out."""
-    if not ENDINGS[degree] or not word.isalpha() or len(word) > 8:
+    """The word with an ending that goes with the degree: widish, thinly; "" for none, or where that word is held out."""
+    if not ENDINGS[degree]:
         return ""
-    ending = rng.choice(ENDINGS[degree])
-    stem = word[:-1] + "i" if word.endswith("y") and ending != "ish" else word
-    if word.endswith("e") and ending != "ly":
-        stem = word[:-1]
-    elif re.fullmatch(r"[a-z]?[^aeiou][aeiou][bdgmnt]", word) and ending != "ly":
-        stem = word + word[-1]
-    derived = stem + ending
+    derived = inflect(word, rng.choice(ENDINGS[degree]))
     return "" if derived in HELD_OUT_FORMS or derived in KNOWN else derived
 
 

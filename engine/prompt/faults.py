@@ -37,7 +37,7 @@ def explain_fault(text: str, tokens: Sequence[Token], at: int, vocabulary: Vocab
         return _unreadable(text, tokens, at, vocabulary)
     left = _side(tokens, at)
     if not left:
-        return ParseError(_rule(here.kind, vocabulary), replace_tokens(text, [here], ""))
+        return ParseError(_rule(here.kind, vocabulary, here.text), replace_tokens(text, [here], ""))
     after = at + len(left)
     link = next((token for token in tokens[after : after + 1] if token.kind in (Kind.TO, Kind.DASH, Kind.TIMES, Kind.RANDOM)), None)
     beyond = after + (link is not None)
@@ -180,11 +180,11 @@ def _no_class(text: str, left: Sequence[Token], right: Sequence[Token], vocabula
     return ParseError(why, replace_tokens(text, left, " ".join(str(count_value(left)))))
 
 
-def _rule(kind: Kind, vocabulary: Vocabulary) -> str:
+def _rule(kind: Kind, vocabulary: Vocabulary, word: str = "grid") -> str:
     """The rule that a word of this kind breaks where it stands."""
     noun, last = vocabulary.noun, len(vocabulary.class_names) - 1
     return {
-        Kind.GRID: "'grid' or 'all' must be the whole prompt",
+        Kind.GRID: f"{quote(word)} draws every {noun} once, so nothing else can be drawn with it",
         Kind.TO: f"a range goes from one {noun} to another, {vocabulary.name(0)} to {vocabulary.name(last)} at most",
         Kind.DASH: f"a dash stands between two {vocabulary.nouns}; there are no negative numbers",
         Kind.TIMES: f"'x' goes between a count and a {noun}, in that order",

@@ -11,6 +11,8 @@ from engine.prompt.tokens import count_at, count_value
 from engine.prompt.vocabulary import Kind
 
 WRITERS = ("hand", "handwriting", "writer", "person", "author", "scribe", "writing")
+_STYLES = ("style", "manner", "way")
+"""What is the handwriting only after "the same"."""
 _PLURALS = ("hands", "handwritings", "writers", "people", "persons", "authors", "scribes")
 _BEFORE = ("as before", "as last time", "as the last answer", "as the last", "as in the last answer", "as that", "as above")
 _SAME = ("one", "same", "single", "1")
@@ -33,7 +35,7 @@ def read_hand(cursor: Cursor) -> HandWish | None:
         return found
     cursor.at = start
     cursor.accept(("the",))
-    if cursor.accept(_SAME) and cursor.accept(WRITERS):
+    if cursor.accept(_SAME) and cursor.accept((*WRITERS, *_STYLES)):
         return _as_before(cursor) or HandWish("one")
     cursor.at = start
     has_article = bool(cursor.accept(("a",))) or (start > 0 and cursor.word(-1) == "a")

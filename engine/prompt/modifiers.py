@@ -15,11 +15,13 @@ from engine.prompt.amounts import read_dimension, read_measure
 from engine.prompt.cursor import Cursor
 from engine.prompt.faults import ParseError, quote, replace_tokens
 from engine.prompt.hands import WRITERS, HandWish, read_hand
-from engine.prompt.levels import ADJECTIVES, ADVERBS, Degree, Level
+from engine.prompt.levels import ADVERBS, Degree, Level
 from engine.prompt.phrase import Wish
 from engine.prompt.relative import Again, Shift, read_again, read_bound, read_shift
 from engine.prompt.rows import Sweep, read_sweep
 from engine.prompt.slants import read_lean
+from engine.prompt.superlatives import read_utmost
+from engine.prompt.thesaurus import ADJECTIVES
 from engine.prompt.tokens import NUMBERS, Token
 from engine.prompt.variant_words import VariantWish, read_variant
 from engine.prompt.vocabulary import Kind
@@ -37,12 +39,40 @@ _AFTER_NOT = ("at all", "in the least", "in any way", "whatsoever")
 _OTHER_LEADS = """in that which is are but being drawn written made done by of from using at looking though yet it thats like even
     whose was should be must instead stays kept only just look looks who does do still rendered"""
 _LEADS = tuple(_OTHER_LEADS.split())
-_NOUNS = "stroke strokes line lines pen brush ink marker pencil type lettering font style script shape form"
+_NOUNS = "stroke strokes line lines pen brush ink marker pencil type lettering font style script shape form written drawn"
 _STROKES = tuple(_NOUNS.split())
 _ENDINGS = ("weight", "ish", "looking", "faced", "stroked", "lined", "style", "styled")
 """Of adjectives: heavy-weight, bold-looking."""
 _ALL = ("all", "both", "each", "everything")
-_FIXED = ("tall", "taller", "high", "higher", "height", "big", "bigger", "large", "larger", "small", "smaller", "tiny", "huge", "giant", "enormous")
+_FIXED = (
+    "tall",
+    "taller",
+    "high",
+    "higher",
+    "height",
+    "big",
+    "bigger",
+    "large",
+    "larger",
+    "small",
+    "smaller",
+    "tiny",
+    "huge",
+    "giant",
+    "enormous",
+    "tallest",
+    "highest",
+    "biggest",
+    "largest",
+    "smallest",
+    "tiniest",
+    "hugest",
+    "gigantic",
+    "minuscule",
+    "oversized",
+    "size",
+    "sized",
+)
 
 LEADING = {*_WITH, *_LEADS, *NEGATIONS, *(words[0] for words in ADVERBS if len(words) == 1)}
 """Words that only lead to a quality."""
@@ -103,9 +133,7 @@ def without_leads(tokens: Sequence[Token]) -> list[Token]:
 
 def _read_modifier(cursor: Cursor, has_digits_before: bool) -> Modifier | None:
     start = cursor.at
-    is_for_all = has_digits_before and bool(cursor.accept(_ALL))
-    if is_for_all:
-        cursor.accept_all("of them")
+    is_for_all = has_digits_before and _accept_all(cursor)
     lead = _Lead()
     found: tuple[Meaning, bool] | None = _row(cursor)
     if found is None:
@@ -122,6 +150,30 @@ def _read_modifier(cursor: Cursor, has_digits_before: bool) -> Modifier | None:
     return Modifier(meaning, tokens[start].start, tokens[cursor.at - 1].end, follows or lead.follows, has_article, is_for_all)
 
 
+def _accept_all(cursor: Cursor) -> bool:
+    """Consume what says that all digits before are meant: all, both of them, every digit, that both."""
+    start = cursor.at
+    cursor.accept(("that", "which", "who", "where", "with", "and"))
+    if not (cursor.accept(_ALL) or (cursor.word() in ("every", "any") and cursor.accept(("every",)))):
+        cursor.at = start
+        return False
+    every = cursor.word(-1) == "every"
+    of = cursor.accept_all("of them") or cursor.accept_all("of these") or cursor.accept_all("of which") or cursor.accept_all("of those")
+    cursor.accept(("the",))
+    noun = cursor.kind() is Kind.NOUN or cursor.word() in ("digit", "number", "figure", "one", "ones", "digits", "numbers")
+    if noun and not _is_counted_one(cursor):
+        cursor.at += 1
+    elif every and not of:
+        cursor.at = start
+        return False
+    return True
+
+
+def _is_counted_one(cursor: Cursor) -> bool:
+    """Whether a "one" is a digit rather than what "each" stands before."""
+    return cursor.word() == "one" and cursor.word(-1) not in ("each", "every")
+
+
 def _read_lead(cursor: Cursor) -> _Lead:
     """The words before a quality, as many as there are."""
     lead = _Lead()
@@ -130,6 +182,8 @@ def _read_lead(cursor: Cursor) -> _Lead:
             continue  # "not too bold", and "don't make it bold", are no more than "not bold"
         if (degree := cursor.longest(ADVERBS)) is not None:
             lead.degree = max(lead.degree or degree, degree)
+            if cursor.word() == "-" and (cursor.word(1),) in ADJECTIVES:
+                cursor.at += 1  # extra-bold
         elif cursor.accept(_ARTICLES):
             lead.has_article = not lead.follows
         elif word := cursor.accept(NEGATIONS):
@@ -158,6 +212,9 @@ def _read_quality(cursor: Cursor, lead: _Lead) -> tuple[Meaning, bool] | None:
         return found
     start = cursor.at
     degree = lead.degree or Degree.PLAIN
+    if utmost := read_utmost(cursor):
+        _skip_nouns(cursor)
+        return _level(utmost, lead.negated), utmost.attribute == "slant"
     if lean := read_lean(cursor):
         if lead.negated and not lean.is_said:
             return _level(Level("slant", 0), False), True

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.prompt.binding import bind, without_articles, words_of_labels
+from engine.prompt.binding import Group, bind, without_articles, words_of_labels
 from engine.prompt.changes import Change
+from engine.prompt.ellipsis import merge_repeated, share_noun
 from engine.prompt.faults import ParseError
 from engine.prompt.grammar import Grammar, Item, Labels
 from engine.prompt.modifiers import Modifier, find_modifiers, without_leads
@@ -76,17 +77,30 @@ def _described(text: str, vocabulary: Vocabulary, explains: bool) -> Reading | N
         raise Unreadable("", error.why, error.corrected_text, "") from None
     if not modifiers:
         return None
+    if groups := share_noun(modifiers, rest):
+        return _shared(text, groups, modifiers, vocabulary)
     words = words_of_labels(without_leads(rest), modifiers)
     words = without_articles(words, tokens, modifiers)
     grammar = Grammar(text, vocabulary, explains, words)
     try:
         no_labels = (Kind.SEPARATOR, Kind.NOUN) if vocabulary.is_digits else (Kind.SEPARATOR,)
         shared_noise = any(word.kind not in no_labels for word in words) and grammar.prompt()
-        asked = make_phrases(text, bind(grammar.items or _unnamed(rest, tokens, vocabulary), modifiers, rest), vocabulary)
+        groups = bind(grammar.items or _unnamed(rest, tokens, vocabulary), modifiers, rest)
+        asked = make_phrases(text, merge_repeated(groups, tokens) if grammar.items else groups, vocabulary)
     except ParseError as error:
         raise Unreadable(_understood(text, grammar, modifiers, rest, vocabulary), error.why, error.corrected_text, grammar.rest()) from None
     labels = [phrase.label for phrase in asked.phrases] if isinstance(asked, Phrases) else []
     return Reading(labels, shared_noise or (isinstance(asked, Phrases) and asked.is_row), asked, _without(text, modifiers))
+
+
+def _shared(text: str, groups: Sequence[Group], modifiers: Sequence[Modifier], vocabulary: Vocabulary) -> Reading:
+    """What text asks for that names its digits once. Raises Unreadable."""
+    try:
+        asked = make_phrases(text, groups, vocabulary)
+    except ParseError as error:
+        raise Unreadable("", error.why, error.corrected_text, "") from None
+    labels = [phrase.label for phrase in asked.phrases] if isinstance(asked, Phrases) else []
+    return Reading(labels, False, asked, _without(text, modifiers))
 
 
 def _unnamed(rest: Sequence[Token], tokens: Sequence[Token], vocabulary: Vocabulary) -> list[Item]:

@@ -8,9 +8,10 @@ from typing import Literal, NamedTuple
 from engine.config.condition import ATTRIBUTES, AttributeName
 from engine.prompt.amounts import NAMES, read_amount, read_side, to_wish
 from engine.prompt.cursor import Cursor
-from engine.prompt.levels import ADJECTIVES, ADVERBS, COMPARATIVES, Degree, Level
+from engine.prompt.levels import ADVERBS, Degree, Level
 from engine.prompt.phrase import Wish
 from engine.prompt.slants import read_lean
+from engine.prompt.thesaurus import ADJECTIVES, COMPARATIVES
 
 Toward = Literal["up", "down", "upright", "away"]
 """To higher values (of slant: right), to lower ones, to no slant, or to more of it on the side where it is."""
@@ -43,7 +44,7 @@ def read_again(cursor: Cursor) -> Again | None:
     """again, the same, it"""
     if any(cursor.accept_all(words) for words in _AGAIN):
         return Again(is_pronoun=False)
-    return Again(is_pronoun=True) if cursor.accept(_PRONOUNS) else None
+    return Again(is_pronoun=True) if cursor.word(-1) != "of" and cursor.accept(_PRONOUNS) else None
 
 
 def read_bound(cursor: Cursor) -> Wish | None:

@@ -8,12 +8,22 @@ from engine.config.condition import AttributeName
 from engine.prompt.amounts import DIMENSIONS, NAMES, UNITS, Amount, read_number, read_side, to_wish
 from engine.prompt.cursor import Cursor
 from engine.prompt.faults import ParseError
-from engine.prompt.levels import ADJECTIVES, ADVERBS, COMPARATIVES, LEANING, Degree, Level
+from engine.prompt.levels import ADVERBS, LEANING, Degree, Level
 from engine.prompt.slants import read_lean
+from engine.prompt.thesaurus import ADJECTIVES, COMPARATIVES, Key
+from engine.prompt.vocabulary import Kind
 
 _TO = ("to", "..", "until", "till", "through", "thru", "into", "towards")
-_GOING = ("going", "ranging", "varying", "running", "changing", "that", "go", "range", "vary", "change")
-_GROWING = ("getting", "growing", "becoming", "ever", "increasingly", "progressively", "gradually")
+_GOING = ("going", "ranging", "varying", "running", "changing", "that", "which", "go", "range", "vary", "change")
+_GROWING = ("getting", "growing", "becoming", "get", "gets", "grow", "grows", "become", "becomes", "ever")
+_STEADILY = ("increasingly", "progressively", "gradually", "steadily", "successively", "ever", "even", "always", "evermore")
+_MORE_AND_MORE = ("more and more", "further and further", "ever more", "ever further", "progressively more", "gradually more", "increasingly more")
+_RISING = {
+    **dict.fromkeys(("increasing", "growing", "rising", "ascending", "increases", "grows", "rises"), 1),
+    **dict.fromkeys(("decreasing", "falling", "shrinking", "descending", "declining", "diminishing", "decreases", "shrinks", "falls"), -1),
+}
+_IN_ORDER = ("in order of", "ordered by", "sorted by", "arranged by", "ranked by", "by")
+_PREVIOUS = ("last", "previous", "one before", "previous one", "last one", "one before it", "other")
 
 
 class Sweep(NamedTuple):
@@ -31,7 +41,7 @@ def read_sweep(cursor: Cursor) -> Sweep | None:
     while cursor.accept(_GOING):
         pass
     begin = cursor.at
-    for rule in (_growing, _side_to_side, _from_number, _from_level):
+    for rule in (_growing, _leaning_more, _rising, _stepwise, _side_to_side, _from_number, _from_level):
         if found := rule(cursor):
             return found
         cursor.at = begin
@@ -40,16 +50,69 @@ def read_sweep(cursor: Cursor) -> Sweep | None:
 
 
 def _growing(cursor: Cursor) -> Sweep | None:
-    if not cursor.accept(_GROWING):
+    """getting bolder, wider and wider, increasingly slanted, that get thicker"""
+    start = cursor.at
+    grows = bool(cursor.accept(_GROWING))
+    cursor.accept(("and",))
+    while cursor.accept(_STEADILY):
+        grows = True
+    grows = any(cursor.accept_all(words) for words in _MORE_AND_MORE) or (grows and bool(cursor.accept(("more",)))) or grows
+    word = cursor.word()
+    if found := _comparative(cursor):
+        repeated = cursor.word() == "and" and cursor.word(1) == word
+        cursor.at += 2 * repeated
+        attribute, side = found
+        return _toward(attribute, side) if grows or repeated else None
+    if grows and (lean := read_lean(cursor)) and not lean.exactly:
+        return _toward("slant", lean.side, from_upright=True)
+    if grows and (level := cursor.longest(ADJECTIVES)):
+        return _toward(level.attribute, level.side)
+    cursor.at = start
+    return None
+
+
+def _comparative(cursor: Cursor) -> Key | None:
+    return COMPARATIVES[word] if (word := cursor.accept(COMPARATIVES)) else None
+
+
+def _toward(attribute: AttributeName, side: int, from_upright: bool = False) -> Sweep | None:
+    """From one side of an attribute to the other. Slants go on from upright, or end there."""
+    if side == 0:
+        return _between(Level("slant", 1), Level("slant", 0)) if attribute == "slant" else None
+    return _between(Level(attribute, 0 if from_upright else -side), Level(attribute, side))
+
+
+def _leaning_more(cursor: Cursor) -> Sweep | None:
+    """leaning more and more to the right"""
+    if not cursor.accept(LEANING) or not (any(cursor.accept_all(words) for words in _MORE_AND_MORE) or cursor.accept(_STEADILY)):
         return None
-    cursor.accept(("more", "and"))
-    if word := cursor.accept(COMPARATIVES):
-        attribute, side = COMPARATIVES[word]
-    elif level := cursor.longest(ADJECTIVES):
-        attribute, side = level.attribute, level.side
-    else:
+    return _toward("slant", read_side(cursor) or 1, from_upright=True)
+
+
+def _rising(cursor: Cursor) -> Sweep | None:
+    """increasing thickness, decreasing in width, in order of slant"""
+    ordered = any(cursor.accept_all(words) for words in _IN_ORDER)
+    sign = _RISING.get(cursor.accept(_RISING), 0)
+    cursor.accept(("in",))
+    attribute = cursor.longest(NAMES)
+    if attribute and not (sign or ordered):
+        sign = _RISING.get(cursor.accept(_RISING), 0)
+    if attribute is None or not (sign or ordered):
         return None
-    return _between(Level(attribute, -side), Level(attribute, side)) if side else None
+    return _toward(attribute, sign or 1)
+
+
+def _stepwise(cursor: Cursor) -> Sweep | None:
+    """each bolder than the last"""
+    if not cursor.accept(("each", "every")) and cursor.word(-1) != "each":
+        return None
+    cursor.accept(("one",))
+    cursor.accept(("is", "being"))
+    cursor.longest(ADVERBS)
+    found = _comparative(cursor)
+    if found and cursor.accept_all("than the") and any(cursor.accept_all(words) for words in sorted(_PREVIOUS, key=len, reverse=True)):
+        return _toward(*found)
+    return None
 
 
 def _side_to_side(cursor: Cursor) -> Sweep | None:
@@ -92,11 +155,15 @@ def _from_number(cursor: Cursor) -> Sweep | None:
 
 def _from_level(cursor: Cursor) -> Sweep | None:
     """from thin to bold, thin to very bold, from upright to leaning right"""
-    cursor.accept(("from",))
+    has_from = cursor.accept(("from",))
     first = _end(cursor)
+    digit = cursor.tokens[cursor.at] if has_from and first and cursor.kind() in (Kind.DIGIT, Kind.PLURAL) else None
+    cursor.at += digit is not None  # from a thin 2 to a bold 2
     if first is None or not cursor.accept(_TO):
         return None
     last = _end(cursor, first.attribute)
+    if digit and (cursor.kind() is Kind.END or cursor.tokens[cursor.at].label != digit.label):
+        return None
     if last is None:
         return None
     if last.attribute != first.attribute:

@@ -22,7 +22,7 @@ IN_CAPTIONS: Mapping[Key, str] = {
         distended full-width baggy loose wide-set""",
     ("width", -1): """cramped jammed crammed slimline constrained confined contracted shrunken shrunk crowded packed sleek tapered tapering snug
         close-set tightened slimmed pressed-together""",
-    ("length", 1): """drawn-out sweeping extensive protracted stretched-out far-reaching lanky leggy rangy endless lengthwise unending
+    ("length", 1): """drawn-out sweeping extensive protracted far-reaching lanky leggy rangy endless lengthwise unending
         winding meandering rambling overlong""",
     ("length", -1): "brief cropped truncated curt clipped stunted squat dumpy docked trimmed pruned miniature cut-off concise terse abridged stumpy",
     ("slant", 1): "canted aslant diagonal raked pitched listing forward-leaning",
@@ -35,7 +35,7 @@ _MORE: Mapping[Key, str] = {
         paunchy bulging padded weighted blunt coarse full-bodied hearty strapping rubenesque broad-stroked pumped-up chunked""",
     ("thickness", -1): """gaunt faint thinned twiggy spidery thready stringy scraggy scraggly lithe svelte waifish ethereal filmy weedy puny wasted
         withered starved rake-thin cobwebby fragile-looking washed-out featherlight feather-light diaphanous attenuated""",
-    ("width", 1): "sprawling broadened flared wide-open spread-out widescreen dilated splayed-out stretched-wide",
+    ("width", 1): "sprawling broadened stretched-out flared wide-open spread-out widescreen dilated splayed-out stretched-wide",
     ("width", -1): "squished constricted compact scrunched crushed squeezed-together squeezed-in compacted slimmed-down narrowing bunched",
     ("length", 1): "prolonged trailing long-drawn long-limbed",
     ("length", -1): "abbreviated curtailed shrunken-down",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import prod
 from typing import NamedTuple
 
 from engine.prompt.text import belong_together
-from engine.prompt.vocabulary import DATE, JOINING, Kind, Vocabulary
+from engine.prompt.vocabulary import DATE, DIFFERENT, JOINING, Kind, Vocabulary
 
 NUMBERS = (Kind.DIGIT, Kind.FIGURES, Kind.TEEN, Kind.TENS)
 
@@ -37,10 +38,12 @@ def tokenize(text: str, vocabulary: Vocabulary, keep_fillers: bool = False) -> l
         else:
             end = _end_of_name(text, start, end, vocabulary)
             kind, value, label = _classify(text[start:end], vocabulary)
-        if keep_fillers or kind is not Kind.FILLER:
-            tokens.append(Token(kind, value, label, text[start:end], start, end))
+        tokens.append(Token(kind, value, label, text[start:end], start, end))
         at = end
-    return tokens
+    for k, (token, after) in enumerate(pairwise(tokens)):
+        if token.text in DIFFERENT and token.kind is Kind.UNKNOWN and after.kind is Kind.PLURAL:
+            tokens[k] = token._replace(kind=Kind.FILLER)
+    return tokens if keep_fillers else [token for token in tokens if token.kind is not Kind.FILLER]
 
 
 def _quoted_name(text: str, at: int, vocabulary: Vocabulary) -> tuple[int, int] | None:

@@ -51,9 +51,10 @@ DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight"
 TEENS = ("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
 TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 MULTIPLES = {"dozen": 12, "pair": 2, "couple": 2, "few": 3, "several": 5, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
+HALF_DOZEN = ("half a dozen", "half dozen")
 FILLERS = (
     *("a", "an", "the", "of", "some", "just", "only", "another", "me", "us", "i", "id", "you", "please", "now", "from", "for", "my", "our"),
-    *("first", "finally", "lastly", "also", "row", "series", "sequence", "year"),
+    *("first", "finally", "lastly", "also", "row", "series", "sequence", "year", "thanks", "thank", "kindly"),
     *("normal", "ordinary", "regular", "standard", "usual", "typical", "average"),
 )
 DIGIT_WORDS: dict[str, tuple[Kind, int]] = {
@@ -64,10 +65,12 @@ DIGIT_WORDS: dict[str, tuple[Kind, int]] = {
 PICTURE_WORDS = dict.fromkeys((word + s for word in ("picture", "image", "photo", "sample", "drawing") for s in ("", "s")), (Kind.NOUN, 0))
 """… and where it is something else."""
 CLASS_WORDS = dict.fromkeys(("class", "classes"), (Kind.NOUN, 0))
-VERBS = ("draw", "show", "give", "make", "paint", "write", "sketch", "generate", "create", "can", "could", "want", "would", "like")
+VERBS = ("draw", "show", "give", "make", "paint", "write", "sketch", "generate", "create", "can", "could", "want", "would", "like", "have", "need")
 SEPARATORS = ("and", "then", "plus", *",;&+/|.:!?()[]{}、。")
 JOINING = ("followed by", "next to", "along with", "together with", "as well as", "after that", "beside", "besides", "alongside")
 """Further separators, most of several words."""
+DIFFERENT = ("different", "distinct", "various", "separate")
+"""Before a plural they mean nothing: pictures of one class differ anyway."""
 DASHES = "-‐‒–—−~"
 SOUNDS_LIKE = {"ate": "eight", "won": "one", "too": "two", "fore": "four", "oh": "zero", "nought": "zero", "naught": "zero", "nil": "zero"}
 """Words that sound like a digit but are spelt differently."""
@@ -86,6 +89,7 @@ GRAMMAR: dict[str, tuple[Kind, int]] = {
     **{word: (Kind.TEEN, value) for value, word in enumerate(TEENS, 10)},
     **{word: (Kind.TENS, 10 * value) for value, word in enumerate(TENS, 2)},
     **{word: (Kind.MULTIPLE, value) for word, value in MULTIPLES.items()},
+    **dict.fromkeys(HALF_DOZEN, (Kind.MULTIPLE, 6)),
     **dict.fromkeys(("random", "randomly"), (Kind.RANDOM, 0)),
     **dict.fromkeys(("grid", "all", "every", "each"), (Kind.GRID, 0)),
     **dict.fromkeys(("to", "through", "thru", "until", "till", ".."), (Kind.TO, 0)),
@@ -147,7 +151,7 @@ class Vocabulary:
         """Matches the next token, apart from the names of classes."""
         imaginary = [IMAGINARY] if self.words.get("i", (None, 0))[0] is Kind.FILLER else []
         dates = [DATE.pattern] if self.splits_figures and self.digit_labels else []
-        joining = [phrase.replace(" ", r"\s+") + r"\b" for phrase in JOINING]
+        joining = [phrase.replace(" ", r"\s+") + r"\b" for phrase in (*JOINING, *HALF_DOZEN)]
         return re.compile("|".join([*dates, *joining, NUMBER, *imaginary, r"[0-9]s\b", "[0-9]+", r"[^\W0-9_]+", r"\.{2,}", r"\S"]))
 
     @cached_property

@@ -20,10 +20,12 @@ from engine.checkpoints.reader import shipped_reader
 from engine.config.data import MNIST
 from engine.models.text import CaptionReader, Readings, read_facts
 from engine.models.tokenizer import Tokenizer
+from engine.prompt.changes import Change
 from engine.prompt.faults import ParseError, quote
-from engine.prompt.levels import WORDS
+from engine.prompt.levels import WORDS, Level
 from engine.prompt.modifiers import LEADING, Modifier, find_modifiers
 from engine.prompt.phrase import Contradiction, Phrase, Wish, meet
+from engine.prompt.reading import read
 from engine.prompt.similar import DESCRIPTIONS, SHORTEST
 from engine.prompt.tokens import Token, tokenize
 from engine.prompt.variant_words import VariantWish, variants_for
@@ -43,7 +45,7 @@ UNSURE = 0.8
 """How much of its certainty is left where it reads something else in a part of the text."""
 LIKE_KNOWN = 0.8
 """How similar a misspelt word is to the right one, as difflib has it."""
-SEVERAL = {Kind.FIGURES, Kind.DATE, Kind.NUMBER, Kind.TEEN, Kind.TENS, Kind.MULTIPLE, Kind.PLURAL, Kind.RANDOM, Kind.GRID, Kind.TIMES}
+SEVERAL = {Kind.FIGURES, Kind.DATE, Kind.NUMBER, Kind.TEEN, Kind.TENS, Kind.MULTIPLE, Kind.PLURAL, Kind.RANDOM, Kind.GRID, Kind.TIMES, Kind.NOUN}
 """What stands in prompts for several pictures, or for numbers, which captions don't have."""
 
 
@@ -70,11 +72,16 @@ class Known(NamedTuple):
     described: Sequence[tuple[int, int]]
     """Where in the text the words are that say more than the class."""
     unknown: Sequence[Token]
+    variants: Sequence[VariantWish]
     turns: bool
     """Whether it has a "not" or the like besides, which the parser can't relate to anything."""
     is_single: bool
     """Whether it can be a caption of one picture."""
     says_something: bool
+
+    def can_be(self, phrase: Phrase) -> bool:
+        """Whether the digit of a phrase can have, or lack, the variants that the prompt names. No 3 can be crossed."""
+        return all({*variants_for(wish, phrase.label)} & {*phrase.variants} for wish in self.variants)
 
     @property
     def is_open(self) -> bool:
@@ -107,14 +114,16 @@ def reword(text: str, reader: CaptionReader) -> Understood:
     if not known.is_single or len(split_words(normal)) > MOST_WORDS:
         return _reword_words(normal, known, vocabulary)
     meant, sure = _read_rest(normal, known, reader)
+    respelt = respell(normal, known.unknown, vocabulary)
     if meant is None:
+        if respelt:
+            return _ask_back(f"not sure what {quote(text)} means", prompt_words([respelt]))
         nonsense = f"{quote(text)} says nothing of a digit; try {vocabulary.examples}"
         return Understood() if known.says_something or sure < SURE else Understood(problem=nonsense)
     phrase = meant.phrase if known.is_open else replace(known.phrase, label=meant.phrase.label)
     words = prompt_words([phrase])
-    if not is_readable(words, vocabulary):
+    if not is_readable(words, vocabulary) or not known.can_be(phrase):
         return Understood()
-    respelt = respell(normal, known.unknown, vocabulary)
     if respelt and respelt != phrase:
         spelt = prompt_words([respelt])
         return Understood(spelt) if _is_part(phrase, respelt) else _ask_back(f"not sure what {quote(text)} means", spelt)
@@ -126,6 +135,8 @@ def reword(text: str, reader: CaptionReader) -> Understood:
         if token.text in ignored_words() or is_explained or (unused and _is_before_all(token, normal, vocabulary)):
             continue
         needed = SURE_OF_NEW
+        if any(wish not in known.phrase.wishes and _is_medium(wish) for wish in phrase.wishes):
+            return _ask_back(f"can't tell what {quote(token.text)} means; {CHOICES}", prompt_words([replace(known.phrase, label=phrase.label)]))
         if unused or sure < needed:
             what = f"; {CHOICES}" if phrase.is_plain else ""
             return _ask_back(f"can't tell what {quote(token.text)} means{what}", words)
@@ -206,7 +217,9 @@ def _reword_words(text: str, known: Known, vocabulary: Vocabulary) -> Understood
             return Understood()
         text = f"{text[: token.start]}{near[0] if near else ''}{text[token.end :]}"
     text = " ".join(text.split())
-    return Understood(text) if is_readable(text, vocabulary) else Understood()
+    if not is_readable(text, vocabulary) or (known.phrase.label is not None and isinstance(read(text, vocabulary).asked, Change)):
+        return Understood()  # "get" left out of "sevens that get bolder" makes something else of it
+    return Understood(text)
 
 
 @torch.inference_mode()
@@ -235,11 +248,17 @@ def _find_known(text: str, vocabulary: Vocabulary) -> Known:
     is_single &= all(isinstance(m.meaning, VariantWish) or _is_level(m.meaning) for m in modifiers)
     described = [(modifier.start, modifier.end) for modifier in modifiers]
     turns = any(token.text in TURNING for token in rest)
-    return Known(phrase, described, unknown, turns, is_single, bool(labels or modifiers))
+    variants = [modifier.meaning for modifier in modifiers if isinstance(modifier.meaning, VariantWish) and modifier.meaning.name]
+    return Known(phrase, described, unknown, variants, turns, is_single, bool(labels or modifiers))
 
 
 def _is_level(meaning: object) -> bool:
     return isinstance(meaning, Wish) and not meaning.is_exact and meaning.in_units == (meaning.attribute == "slant")
+
+
+def _is_medium(wish: Wish) -> bool:
+    """Whether a wish is for medium thickness, width or length, which is what a reader makes of words that are none of its own."""
+    return not wish.in_units and wish.interval == Level(wish.attribute, 0).interval
 
 
 def _described(phrase: Phrase, modifiers: Sequence[Modifier]) -> Phrase:

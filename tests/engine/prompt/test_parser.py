@@ -95,6 +95,8 @@ def suggestion(message: str) -> str | None:
         ("sixty-four 2s", [2] * 64),
         ("a dozen threes", [3] * 12),
         ("two dozen threes", [3] * 24),
+        ("half a dozen threes", [3] * 6),
+        ("ten different sevens", [7] * 10),
         ("a pair of 4s", [4, 4]),
         ("a couple of fives", [5, 5]),
         # lists
@@ -274,9 +276,9 @@ def test_a_refused_prompt_leaves_the_generator_alone(text: str) -> None:
         ("5 random sevens", "'random' takes only a count", "5 sevens"),
         ("random 3 to 7", "'random' takes only a count", "3 to 7"),
         ("5 random 3", "'random' takes only a count", "5 3"),
-        ("all sevens", "'grid' or 'all' must be the whole prompt", "sevens"),
-        ("7 and grid", "understood 7, but 'grid' or 'all' must be the whole prompt", "7 and"),
-        ("all 12 digits", "'grid' or 'all' must be the whole prompt", "12 digits"),
+        ("all sevens", "'all' draws every digit once, so nothing else can be drawn with it", "sevens"),
+        ("7 and grid", "understood 7, but 'grid' draws every digit once", "7 and"),
+        ("all 12 digits", "'all' draws every digit once", "12 digits"),
         # more than 64
         ("65 ones", "'65 ones' is too much: a prompt draws at most 64 pictures", "64 ones"),
         ("a hundred sevens", "'hundred sevens' is too much: a prompt draws at most 64 pictures", "64 sevens"),

@@ -39,6 +39,9 @@ def refusal(text: str, told: ConditionConfig | None = TOLD) -> PromptError:
     return caught.value
 
 
+RISING = ("of increasing thickness", "that get thicker", "bolder and bolder", "in order of thickness", "each bolder than the last")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -64,6 +67,15 @@ def refusal(text: str, told: ConditionConfig | None = TOLD) -> PromptError:
         ("a backward 4", "4 · leaning left"),
         ("seven without any slant", "7 · upright"),
         ("a slanted 6, not upright", "6 · leaning right"),
+        ("a gaunt seven", "7 · thin"),
+        ("boldly written 4, heavyish 3", "4 · bold, 3 · slightly bold"),
+        ("an extra-wide 8", "8 · very wide"),
+        # superlatives
+        ("thinnest 1", "1 · very thin"),
+        ("the most slanted 5", "5 · leaning far right"),
+        ("least bold 7, the least slanted 4", "7 · very thin, 4 · upright"),
+        ("a 7 as bold as possible", "7 · very bold"),
+        ("straightest 1", "1 · upright"),
         # variants
         ("a seven with a crossbar", "7 · crossed"),
         ("a seven without a crossbar", "7 · uncrossed"),
@@ -113,7 +125,19 @@ def refusal(text: str, told: ConditionConfig | None = TOLD) -> PromptError:
         ("a normal 5, a bold 7", "5, 7 · bold"),
         ("the year 1999 slanted to the right", "1 · leaning right, 3 × 9 · leaning right"),
         ("thickness=3 slant=10 digit=7", "7 · thickness 3 px · slant 10°"),
+        ("42, both digits leaning right", "4 · leaning right, 2 · leaning right"),
+        ("0 1, where every digit is bold", "0 · bold, 1 · bold"),
+        ("a 7 and a 1 that both lean right", "7 · leaning right, 1 · leaning right"),
+        # digits that are named once
+        ("2 threes, one bold one thin", "3 · bold, 3 · thin"),
+        ("one bold and two thin eights", "8 · bold, 2 × 8 · thin"),
+        ("a bold and a thin 7", "7 · bold, 7 · thin"),
+        ("three wide 7s: the first bold, the others thin, in one hand", "7 · bold · wide · one hand, 2 × 7 · thin · wide · one hand"),
+        ("two sevens, one of them bold", "7 · bold, 7"),
+        ("a 2 and a 5, the 2 bold and the five thin", "2 · bold, 5 · thin"),
+        ("a one with a base and a bold 3", "1 · with a base, 3 · bold"),
         # how many digits
+        ("half a dozen bold 7s", "6 × 7 · bold"),
         ("two thin sevens and one bold three", "2 × 7 · thin, 3 · bold"),
         ("two sevens and 1 thin 3", "2 × 7, 3 · thin"),
         ("one bold, wide three", "3 · bold · wide"),
@@ -138,6 +162,7 @@ def refusal(text: str, told: ConditionConfig | None = TOLD) -> PromptError:
         ("a seven by three different people", "3 × 7 · its own hand"),
         ("two fives in different handwriting", "2 × 5 · its own hand"),
         ("two fives in a different handwriting", "2 × 5 · one hand"),
+        ("a 7 in the same style as answer 3", "7 · the hand of answer 3"),
         ("seven in hand 12", "7 · hand 12"),
         ("4 in the hand of answer 12", "4 · the hand of answer 12"),
         ("a 7 in the same hand as before", "7 · the hand of the last answer"),
@@ -153,6 +178,10 @@ def refusal(text: str, told: ConditionConfig | None = TOLD) -> PromptError:
         ("2-4 leaning from left to right", "2 · slant -12°, 3 · slant 2°, 4 · slant 16°"),
         ("two 8s getting bolder", "8 · thickness 2 px, 8 · thickness 3.4 px"),
         ("two 8s going from thin to bold", "8 · thickness 2 px, 8 · thickness 3.4 px"),
+        *((f"two 8s {words}", "8 · thickness 2 px, 8 · thickness 3.4 px") for words in RISING),
+        ("two 8s with decreasing width", "8 · width 16 px, 8 · width 10 px"),
+        ("0-2 leaning more and more to the right", "0 · slant 0°, 1 · slant 8°, 2 · slant 16°"),
+        ("from a thin 2 to a bold 2", "2 · thickness 2 px, 2 · thickness 2.35 px, 2 · thickness 2.7 px, 2 · thickness 3.05 px, …"),
         ("digits from thin to bold", "0 · thickness 2 px, 1 · thickness 2.15 px, 2 · thickness 2.31 px, 3 · thickness 2.47 px, …"),
         ("a row of 8s with slant going from -20 to 20", "8 · slant -20°, 8 · slant -10°, 8 · slant 0°, 8 · slant 10°, …"),
     ],
@@ -219,6 +248,8 @@ def test_more_hands_than_fit_into_memory_cost_nothing() -> None:
         ("thin thickness 4 px 7", "the two things that it asks of the thickness exclude each other", "7"),
         ("7 in hand 12 in hand 13", "exclude each other", "7 in hand 12"),
         ("a tall 7", "'tall' can't be asked for; what can is thickness, width, length and slant", "a 7"),
+        ("the biggest 7", "'biggest' can't be asked for", "the 7"),
+        ("every bold seven", "'every' draws every digit once, so nothing else can be drawn with it", "bold seven"),
         ("not medium 7", "leaves two sides", None),
         ("7 in a hand", "a hand has a number: in hand 12", None),
         ("bould seven", "can't read 'bould'", "bold seven"),

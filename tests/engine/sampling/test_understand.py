@@ -25,6 +25,7 @@ from engine.sampling import understand as module
 from engine.sampling.understand import Reading, reword
 
 BOLD, WIDE = wish_for(Level("thickness", 1), False), wish_for(Level("width", 1), False)
+MEDIUM = wish_for(Level("thickness", 0), False)
 BOLD_SEVEN, SEVEN = Phrase(7, (BOLD,)), Phrase(7)
 VOCABULARY = vocabulary_for(MNIST.class_names, True)
 
@@ -106,11 +107,16 @@ def test_counts_and_numbers_are_the_parsers(monkeypatch: pytest.MonkeyPatch) -> 
         ("nto bold 7", BOLD_SEVEN, "not sure what 'nto bold 7' means; did you mean '7 not bold'?"),
         ("7 wiht a loop", SEVEN, f"can't tell what 'wiht' means; {module.CHOICES}; did you mean '7'?"),
         ("let me see a seven loop", SEVEN, Understood()),  # no seven has one
+        ("let me see a crossed 3", Phrase(3), Understood()),  # only a 7 can be: the parser says so
+        ("let me see a looped sevn", SEVEN, Understood()),
+        ("let me see a messy 7", Phrase(7, (MEDIUM,)), f"can't tell what 'messy' means; {module.CHOICES}; did you mean '7'?"),
+        ("bould sevn", None, "not sure what 'bould sevn' means; did you mean 'bold 7'?"),
+        ("two sevens which get bolder, pal", SEVEN, Understood()),  # never a change of the last answer
         ("an elegant 7", SEVEN, f"can't tell what 'elegant' means; {module.CHOICES}; did you mean '7'?"),
     ],
 )
 def test_no_misspelt_word_is_passed_over_or_turned_round(
-    monkeypatch: pytest.MonkeyPatch, text: str, reading: Phrase, expected: Understood | str
+    monkeypatch: pytest.MonkeyPatch, text: str, reading: Phrase | None, expected: Understood | str
 ) -> None:
     found = rewords(monkeypatch, text, {}, Reading(reading, 1.0))
     if isinstance(expected, str):
