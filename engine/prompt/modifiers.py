@@ -15,7 +15,8 @@ from engine.prompt.amounts import read_dimension, read_measure
 from engine.prompt.cursor import Cursor
 from engine.prompt.faults import ParseError, quote, replace_tokens
 from engine.prompt.hands import WRITERS, HandWish, read_hand
-from engine.prompt.levels import ADVERBS, Degree, Level
+from engine.prompt.leads import ARTICLES, LEADING, STROKES, Lead, accept_all_digits, read_leads
+from engine.prompt.levels import Degree, Level
 from engine.prompt.phrase import Wish
 from engine.prompt.relative import Again, Shift, read_again, read_bound, read_shift
 from engine.prompt.rows import Sweep, read_sweep
@@ -28,54 +29,39 @@ from engine.prompt.vocabulary import Kind
 
 Meaning = Wish | VariantWish | HandWish | Sweep | Shift | Again
 
-MOST_LEADS = 10
-"""Words before a quality that only lead to it."""
-_ARTICLES = ("a", "an", "the", "some", "any", "its")
-_WITH = ("with", "has", "have", "having", "showing")
-NEGATIONS = ("not", "isnt", "arent", "never", "non", "no", "without", "doesnt", "dont", "lacking", "cant", "neither", "nor")
-_WITHOUT = ("no", "without", "lacking")
-_AFTER_NEGATION = ("too", "so", "that", "-", "make", "draw", "write", "it", "them")
 _AFTER_NOT = ("at all", "in the least", "in any way", "whatsoever")
-_OTHER_LEADS = """in that which is are but being drawn written made done by of from using at looking though yet it thats like even
-    whose was should be must instead stays kept only just look looks who does do still rendered"""
-_LEADS = tuple(_OTHER_LEADS.split())
-_NOUNS = "stroke strokes line lines pen brush ink marker pencil type lettering font style script shape form written drawn"
-_STROKES = tuple(_NOUNS.split())
 _ENDINGS = ("weight", "ish", "looking", "faced", "stroked", "lined", "style", "styled")
 """Of adjectives: heavy-weight, bold-looking."""
-_ALL = ("all", "both", "each", "everything")
-_FIXED = (
-    "tall",
-    "taller",
-    "high",
-    "higher",
-    "height",
-    "big",
-    "bigger",
-    "large",
-    "larger",
-    "small",
-    "smaller",
-    "tiny",
-    "huge",
-    "giant",
-    "enormous",
-    "tallest",
-    "highest",
-    "biggest",
-    "largest",
-    "smallest",
-    "tiniest",
-    "hugest",
-    "gigantic",
-    "minuscule",
-    "oversized",
-    "size",
-    "sized",
+_FIXED = tuple(
+    [
+        "tall",
+        "taller",
+        "tallest",
+        "high",
+        "higher",
+        "highest",
+        "height",
+        "big",
+        "bigger",
+        "biggest",
+        "large",
+        "larger",
+        "largest",
+        "small",
+        "smaller",
+        "smallest",
+        "tiny",
+        "tiniest",
+        "huge",
+        "giant",
+        "gigantic",
+        "enormous",
+        "minuscule",
+        "oversized",
+        "size",
+        "sized",
+    ]
 )
-
-LEADING = {*_WITH, *_LEADS, *NEGATIONS, *(words[0] for words in ADVERBS if len(words) == 1)}
-"""Words that only lead to a quality."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +77,6 @@ class Modifier:
     """Whether an article begins it, or stands before it, so that something new begins there."""
     is_for_all: bool = False
     """Whether "all" or "both" stands before it."""
-
-
-@dataclass(slots=True)
-class _Lead:
-    """What stands before a quality."""
-
-    negated: bool = False
-    degree: Degree | None = None
-    has_with: bool = False
-    """So that a noun may follow: with a crossbar."""
-    follows: bool = False
-    has_article: bool = False
 
 
 def find_modifiers(text: str, tokens: Sequence[Token]) -> tuple[list[Modifier], list[Token]]:
@@ -133,11 +107,11 @@ def without_leads(tokens: Sequence[Token]) -> list[Token]:
 
 def _read_modifier(cursor: Cursor, has_digits_before: bool) -> Modifier | None:
     start = cursor.at
-    is_for_all = has_digits_before and _accept_all(cursor)
-    lead = _Lead()
+    is_for_all = has_digits_before and accept_all_digits(cursor)
+    lead = Lead()
     found: tuple[Meaning, bool] | None = _row(cursor)
     if found is None:
-        lead = _read_lead(cursor)
+        lead = read_leads(cursor)
         found = _read_quality(cursor, lead)
     if found is None:
         cursor.at = start
@@ -146,67 +120,11 @@ def _read_modifier(cursor: Cursor, has_digits_before: bool) -> Modifier | None:
     if lead.negated:
         any(cursor.accept_all(words) for words in _AFTER_NOT)
     tokens = cursor.tokens
-    has_article = lead.has_article or any(token.text in _ARTICLES for token in tokens[max(start - 1, 0) : start])
+    has_article = lead.has_article or any(token.text in ARTICLES for token in tokens[max(start - 1, 0) : start])
     return Modifier(meaning, tokens[start].start, tokens[cursor.at - 1].end, follows or lead.follows, has_article, is_for_all)
 
 
-def _accept_all(cursor: Cursor) -> bool:
-    """Consume what says that all digits before are meant: all, both of them, every digit, that both."""
-    start = cursor.at
-    cursor.accept(("that", "which", "who", "where", "with", "and"))
-    if not (cursor.accept(_ALL) or (cursor.word() in ("every", "any") and cursor.accept(("every",)))):
-        cursor.at = start
-        return False
-    every = cursor.word(-1) == "every"
-    of = cursor.accept_all("of them") or cursor.accept_all("of these") or cursor.accept_all("of which") or cursor.accept_all("of those")
-    cursor.accept(("the",))
-    noun = cursor.kind() is Kind.NOUN or cursor.word() in ("digit", "number", "figure", "one", "ones", "digits", "numbers")
-    if noun and not _is_counted_one(cursor):
-        cursor.at += 1
-    elif every and not of:
-        cursor.at = start
-        return False
-    return True
-
-
-def _is_counted_one(cursor: Cursor) -> bool:
-    """Whether a "one" is a digit rather than what "each" stands before."""
-    return cursor.word() == "one" and cursor.word(-1) not in ("each", "every")
-
-
-def _read_lead(cursor: Cursor) -> _Lead:
-    """The words before a quality, as many as there are."""
-    lead = _Lead()
-    for _ in range(MOST_LEADS):
-        if lead.negated and (cursor.accept(_AFTER_NEGATION) or cursor.accept_all("at all") or cursor.accept_all("all that")):
-            continue  # "not too bold", and "don't make it bold", are no more than "not bold"
-        if (degree := cursor.longest(ADVERBS)) is not None:
-            lead.degree = max(lead.degree or degree, degree)
-            if cursor.word() == "-" and (cursor.word(1),) in ADJECTIVES:
-                cursor.at += 1  # extra-bold
-        elif cursor.accept(_ARTICLES):
-            lead.has_article = not lead.follows
-        elif word := cursor.accept(NEGATIONS):
-            lead.negated, lead.follows = not lead.negated, True
-            lead.has_with = lead.has_with or word in _WITHOUT
-        elif cursor.accept(_WITH):
-            lead.has_with = lead.follows = True
-        elif lead.follows and _introduces_strokes(cursor) and cursor.accept(_STROKES):
-            pass  # whose strokes are bold, with strokes 3 px thick
-        elif cursor.word(1) not in ("least", "most") and (word := cursor.accept(_LEADS)):
-            lead.follows = lead.follows or word not in ("of", "from", "only", "just", "by")
-        else:
-            break
-    return lead
-
-
-def _introduces_strokes(cursor: Cursor) -> bool:
-    """Whether a noun such as "strokes" stands before what describes it."""
-    at = 2 if cursor.word(1) == "of" else 1
-    return cursor.word(1) in ("that", "which", "is", "are") or (cursor.kind(at) in NUMBERS or cursor.kind(at) is Kind.NUMBER)
-
-
-def _read_quality(cursor: Cursor, lead: _Lead) -> tuple[Meaning, bool] | None:
+def _read_quality(cursor: Cursor, lead: Lead) -> tuple[Meaning, bool] | None:
     """The meaning of what comes next, and whether it usually stands behind what it describes."""
     if found := _negated_bound(cursor) if lead.negated else _affirmed(cursor, lead):
         return found
@@ -240,7 +158,7 @@ def _read_quality(cursor: Cursor, lead: _Lead) -> tuple[Meaning, bool] | None:
     return None
 
 
-def _affirmed(cursor: Cursor, lead: _Lead) -> tuple[Meaning, bool] | None:
+def _affirmed(cursor: Cursor, lead: Lead) -> tuple[Meaning, bool] | None:
     """A quality that makes sense only without a "not"."""
     if lead.degree is None and (row := _row(cursor)):
         return row
@@ -285,7 +203,7 @@ def _skip_nouns(cursor: Cursor) -> None:
         cursor.at += 2
     elif cursor.kind(1) not in NUMBERS and cursor.word(1) not in (":", "=", "of"):
         cursor.accept(_ENDINGS)
-    while cursor.accept(_STROKES) or _accept_writer(cursor):
+    while cursor.accept(STROKES) or _accept_writer(cursor):
         pass
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from engine.captions.facts import split_words
 from engine.captions.templates import FILLERS, TEMPLATES
 from engine.captions.vocabulary import caption_words
-from engine.prompt.modifiers import NEGATIONS
+from engine.prompt.leads import NEGATIONS
 from engine.prompt.phrase import Phrase
 from engine.prompt.phrasing import Phrases
 from engine.prompt.reading import Unreadable, read

@@ -22,8 +22,9 @@ from engine.models.text import CaptionReader, Readings, read_facts
 from engine.models.tokenizer import Tokenizer
 from engine.prompt.changes import Change
 from engine.prompt.faults import ParseError, quote
+from engine.prompt.leads import LEADING
 from engine.prompt.levels import WORDS, Level
-from engine.prompt.modifiers import LEADING, Modifier, find_modifiers
+from engine.prompt.modifiers import Modifier, find_modifiers
 from engine.prompt.phrase import Contradiction, Phrase, Wish, meet
 from engine.prompt.reading import read
 from engine.prompt.similar import DESCRIPTIONS, SHORTEST
