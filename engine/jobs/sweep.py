@@ -12,6 +12,7 @@ from engine.errors import DigittyError
 from engine.protocol import events as e
 from engine.protocol.events import Event
 from engine.protocol.requests import DrawRequest, SweepRequest
+from engine.protocol.sweep_events import CellDone, CellFailed, CellProgress, SweepDone
 
 WARM_UP_STEPS = 3
 """Steps of the drawing that is thrown away: the first forwards of a network also build its kernels, which is no time of the sampler."""
@@ -55,9 +56,9 @@ def sweep(draw: Draw, request: SweepRequest) -> Iterator[Event]:
                 if not request.keep_going:
                     raise
                 drawing.over, drawing.fraction = True, 1.0
-                event = e.CellFailed(drawing.cell, str(error))
+                event = CellFailed(drawing.cell, str(error))
             yield _report(event, drawing, drawings, time.perf_counter() - clock)
-    yield e.SweepDone(tuple(drawing.done for drawing in drawings), time.perf_counter() - begin)
+    yield SweepDone(tuple(drawing.done for drawing in drawings), time.perf_counter() - begin)
 
 
 def _cost(sample: SampleConfig) -> float:
@@ -109,10 +110,10 @@ def _report(event: Event, drawing: _Drawing, drawings: list[_Drawing], seconds: 
     left = seconds * (1 - fraction) / fraction if fraction > 0 else None
     match event:
         case e.Frame():
-            return e.CellProgress(drawing.cell, event, drawing.pulled - drawing.started, fraction, left)
+            return CellProgress(drawing.cell, event, drawing.pulled - drawing.started, fraction, left)
         case e.DrawDone():
-            return e.CellDone(drawing.cell, event, fraction, left)
-        case e.Preparing() | e.CellFailed() | e.Notice():
+            return CellDone(drawing.cell, event, fraction, left)
+        case e.Preparing() | CellFailed() | e.Notice():
             return event
         case _:
             return e.Tick()

@@ -26,6 +26,7 @@ from engine.process.signals import interruptible
 from engine.prompt.parser import parse
 from engine.protocol import events as e
 from engine.protocol.requests import DrawRequest, SweepRequest
+from engine.protocol.sweep_events import CellDone, CellProgress, SweepDone
 from engine.runs.conditional_weights import check_told
 from engine.runs.weights_names import data_of, is_student, locate_weights, model_of
 from engine.storage import images
@@ -103,7 +104,7 @@ def sweep(
             check_told(drawing.conditions or (), model, drawing.weights)
     if out is not None:
         images.check_output_path(out, (".png",), force)
-    done = run_with_progress(Jobs(device, precision, threads).sweep(request), e.SweepDone, _describer(plan))
+    done = run_with_progress(Jobs(device, precision, threads).sweep(request), SweepDone, _describer(plan))
     if out is not None:
         with interruptible():
             save_sheet(out, sheet_title(text, done.cells), plan, done.cells)
@@ -146,7 +147,7 @@ def _describer(plan: Sweep) -> Callable[[e.Event], tuple[str, float] | None]:
     count = len(plan.cells)
 
     def describe(event: e.Event) -> tuple[str, float] | None:
-        if not isinstance(event, e.CellProgress | e.CellDone):
+        if not isinstance(event, CellProgress | CellDone):
             return None
         facts = [f"drawing {event.cell + 1} of {count}", plan.caption(event.cell)]
         if event.seconds_left is not None:

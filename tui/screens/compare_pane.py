@@ -13,6 +13,7 @@ from engine.formatting import format_duration
 from engine.protocol import events as e
 from engine.protocol.events import Event
 from engine.protocol.requests import SweepRequest
+from engine.protocol.sweep_events import CellDone, CellFailed, CellProgress, SweepDone
 from engine.storage.sheet import save_sheet
 from tui.render import captions
 from tui.render.sweep_rows import sheet_title
@@ -75,17 +76,17 @@ class ComparePane(Vertical):
         match event:
             case e.Preparing(what):
                 self.bar.words = what + "…"
-            case e.CellProgress(cell, _, _, fraction, left):
+            case CellProgress(cell, _, _, fraction, left):
                 self.show_progress(cell, event)
                 self._show_bar(fraction, left)
-            case e.CellDone(cell, done, fraction, left):
+            case CellDone(cell, done, fraction, left):
                 self.cells[cell] = done
                 self.show_done(cell, done)
                 self._show_bar(fraction, left)
                 self.on_state_changed()
-            case e.CellFailed(cell, message):
+            case CellFailed(cell, message):
                 self.show_failure(cell, message)
-            case e.SweepDone(cells, seconds):
+            case SweepDone(cells, seconds):
                 count = sum(done is not None for done in cells)
                 self.bar.fraction, self.bar.words = 1.0, f"{count} drawing{'' if count == 1 else 's'} in {seconds:.2f} s"
             case e.Ended(outcome, message):
@@ -137,7 +138,7 @@ class ComparePane(Vertical):
         """Start the sweep. Raises DigittyError if the prompt or a setting can't be read."""
         raise NotImplementedError
 
-    def show_progress(self, cell: int, event: e.CellProgress) -> None:
+    def show_progress(self, cell: int, event: CellProgress) -> None:
         """Show a drawing in progress."""
 
     def show_done(self, cell: int, done: e.DrawDone) -> None:

@@ -19,6 +19,7 @@ from engine.errors import RunError
 from engine.prompt.parser import parse
 from engine.prompt.vocabulary import vocabulary_for
 from engine.protocol import events as e
+from engine.protocol.sweep_events import CellProgress
 from engine.runs.run import Run, all_runs
 from engine.runs.weights_names import data_of, is_student
 from tui.runs.comparison import ALIGNMENTS, ComparedRun, differing, flat_settings, results_of
@@ -286,7 +287,7 @@ class RunsPane(ComparePane):
                 return done, index
         return None
 
-    def show_progress(self, cell: int, event: e.CellProgress) -> None:
+    def show_progress(self, cell: int, event: CellProgress) -> None:
         if row := self._row(cell):
             row.show(event.frame.images)
 

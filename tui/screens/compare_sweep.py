@@ -17,6 +17,7 @@ from engine.formatting import format_evaluations
 from engine.prompt.parser import parse
 from engine.protocol import events as e
 from engine.protocol.recipe import Images
+from engine.protocol.sweep_events import CellProgress
 from engine.runs.weights_names import is_student
 from engine.storage.sheet import join_images, measured
 from tui.screens.compare_pane import ComparePane
@@ -137,7 +138,7 @@ class CellsPane(ComparePane):
         weights = self.studio.settings.weights
         return {weights} if is_student(weights) else set()
 
-    def show_progress(self, cell: int, event: e.CellProgress) -> None:
+    def show_progress(self, cell: int, event: CellProgress) -> None:
         self._show_picture(cell, event.frame.images)
 
     def show_done(self, cell: int, done: e.DrawDone) -> None:
@@ -261,7 +262,7 @@ Each gets the same share of the time, so the one with the fewest network evaluat
             return [()]
         return [[plan.caption(i) for i in range(len(plan.cells))], [cell.sample.sampler for cell in plan.cells]]
 
-    def show_progress(self, cell: int, event: e.CellProgress) -> None:
+    def show_progress(self, cell: int, event: CellProgress) -> None:
         super().show_progress(cell, event)
         lane, frame = self.query_one(f"#lane{cell}", JobBar), event.frame
         lane.fraction = frame.step / frame.steps

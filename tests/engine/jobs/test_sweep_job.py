@@ -16,9 +16,10 @@ from engine.config.sweep import Cell, plan_race, plan_sweep
 from engine.errors import RunError, SettingError
 from engine.jobs.jobs import Jobs
 from engine.jobs.sweep import sweep
-from engine.protocol.events import CellDone, CellFailed, CellProgress, DrawDone, DrawStarted, Event, Frame, SweepDone, Tick
+from engine.protocol.events import DrawDone, DrawStarted, Event, Frame, Tick
 from engine.protocol.recipe import Images, Recipe, WeightsInfo
 from engine.protocol.requests import DrawRequest, SweepRequest
+from engine.protocol.sweep_events import CellDone, CellFailed, CellProgress, SweepDone
 
 BLACK = Images(bytes(784), 1)
 
