@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
@@ -9,6 +10,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from tui.render.cells import BLACK, RGB, WHITE, Row, segments
+from tui.render.tiles import Tiles
 from tui.terminal.capabilities import ColorDepth
 
 
@@ -41,6 +43,24 @@ class Tile:
         if isinstance(line, str):
             return [Segment(_centred(line, width), style.caption)]
         return segments(line, style.depth, style.ink, style.paper)
+
+
+def changed_lines(grid: Tiles, before: Sequence[Tile], after: Sequence[Tile]) -> dict[int, tuple[int, int]]:
+    """The lines of a grid that differ, each from the first tile that changed to the end of the last: its columns within the grid.
+
+    One part a line: Textual has no cell diff and sends a line from the widget's left edge to a region's end, so two would cost twice.
+    """
+    lines: dict[int, tuple[int, int]] = {}
+    for i, (old, new) in enumerate(zip(before, after, strict=True)):
+        if old == new:
+            continue
+        x, y = grid.place(i)
+        for dy in range(grid.tile_height):
+            if old.line(dy) != new.line(dy):
+                margin = grid.margin if grid.is_caption(dy) else 0
+                x1, x2 = lines.get(y + dy, (x, x))
+                lines[y + dy] = min(x1, x - margin), max(x2, x + grid.tile_width + margin)
+    return lines
 
 
 def shortened(text: str, width: int) -> str:

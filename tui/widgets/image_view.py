@@ -19,7 +19,7 @@ from textual.widget import Widget
 
 from engine.protocol.recipe import Images
 from tui.render.cells import BLACK, WHITE, Picture, tile_rows
-from tui.render.tile import Tile, TileStyle
+from tui.render.tile import Tile, TileStyle, changed_lines
 from tui.render.tiles import Tiles, fit
 from tui.terminal.capabilities import Terminal
 from tui.terminal.paced_app import PacedApp
@@ -220,26 +220,9 @@ class ImageView(Widget):
             self.refresh(layout=True)
         elif (key, grid) != (self._layout_key, self._grid):
             self.refresh()
-        elif self._grid and (regions := self._changed_regions(self._grid, tiles)):
-            self.refresh(*regions)
-
-    def _changed_regions(self, grid: Tiles, before: list[Tile]) -> list[Region]:
-        """Each line that differs from `before`, from the first tile that changed to the last.
-
-        One region a line: Textual has no cell diff and sends a line from the widget's left edge to a region's end, so two would cost twice.
-        """
-        spans: dict[int, tuple[int, int]] = {}
-        for i, (old, new) in enumerate(zip(before, self._tiles, strict=True)):
-            if old == new:
-                continue
-            x, y = grid.place(i)
-            for dy in range(grid.tile_height):
-                if old.line(dy) != new.line(dy):
-                    margin = grid.margin if grid.is_caption(dy) else 0
-                    x1, x2 = spans.get(y + dy, (x, x))
-                    spans[y + dy] = min(x1, x - margin), max(x2, x + grid.tile_width + margin)
-        origin = self._origin(grid)
-        return [Region(x1, y, x2 - x1, 1).translate(origin) for y, (x1, x2) in spans.items()]
+        elif self._grid and (lines := changed_lines(self._grid, tiles, self._tiles)):
+            origin = self._origin(self._grid)
+            self.refresh(*(Region(x1, y, x2 - x1, 1).translate(origin) for y, (x1, x2) in lines.items()))
 
     def _arrange(self) -> None:
         """Fit the grid into the widget's present size and make the tiles of the current page. The first image of the page stays on it."""
