@@ -1,4 +1,4 @@
-"""No two files import each other, however far around: not at the top, not inside functions, and not for type checkers alone.
+"""No two files import each other, however far around: not at the top, not inside functions, and not for type checkers alone. None is too long.
 
 import-linter holds the order of the packages (pyproject.toml); this holds the files within them.
 """
@@ -62,3 +62,30 @@ def test_no_files_import_each_other(package: str) -> None:
 def test_a_circle_is_found(back: str) -> None:
     assert set(circle({"p": "", "p.a": "from p.b import other", "p.b": "from p import c", "p.c": back, "p.d": ""})) == {"p.a", "p.b", "p.c"}
     assert circle({"p": "", "p.a": "from p.b import other", "p.b": "from p import c", "p.c": "import ast"}) == []
+
+
+MOST_LINES, MOST_LINES_OF_A_FUNCTION = 300, 50
+
+
+def too_long(source: str) -> list[str]:
+    """What is longer than CONTRIBUTING.md allows: the file, and functions by their names."""
+    lines = len(source.splitlines())
+    functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    lengths = {node.name: (node.end_lineno or node.lineno) - node.lineno + 1 for node in functions}
+    return [
+        *([f"{lines} lines"] if lines > MOST_LINES else []),
+        *(f"{name}: {length} lines" for name, length in lengths.items() if length > MOST_LINES_OF_A_FUNCTION),
+    ]
+
+
+@pytest.mark.parametrize("package", ["engine", "tui"])
+def test_no_file_and_no_function_is_too_long(package: str) -> None:
+    found = {name: too_long(path.read_text("utf-8")) for name, path in module_files(package).items()}
+    assert {name: what for name, what in found.items() if what} == {}
+
+
+def test_what_is_too_long_is_found() -> None:
+    function = "async def f():\n" + "    pass\n" * 49
+    assert too_long(function * 6) == []
+    assert too_long(function * 6 + "x = 1\n") == ["301 lines"]
+    assert too_long(f"class C:\n def g(self):\n  {'pass;' * 9}\n" + "  pass\n" * 49) == ["g: 51 lines"]
