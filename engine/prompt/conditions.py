@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from engine.config.condition import ATTRIBUTES, Condition, ConditionConfig, Interval, Scale
@@ -41,11 +41,6 @@ def to_condition(phrase: Phrase, config: ConditionConfig, hands: Hands) -> Condi
     check_told(phrase, config)
     hand = None if phrase.hand is None else phrase.hand.code or hands(phrase.hand)
     return Condition(phrase.label, tuple(_attributes(phrase, config).items()), phrase.variants, hand)
-
-
-def to_conditions(phrases: Sequence[Phrase], config: ConditionConfig, hands: Hands) -> tuple[Condition, ...]:
-    """A condition for each phrase. Raises PromptError."""
-    return tuple(to_condition(phrase, config, hands) for phrase in phrases)
 
 
 def to_phrase(condition: Condition, config: ConditionConfig | None = None, hand: Hand | None = None) -> Phrase:

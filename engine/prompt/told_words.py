@@ -1,4 +1,4 @@
-"""The words of a prompt that a network is told which reads captions. Plain Python: no tensors, no screen."""
+"""Phrases -> the conditions that a network is told, with the words of the prompt where it reads captions. Plain Python: no tensors, no screen."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from dataclasses import replace
 
 from engine.config.condition import Condition, ConditionConfig
 from engine.config.condition_check import LONGEST_TEXT
+from engine.prompt.conditions import Hands, to_condition
 from engine.prompt.levels import level_of
 from engine.prompt.phrase import Phrase
 from engine.prompt.words import prompt_words
 
 
-def tell_words(conditions: Sequence[Condition], phrases: Sequence[Phrase], told: ConditionConfig, text: str = "") -> tuple[Condition, ...]:
-    """The conditions of these phrases with captions, where a network reads them.
+def to_conditions(phrases: Sequence[Phrase], told: ConditionConfig, hands: Hands, text: str = "") -> tuple[Condition, ...]:
+    """A condition for each phrase, with a caption where a network reads captions. Raises PromptError as `to_condition` does.
 
     `text` is the prompt, where it describes one picture and nothing was changed since. It is told as it stands. Of other prompts each picture is told
     its own phrase, so that a bold 3 and a thin 7 don't mix. What captions never say, numbers and hands, is left out, and classes alone need no words.
     """
+    conditions = tuple(to_condition(phrase, told, hands) for phrase in phrases)
     if not told.text:
-        return tuple(conditions)
+        return conditions
     return tuple(replace(condition, text=_words(phrase, text)) for condition, phrase in zip(conditions, phrases, strict=True))
 
 

@@ -17,11 +17,10 @@ from engine.config.fields import MAX_COUNT
 from engine.config.hand import HandSource
 from engine.config.sampling import SampleConfig
 from engine.errors import PromptError, SettingError
-from engine.prompt.conditions import to_conditions
 from engine.prompt.hand_numbers import number_hands, repeat_phrases, with_other_hands
 from engine.prompt.parser import Prompt, parse
 from engine.prompt.phrase import Hand
-from engine.prompt.told_words import tell_words
+from engine.prompt.told_words import to_conditions
 from engine.prompt.words import hand_words
 from engine.protocol.requests import DrawRequest
 from engine.protocol.understood import Understood
@@ -160,7 +159,7 @@ def conditions_of(prompt: Prompt, told: ConditionConfig | None, seed: int) -> tu
     if not prompt.conditions or told is None:
         return None
     phrases = number_hands(prompt.conditions, seed)
-    return tell_words(to_conditions(phrases, told, _find_hand), phrases, told, prompt.text)
+    return to_conditions(phrases, told, _find_hand, prompt.text)
 
 
 def _find_hand(hand: Hand) -> HandSource:

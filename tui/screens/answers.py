@@ -8,12 +8,12 @@ from dataclasses import replace
 from engine.config.condition import Condition
 from engine.errors import PromptError
 from engine.prompt.changes import Change, apply_change
-from engine.prompt.conditions import TOLD_CLASSES, to_conditions
+from engine.prompt.conditions import TOLD_CLASSES
 from engine.prompt.faults import quote
 from engine.prompt.hand_numbers import other_hand
 from engine.prompt.parser import DESCRIBED, Prompt
 from engine.prompt.phrase import Phrase
-from engine.prompt.told_words import tell_words
+from engine.prompt.told_words import to_conditions
 from engine.protocol import events as e
 from engine.protocol.events import Event
 from tui.screens.answer_hands import find_hand, name_hands
@@ -131,8 +131,7 @@ class Answers:
             return None
         if told is None:
             raise PromptError(TOLD_CLASSES)
-        conditions = to_conditions(prompt.conditions, told, lambda hand: find_hand(hand, self.all))
-        return tell_words(conditions, prompt.conditions, told, prompt.text)
+        return to_conditions(prompt.conditions, told, lambda hand: find_hand(hand, self.all), prompt.text)
 
     def show(self, answer: Answer) -> None:
         """Scroll to the last answer. Text below several pictures matters more than the first of them."""

@@ -14,7 +14,7 @@ from engine.config.condition import ATTRIBUTES, VARIANTS, Condition, ConditionCo
 from engine.config.data import MNIST
 from engine.errors import PromptError
 from engine.prompt.changes import Change, apply_change
-from engine.prompt.conditions import to_condition, to_conditions, to_phrase
+from engine.prompt.conditions import to_condition, to_phrase
 from engine.prompt.facts import CLASS, HAND, drop_fact, facts, group_facts, step_fact
 from engine.prompt.hand_numbers import NUMBERS, hand_number, number_hands, other_hand
 from engine.prompt.levels import LADDERS
@@ -36,7 +36,7 @@ def phrases(text: str) -> tuple[Phrase, ...]:
 
 
 def conditions(text: str) -> tuple[Condition, ...]:
-    return to_conditions(phrases(text), TOLD, code)
+    return tuple(to_condition(phrase, TOLD, code) for phrase in phrases(text))
 
 
 def test_scores_become_units_by_the_scales_of_the_class() -> None:

@@ -10,10 +10,9 @@ from phrase_scales import TOLD
 
 from engine.config.data import MNIST
 from engine.config.hand import HandSource
-from engine.prompt.conditions import to_conditions
 from engine.prompt.parser import Prompt, parse
 from engine.prompt.phrase import Hand
-from engine.prompt.told_words import tell_words
+from engine.prompt.told_words import to_conditions
 
 READS = replace(TOLD, text=True)
 
@@ -28,7 +27,7 @@ def read(text: str) -> Prompt:
 
 def told(prompt: Prompt) -> list[str | None]:
     assert prompt.conditions
-    return [each.text for each in tell_words(to_conditions(prompt.conditions, READS, hand), prompt.conditions, READS, prompt.text)]
+    return [each.text for each in to_conditions(prompt.conditions, READS, hand, prompt.text)]
 
 
 @pytest.mark.parametrize(
@@ -55,5 +54,6 @@ def test_a_prompt_that_is_too_long_for_a_caption_is_told_in_short() -> None:
 def test_a_network_that_reads_no_captions_is_told_none() -> None:
     prompt = read("a bold seven")
     assert prompt.conditions
-    conditions = to_conditions(prompt.conditions, TOLD, hand)
-    assert tell_words(conditions, prompt.conditions, TOLD, prompt.text) == conditions
+    (condition,) = to_conditions(prompt.conditions, TOLD, hand, prompt.text)
+    assert condition.text is None
+    assert condition.interval("thickness") is not None
