@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from engine.checkpoints.weights import ModelWeights, load_weights
-from engine.config.encoders import WHAT_NETWORKS_ARE
+from engine.config.encoders import NETWORK_NAMES
 from engine.errors import CheckpointError
 from engine.models.writer import WriterEncoder
 from engine.storage import paths
@@ -24,7 +24,7 @@ def load_encoder(path: Path = HAND, device: torch.device | None = None) -> Write
 def to_encoder(weights: ModelWeights, name: str, device: torch.device | None = None) -> WriterEncoder:
     """The encoder with these weights. Raises CheckpointError where they are of a network that draws."""
     if weights.model.network != "writer":
-        found = WHAT_NETWORKS_ARE[weights.model.network]
+        found = NETWORK_NAMES[weights.model.network]
         raise CheckpointError(f"{name} holds {found}, and not an encoder of handwriting; train one with: digitty train --preset hand")
     with torch.device("meta"):
         encoder = WriterEncoder(weights.model)

@@ -7,7 +7,7 @@ from functools import cache
 import torch
 
 from engine.checkpoints.lookup import find_weights
-from engine.config.encoders import WHAT_NETWORKS_ARE
+from engine.config.encoders import NETWORK_NAMES
 from engine.errors import CheckpointError
 from engine.models.text import CaptionReader
 from engine.runs.caption_reader import CAPTION_READER
@@ -17,7 +17,7 @@ def load_reader(name: str) -> CaptionReader:
     """The reader with the weights of this name, in float32 on the CPU. Raises RunError or CheckpointError; runs no code from the file."""
     weights = find_weights(name)
     if weights.model.text is None or weights.model.network != "text":
-        found = WHAT_NETWORKS_ARE[weights.model.network]
+        found = NETWORK_NAMES[weights.model.network]
         raise CheckpointError(f"{name} is {found}, and not a reader of captions; train one with: digitty train --preset text")
     with torch.device("meta"):
         reader = CaptionReader(weights.model.text)

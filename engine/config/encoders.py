@@ -10,7 +10,7 @@ from engine.config.preset_hints import Preset
 from engine.errors import SettingError
 
 ENCODERS: Mapping[Preset, NetworkKind] = {"hand": "writer", "text": "text"}
-WHAT_NETWORKS_ARE: Mapping[NetworkKind, str] = {"unet": "a network that draws", "writer": "an encoder of handwriting", "text": "a reader of captions"}
+NETWORK_NAMES: Mapping[NetworkKind, str] = {"unet": "a network that draws", "writer": "an encoder of handwriting", "text": "a reader of captions"}
 WITHOUT_NOISE: Mapping[Preset, str] = {
     "hand": "can't be used with the preset hand, which compares images as they were written",
     "text": "can't be used with the preset text, which reads captions and sees no images",
@@ -39,7 +39,7 @@ def check_encoder(preset: Preset, network: NetworkKind, writers: str | None, giv
         raise SettingError("use --writers with --preset hand or with --hands; the writers are qmnist or a file")
     wanted = ENCODERS.get(preset, "unet")
     if network != wanted:
-        raise SettingError(f"the preset {preset} trains {WHAT_NETWORKS_ARE[wanted]}, and this is {WHAT_NETWORKS_ARE[network]}")
+        raise SettingError(f"the preset {preset} trains {NETWORK_NAMES[wanted]}, and this is {NETWORK_NAMES[network]}")
     for name in given:
         if preset in WITHOUT_NOISE:
             raise SettingError(f"{name} {WITHOUT_NOISE[preset]}")

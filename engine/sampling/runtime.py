@@ -19,7 +19,7 @@ from engine.compute.candidates import supports
 from engine.compute.precision import Numerics
 from engine.config.compute import ComputeInfo, Device, Precision
 from engine.config.data import DataSpec
-from engine.config.encoders import WHAT_NETWORKS_ARE
+from engine.config.encoders import NETWORK_NAMES
 from engine.config.model import ModelConfig
 from engine.config.sampling import Sampler
 from engine.config.training import TrainConfig
@@ -137,7 +137,7 @@ class Runtime:
         if key not in self._pipelines:
             loaded = self._load(version, weights)
             if not loaded.model.draws:
-                raise SettingError(f"{weights} is {WHAT_NETWORKS_ARE[loaded.model.network]}, which draws nothing; choose other weights")
+                raise SettingError(f"{weights} is {NETWORK_NAMES[loaded.model.network]}, which draws nothing; choose other weights")
             numerics = wanted or (yield from self.choose_numerics(loaded.model, training=False))
             self._cache(key, loaded, numerics)
         self._pipelines.move_to_end(key)

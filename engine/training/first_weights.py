@@ -12,7 +12,7 @@ from engine.checkpoints.lookup import find_weights
 from engine.checkpoints.reader import shipped_reader
 from engine.checkpoints.weights import ModelWeights
 from engine.config.data import DataSpec
-from engine.config.encoders import WHAT_NETWORKS_ARE
+from engine.config.encoders import NETWORK_NAMES
 from engine.config.fit_to_data import grow, new_parts, unusable_conditions
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.training import TrainConfig
@@ -39,7 +39,7 @@ def take_over_network(config: TrainConfig, data: DataSpec | None) -> Generator[E
         return config
     weights = find_weights(source)
     if weights.model.network != config.model.network:
-        found, wanted = (WHAT_NETWORKS_ARE[model.network] for model in (weights.model, config.model))
+        found, wanted = (NETWORK_NAMES[model.network] for model in (weights.model, config.model))
         raise SettingError(f"{printable(source)} is {found}, and this run trains {wanted}; use other weights with --start-from")
     if config.teacher:
         _check_teacher(source, weights.model, data)
