@@ -55,7 +55,7 @@ REFERENCES = (1, 5)
 """Digits of a reference."""
 
 
-class Artist:
+class JudgedPipeline:
     """Draws conditions with one set of weights, and says how many digits the judges read as asked."""
 
     def __init__(self, weights: str, sample: SampleConfig, device: str) -> None:
@@ -103,38 +103,38 @@ def line(name: str, asked: Values, found: Values) -> str:
     return f"  {name:10} MAE {np.nanmean(np.abs(error)):6.3f} {ATTRIBUTES[name].unit:2}  R² {r2:6.3f}  mean error {np.nanmean(error):+7.3f}"
 
 
-def show_values(artist: Artist, labels: Sequence[int], real: Values) -> None:
+def show_values(pipeline: JudgedPipeline, labels: Sequence[int], real: Values) -> None:
     for k, name in enumerate(NAMES):
-        images = artist.draw([ask(label, values, (name,)) for label, values in zip(labels, real, strict=True)])
-        print(f"{line(name, real[:, k], measured(images)[:, k])}  read right {artist.read_right(images, labels)}", flush=True)
-    images = artist.draw([ask(label, values) for label, values in zip(labels, real, strict=True)])
-    print(f"all four together: read right {artist.read_right(images, labels)}")
+        images = pipeline.draw([ask(label, values, (name,)) for label, values in zip(labels, real, strict=True)])
+        print(f"{line(name, real[:, k], measured(images)[:, k])}  read right {pipeline.read_right(images, labels)}", flush=True)
+    images = pipeline.draw([ask(label, values) for label, values in zip(labels, real, strict=True)])
+    print(f"all four together: read right {pipeline.read_right(images, labels)}")
     found = measured(images)
     for k, name in enumerate(NAMES):
         print(line(name, real[:, k], found[:, k]))
 
 
-def show_changes(artist: Artist, labels: Sequence[int], real: Values, scale: Values) -> None:
+def show_changes(pipeline: JudgedPipeline, labels: Sequence[int], real: Values, scale: Values) -> None:
     """How far each attribute moves when one is asked to move by a standard deviation of its class, in such deviations."""
-    before = measured(artist.draw([ask(*each) for each in zip(labels, real, strict=True)]))
+    before = measured(pipeline.draw([ask(*each) for each in zip(labels, real, strict=True)]))
     deviation = scale[list(labels)]
     for k, name in enumerate(NAMES):
         moved = real.copy()
         moved[:, k] += deviation[:, k]
-        after = measured(artist.draw([ask(*each) for each in zip(labels, moved, strict=True)]))
+        after = measured(pipeline.draw([ask(*each) for each in zip(labels, moved, strict=True)]))
         change = np.nanmean((after - before) / deviation, axis=0)
         print(f"  {name:10} moved by {change[k]:+.2f}; " + ", ".join(f"{o} {change[j]:+.2f}" for j, o in enumerate(NAMES) if j != k), flush=True)
 
 
-def show_variants(artist: Artist, count: int) -> None:
+def show_variants(pipeline: JudgedPipeline, count: int) -> None:
     for name, digit in VARIANTS.items():
         shares = []
         for wanted in (True, False):
-            images = artist.draw([Condition(digit, (), ((name, wanted),))] * count)
+            images = pipeline.draw([Condition(digit, (), ((name, wanted),))] * count)
             large = [enlarge(image) for image in images.numpy()]
             right = [each is not None and RULES[name][1](each) == wanted for each in large]
-            shares.append(f"{'asked for' if wanted else 'refused'} {np.mean(right):.1%} (read right {artist.read_right(images, [digit] * count)})")
-        plain = [enlarge(image) for image in artist.draw([Condition(digit)] * count).numpy()]
+            shares.append(f"{'asked for' if wanted else 'refused'} {np.mean(right):.1%} (read right {pipeline.read_right(images, [digit] * count)})")
+        plain = [enlarge(image) for image in pipeline.draw([Condition(digit)] * count).numpy()]
         share = np.mean([each is not None and RULES[name][1](each) for each in plain])
         print(f"  {name:12} {digit}  {', '.join(shares)}; not mentioned: {share:.1%} have it", flush=True)
 
@@ -145,7 +145,7 @@ def hands_of(images: Tensor, labels: Tensor, places: Tensor) -> list[tuple[float
     return [tuple(row) for row in codes.tolist()]
 
 
-def show_hands(artist: Artist, count: int, verifier: WriterEncoder, writers: str, data_root: Path | None) -> None:
+def show_hands(pipeline: JudgedPipeline, count: int, verifier: WriterEncoder, writers: str, data_root: Path | None) -> None:
     images, labels = load(False)
     who = read_writers(writers, labels.numpy(), data_root, train=False)
     real_codes = encode(verifier, images, labels)
@@ -156,24 +156,24 @@ def show_hands(artist: Artist, count: int, verifier: WriterEncoder, writers: str
         conditions = [
             Condition(int(labels[place]), hand=code) for places, codes in asked for row, code in zip(places, codes, strict=True) for place in row
         ]
-        drawn = artist.draw(conditions)
+        drawn = pipeline.draw(conditions)
         shown = torch.tensor([condition.label for condition in conditions])
         same, other = torch.arange(len(shown)).view(2, count, digits) + len(labels)
         codes = torch.cat([real_codes, encode(verifier, drawn, shown)])
         found = measure_auc(compare_codes(codes, replace(trials, same=same, other=other)), trials)
-        right = artist.read_right(drawn, shown.tolist())
+        right = pipeline.read_right(drawn, shown.tolist())
         print(f"  {digits} digit{'s' * (digits > 1)}: AUC {found}; of real digits {real}; read right {right}", flush=True)
 
 
-def show_many_hands(artist: Artist, count: int) -> None:
+def show_many_hands(pipeline: JudgedPipeline, count: int) -> None:
     """How much of real digits do digits in as many hands cover? Beside it what as many other real digits cover."""
     (real, labels), (more, _) = load(False, limit=count), load(True, limit=count)
-    drawn = artist.draw([Condition(label, hand=HandSource(number=number)) for number, label in enumerate(labels.tolist())])
-    for judge in artist.judges:
+    drawn = pipeline.draw([Condition(label, hand=HandSource(number=number)) for number, label in enumerate(labels.tolist())])
+    for judge in pipeline.judges:
         features = [judge.features_and_logits(each)[0] for each in (real, drawn, more)]
         shares = [run_through(neighbourhoods(features[0], each)) for each in features[1:]]
         print("  recall {:.3f}, coverage {:.3f}; of real digits {:.3f} and {:.3f}".format(*(v for s in shares for v in (s.recall, s.coverage))))
-    print(f"  read right {artist.read_right(drawn, labels.tolist())}")
+    print(f"  read right {pipeline.read_right(drawn, labels.tolist())}")
 
 
 def run_through(job: Generator[Event, None, Shares]) -> Shares:
@@ -205,23 +205,23 @@ def main() -> None:
         parser.error(f"--count is 20 to {MAX_COUNT // DIGITS:,}")
     usual = replace(SampleConfig(), steps=given.steps, guidance=given.guidance, redraw_below=given.redraw)
     sample = replace(SampleConfig("one-step", 1), redraw_below=given.redraw) if is_student(given.weights) else usual
-    artist = Artist(given.weights, sample, given.device)
+    pipeline = JudgedPipeline(given.weights, sample, given.device)
     images, labels = load(False, limit=given.count)
     real, digits = measured(images), labels.tolist()
     if given.only in (None, "values"):
         print(f"one attribute asked for, {given.count:,} digits each:")
-        show_values(artist, digits, real)
+        show_values(pipeline, digits, real)
     if given.only in (None, "changes"):
         print("one attribute moved by one standard deviation; all move by:")
-        show_changes(artist, digits, real, deviations(real, labels.numpy()))
+        show_changes(pipeline, digits, real, deviations(real, labels.numpy()))
     if given.only in (None, "variants"):
         print("variants:")
-        show_variants(artist, max(20, given.count // 10))
+        show_variants(pipeline, max(20, given.count // 10))
     if given.verifier is not None and given.only in (None, "hands"):
         print("hands:")
-        show_hands(artist, given.count, to_encoder(find_weights(given.verifier), given.verifier), given.writers, given.data_root)
+        show_hands(pipeline, given.count, to_encoder(find_weights(given.verifier), given.verifier), given.writers, given.data_root)
         print(f"{given.count:,} digits in {given.count:,} hands:")
-        show_many_hands(artist, given.count)
+        show_many_hands(pipeline, given.count)
 
 
 if __name__ == "__main__":
