@@ -151,7 +151,8 @@ def describe_measured(done: DrawDone) -> str:
     if not any(done.measured):
         return ""
     if len(done.images) > 1:
-        return describe_missed(done) or f"all {count_images(len(done.images), done.recipe.data)} are as asked for"
+        whole = "both" if len(done.images) == 2 else f"all {count_images(len(done.images), done.recipe.data)}"
+        return describe_missed(done) or f"{whole} are as asked for"
     (measured,), (condition,) = done.measured, done.recipe.conditions or ()
     if measured is None or not (measured.attributes or measured.variants):
         return "measured: no strokes"

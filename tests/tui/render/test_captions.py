@@ -13,7 +13,7 @@ from engine.config.sampling import SampleConfig
 from engine.protocol.events import DrawDone
 from engine.protocol.measured import Measured
 from engine.protocol.recipe import Images, Recipe, WeightsInfo
-from tui.render.captions import LONGEST_CONDITIONS, conditions_of, describe_missed, describe_sample, timing
+from tui.render.captions import LONGEST_CONDITIONS, conditions_of, describe_measured, describe_missed, describe_sample, timing
 
 ENGINE = ComputeInfo("cpu", "fp32", "contiguous")
 
@@ -63,3 +63,10 @@ def test_pictures_that_miss_are_named_with_what_was_measured() -> None:
     assert describe_missed(done) == f"4 of 5 digits are not as asked for: {one}; {one}; {one}; and 1 more"
     assert timing(done) == "0.50 s · 28 steps/s · 2 redrawn · 4 not as asked"
     assert describe_missed(replace(done, measured=())) == ""
+
+
+@pytest.mark.parametrize(("count", "said"), [(2, "both are as asked for"), (3, "all 3 digits are as asked for")])
+def test_several_pictures_that_are_all_as_asked_for(count: int, said: str) -> None:
+    recipe = Recipe((7,) * count, tuple(range(count)), SampleConfig(), WeightsInfo("w", 1, "average"), ENGINE, conditions=(BOLD,) * count)
+    images, met = Images(bytes(count * 784), count), Measured((("thickness", 4.0),))
+    assert describe_measured(DrawDone(recipe, images, (images,), (1,), 0.5, 28.0, measured=(met,) * count)) == said
