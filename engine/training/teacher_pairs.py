@@ -85,7 +85,7 @@ def plan_pairs(data: DataSpec, n: int, seed: int, conditions: TrainingConditions
     conditions, of_images = conditions.with_seed(derive_seed(seed, 0, 21)), conditions.measured.labels
     order = torch.cat([balanced_order(conditions.config.seed, k, of_images) for k in range(math.ceil(n / len(of_images)))])
     labels, told = [], []
-    for k, images in enumerate(order[:n].split(CHUNK)):
+    for k, images in enumerate(torch.split(order[:n], CHUNK)):
         chosen, reason = conditions.add_rare(k, images)
         with_label, without = conditions.draw_both(k, chosen, reason)
         rng = torch.Generator().manual_seed(derive_seed(conditions.config.seed, k, 22))
@@ -109,7 +109,7 @@ def draw_pairs(teacher: Pipeline, plan: PairPlan) -> Generator[Event, None, Tens
     says = torch.zeros(n, dtype=torch.bool) if plan.told is None else plan.told.says
     for chosen, sample in ((~says, TEACHING), (says, TEACHING_TOLD)):
         places = chosen.nonzero().flatten()
-        for batch in places.split(BATCH[device.type]) if len(places) else ():
+        for batch in torch.split(places, BATCH[device.type]) if len(places) else ():
             yield Preparing(f"{teacher.weights.name} draws {done:,} of {n:,} images to learn from", done / n)
             x, told = plan.noise[batch].to(device), None
             if plan.told is not None and sample is TEACHING_TOLD:
