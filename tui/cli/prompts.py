@@ -17,16 +17,14 @@ from engine.config.fields import MAX_COUNT
 from engine.config.hand import HandSource
 from engine.config.sampling import SampleConfig
 from engine.errors import PromptError, SettingError
-from engine.prompt.hand_numbers import number_hands, repeat_phrases, with_other_hands
+from engine.prompt.hand_numbers import repeat_phrases, with_other_hands
 from engine.prompt.parser import Prompt, parse
-from engine.prompt.phrase import Hand
-from engine.prompt.told_words import to_conditions
-from engine.prompt.words import hand_words
 from engine.protocol.requests import DrawRequest
 from engine.protocol.understood import Understood
 from engine.runs.caption_reader import can_explain
 from engine.runs.conditional_weights import check_told, name_weights_told
 from engine.runs.other_classes import name_other_weights
+from engine.runs.prompts import conditions_of, told_to
 from engine.runs.weights_names import model_of
 from tui.render import captions as caption
 
@@ -141,32 +139,6 @@ def plan_drawings(
             print_status(problem)
         raise PromptError(f"{len(problems):,} of {len(lines):,} prompts can't be read, so nothing was drawn; correct them first")
     return drawings
-
-
-def told_to(weights: str) -> ConditionConfig | None:
-    """What weights of this name are told besides classes and captions, as far as their run or file records it. Raises nothing."""
-    model = model_of(weights)
-    return model.conditions if model and model.conditions and model.conditions.tells_strokes else None
-
-
-def conditions_of(prompt: Prompt, told: ConditionConfig | None, seed: int) -> tuple[Condition, ...] | None:
-    """What the words of a prompt ask of its pictures, of a network that is told this. Hands that are left open follow from the random seed.
-
-    Raises PromptError.
-    """
-    if prompt.caption:
-        return tuple(Condition(label, text=prompt.caption) for label in prompt.labels)
-    if not prompt.conditions or told is None:
-        return None
-    phrases = number_hands(prompt.conditions, seed)
-    return to_conditions(phrases, told, _find_hand, prompt.text)
-
-
-def _find_hand(hand: Hand) -> HandSource:
-    """Raises PromptError for the hand of an answer: a command has none."""
-    if hand.kind != "number":
-        raise PromptError(f"{hand_words(hand)!r} is for the Prompt screen; use 'in hand 12', or --hand with a saved picture of that answer")
-    return HandSource(number=hand.number)
 
 
 def hand_numbers(request: DrawRequest) -> list[int | None]:

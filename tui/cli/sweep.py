@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from engine.cli.output import print_status
 from engine.cli.progress import BETWEEN, ProgressLine
 from engine.cli.run_job import run_with_progress
 from engine.config.compute import Device, Precision
-from engine.config.data import DataSpec
 from engine.config.fields import settings_of
 from engine.config.sampling import SampleConfig, default_for
 from engine.config.sweep import AXES, EXAMPLES, Sweep, parse_values, plan_sweep
@@ -23,16 +21,15 @@ from engine.errors import SettingError
 from engine.formatting import format_duration
 from engine.jobs.jobs import Jobs
 from engine.process.signals import interruptible
-from engine.prompt.parser import parse
 from engine.protocol import events as e
 from engine.protocol.requests import DrawRequest, SweepRequest
 from engine.protocol.sweep_events import CellDone, CellProgress, SweepDone
 from engine.runs.conditional_weights import check_told
+from engine.runs.prompts import conditions_of, read_for, told_to
 from engine.runs.weights_names import data_of, is_student, locate_weights, model_of
 from engine.storage import images
 from engine.storage.sheet import save_sheet, sweep_json
 from tui.cli.options import chosen_graphics, color_option, graphics_option
-from tui.cli.prompts import conditions_of, told_to
 from tui.render.sweep_rows import print_plain, print_rows, sheet_title
 
 SHARED = ("spacing", "eta", "variance", "guided_from", "guided_to")
@@ -93,12 +90,11 @@ def sweep(
     **options: Any,
 ) -> None:
     plan = _plan(options)
-    data = _shared_data([cell.weights for cell in plan.cells])
-    text = " ".join(prompt)
-    told = told_to(plan.cells[0].weights)
-    wish = parse(text, random.Random(plan.cells[0].sample.seed), data.class_names, told)
+    _check_classes([cell.weights for cell in plan.cells])
+    text, weights, seed = " ".join(prompt), plan.cells[0].weights, plan.cells[0].sample.seed
+    wish = read_for(weights, text, seed)
     indices = (0,) * len(wish.labels) if wish.shared_noise else None
-    request = SweepRequest(wish.labels, plan.cells, indices, conditions=conditions_of(wish, told, plan.cells[0].sample.seed))
+    request = SweepRequest(wish.labels, plan.cells, indices, conditions=conditions_of(wish, told_to(weights), seed))
     for drawing in request.drawings():
         if model := model_of(drawing.weights):
             check_told(drawing.conditions or (), model, drawing.weights)
@@ -132,14 +128,13 @@ def _plan(options: Mapping[str, str]) -> Sweep:
     return plan_sweep(chosen, SampleConfig(**shared), str(values["weights"][0]), students)
 
 
-def _shared_data(weights: Sequence[str]) -> DataSpec:
-    """What all these weights draw. Raises SettingError where their classes differ, RunError where weights do not exist."""
+def _check_classes(weights: Sequence[str]) -> None:
+    """Raises SettingError where the classes of these weights differ, RunError where weights do not exist."""
     first, data = weights[0], data_of(weights[0])
     for name in dict.fromkeys(weights):
         locate_weights(name)
         if (other := data_of(name)).class_names != data.class_names:
             raise SettingError(f"{first} draws {data.name}, but {name} draws {other.name}; compare weights that draw the same classes")
-    return data
 
 
 def _describer(plan: Sweep) -> Callable[[e.Event], tuple[str, float] | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable, Set
 from typing import ClassVar
 
@@ -14,7 +13,6 @@ from textual.widgets import ContentSwitcher, Input, Label, Static
 
 from engine.config.sweep import MOST_IMAGES
 from engine.errors import DigittyError, SettingError
-from engine.prompt.parser import parse
 from engine.runs.run import all_runs
 from tui.screens.base import AppScreen
 from tui.screens.compare_pane import ComparePane
@@ -207,7 +205,7 @@ class CompareScreen(AppScreen):
         text = self.query_one(f"#{name}", Input).value
         if name != "what":
             return self.query_one(SweepPane).check_list(name, text)
-        count = len(parse(text, random.Random(0), self.pane.data().class_names).labels)
+        count = len(self.pane.read(text).labels)
         if count > MOST_IMAGES:
             raise SettingError(f"{text!r} names {count} images; at most {MOST_IMAGES} can be compared")
         return text

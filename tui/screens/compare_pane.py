@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from textual.containers import Vertical
@@ -10,10 +9,13 @@ from textual.containers import Vertical
 from engine.config.data import DataSpec
 from engine.config.sweep import Sweep
 from engine.formatting import format_duration
+from engine.prompt.parser import Prompt
 from engine.protocol import events as e
 from engine.protocol.events import Event
 from engine.protocol.requests import SweepRequest
 from engine.protocol.sweep_events import CellDone, CellFailed, CellProgress, SweepDone
+from engine.runs.prompts import conditions_of, read_for, told_to
+from engine.runs.weights_names import data_of
 from engine.storage.sheet import save_sheet
 from tui.render import captions
 from tui.render.sweep_rows import sheet_title
@@ -49,13 +51,20 @@ class ComparePane(Vertical):
     def has_drawings(self) -> bool:
         return any(self.cells)
 
-    def start(self, prompt: str, labels: Sequence[int | None], shared_noise: bool, plan: Sweep, side_by_side: bool = False) -> None:
-        """Draw a sweep, and stop the one before."""
+    def read(self, prompt: str) -> Prompt:
+        """What a prompt asks for. Raises PromptError."""
+        return read_for(self.weights(), prompt, self.studio.settings.sample.seed)
+
+    def start(self, prompt: str, plan: Sweep, side_by_side: bool = False) -> None:
+        """Draw a sweep, and stop the one before. Raises DigittyError where the prompt can't be read."""
+        asked, told = self.read(prompt), told_to(self.weights())
+        conditions = conditions_of(asked, told, self.studio.settings.sample.seed)
         self.stop()
-        indices = (0,) * len(labels) if shared_noise else None
+        labels = asked.labels
+        indices = (0,) * len(labels) if asked.shared_noise else None
         keep_frames = len(labels) * len(plan.cells) <= MOST_WITH_FRAMES
         fps = frame_rate(self.studio.terminal)
-        request = SweepRequest(tuple(labels), plan.cells, indices, side_by_side, keep_going=True, keep_frames=keep_frames, fps=fps)
+        request = SweepRequest(labels, plan.cells, indices, side_by_side, keep_going=True, keep_frames=keep_frames, fps=fps, conditions=conditions)
         self.plan, self.cells, self.prompt, self._enlarged = plan, [None] * len(plan.cells), prompt, -1
         self.bar.fraction, self.bar.words = None, "waiting for the engine…"
         number = 0
@@ -126,9 +135,13 @@ class ComparePane(Vertical):
 
     # --- for subclasses -----------------------------------------------------------------------------------------------
 
+    def weights(self) -> str:
+        """The weights by which the prompt is read."""
+        return self.studio.settings.weights
+
     def data(self) -> DataSpec:
         """What is drawn: it names the classes of the prompt."""
-        return self.studio.data
+        return data_of(self.weights())
 
     def default_prompt(self) -> str:
         """What is drawn unless the user writes another prompt."""

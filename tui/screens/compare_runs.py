@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Mapping
 
@@ -13,15 +12,13 @@ from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Static
 
-from engine.config.data import DataSpec
 from engine.config.sweep import MOST_IMAGES, plan_sweep
-from engine.errors import RunError
-from engine.prompt.parser import parse
+from engine.errors import DigittyError, RunError
 from engine.prompt.vocabulary import vocabulary_for
 from engine.protocol import events as e
 from engine.protocol.sweep_events import CellProgress
 from engine.runs.run import Run, all_runs
-from engine.runs.weights_names import data_of, is_student
+from engine.runs.weights_names import is_student
 from tui.runs.comparison import ALIGNMENTS, ComparedRun, differing, flat_settings, results_of
 from tui.runs.history import BUDGET
 from tui.screens.compare_pane import ComparePane
@@ -251,10 +248,13 @@ class RunsPane(ComparePane):
     def _draw_if_shown(self) -> None:
         drawn = [cell.weights for cell in self.plan.cells] if self.plan else []
         if self.display and self.query_one("#pictures").display and self.runs and drawn != list(self.runs):
-            self.draw(self.asked or self.default_prompt())
+            try:
+                self.draw(self.asked or self.default_prompt())
+            except DigittyError as error:  # the prompt was for runs with other classes
+                studio_app(self).notify_error(error)
 
-    def data(self) -> DataSpec:
-        return data_of(next(iter(self.runs), self.studio.settings.weights))
+    def weights(self) -> str:
+        return next(iter(self.runs), self.studio.settings.weights)
 
     def default_prompt(self) -> str:
         data = self.data()
@@ -263,7 +263,6 @@ class RunsPane(ComparePane):
         return "grid" if data.classes <= MOST_IMAGES else super().default_prompt()
 
     def draw(self, prompt: str) -> None:
-        words = parse(prompt, random.Random(self.studio.settings.sample.seed), self.data().class_names)
         if not self.runs:
             advice = "No run is chosen. Choose one with space or a click." if self._names else NO_RUN
             studio_app(self).explain(advice, lambda: not self.runs)
@@ -271,7 +270,7 @@ class RunsPane(ComparePane):
         self.asked = prompt
         names = list(self.runs)
         plan = plan_sweep({"weights": names}, self.studio.settings.sample, names[0], {name for name in names if is_student(name)})
-        self.start(prompt, words.labels, words.shared_noise, plan)
+        self.start(prompt, plan)
         if not self.shows_all and self.view != "pictures":
             self.view = "pictures"
             self._arrange()

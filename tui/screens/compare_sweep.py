@@ -14,7 +14,6 @@ from engine.config.data import DataSpec
 from engine.config.sweep import Sweep, Value, parse_values, plan_race, plan_sweep
 from engine.errors import DigittyError
 from engine.formatting import format_evaluations
-from engine.prompt.parser import parse
 from engine.protocol import events as e
 from engine.protocol.recipe import Images
 from engine.protocol.sweep_events import CellProgress
@@ -108,9 +107,8 @@ class CellsPane(ComparePane):
 
     def draw(self, prompt: str) -> None:
         plan = self.make_plan()
-        words = parse(prompt, random.Random(self.studio.settings.sample.seed), self.studio.data.class_names)
+        self.start(prompt, plan, self.SIDE_BY_SIDE)
         self.outline = None
-        self.start(prompt, words.labels, words.shared_noise, plan, self.SIDE_BY_SIDE)
         self.pictures = (None,) * len(plan.cells)
         self.query_one(SheetView).clear()
         self.query_one(SheetView).display = True

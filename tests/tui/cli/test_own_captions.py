@@ -83,6 +83,9 @@ def test_captions_of_a_folder_are_trained_on_and_drawn_by_their_words(command: C
     assert (code, "no caption that these weights learned from has the word 'redd'; did you mean 'a red half'?" in err) == (2, True), err
     assert command(*draw, "d.png", "warm" if labels else "two pictures")[0] == 0, "prompts of today mean what they did"
     assert load_picture(Path("d.png")).recipe.conditions is None
+    code, out, err = command("sweep", "--weights", "whole", "--steps", "1,2", "--json", "three red halves")
+    assert code == 0, err
+    assert [cell["recipe"]["conditions"] for cell in json.loads(out)["cells"]] == [{"distinct": [{"text": "red half"}], "of_image": [0, 0, 0]}] * 2
 
 
 @pytest.mark.slow

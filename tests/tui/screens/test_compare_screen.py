@@ -14,6 +14,7 @@ from PIL import Image
 from textual.widgets import Input
 from user import SIZES, User, opened
 
+from engine.config.condition import Condition
 from engine.config.serialize import with_changes
 from engine.config.training import PRESETS
 from engine.errors import RunError
@@ -239,6 +240,29 @@ async def test_a_prompt_that_can_not_be_read_keeps_the_focus(two_runs: None) -> 
 
 
 @pytest.mark.slow
+async def test_runs_that_draw_other_classes_than_the_prompt_say_so(two_runs: None) -> None:
+    async with opened(size=WIDE) as person:
+        await person.press("f6")
+        await person.sees("● second  step")
+        screen(person).runs.asked = "sneaker"  # of a run that was chosen before
+        screen(person).runs.plan = None
+        screen(person).runs._draw_if_shown()
+        await person.is_told("can't read 'sneaker'")
+
+
+async def test_captions_and_phrases_are_read_as_on_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.runs.prompts.caption_words_of", lambda model: ("red", "seven"))
+    async with opened() as person:
+        await person.press("f6")
+        await person.sees("enter draws the prompt")
+        await person.press("e", "ctrl+u")
+        await person.enter("three red sevens")
+        await person.until(lambda: bool(person.jobs.sweeps))
+    (request,) = person.jobs.sweeps
+    assert request.conditions == (Condition(7, text="red seven"),) * 3
+    assert request.labels == (7,) * 3
+
+
 async def test_typed_letters_are_text_in_the_field_and_esc_leaves_it(two_runs: None) -> None:
     async with opened(size=WIDE) as person:
         await person.press("f6", "e")
