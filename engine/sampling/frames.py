@@ -42,7 +42,7 @@ class Frames:
     def _develop(self, places: Sequence[int]) -> None:
         rows = [row for row, _ in self._waiting]  # one after the other
         pixels = to_pixels(torch.cat([x for _, x in self._waiting]))
-        self._pictures[rows[0] : rows[-1] + 1, places] = pixels.unflatten(0, (len(rows), len(places)))
+        self._pictures[rows[0] : rows[-1] + 1, places] = pixels.reshape(len(rows), len(places), *pixels.shape[1:])
         self._waiting.clear()
 
 

@@ -230,7 +230,7 @@ Each gets the same share of the time, so the one with the fewest network evaluat
         super().on_mount()
         self.query_one("#lanes").display = self.query_one("#guided").display = False
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:  # beside the one of CellsPane, which Textual calls as well
         self.show_guided()
 
     def show_guided(self) -> None:
