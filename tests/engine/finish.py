@@ -1,4 +1,4 @@
-"""Runs a generator of events to its end."""
+"""Runs generators of events to their end."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ T = TypeVar("T")
 
 def finish(work: Generator[Any, None, T]) -> T:
     """What it returns."""
+    return finish_with_events(work)[1]
+
+
+def finish_with_events(work: Generator[Any, None, T]) -> tuple[list[Any], T]:
+    """All that it yields, and what it returns."""
+    events = []
     while True:
         try:
-            next(work)
+            events.append(next(work))
         except StopIteration as done:
             value: T = done.value
-            return value
+            return events, value

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import pytest
+from finish import finish
 
 from engine.compute.race import NEAR, Result, race
 
@@ -27,13 +28,7 @@ class Machine:
         return spent
 
     def race(self, budget: float = 6.0, candidates: Sequence[str] = ()) -> Result[str]:
-        running = race(candidates or list(self._per_image), self.trial, SIZES, budget, lambda: self.now)
-        while True:
-            try:
-                next(running)
-            except StopIteration as done:
-                result: Result[str] = done.value
-                return result
+        return finish(race(candidates or list(self._per_image), self.trial, SIZES, budget, lambda: self.now))
 
 
 def test_a_modern_cpu_takes_bf16() -> None:

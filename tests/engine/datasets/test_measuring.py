@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from finish import finish, finish_with_events
 
 from engine.config.condition import ATTRIBUTES, VARIANTS
 from engine.config.data import MNIST
@@ -21,17 +20,7 @@ from engine.measures.shape import measure
 from engine.measures.strokes import to_strokes
 from engine.protocol.events import Preparing
 
-T = TypeVar("T")
 Digits = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
-
-
-def finish(work: Generator[Any, None, T]) -> tuple[T, list[Any]]:
-    events = []
-    while True:
-        try:
-            events.append(next(work))
-        except StopIteration as ended:
-            return ended.value, events
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +36,7 @@ def kept() -> list[Path]:
 @pytest.mark.slow
 def test_values_are_those_of_each_image_and_variants_those_of_its_digit(digits: Digits) -> None:
     images, labels = digits
-    values, events = finish(measure_images(MNIST, *digits))
+    events, values = finish_with_events(measure_images(MNIST, *digits))
     assert values.shape == (40, len(ATTRIBUTES) + len(VARIANTS))
     shape = measure(images[7])
     assert shape is not None
@@ -59,10 +48,10 @@ def test_values_are_those_of_each_image_and_variants_those_of_its_digit(digits: 
 
 
 def test_they_are_kept_and_damage_is_noticed(digits: Digits, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, _ = finish(measure_images(MNIST, *digits))
+    first = finish(measure_images(MNIST, *digits))
     (path,) = kept()
     monkeypatch.setattr(measuring, "_values", None)
-    again, events = finish(measure_images(MNIST, *digits))
+    events, again = finish_with_events(measure_images(MNIST, *digits))
     assert np.array_equal(first, again, equal_nan=True)
     assert not events
     damaged = bytearray(path.read_bytes())
@@ -75,7 +64,7 @@ def test_they_are_kept_and_damage_is_noticed(digits: Digits, monkeypatch: pytest
 def test_other_images_are_measured_anew(digits: Digits) -> None:
     finish(measure_images(MNIST, *digits))
     finish(measure_images(MNIST, digits[0][:20], digits[1][:20]))
-    inverted, _ = finish(measure_images(replace(MNIST, name="paper", digest="sha256:01"), 255 - digits[0], digits[1]))
+    inverted = finish(measure_images(replace(MNIST, name="paper", digest="sha256:01"), 255 - digits[0], digits[1]))
     assert len(kept()) == 3
     shape = measure(to_strokes(digits[0][3]))
     assert shape is not None
@@ -84,18 +73,18 @@ def test_other_images_are_measured_anew(digits: Digits) -> None:
 
 
 def test_a_flat_image_has_no_measures() -> None:
-    values, _ = finish(measure_images(MNIST, np.zeros((1, 28, 28), np.uint8), np.array([7])))
+    values = finish(measure_images(MNIST, np.zeros((1, 28, 28), np.uint8), np.array([7])))
     assert np.isnan(values).all()
 
 
 @pytest.mark.slow
 def test_several_processes_measure_the_same(digits: Digits, monkeypatch: pytest.MonkeyPatch) -> None:
-    alone, _ = finish(measure_images(MNIST, *digits))
+    alone = finish(measure_images(MNIST, *digits))
     kept()[0].unlink()
     monkeypatch.setattr(measuring, "FEW", 10)
     monkeypatch.setattr(measuring, "IMAGES", 16)
     monkeypatch.setattr(measuring, "processors", lambda: 2)
-    together, _ = finish(measure_images(MNIST, *digits))
+    together = finish(measure_images(MNIST, *digits))
     assert np.array_equal(alone, together, equal_nan=True)
 
 

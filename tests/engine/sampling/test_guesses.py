@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from finish import finish
 
 from engine.config.model import ModelConfig
 from engine.config.sampling import SampleConfig
@@ -32,13 +33,7 @@ def weights(save_random_weights: Callable[[ModelConfig], str]) -> str:
 
 
 def pipeline_of(weights: str) -> Pipeline:
-    preparing = Runtime("cpu", "fp32").pipeline(weights)
-    while True:
-        try:
-            next(preparing)
-        except StopIteration as end:
-            pipeline: Pipeline = end.value
-            return pipeline
+    return finish(Runtime("cpu", "fp32").pipeline(weights))
 
 
 def drawn(jobs: Jobs, request: DrawRequest) -> tuple[list[Frame], DrawDone]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from finish import finish, finish_with_events
 from torch import Tensor
 
 from engine.checkpoints import weights as checkpoint
@@ -30,7 +31,7 @@ from engine.errors import DivergedError, RunError, SettingError
 from engine.jobs.jobs import Jobs
 from engine.models.unet import UNet
 from engine.process.distributed import ProcessGroup
-from engine.protocol.events import DrawDone, EvaluateDone, Event, Notice, Preparing, Preview, Saved, TrainDone, TrainStep
+from engine.protocol.events import DrawDone, EvaluateDone, Notice, Preparing, Preview, Saved, TrainDone, TrainStep
 from engine.protocol.recipe import WeightsInfo
 from engine.protocol.requests import DrawRequest, EvaluateRequest, TrainRequest
 from engine.runs.run import find_run
@@ -169,23 +170,14 @@ def teacher(student: TrainConfig) -> Pipeline:
     return Pipeline(network, NoiseSchedule(student.schedule), WeightsInfo("tiny", 1, "average"), FP32, CPU)
 
 
-def finished(work: Any) -> tuple[list[Event], Any]:
-    events = []
-    while True:
-        try:
-            events.append(next(work))
-        except StopIteration as stop:
-            return events, stop.value
-
-
 def plan_of(n: int, seed: int = 0) -> PairPlan:
-    _, plan = finished(plan_pairs(MNIST, n, seed))
+    plan = finish(plan_pairs(MNIST, n, seed))
     assert isinstance(plan, PairPlan)
     return plan
 
 
 def test_pairs_are_what_the_teacher_draws_of_their_noise(teacher: Pipeline) -> None:
-    events, pictures = finished(draw_pairs(teacher, plan_of(40, 3)))
+    events, pictures = finish_with_events(draw_pairs(teacher, plan_of(40, 3)))
     assert [e.what for e in events if isinstance(e, Preparing)] == [f"tiny draws {n} of 40 images to learn from" for n in (0, 32)]
     noise, labels = noise_and_labels(MNIST, 40, 3)
     assert labels.tolist() == [i % 10 for i in range(40)]
@@ -201,18 +193,18 @@ def test_pairs_are_drawn_once_and_damage_is_told(teacher: Pipeline, tmp_path: Pa
         yield from ()
         return teacher
 
-    _, first = finished(load_or_draw(path, handed(), plan_of(20), CPU))
-    events, again = finished(load_or_draw(path, handed(), plan_of(20), CPU))
+    first = finish(load_or_draw(path, handed(), plan_of(20), CPU))
+    events, again = finish_with_events(load_or_draw(path, handed(), plan_of(20), CPU))
     assert (len(asked), events) == (1, [])
     assert torch.equal(first.pictures, again.pictures)
     assert torch.equal(first.noise, again.noise)
     whole = path.read_bytes()
     for spoilt in (whole[:-1], whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:], b""):
         path.write_bytes(spoilt)
-        events, mended = finished(load_or_draw(path, handed(), plan_of(20), CPU))
+        events, mended = finish_with_events(load_or_draw(path, handed(), plan_of(20), CPU))
         assert "drawn again" in next(e.message for e in events if isinstance(e, Notice))
         assert torch.equal(first.pictures, mended.pictures)
-    finished(load_or_draw(path, handed(), plan_of(30), CPU))
+    finish(load_or_draw(path, handed(), plan_of(30), CPU))
     assert len(asked) == 5, "those of another count are no good"
 
 

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import pytest
 import torch
+from finish import finish, finish_with_events
 from torch import Tensor
 
 from engine.checkpoints.training_state import load_state
@@ -77,15 +78,6 @@ class Numbered:
         return f"{self._wording}, number {place % 10}"
 
 
-def finished(work: Generator[Event, None, Any]) -> tuple[list[Event], Any]:
-    events = []
-    while True:
-        try:
-            events.append(next(work))
-        except StopIteration as stop:
-            return events, stop.value
-
-
 @pytest.fixture
 def student(tiny: TrainConfig) -> TrainConfig:
     """`tiny`, as a student of 70 pairs whose teacher is told everything."""
@@ -110,7 +102,7 @@ def teacher(student: TrainConfig) -> Pipeline:
 
 
 def plan_of(conditions: TrainingConditions, n: int = 70) -> PairPlan:
-    plan = finished(plan_pairs(MNIST, n, 0, conditions))[1]
+    plan = finish(plan_pairs(MNIST, n, 0, conditions))
     assert isinstance(plan, PairPlan)
     return plan
 
@@ -147,7 +139,7 @@ def test_the_teacher_is_told_and_guided_as_in_other_drawings(teacher: Pipeline, 
     plan = plan_of(conditions)
     told = plan.told
     assert told is not None
-    events, pictures = finished(draw_pairs(teacher, plan))
+    events, pictures = finish_with_events(draw_pairs(teacher, plan))
     assert next(e.what for e in events if isinstance(e, Preparing)) == "tiny draws 0 of 70 images to learn from"
     assert SampleConfig() == replace(TEACHING_TOLD, seed=1)
     noise = ImageNoise(MNIST.shape, 0, range(4), CPU)
@@ -168,12 +160,12 @@ def test_pairs_are_drawn_again_where_other_things_are_told(teacher: Pipeline, co
         return teacher
 
     plan = plan_of(conditions, 4)
-    assert finished(load_or_draw(path, handed(), plan, CPU))[0]
-    events, pairs = finished(load_or_draw(path, handed(), plan, CPU))
+    assert finish_with_events(load_or_draw(path, handed(), plan, CPU))[0]
+    events, pairs = finish_with_events(load_or_draw(path, handed(), plan, CPU))
     assert not events
     assert pairs.told.words.equal(plan.told.words)  # type: ignore[union-attr]
     conditions._captions = Numbered("a digit that is bold")  # worded otherwise
-    heard = [event.message for event in finished(load_or_draw(path, handed(), plan_of(conditions, 4), CPU))[0] if isinstance(event, Notice)]
+    heard = [event.message for event in finish_with_events(load_or_draw(path, handed(), plan_of(conditions, 4), CPU))[0] if isinstance(event, Notice)]
     assert "drawn again" in heard[0]
 
 
@@ -289,7 +281,7 @@ def test_hands_are_read_by_one_rank(tiny: TrainConfig, measured: Measured, monke
             yield from work  # elsewhere
             monkeypatch.setattr(hand_references, "encode", None)
 
-    conditions = finished(read_conditions(config, images, few, None, Follower(1, 2)))[1]
+    conditions = finish(read_conditions(config, images, few, None, Follower(1, 2)))
     told = conditions.draw(0, torch.arange(60), torch.full((60,), -1), True)
     assert told.hand[told.has_hand].norm(dim=1).tolist() == pytest.approx([1.0] * int(told.has_hand.sum()))
 

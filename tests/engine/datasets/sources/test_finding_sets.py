@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from finish import finish
 from test_known_sets import GREY, TEN, idx, save
 
 from engine.datasets.sources import download as downloads
@@ -129,11 +130,5 @@ def test_a_missing_set_is_downloaded_before_it_is_prepared(tmp_path: Path, monke
     monkeypatch.setattr(prepare, "download", fetch)
     events = prepare.prepare("kmnist", DataOptions(), tmp_path)
     assert next(events) == Preparing(f"downloading kmnist to {tmp_path}")
-    done: list[StopIteration] = []
-    while not done:
-        try:
-            next(events)
-        except StopIteration as end:
-            done.append(end)
-    spec = done[0].value
+    spec = finish(events)
     assert (spec.train_images, spec.test_images, spec.source) == (20, 20, f"kmnist:{tmp_path}")
