@@ -23,7 +23,7 @@ sys.path[:0] = [str(TESTS), str(TESTS / "engine"), str(TESTS.parent)]
 
 import torch  # noqa: E402
 from fork_server import ForkServer  # noqa: E402
-from killed_runs import PHASES, kill_nine  # noqa: E402
+from killed_runs import LATE, PHASES, kill_nine  # noqa: E402
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     start, told = time.monotonic(), 0
-    with tempfile.TemporaryDirectory() as home, ForkServer(TESTS / "engine", "killed_runs") as server:
+    with tempfile.TemporaryDirectory() as home, ForkServer(TESTS / "engine", *LATE, "killed_runs") as server:
         for deaths in kill_nine(server, Path(home), given.kills, given.seed):
             killed = sum(deaths.values()) - deaths["done"]
             if killed >= told + 50:

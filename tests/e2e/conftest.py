@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fork_server import ForkServer
 
 from engine.config.model import ModelConfig, ScheduleConfig
 
@@ -21,6 +23,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Measured precisions, made once."""
     return tmp_path_factory.mktemp("e2e") / "cache"
+
+
+@pytest.fixture(scope="session")
+def tiny_engine() -> Iterator[ForkServer]:
+    """Forks commands whose engine is that of slow_commands.py. It takes seconds to start, so all files share it."""
+    import slow_commands
+
+    with ForkServer(Path(__file__).parent, *slow_commands.LATE, "slow_commands", "outlets") as server:
+        yield server
 
 
 @pytest.fixture

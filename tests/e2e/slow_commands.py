@@ -12,9 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-import PIL.PngImagePlugin
 import torch
-import torch._dynamo
 
 from engine.checkpoints import training_state
 from engine.checkpoints.training_state import TrainingState
@@ -25,7 +23,6 @@ from engine.config import training as c
 from engine.config.model import ModelConfig
 from engine.data import mnist as data
 from engine.jobs.jobs import Jobs
-from engine.models import classifier
 from engine.process import signals as leaving
 from engine.sampling import batch, draw
 from engine.training import artifacts
@@ -33,8 +30,8 @@ from engine.training.cadence import Cadence
 from engine.training.trainer import Trainer
 from tui.cli import main as cli
 
-LATE = (PIL, torch._dynamo, classifier)
-"""What is imported late, and would be most of such a process's life."""
+LATE = ("PIL.PngImagePlugin", "torch._dynamo", "engine.models.classifier")
+"""Modules that commands import late, which would be most of a process's life: the server imports them before."""
 TINY = c.TrainConfig(
     preset="quick",
     model=ModelConfig(channels=(8, 8), time_dim=16, emb_dim=16, groups=4),

@@ -158,17 +158,11 @@ def session_of(leader: int) -> list[int]:
     return found
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[ForkServer]:
-    with ForkServer(Path(__file__).parent, "slow_commands") as server:
-        yield server
-
-
 @pytest.fixture
-def scene(server: ForkServer, home: Path) -> Iterator[Scene]:
+def scene(tiny_engine: ForkServer, home: Path) -> Iterator[Scene]:
     home.mkdir()
     with Tty() as tty:
-        yield Scene(server, home, tty)
+        yield Scene(tiny_engine, home, tty)
 
 
 # --- what must hold of a run ------------------------------------------------------------------------------------------

@@ -79,10 +79,9 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def servers() -> Iterator[dict[str, ForkServer]]:
-    here = Path(__file__).parent
-    with ForkServer(here, "outlets") as light, ForkServer(here, "slow_commands", "outlets") as heavy:
-        yield {"light": light, "heavy": heavy}
+def servers(tiny_engine: ForkServer) -> Iterator[dict[str, ForkServer]]:
+    with ForkServer(Path(__file__).parent, "outlets") as light:
+        yield {"light": light, "heavy": tiny_engine}
 
 
 @pytest.fixture

@@ -17,9 +17,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-import PIL.PngImagePlugin  # noqa: F401  (these two are imported late, which would be most of a victim's life)
 import torch
-import torch._dynamo
 from fork_server import ForkServer
 
 from engine.checkpoints import weights as checkpoint
@@ -47,6 +45,8 @@ PHASES = ("starting", "creating", "restoring", "stepping", "appending", "best", 
 AIMS = ("appending", "saving", "pruning", "best", "preview", "creating", "restoring")
 EVERY = 3
 """Steps between saves; an epoch has four, so that most saves are amid one."""
+LATE = ("PIL.PngImagePlugin", "torch._dynamo")
+"""Modules that a training imports late, which would be most of a victim's life: the server imports them before."""
 CONFIG = TrainConfig(
     model=ModelConfig(channels=(8, 8), time_dim=16, emb_dim=16, groups=4),
     limit=16,

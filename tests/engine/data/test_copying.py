@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 import torch
 from finish import finish
-from scipy.stats import gmean
-from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from engine.data import copying, mnist
@@ -27,6 +25,9 @@ def ratio_of(drawn: Tensor, train: Tensor, held_out: Tensor) -> float:
 @pytest.mark.parametrize("shape", [(12, 12), (8, 8, 3)])
 def test_it_is_what_scikit_learn_says(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the matrix of distances is computed in parts."""
+    from scipy.stats import gmean
+    from sklearn.neighbors import NearestNeighbors
+
     drawn, train, held_out = pictures(1, 30, *shape), pictures(2, 90, *shape), pictures(3, 40, *shape)
 
     def nearest(x: Tensor, others: Tensor, k: int = 0) -> np.ndarray:

@@ -49,7 +49,7 @@ DEATHS = 25
 
 def test_deaths_at_any_moment_change_nothing(tmp_path: Path, one_thread: None) -> None:
     """Each time the run opens, its lines parse, its states load, and what it goes on with is the unbroken run, to the bit."""
-    with ForkServer(Path(__file__).parents[1], "killed_runs") as server:
+    with ForkServer(Path(__file__).parents[1], *killed_runs.LATE, "killed_runs") as server:
         *_, deaths = killed_runs.kill_nine(server, tmp_path / "home", kills=DEATHS, seed=0)
     hit = {phase: count for phase, count in deaths.items() if phase != "done" and count}
     assert sum(hit.values()) >= DEATHS
