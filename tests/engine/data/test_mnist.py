@@ -14,6 +14,12 @@ from engine.data.batches import to_x0
 from engine.errors import StorageError
 
 
+@pytest.fixture(autouse=True)
+def unpacked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere the tests unpack each archive once."""
+    monkeypatch.setattr(data, "unpack", getattr(data.unpack, "__wrapped__", data.unpack))
+
+
 def test_shapes_counts_mean_and_deviation() -> None:
     images, labels = data.load(True)
     assert (images.shape, images.dtype) == ((60_000, 28, 28), torch.uint8)
