@@ -109,17 +109,6 @@ def test_a_run_is_trained_stopped_draws_and_goes_on_in_the_background(tiny_home:
         send_command(run.control_path, Command.STOP)
 
 
-def test_a_closed_terminal_while_training_saves_the_run(tiny_home: Path, tmp_path: Path) -> None:
-    with Terminal(["--precision", "fp32"], environment(tiny_home), tmp_path) as terminal:
-        train(terminal, "400")
-        terminal.until(lambda: re.search(r"step [1-9]\d*/400", terminal.text))
-        terminal.hang_up()
-        assert terminal.left() == 128 + signal.SIGHUP
-    run = find_run("quick-1")
-    assert run.state() == "stopped"
-    assert run.states()[-1][0] == run.step() > 0
-
-
 # --- death by signals and hang-ups: the screen is real, the engine is not -----------------------------------------------
 
 HOWS = {
