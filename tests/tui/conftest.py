@@ -1,4 +1,4 @@
-"""What the tests of the screens share: style sheets that are parsed once a process."""
+"""What the tests of the screens share: style sheets that are parsed once a process and applied faster."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 
 
@@ -22,4 +23,5 @@ def _parse_style_sheets_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Stylesheet, "_parse_rules", parse_once)
+        patch.setattr(RuleSet, "__hash__", object.__hash__)  # the same by identity, without a call of Python for each rule and widget
         yield
