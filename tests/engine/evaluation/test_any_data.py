@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 import torch
+from finish import finish, finish_with_events
 from torch import Tensor
 
 from engine.checkpoints.classifier import load_classifier
@@ -33,34 +33,25 @@ from engine.evaluation.report import Figures, Report
 from engine.jobs.jobs import Jobs
 from engine.models.classifier import FEATURES, Classifier
 from engine.models.unet import UNet
-from engine.protocol.events import ClassGallery, EvaluateDone, EvaluateProgress, Event, Notice, Preparing, Tick
+from engine.protocol.events import ClassGallery, EvaluateDone, EvaluateProgress, Notice, Preparing, Tick
 from engine.protocol.requests import EvaluateRequest
 from engine.runs.readers import READER, cached_path, find_reader
 from engine.sampling.runtime import Runtime
 from engine.storage.gallery_sheet import Ranking
 
-T = TypeVar("T")
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch, one_thread: None) -> None:
-    """Few steps, which are enough for classes as plain as these."""
+def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, one_thread: None) -> None:
+    """Judges are trained in four steps."""
     for name in ("FEWEST_STEPS", "MOST_STEPS", "FEATURE_STEPS"):
-        monkeypatch.setattr(judges_module, name, 40)
+        monkeypatch.setattr(judges_module, name, 40 if "judges_learn" in request.fixturenames else 4)
 
 
-def finish(work: Generator[Event, None, T], events: list[Event] | None = None) -> T:
-    """The value of a job, whose events go to a list."""
-    while True:
-        try:
-            event = next(work)
-        except StopIteration as stop:
-            value: T = stop.value
-            return value
-        assert isinstance(event, Tick | EvaluateProgress | Notice)
-        if events is not None:
-            events.append(event)
+@pytest.fixture
+def judges_learn() -> None:
+    """Judges are trained in forty steps, which are enough for classes as plain as these."""
 
 
 def spec_of(classes: int, images: int, height: int = 16, width: int = 16, channels: int = 1) -> DataSpec:
@@ -152,11 +143,13 @@ def test_mild_distortions_turn_and_mirror_nothing(size: tuple[int, int]) -> None
 # --- judges are trained once ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("judges_learn")
 @pytest.mark.slow
 def test_judges_are_trained_announced_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     data = spec_of(3, 72, 32, 32, channels=3)
-    real, events = real_of(monkeypatch, data, 60), []
-    judges = finish(find_judges(data, real, CPU), events)
+    real = real_of(monkeypatch, data, 60)
+    events, judges = finish_with_events(find_judges(data, real, CPU))
+    assert all(isinstance(event, Tick | EvaluateProgress | Notice) for event in events)
     assert judges is not None
     notices = [event.message for event in events if isinstance(event, Notice)]
     assert len(notices) == 1
@@ -168,8 +161,7 @@ def test_judges_are_trained_announced_and_kept(monkeypatch: pytest.MonkeyPatch) 
     assert [judge.second for judge in judges] == [False, True]
     assert all(judge.tested == 60 and (judge.test_accuracy or 0) > 0.9 for judge in judges), [judge.test_accuracy for judge in judges]
 
-    again: list[Event] = []
-    kept = finish(find_judges(data, real, CPU), again)
+    again, kept = finish_with_events(find_judges(data, real, CPU))
     assert not again
     assert kept is not None
     for old, new in zip(judges, kept, strict=True):
@@ -181,6 +173,7 @@ def test_judges_are_trained_announced_and_kept(monkeypatch: pytest.MonkeyPatch) 
     assert cached_path(replace(data, name="Renamed"), "first").exists(), "the images decide, not their name"
 
 
+@pytest.mark.usefixtures("judges_learn")
 def test_the_announced_time_is_that_of_both_judges(monkeypatch: pytest.MonkeyPatch) -> None:
     now, pace = 0.0, {"first": 1.0, "second": 4.0}
 
@@ -193,8 +186,7 @@ def test_the_announced_time_is_that_of_both_judges(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(judges_module.Training, "begin", begin)
     monkeypatch.setattr("engine.compute.stopwatch.time.perf_counter", lambda: now)
     data = spec_of(3, 72)
-    work, events = find_judges(data, real_of(monkeypatch, data, 60), CPU), []
-    finish(work, events)
+    events, _ = finish_with_events(find_judges(data, real_of(monkeypatch, data, 60), CPU))
     (notice,) = [event.message for event in events if isinstance(event, Notice)]
     assert "takes about 3:20, once" in notice, "40 steps of one second and 40 of four"
 
@@ -204,7 +196,7 @@ def test_stopping_leaves_nothing_half_done(monkeypatch: pytest.MonkeyPatch) -> N
     data = spec_of(3, 60)
     real = real_of(monkeypatch, data, 60)
     folder = cached_path(data, "first").parent
-    for pulls in (1, 7, 39):
+    for pulls in (1, 3):
         work = find_judges(data, real, CPU)
         for _ in range(pulls):
             next(work)
@@ -224,8 +216,8 @@ def test_a_damaged_judge_is_trained_anew(monkeypatch: pytest.MonkeyPatch) -> Non
     finish(find_judges(data, real, CPU))
     path = cached_path(data, "second")
     path.write_bytes(path.read_bytes()[:-100])
-    events: list[Event] = []
-    assert finish(find_judges(data, real, CPU), events) is not None
+    events, judges = finish_with_events(find_judges(data, real, CPU))
+    assert judges is not None
     assert any("again" in event.message for event in events if isinstance(event, Notice))
     load_classifier(path=path, data=data)
 
@@ -233,13 +225,14 @@ def test_a_damaged_judge_is_trained_anew(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.slow
 def test_a_judge_that_can_not_be_kept_judges_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     data = spec_of(2, 60)
-    real, events = real_of(monkeypatch, data, 60), []
+    real = real_of(monkeypatch, data, 60)
 
     def refuse(*_: object) -> None:
         raise StorageError("can't write there; free some space")
 
     monkeypatch.setattr(judges_module, "save_classifier", refuse)
-    judges = finish(find_judges(data, real, CPU), events)
+    events, judges = finish_with_events(find_judges(data, real, CPU))
+    assert all(isinstance(event, Tick | EvaluateProgress | Notice) for event in events)
     assert judges is not None
     assert judges[0].tested == 60
     assert sum("can't be kept" in event.message for event in events if isinstance(event, Notice)) == 2
@@ -248,6 +241,7 @@ def test_a_judge_that_can_not_be_kept_judges_all_the_same(monkeypatch: pytest.Mo
 # --- what they say ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("judges_learn")
 @pytest.mark.slow
 def test_good_pictures_score_like_real_ones_and_noise_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     data = spec_of(3, 300)
@@ -268,6 +262,7 @@ def test_good_pictures_score_like_real_ones_and_noise_does_not(monkeypatch: pyte
     assert (worse.frechet_ratio or 0) > 10 * (figures.frechet_ratio or 0)
 
 
+@pytest.mark.usefixtures("judges_learn")
 @pytest.mark.slow
 @pytest.mark.parametrize("classes", [0, 1])
 def test_images_without_classes_are_compared_by_features(monkeypatch: pytest.MonkeyPatch, classes: int) -> None:
@@ -400,14 +395,14 @@ def test_chunks_of_large_pictures_are_small_and_mnist_is_one_chunk() -> None:
 # --- the reader -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("judges_learn")
 @pytest.mark.slow
 def test_a_reader_is_trained_only_on_request_and_then_found(monkeypatch: pytest.MonkeyPatch) -> None:
     data = spec_of(3, 240)
     real, runtime = real_of(monkeypatch, data, 60), Runtime("cpu", "fp32")
     judges = finish(find_judges(data, real, CPU))
     assert find_reader(data) is runtime.reader(data) is None, "judges are no readers"
-    events: list[Event] = []
-    finish(train_reader(data, real, CPU), events)
+    events, _ = finish_with_events(train_reader(data, real, CPU))
     assert any("reject drawings of Bars must be trained first" in event.message for event in events if isinstance(event, Notice))
     reader = runtime.reader(data)
     assert reader is not None

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pytest
-import scipy.linalg
 import torch
-from scipy.stats import binomtest
-from sklearn.neighbors import NearestNeighbors
+from finish import finish, finish_with_events
 
 from engine.checkpoints import weights as checkpoint
 from engine.checkpoints.classifier import SECOND, WEIGHTS, load_classifier
@@ -37,18 +35,6 @@ from engine.protocol.recipe import Images
 from engine.protocol.requests import EvaluateRequest
 from engine.sampling import rejection
 
-T = TypeVar("T")
-
-
-def finish(work: Generator[Event, None, T]) -> T:
-    """The value of a figure that takes its time."""
-    while True:
-        try:
-            assert isinstance(next(work), Tick | EvaluateProgress)
-        except StopIteration as stop:
-            value: T = stop.value
-            return value
-
 
 def normal(rng: np.random.Generator, n: int, d: int, mean: float = 0.0) -> torch.Tensor:
     """n points of a Gaussian whose axes are neither independent nor alike."""
@@ -66,6 +52,8 @@ def rng() -> np.random.Generator:
 
 @pytest.mark.parametrize(("n", "m", "d"), [(400, 300, 16), (1000, 1000, 64)])
 def test_frechet_is_what_scipy_says(rng: np.random.Generator, n: int, m: int, d: int) -> None:
+    import scipy.linalg
+
     a, b = normal(rng, n, d), normal(rng, m, d, mean=0.3) * 1.5
     A, B = np.cov(a.numpy(), rowvar=False), np.cov(b.numpy(), rowvar=False)
     root = scipy.linalg.sqrtm(A @ B).real
@@ -100,6 +88,8 @@ def test_frechet_of_few_points_is_finite(rng: np.random.Generator) -> None:
 
 def brute_force(real: np.ndarray, fake: np.ndarray, k: int) -> dict[str, float]:
     """Word for word from the papers, with scikit-learn's neighbours: slow and plain."""
+    from sklearn.neighbors import NearestNeighbors
+
     real_ball = NearestNeighbors(n_neighbors=k).fit(real).kneighbors()[0][:, -1]  # without arguments a point is no neighbour of its own
     fake_ball = NearestNeighbors(n_neighbors=k).fit(fake).kneighbors()[0][:, -1]
     distance = [[math.dist(r, f) for f in fake] for r in real]
@@ -113,7 +103,9 @@ def brute_force(real: np.ndarray, fake: np.ndarray, k: int) -> dict[str, float]:
 @pytest.mark.parametrize("k", [1, 5])
 def test_neighbourhoods_are_what_brute_force_says(rng: np.random.Generator, k: int) -> None:
     real, fake = normal(rng, 300, 6), normal(rng, 280, 6, mean=0.4) * 0.7
-    figures = asdict(finish(neighbourhoods(real, fake, k)))
+    events, shares = finish_with_events(neighbourhoods(real, fake, k))
+    assert all(isinstance(event, Tick | EvaluateProgress) for event in events)
+    figures = asdict(shares)
     assert figures == pytest.approx(brute_force(real.numpy(), fake.numpy(), k), abs=1e-12)
     assert 0.02 < figures["coverage"] < 0.98  # the comparison says something
 
@@ -144,6 +136,8 @@ def pictures(rng: np.random.Generator, n: int) -> Pictures:
 
 
 def test_memorisation_is_what_scikit_learn_says(rng: np.random.Generator) -> None:
+    from sklearn.neighbors import NearestNeighbors
+
     drawn, train, test = pictures(rng, 60), pictures(rng, 300), pictures(rng, 200)
     flat, *others = (each.images.flatten(1).numpy().astype(float) for each in (drawn, train, test))
     mean = [NearestNeighbors(n_neighbors=1).fit(other).kneighbors(flat)[0].mean() for other in others]
@@ -158,6 +152,8 @@ def test_copies_are_seen(rng: np.random.Generator) -> None:
 
 @pytest.mark.parametrize(("right", "n"), [(0, 1), (1, 1), (0, 20), (993, 1000), (1000, 1000), (99_999, 100_000)])
 def test_wilson_is_what_scipy_says(right: int, n: int) -> None:
+    from scipy.stats import binomtest
+
     oracle = binomtest(right, n).proportion_ci(0.95, method="wilson")
     assert wilson(right, n) == pytest.approx((oracle.low, oracle.high), abs=1e-7)
 
