@@ -7,8 +7,9 @@
 
 `live, 4×4` are sixteen digits at full size that come out of noise, made beforehand, in a terminal of 120×70 that answers at once: frames a second
 that arrive, and the share of one processor that the whole process takes meanwhile. `over SSH` is a terminal as quick, with SSH_CONNECTION set:
-the same drawing again and again (at 120×70 and at 80×24), and a real training of the smallest preset with its previews. `How` and `Compare` are
-what these screens send for a page, a step of the slider and a sweep, with the real engine. `idle` goes round the screens.
+the same drawing again and again (at 120×70 and at 80×24), and a real training of the smallest preset with its previews. `Prompt`, `How` and
+`Compare` are what these screens send with the real engine: for a sketch while someone types, a digit with its filmstrip, a page, a step of the
+slider, a sweep. `idle` goes round the screens.
 Needs an idle machine, and pyte (in the test extra).
 """
 
@@ -118,7 +119,10 @@ def training_over_ssh(home: Path, seconds: float) -> None:
 def idle(home: Path, seconds: float) -> None:
     with SlowTerminal([], environment(home), home, 80, 24, PATCH, QUICK) as terminal:
         terminal.sees("Type a digit", "shipped")
-        for key, seen in (("f2", "Type a digit"), ("f3", "count"), ("f4", "Grid"), ("f5", "No run yet"), ("n", "Start")):
+        screens = (("f2", "Type a digit"), ("f3", "count"), ("f4", "Grid"), ("f5", "No run yet"), ("n", "Start"))
+        for key, seen in (*screens, ("f6", "enter draws the prompt"), ("f7", "Gallery"), ("f8", "of the image is left")):
+            if key == "f6":
+                terminal.press("esc")
             terminal.press(key)
             terminal.sees(seen)
             time.sleep(FRAMES / FPS + 2)  # the grid draws by itself
@@ -135,6 +139,23 @@ def quiet(terminal: SlowTerminal, still: float = 1.0) -> int:
         if len(terminal.sent) != sent:
             sent, since = len(terminal.sent), time.monotonic()
     return sent
+
+
+def prompting(home: Path, columns: int, lines: int) -> None:
+    """On Prompt, a word as it is typed, with its sketch; then the digit in full, as large as the screen allows, with its filmstrip."""
+    with SlowTerminal([], environment(home, SSH_CONNECTION="::1 1 ::1 22"), home, columns, lines, None, QUICK) as terminal:
+        terminal.sees("Type a digit", "cpu")
+        sent = quiet(terminal)
+        terminal.type("seven")
+        terminal.sees("a one-step sketch")
+        before, sent = sent, quiet(terminal)
+        start = time.monotonic()
+        terminal.press("enter")
+        terminal.sees("steps/s", "average")
+        drawn, took = quiet(terminal) - sent, time.monotonic() - start
+        print(
+            f"Prompt, seven          {columns}x{lines:<4} {(sent - before) / 1000:5.1f} KB typed, with a sketch; {drawn / 1000:5.1f} KB drawn in {took:.1f} s"
+        )
 
 
 def teaching_and_comparing(home: Path, columns: int, lines: int) -> None:
@@ -191,6 +212,8 @@ def main() -> None:
         live(home)
         drawing_over_ssh(home, given.seconds, 120, 70)
         drawing_over_ssh(home, given.seconds, 80, 24)
+        for columns, lines in ((80, 24), (120, 40), (160, 50)):
+            prompting(home, columns, lines)
         for columns, lines in ((80, 24), (120, 40)):
             teaching_and_comparing(home, columns, lines)
         idle(home, given.seconds / 3)

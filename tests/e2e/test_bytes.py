@@ -73,6 +73,9 @@ def test_an_idle_screen_sends_nothing(warm_home: Path, tmp_path: Path) -> None:
             (["w"], "Draw with"),
             (["esc", "o"], "How to draw"),
             (["esc", "?"], "Everywhere"),
+            (["esc", "f7"], "Gallery"),
+            (["f8"], "of the image is left"),
+            (["m"], "Messages"),
         ):
             terminal.press(*keys)
             terminal.sees(seen)
