@@ -153,9 +153,8 @@ def prompting(home: Path, columns: int, lines: int) -> None:
         terminal.press("enter")
         terminal.sees("steps/s", "average")
         drawn, took = quiet(terminal) - sent, time.monotonic() - start
-        print(
-            f"Prompt, seven          {columns}x{lines:<4} {(sent - before) / 1000:5.1f} KB typed, with a sketch; {drawn / 1000:5.1f} KB drawn in {took:.1f} s"
-        )
+        sketched, size = (sent - before) / 1000, f"{columns}x{lines}"
+        print(f"Prompt, seven          {size:8} {sketched:5.1f} KB typed, with a sketch; {drawn / 1000:5.1f} KB drawn in {took:.1f} s")
 
 
 def teaching_and_comparing(home: Path, columns: int, lines: int) -> None:
