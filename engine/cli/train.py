@@ -46,6 +46,7 @@ _OPTIONS: list[Decorator] = [
     data_options(),
     _train_option("start_from", metavar="WEIGHTS"),
     _train_option("teacher", metavar="WEIGHTS"),
+    _train_option("pairs"),
     _train_option("writers", metavar="FILE"),
     _train_option("epochs"),
     _train_option("steps"),
@@ -164,6 +165,8 @@ def train_request(run: str | None, resume: str | None, options: dict[str, Any]) 
         raise SettingError("--schedule can't be used with --start-from or a teacher, whose weights determine the noise schedule")
     if not config.model.draws and (schedule or options["timesteps"]):
         raise SettingError(f"--{'schedule' if schedule else 'timesteps'} can't be used with --preset {config.preset}, which adds no noise")
+    if options.get("pairs") and not config.teacher:
+        raise SettingError(f"--pairs can't be used with --preset {config.preset}, which has no teacher; use --preset one-step")
     if options["timesteps"] and config.teacher:
         raise SettingError("--timesteps can't be used with a teacher: the student only learns to draw from pure noise")
     if schedule:

@@ -50,7 +50,13 @@ class TrainConfig:
         None, "Weights that the student of the preset one-step learns from. Default: shipped.", kind=str, option="--teacher"
     )
 
-    pairs: int = setting(20_000, "Images that the teacher draws for its student.", low=10, high=MAX_COUNT)
+    pairs: int = setting(
+        20_000,
+        "Images that the teacher of a student draws for it before its first step. Default: 20,000.",
+        low=10,
+        high=MAX_COUNT,
+        option="--pairs",
+    )
 
     writers: str | None = setting(
         None,

@@ -30,7 +30,7 @@ TRAIN = {
     **dict.fromkeys(
         ("--preset", "--data", "--size", "--fit", "--background", "--grey", "--classes", "--hold-out", "--data-root", "--start-from", "--teacher")
     ),
-    **dict.fromkeys(("--writers", "--epochs", "--steps", "--minutes", "--batch-size", "--lr", "--lr-schedule", "--schedule")),
+    **dict.fromkeys(("--pairs", "--writers", "--epochs", "--steps", "--minutes", "--batch-size", "--lr", "--lr-schedule", "--schedule")),
     **dict.fromkeys(
         (
             "--timesteps",

@@ -152,6 +152,7 @@ def test_older_versions_read_what_has_no_encoder() -> None:
         (["--preset", "hand"], "put qmnist-train-labels-idx2-int.gz into"),
         (["--preset", "hand", "--writers", "none.txt"], "none.txt; it must hold one writer number for each image"),
         (["--preset", "best", "--writers", "qmnist"], "--preset hand"),
+        (["--preset", "best", "--pairs", "100"], "which has no teacher; use --preset one-step"),
         (["--preset", "best", "--hands"], "beside attributes"),
         (["--preset", "attributes", "--hands"], "put qmnist-train-labels-idx2-int.gz into"),
         (["--preset", "hand", "--timesteps", "lognormal"], "adds no noise"),
