@@ -9,7 +9,8 @@
 that arrive, and the share of one processor that the whole process takes meanwhile. `over SSH` is a terminal as quick, with SSH_CONNECTION set:
 the same drawing again and again (at 120×70 and at 80×24), and a real training of the smallest preset with its previews. `Prompt`, `How` and
 `Compare` are what these screens send with the real engine: for a sketch while someone types, a digit with its filmstrip, a page, a step of the
-slider, a sweep. `idle` goes round the screens.
+slider, a sweep. `idle` goes round the screens, and says how
+often an idle screen wakes up, and what it costs an hour.
 Needs an idle machine, and pyte (in the test extra).
 """
 
@@ -131,6 +132,25 @@ def idle(home: Path, seconds: float) -> None:
             print(f"idle after {key:<12}{len(terminal.sent) - before:5} bytes in {seconds:.0f} s")
 
 
+def idle_cost(home: Path, seconds: float) -> None:
+    """Of the first screen, with the weights loaded."""
+    with SlowTerminal([], environment(home), home, 80, 24, None, QUICK) as terminal:
+        terminal.sees("Type a digit", "cpu")
+        time.sleep(2)
+        pid = terminal.process.pid
+        woken, busy, start = wake_ups(pid), processor(pid), time.monotonic()
+        time.sleep(seconds)
+        took = time.monotonic() - start
+        each, hour = (wake_ups(pid) - woken) / took, (processor(pid) - busy) / took * 3600
+        print(f"idle                   {each:5.1f} wake-ups/s, {hour:4.1f} seconds of the processor an hour")
+
+
+def wake_ups(pid: int) -> int:
+    """How often the threads of a process have been woken so far."""
+    texts = (path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/status"))
+    return sum(int(line.split()[1]) for text in texts for line in text.splitlines() if line.startswith("voluntary_ctxt_switches"))
+
+
 def quiet(terminal: SlowTerminal, still: float = 1.0) -> int:
     """Bytes sent so far, once nothing has been sent for `still` seconds."""
     sent, since = len(terminal.sent), time.monotonic()
@@ -216,6 +236,7 @@ def main() -> None:
         for columns, lines in ((80, 24), (120, 40)):
             teaching_and_comparing(home, columns, lines)
         idle(home, given.seconds / 3)
+        idle_cost(home, 2 * given.seconds)
         training_over_ssh(home, given.seconds)
 
 
