@@ -17,20 +17,28 @@ from engine.prompt.tokens import count_at, count_value
 from engine.prompt.vocabulary import DASHES, DIGITS, Kind
 
 NAMES: Mapping[tuple[str, ...], AttributeName] = {
-    **{tuple(words.split()): "thickness" for words in ("thickness", "weight", "boldness", "heaviness")},
+    **{tuple(words.split()): "thickness" for words in ("thickness", "weight", "boldness", "heaviness", "weighing")},
     **{(line, of): "thickness" for line in ("stroke", "line", "pen") for of in ("width", "thickness", "weight")},
     **{tuple(words.split()): "slant" for words in ("slant", "angle", "tilt", "lean", "inclination", "slope", "slant angle")},
     **{tuple(words.split()): "width" for words in ("width", "breadth")},
     **{tuple(words.split()): "length" for words in ("length", "stroke length", "line length", "path length")},
 }
 """What an attribute is called."""
-DIMENSIONS: Mapping[str, AttributeName] = {"thick": "thickness", "bold": "thickness", "wide": "width", "broad": "width", "long": "length"}
+DIMENSIONS: Mapping[str, AttributeName] = {"thick": "thickness", "bold": "thickness", "heavy": "thickness", "fat": "thickness"} | {
+    "wide": "width",
+    "broad": "width",
+    "long": "length",
+}
 """What a number with a unit measures: 3 px thick."""
+_LENGTHS = "foot ft yard yards mile miles metre metres meter meters millimetres millimeters centimetres centimeters"
+_WEIGHTS = "kilo kilos kilogram kilograms gram grams pound pounds lb ton tons tonnes ounces"
 UNITS: Mapping[str, str] = {
     **dict.fromkeys(("px", "pixel", "pixels", "pix"), "px"),
     **dict.fromkeys(("°", "deg", "degree", "degrees"), "°"),
     **dict.fromkeys(("z", "σ", "sigma"), "z"),
     **{word: word for word in ["mm", "cm", "km", "inch", "inches", "pt", "points", "percent", "%", "em", "rad", "radian", "radians", "kg", "feet"]},
+    **dict.fromkeys(_LENGTHS.split(), "m"),
+    **dict.fromkeys(_WEIGHTS.split(), "kg"),
 }
 """Units, also those that make no sense here. z is the normal score."""
 _BOUNDS: Mapping[tuple[str, ...], int] = {
@@ -200,11 +208,13 @@ def to_wish(cursor: Cursor, attribute: AttributeName, amount: Amount) -> Wish:
     shown = quote(cursor.text[tokens[0].start : tokens[-1].end])
     if amount.unit not in ("", known.unit, "z"):
         unit = "degrees" if known.unit == "°" else "pixels"
+        sign = known.unit.replace("px", " px")
         number = f"{amount.low:g}" + (f" to {amount.high:g}" if amount.low < amount.high else "")
-        raise ParseError(f"{attribute} is in {unit}, so {shown} makes no sense", replace_tokens(cursor.text, tokens, number))
+        raise ParseError(f"{attribute} is in {unit}, so {shown} makes no sense", replace_tokens(cursor.text, tokens, f"{number}{sign}"))
     low, high, unit = (-HIGHEST_SCORE, HIGHEST_SCORE, " z") if amount.unit == "z" else (known.low, known.high, known.unit.replace("px", " px"))
     for end in (amount.low, amount.high):
         if math.isfinite(end) and not low <= end <= high:
-            nearest = f"{'z ' * (amount.unit == 'z')}{min(max(end, low), high):g}"
+            sign = known.unit.replace("px", " px") if amount.unit == known.unit else ""
+            nearest = f"{'z ' * (amount.unit == 'z')}{min(max(end, low), high):g}{sign}"
             raise ParseError(f"{attribute} goes from {low:g} to {high:g}{unit}, so {shown} is outside", replace_tokens(cursor.text, tokens, nearest))
     return Wish(attribute, Interval(amount.low, amount.high), amount.unit != "z")

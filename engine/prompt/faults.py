@@ -16,6 +16,8 @@ MOST_REPEATED = 6
 """The most times that a suggestion repeats a range: ten digits each, of at most 64."""
 LIKE_A_YEAR = 100
 """A number from which on a dash beside it is more likely part of a date or a telephone number than of a range."""
+EXCLUDING = ("not", "no", "never", "except", "excluding", "without")
+"""Words that say which classes not to draw."""
 CLASSES_LISTED = 5
 """Class names that a message lists."""
 
@@ -89,6 +91,8 @@ def _unreadable(text: str, tokens: Sequence[Token], at: int, vocabulary: Vocabul
     if here.kind is Kind.DATE:
         why = f"{quote(here.text)} is a date, which is drawn digit by digit; put a comma after it"
         return ParseError(why, f"{text[: here.end]}, {text[here.end :]}")
+    if here.text in EXCLUDING and any(token.label is not None for token in tokens[at + 1 :]):
+        return ParseError(f"{quote(here.text)} says what not to draw; name the {vocabulary.nouns} to draw instead")
     if not vocabulary.is_digits and (found := similar_name(text, tokens[at:], vocabulary)):
         length, name = found
         return ParseError(f"can't read {quote(here.text)}", replace_tokens(text, tokens[at : at + length], name))

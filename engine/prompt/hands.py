@@ -16,6 +16,9 @@ _STYLES = ("style", "manner", "way")
 _PLURALS = ("hands", "handwritings", "writers", "people", "persons", "authors", "scribes")
 _BEFORE = ("as before", "as last time", "as the last answer", "as the last", "as in the last answer", "as that", "as above")
 _SAME = ("one", "same", "single", "1")
+_POSSESSIVE = ("persons", "writers", "authors", "scribes", "mans", "womans", "childs", "students", "hands")
+_SOMEONES = ("somebodys", "someones", "anybodys", "anyones", *_POSSESSIVE)
+"""Before "handwriting", without their apostrophes."""
 _NEW = ("another", "different", "new", "other", "fresh", "else")
 _MANY = ("different", "various", "separate", "many", "other", "several", "own", "new")
 
@@ -23,7 +26,7 @@ _MANY = ("different", "various", "separate", "many", "other", "several", "own", 
 class HandWish(NamedTuple):
     """Which handwriting is asked for: one with a number, that of an answer, one for all, another than before, or one for each picture."""
 
-    kind: Literal["number", "answer", "one", "new", "each"]
+    kind: Literal["number", "answer", "one", "same", "new", "each"]
     number: int = 0
     """Of a hand, or of an answer: 0 for the last one. Of "each": how many hands; 0 for as many as pictures."""
 
@@ -35,8 +38,15 @@ def read_hand(cursor: Cursor) -> HandWish | None:
         return found
     cursor.at = start
     cursor.accept(("the",))
-    if cursor.accept(_SAME) and cursor.accept((*WRITERS, *_STYLES)):
-        return _as_before(cursor) or HandWish("one")
+    if word := cursor.accept(_SAME):
+        if cursor.accept(_POSSESSIVE) and not cursor.accept(WRITERS):
+            cursor.at -= 1
+        elif cursor.word(-1) in WRITERS or cursor.accept((*WRITERS, *_STYLES)):
+            return _as_before(cursor) or HandWish("same" if word == "same" else "one")
+    cursor.at = start
+    cursor.accept(("a",))
+    if cursor.accept(_SOMEONES) and cursor.accept(WRITERS):
+        return HandWish("one")
     cursor.at = start
     has_article = bool(cursor.accept(("a",))) or (start > 0 and cursor.word(-1) == "a")
     if not has_article and cursor.accept(("different",)) and cursor.accept(WRITERS):

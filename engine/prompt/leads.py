@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.prompt.cursor import Cursor
-from engine.prompt.levels import ADVERBS, Degree
-from engine.prompt.thesaurus import ADJECTIVES
+from engine.prompt.levels import Degree
+from engine.prompt.thesaurus import ADJECTIVES, ADVERBS
 from engine.prompt.tokens import NUMBERS
 from engine.prompt.vocabulary import Kind
 
@@ -14,7 +14,8 @@ MOST_LEADS = 10
 """Words before a quality that only lead to it."""
 ARTICLES = ("a", "an", "the", "some", "any", "its")
 _WITH = ("with", "has", "have", "having", "showing")
-NEGATIONS = ("not", "isnt", "arent", "never", "non", "no", "without", "doesnt", "dont", "lacking", "cant", "neither", "nor")
+_STANDING = ("standing on", "sitting on", "resting on", "on top of", "stands on", "sits on", "rests on", "on")
+NEGATIONS = ("not", "isnt", "arent", "never", "non", "no", "without", "doesnt", "dont", "lacking", "cant", "neither", "nor", "hardly", "scarcely")
 _WITHOUT = ("no", "without", "lacking")
 _AFTER_NEGATION = ("too", "so", "that", "-", "make", "draw", "write", "it", "them")
 _OTHER_LEADS = """in that which is are but being drawn written made done by of from using at looking though yet it thats like even
@@ -43,6 +44,7 @@ def accept_all_digits(cursor: Cursor) -> bool:
     """Consume what says that all digits before are meant: all, both of them, every digit, that both."""
     start = cursor.at
     cursor.accept(("that", "which", "who", "where", "with", "and"))
+    cursor.accept(("is", "are", "being"))
     if not (cursor.accept(_ALL) or (cursor.word() in ("every", "any") and cursor.accept(("every",)))):
         cursor.at = start
         return False
@@ -78,7 +80,7 @@ def read_leads(cursor: Cursor) -> Lead:
         elif word := cursor.accept(NEGATIONS):
             lead.negated, lead.follows = not lead.negated, True
             lead.has_with = lead.has_with or word in _WITHOUT
-        elif cursor.accept(_WITH):
+        elif cursor.accept(_WITH) or any(cursor.accept_all(words) for words in _STANDING):
             lead.has_with = lead.follows = True
         elif lead.follows and _introduces_strokes(cursor) and cursor.accept(STROKES):
             pass  # whose strokes are bold, with strokes 3 px thick

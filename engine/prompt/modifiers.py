@@ -32,34 +32,9 @@ Meaning = Wish | VariantWish | HandWish | Sweep | Shift | Again
 _AFTER_NOT = ("at all", "in the least", "in any way", "whatsoever")
 _ENDINGS = ("weight", "ish", "looking", "faced", "stroked", "lined", "style", "styled")
 """Of adjectives: heavy-weight, bold-looking."""
-_FIXED = (
-    "tall",
-    "taller",
-    "tallest",
-    "high",
-    "higher",
-    "highest",
-    "height",
-    "big",
-    "bigger",
-    "biggest",
-    "large",
-    "larger",
-    "largest",
-    "small",
-    "smaller",
-    "smallest",
-    "tiny",
-    "tiniest",
-    "huge",
-    "giant",
-    "gigantic",
-    "enormous",
-    "minuscule",
-    "oversized",
-    "size",
-    "sized",
-)
+_SIZES = """tall taller tallest high higher highest height big bigger biggest large larger largest small smaller smallest tiny tiniest huge
+    giant gigantic enormous minuscule oversized size sized"""
+_FIXED = tuple(_SIZES.split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,7 @@ class _Hands:
     def __init__(self, text: str) -> None:
         self._text = text
         self._shared: dict[Modifier, Hand] = {}
+        self._last: Hand | None = None
         self._count = 0
 
     def _next(self) -> Hand:
@@ -148,9 +149,9 @@ class _Hands:
         if wish.kind == "each":
             hands = [self._next() for _ in range(min(wish.number or len(phrases), len(phrases)))]
             return [replace(phrase, hand=hands[k % len(hands)]) for k, phrase in enumerate(phrases)]
-        if wish.kind in ("one", "new") and modifier not in self._shared:
-            self._shared[modifier] = self._next()
-        hand = self._shared.get(modifier) or Hand("answer" if wish.kind == "answer" else "number", wish.number)
+        if wish.kind in ("one", "same", "new") and modifier not in self._shared:
+            self._shared[modifier] = self._last if wish.kind == "same" and self._last else self._next()
+        self._last = hand = self._shared.get(modifier) or Hand("answer" if wish.kind == "answer" else "number", wish.number)
         return [replace(phrase, hand=hand) for phrase in phrases]
 
 

@@ -8,10 +8,10 @@ from typing import Literal, NamedTuple
 from engine.config.condition import ATTRIBUTES, AttributeName
 from engine.prompt.amounts import NAMES, read_amount, read_side, to_wish
 from engine.prompt.cursor import Cursor
-from engine.prompt.levels import ADVERBS, Degree, Level
+from engine.prompt.levels import Degree, Level
 from engine.prompt.phrase import Wish
 from engine.prompt.slants import read_lean
-from engine.prompt.thesaurus import ADJECTIVES, COMPARATIVES
+from engine.prompt.thesaurus import ADJECTIVES, ADVERBS, COMPARATIVES
 
 Toward = Literal["up", "down", "upright", "away"]
 """To higher values (of slant: right), to lower ones, to no slant, or to more of it on the side where it is."""

@@ -8,9 +8,9 @@ from engine.config.condition import AttributeName
 from engine.prompt.amounts import DIMENSIONS, NAMES, UNITS, Amount, read_number, read_side, to_wish
 from engine.prompt.cursor import Cursor
 from engine.prompt.faults import ParseError
-from engine.prompt.levels import ADVERBS, LEANING, Degree, Level
+from engine.prompt.levels import LEANING, Degree, Level
 from engine.prompt.slants import read_lean
-from engine.prompt.thesaurus import ADJECTIVES, COMPARATIVES, Key
+from engine.prompt.thesaurus import ADJECTIVES, ADVERBS, COMPARATIVES, Key
 from engine.prompt.vocabulary import Kind
 
 _TO = ("to", "..", "until", "till", "through", "thru", "into", "towards")

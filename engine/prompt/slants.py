@@ -7,8 +7,9 @@ from typing import NamedTuple
 from engine.config.condition import Interval
 from engine.prompt.amounts import read_amount, read_side, to_wish
 from engine.prompt.cursor import Cursor
-from engine.prompt.levels import ADVERBS, LEANING, SIDES, Degree, Level
+from engine.prompt.levels import LEANING, SIDES, Degree, Level
 from engine.prompt.phrase import Wish
+from engine.prompt.thesaurus import ADVERBS
 
 
 class Lean(NamedTuple):

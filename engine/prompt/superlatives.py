@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from engine.prompt.cursor import Cursor
-from engine.prompt.levels import ADVERBS, Degree, Level
+from engine.prompt.levels import Degree, Level
 from engine.prompt.slants import read_lean
-from engine.prompt.thesaurus import ADJECTIVES
+from engine.prompt.thesaurus import ADJECTIVES, ADVERBS
 
 _POSSIBLE = (
     *("as possible", "as it can be", "as they can be", "as can be", "as it gets", "as they get", "as they come", "as you can make it", "as you can"),

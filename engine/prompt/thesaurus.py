@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 from engine.config.condition import AttributeName
 from engine.prompt.levels import ADJECTIVES as USUAL
-from engine.prompt.levels import ADVERBS, LEANING, SIDES, Degree, Level
+from engine.prompt.levels import ADVERBS as USUAL_ADVERBS
 from engine.prompt.levels import COMPARATIVES as USUAL_COMPARATIVES
+from engine.prompt.levels import LEANING, SIDES, Degree, Level
 
 Key = tuple[AttributeName, int]
 """An attribute and a side."""
@@ -48,7 +49,21 @@ _UTMOST: Mapping[Key, str] = {
     ("thickness", -1): """needle-thin pencil-thin hair-thin rail-thin stick-thin whisker-thin ultrathin superthin superfine ultrafine barely-there
         hairline-thin hair-fine""",
 }
+_ADVERBS: Mapping[Degree, str] = {
+    Degree.VERY: """insanely, ridiculously, absurdly, crazy, crazily, mega, hella, immensely, vastly, wildly, extraordinarily, drastically,
+        dramatically, significantly, considerably, markedly, severely, dead, super duper, hyper, exceptionally, tremendously, as hell""",
+    Degree.SLIGHT: """barely, minimally, modestly, a smidge, a smidgen, a trifle, a whisker, a fraction, kinda, sorta, a wee bit,
+        a teeny bit""",
+    Degree.PLAIN: "decently, comparatively, properly, nice and, good and, more or less, suitably, generally, overall, distinctly, plainly",
+}
+ADVERBS: Mapping[tuple[str, ...], Degree] = {
+    **{tuple(adverb.split()): degree for degree, adverbs in _ADVERBS.items() for adverb in adverbs.split(",")},
+    **USUAL_ADVERBS,
+}
+"""How much of a quality each adverb asks for that a prompt may have, those of levels.py among them."""
 _SUFFIXES: Mapping[str, Degree] = {"est": Degree.VERY, "ly": Degree.PLAIN, "ish": Degree.SLIGHT}
+_AMBIGUOUS = ("lightly",)
+"""Forms that may mean something else: lightly slanted."""
 LONGEST = 8
 """Letters of an adjective that has further forms; longer ones take "more" and "most"."""
 
@@ -92,7 +107,7 @@ ADJECTIVES: Mapping[tuple[str, ...], Level] = {
         (word,): level._replace(degree=degree if level.side else Degree.PLAIN)
         for ending, degree in _SUFFIXES.items()
         for word, level in _inflected(ending).items()
-        if (word,) not in ADVERBS
+        if (word,) not in ADVERBS and word not in _AMBIGUOUS
     },
     **_written(),
 }

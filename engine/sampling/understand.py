@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -87,7 +88,7 @@ class Known(NamedTuple):
     @property
     def is_open(self) -> bool:
         """Whether a word that the parser does not know may say something more."""
-        return any(token.text not in ignored_words() for token in self.unknown)
+        return any(token.text not in ignored_words() | TURNING for token in self.unknown)
 
 
 def understand(text: str, class_names: Sequence[str]) -> Iterator[Event]:
@@ -133,7 +134,7 @@ def reword(text: str, reader: CaptionReader) -> Understood:
         is_explained = token.text in caption_words() or (is_misspelt(token.text) and (respelt is not None or not unused))
         if unused and phrase.is_plain and token.text in DESCRIPTIONS:
             return Understood()  # a loop, of a digit that has none, say
-        if token.text in ignored_words() or is_explained or (unused and _is_before_all(token, normal, vocabulary)):
+        if token.text in ignored_words() or is_explained or (unused and token.text not in TURNING and _is_before_all(token, normal, vocabulary)):
             continue
         needed = SURE_OF_NEW
         if any(wish not in known.phrase.wishes and _is_medium(wish) for wish in phrase.wishes):
@@ -246,6 +247,7 @@ def _find_known(text: str, vocabulary: Vocabulary) -> Known:
     phrase = _described(Phrase(labels[0] if labels else None), modifiers)
     unknown = [token for token in rest if token.kind is Kind.UNKNOWN and token.text.isalpha() and not _is_known(token.text)]
     is_single = len(labels) <= 1 and not SEVERAL & {token.kind for token in rest}
+    is_single &= not any(one.kind is Kind.DASH and one.end == two.start and two.label is not None for one, two in pairwise(rest))  # -3
     is_single &= all(isinstance(m.meaning, VariantWish) or _is_level(m.meaning) for m in modifiers)
     described = [(modifier.start, modifier.end) for modifier in modifiers]
     turns = any(token.text in TURNING for token in rest)

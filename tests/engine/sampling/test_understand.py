@@ -125,7 +125,10 @@ def test_no_misspelt_word_is_passed_over_or_turned_round(
         assert found == expected
 
 
-@pytest.mark.parametrize("text", ["let me see a number between 3 and 5", "never ever bold 7", "let me see a thin or bold 7", "three or four bold 7s"])
+@pytest.mark.parametrize(
+    "text",
+    ["let me see a number between 3 and 5", "never ever bold 7", "let me see a thin or bold 7", "three or four bold 7s", "half a bold 7", "-7"],
+)
 def test_a_word_that_turns_the_meaning_is_not_left_out(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     assert not rewords(monkeypatch, text, {}, Reading(BOLD_SEVEN, 1.0)).prompt
 
