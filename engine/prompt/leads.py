@@ -21,9 +21,10 @@ _AFTER_NEGATION = ("too", "so", "that", "-", "make", "draw", "write", "it", "the
 _OTHER_LEADS = """in that which is are but being drawn written made done by of from using at looking though yet it thats like even
     whose was should be must instead stays kept only just look looks who does do still rendered"""
 _LEADS = tuple(_OTHER_LEADS.split())
-_NOUNS = "stroke strokes line lines pen brush ink marker pencil type lettering font style script shape form written drawn"
+_NOUNS = """stroke strokes line lines pen brush ink marker pencil type lettering font style script shape form written drawn letters numerals
+    characters print"""
 STROKES = tuple(_NOUNS.split())
-_ALL = ("all", "both", "each", "everything")
+_ALL = ("all", "both", "each", "everything", "them", "these", "those")
 LEADING = {*_WITH, *_LEADS, *NEGATIONS, *(words[0] for words in ADVERBS if len(words) == 1)}
 """Words that only lead to a quality."""
 

@@ -93,6 +93,8 @@ def _read_modifier(cursor: Cursor, has_digits_before: bool) -> Modifier | None:
     if lead.negated:
         any(cursor.accept_all(words) for words in _AFTER_NOT)
     tokens = cursor.tokens
+    if cursor.kind() is Kind.NOUN and tokens[start].text in ("in", "using", "as"):
+        cursor.at += 1  # 911 in thin digits
     has_article = lead.has_article or any(token.text in ARTICLES for token in tokens[max(start - 1, 0) : start])
     return Modifier(meaning, tokens[start].start, tokens[cursor.at - 1].end, follows or lead.follows, has_article, is_for_all)
 

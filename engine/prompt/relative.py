@@ -42,9 +42,11 @@ class Again(NamedTuple):
 
 def read_again(cursor: Cursor) -> Again | None:
     """again, the same, it"""
-    if any(cursor.accept_all(words) for words in _AGAIN):
-        return Again(is_pronoun=False)
-    return Again(is_pronoun=True) if cursor.word(-1) != "of" and cursor.accept(_PRONOUNS) else None
+    is_pronoun = not any(cursor.accept_all(words) for words in _AGAIN)
+    if cursor.word(-1) == "of" or not (cursor.accept(_PRONOUNS) or not is_pronoun):
+        return None
+    cursor.accept(("all", "both"))  # make them all bold
+    return Again(is_pronoun)
 
 
 def read_bound(cursor: Cursor) -> Wish | None:

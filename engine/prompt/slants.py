@@ -11,6 +11,14 @@ from engine.prompt.levels import LEANING, SIDES, Degree, Level
 from engine.prompt.phrase import Wish
 from engine.prompt.thesaurus import ADVERBS
 
+_SLANTS = ("slant", "tilt", "lean", "slope", "angle")
+_STRENGTHS = {
+    **dict.fromkeys(("strong", "heavy", "steep", "pronounced", "sharp", "extreme", "severe", "considerable", "big", "large", "great"), Degree.VERY),
+    **dict.fromkeys(("clear", "definite", "distinct", "noticeable", "visible", "moderate", "marked"), Degree.PLAIN),
+    **dict.fromkeys(("small", "little", "light", "subtle", "faint"), Degree.SLIGHT),
+}
+"""Adjectives of a slant: with a strong slant to the left."""
+
 
 class Lean(NamedTuple):
     """A direction, whether it is said (else it is the right, as in "slanted"), and perhaps how far in degrees."""
@@ -30,10 +38,11 @@ class Lean(NamedTuple):
 def read_lean(cursor: Cursor) -> Lean | None:
     """A lean; an adverb before it is read already. Raises ParseError for units that make no sense."""
     start = cursor.at
+    strength = _STRENGTHS.get(cursor.accept(_STRENGTHS))
     before = SIDES.get(cursor.accept(SIDES), 0)
     if before:
         cursor.accept(("-", "ward"))
-    if not cursor.accept(LEANING):
+    if not cursor.accept(LEANING if strength is None else _SLANTS):
         cursor.at = start
         return None
     is_more = bool(cursor.accept(("more", "further")))
@@ -47,7 +56,7 @@ def read_lean(cursor: Cursor) -> Lean | None:
         degree = _adverb_after(cursor) if side else None
     if wish and side < 0:
         wish = wish._replace(interval=Interval(-wish.interval.high, -wish.interval.low))
-    return Lean(side or 1, bool(side), degree, wish, is_more)
+    return Lean(side or 1, bool(side), degree or strength, wish, is_more)
 
 
 def _exactly(cursor: Cursor) -> Wish | None:

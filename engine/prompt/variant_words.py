@@ -42,7 +42,19 @@ ADJECTIVES: Mapping[tuple[str, ...], VariantWish] = _table(
 )
 """Variants that stand before a digit."""
 _STROKES = ("line", "bar", "dash", "stroke")
-_ACROSS = ("through it", "across", "across it", "through the middle", "across the middle", "in the middle", "through its middle")
+_STEM = ("through the stem", "across the stem", "through its stem", "across its stem")
+_ACROSS = (
+    *_STEM,
+    "through it",
+    "across",
+    "across it",
+    "through the middle",
+    "across the middle",
+    "in the middle",
+    "through its middle",
+    "through the stem",
+    "across its stem",
+)
 _BELOW = ("at the bottom", "at its bottom", "below", "underneath", "under it", "at the base")
 NOUNS: Mapping[tuple[str, ...], VariantWish] = _table(
     {

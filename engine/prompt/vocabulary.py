@@ -55,6 +55,7 @@ HALF_DOZEN = ("half a dozen", "half dozen")
 FILLERS = (
     *("a", "an", "the", "of", "some", "just", "only", "another", "me", "us", "i", "id", "you", "please", "now", "from", "for", "my", "our"),
     *("first", "finally", "lastly", "also", "row", "series", "sequence", "year", "thanks", "thank", "kindly"),
+    *("house", "phone", "telephone", "zip", "pin", "code", "postcode", "lucky", "favourite", "favorite"),
     *("normal", "ordinary", "regular", "standard", "usual", "typical", "average"),
 )
 DIGIT_WORDS: dict[str, tuple[Kind, int]] = {

@@ -111,7 +111,7 @@ def reword(text: str, reader: CaptionReader) -> Understood:
         known = _find_known(normal, vocabulary)
     except (ParseError, Contradiction):
         return Understood()  # the parser says what excludes what
-    if known.turns and not known.is_open:
+    if (known.turns and not known.is_open) or normal.split().count("as") > 1:  # as wide as it is long
         return Understood()
     if not known.is_single or len(split_words(normal)) > MOST_WORDS:
         return _reword_words(normal, known, vocabulary)
