@@ -53,7 +53,12 @@ class Told(NamedTuple):
     @property
     def says(self) -> Tensor:
         """(N,) bool: of which pictures anything is told."""
-        return self.asked.any(1) | (self.variants != 0).any(1) | self.has_hand | self.has_words.any(1)
+        return self.describes | self.has_hand
+
+    @property
+    def describes(self) -> Tensor:
+        """(N,) bool: of which pictures more than a hand is told."""
+        return self.asked.any(1) | (self.variants != 0).any(1) | self.has_words.any(1)
 
     def join(self, other: Told) -> Told:
         """Both, one after the other."""

@@ -94,18 +94,19 @@ def test_guidance_is_from_nothing_told_to_all_that_is_told() -> None:
 
 
 def test_conditions_guide_more_strongly_than_labels_and_at_higher_noise() -> None:
-    net, told = network(), encode([LEANING, Condition(3)], CONDITIONS, CPU)
+    told_hands = replace(CONDITIONS, hand=2)
+    net, told = network(replace(MODEL, conditions=told_hands)), encode([LEANING, Condition(3), Condition(3, hand=(0.6, 0.8))], told_hands, CPU)
     asked = replace(SAMPLE, guidance=1.5, guided_from=0.5, guided_to=4.0)
     pipeline = Pipeline(net, NoiseSchedule(ScheduleConfig()), WeightsInfo("tiny", 1, "average"), Numerics("fp32", channels_last=False), CPU)
-    x, labels = torch.randn(2, 1, 28, 28, generator=torch.Generator().manual_seed(1)), torch.tensor([7, 3])
-    scales = {"below": (1.0, 1.0), "within": (3.0, 1.5), "above": (3.0, 1.0)}
+    x, labels = torch.randn(3, 1, 28, 28, generator=torch.Generator().manual_seed(1)), torch.tensor([7, 3, 3])
+    scales = {"below": (1.0, 1.0, 1.0), "within": (3.0, 1.5, 1.5), "above": (3.0, 1.0, 1.0)}  # the last is told a hand alone
     with torch.inference_mode():
         predict = guide(fix_labels(net, labels, torch.float32, torch.contiguous_format, told), pipeline, labels, asked, told)
         for name, ratio in (("below", 0.2), ("within", 2.0), ("above", 20.0)):
             t = min(range(1000), key=lambda t: abs(pipeline.schedule.unshifted_ratio(t) - ratio))
-            times = torch.tensor([t, t])
+            times = torch.tensor([t] * 3)
             without, with_all = net(x, times, torch.full_like(labels, NO_LABEL)), net(x, times, labels, told=told)
-            scale = torch.tensor(scales[name]).view(2, 1, 1, 1)
+            scale = torch.tensor(scales[name]).view(3, 1, 1, 1)
             torch.testing.assert_close(predict(x, t), without + scale * (with_all - without), msg=name)
 
 
