@@ -11,6 +11,9 @@ from typing import Any
 
 from tui.cli import main as cli
 
+for name in cli.digitty.commands:
+    cli.digitty.load(name)  # imports its module once, instead of in each process
+
 
 def light(arguments: list[str], outlet: str, target: str, errors: str) -> None:
     """`digitty ARGUMENTS`, where that needs no engine; what it says on standard error goes to the file `errors`."""
