@@ -91,7 +91,7 @@ class ForkServer:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait(30)
+        self._process.wait(HUNG)  # it may still be importing
         self._process.stdout.close()
 
 
