@@ -146,7 +146,7 @@ def test_mild_distortions_turn_and_mirror_nothing(size: tuple[int, int]) -> None
 @pytest.mark.usefixtures("judges_learn")
 @pytest.mark.slow
 def test_judges_are_trained_announced_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = spec_of(3, 72, 32, 32, channels=3)
+    data = spec_of(3, 72, channels=3)
     real = real_of(monkeypatch, data, 60)
     events, judges = finish_with_events(find_judges(data, real, CPU))
     assert all(isinstance(event, Tick | EvaluateProgress | Notice) for event in events)
