@@ -135,6 +135,7 @@ def test_labels_are_withheld_from_pairs_only_where_something_else_is_told(condit
     assert plan.told.says[withheld].all()
 
 
+@pytest.mark.slow
 def test_the_teacher_is_told_and_guided_as_in_other_drawings(teacher: Pipeline, conditions: TrainingConditions) -> None:
     plan = plan_of(conditions)
     told = plan.told
@@ -233,6 +234,7 @@ def taught(jobs: Jobs, tiny: TrainConfig, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.usefixtures("every_step")
+@pytest.mark.slow
 def test_a_student_is_told_the_same_resumes_bit_for_bit_and_draws_it(jobs: Jobs, taught: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(jobs.train(TrainRequest(taught, run="whole", fit_epochs=False))) as events:
         for event in events:
@@ -262,6 +264,7 @@ def test_a_student_is_told_the_same_resumes_bit_for_bit_and_draws_it(jobs: Jobs,
     assert done[0].evaluations == 1
 
 
+@pytest.mark.slow
 def test_a_resumed_run_says_where_its_measures_are_damaged_and_measures_again(jobs: Jobs, taught: TrainConfig) -> None:
     path = find_run("told").path / "measures.safetensors"
     whole = path.read_bytes()
@@ -293,6 +296,7 @@ def test_what_a_student_can_not_be_told_is_refused(jobs: Jobs, tiny: TrainConfig
         list(jobs.train(TrainRequest(replace(tiny, preset="one-step", teacher="shipped", writers="qmnist"), run="s")))
 
 
+@pytest.mark.slow
 def test_colour_is_refused_before_it_is_decoded(jobs: Jobs, tiny: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from PIL import Image
 

@@ -65,6 +65,7 @@ async def test_the_note_follows_a_resize_and_what_the_terminal_can_show() -> Non
         assert "shown at" not in str(person.app.screen.query(Answer).last().query_one(".words", Static).content), "360 pixels a side"
 
 
+@pytest.mark.slow
 async def test_generate_and_grid_say_how_small_pictures_are() -> None:
     async with opened(size=(80, 24)) as person:
         await choose(person, LARGE_IMAGES)
