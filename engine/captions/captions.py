@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from engine.captions.facts import MOST_WORDS, Shown, random_shown, split_words, true_levels, true_negations, wish_for
+from engine.captions.facts import MOST_WORDS, Shown, random_shown, split_words, target_for, true_levels, true_negations
 from engine.captions.held_out import ORDERS, PAIRS, HeldOut
 from engine.captions.held_out import TEMPLATES as HELD_OUT_TEMPLATES
 from engine.captions.synonyms import HELD_OUT_WORDS, NAMES_OF_DIGITS
@@ -18,7 +18,7 @@ from engine.captions.templates import TEMPLATES, make_template
 from engine.captions.wording import Part, word_level, word_variant
 from engine.config.condition import AttributeName
 from engine.prompt.levels import Level, level_of
-from engine.prompt.phrase import Phrase, Wish
+from engine.prompt.phrase import Phrase, Target
 
 HOW_MANY = (0.1, 0.38, 0.32, 0.14, 0.06)
 """How often a caption states 0, 1, 2, 3 and 4 attributes."""
@@ -84,7 +84,7 @@ def plan_caption(rng: random.Random, shown: Shown, held_out: Collection[HeldOut]
         says = _choose(rng, shown, pairs, held_out)
         template = make_template(rng) if templates is TEMPLATES and rng.random() < NEW_TEMPLATE else rng.choice(templates)
         plan = Plan(says, template, rng.getrandbits(32), frozenset(held_out))
-        states_more = bool(says.wishes or says.variants)
+        states_more = bool(says.targets or says.variants)
         may_state_less = "[is]" not in plan.template and says.label is not None and "synonyms" not in held_out
         if (states_more or may_state_less) and len(split_words(plan.text)) <= MOST_WORDS:
             return plan
@@ -117,12 +117,12 @@ def is_held_out(label: int | None, level: Level) -> bool:
 
 def states_pair(phrase: Phrase) -> bool:
     """Whether a phrase states a held-out pair."""
-    return any(is_held_out(phrase.label, level_stated(wish)[0]) for wish in phrase.wishes)
+    return any(is_held_out(phrase.label, level_stated(target)[0]) for target in phrase.targets)
 
 
-def level_stated(wish: Wish) -> tuple[Level, bool]:
-    """The level that a wish of a caption is about, and whether it says "not"."""
-    found = level_of(wish.attribute, wish.interval)
+def level_stated(target: Target) -> tuple[Level, bool]:
+    """The level that a target of a caption is about, and whether it says "not"."""
+    found = level_of(target.attribute, target.interval)
     assert found is not None
     return found
 
@@ -135,30 +135,30 @@ def _choose(rng: random.Random, shown: Shown, pairs: Sequence[Level], held_out: 
     names = rng.sample(sorted(shown.values), min(count, len(shown.values)))
     phrase = Phrase(label)
     if first:
-        phrase = phrase.with_wish(wish_for(first, False))
+        phrase = phrase.with_target(target_for(first, False))
     for name in names:
-        if (not first or name != first.attribute) and (wish := _choose_level(rng, label, name, shown.values[name], held_out)):
-            phrase = phrase.with_wish(wish)
+        if (not first or name != first.attribute) and (target := _choose_level(rng, label, name, shown.values[name], held_out)):
+            phrase = phrase.with_target(target)
     for variant, has_it in shown.variants.items():
         if label is not None and rng.random() < STATES_VARIANT:
             phrase = phrase.with_variant(variant, has_it)
     return phrase
 
 
-def _choose_level(rng: random.Random, label: int | None, name: AttributeName, value: float, held_out: Collection[HeldOut]) -> Wish | None:
+def _choose_level(rng: random.Random, label: int | None, name: AttributeName, value: float, held_out: Collection[HeldOut]) -> Target | None:
     """A level of a value, or one that it does not have; None where all are held out, or where none has a held-out synonym that is asked for."""
     is_negated = rng.random() < STATES_NOT
     levels = [level for level in (true_negations if is_negated else true_levels)(name, value) if not is_held_out(label, level)]
     if "synonyms" in held_out:
         levels = [level for level in levels if (name, level.side) in {(known.attribute, known.side) for known in HELD_OUT_WORDS}]
-    return wish_for(rng.choice(levels), is_negated) if levels else None
+    return target_for(rng.choice(levels), is_negated) if levels else None
 
 
 def _parts(plan: Plan) -> list[Part]:
     """The words for each thing that is stated, in random order, but "not" last."""
     parts = []
-    for number, wish in enumerate(plan.says.wishes):
-        parts.append(word_level(random.Random(plan.seed + 7 + number), *level_stated(wish), plan.held_out))
+    for number, target in enumerate(plan.says.targets):
+        parts.append(word_level(random.Random(plan.seed + 7 + number), *level_stated(target), plan.held_out))
     for name, wanted in plan.says.variants:
         parts.append(word_variant(random.Random(plan.seed + 3), name, wanted, plan.held_out))
     random.Random(plan.seed + 1).shuffle(parts)
@@ -206,7 +206,7 @@ def _tidy(text: str) -> str:
 def hard_negative(rng: random.Random, plan: Plan) -> Plan:
     """The same caption with one fact changed: the digit, the side of a level, a "not", or a variant. Never a held-out pair, unless it has one."""
     says = plan.says
-    changed = [_with_wish(says, wish, other) for wish in says.wishes for other in _others(wish)]
+    changed = [_with_target(says, target, other) for target in says.targets for other in _others(target)]
     changed += [replace(says, variants=tuple((name, not wanted) for name, wanted in says.variants))] * (2 * bool(says.variants))
     if says.label is not None and not says.variants:
         others = [label for label in range(10) if label != says.label]
@@ -215,14 +215,14 @@ def hard_negative(rng: random.Random, plan: Plan) -> Plan:
     return replace(plan, says=rng.choice(allowed)) if allowed else plan
 
 
-def _others(wish: Wish) -> list[Wish]:
-    """What is easily taken for a wish: the other side, and the opposite."""
-    level, is_negated = level_stated(wish)
+def _others(target: Target) -> list[Target]:
+    """What is easily taken for a target: the other side, and the opposite."""
+    level, is_negated = level_stated(target)
     if level.side == 0:
-        return [wish_for(level._replace(side=side), False) for side in (-1, 1)]
-    others = [wish_for(level._replace(side=-level.side), is_negated)]
-    return others + [wish_for(level, not is_negated)] * (level.degree != 1)
+        return [target_for(level._replace(side=side), False) for side in (-1, 1)]
+    others = [target_for(level._replace(side=-level.side), is_negated)]
+    return others + [target_for(level, not is_negated)] * (level.degree != 1)
 
 
-def _with_wish(phrase: Phrase, wish: Wish, other: Wish) -> Phrase:
-    return replace(phrase, wishes=tuple(other if own == wish else own for own in phrase.wishes))
+def _with_target(phrase: Phrase, target: Target, other: Target) -> Phrase:
+    return replace(phrase, targets=tuple(other if own == target else own for own in phrase.targets))

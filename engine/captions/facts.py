@@ -14,7 +14,7 @@ from engine.config.condition import VARIANTS, AttributeName, Interval
 from engine.config.data import MNIST
 from engine.prompt.facts import facts
 from engine.prompt.levels import LADDERS, Degree, Level
-from engine.prompt.phrase import Phrase, Wish
+from engine.prompt.phrase import Phrase, Target
 from engine.prompt.text import normalize
 from engine.prompt.vocabulary import vocabulary_for
 
@@ -68,11 +68,11 @@ def negated(level: Level) -> Interval | None:
     return None if level.side == 0 or level.degree is Degree.SLIGHT else level.opposite
 
 
-def wish_for(level: Level, is_negated: bool) -> Wish:
-    """The wish that states a level, or that states what "not" leaves of it."""
+def target_for(level: Level, is_negated: bool) -> Target:
+    """The target that states a level, or that states what "not" leaves of it."""
     interval = level.opposite if is_negated else level.interval
     assert interval is not None
-    return Wish(level.attribute, interval, level.attribute == "slant")
+    return Target(level.attribute, interval, level.attribute == "slant")
 
 
 def describe(says: Phrase | None) -> str:

@@ -50,7 +50,7 @@ try a
 here comes a
 send me a
 i need a
-i wish for a
+i target for a
 may i have a
 let us have a
 bring me a
@@ -135,7 +135,7 @@ with a look that is [is] , draw the [name]
 """
 
 _FILLER_WORDS = """could would may might shall do does did have had get got find found make made use used try help let go going come want wanted
-    need like love prefer hope wish ask asked order mean suppose imagine think know tell say said look looks see seen watch show
+    need like love prefer hope target ask asked order mean suppose imagine think know tell say said look looks see seen watch show
     keep leave put start stop finish change fit suit serve pass build form shape compose design trace scribble doodle pen pencil
     ink brush page canvas board screen sheet file today now then soon later still also even maybe perhaps actually simply kindly
     quickly carefully neatly nicely good nice best better new old next first some any every each my your our his her their me you

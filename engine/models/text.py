@@ -15,7 +15,7 @@ from engine.config.text import TextConfig
 from engine.models.layers import TokenAttention
 from engine.models.tokenizer import UNKNOWN, Tokens
 from engine.prompt.levels import LADDERS
-from engine.prompt.phrase import Phrase, Wish
+from engine.prompt.phrase import Phrase, Target
 
 LABELS = 10
 """Classes that the heads can read: the digits."""
@@ -128,9 +128,9 @@ def encode_facts(says: Sequence[Phrase | None]) -> Readings:
     label, attributes, variants, nonsense = [], [], [], []
     for phrase in says:
         known = phrase or Phrase(None)
-        wishes = {wish.attribute: wish.interval for wish in known.wishes}
+        targets = {target.attribute: target.interval for target in known.targets}
         label.append(LABELS if known.label is None else known.label)
-        attributes.append([intervals.index(wishes.get(LADDERS[name][0].attribute, Interval())) for name, intervals in INTERVALS.items()])
+        attributes.append([intervals.index(targets.get(LADDERS[name][0].attribute, Interval())) for name, intervals in INTERVALS.items()])
         stated = dict(known.variants)
         variants.append([YES if stated.get(name) else NO if name in stated else 0 for name in VARIANTS])
         nonsense.append(int(phrase is None))
@@ -146,10 +146,10 @@ def read_facts(readings: Readings) -> list[Phrase | None]:
 def _phrase(label: int, attributes: Sequence[int], variants: Sequence[int], nonsense: int) -> Phrase | None:
     if nonsense:
         return None
-    wishes = [
-        Wish(LADDERS[name][0].attribute, intervals[place], name == "slant")
+    targets = [
+        Target(LADDERS[name][0].attribute, intervals[place], name == "slant")
         for (name, intervals), place in zip(INTERVALS.items(), attributes, strict=True)
         if place
     ]
     able = [(name, place == YES) for (name, digit), place in zip(VARIANTS.items(), variants, strict=True) if place and digit == label]
-    return Phrase(None if label == LABELS else label, tuple(wishes), tuple(able))
+    return Phrase(None if label == LABELS else label, tuple(targets), tuple(able))

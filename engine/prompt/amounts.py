@@ -12,7 +12,7 @@ from engine.config.condition import ATTRIBUTES, AttributeName, Interval
 from engine.prompt.cursor import Cursor
 from engine.prompt.faults import ParseError, quote, replace_tokens
 from engine.prompt.levels import SIDES
-from engine.prompt.phrase import Wish
+from engine.prompt.phrase import Target
 from engine.prompt.tokens import count_at, count_value
 from engine.prompt.vocabulary import DASHES, DIGITS, Kind
 
@@ -130,7 +130,7 @@ def _unit(cursor: Cursor) -> str:
     return UNITS.get(cursor.accept(UNITS), "")
 
 
-def read_measure(cursor: Cursor) -> Wish | None:
+def read_measure(cursor: Cursor) -> Target | None:
     """An attribute with a number: slant 20°, thickness of 3.5, width: 12 to 14 px. Raises ParseError for units that make no sense."""
     start = cursor.at
     attribute = cursor.longest(NAMES)
@@ -145,10 +145,10 @@ def read_measure(cursor: Cursor) -> Wish | None:
     if amount is None:
         cursor.at = start
         return None
-    return to_wish(cursor, attribute, _to_side(cursor, amount) if attribute == "slant" else amount)
+    return to_target(cursor, attribute, _to_side(cursor, amount) if attribute == "slant" else amount)
 
 
-def read_dimension(cursor: Cursor) -> Wish | None:
+def read_dimension(cursor: Cursor) -> Target | None:
     """A number with a unit and what it measures: 3 px thick, 20° to the left. Raises ParseError for units that make no sense."""
     start = cursor.at
     is_stroke = _follows_strokes(cursor)
@@ -157,13 +157,13 @@ def read_dimension(cursor: Cursor) -> Wish | None:
         cursor.at = start
         return None
     if word := cursor.accept(DIMENSIONS):
-        return to_wish(cursor, DIMENSIONS[word], amount)
+        return to_target(cursor, DIMENSIONS[word], amount)
     if attribute := cursor.longest(NAMES):
-        return to_wish(cursor, attribute, amount)
+        return to_target(cursor, attribute, amount)
     if amount.unit == "px" and (cursor.accept(STROKES) or is_stroke):
-        return to_wish(cursor, "thickness", amount)
+        return to_target(cursor, "thickness", amount)
     if amount.unit == "°":
-        return to_wish(cursor, "slant", _to_side(cursor, amount))
+        return to_target(cursor, "slant", _to_side(cursor, amount))
     cursor.at = start
     if amount.unit == "px":
         first, last, text = cursor.tokens[amount.start], cursor.tokens[amount.end - 1], cursor.text
@@ -201,8 +201,8 @@ def read_side(cursor: Cursor) -> int:
     return 0
 
 
-def to_wish(cursor: Cursor, attribute: AttributeName, amount: Amount) -> Wish:
-    """The wish for an amount of an attribute. Raises ParseError for another unit, and for values that no digit has."""
+def to_target(cursor: Cursor, attribute: AttributeName, amount: Amount) -> Target:
+    """The target for an amount of an attribute. Raises ParseError for another unit, and for values that no digit has."""
     known = ATTRIBUTES[attribute]
     tokens = cursor.tokens[amount.start : amount.end]
     shown = quote(cursor.text[tokens[0].start : tokens[-1].end])
@@ -217,4 +217,4 @@ def to_wish(cursor: Cursor, attribute: AttributeName, amount: Amount) -> Wish:
             sign = known.unit.replace("px", " px") if amount.unit == known.unit else ""
             nearest = f"{'z ' * (amount.unit == 'z')}{min(max(end, low), high):g}{sign}"
             raise ParseError(f"{attribute} goes from {low:g} to {high:g}{unit}, so {shown} is outside", replace_tokens(cursor.text, tokens, nearest))
-    return Wish(attribute, Interval(amount.low, amount.high), amount.unit != "z")
+    return Target(attribute, Interval(amount.low, amount.high), amount.unit != "z")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from engine.prompt.grammar import Item
-from engine.prompt.hands import HandWish
+from engine.prompt.hands import HandTarget
 from engine.prompt.modifiers import Modifier
 from engine.prompt.tokens import Token
 from engine.prompt.vocabulary import Kind
@@ -26,7 +26,7 @@ class Group:
 
     @property
     def has_hand(self) -> bool:
-        return any(isinstance(modifier.meaning, HandWish) for modifier in self.modifiers)
+        return any(isinstance(modifier.meaning, HandTarget) for modifier in self.modifiers)
 
 
 _CONTRASTS = ("but", "yet", "though")
@@ -101,7 +101,7 @@ def bind(items: Sequence[Item], modifiers: Sequence[Modifier], tokens: Sequence[
         split = _split(run, start, end, separated)
         for k, modifier in enumerate(run):
             leads_to_next = k >= split and end is not None and not separated(modifier.end, end)
-            if modifier.is_for_all or (isinstance(modifier.meaning, HandWish) and not leads_to_next):
+            if modifier.is_for_all or (isinstance(modifier.meaning, HandTarget) and not leads_to_next):
                 for_many.append((at, modifier))
             else:
                 groups[at + (k >= split)].modifiers.append(modifier)
@@ -150,7 +150,7 @@ def _split(run: Sequence[Modifier], start: int | None, end: int | None, separate
 def _spread(groups: Sequence[Group], modifiers: Sequence[tuple[int, Modifier]]) -> None:
     """Give each modifier to all groups up to its place, a hand only to those that have none; one before all groups to all."""
     for at, modifier in modifiers:
-        is_hand = isinstance(modifier.meaning, HandWish)
+        is_hand = isinstance(modifier.meaning, HandTarget)
         for group in groups if at < 0 else groups[: at + 1]:
             if not (is_hand and group.has_hand) or group is groups[max(at, 0)]:  # two hands of one group are refused later
                 group.modifiers.append(modifier)

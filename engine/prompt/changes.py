@@ -9,9 +9,9 @@ from engine.config.condition import ATTRIBUTES, VARIANTS, ConditionConfig, Inter
 from engine.errors import PromptError
 from engine.prompt.conditions import DECIMALS, score_of, value_of
 from engine.prompt.levels import level_of
-from engine.prompt.phrase import Hand, Phrase, Wish
+from engine.prompt.phrase import Hand, Phrase, Target
 from engine.prompt.relative import Shift
-from engine.prompt.variant_words import VariantWish, variants_for
+from engine.prompt.variant_words import VariantTarget, variants_for
 
 HIGHEST = 3.0
 """The normal score beyond which "bolder" does not go: one training image in a thousand."""
@@ -24,9 +24,9 @@ class ChangePart:
     labels: tuple[int, ...] = ()
     """Empty: all pictures."""
     shifts: tuple[Shift, ...] = ()
-    wishes: tuple[Wish, ...] = ()
+    targets: tuple[Target, ...] = ()
     """They replace what was asked of their attributes."""
-    variants: tuple[VariantWish, ...] = ()
+    variants: tuple[VariantTarget, ...] = ()
     hand: Hand | None = None
     other_hand: bool = False
     """Whether it is to be drawn in a handwriting that was not asked for before."""
@@ -41,7 +41,7 @@ class Change:
     @property
     def keeps_noise(self) -> bool:
         """Whether the noise stays, so that only what was asked for changes."""
-        return any(part.shifts or part.wishes or part.variants or part.hand or part.other_hand for part in self.parts)
+        return any(part.shifts or part.targets or part.variants or part.hand or part.other_hand for part in self.parts)
 
 
 def apply_change(
@@ -58,9 +58,9 @@ def apply_change(
         places = [i for i, phrase in enumerate(last) if not part.labels or phrase.label in part.labels]
         if not places:
             raise PromptError("the last answer has no picture of that class, so there is nothing to change; ask for it in full, such as 'a bold 7'")
-        for wish in part.variants:
-            if wish.name and not any(phrase.label == VARIANTS[wish.name] for phrase in (last[i] for i in places)):
-                raise PromptError(f"only a {VARIANTS[wish.name]} can be {wish.name}, and the last answer has none")
+        for target in part.variants:
+            if target.name and not any(phrase.label == VARIANTS[target.name] for phrase in (last[i] for i in places)):
+                raise PromptError(f"only a {VARIANTS[target.name]} can be {target.name}, and the last answer has none")
         changed = [_changed(phrases[i], part, config, measured[i] if i < len(measured) else {}, other_hand) for i in places]
         if part.shifts and changed == [phrases[i] for i in places]:
             raise PromptError(f"{_limit(part.shifts[0])}: nothing further can be asked for")
@@ -70,13 +70,13 @@ def apply_change(
 
 
 def _changed(phrase: Phrase, part: ChangePart, config: ConditionConfig, measured: Mapping[str, float], other_hand: int) -> Phrase:
-    for wish in part.wishes:
-        phrase = phrase.without(wish.attribute)
-    for wish in part.wishes:
-        phrase = phrase.with_wish(wish)
+    for target in part.targets:
+        phrase = phrase.without(target.attribute)
+    for target in part.targets:
+        phrase = phrase.with_target(target)
     for shift in part.shifts:
-        phrase = phrase.without(shift.attribute).with_wish(_shifted(phrase, shift, config, measured))
-    variants = {**dict(phrase.variants), **{name: wanted for wish in part.variants for name, wanted in variants_for(wish, phrase.label)}}
+        phrase = phrase.without(shift.attribute).with_target(_shifted(phrase, shift, config, measured))
+    variants = {**dict(phrase.variants), **{name: wanted for target in part.variants for name, wanted in variants_for(target, phrase.label)}}
     if variants != dict(phrase.variants):
         phrase = replace(phrase, variants=())
         for name, wanted in variants.items():
@@ -85,7 +85,7 @@ def _changed(phrase: Phrase, part: ChangePart, config: ConditionConfig, measured
     return replace(phrase, hand=hand) if hand else phrase
 
 
-def _shifted(phrase: Phrase, shift: Shift, config: ConditionConfig, measured: Mapping[str, float]) -> Wish:
+def _shifted(phrase: Phrase, shift: Shift, config: ConditionConfig, measured: Mapping[str, float]) -> Target:
     """The exact value that a change of one attribute asks for."""
     attribute, unit = ATTRIBUTES[shift.attribute], ATTRIBUTES[shift.attribute].unit
     now = _value(phrase, shift.attribute, config, measured)
@@ -102,28 +102,28 @@ def _shifted(phrase: Phrase, shift: Shift, config: ConditionConfig, measured: Ma
         score = score_of(config, shift.attribute, phrase.label, now)
         value = value_of(config, shift.attribute, phrase.label, max(min(score + by, max(HIGHEST, score)), min(-HIGHEST, score)))
     value = round(min(max(value, attribute.low), attribute.high), DECIMALS[unit])
-    return Wish(shift.attribute, Interval(value, value), in_units=True)
+    return Target(shift.attribute, Interval(value, value), in_units=True)
 
 
 def _value(phrase: Phrase, name: str, config: ConditionConfig, measured: Mapping[str, float]) -> float:
     """What an attribute of a picture is now, in its units: what was asked for exactly, else what was measured, else what is typical."""
-    wish = phrase.wish(name)
-    if wish and wish.is_exact:
-        return wish.interval.low if wish.in_units else value_of(config, wish.attribute, phrase.label, wish.interval.low)
+    target = phrase.target(name)
+    if target and target.is_exact:
+        return target.interval.low if target.in_units else value_of(config, target.attribute, phrase.label, target.interval.low)
     if name in measured:
         return measured[name]
-    if wish is None:
+    if target is None:
         return value_of(config, name, phrase.label, 0.0)
-    typical = typical_of(wish)
-    return typical if wish.in_units else value_of(config, name, phrase.label, typical)
+    typical = typical_of(target)
+    return typical if target.in_units else value_of(config, name, phrase.label, typical)
 
 
-def typical_of(wish: Wish) -> float:
-    """A value of a wish, in its own form: that of its level, else the middle, else its end."""
-    found = level_of(wish.attribute, wish.interval)
-    if found and not found[1] and wish.in_units == (wish.attribute == "slant"):
+def typical_of(target: Target) -> float:
+    """A value of a target, in its own form: that of its level, else the middle, else its end."""
+    found = level_of(target.attribute, target.interval)
+    if found and not found[1] and target.in_units == (target.attribute == "slant"):
         return found[0].typical
-    low, high = wish.interval.low, wish.interval.high
+    low, high = target.interval.low, target.interval.high
     finite = [end for end in (low, high) if abs(end) < float("inf")]
     return sum(finite) / len(finite) if finite else 0.0
 

@@ -10,7 +10,7 @@ from engine.config.condition import ATTRIBUTES, Condition, ConditionConfig, Inte
 from engine.config.hand import HandSource
 from engine.errors import PromptError
 from engine.prompt.levels import LADDERS
-from engine.prompt.phrase import Hand, Phrase, Wish, meet
+from engine.prompt.phrase import Hand, Phrase, Target, meet
 
 DECIMALS = {"px": 2, "°": 1}
 """Of a value that is computed, by its unit."""
@@ -26,8 +26,8 @@ def check_told(phrase: Phrase, config: ConditionConfig | None) -> None:
         return
     if config is None:
         raise PromptError(TOLD_CLASSES)
-    for wish in phrase.wishes:
-        _scale(config, wish.attribute, phrase.label)
+    for target in phrase.targets:
+        _scale(config, target.attribute, phrase.label)
     for name, _ in phrase.variants:
         if name not in config.variants:
             raise PromptError(f"these weights are not told whether a digit is {name}, so it can't be asked for")
@@ -48,20 +48,20 @@ def to_phrase(condition: Condition, config: ConditionConfig | None = None, hand:
 
     `hand` is what the condition's hand is called; by default it is given as it is. A caption is left out.
     """
-    wishes = tuple(_wish(name, interval, condition.label, config) for name, interval in condition.attributes)
+    targets = tuple(_target(name, interval, condition.label, config) for name, interval in condition.attributes)
     code = condition.code
-    return Phrase(condition.label, wishes, condition.variants, None if code is None else hand or Hand("given", code=code))
+    return Phrase(condition.label, targets, condition.variants, None if code is None else hand or Hand("given", code=code))
 
 
 def in_units(phrase: Phrase, config: ConditionConfig) -> Phrase:
     """The same with exact scores, such as those of a row from thin to bold, as values in units. Levels stay as they are."""
-    wishes = []
-    for wish in phrase.wishes:
-        if wish.is_exact and not wish.in_units:
-            value = round(_in_units(wish, phrase.label, config).low, DECIMALS[ATTRIBUTES[wish.attribute].unit])
-            wish = Wish(wish.attribute, Interval(value, value), True)
-        wishes.append(wish)
-    return replace(phrase, wishes=tuple(wishes))
+    targets = []
+    for target in phrase.targets:
+        if target.is_exact and not target.in_units:
+            value = round(_in_units(target, phrase.label, config).low, DECIMALS[ATTRIBUTES[target.attribute].unit])
+            target = Target(target.attribute, Interval(value, value), True)
+        targets.append(target)
+    return replace(phrase, targets=tuple(targets))
 
 
 def value_of(config: ConditionConfig, name: str, label: int | None, score: float) -> float:
@@ -84,28 +84,28 @@ def _scale(config: ConditionConfig, name: str, label: int | None) -> Scale:
 def _attributes(phrase: Phrase, config: ConditionConfig) -> dict[str, Interval]:
     """What is asked of each attribute, in units. Raises PromptError where a number and a level exclude each other."""
     found: dict[str, Interval] = {}
-    for wish in phrase.wishes:
-        interval = wish.interval if wish.in_units else _in_units(wish, phrase.label, config)
-        met = meet(found[wish.attribute], interval) if wish.attribute in found else interval
+    for target in phrase.targets:
+        interval = target.interval if target.in_units else _in_units(target, phrase.label, config)
+        met = meet(found[target.attribute], interval) if target.attribute in found else interval
         if met is None:
-            raise PromptError(f"the two things that it asks of the {wish.attribute} exclude each other")
-        found[wish.attribute] = met
+            raise PromptError(f"the two things that it asks of the {target.attribute} exclude each other")
+        found[target.attribute] = met
     return found
 
 
-def _in_units(wish: Wish, label: int | None, config: ConditionConfig) -> Interval:
-    """The interval of a wish in scores. Values are cut to those that can be asked for, since a scale goes on beyond its images."""
-    attribute = ATTRIBUTES[wish.attribute]
-    ends = (value_of(config, wish.attribute, label, end) for end in (wish.interval.low, wish.interval.high))
+def _in_units(target: Target, label: int | None, config: ConditionConfig) -> Interval:
+    """The interval of a target in scores. Values are cut to those that can be asked for, since a scale goes on beyond its images."""
+    attribute = ATTRIBUTES[target.attribute]
+    ends = (value_of(config, target.attribute, label, end) for end in (target.interval.low, target.interval.high))
     low, high = (end if math.isinf(end) else round(min(max(end, attribute.low), attribute.high), 6) for end in ends)
     return Interval(low, high)
 
 
-def _wish(name: str, interval: Interval, label: int | None, config: ConditionConfig | None) -> Wish:
+def _target(name: str, interval: Interval, label: int | None, config: ConditionConfig | None) -> Target:
     attribute = LADDERS[name][0].attribute
     if name != "slant" and config is not None and config.scales_of(name) is not None:
         for level in LADDERS[name]:
             for asked in (level.interval, level.opposite):
-                if asked is not None and _in_units(wish := Wish(attribute, asked, False), label, config) == interval:
-                    return wish
-    return Wish(attribute, interval, True)
+                if asked is not None and _in_units(target := Target(attribute, asked, False), label, config) == interval:
+                    return target
+    return Target(attribute, interval, True)

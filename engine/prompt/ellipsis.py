@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from engine.prompt.binding import Group
 from engine.prompt.grammar import MAX_LABELS, Item
-from engine.prompt.hands import HandWish
+from engine.prompt.hands import HandTarget
 from engine.prompt.modifiers import Modifier
 from engine.prompt.relative import Again, Shift
 from engine.prompt.rows import Sweep
@@ -122,7 +122,7 @@ def _has_article(words: Sequence[Token | Modifier], at: int) -> bool:
 def _groups(noun: Token, parts: Sequence[tuple[int, Sequence[Modifier]]]) -> list[Group] | None:
     if sum(count for count, _ in parts) > MAX_LABELS:
         return None
-    for_all = [m for _, modifiers in parts for m in modifiers if m.is_for_all or isinstance(m.meaning, HandWish)]
+    for_all = [m for _, modifiers in parts for m in modifiers if m.is_for_all or isinstance(m.meaning, HandTarget)]
     return [
         Group([Item([noun.label] * count, noun.start, noun.end)], [*modifiers, *(m for m in for_all if m not in modifiers)])
         for count, modifiers in parts

@@ -13,9 +13,9 @@ from engine.formatting import printable
 from engine.prompt.amounts import HIGHEST_SCORE
 from engine.prompt.conditions import DECIMALS
 from engine.prompt.levels import LADDERS, level_of
-from engine.prompt.phrase import Phrase, Wish
+from engine.prompt.phrase import Phrase, Target
 from engine.prompt.vocabulary import Vocabulary
-from engine.prompt.words import VARIANT_WORDS, hand_words, wish_words
+from engine.prompt.words import VARIANT_WORDS, hand_words, target_words
 
 STEPS: Mapping[str, float] = {"thickness": 0.25, "slant": 2, "width": 0.5, "length": 2}
 """What one step adds to a value, in the units of ATTRIBUTES."""
@@ -72,9 +72,9 @@ def facts(phrase: Phrase, vocabulary: Vocabulary) -> tuple[Fact, ...]:
     name = "any" if label is None else vocabulary.name(label) if vocabulary.class_names else "picture"
     found = [Fact(CLASS, name, label is not None and len(vocabulary.class_names) > 1)]
     for attribute in ATTRIBUTES:
-        wishes = [wish for wish in phrase.wishes if wish.attribute == attribute]
-        if wishes:
-            found.append(Fact(attribute, " and ".join(map(wish_words, wishes))))
+        targets = [target for target in phrase.targets if target.attribute == attribute]
+        if targets:
+            found.append(Fact(attribute, " and ".join(map(target_words, targets))))
     found += [Fact(variant, VARIANT_WORDS[variant, wanted]) for variant, wanted in phrase.variants]
     if phrase.hand:
         found.append(Fact(HAND, hand_words(phrase.hand), phrase.hand.kind in ("number", "answer")))
@@ -93,8 +93,8 @@ def step_fact(phrase: Phrase, name: str, by: int, vocabulary: Vocabulary) -> Phr
     variants = dict(phrase.variants)
     if name in variants:  # a step in either direction turns it round
         return phrase if by % 2 == 0 else replace(phrase, variants=tuple((own, wanted is not (own == name)) for own, wanted in phrase.variants))
-    wish = phrase.wish(name)
-    return phrase.without(name).with_wish(_stepped(wish, by)) if wish else phrase
+    target = phrase.target(name)
+    return phrase.without(name).with_target(_stepped(target, by)) if target else phrase
 
 
 def drop_fact(phrase: Phrase, name: str) -> Phrase:
@@ -113,19 +113,19 @@ def _with_class(phrase: Phrase, by: int, vocabulary: Vocabulary) -> Phrase:
     return replace(phrase, label=label, variants=tuple((name, wanted) for name, wanted in phrase.variants if VARIANTS[name] == label))
 
 
-def _stepped(wish: Wish, by: int) -> Wish:
+def _stepped(target: Target, by: int) -> Target:
     """A level becomes the next level of its ladder. Ends of other intervals, and exact values, move."""
-    if wish.in_units == (wish.attribute == "slant") and (found := level_of(wish.attribute, wish.interval)):
-        ladder = LADDERS[wish.attribute]
+    if target.in_units == (target.attribute == "slant") and (found := level_of(target.attribute, target.interval)):
+        ladder = LADDERS[target.attribute]
         level, negated = found
         at = len(ladder) // 2 if negated else ladder.index(level)
-        return wish._replace(interval=ladder[min(max(at + by, 0), len(ladder) - 1)].interval)
-    known = ATTRIBUTES[wish.attribute]
-    low, high = (known.low, known.high) if wish.in_units else (-HIGHEST_SCORE, HIGHEST_SCORE)
-    step = by * (STEPS[wish.attribute] if wish.in_units else SCORE_STEP)
-    ends = [end for end in (wish.interval.low, wish.interval.high) if math.isfinite(end)]
+        return target._replace(interval=ladder[min(max(at + by, 0), len(ladder) - 1)].interval)
+    known = ATTRIBUTES[target.attribute]
+    low, high = (known.low, known.high) if target.in_units else (-HIGHEST_SCORE, HIGHEST_SCORE)
+    step = by * (STEPS[target.attribute] if target.in_units else SCORE_STEP)
+    ends = [end for end in (target.interval.low, target.interval.high) if math.isfinite(end)]
     step = min(max(step, low - min(ends)), high - max(ends))  # an interval keeps its size
     if step == 0:
-        return wish
-    moved = (end + step if math.isinf(end) else round(end + step, DECIMALS[known.unit] + 1) for end in (wish.interval.low, wish.interval.high))
-    return wish._replace(interval=Interval(*moved))
+        return target
+    moved = (end + step if math.isinf(end) else round(end + step, DECIMALS[known.unit] + 1) for end in (target.interval.low, target.interval.high))
+    return target._replace(interval=Interval(*moved))

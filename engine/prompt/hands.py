@@ -23,7 +23,7 @@ _NEW = ("another", "different", "new", "other", "fresh", "else")
 _MANY = ("different", "various", "separate", "many", "other", "several", "own", "new")
 
 
-class HandWish(NamedTuple):
+class HandTarget(NamedTuple):
     """Which handwriting is asked for: one with a number, that of an answer, one for all, another than before, or one for each picture."""
 
     kind: Literal["number", "answer", "one", "same", "new", "each"]
@@ -31,7 +31,7 @@ class HandWish(NamedTuple):
     """Of a hand, or of an answer: 0 for the last one. Of "each": how many hands; 0 for as many as pictures."""
 
 
-def read_hand(cursor: Cursor) -> HandWish | None:
+def read_hand(cursor: Cursor) -> HandTarget | None:
     """A handwriting; the words "in" and "by" are read already. Raises ParseError where its number is missing."""
     start = cursor.at
     if found := _answers_hand(cursor) or _named(cursor):
@@ -42,46 +42,46 @@ def read_hand(cursor: Cursor) -> HandWish | None:
         if cursor.accept(_POSSESSIVE) and not cursor.accept(WRITERS):
             cursor.at -= 1
         elif cursor.word(-1) in WRITERS or cursor.accept((*WRITERS, *_STYLES)):
-            return _as_before(cursor) or HandWish("same" if word == "same" else "one")
+            return _as_before(cursor) or HandTarget("same" if word == "same" else "one")
     cursor.at = start
     cursor.accept(("a",))
     if cursor.accept(_SOMEONES) and cursor.accept(WRITERS):
-        return HandWish("one")
+        return HandTarget("one")
     cursor.at = start
     has_article = bool(cursor.accept(("a",))) or (start > 0 and cursor.word(-1) == "a")
     if not has_article and cursor.accept(("different",)) and cursor.accept(WRITERS):
-        return HandWish("each")
+        return HandTarget("each")
     if cursor.accept(_NEW) and (cursor.accept(WRITERS) or (cursor.accept(("persons",)) and cursor.accept(WRITERS))):
-        return HandWish("new")
+        return HandTarget("new")
     cursor.at = start
     cursor.accept(("its", "their", "his", "her"))
     if cursor.accept(("own",)) and cursor.accept((*WRITERS, *_PLURALS)):
-        return HandWish("each")
+        return HandTarget("each")
     cursor.at = start
     counted = count_at(cursor.tokens, cursor.at)
     cursor.at += len(counted)
     if cursor.accept(_MANY) and cursor.accept(_PLURALS):
-        return HandWish("each", count_value(counted) if counted else 0)
+        return HandTarget("each", count_value(counted) if counted else 0)
     cursor.at = start
     return None
 
 
-def _as_before(cursor: Cursor) -> HandWish | None:
+def _as_before(cursor: Cursor) -> HandTarget | None:
     """What stands after "the same hand": as before, as in answer 12."""
     if any(cursor.accept_all(words) for words in _BEFORE):
-        return HandWish("answer")
+        return HandTarget("answer")
     start = cursor.at
     if cursor.accept(("as",)):
         cursor.accept(("in", "of", "for"))
         if found := _named_answer(cursor):
             return found
         if cursor.accept(WRITERS) and (number := _number(cursor)) is not None:
-            return HandWish("number", number)
+            return HandTarget("number", number)
     cursor.at = start
     return None
 
 
-def _named_answer(cursor: Cursor) -> HandWish | None:
+def _named_answer(cursor: Cursor) -> HandTarget | None:
     """answer 12"""
     if not cursor.accept(("answer", "picture")):
         return None
@@ -89,10 +89,10 @@ def _named_answer(cursor: Cursor) -> HandWish | None:
     number = _number(cursor)
     if number is None:
         raise ParseError("an answer has a number: in the hand of answer 12")
-    return HandWish("answer", number)
+    return HandTarget("answer", number)
 
 
-def _named(cursor: Cursor) -> HandWish | None:
+def _named(cursor: Cursor) -> HandTarget | None:
     """hand 12, the hand of answer 12."""
     start = cursor.at
     cursor.accept(("the",))
@@ -103,28 +103,28 @@ def _named(cursor: Cursor) -> HandWish | None:
     cursor.accept(("of", "from", "in"))
     cursor.accept(("the",))
     if any(cursor.accept_all(words) for words in ("last answer", "last picture", "last one")):
-        return HandWish("answer")
+        return HandTarget("answer")
     if found := _named_answer(cursor):
         return found
     cursor.accept(("number", "#", "no", "nr", "seed"))
     number = _number(cursor)
     if number is not None:
-        return HandWish("number", number)
+        return HandTarget("number", number)
     cursor.at = start
     if word in ("hand", "handwriting"):
         raise ParseError("a hand has a number: in hand 12")
     return None
 
 
-def _answers_hand(cursor: Cursor) -> HandWish | None:
+def _answers_hand(cursor: Cursor) -> HandTarget | None:
     """answer 12's hand, like answer 12 ("like" is read already)"""
     start = cursor.at
     if start and cursor.word(-1) == "like" and cursor.accept(("answer",)) and (number := _number(cursor)) is not None:
-        return HandWish("answer", number)
+        return HandTarget("answer", number)
     cursor.at = start
     if cursor.accept(("answer",)) and (number := _number(cursor)) is not None and cursor.accept(("s", *WRITERS)):
         cursor.accept(WRITERS)
-        return HandWish("answer", number)
+        return HandTarget("answer", number)
     cursor.at = start
     return None
 

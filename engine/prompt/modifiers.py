@@ -14,20 +14,20 @@ from engine.config.condition import Interval
 from engine.prompt.amounts import read_dimension, read_measure
 from engine.prompt.cursor import Cursor
 from engine.prompt.faults import ParseError, quote, replace_tokens
-from engine.prompt.hands import WRITERS, HandWish, read_hand
+from engine.prompt.hands import WRITERS, HandTarget, read_hand
 from engine.prompt.leads import ARTICLES, LEADING, STROKES, Lead, accept_all_digits, read_leads
 from engine.prompt.levels import Degree, Level
-from engine.prompt.phrase import Wish
+from engine.prompt.phrase import Target
 from engine.prompt.relative import Again, Shift, read_again, read_bound, read_shift
 from engine.prompt.rows import Sweep, read_sweep
 from engine.prompt.slants import read_lean
 from engine.prompt.superlatives import read_utmost
 from engine.prompt.thesaurus import ADJECTIVES
 from engine.prompt.tokens import NUMBERS, Token
-from engine.prompt.variant_words import VariantWish, read_variant
+from engine.prompt.variant_words import VariantTarget, read_variant
 from engine.prompt.vocabulary import Kind
 
-Meaning = Wish | VariantWish | HandWish | Sweep | Shift | Again
+Meaning = Target | VariantTarget | HandTarget | Sweep | Shift | Again
 
 _AFTER_NOT = ("at all", "in the least", "in any way", "whatsoever")
 _ENDINGS = ("weight", "ish", "looking", "faced", "stroked", "lined", "style", "styled")
@@ -141,22 +141,22 @@ def _affirmed(cursor: Cursor, lead: Lead) -> tuple[Meaning, bool] | None:
         return bound, True
     if shift := read_shift(cursor, lead.degree or Degree.PLAIN):
         return shift, False
-    if wish := read_measure(cursor) or read_dimension(cursor):
+    if target := read_measure(cursor) or read_dimension(cursor):
         _skip_nouns(cursor)
-        return wish, True
+        return target, True
     if hand := read_hand(cursor):
         return hand, True
     return (again, False) if (again := read_again(cursor)) else None
 
 
-def _negated_bound(cursor: Cursor) -> tuple[Wish, bool] | None:
+def _negated_bound(cursor: Cursor) -> tuple[Target, bool] | None:
     """What "not" leaves of a bound: no thicker than 2 px, not more than 3 px thick."""
     start = cursor.at
-    wish = read_bound(cursor) or read_measure(cursor) or read_dimension(cursor)
-    if wish and math.isinf(wish.interval.high) and math.isfinite(wish.interval.low):
-        return wish._replace(interval=Interval(high=wish.interval.low)), True
-    if wish and math.isinf(wish.interval.low) and math.isfinite(wish.interval.high):
-        return wish._replace(interval=Interval(low=wish.interval.high)), True
+    target = read_bound(cursor) or read_measure(cursor) or read_dimension(cursor)
+    if target and math.isinf(target.interval.high) and math.isfinite(target.interval.low):
+        return target._replace(interval=Interval(high=target.interval.low)), True
+    if target and math.isinf(target.interval.low) and math.isfinite(target.interval.high):
+        return target._replace(interval=Interval(low=target.interval.high)), True
     cursor.at = start
     return None
 
@@ -165,11 +165,11 @@ def _row(cursor: Cursor) -> tuple[Sweep, bool] | None:
     return (sweep, True) if (sweep := read_sweep(cursor)) else None
 
 
-def _level(level: Level, negated: bool) -> Wish:
-    """The wish for a level, or for what "not" leaves of it."""
+def _level(level: Level, negated: bool) -> Target:
+    """The target for a level, or for what "not" leaves of it."""
     interval = level.opposite if negated else level.interval
     assert interval is not None
-    return Wish(level.attribute, interval, level.attribute == "slant")
+    return Target(level.attribute, interval, level.attribute == "slant")
 
 
 def _skip_nouns(cursor: Cursor) -> None:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from engine.config.condition import ATTRIBUTES, VARIANTS, AttributeName, Interval
 
 
-class Wish(NamedTuple):
+class Target(NamedTuple):
     """What is asked of one attribute: an interval, in normal scores, or in the units of ATTRIBUTES. Levels of slant are in degrees, its unit."""
 
     attribute: AttributeName
@@ -43,7 +43,7 @@ class Phrase:
 
     label: int | None
     """The place of the class among the class names; None for any."""
-    wishes: tuple[Wish, ...] = ()
+    targets: tuple[Target, ...] = ()
     """At most one in scores and one in units for each attribute, in the order of ATTRIBUTES."""
     variants: tuple[tuple[str, bool], ...] = ()
     """In the order of VARIANTS: whether the picture must have the variant, or must not."""
@@ -52,28 +52,28 @@ class Phrase:
     @property
     def is_plain(self) -> bool:
         """Whether it asks for nothing but a class."""
-        return not (self.wishes or self.variants or self.hand)
+        return not (self.targets or self.variants or self.hand)
 
-    def wish(self, attribute: str) -> Wish | None:
+    def target(self, attribute: str) -> Target | None:
         """What is asked of an attribute: in units where it is asked so, else in scores."""
-        found = [wish for wish in self.wishes if wish.attribute == attribute]
+        found = [target for target in self.targets if target.attribute == attribute]
         return found[-1] if found else None
 
     def without(self, attribute: str) -> Phrase:
         """The same with an attribute left open."""
-        return replace(self, wishes=tuple(wish for wish in self.wishes if wish.attribute != attribute))
+        return replace(self, targets=tuple(target for target in self.targets if target.attribute != attribute))
 
-    def with_wish(self, wish: Wish) -> Phrase:
-        """The same with a further wish. Raises Contradiction where no value fulfils both."""
-        wishes = {(own.attribute, own.in_units): own for own in self.wishes}
-        key = wish.attribute, wish.in_units
-        if before := wishes.get(key):
-            met = meet(before.interval, wish.interval)
+    def with_target(self, target: Target) -> Phrase:
+        """The same with a further target. Raises Contradiction where no value fulfils both."""
+        targets = {(own.attribute, own.in_units): own for own in self.targets}
+        key = target.attribute, target.in_units
+        if before := targets.get(key):
+            met = meet(before.interval, target.interval)
             if met is None:
                 raise Contradiction
-            wish = wish._replace(interval=met)
+            target = target._replace(interval=met)
         order = [*ATTRIBUTES]
-        return replace(self, wishes=tuple(sorted((wishes | {key: wish}).values(), key=lambda own: (order.index(own.attribute), own.in_units))))
+        return replace(self, targets=tuple(sorted((targets | {key: target}).values(), key=lambda own: (order.index(own.attribute), own.in_units))))
 
     def with_variant(self, name: str, wanted: bool) -> Phrase:
         """The same with a further variant. Raises Contradiction where the opposite is asked for."""

@@ -11,15 +11,15 @@ from engine.prompt.binding import Group
 from engine.prompt.changes import Change, ChangePart
 from engine.prompt.faults import ParseError, quote
 from engine.prompt.grammar import MAX_LABELS
-from engine.prompt.hands import HandWish
+from engine.prompt.hands import HandTarget
 from engine.prompt.modifiers import Modifier
-from engine.prompt.phrase import Contradiction, Hand, Phrase, Wish
+from engine.prompt.phrase import Contradiction, Hand, Phrase, Target
 from engine.prompt.relative import Again, Shift
 from engine.prompt.rows import Sweep
-from engine.prompt.variant_words import VariantWish, variants_for
+from engine.prompt.variant_words import VariantTarget, variants_for
 from engine.prompt.vocabulary import Vocabulary
 
-M = TypeVar("M", Wish, VariantWish, HandWish, Sweep, Shift, Again)
+M = TypeVar("M", Target, VariantTarget, HandTarget, Sweep, Shift, Again)
 IN_A_ROW = 5
 """Pictures of "eights from thin to bold", where no count is named."""
 
@@ -57,7 +57,7 @@ def _phrases(text: str, group: Group, vocabulary: Vocabulary) -> list[Phrase]:
     labels = [label for item in group.items for label in item.labels]
     rows = _of_kind(group.modifiers, Sweep)
     if len(labels) == 1:
-        hands = max([1, *(wish.number for _, wish in _of_kind(group.modifiers, HandWish) if wish.kind == "each")])
+        hands = max([1, *(target.number for _, target in _of_kind(group.modifiers, HandTarget) if target.kind == "each")])
         labels *= IN_A_ROW if rows else min(hands, MAX_LABELS + 1)  # which is too many already
     if len(labels) > MAX_LABELS:
         raise ParseError(f"that is too much: a prompt draws at most {MAX_LABELS} pictures")
@@ -67,20 +67,20 @@ def _phrases(text: str, group: Group, vocabulary: Vocabulary) -> list[Phrase]:
         phrase = _described(text, _chosen(label, group.modifiers, vocabulary), group.modifiers, vocabulary)
         for _, row in rows:
             value = round(row.first + (row.last - row.first) * k / max(len(labels) - 1, 1), 1 if row.attribute == "slant" and row.in_units else 2)
-            phrase = phrase.without(row.attribute).with_wish(Wish(row.attribute, Interval(value, value), row.in_units))
+            phrase = phrase.without(row.attribute).with_target(Target(row.attribute, Interval(value, value), row.in_units))
         phrases.append(phrase)
     return phrases
 
 
 def _described(text: str, phrase: Phrase, modifiers: Sequence[Modifier], vocabulary: Vocabulary) -> Phrase:
-    """The phrase with the wishes and variants of the modifiers. Raises ParseError where two exclude each other."""
+    """The phrase with the targets and variants of the modifiers. Raises ParseError where two exclude each other."""
     done: list[Modifier] = []
     for modifier in modifiers:
         meaning = modifier.meaning
         try:
-            if isinstance(meaning, Wish):
-                phrase = phrase.with_wish(meaning)
-            elif isinstance(meaning, VariantWish):
+            if isinstance(meaning, Target):
+                phrase = phrase.with_target(meaning)
+            elif isinstance(meaning, VariantTarget):
                 for name, wanted in variants_for(meaning, digit_of(phrase.label, vocabulary)):
                     phrase = phrase.with_variant(name, wanted)
         except Contradiction:
@@ -94,18 +94,18 @@ def _described(text: str, phrase: Phrase, modifiers: Sequence[Modifier], vocabul
 
 def _is_about(one: Modifier, other: Modifier) -> bool:
     """Whether both describe the same attribute in the same form, or a variant."""
-    if isinstance(one.meaning, Wish) and isinstance(other.meaning, Wish):
+    if isinstance(one.meaning, Target) and isinstance(other.meaning, Target):
         return one.meaning.attribute == other.meaning.attribute and one.meaning.in_units == other.meaning.in_units
-    return isinstance(one.meaning, VariantWish) and isinstance(other.meaning, VariantWish)
+    return isinstance(one.meaning, VariantTarget) and isinstance(other.meaning, VariantTarget)
 
 
 def _check_variants(text: str, modifiers: Sequence[Modifier], labels: Iterable[int | None], vocabulary: Vocabulary) -> None:
     """Raises ParseError for a variant that none of the digits can have. A random digit is one that can."""
     digits = {digit_of(label, vocabulary) for label in labels}
-    for modifier, wish in _of_kind(modifiers, VariantWish):
-        if wish.name and VARIANTS[wish.name] not in digits and not (None in digits and vocabulary.is_digits and wish.wanted):
-            able = VARIANTS[wish.name]
-            what = "have a base" if wish.name == "with a base" else f"be {wish.name}"
+    for modifier, target in _of_kind(modifiers, VariantTarget):
+        if target.name and VARIANTS[target.name] not in digits and not (None in digits and vocabulary.is_digits and target.wanted):
+            able = VARIANTS[target.name]
+            what = "have a base" if target.name == "with a base" else f"be {target.name}"
             why = f"{_quoted(text, modifier)} is impossible here: only a {able} can {what}"
             raise ParseError(why, f"{text[: modifier.start]} {text[modifier.end :]}")
 
@@ -113,7 +113,7 @@ def _check_variants(text: str, modifiers: Sequence[Modifier], labels: Iterable[i
 def _chosen(label: int | None, modifiers: Sequence[Modifier], vocabulary: Vocabulary) -> Phrase:
     """The phrase of a label alone; that of a random one is the digit that can have the variant that is asked for."""
     if label is None and vocabulary.is_digits:
-        able = [VARIANTS[wish.name] for _, wish in _of_kind(modifiers, VariantWish) if wish.name and wish.wanted]
+        able = [VARIANTS[target.name] for _, target in _of_kind(modifiers, VariantTarget) if target.name and target.wanted]
         label = able[0] if able else None
     return Phrase(label)
 
@@ -138,20 +138,20 @@ class _Hands:
 
     def give(self, phrases: Sequence[Phrase], group: Group) -> list[Phrase]:
         """The phrases of a group with their hands. Raises ParseError for two different ones."""
-        found = _of_kind(group.modifiers, HandWish)
+        found = _of_kind(group.modifiers, HandTarget)
         if not found:
             return [*phrases]
-        modifier, wish = found[-1]
-        if any(other != wish for _, other in found):
+        modifier, target = found[-1]
+        if any(other != target for _, other in found):
             first, second = found[0][0], modifier
             why = f"{_quoted(self._text, first)} and {_quoted(self._text, second)} exclude each other"
             raise ParseError(why, f"{self._text[: second.start]} {self._text[second.end :]}")
-        if wish.kind == "each":
-            hands = [self._next() for _ in range(min(wish.number or len(phrases), len(phrases)))]
+        if target.kind == "each":
+            hands = [self._next() for _ in range(min(target.number or len(phrases), len(phrases)))]
             return [replace(phrase, hand=hands[k % len(hands)]) for k, phrase in enumerate(phrases)]
-        if wish.kind in ("one", "same", "new") and modifier not in self._shared:
-            self._shared[modifier] = self._last if wish.kind == "same" and self._last else self._next()
-        self._last = hand = self._shared.get(modifier) or Hand("answer" if wish.kind == "answer" else "number", wish.number)
+        if target.kind in ("one", "same", "new") and modifier not in self._shared:
+            self._shared[modifier] = self._last if target.kind == "same" and self._last else self._next()
+        self._last = hand = self._shared.get(modifier) or Hand("answer" if target.kind == "answer" else "number", target.number)
         return [replace(phrase, hand=hand) for phrase in phrases]
 
 
@@ -177,12 +177,12 @@ def _part(text: str, group: Group, vocabulary: Vocabulary) -> ChangePart:
         _check_variants(text, group.modifiers, labels, vocabulary)
     described = _described(text, Phrase(None), group.modifiers, vocabulary)
     hand = _Hands(text).give([described], group)[0].hand
-    other_hand = any(wish.kind == "new" for _, wish in _of_kind(group.modifiers, HandWish))
+    other_hand = any(target.kind == "new" for _, target in _of_kind(group.modifiers, HandTarget))
     return ChangePart(
         tuple(labels),
         tuple(shift for _, shift in _of_kind(group.modifiers, Shift)),
-        described.wishes,
-        tuple(wish for _, wish in _of_kind(group.modifiers, VariantWish)),
+        described.targets,
+        tuple(target for _, target in _of_kind(group.modifiers, VariantTarget)),
         None if other_hand else hand,
         other_hand,
     )

@@ -6,10 +6,10 @@ import math
 from typing import Literal, NamedTuple
 
 from engine.config.condition import ATTRIBUTES, AttributeName
-from engine.prompt.amounts import NAMES, read_amount, read_side, to_wish
+from engine.prompt.amounts import NAMES, read_amount, read_side, to_target
 from engine.prompt.cursor import Cursor
 from engine.prompt.levels import Degree, Level
-from engine.prompt.phrase import Wish
+from engine.prompt.phrase import Target
 from engine.prompt.slants import read_lean
 from engine.prompt.thesaurus import ADJECTIVES, ADVERBS, COMPARATIVES
 
@@ -49,19 +49,19 @@ def read_again(cursor: Cursor) -> Again | None:
     return Again(is_pronoun)
 
 
-def read_bound(cursor: Cursor) -> Wish | None:
+def read_bound(cursor: Cursor) -> Target | None:
     """thicker than 4 px, narrower than 12, bolder than usual. Raises ParseError for units that make no sense."""
     start = cursor.at
     found = _comparative(cursor)
     if found and any(cursor.accept_all(f"than {word}") for word in _USUAL):
         level = Level(found[0], {"up": 1, "down": -1}.get(found[1], 0))
-        return Wish(level.attribute, level.interval, level.attribute == "slant")
+        return Target(level.attribute, level.interval, level.attribute == "slant")
     if found and cursor.accept(("than",)) and (amount := read_amount(cursor)):
         attribute, toward, _ = found
         if toward == "up":
-            return to_wish(cursor, attribute, amount._replace(high=math.inf))
+            return to_target(cursor, attribute, amount._replace(high=math.inf))
         if toward == "down":
-            return to_wish(cursor, attribute, amount._replace(low=-math.inf))
+            return to_target(cursor, attribute, amount._replace(low=-math.inf))
     cursor.at = start
     return None
 
@@ -85,8 +85,8 @@ def read_shift(cursor: Cursor, degree: Degree) -> Shift | None:
     any(cursor.accept_all(words) for words in _THAN)
     if amount is not None:
         size, lowest = abs(amount.low), ATTRIBUTES[attribute].low
-        wish = to_wish(cursor, attribute, amount._replace(low=max(size, lowest), high=max(size, lowest)))  # a change may be less than any value
-        return Shift(attribute, toward, size, wish.in_units)
+        target = to_target(cursor, attribute, amount._replace(low=max(size, lowest), high=max(size, lowest)))  # a change may be less than any value
+        return Shift(attribute, toward, size, target.in_units)
     steps = SLANT_STEPS if attribute == "slant" else SCORE_STEPS
     return Shift(attribute, toward, steps[own or degree], attribute == "slant")
 

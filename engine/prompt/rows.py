@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from engine.config.condition import AttributeName
-from engine.prompt.amounts import DIMENSIONS, NAMES, UNITS, Amount, read_number, read_side, to_wish
+from engine.prompt.amounts import DIMENSIONS, NAMES, UNITS, Amount, read_number, read_side, to_target
 from engine.prompt.cursor import Cursor
 from engine.prompt.faults import ParseError
 from engine.prompt.levels import LEANING, Degree, Level
@@ -149,8 +149,8 @@ def _from_number(cursor: Cursor) -> Sweep | None:
         attribute = DIMENSIONS.get(cursor.accept(DIMENSIONS)) or cursor.longest(NAMES) or ("slant" if unit == "°" else None)
     if attribute is None:
         return None
-    wish = to_wish(cursor, attribute, Amount(min(first, last), max(first, last), unit, begin, end))
-    return Sweep(attribute, first, last, wish.in_units)
+    target = to_target(cursor, attribute, Amount(min(first, last), max(first, last), unit, begin, end))
+    return Sweep(attribute, first, last, target.in_units)
 
 
 def _from_level(cursor: Cursor) -> Sweep | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from engine.config.condition import Interval
-from engine.prompt.amounts import read_amount, read_side, to_wish
+from engine.prompt.amounts import read_amount, read_side, to_target
 from engine.prompt.cursor import Cursor
 from engine.prompt.levels import LEANING, SIDES, Degree, Level
-from engine.prompt.phrase import Wish
+from engine.prompt.phrase import Target
 from engine.prompt.thesaurus import ADVERBS
 
 _SLANTS = ("slant", "tilt", "lean", "slope", "angle")
@@ -26,7 +26,7 @@ class Lean(NamedTuple):
     side: int
     is_said: bool
     degree: Degree | None = None
-    exactly: Wish | None = None
+    exactly: Target | None = None
     is_more: bool = False
     """Whether "more" stands before the side: leaning more to the left."""
 
@@ -47,24 +47,24 @@ def read_lean(cursor: Cursor) -> Lean | None:
         return None
     is_more = bool(cursor.accept(("more", "further")))
     degree = cursor.longest(ADVERBS)
-    wish = None if before else _exactly(cursor)
+    target = None if before else _exactly(cursor)
     side = before or read_side(cursor)
-    if side and wish is None:
+    if side and target is None:
         cursor.accept(("by",))
-        wish = _exactly(cursor)
+        target = _exactly(cursor)
     if degree is None:
         degree = _adverb_after(cursor) if side else None
-    if wish and side < 0:
-        wish = wish._replace(interval=Interval(-wish.interval.high, -wish.interval.low))
-    return Lean(side or 1, bool(side), degree or strength, wish, is_more)
+    if target and side < 0:
+        target = target._replace(interval=Interval(-target.interval.high, -target.interval.low))
+    return Lean(side or 1, bool(side), degree or strength, target, is_more)
 
 
-def _exactly(cursor: Cursor) -> Wish | None:
+def _exactly(cursor: Cursor) -> Target | None:
     """A number with its unit, or right before a side: a number alone may be a digit."""
     start = cursor.at
     amount = read_amount(cursor)
     if amount is not None and (amount.unit or (_side_follows(cursor))):
-        return to_wish(cursor, "slant", amount)
+        return to_target(cursor, "slant", amount)
     cursor.at = start
     return None
 

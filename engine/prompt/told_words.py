@@ -27,8 +27,10 @@ def to_conditions(phrases: Sequence[Phrase], told: ConditionConfig, hands: Hands
 
 def _words(phrase: Phrase, text: str) -> str | None:
     """What is told of one picture; None for nothing."""
-    levels = tuple(wish for wish in phrase.wishes if level_of(wish.attribute, wish.interval) and wish.in_units == (wish.attribute == "slant"))
-    stated = replace(phrase, wishes=levels, hand=None)
+    levels = tuple(
+        target for target in phrase.targets if level_of(target.attribute, target.interval) and target.in_units == (target.attribute == "slant")
+    )
+    stated = replace(phrase, targets=levels, hand=None)
     if stated.is_plain:
         return None
     text = " ".join(text.split())

@@ -12,22 +12,22 @@ PLAIN = ""
 """The name of "plain": without the variant that the digit can have, if any."""
 
 
-class VariantWish(NamedTuple):
+class VariantTarget(NamedTuple):
     """A variant, by its name in VARIANTS or PLAIN, and whether it is wanted."""
 
     name: str
     wanted: bool
 
 
-def _table(entries: Mapping[tuple[str, bool], str]) -> dict[tuple[str, ...], VariantWish]:
+def _table(entries: Mapping[tuple[str, bool], str]) -> dict[tuple[str, ...], VariantTarget]:
     return {
-        tuple(phrase.replace("-", " - ").split()): VariantWish(name, wanted)
+        tuple(phrase.replace("-", " - ").split()): VariantTarget(name, wanted)
         for (name, wanted), phrases in entries.items()
         for phrase in phrases.split(", ")
     }
 
 
-ADJECTIVES: Mapping[tuple[str, ...], VariantWish] = _table(
+ADJECTIVES: Mapping[tuple[str, ...], VariantTarget] = _table(
     {
         ("crossed", True): "crossed, barred, continental, european, slashed",
         ("crossed", False): "uncrossed, unbarred",
@@ -56,7 +56,7 @@ _ACROSS = (
     "across its stem",
 )
 _BELOW = ("at the bottom", "at its bottom", "below", "underneath", "under it", "at the base")
-NOUNS: Mapping[tuple[str, ...], VariantWish] = _table(
+NOUNS: Mapping[tuple[str, ...], VariantTarget] = _table(
     {
         ("crossed", True): ", ".join(
             (
@@ -79,7 +79,7 @@ NOUNS: Mapping[tuple[str, ...], VariantWish] = _table(
 """Variants that stand after "with" or "without"."""
 
 
-def read_variant(cursor: Cursor, after_with: bool) -> VariantWish | None:
+def read_variant(cursor: Cursor, after_with: bool) -> VariantTarget | None:
     """A variant; a noun only after "with", "without" and the like, which are read already."""
     start = cursor.at
     if after_with:
@@ -90,6 +90,8 @@ def read_variant(cursor: Cursor, after_with: bool) -> VariantWish | None:
     return cursor.longest(ADJECTIVES)
 
 
-def variants_for(wish: VariantWish, digit: int | None) -> list[tuple[str, bool]]:
-    """What the wish says of a digit: the variant, if the digit can have it. Any digit can be plain."""
-    return [(name, wish.wanted if wish.name else not wish.wanted) for name, own in VARIANTS.items() if own == digit and wish.name in (name, PLAIN)]
+def variants_for(target: VariantTarget, digit: int | None) -> list[tuple[str, bool]]:
+    """What the target says of a digit: the variant, if the digit can have it. Any digit can be plain."""
+    return [
+        (name, target.wanted if target.name else not target.wanted) for name, own in VARIANTS.items() if own == digit and target.name in (name, PLAIN)
+    ]

@@ -13,7 +13,7 @@ from engine.config.data import MNIST
 from engine.prompt.changes import Change, ChangePart
 from engine.prompt.conditions import to_phrase
 from engine.prompt.levels import COMPARATIVES, level_of
-from engine.prompt.phrase import Hand, Phrase, Wish
+from engine.prompt.phrase import Hand, Phrase, Target
 from engine.prompt.relative import Shift
 from engine.prompt.vocabulary import Vocabulary, vocabulary_for
 
@@ -84,9 +84,9 @@ def _described(phrase: Phrase, called: str, count: int) -> str:
 
 def _parts(phrase: Phrase) -> Iterator[tuple[str, bool]]:
     """What is asked of a picture besides its class and its hand, in words, and whether that stands behind the class."""
-    for wish in phrase.wishes:
-        text = wish_words(wish)
-        is_number = text.startswith(wish.attribute)
+    for target in phrase.targets:
+        text = target_words(target)
+        is_number = text.startswith(target.attribute)
         yield text, is_number or text.startswith(("not ", "leaning "))
     for name, wanted in phrase.variants:
         yield VARIANT_WORDS[name, wanted], name == "with a base"
@@ -107,12 +107,12 @@ def understood(phrases: Sequence[Phrase], vocabulary: Vocabulary) -> str:
     return ", ".join(shown + ["…"] * (len(parts) > MOST_SHOWN))
 
 
-def wish_words(wish: Wish) -> str:
+def target_words(target: Target) -> str:
     """What is asked of an attribute: bold, not bold, leaning far left, thickness 3 to 4 px, slant 20°, width z 0.5."""
-    if wish.in_units == (wish.attribute == "slant") and (found := level_of(wish.attribute, wish.interval)):
+    if target.in_units == (target.attribute == "slant") and (found := level_of(target.attribute, target.interval)):
         return f"not {found[0].words}" if found[1] else found[0].words
-    unit = {"px": " px", "°": "°"}[ATTRIBUTES[wish.attribute].unit] if wish.in_units else ""
-    return f"{wish.attribute} {'' if wish.in_units else 'z '}{_interval(wish.interval)}{unit}"
+    unit = {"px": " px", "°": "°"}[ATTRIBUTES[target.attribute].unit] if target.in_units else ""
+    return f"{target.attribute} {'' if target.in_units else 'z '}{_interval(target.interval)}{unit}"
 
 
 def _interval(interval: Interval) -> str:
@@ -154,9 +154,9 @@ def _part_words(part: ChangePart, vocabulary: Vocabulary) -> Iterator[str]:
     if part.labels and vocabulary.class_names:
         yield " ".join(vocabulary.name(label) for label in part.labels)
     yield from map(shift_words, part.shifts)
-    yield from (text for text, _ in _parts(Phrase(None, part.wishes)))
-    for wish in part.variants:
-        yield VARIANT_WORDS[wish.name, wish.wanted] if wish.name else "plain" if wish.wanted else "not plain"
+    yield from (text for text, _ in _parts(Phrase(None, part.targets)))
+    for target in part.variants:
+        yield VARIANT_WORDS[target.name, target.wanted] if target.name else "plain" if target.wanted else "not plain"
     if part.hand or part.other_hand:
         yield hand_words(part.hand) if part.hand else "another hand"
 

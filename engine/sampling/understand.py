@@ -26,11 +26,11 @@ from engine.prompt.faults import ParseError, quote
 from engine.prompt.leads import LEADING
 from engine.prompt.levels import WORDS, Level
 from engine.prompt.modifiers import Modifier, find_modifiers
-from engine.prompt.phrase import Contradiction, Phrase, Wish, meet
+from engine.prompt.phrase import Contradiction, Phrase, Target, meet
 from engine.prompt.reading import read
 from engine.prompt.similar import DESCRIPTIONS, SHORTEST
 from engine.prompt.tokens import Token, tokenize
-from engine.prompt.variant_words import VariantWish, variants_for
+from engine.prompt.variant_words import VariantTarget, variants_for
 from engine.prompt.vocabulary import Kind, Vocabulary, vocabulary_for
 from engine.prompt.words import prompt_words
 from engine.protocol.events import Event, Preparing
@@ -74,7 +74,7 @@ class Known(NamedTuple):
     described: Sequence[tuple[int, int]]
     """Where in the text the words are that say more than the class."""
     unknown: Sequence[Token]
-    variants: Sequence[VariantWish]
+    variants: Sequence[VariantTarget]
     turns: bool
     """Whether it has a "not" or the like besides, which the parser can't relate to anything."""
     is_single: bool
@@ -83,7 +83,7 @@ class Known(NamedTuple):
 
     def can_be(self, phrase: Phrase) -> bool:
         """Whether the digit of a phrase can have, or lack, the variants that the prompt names. No 3 can be crossed."""
-        return all({*variants_for(wish, phrase.label)} & {*phrase.variants} for wish in self.variants)
+        return all({*variants_for(target, phrase.label)} & {*phrase.variants} for target in self.variants)
 
     @property
     def is_open(self) -> bool:
@@ -137,7 +137,7 @@ def reword(text: str, reader: CaptionReader) -> Understood:
         if token.text in ignored_words() or is_explained or (unused and token.text not in TURNING and _is_before_all(token, normal, vocabulary)):
             continue
         needed = SURE_OF_NEW
-        if any(wish not in known.phrase.wishes and _is_medium(wish) for wish in phrase.wishes):
+        if any(target not in known.phrase.targets and _is_medium(target) for target in phrase.targets):
             return _ask_back(f"can't tell what {quote(token.text)} means; {CHOICES}", prompt_words([replace(known.phrase, label=phrase.label)]))
         if unused or sure < needed:
             what = f"; {CHOICES}" if phrase.is_plain else ""
@@ -191,8 +191,8 @@ def _merge(known: Phrase, rest: Phrase) -> Phrase | None:
         return None
     merged = replace(known, label=rest.label if known.label is None else known.label)
     try:
-        for wish in rest.wishes:
-            merged = merged if merged.wish(wish.attribute) else merged.with_wish(wish)
+        for target in rest.targets:
+            merged = merged if merged.target(target.attribute) else merged.with_target(target)
         for name, wanted in rest.variants:
             merged = merged.with_variant(name, wanted)
     except Contradiction:
@@ -207,8 +207,8 @@ def _ask_back(why: str, meant: str) -> Understood:
 def _is_part(phrase: Phrase, more: Phrase) -> bool:
     """Whether a phrase asks for nothing that a more detailed one excludes."""
     same_label = phrase.label in (None, more.label)
-    wishes = all((other := more.wish(wish.attribute)) and meet(wish.interval, other.interval) for wish in phrase.wishes)
-    return same_label and wishes and {*phrase.variants} <= {*more.variants}
+    targets = all((other := more.target(target.attribute)) and meet(target.interval, other.interval) for target in phrase.targets)
+    return same_label and targets and {*phrase.variants} <= {*more.variants}
 
 
 def _reword_words(text: str, known: Known, vocabulary: Vocabulary) -> Understood:
@@ -237,7 +237,7 @@ def read_texts(reader: CaptionReader, texts: Sequence[str]) -> list[Reading]:
 def agrees(known: Phrase, whole: Phrase) -> bool:
     """Whether a reader found all that the parser knows."""
     same_label = known.label is None or known.label == whole.label
-    return same_label and {*known.wishes} <= {*whole.wishes} and {*known.variants} <= {*whole.variants}
+    return same_label and {*known.targets} <= {*whole.targets} and {*known.variants} <= {*whole.variants}
 
 
 def _find_known(text: str, vocabulary: Vocabulary) -> Known:
@@ -248,27 +248,27 @@ def _find_known(text: str, vocabulary: Vocabulary) -> Known:
     unknown = [token for token in rest if token.kind is Kind.UNKNOWN and token.text.isalpha() and not _is_known(token.text)]
     is_single = len(labels) <= 1 and not SEVERAL & {token.kind for token in rest}
     is_single &= not any(one.kind is Kind.DASH and one.end == two.start and two.label is not None for one, two in pairwise(rest))  # -3
-    is_single &= all(isinstance(m.meaning, VariantWish) or _is_level(m.meaning) for m in modifiers)
+    is_single &= all(isinstance(m.meaning, VariantTarget) or _is_level(m.meaning) for m in modifiers)
     described = [(modifier.start, modifier.end) for modifier in modifiers]
     turns = any(token.text in TURNING for token in rest)
-    variants = [modifier.meaning for modifier in modifiers if isinstance(modifier.meaning, VariantWish) and modifier.meaning.name]
+    variants = [modifier.meaning for modifier in modifiers if isinstance(modifier.meaning, VariantTarget) and modifier.meaning.name]
     return Known(phrase, described, unknown, variants, turns, is_single, bool(labels or modifiers))
 
 
 def _is_level(meaning: object) -> bool:
-    return isinstance(meaning, Wish) and not meaning.is_exact and meaning.in_units == (meaning.attribute == "slant")
+    return isinstance(meaning, Target) and not meaning.is_exact and meaning.in_units == (meaning.attribute == "slant")
 
 
-def _is_medium(wish: Wish) -> bool:
-    """Whether a wish is for medium thickness, width or length, which is what a reader makes of words that are none of its own."""
-    return not wish.in_units and wish.interval == Level(wish.attribute, 0).interval
+def _is_medium(target: Target) -> bool:
+    """Whether a target is for medium thickness, width or length, which is what a reader makes of words that are none of its own."""
+    return not target.in_units and target.interval == Level(target.attribute, 0).interval
 
 
 def _described(phrase: Phrase, modifiers: Sequence[Modifier]) -> Phrase:
     for modifier in modifiers:
-        if isinstance(modifier.meaning, Wish):
-            phrase = phrase.with_wish(modifier.meaning)
-        elif isinstance(modifier.meaning, VariantWish):
+        if isinstance(modifier.meaning, Target):
+            phrase = phrase.with_target(modifier.meaning)
+        elif isinstance(modifier.meaning, VariantTarget):
             for name, wanted in variants_for(modifier.meaning, phrase.label):
                 phrase = phrase.with_variant(name, wanted)
     return phrase

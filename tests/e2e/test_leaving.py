@@ -328,7 +328,7 @@ def check_nothing_written(scene: Scene, arguments: str, way: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["ctrl+c", "SIGTERM"])
-def test_a_second_wish_is_granted_at_once(scene: Scene, goes_on: Callable[[Run], bool], way: str) -> None:
+def test_a_second_request_to_leave_acts_at_once(scene: Scene, goes_on: Callable[[Run], bool], way: str) -> None:
     """And costs what was not saved; the last save stands."""
     scene.begins("train --preset quick --run r", "step", seconds=LONG)
     scene.asks(way)
@@ -346,7 +346,7 @@ TOGETHER_WAYS = ["SIGHUP SIGHUP", "SIGHUP hang-up", "SIGTERM SIGHUP", "ctrl+c ha
 
 
 @pytest.mark.parametrize("ways", TOGETHER_WAYS)
-def test_signals_that_come_together_are_one_wish(scene: Scene, goes_on: Callable[[Run], bool], ways: str) -> None:
+def test_signals_that_come_together_count_as_one(scene: Scene, goes_on: Callable[[Run], bool], ways: str) -> None:
     """systemd ends a login by SIGTERM and, at once, SIGHUP; a shell may pass on what the system sends too; and people press ctrl+c twice."""
     first, second = ways.split()
     scene.begins("train --preset quick --run r", "step", seconds=2.0)

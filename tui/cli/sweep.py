@@ -92,9 +92,9 @@ def sweep(
     plan = _plan(options)
     _check_classes([cell.weights for cell in plan.cells])
     text, weights, seed = " ".join(prompt), plan.cells[0].weights, plan.cells[0].sample.seed
-    wish = read_for(weights, text, seed)
-    indices = (0,) * len(wish.labels) if wish.shared_noise else None
-    request = SweepRequest(wish.labels, plan.cells, indices, conditions=conditions_of(wish, told_to(weights), seed))
+    target = read_for(weights, text, seed)
+    indices = (0,) * len(target.labels) if target.shared_noise else None
+    request = SweepRequest(target.labels, plan.cells, indices, conditions=conditions_of(target, told_to(weights), seed))
     for drawing in request.drawings():
         if model := model_of(drawing.weights):
             check_told(drawing.conditions or (), model, drawing.weights)

@@ -14,7 +14,7 @@ from engine.errors import PromptError
 from engine.prompt.attribute_rows import ROWS, row_conditions, told_attributes
 from engine.prompt.conditions import TOLD_CLASSES
 from engine.prompt.grammar import SHEET
-from engine.prompt.phrase import Phrase, Wish
+from engine.prompt.phrase import Phrase, Target
 from engine.prompt.words import prompt_words
 from engine.runs.conditional_weights import name_weights_told
 from tui.render import captions
@@ -149,7 +149,7 @@ class GridScreen(DrawScreen):
 
     def _why_no_attribute(self) -> str:
         """Names the weights that can, if any are here."""
-        example = prompt_words([Phrase(0, (Wish("slant", Interval(20, 20), True),))], self.studio.data.class_names)
+        example = prompt_words([Phrase(0, (Target("slant", Interval(20, 20), True),))], self.studio.data.class_names)
         return str(name_weights_told(PromptError(TOLD_CLASSES), example, self.studio.settings.weights, "w chooses those weights"))
 
     def footer_label(self, binding: Binding) -> str:

@@ -59,7 +59,7 @@ def test_what_a_caption_states_is_true_of_the_picture() -> None:
         says = make_caption(rng, shown).says
         assert says is not None
         assert says.label in (None, shown.label)
-        assert all(shown.values[wish.attribute] in wish.interval and wish.interval in INTERVALS[wish.attribute] for wish in says.wishes)
+        assert all(shown.values[target.attribute] in target.interval and target.interval in INTERVALS[target.attribute] for target in says.targets)
         assert all(shown.variants[name] is wanted for name, wanted in says.variants)
 
 
@@ -85,7 +85,7 @@ def test_captions_with_something_held_out_have_it() -> None:
         assert random_plan(rng, {"orders"}).template in held_out.ORDERS
         assert states_pair(random_plan(rng, {"pairs"}).says)
         plan = random_plan(rng, {"synonyms"})
-        stated = len(plan.says.wishes) + len(plan.says.variants)
+        stated = len(plan.says.targets) + len(plan.says.variants)
         assert sum(word in words for word in split_words(plan.text)) == stated > 0, plan.text
 
 
@@ -107,7 +107,7 @@ def test_captions_state_every_digit_level_negation_and_variant() -> None:
     stated: Counter[object] = Counter()
     for _ in range(3000):
         says = random_plan(rng).says
-        stated.update([says.label, *((wish.attribute, wish.interval) for wish in says.wishes), *says.variants])
+        stated.update([says.label, *((target.attribute, target.interval) for target in says.targets), *says.variants])
     every = [(name, interval) for name, intervals in INTERVALS.items() for interval in intervals[1:]]
     assert min(stated[fact] for fact in (None, *range(10), *every)) >= 15
     assert all(stated[name, wanted] >= 15 for name in ("looped", "closed", "crossed", "with a base") for wanted in (True, False))
@@ -121,7 +121,7 @@ def test_a_hard_negative_differs_in_one_fact_and_in_its_words() -> None:
         assert other.text != plan.text
         before, after = plan.says, other.says
         changes = [before.label != after.label, before.variants != after.variants]
-        changes += [one != two for one, two in zip(before.wishes, after.wishes, strict=True)]
+        changes += [one != two for one, two in zip(before.targets, after.targets, strict=True)]
         assert sum(changes) == 1
         others.update([after.label] if changes[0] else [])
     assert min(others[label] for label in range(10)) >= 5

@@ -123,7 +123,7 @@ def test_spacings_are_even_in_what_they_say() -> None:
     assert [a - b for a, b in pairwise(roots)] == pytest.approx([math.sqrt(999) / 9] * 9, abs=0.15)
     log_snr = [LINEAR.snr[t].log().item() for t in LINEAR.timesteps(10, "logsnr")]
     whole = math.log(LINEAR.snr[0].item() / LINEAR.snr[999].item())
-    # but for t = 0 and 1, whose log SNR are 1.1 apart, some timestep is near every wish
+    # but for t = 0 and 1, whose log SNR are 1.1 apart, some timestep is near every target
     assert [b - a for a, b in pairwise(log_snr)] == pytest.approx([whole / 9] * 9, abs=0.6)
     assert LINEAR.timesteps(4, "linear") == [999, 666, 333, 0]
     angles = [math.atan(noise_to_signal(LINEAR, t) ** ARCTAN) for t in LINEAR.timesteps(10, "arctan")]

@@ -25,7 +25,7 @@ def test_where_no_thread_can_be_started_the_work_is_saved_all_the_same(monkeypat
         leave.check()
 
 
-def test_ctrl_c_twice_at_once_is_one_wish_and_a_later_one_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_twice_at_once_counts_as_one_and_a_later_one_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = [100.0]
     monkeypatch.setattr(leaving.time, "monotonic", lambda: seconds[0])
     monkeypatch.setattr(threading.Timer, "start", lambda self: None)

@@ -19,7 +19,7 @@ from engine.prompt.facts import CLASS, HAND, drop_fact, facts, group_facts, step
 from engine.prompt.hand_numbers import NUMBERS, hand_number, number_hands, other_hand
 from engine.prompt.levels import LADDERS
 from engine.prompt.parser import parse, parse_or_change
-from engine.prompt.phrase import Hand, Phrase, Wish
+from engine.prompt.phrase import Hand, Phrase, Target
 from engine.prompt.vocabulary import vocabulary_for
 from engine.prompt.words import prompt_words, words
 
@@ -64,7 +64,7 @@ def test_slant_is_in_degrees_already_and_hands_become_codes() -> None:
 def test_values_beyond_what_can_be_asked_for_are_cut() -> None:
     (condition,) = conditions("very narrow 1")
     assert condition.interval("width").high == pytest.approx(5 - 1.28)
-    wide = Phrase(1, (Wish("width", Interval(-9, -9), False),))
+    wide = Phrase(1, (Target("width", Interval(-9, -9), False),))
     assert to_condition(wide, TOLD, code).interval("width") == Interval(1, 1)
 
 
@@ -118,7 +118,7 @@ def test_prompts_in_their_own_words_stay_as_they_are(text: str) -> None:
 
 def test_names_that_hold_other_words_are_quoted() -> None:
     names = ("boot", "light bulb", "7")
-    asked_for = (*[Phrase(1, (Wish("thickness", Interval(low=0.52), False),))] * 2, Phrase(0), Phrase(2))
+    asked_for = (*[Phrase(1, (Target("thickness", Interval(low=0.52), False),))] * 2, Phrase(0), Phrase(2))
     said = prompt_words(asked_for, names)
     assert said == '2 x bold "light bulb", boot, "7"'
     assert parse(said, random.Random(0), names, TOLD).conditions == asked_for
@@ -165,15 +165,15 @@ def test_pictures_of_which_the_same_is_asked_share_their_facts(text: str, said: 
 @pytest.mark.parametrize("name", ATTRIBUTES)
 def test_levels_climb_their_ladder_and_stay_at_its_ends(name: str) -> None:
     ladder = LADDERS[name]
-    phrase = Phrase(3, (Wish(ladder[0].attribute, ladder[0].interval, name == "slant"),))
+    phrase = Phrase(3, (Target(ladder[0].attribute, ladder[0].interval, name == "slant"),))
     climbed = [phrase := step_fact(phrase, name, 1, VOCABULARY) for _ in ladder]
-    assert [step.wishes[0].interval for step in climbed] == [level.interval for level in (*ladder[1:], ladder[-1])]
+    assert [step.targets[0].interval for step in climbed] == [level.interval for level in (*ladder[1:], ladder[-1])]
 
 
 def test_values_stay_within_what_can_be_asked_for() -> None:
     (phrase,) = phrases("7 thickness 3 to 4 slant 59")
-    assert step_fact(phrase, "slant", 5, VOCABULARY).wish("slant") == Wish("slant", Interval(60, 60), True)
-    assert step_fact(phrase, "thickness", 100, VOCABULARY).wish("thickness") == Wish("thickness", Interval(9, 10), True)
+    assert step_fact(phrase, "slant", 5, VOCABULARY).target("slant") == Target("slant", Interval(60, 60), True)
+    assert step_fact(phrase, "thickness", 100, VOCABULARY).target("thickness") == Target("thickness", Interval(9, 10), True)
 
 
 # --- changes ----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from engine.config.data import MNIST
 from engine.errors import PromptError
 from engine.prompt.changes import Change
 from engine.prompt.parser import Prompt, parse, parse_if_readable, parse_or_change
-from engine.prompt.phrase import Hand, Phrase, Wish
+from engine.prompt.phrase import Hand, Phrase, Target
 from engine.prompt.vocabulary import vocabulary_for
 from engine.prompt.words import change_words, prompt_words, understood
 
@@ -200,8 +200,8 @@ def test_reads(text: str, expected: str) -> None:
 
 def test_a_level_is_asked_for_in_scores_and_a_number_in_units() -> None:
     assert read("bold 7, thickness 3 slant 20 4 in hand 2").conditions == (
-        Phrase(7, (Wish("thickness", Interval(low=0.52), False),), (), Hand("number", 2)),
-        Phrase(4, (Wish("thickness", Interval(3, 3), True), Wish("slant", Interval(20, 20), True)), (), Hand("number", 2)),
+        Phrase(7, (Target("thickness", Interval(low=0.52), False),), (), Hand("number", 2)),
+        Phrase(4, (Target("thickness", Interval(3, 3), True), Target("slant", Interval(20, 20), True)), (), Hand("number", 2)),
     )
 
 
@@ -309,11 +309,11 @@ def test_names_of_classes_come_before_words_for_strokes() -> None:
     names = ("bold", "light bulb", "hand", "thin 3", "bulb")
     assert parse("bold light bulb, hand, thin 3", random.Random(0), names, TOLD) == Prompt((0, 1, 2, 3))
     prompt = parse("bold thin bulb", random.Random(0), names, TOLD)
-    assert prompt == Prompt((0, 4), False, (Phrase(0), Phrase(4, (Wish("thickness", Interval(high=-0.52), False),))))
+    assert prompt == Prompt((0, 4), False, (Phrase(0), Phrase(4, (Target("thickness", Interval(high=-0.52), False),))))
 
 
 def test_pictures_without_classes_can_be_described() -> None:
-    assert parse("two bold pictures", random.Random(0), (), TOLD).conditions == (Phrase(0, (Wish("thickness", Interval(low=0.52), False),)),) * 2
+    assert parse("two bold pictures", random.Random(0), (), TOLD).conditions == (Phrase(0, (Target("thickness", Interval(low=0.52), False),)),) * 2
 
 
 @pytest.mark.parametrize(

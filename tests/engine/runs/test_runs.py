@@ -314,10 +314,10 @@ def test_states_are_numbered_not_sorted_by_name_and_pruned(run: Run) -> None:
 def test_what_a_killed_writer_left_half_done_is_removed_by_the_next(run: Run) -> None:
     for part in ("checkpoints/.state-0000001.pt.abc.part", "samples/.step-0000001.png.abc.part", ".config.json.abc.part"):
         (run.path / part).touch()
-    wish = run.path / ".control.json.abc.part"
-    wish.touch()  # somebody may be about to ask for something
+    target = run.path / ".control.json.abc.part"
+    target.touch()  # somebody may be about to ask for something
     with open_writer(run):
-        assert list(run.path.rglob("*.part")) == [wish]
+        assert list(run.path.rglob("*.part")) == [target]
 
 
 def test_a_damaged_state_goes_when_training_has_come_as_far_again(run: Run) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from engine.captions.captions import random_plan
-from engine.captions.facts import wish_for
+from engine.captions.facts import target_for
 from engine.captions.vocabulary import known_words
 from engine.checkpoints.reader import shipped_reader
 from engine.config.data import MNIST
@@ -24,8 +24,8 @@ from engine.protocol.understood import Understood
 from engine.sampling import understand as module
 from engine.sampling.understand import Reading, reword
 
-BOLD, WIDE = wish_for(Level("thickness", 1), False), wish_for(Level("width", 1), False)
-MEDIUM = wish_for(Level("thickness", 0), False)
+BOLD, WIDE = target_for(Level("thickness", 1), False), target_for(Level("width", 1), False)
+MEDIUM = target_for(Level("thickness", 0), False)
 BOLD_SEVEN, SEVEN = Phrase(7, (BOLD,)), Phrase(7)
 VOCABULARY = vocabulary_for(MNIST.class_names, True)
 
@@ -103,7 +103,7 @@ def test_counts_and_numbers_are_the_parsers(monkeypatch: pytest.MonkeyPatch) -> 
         ("a bld wdie seven", Phrase(7, (WIDE,)), Understood("bold wide 7")),  # the reader passes over a word
         ("a vrey bold seven", BOLD_SEVEN, Understood("very bold 7")),
         ("twoo with a lop", Phrase(None), Understood("looped 2")),
-        ("slnated 7", Phrase(7, (wish_for(Level("slant", 0), False),)), "not sure what 'slnated 7' means; did you mean '7 leaning right'?"),
+        ("slnated 7", Phrase(7, (target_for(Level("slant", 0), False),)), "not sure what 'slnated 7' means; did you mean '7 leaning right'?"),
         ("nto bold 7", BOLD_SEVEN, "not sure what 'nto bold 7' means; did you mean '7 not bold'?"),
         ("7 wiht a loop", SEVEN, f"can't tell what 'wiht' means; {module.CHOICES}; did you mean '7'?"),
         ("let me see a seven loop", SEVEN, Understood()),  # no seven has one

@@ -7,7 +7,7 @@ import math
 import torch
 
 from engine.captions.captions import states_pair
-from engine.captions.facts import split_words, wish_for
+from engine.captions.facts import split_words, target_for
 from engine.captions.vocabulary import held_out_words, known_words
 from engine.config.text import TextConfig
 from engine.models.text import CaptionReader, Readings, encode_facts, read_facts
@@ -17,8 +17,8 @@ from engine.prompt.phrase import Phrase
 from engine.training.read_captions import CaptionBatch, draw_captions, hide_words, reading_loss, right_readings
 
 CPU = torch.device("cpu")
-BOLD, THIN = (Phrase(7, (wish_for(Level("thickness", side), False),)) for side in (1, -1))
-BOLD_LEFT = Phrase(3, (wish_for(Level("thickness", 1), False), wish_for(Level("slant", -1), False)))
+BOLD, THIN = (Phrase(7, (target_for(Level("thickness", side), False),)) for side in (1, -1))
+BOLD_LEFT = Phrase(3, (target_for(Level("thickness", 1), False), target_for(Level("slant", -1), False)))
 
 
 def test_batches_are_a_function_of_seed_and_step_and_hold_nothing_that_is_held_out() -> None:
@@ -51,7 +51,7 @@ def test_a_reader_learns_the_captions_of_one_batch() -> None:
     torch.manual_seed(0)
     batch = CaptionBatch(
         ["a bold seven", "a thin seven", "seven that is not bold", "bold 3 leaning left", "uncrossed 7", "hello there"],
-        [BOLD, THIN, Phrase(7, (wish_for(Level("thickness", 1), True),)), BOLD_LEFT, Phrase(7, (), (("crossed", False),)), None],
+        [BOLD, THIN, Phrase(7, (target_for(Level("thickness", 1), True),)), BOLD_LEFT, Phrase(7, (), (("crossed", False),)), None],
     )
     config = TextConfig(known_words(), trigrams=64, width=32, layers=1)
     reader, tokens = CaptionReader(config), Tokenizer(config)(batch.texts)

@@ -63,11 +63,11 @@ def test_captions_say_what_was_measured(measured: Measured) -> None:
         for seed in range(5):
             says = plan_caption(random.Random(seed), captions.shown(place)).says
             assert says.label in (None, place % 10)
-            for wish in says.wishes:
-                assert float(scores[place, list(ATTRIBUTES).index(wish.attribute)]) in wish.interval
+            for target in says.targets:
+                assert float(scores[place, list(ATTRIBUTES).index(target.attribute)]) in target.interval
             for name, wanted in says.variants:
                 assert int(measured.variants[place, list(VARIANTS).index(name)]) == (1 if wanted else -1)
-            stated += len(says.wishes) + len(says.variants)
+            stated += len(says.targets) + len(says.variants)
     assert stated > 2 * N
     assert not captions.shown(N - 1).values, "nothing is known of the flat image"
 
