@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from engine.measures.shape import Shape
 
 LISTED = 20
-"""Up to so many pictures are listed one by one; of more, the means of each class."""
+"""Up to this many pictures are listed one by one. Of more, only the means of each class are."""
 LARGEST_SIDE = 128
 COLUMNS = ("thickness", "slant", "width", "height", "length", "area")
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

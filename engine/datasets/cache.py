@@ -134,7 +134,7 @@ def read_folder(folder: Path) -> Prepared | None:
         return None
 
 
-def seal(folder: Path, spec: DataSpec) -> None:
+def complete_folder(folder: Path, spec: DataSpec) -> None:
     """Writes the file that makes a folder of images complete. Raises StorageError."""
     files = {path.name: [path.stat().st_size, path.stat().st_mtime_ns] for path in sorted(folder.iterdir())}
     write_checksummed(folder / DATA, {"version": VERSION, "created": time.time(), "spec": to_dict(spec), "files": files})

@@ -177,7 +177,7 @@ class Maker:
         )
         folder = self._folder.with_name(cache.folder_name(train.digest(), test.digest(), texts))
         with self._writing():
-            cache.seal(self._folder, spec)
+            cache.complete_folder(self._folder, spec)
             if cache.read_folder(folder) is None:
                 remove_tree(folder)
                 self._folder.rename(folder)

@@ -15,7 +15,7 @@ EACH = 5
 ALL = "pictures"
 """The name of the row where nothing tells classes apart."""
 MOST_ROWS, WORST_ROWS = 20, 10
-"""A gallery has a row for each class; with more classes than the first number, only so many as the second, the least accurate ones."""
+"""A gallery has a row for each class. With more than MOST_ROWS classes, it has rows for the WORST_ROWS least accurate ones."""
 
 
 def make_gallery(drawn: Tensor, logits: Tensor, labels: Tensor, names: Sequence[str]) -> tuple[ClassGallery, ...]:

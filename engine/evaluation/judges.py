@@ -76,7 +76,7 @@ class Training:
 
 
 def knows_classes(data: DataSpec, images: int) -> bool:
-    """Whether a classifier of this data set can be trained on so many images: with one class there is nothing to tell apart."""
+    """Whether a classifier of this data set can be trained on this number of images. With one class there is nothing to tell apart."""
     return data.classes > 1 and images >= max(FEWEST_IMAGES, FEWEST_OF_A_CLASS * data.classes)
 
 

@@ -48,7 +48,7 @@ def ended_epochs(step: int, config: TrainConfig) -> int:
 
 
 def is_validation_due(step: int, config: TrainConfig, evaluations: int) -> bool:
-    """Whether a run validates after this step, which takes so many network evaluations.
+    """Whether a run validates after this step, which takes this number of network evaluations.
 
     It follows from the settings alone, not from the clock, so that a resumed run finds the same best weights. Where there is time for it, an epoch
     is divided evenly and its end is among the steps; else only every few epochs end with it, and a long run itself.

@@ -327,16 +327,16 @@ def test_a_source_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> No
 
 def test_a_disk_that_fills_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     other = made(MemorySource(3)).spec
-    real = cache.seal
+    real = cache.complete_folder
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cache, "seal", full)
+    monkeypatch.setattr(cache, "complete_folder", full)
     with pytest.raises(StorageError, match=r"No space left on device; free some space, or set DIGITTY_HOME"):
         made(MemorySource(6, version="2"))
     assert leftovers() == []
-    monkeypatch.setattr(cache, "seal", real)
+    monkeypatch.setattr(cache, "complete_folder", real)
     assert cache.find_images(other.digest) is not None
 
 
