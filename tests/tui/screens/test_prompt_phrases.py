@@ -69,7 +69,7 @@ async def test_several_phrases_are_described_in_one_line() -> None:
     jobs.measured = (Measured((("thickness", 3.61),)), Measured((("thickness", 1.5),)))
     async with opened(jobs, config=with_strokes()) as person:
         await person.enter("a bold 3 and a thin 7")
-        await person.sees("3 · bold, 7 · thin", "all 2 digits are as asked for")
+        await person.sees("3 · bold, 7 · thin", "both are as asked for")
         jobs.measured = (jobs.measured[0], Measured((("thickness", 3.0),), (), ("thickness",)))
         await person.press("ctrl+r")
         await person.sees("1 of 2 digits is not as asked for: 7 has thickness 3 px instead of")
