@@ -20,6 +20,7 @@ def ask_to_quit(app: StudioApp) -> ChoiceDialog:
             app.notify(f"Quitting as soon as {training.run} is detached. Press ctrl+q to quit now.")
             training.hand_over(leave_after=True)
 
-    dialog = ChoiceDialog(f"{training.run} is training. Quit?", choices, escape="stay", safe=-1)
+    state = "paused" if training.paused else "training"
+    dialog = ChoiceDialog(f"{training.run} is {state}. Quit?", choices, escape="stay", safe=-1)
     app.push_screen(dialog, on_answer)
     return dialog

@@ -93,6 +93,10 @@ async def test_pause_and_go_on() -> None:
         await person.press("space")
         await person.sees("paused", "space resume")
         assert find_run("seed-1").state() == "paused"
+        await person.until(lambda: person.app.studio.training.paused)  # its file says so a moment earlier
+        await person.press("q")
+        await person.sees("seed-1 is paused. Quit?")
+        await person.press("escape")
         person.jobs.go_on_training.set()
         await person.pilot.pause(0.1)
         assert "step 3/4" in person.screen
