@@ -89,7 +89,7 @@ async def film_prompt() -> str:
         seconds[0], seconds[-1] = 4 * TYPING, SKETCH
         await pilot.press("enter")
         quiet = time.monotonic()
-        while time.monotonic() - quiet < 3 * SLOWED:
+        while app.studio.router.activities or time.monotonic() - quiet < 3 * SLOWED:
             await pilot.pause(0.02)
             if (now := moment(app)) != moments[-1]:
                 moments.append(now)

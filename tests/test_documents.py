@@ -14,6 +14,8 @@ import click
 import pytest
 from PIL import Image
 
+from tui.settings.keymap import SCREEN_NAMES
+
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PACKAGES = [folder for package in ("engine", "tui") for folder in sorted((ROOT / package).iterdir()) if (folder / "__init__.py").exists()]
@@ -135,6 +137,15 @@ def test_pictures_are_small_and_one_moves() -> None:
     assert {ElementTree.parse(picture).getroot().tag for picture in pictures} == {"{http://www.w3.org/2000/svg}svg"}
     assert max(picture.stat().st_size for picture in pictures) <= 300 * KILOBYTE
     assert "@keyframes" in (ROOT / "docs" / "prompt.svg").read_text()
+
+
+def test_pictures_of_screens_show_the_tabs_of_today() -> None:
+    for picture in sorted((ROOT / "docs").glob("*.svg")):
+        texts = [element for element in ElementTree.parse(picture).iter("{http://www.w3.org/2000/svg}text") if element.get("y")]
+        top = min(float(element.get("y", "")) for element in texts)
+        line = " ".join("".join(element.itertext()) for element in texts if float(element.get("y", "")) == top)
+        missing = [name for number, name in enumerate(SCREEN_NAMES, 1) if name.title() not in line and str(number) not in line]
+        assert not missing, f"{picture.name} is older than these screens; take it again with docs/screenshots.py"
 
 
 @pytest.mark.slow
