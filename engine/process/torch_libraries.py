@@ -14,9 +14,6 @@ from contextlib import suppress
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-_LIBRARIES = (("libtorch_global_deps.so", ctypes.RTLD_GLOBAL | os.RTLD_NOW), ("libtorch.so", os.RTLD_LAZY))
-"""What torch itself loads first, in this order and in these ways. The second brings in all that needs no Python."""
-
 _thread: threading.Thread | None = None
 
 
@@ -27,7 +24,7 @@ def set_environment() -> None:
 
 
 def load_in_background() -> None:
-    """Begin to load the libraries, at most once. Does nothing except on Linux, with a single processor, or without torch.
+    """Begin to load the libraries, at most once. Does nothing outside Linux, on a single processor, or where torch is missing.
 
     Where loading fails, `import torch` tries again and reports it.
     """
@@ -51,6 +48,7 @@ def are_loading() -> bool:
 
 
 def _load(load: Callable[[bytes, int], int | None], folder: Path) -> None:
-    for name, mode in _LIBRARIES:
+    """Loads what torch itself loads first, in its order and ways. The second library brings in all that needs no Python."""
+    for name, mode in (("libtorch_global_deps.so", os.RTLD_GLOBAL | os.RTLD_NOW), ("libtorch.so", os.RTLD_LAZY)):
         if not load(os.fsencode(folder / name), mode):
             return
