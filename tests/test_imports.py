@@ -86,6 +86,14 @@ def test_a_first_picture_imports_nothing_that_it_does_not_need(tmp_path: Path) -
     assert {name for name in names if name.startswith("engine.training.")} <= {"engine.training.cadence"}
 
 
+def test_the_first_screen_does_not_wait_for_the_others() -> None:
+    code = "import sys, tui.cli.screen, tui.app\nfrom tui.screens.registry import SCREENS\nSCREENS['prompt']\nprint(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
+    loaded = {*told.stdout.split()}
+    assert "tui.screens.prompt" in loaded
+    assert not loaded & {"numpy", *(f"tui.screens.{name}" for name in ("generate", "grid", "train", "compare", "gallery", "how"))}
+
+
 def test_the_engine_runs_as_a_module() -> None:
     told = subprocess.run([sys.executable, "-m", "engine.cli", "--help"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
     assert "train" in told.stdout

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import SystemCommand
@@ -25,8 +25,7 @@ from tui.render.painter import Painter
 from tui.runs.progress import describe_progress
 from tui.runs.text import host
 from tui.screens.base import CHOOSE_FOLDER, AppScreen
-from tui.screens.registry import SCREENS, bindings_by_screen, own_bindings, shared_bindings
-from tui.screens.train import TrainScreen
+from tui.screens.registry import SCREENS, bindings_by_screen, make_screen, own_bindings, shared_bindings
 from tui.settings import ansi_themes, themes
 from tui.settings.config_file import Config
 from tui.settings.keymap import GLOBAL_BINDINGS, display_name, help_rows, key_in_inputs, load_keymap
@@ -43,6 +42,9 @@ from tui.terminal.window import Alert
 from tui.widgets.notice_line import NoticeLine, NoticeText
 from tui.widgets.pixel_tiles import find_placements
 
+if TYPE_CHECKING:
+    from tui.screens.train import TrainScreen
+
 
 class DigittyApp(StudioApp):
     """All screens over one studio."""
@@ -51,7 +53,7 @@ class DigittyApp(StudioApp):
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = True
     COMMANDS = {CommandSearch}  # noqa: RUF012
-    MODES = {**SCREENS}  # noqa: RUF012
+    MODES = {name: partial(make_screen, name) for name in SCREENS}  # noqa: RUF012
     DEFAULT_MODE = "prompt"
     BINDINGS: ClassVar[list[BindingType]] = [*GLOBAL_BINDINGS]
 
@@ -74,7 +76,7 @@ class DigittyApp(StudioApp):
         hooks = Hooks(self.refresh_status, self.on_training_changed, self.show_run, self.on_run_moved, self.end_earlier_notices, self.announce_end)
         self.studio = Studio(self, hooks, jobs or Jobs(), terminal, config)
         self.studio.opened_pictures = pictures
-        self.keymap, problems = load_keymap(config, bindings_by_screen())
+        self.keymap, problems = load_keymap(config, bindings_by_screen() if config.keys else {})
         self._problems = [*self.studio.problems, *problems]
         self._quit_dialog: ChoiceDialog | None = None
         self._refused_save: CannotSave | None = None
@@ -161,9 +163,11 @@ class DigittyApp(StudioApp):
 
     def _train_screen(self) -> TrainScreen | None:
         """None before it was opened for the first time."""
-        stack = self._screen_stacks.get("train")
-        screen = stack[0] if stack else None
-        return screen if isinstance(screen, TrainScreen) else None
+        if not (stack := self._screen_stacks.get("train")):
+            return None
+        from tui.screens.train import TrainScreen
+
+        return stack[0] if isinstance(stack[0], TrainScreen) else None
 
     def show_notice(self) -> None:
         notice, key = self.notices.shown, key_in_inputs("messages", self.keymap)
@@ -186,8 +190,8 @@ class DigittyApp(StudioApp):
 
     def start_run(self) -> None:
         def ask() -> None:
-            if isinstance(self.screen, TrainScreen):
-                self.screen.action_new()
+            if self.screen is (screen := self._train_screen()) and screen:
+                screen.action_new()
 
         self.action_go("train")
         self.call_later(ask)  # after the screen was mounted

@@ -40,6 +40,9 @@ def open_screen(
     with redirect_stderr_to_log(terminal) as (display, log_path), ShutdownWatcher(display, file=log_path) as watcher:
         with quick_imports():
             from tui.app import DigittyApp
+            from tui.screens.registry import SCREENS
+
+            _ = SCREENS[first]  # imports it, while others wait until they are opened
 
         app = DigittyApp(jobs, terminal, config, first, pictures)
         watcher.work, app.report_fault = app.studio, watcher.fail
