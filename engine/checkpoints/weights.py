@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,13 +46,18 @@ class ModelWeights:
 
     @property
     def digest(self) -> str:
-        """sha256: and the first DIGEST_LENGTH hex digits of the SHA-256 of all tensors. It does not depend on names or on the kind of file."""
-        sha = hashlib.sha256()
-        for name in sorted(self.tensors):
-            tensor = self.tensors[name].detach().to("cpu", torch.float32).contiguous()
-            sha.update(f"{name} {tuple(tensor.shape)} ".encode())
-            sha.update(tensor.flatten().view(torch.uint8).numpy().data)
-        return f"sha256:{sha.hexdigest()[:DIGEST_LENGTH]}"
+        """`digest_of` all tensors. It does not depend on the kind of file."""
+        return digest_of(self.tensors)
+
+
+def digest_of(tensors: Mapping[str, Tensor]) -> str:
+    """sha256: and the first DIGEST_LENGTH hex digits of the SHA-256 of the tensors, by their names."""
+    sha = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().to("cpu", torch.float32).contiguous()
+        sha.update(f"{name} {tuple(tensor.shape)} ".encode())
+        sha.update(tensor.flatten().view(torch.uint8).numpy().data)
+    return f"sha256:{sha.hexdigest()[:DIGEST_LENGTH]}"
 
 
 def save_weights(path: Path, weights: ModelWeights, dtype: torch.dtype = torch.float16, error: type[DigittyError] = OutputError) -> None:

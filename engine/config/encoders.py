@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from engine.config.condition import ConditionConfig
-from engine.config.model import NetworkKind
+from engine.config.model import ModelConfig, NetworkKind
 from engine.config.preset_hints import Preset
+from engine.config.text import TextConfig
 from engine.errors import SettingError
 
-ENCODERS: Mapping[Preset, NetworkKind] = {"hand": "writer", "text": "text"}
-NETWORK_NAMES: Mapping[NetworkKind, str] = {"unet": "a network that draws", "writer": "an encoder of handwriting", "text": "a reader of captions"}
+ENCODERS: Mapping[Preset, NetworkKind] = {"hand": "writer", "text": "text", "rank": "tower"}
+NETWORK_NAMES: Mapping[NetworkKind, str] = {
+    "unet": "a network that draws",
+    "writer": "an encoder of handwriting",
+    "text": "a reader of captions",
+    "tower": "an image tower",
+}
+READER = ModelConfig(network="text", text=TextConfig())
+TOWER = ModelConfig(network="tower", channels=(48, 96, 96), emb_dim=64, text=TextConfig())
 WITHOUT_NOISE: Mapping[Preset, str] = {
     "hand": "can't be used with the preset hand, which compares images as they were written",
     "text": "can't be used with the preset text, which reads captions and sees no images",
+    "rank": "can't be used with the preset rank, whose captions say what images show as they are",
 }
 """Why settings that change images are refused."""
 

@@ -13,7 +13,7 @@ from engine.errors import SettingError
 
 ScheduleKind = Literal["linear", "cosine"]
 Prediction = Literal["eps", "v", "edm", "x0"]
-NetworkKind = Literal["unet", "writer", "text"]
+NetworkKind = Literal["unet", "writer", "text", "tower"]
 PATCHES = (1, 2, 4, 8, 16)
 """Sides of a patch, in pixels."""
 
@@ -51,9 +51,11 @@ class ModelConfig:
     """What it is told of a picture besides its class; None: nothing."""
     network: NetworkKind = "unet"
     """unet: it draws; writer: it encodes by whose hand a digit is, with `channels` and `groups` as its widths and `emb_dim` numbers in a code;
-    text: it reads captions."""
+    text: it reads captions; tower: it says how well pictures and captions fit, with the same widths."""
     text: TextConfig | None = None
-    """The text encoder of a network that reads words; None: it reads none."""
+    """The text encoder of a network that reads words; None: it reads none. That of a tower is not part of it, and its words are left out."""
+    reader: str | None = None
+    """The digest of the reader of captions that a tower belongs to; None for other networks."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))  # JSON gives a list
@@ -76,8 +78,10 @@ class ModelConfig:
             raise SettingError(f"conditions {self.conditions!r} are not a table of settings")
         if self.text is not None and not isinstance(self.text, TextConfig):
             raise SettingError(f"text {self.text!r} is not a table of settings")
-        if self.network == "text" and self.text is None:
+        if self.network in ("text", "tower") and self.text is None:
             raise SettingError("a network that reads captions has a text encoder")
+        if self.reader is not None and not isinstance(self.reader, str):
+            raise SettingError(f"reader {self.reader!r} is not a digest")
         if self.draws and (self.text is not None) != (self.conditions is not None and self.conditions.text):
             raise SettingError("a network that draws has a text encoder if it is told words, and only then")
         self._check_patch()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-Preset = Literal["seed", "quick", "best", "attributes", "one-step", "hand", "text"]
+Preset = Literal["seed", "quick", "best", "attributes", "one-step", "hand", "text", "rank"]
 
 PRESET_HINTS: Mapping[Preset, str] = {
     "seed": "6.1 M parameters, the guide's recipe",
@@ -15,6 +15,7 @@ PRESET_HINTS: Mapping[Preset, str] = {
     "one-step": "a student that draws in one step",
     "hand": "an encoder of handwriting; draws nothing",
     "text": "a reader of captions; draws nothing",
+    "rank": "ranks pictures by captions; draws nothing",
 }
 """What sets each preset apart, for --help and dialogs."""
 
@@ -25,6 +26,7 @@ PRESET_RESULTS: Mapping[Preset, str] = {
     "one-step": "99.59% in one step, as shipped:one-step",
     "hand": "tells who wrote a digit; needs QMNIST's labels",
     "text": "reads what captions say of digits",
+    "rank": "says how well pictures and captions fit",
 }
 """What each preset gives: the share of its digits that is read correctly, from docs/results.md."""
 

@@ -32,7 +32,7 @@ def to_dict(config: DataSpec | ModelConfig | ScheduleConfig | SampleConfig | Tra
         values["data"] = to_dict(config.data)
         if not config.augmented:
             del values["augmented"]
-        for name in ("patch", "conditions", "text"):
+        for name in ("patch", "conditions", "text", "reader"):
             if values[name] is None:
                 del values[name]  # so that older versions of digitty read it
         if config.draws:

@@ -9,12 +9,11 @@ from typing import Literal
 
 from engine.config.condition import Route
 from engine.config.data import MOST_IMAGES, DataSpec
-from engine.config.encoders import check_encoder, check_told
+from engine.config.encoders import READER, TOWER, check_encoder, check_told
 from engine.config.fields import MAX_BATCH, MAX_COUNT, MAX_SEED, check_fields, check_within, setting
 from engine.config.model import ModelConfig, ScheduleConfig
 from engine.config.preset_hints import PRESET_HINTS
 from engine.config.preset_hints import Preset as Preset  # other modules import it from here
-from engine.config.text import TextConfig
 from engine.errors import SettingError
 
 LrSchedule = Literal["cosine", "constant"]
@@ -245,8 +244,20 @@ BEST = TrainConfig(
     warmup=100,
     optimizer="muon",
     ema=0.999,
-    preview_every=100,
-    save_minutes=5.0,
+)
+
+HAND = TrainConfig(  # 32 writers in a batch
+    preset="hand",
+    writers="qmnist",
+    model=ModelConfig(network="writer", channels=(32, 64, 128), groups=8, emb_dim=64),
+    epochs=10,
+    batch_size=256,
+    lr=1e-2,
+    warmup=30,
+    optimizer="muon",
+    label_dropout=0.0,
+    ema=0.98,
+    save_minutes=1.0,
 )
 
 PRESETS: Mapping[Preset, TrainConfig] = {
@@ -278,28 +289,11 @@ PRESETS: Mapping[Preset, TrainConfig] = {
         label_dropout=0.0,
         ema=0.995,
     ),
-    "hand": TrainConfig(  # 32 writers in a batch
-        preset="hand",
-        writers="qmnist",
-        model=ModelConfig(network="writer", channels=(32, 64, 128), groups=8, emb_dim=64),
-        epochs=10,
-        batch_size=256,
-        lr=1e-2,
-        warmup=30,
-        optimizer="muon",
-        label_dropout=0.0,
-        ema=0.98,
-        preview_every=100,
-        save_minutes=1.0,
-    ),
-    "text": TrainConfig(  # its epochs are as many captions as MNIST has images
-        preset="text",
-        model=ModelConfig(network="text", text=TextConfig()),
-        epochs=12,
-        lr=2e-3,
-        label_dropout=0.0,
-        ema=0.995,
-        preview_every=100,
-        save_minutes=1.0,
+    "hand": HAND,
+    "rank": replace(
+        HAND, preset="rank", writers=None, model=TOWER, epochs=4, batch_size=192, lr=4e-3
+    ),  # all captions of a batch beside all its images
+    "text": replace(  # its epochs are as many captions as MNIST has images
+        HAND, preset="text", writers=None, model=READER, epochs=12, batch_size=128, lr=2e-3, warmup=200, optimizer="adam", ema=0.995
     ),
 }

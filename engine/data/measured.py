@@ -11,7 +11,7 @@ from torch import Tensor
 
 from engine.config.condition import ATTRIBUTES, SCORES, VARIANTS, AttributeScales, ConditionConfig, Scale
 from engine.config.data import DataSpec
-from engine.datasets.measuring import has_variants, measure_images
+from engine.datasets.measuring import has_variants, measure_images, measure_now
 from engine.errors import SettingError
 from engine.protocol.events import Event
 
@@ -36,9 +36,18 @@ class Measured:
 def measure(spec: DataSpec, images: Tensor, labels: Tensor) -> Generator[Event, None, Measured]:
     """Returns what was measured of the first N training images (N, H, W), uint8, with labels (N,). Raises SettingError and StorageError."""
     labels = labels.cpu()
-    values = torch.from_numpy((yield from measure_images(spec, images.cpu().numpy(), labels.numpy()))).double()
-    shown = values[:, len(ATTRIBUTES) :]
-    return Measured(values[:, : len(ATTRIBUTES)], torch.where(shown.isnan(), 0, 2 * shown - 1).long(), labels)
+    return _split(torch.from_numpy((yield from measure_images(spec, images.cpu().numpy(), labels.numpy()))), labels)
+
+
+def measure_each(spec: DataSpec, images: Tensor, labels: Tensor) -> Measured:
+    """What is measured now of any images (N, H, W), uint8, with labels (N,) of the classes of `spec`. Takes 2 ms for each of 28x28 pixels."""
+    return _split(torch.from_numpy(measure_now(spec, images.cpu().numpy(), labels.cpu().numpy())), labels.cpu())
+
+
+def _split(values: Tensor, labels: Tensor) -> Measured:
+    """From (N, A + V), with NaN for what an image does not have."""
+    shown = values[:, len(ATTRIBUTES) :].double()
+    return Measured(values[:, : len(ATTRIBUTES)].double(), torch.where(shown.isnan(), 0, 2 * shown - 1).long(), labels)
 
 
 def measure_nothing(labels: Tensor) -> Measured:

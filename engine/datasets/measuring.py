@@ -103,6 +103,20 @@ class MeasureTask:
         return np.full((len(self.images), len(ATTRIBUTES) + len(VARIANTS)), np.nan, np.float32)
 
 
+def measure_now(spec: DataSpec, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """The same (N, A + V) of any images (N, H, W) with labels (N,) of the classes of `spec`, in this process; nothing of it is kept."""
+    import numpy as np
+
+    possible = _possible_variants(spec)
+    return np.stack([_values(image, possible[label]) for image, label in zip(images, labels.tolist(), strict=True)])
+
+
+def _possible_variants(spec: DataSpec) -> Sequence[tuple[str, ...]]:
+    """The variants that digits of each class can have."""
+    names = [tuple(name for name, digit in VARIANTS.items() if digit == label) for label in range(max(10, spec.classes))]
+    return names if has_variants(spec) else [()] * len(names)
+
+
 def _values(image: npt.NDArray[np.uint8], variants: Sequence[str]) -> npt.NDArray[np.float32]:
     """What was measured of one image."""
     import numpy as np
@@ -122,8 +136,7 @@ def _measure(spec: DataSpec, images: npt.NDArray[np.uint8], labels: npt.NDArray[
     """Measures all of them, in several processes where they are many."""
     import numpy as np
 
-    names = [tuple(name for name, digit in VARIANTS.items() if digit == label) for label in range(max(10, spec.classes))]
-    possible = names if has_variants(spec) else [()] * len(names)
+    possible = _possible_variants(spec)
     tasks = (
         MeasureTask(np.ascontiguousarray(images[k : k + IMAGES]), tuple(possible[label] for label in labels[k : k + IMAGES]))
         for k in range(0, len(images), IMAGES)

@@ -114,13 +114,23 @@ class CaptionReader(nn.Module):
 
     def read(self, encoding: Encoding) -> Readings:
         """What is read in N encoded texts. Answers that an attribute does not have get a logit of -1e9."""
-        asking = self.questions.expand(len(encoding.tokens), -1, -1)
-        answers = F.gelu(self.norm(self.attention(asking, encoding.tokens, encoding.present)))  # (N, Q, D)
-        label, nonsense, *others = answers.unbind(1)
+        label, nonsense, *others = self._answer(encoding).unbind(1)
         levels = [head(answer) for head, answer in zip(self.attributes, others, strict=False)]
         attributes = torch.stack([F.pad(level, (0, MOST_INTERVALS - level.shape[1]), value=-1e9) for level in levels], 1)
         variants = torch.stack([head(answer) for head, answer in zip(self.variants, others[len(levels) :], strict=True)], 1)
         return Readings(self.label(label), attributes, variants, self.nonsense(nonsense))
+
+    def sentences(self, tokens: Tokens) -> Tensor:
+        """The vector of each of N texts, (N, QUESTIONS * width): what the questions find in it, before anything is read.
+
+        Beside the mean of a text's tokens it keeps which word turns which other round.
+        """
+        return self._answer(self.encoder(tokens)).flatten(1)
+
+    def _answer(self, encoding: Encoding) -> Tensor:
+        """What each question finds, (N, QUESTIONS, D)."""
+        asking = self.questions.expand(len(encoding.tokens), -1, -1)
+        return F.gelu(self.norm(self.attention(asking, encoding.tokens, encoding.present)))
 
 
 def encode_facts(says: Sequence[Phrase | None]) -> Readings:

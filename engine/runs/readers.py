@@ -17,6 +17,8 @@ Role = Literal["first", "second", "reader"]
 
 READER = paths.ASSETS / "weights" / "reader.safetensors"
 """MNIST's."""
+TOWER = paths.ASSETS / "weights" / "rank.safetensors"
+"""The image tower that comes with digitty, which ranks pictures by captions."""
 RECIPE = 1
 """How classifiers of other data sets are trained. Another way gets the next number, so that files of the old way are not used for new figures."""
 GOOD_READER = 0.99

@@ -18,6 +18,7 @@ from engine.sampling.batch import preview
 from engine.sampling.runtime import Runtime
 from engine.training.caption_readings import caption_readings
 from engine.training.hand_pairs import hand_pairs
+from engine.training.ranked_images import ranked_images
 from engine.training.trainer import Trainer
 
 PREVIEW_SEED = 0
@@ -53,11 +54,13 @@ class RunArtifacts:
         checkpoint.save_weights(path, weights, error=StorageError)
 
     def draw_preview(self) -> Generator[Event, None, tuple[Images, tuple[str, ...]]]:
-        """An image of each class from fixed noise, by the average weights, without captions; of encoders `hand_pairs`, `caption_readings`."""
+        """An image of each class from fixed noise, by the average weights, without captions; of encoders what their own previews show."""
         network = self.trainer.config.model.network
         if network == "writer":
             return (yield from hand_pairs(self.trainer))
         if network == "text":
             return caption_readings(self.trainer)
+        if network == "tower":
+            return (yield from ranked_images(self.trainer))
         pipeline = yield from self.runtime.pipeline(self.name)
         return (yield from preview(pipeline, PREVIEW_SEED)), ()

@@ -53,7 +53,7 @@ def with_conditions(config: TrainConfig, measured: Measured | None, texts: Seque
     Images with `texts` have captions of their own. What it is told already keeps its scales. Raises SettingError for captions of images that they
     are not for.
     """
-    if measured is None and not config.text:
+    if (measured is None and not config.text) or not config.model.draws:
         return config
     told, text = config.model.conditions or ConditionConfig(route=config.route), config.model.text
     if measured is not None and not told.scales:

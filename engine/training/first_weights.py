@@ -46,7 +46,7 @@ def take_over_network(config: TrainConfig, data: DataSpec | None) -> Generator[E
     model, schedule = _fit(weights, data or weights.model.data)
     if new := new_parts(weights.model, model):
         yield Notice(_describe_growth(source, weights.model.data, model.data, new))
-    told, model = model.conditions, replace(model, one_step=config.teacher is not None)
+    told, model = model.conditions if model.draws else None, replace(model, one_step=config.teacher is not None)
     was_told = weights.model.conditions  # of other images, it is still to be measured what they show
     attributes = config.attributes or (told is not None and was_told is not None and len(was_told.scales) > 0)
     hands = config.hands or (told is not None and told.hand > 0)

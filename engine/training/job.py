@@ -38,17 +38,17 @@ from engine.runs.writer import Writer, open_writer, write_config
 from engine.sampling.runtime import Runtime
 from engine.training.artifacts import RunArtifacts
 from engine.training.cadence import Cadence
-from engine.training.conditions import TrainingConditions, with_conditions
-from engine.training.contrast import ContrastLoss
+from engine.training.conditions import with_conditions
 from engine.training.distill import DistillationLoss
 from engine.training.first_weights import load_first_weights, take_over_network, tells_strokes_of
+from engine.training.image_facts import ImageFacts, choose_loss
 from engine.training.loop import TrainingLoop
-from engine.training.read_captions import ReadingLoss, with_words
+from engine.training.rank_captions import with_reader
+from engine.training.read_captions import with_words
 from engine.training.restore import check_resumable, check_same_data, check_unfinished, restore, restore_newest
 from engine.training.run_conditions import keep_measures, measure_strokes, read_conditions
 from engine.training.run_writers import choose_writers, find_writers, keep_writers
 from engine.training.speed import plan_minutes
-from engine.training.step_loss import DenoisingStepLoss, StepLoss
 from engine.training.teacher_pairs import load_or_draw, plan_pairs
 from engine.training.trainer import Trainer
 from engine.training.validation import Validation, is_too_short, load_held_out
@@ -83,15 +83,16 @@ class TrainingJob:
         images = yield from self._read_images(config)
         measured = yield from measure_strokes(config, images)
         texts = load_texts(config.data, config.limit) if config.text and config.data.texts else ()
-        config = with_words(with_conditions(config, measured, texts))
+        config = with_reader(with_words(with_conditions(config, measured, texts)), measured)
         writers = yield from self._read_writers(config, images[1])
         told = yield from read_conditions(config, images, measured, writers, self.group)
+        facts = ImageFacts(measured, told, writers)
         if self.request.minutes is not None:
-            loss = self._choose_loss(config, numerics, told, writers)
+            loss = choose_loss(config, numerics, self.device, self.group, facts)
             config = yield from plan_minutes(config, self.request.minutes, images, numerics, self.device, loss)
         run = find_run(self.group.on_leader(lambda: create_run(self.request.run, config, numerics.describe(self.device)).name))
         with self._open_writer(run) as writer:
-            trainer = yield from self._build_trainer(config, run, images, numerics, told, writers)
+            trainer = yield from self._build_trainer(config, run, images, numerics, facts)
             _begin_from_first_weights(trainer)
             yield from self._loop(trainer, run, writer, epoch_seconds=0.0)
 
@@ -108,8 +109,9 @@ class TrainingJob:
         yield from self.group.stream_on_leader(_watch_heartbeat(run, self.cadence))
         writers = yield from self._read_writers(config, images[1], run)
         told = yield from read_conditions(config, images, measured, writers, self.group)
+        facts = ImageFacts(measured, told, writers)
         with self._open_writer(run) as writer:
-            trainer = yield from self._build_trainer(config, run, images, numerics, told, writers)
+            trainer = yield from self._build_trainer(config, run, images, numerics, facts)
             path, epoch_seconds = yield from self.group.stream_on_leader(restore_newest(run, trainer))
             if path is None:
                 _begin_from_first_weights(trainer)
@@ -171,33 +173,25 @@ class TrainingJob:
         with open_writer(run) as writer:
             yield writer
 
-    def _choose_loss(self, config: TrainConfig, numerics: Numerics, told: TrainingConditions | None, writers: Tensor | None) -> StepLoss | None:
-        """The loss of an encoder, or of a network that is told of its images; None: the usual one."""
-        if config.model.network == "text":
-            return ReadingLoss(config, numerics, self.device)
-        if told is not None:
-            return DenoisingStepLoss(config, numerics, self.device, self.group, told)
-        return None if writers is None else ContrastLoss(config, numerics, self.device, writers)
-
     def _build_trainer(
         self,
         config: TrainConfig,
         run: Run,
         images: tuple[Tensor, Tensor],
         numerics: Numerics,
-        told: TrainingConditions | None,
-        writers: Tensor | None,
+        facts: ImageFacts,
     ) -> Generator[Event, None, Trainer]:
-        if writers is not None and self.group.leader:
-            keep_writers(run, writers)
-        if told is not None and config.attributes and self.group.leader:
-            keep_measures(run, told.measured)
+        if facts.writers is not None and self.group.leader:
+            keep_writers(run, facts.writers)
+        if facts.measured is not None and (config.attributes or not config.model.draws) and self.group.leader:
+            keep_measures(run, facts.measured)
         if config.teacher is None:
-            return Trainer(config, *images, numerics, self.device, self.group, self._choose_loss(config, numerics, told, writers))
+            loss = choose_loss(config, numerics, self.device, self.group, facts)
+            return Trainer(config, *images, numerics, self.device, self.group, loss)
         teacher = self.runtime.pipeline_for(config.teacher, "dpmpp")
-        plan = yield from plan_pairs(config.data, config.pairs, config.seed, told)
+        plan = yield from plan_pairs(config.data, config.pairs, config.seed, facts.told)
         pairs = yield from load_or_draw(run.path / "pairs.safetensors", teacher, plan, self.device)
-        return Trainer(config, *images, numerics, self.device, loss=DistillationLoss(config, numerics, self.device, pairs, told))
+        return Trainer(config, *images, numerics, self.device, loss=DistillationLoss(config, numerics, self.device, pairs, facts.told))
 
     def _build_validation(self, trainer: Trainer, run: Run) -> Generator[Event, None, Validation | None]:
         """None without held-out images. Those say nothing of a student, whose loss is its distance to its teacher, nor of an encoder."""

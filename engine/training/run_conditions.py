@@ -19,17 +19,22 @@ from engine.protocol.events import Event, Notice
 from engine.runs.run import Run
 from engine.training.conditions import TrainingConditions
 from engine.training.hand_references import HandReferences, read_codes
+from engine.training.rank_captions import check_ranked
 from engine.training.told_captions import Captions, MeasuredCaptions, OwnCaptions
 
 FORMAT = "digitty-measures"
 
 
 def measure_strokes(config: TrainConfig, images: tuple[Tensor, Tensor], run: Run | None = None) -> Generator[Event, None, Measured | None]:
-    """Returns what was measured of the training images, where the network is told it: from the run to resume, so that it is told the same as before
-    even if measures have changed since. One process measures, the others wait. Raises SettingError or StorageError.
+    """Returns what was measured of the training images, where the network is told it, or ranks them by it.
+
+    A run to resume keeps it, so that it is told the same as before even if measures have changed since. One process measures, the others wait.
+    Raises SettingError or StorageError.
     """
     told = config.model.conditions
-    if not config.attributes and (told is None or not told.tells_strokes):
+    if config.model.network == "tower":
+        check_ranked(config)
+    elif not config.attributes and (told is None or not told.tells_strokes):
         return None
     if run is not None and _path(run).exists():
         try:
@@ -51,7 +56,7 @@ def read_conditions(
 ) -> Generator[Event, None, TrainingConditions | None]:
     """Returns what the network is told of the images besides their class; None: nothing. Rank 0 reads hands, and keeps them for the others."""
     told = config.model.conditions
-    if told is None:
+    if told is None or not config.model.draws:
         return None
     measured = measured or measure_nothing(images[1])
     hands: HandReferences | None = None

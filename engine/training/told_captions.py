@@ -5,7 +5,6 @@ All are a pure function of the random seed and the step.
 
 from __future__ import annotations
 
-import math
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -18,10 +17,11 @@ from engine.captions.facts import Shown, split_words
 from engine.captions.vocabulary import known_words
 from engine.checkpoints.reader import shipped_reader
 from engine.compute.seeds import derive_seed
-from engine.config.condition import ATTRIBUTES, VARIANTS, AttributeName, ConditionConfig
+from engine.config.condition import ConditionConfig
 from engine.config.data import DataSpec
 from engine.config.text import TextConfig
-from engine.data.measured import Measured, score_images
+from engine.data.measured import Measured
+from engine.data.shown import ShownImages
 from engine.errors import SettingError
 from engine.formatting import printable
 from engine.models.conditioner import pack_captions
@@ -45,11 +45,7 @@ class MeasuredCaptions:
 
     def __init__(self, measured: Measured, conditions: ConditionConfig) -> None:
         """`measured` are the images that the run trains on, and `conditions` the scales that levels such as bold refer to."""
-        within = score_images(measured, conditions)[1]
-        names: list[AttributeName] = [scales.name for scales in conditions.scales]  # type: ignore[misc]  # as AttributeScales checks
-        columns = [measured.attributes[:, list(ATTRIBUTES).index(name)] if name == "slant" else within[:, k] for k, name in enumerate(names)]
-        self._names, self._values = names, [column.tolist() for column in columns]
-        self._labels, self._variants = measured.labels.tolist(), measured.variants.tolist()
+        self._shown = ShownImages(measured, conditions)
 
     def write(self, rng: random.Random, place: int) -> str:
         """A caption with some words left out, or with slips of the fingers, as the reader of captions learns from."""
@@ -57,10 +53,7 @@ class MeasuredCaptions:
 
     def shown(self, place: int) -> Shown:
         """What the image at a place shows. An image of one flat grey has no measures."""
-        label = self._labels[place]
-        values = {name: column[place] for name, column in zip(self._names, self._values, strict=True) if not math.isnan(column[place])}
-        seen = zip(VARIANTS.items(), self._variants[place], strict=True)
-        return Shown(label, values, {name: has_it > 0 for (name, digit), has_it in seen if digit == label and has_it})
+        return self._shown.of(place)
 
 
 class OwnCaptions:

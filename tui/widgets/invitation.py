@@ -42,7 +42,17 @@ WHAT_READING_SHOWS = (
     "are: lower is better. Some captions are shown with what it reads in them; their templates and some of their words are never trained on."
 )
 """The same for a run of the preset text."""
-WHAT_IS_SHOWN: Mapping[NetworkKind, str] = {"unet": WHAT_TRAINING_SHOWS, "writer": WHAT_ENCODING_SHOWS, "text": WHAT_READING_SHOWS}
+WHAT_RANKING_SHOWS = (
+    "Training shows the tower images beside captions, some true of an image and some not. The loss says how often it takes the one for the other: "
+    "lower is better. For two captions the four images are shown that fit best, with how likely the caption is true of each."
+)
+"""The same for a run of the preset rank."""
+WHAT_IS_SHOWN: Mapping[NetworkKind, str] = {
+    "unet": WHAT_TRAINING_SHOWS,
+    "writer": WHAT_ENCODING_SHOWS,
+    "text": WHAT_READING_SHOWS,
+    "tower": WHAT_RANKING_SHOWS,
+}
 NAME, TIME = 12, 13
 """Columns of the first and the last part of a line."""
 MOST_WIDTH = 90

@@ -24,6 +24,7 @@ NONE_HELD_OUT = "no images held out"
 WHAT_PREVIEWS_SHOW: Mapping[NetworkKind, str] = {
     "writer": "below each digit: the hand most like its own",
     "text": "below each caption: what is read in it",
+    "tower": "beside each caption: the images that fit it best",
 }
 MAX_ROWS = 200
 """Epochs in the table, the latest ones."""
