@@ -44,6 +44,12 @@ _DEFERRED = (
         "in pixels, area in square pixels, slant in degrees, positive to the right; and variants of digits, such as a crossed seven.",
     ),
     Deferred(
+        "rank",
+        "engine.cli.rank",
+        "List pictures in the order in which CAPTION fits them: files, and folders of them. Before each stands how likely the caption is true of "
+        "its digit, from 0 to 1; of a picture of several digits the one that fits best counts. Words need no quotes.",
+    ),
+    Deferred(
         "export",
         "engine.cli.export",
         "Write the weights of RUN (or RUN:best, shipped, or a file) to FILE, as .safetensors, or as .pth in the guide's format; "

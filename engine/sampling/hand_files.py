@@ -54,7 +54,7 @@ def hand_of_files(paths: Sequence[Path], reader: Classifier | None) -> tuple[flo
     `reader` says what they show; it is one for MNIST. Raises PictureError where a file is no picture or shows no digit, CheckpointError where the
     weights that ship are damaged.
     """
-    found = [_saved(path) or _read_digits(path, reader) for path in paths]
+    found = [_saved(path) or read_digits(open_picture(path), path, reader) for path in paths]
     return hand_of_images(torch.cat([images for images, _ in found]), [label for _, labels in found for label in labels])
 
 
@@ -72,14 +72,18 @@ def _saved(path: Path) -> tuple[Tensor, list[int]] | None:
     return (torch.tensor(pixels[[place for place, _ in labelled]]), [label for _, label in labelled]) if labelled else None
 
 
-def _read_digits(path: Path, reader: Classifier | None) -> tuple[Tensor, list[int]]:
-    """The digits in a picture, from left to right, and what the reader takes them for. Raises PictureError."""
+def open_picture(path: Path) -> Image.Image:
+    """Any picture, upright. Raises PictureError."""
     try:
-        picture = decode(read_small(path, LARGEST_FILE), printable(path))
+        return decode(read_small(path, LARGEST_FILE), printable(path))
     except DamagedPictureError as error:
         raise PictureError(str(error)) from None
     except OSError as error:
         raise PictureError(f"can't read {printable(path)}: {error.strerror or error}") from None
+
+
+def read_digits(picture: Image.Image, path: Path, reader: Classifier | None) -> tuple[Tensor, list[int]]:
+    """The digits in the picture of a file, from left to right, and what the reader takes them for. Raises PictureError."""
     if max(picture.size) > LARGEST_SIDE:
         picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
     parts = find_digits(to_strokes(picture))

@@ -13,6 +13,7 @@ import click
 import numpy as np
 import pytest
 from fork_server import ForkServer
+from PIL import Image
 from terminal import environment
 
 from engine.checkpoints.training_state import load_state
@@ -37,6 +38,7 @@ HEAVY = {
     "evaluate": "evaluate --count 9 --steps 1 --weights WEIGHTS",
     "export": "export WEIGHTS x.safetensors",
     "measure": "measure few.npz",
+    "rank": "rank seven few.png",
     "data": "data check few.npz --plain",
     "doctor": "doctor",
     "serve": "serve --port 0",
@@ -93,6 +95,7 @@ def scene(servers: dict[str, ForkServer], home: Path, tiny_weights: Path, monkey
     finished_run("old", with_changes(PRESETS["quick"], limit=64))
     images, labels = mnist.load(False, limit=12)
     np.savez(home / "few.npz", images=images.numpy(), labels=labels.numpy())
+    Image.fromarray(images[0].numpy()).save(home / "few.png")
     return Scene(servers, home, tiny_weights)
 
 

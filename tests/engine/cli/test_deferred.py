@@ -13,7 +13,7 @@ from engine.cli.main import commands
 from tui.cli.main import digitty
 
 GROUPS = [pytest.param(commands, id="engine"), pytest.param(digitty, id="digitty")]
-COMMANDS = {f"engine.cli.{name}" for name in ("train", "train_detached", "evaluate", "export", "measure", "watch", "runs")} | {
+COMMANDS = {f"engine.cli.{name}" for name in ("train", "train_detached", "evaluate", "export", "measure", "rank", "watch", "runs")} | {
     f"tui.cli.{name}" for name in ("generate", "sweep", "gallery", "doctor", "config", "serve", "screen")
 }
 MODULES = """
