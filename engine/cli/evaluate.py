@@ -31,6 +31,7 @@ SURE_AFTER = 2.0
 @click.command(help="Draw pictures and judge them: are they read as the requested class, how close are they to real ones, are they copies?")
 @setting_option(settings_of(EvaluateRequest)["count"])
 @sampling_options()
+@setting_option(settings_of(EvaluateRequest)["captions"], is_flag=True, show_default=False)
 @setting_option(settings_of(EvaluateRequest)["train_reader"], is_flag=True, show_default=False)
 @click.option("--out", type=click.Path(path_type=Path), help="Also write a .png with the best five and the worst five of each class, labelled.")
 @force_option
@@ -46,6 +47,7 @@ def evaluate(
     precision: Precision,
     threads: int | None,
     train_reader: bool,
+    captions: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -53,7 +55,7 @@ def evaluate(
     from engine.storage.images import check_output_path
 
     sample = sample_config(options, weights)
-    request = EvaluateRequest(count, sample, fitted_weights(weights, sample.sampler), train_reader)
+    request = EvaluateRequest(count, sample, fitted_weights(weights, sample.sampler), train_reader, captions)
     if out is not None:
         check_output_path(out, (".png",), force)
     if hint := steps_hint(sample):

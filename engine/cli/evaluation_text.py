@@ -40,7 +40,7 @@ def gallery_title(report: dict[str, Any]) -> str:
 
 def evaluation_text(report: dict[str, Any]) -> str:
     """The figures of `evaluation.report.Report`, a line each, without comparisons of too few pictures."""
-    lines = {**_drawing_lines(report), **_comparison_lines(report), **_judge_lines(report)}
+    lines = {**_drawing_lines(report), **_caption_lines(report), **_comparison_lines(report), **_judge_lines(report)}
     width = max(10, *(len(name) for name in lines))
     notes = [f"{'note':<{width}}  {note}" for note in report["notes"]]
     return "\n".join([*(f"{name:<{width}}  {text}" for name, text in lines.items()), *notes])
@@ -69,6 +69,18 @@ def _drawing_lines(report: dict[str, Any]) -> dict[str, str]:
         few = len(report["class_accuracy"]) <= MOST_CLASSES
         lines[f"each {_one(report)}" if few else "worst"] = "  ".join(_classes(report))
     return lines
+
+
+def _caption_lines(report: dict[str, Any]) -> dict[str, str]:
+    """How well the pictures fit the captions that they were drawn by, where there are any."""
+    if (found := report.get("captions")) is None:
+        return {}
+    low, high = found["preferred_interval"]
+    return {
+        "captions": f"{found['preferred']:.2%} fit their caption better than the same with one fact changed "
+        f"(95% interval {low:.2%} to {high:.2%}; real ones: {found['real_preferred']:.2%})",
+        "fit": f"{found['fit']:.3f} is the mean probability that the caption is true, by an image tower (real ones: {found['real_fit']:.3f})",
+    }
 
 
 def _classes(report: dict[str, Any]) -> Iterator[str]:

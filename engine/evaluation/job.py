@@ -11,7 +11,9 @@ from torch import Tensor
 
 from engine.compute.device import explain_out_of_memory
 from engine.compute.stopwatch import Stopwatch
+from engine.config.condition import Condition
 from engine.data.registry import fetch_images
+from engine.evaluation.captions import ask, check_captions, judge_captions
 from engine.evaluation.judges import find_judges, train_reader
 from engine.evaluation.judging import MIN_COMPARED, judge_pictures
 from engine.evaluation.limits import explain_limits
@@ -55,6 +57,8 @@ def _evaluate(runtime: Runtime, request: EvaluateRequest, watch: Stopwatch) -> I
     yield Preparing("reading the weights and the images")
     pipeline = yield from runtime.pipeline_for(request.weights, request.sample.sampler)
     data, device = pipeline.data, runtime.device
+    if request.captions:
+        check_captions(pipeline.network.config, request.weights)
     yield from fetch_images(data)
     real = load_real_images(data, device)
     with explain_out_of_memory(str(device)):
@@ -63,8 +67,11 @@ def _evaluate(runtime: Runtime, request: EvaluateRequest, watch: Stopwatch) -> I
             yield from train_reader(data, real, device)
         labels = _labels(real, request.count)
         asked = labels.tolist() if data.class_names else [None] * request.count
-        drawn = yield from _draw(pipeline, runtime.reader(data), request, asked, watch)
+        like = real.test if len(real.test) >= MIN_COMPARED else real.train
+        captions = (yield from ask(pipeline.network.config, like, labels, request.sample.seed)) if request.captions else None
+        drawn = yield from _draw(pipeline, runtime.reader(data), request, asked, watch, captions.conditions if captions else None)
         figures, gallery = yield from judge_pictures(judges, drawn.images, labels, real, data.class_names)
+        fit = (yield from judge_captions(captions, drawn.images, like)) if captions else None
     report = Report(
         **vars(figures),
         weights=str(pipeline.weights),
@@ -77,8 +84,9 @@ def _evaluate(runtime: Runtime, request: EvaluateRequest, watch: Stopwatch) -> I
         class_names=data.class_names,
         held_out=real.held_out,
         notes=tuple(explain_limits(figures, data, real.trained_on, len(real.test), real.held_out, MIN_COMPARED)),
+        captions=fit,
     )
-    yield EvaluateDone(asdict(report), gallery)
+    yield EvaluateDone({name: value for name, value in asdict(report).items() if name != "captions" or value is not None}, gallery)
 
 
 def _labels(real: RealImages, count: int) -> Tensor:
@@ -88,9 +96,14 @@ def _labels(real: RealImages, count: int) -> Tensor:
 
 
 def _draw(
-    pipeline: Pipeline, reader: Classifier | None, request: EvaluateRequest, labels: Sequence[int | None], watch: Stopwatch
+    pipeline: Pipeline,
+    reader: Classifier | None,
+    request: EvaluateRequest,
+    labels: Sequence[int | None],
+    watch: Stopwatch,
+    conditions: Sequence[Condition] | None,
 ) -> Generator[Event, None, Drawn]:
-    """Draws a picture for each label; `reader` decides which ones are redrawn."""
+    """Draws a picture for each label and condition. `reader`, and what is measured of conditions, decide which ones are redrawn."""
     shown_at, evaluations, redrawn = -math.inf, 0, 0
 
     def count_evaluations(_: object, inputs: tuple[Tensor, ...]) -> None:
@@ -99,7 +112,7 @@ def _draw(
 
     images = torch.empty(request.count, *pipeline.data.pixel_shape, dtype=torch.uint8)
     with pipeline.network.register_forward_pre_hook(count_evaluations):
-        for progress in draw_into(images, pipeline, reader, labels, range(request.count), request.sample):
+        for progress in draw_into(images, pipeline, reader, labels, range(request.count), request.sample, conditions=conditions):
             if progress.step == 0:
                 continue
             if watch.wall() - shown_at < PROGRESS_EVERY and progress.redrawing <= redrawn:

@@ -39,6 +39,20 @@ class SecondOpinion:
 
 
 @dataclass(frozen=True)
+class CaptionFit:
+    """How well pictures fit the captions that they were drawn by, as an image tower sees it; see `evaluation.captions`."""
+
+    fit: float
+    """The mean probability that its caption is true of a picture."""
+    preferred: float
+    """The share of pictures that fit their caption better than the same caption with one fact changed."""
+    preferred_interval: tuple[float, float]
+    real_fit: float
+    """The same figures for real images and captions that are true of them."""
+    real_preferred: float
+
+
+@dataclass(frozen=True)
 class Figures:
     """What the pictures alone decide."""
 
@@ -99,3 +113,5 @@ class Report(Figures):
     """Whether the test images were kept from training. Otherwise test and training images are halves of the training images."""
     notes: tuple[str, ...]
     """Sentences on what can't be told about this data set, and why."""
+    captions: CaptionFit | None = None
+    """None where nothing was asked for but classes; the report as JSON then has no such field."""

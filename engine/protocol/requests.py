@@ -193,6 +193,12 @@ class EvaluateRequest:
         option="--train-reader",
     )
 
+    captions: bool = setting(
+        False,
+        "Draw each picture by a caption of a real test image, and say how well they fit. For weights that were trained with attributes.",
+        option="--captions",
+    )
+
     def __post_init__(self) -> None:
         if not 1 <= self.count <= MAX_COUNT:
             raise SettingError(f"count {self.count} is outside 1 to {MAX_COUNT:,}")

@@ -63,7 +63,17 @@ COMMANDS: dict[str, tuple[click.Command, dict[str, object]]] = {
     ),
     "evaluate": (
         evaluate,
-        {"--count": 1000, **SAMPLING, "--train-reader": False, "--out": None, "--force": False, **COMPUTE, "--plain": False, "--json": False},
+        {
+            "--count": 1000,
+            **SAMPLING,
+            "--captions": False,
+            "--train-reader": False,
+            "--out": None,
+            "--force": False,
+            **COMPUTE,
+            "--plain": False,
+            "--json": False,
+        },
     ),
     "train": (train, TRAIN),
 }

@@ -267,3 +267,14 @@ def test_weights_that_read_captions_are_told_the_words_of_a_prompt(command: Comm
     assert (code, SAME in err) == (0, True), err
     code, _, err = command("generate", "--from", "a.png", "--plain", "--weights", "w.safetensors")
     assert (code, "words" in err) == (2, True), "other weights are not told words"
+
+
+def test_an_evaluation_by_captions_says_how_well_pictures_fit_them(command: Command) -> None:
+    code, out, err = command("evaluate", "--captions", "--count", "12", "--steps", "1", "--weights", "w.safetensors", "--json")
+    assert code == 0, err
+    found = json.loads(out)["captions"]
+    assert 0 <= found["fit"] < found["real_fit"] <= 1, "noise fits captions worse than digits do"
+    assert found["preferred_interval"][0] <= found["preferred"] <= found["preferred_interval"][1]
+    code, out, err = command("evaluate", "--captions", "--count", "12")
+    assert (code, out) == (2, "")
+    assert "shipped was not trained with thickness" in err
