@@ -33,6 +33,8 @@ SEED = 0
 SPREAD = {"thickness": 1.0, "slant": 14.0, "width": 1.0, "length": 1.0}
 """What counts as one unit where two pictures are compared in all but one attribute."""
 ALL, NOT = "all", "with a not"
+LONGEST = 1000
+"""Characters of a line."""
 FEWER = 2000
 """Pictures that are asked about with what is held out, at most."""
 KINDS: Sequence[HeldOut | None] = (None, "templates", "orders", "synonyms", "pairs")
@@ -154,10 +156,10 @@ def main(weights: str, count: int) -> None:
         for kind in KINDS:
             changed = [*draw_changed(shown, places)] if kind is None else [*draw_changed(shown, places[:FEWER], (kind,))]
             name = "two captions, as in training" if kind is None else f"two captions, new {kind}"
-            click.echo(printable(_line(name, judge_changed(ranker, codes, changed))))
+            click.echo(printable(_line(name, judge_changed(ranker, codes, changed)), LONGEST))
             if kind is None:
                 known = changed[: len(places) // 10]
-        click.echo(printable(_line("two pictures", judge_pairs(ranker, codes, [*draw_pairs(shown, places)]))))
+        click.echo(printable(_line("two pictures", judge_pairs(ranker, codes, [*draw_pairs(shown, places)])), LONGEST))
         click.echo(printable(f"of the first 10 pictures for a caption it is true of {judge_top(ranker, shown, codes, known, 10):.1%}"))
     except DigittyError as error:
         click.echo(printable(f"digitty: {error}"), err=True)
