@@ -24,9 +24,9 @@ NAMES: Mapping[tuple[str, ...], AttributeName] = {
     **{tuple(words.split()): "length" for words in ("length", "stroke length", "line length", "path length")},
 }
 """What an attribute is called."""
-DIMENSIONS: Mapping[str, AttributeName] = {"thick": "thickness", "bold": "thickness", "heavy": "thickness", "fat": "thickness"} | {
-    "wide": "width",
-    "broad": "width",
+DIMENSIONS: Mapping[str, AttributeName] = {
+    **dict.fromkeys(("thick", "bold", "heavy", "fat"), "thickness"),
+    **dict.fromkeys(("wide", "broad"), "width"),
     "long": "length",
 }
 """What a number with a unit measures: 3 px thick."""

@@ -44,6 +44,8 @@ class Lead:
 def accept_all_digits(cursor: Cursor) -> bool:
     """Consume what says that all digits before are meant: all, both of them, every digit, that both."""
     start = cursor.at
+    if cursor.word(-1) == "of":
+        return False  # one of them bold
     cursor.accept(("that", "which", "who", "where", "with", "and"))
     cursor.accept(("is", "are", "being"))
     if not (cursor.accept(_ALL) or (cursor.word() in ("every", "any") and cursor.accept(("every",)))):

@@ -7,6 +7,7 @@ from functools import cache
 
 from engine.captions.facts import split_words
 from engine.captions.templates import FILLERS, TEMPLATES
+from engine.captions.typos import meaningful_words
 from engine.captions.vocabulary import caption_words
 from engine.prompt.leads import NEGATIONS
 from engine.prompt.phrase import Phrase
@@ -61,3 +62,10 @@ def ignored_words() -> frozenset[str]:
     """Words that may stand anywhere in a caption and mean nothing."""
     words = frozenset({*FILLERS, *AUXILIARIES, *NAMES, *(word for template in TEMPLATES for word in split_words(template))})
     return words - TURNING
+
+
+@cache
+def is_misspelt_filler(word: str) -> bool:
+    """Whether a word is a single slip away from words of captions that all mean nothing: havign, plaese."""
+    near = [known for known in caption_words() if abs(len(known) - len(word)) < 2 and is_one_slip(word, known)]
+    return bool(near) and not {*near} & (meaningful_words() | {*DESCRIPTIONS} | TURNING)

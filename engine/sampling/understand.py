@@ -35,7 +35,7 @@ from engine.prompt.vocabulary import Kind, Vocabulary, vocabulary_for
 from engine.prompt.words import prompt_words
 from engine.protocol.events import Event, Preparing
 from engine.protocol.understood import Understood
-from engine.sampling.respell import AUXILIARIES, TURNING, ignored_words, is_readable, respell
+from engine.sampling.respell import AUXILIARIES, TURNING, ignored_words, is_misspelt_filler, is_readable, respell
 
 CHOICES = "digits can be bold or thin, wide or narrow, long or short, upright or leaning left or right"
 """What to say instead of a word that nobody knows."""
@@ -134,7 +134,12 @@ def reword(text: str, reader: CaptionReader) -> Understood:
         is_explained = token.text in caption_words() or (is_misspelt(token.text) and (respelt is not None or not unused))
         if unused and phrase.is_plain and token.text in DESCRIPTIONS:
             return Understood()  # a loop, of a digit that has none, say
-        if token.text in ignored_words() or is_explained or (unused and token.text not in TURNING and _is_before_all(token, normal, vocabulary)):
+        if (
+            token.text in ignored_words()
+            or is_misspelt_filler(token.text)
+            or is_explained
+            or (unused and token.text not in TURNING and _is_before_all(token, normal, vocabulary))
+        ):
             continue
         needed = SURE_OF_NEW
         if any(target not in known.phrase.targets and _is_medium(target) for target in phrase.targets):

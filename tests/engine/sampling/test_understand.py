@@ -57,6 +57,7 @@ def test_what_a_caption_states_can_always_be_said_to_the_parser() -> None:
     [
         ("let me see a massive seven", 0.7, Understood("bold 7")),  # a word of training
         ("let me see a masssive seven", 0.7, Understood("bold 7")),  # misspelt
+        ("sketch a seven havign massive lines", 0.7, Understood("bold 7")),  # a misspelt word that means nothing
         ("let me see a massive seven", 0.5, "not sure what 'let me see a massive seven' means; did you mean 'bold 7'?"),
         ("produce a massive seven", 0.7, Understood("bold 7")),  # a new word before it all
         ("draw a qompous seven please now", 0.95, Understood("bold 7")),  # a new word that the reader is sure of
