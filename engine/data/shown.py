@@ -60,9 +60,9 @@ class ShownImages:
         low, high = (torch.full((len(phrases), len(self.names)), end, dtype=torch.float64) for end in (-math.inf, math.inf))
         variants = torch.zeros(len(phrases), len(VARIANTS), dtype=torch.int64)
         for k, phrase in enumerate(phrases):
-            for wish in phrase.wishes:
-                place = self.names.index(wish.attribute)
-                low[k, place], high[k, place] = wish.interval.low, wish.interval.high
+            for target in phrase.targets:
+                place = self.names.index(target.attribute)
+                low[k, place], high[k, place] = target.interval.low, target.interval.high
             for name, wanted in phrase.variants:
                 variants[k, list(VARIANTS).index(name)] = 1 if wanted else -1
         return labels, low, high, variants

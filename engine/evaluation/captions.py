@@ -25,8 +25,7 @@ from engine.evaluation.metrics import wilson
 from engine.evaluation.real_images import Pictures
 from engine.evaluation.report import CaptionFit
 from engine.formatting import printable
-from engine.prompt.conditions import to_condition
-from engine.prompt.told_words import tell_words
+from engine.prompt.told_words import to_conditions
 from engine.protocol.events import EvaluateProgress, Event
 from engine.runs.conditional_weights import check_told
 from engine.sampling.ranker import Ranker
@@ -71,11 +70,11 @@ def ask(model: ModelConfig, real: Pictures, labels: Tensor, seed: int) -> Genera
     measured = Measured(*(torch.cat([getattr(part, name) for part in parts]) for name in ("attributes", "variants", "labels")))
     measured.variants[:, [name not in told.variants for name in VARIANTS]] = 0
     shown = ShownImages(measured, told)
-    conditions, plans = [], []
+    conditions: list[Condition] = []
+    plans = []
     for k in range(len(labels)):
         own, other = _choose(random.Random(derive_seed(seed, k, 22)), shown, k % count)
-        condition = to_condition(own.says, told, lambda hand: ())
-        conditions += tell_words([condition], [own.says], told, own.text)
+        conditions += to_conditions([own.says], told, lambda hand: (), own.text)
         plans.append((own.text, other.text))
     captions, changed = zip(*plans, strict=True)
     return Asked(tuple(conditions), captions, changed, torch.arange(len(labels)) % count)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from engine.captions.captions import Plan, hard_negative, plan_caption
-from engine.captions.facts import true_levels, true_negations, wish_for
+from engine.captions.facts import target_for, true_levels, true_negations
 from engine.captions.held_out import HeldOut
 from engine.captions.templates import TEMPLATES
 from engine.checkpoints.tower import load_tower
@@ -77,7 +77,7 @@ def changed_fact(own: Phrase, other: Phrase) -> str:
     """What two captions differ in: digit, variant, or the name of an attribute."""
     if own.label != other.label:
         return "digit"
-    return next((wish.attribute for wish, now in zip(own.wishes, other.wishes, strict=True) if wish != now), "variant")
+    return next((target.attribute for target, now in zip(own.targets, other.targets, strict=True) if target != now), "variant")
 
 
 def draw_pairs(shown: ShownImages, places: Sequence[int], seed: int = SEED) -> Iterator[Pair]:
@@ -92,7 +92,7 @@ def draw_pairs(shown: ShownImages, places: Sequence[int], seed: int = SEED) -> I
         levels = (true_negations if is_negated else true_levels)(name, digit.values[name])
         if not levels:
             continue
-        says = Phrase(digit.label).with_wish(wish_for(rng.choice(levels), is_negated))
+        says = Phrase(digit.label).with_target(target_for(rng.choice(levels), is_negated))
         others = ((shown.labels == digit.label) & ~shown.truths([says])[:, 0]).nonzero().flatten()
         if not len(others):
             continue

@@ -62,8 +62,10 @@ class Ranked:
 def read_caption(text: str, reader: CaptionReader) -> Caption:
     """What a caption of one digit says, by the parser of prompts, and by the reader of captions where that can't read it. Raises PromptError."""
     phrase = _read(text, reader)
-    known = tuple(wish for wish in phrase.wishes if level_of(wish.attribute, wish.interval) and wish.in_units == (wish.attribute == "slant"))
-    stated = replace(phrase, wishes=known, hand=None)
+    known = tuple(
+        target for target in phrase.targets if level_of(target.attribute, target.interval) and target.in_units == (target.attribute == "slant")
+    )
+    stated = replace(phrase, targets=known, hand=None)
     if stated == Phrase(None):
         raise PromptError(f"{quote(text)} {SAYS_NOTHING}")
     vocabulary = vocabulary_for(MNIST.class_names, True)

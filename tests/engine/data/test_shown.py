@@ -10,7 +10,7 @@ from engine.captions.captions import hard_negative, random_plan
 from engine.config.condition import ATTRIBUTES, SCORES, VARIANTS, AttributeScales, ConditionConfig, Interval, Scale
 from engine.data.measured import Measured
 from engine.data.shown import ShownImages
-from engine.prompt.phrase import Phrase, Wish
+from engine.prompt.phrase import Phrase, Target
 
 DEGREES = Scale(tuple(5 + 14 * z for z in SCORES))
 SCALES = tuple(AttributeScales(name, DEGREES if name == "slant" else Scale(tuple(SCORES))) for name in ATTRIBUTES)
@@ -35,7 +35,7 @@ def test_a_caption_is_true_where_each_of_its_facts_is() -> None:
         digit = shown.of(place)
         for k, phrase in enumerate(says):
             is_true = phrase.label in (None, digit.label)
-            is_true &= all(wish.attribute in digit.values and digit.values[wish.attribute] in wish.interval for wish in phrase.wishes)
+            is_true &= all(target.attribute in digit.values and digit.values[target.attribute] in target.interval for target in phrase.targets)
             is_true &= all(digit.variants.get(name) is wanted for name, wanted in phrase.variants)
             assert bool(truths[place, k]) is is_true
     assert 0.005 < float(truths.double().mean()) < 0.5
@@ -44,6 +44,6 @@ def test_a_caption_is_true_where_each_of_its_facts_is() -> None:
 
 def test_of_a_flat_image_only_its_class_is_known() -> None:
     shown = images(60)
-    says = [Phrase(0), Phrase(None), Phrase(0, (Wish("slant", Interval(-5, 5), True),))]
+    says = [Phrase(0), Phrase(None), Phrase(0, (Target("slant", Interval(-5, 5), True),))]
     assert shown.truths(says)[0].tolist() == [True, True, False]
     assert not shown.of(0).values
