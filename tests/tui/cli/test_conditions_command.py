@@ -269,6 +269,7 @@ def test_weights_that_read_captions_are_told_the_words_of_a_prompt(command: Comm
     assert (code, "words" in err) == (2, True), "other weights are not told words"
 
 
+@pytest.mark.slow
 def test_an_evaluation_by_captions_says_how_well_pictures_fit_them(command: Command) -> None:
     code, out, err = command("evaluate", "--captions", "--count", "12", "--steps", "1", "--weights", "w.safetensors", "--json")
     assert code == 0, err
