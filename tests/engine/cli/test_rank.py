@@ -113,7 +113,7 @@ def test_what_a_caption_says_is_read_as_prompts_are(shipped_ranker: Ranker) -> N
         ("an 8 that is not bold", ("8", "not bold"), ()),
         ("a crosed seven", ("7", "crossed"), ()),
         ("seven with slant 20° in hand 3", ("7",), ("slant 20°", "hand 3")),
-        ("something bold", ("any", "bold"), ()),
+        ("a bold digit", ("any", "bold"), ()),
     ):
         caption = read_caption(text, reader)
         assert (caption.facts, caption.left_out) == (facts, left_out), text
