@@ -35,7 +35,7 @@ SPREAD = {"thickness": 1.0, "slant": 14.0, "width": 1.0, "length": 1.0}
 ALL, NOT = "all", "with a not"
 LONGEST = 1000
 """Characters of a line."""
-FEWER = 2000
+FEWER = 500
 """Pictures that are asked about with what is held out, at most."""
 KINDS: Sequence[HeldOut | None] = (None, "templates", "orders", "synonyms", "pairs")
 
