@@ -15,7 +15,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -80,6 +80,7 @@ class Terminal:
         self._screen = pyte.Screen(columns, lines)
         self._screen.write_process_input = lambda answer: os.write(self._master, answer.encode())  # type: ignore[method-assign]
         self._stream = pyte.ByteStream(self._screen)
+        self._lines = [""] * lines
         self._lock = threading.Lock()
         self.sent = b""
         """All that was sent to the terminal."""
@@ -159,7 +160,10 @@ class Terminal:
     @property
     def lines(self) -> list[str]:
         with self._lock:
-            return [line.rstrip() for line in self._screen.display]
+            if self._screen.dirty:  # else nothing was drawn since the last look
+                self._lines = [line.rstrip() for line in self._screen.display]
+                self._screen.dirty.clear()
+            return [*self._lines]
 
     @property
     def text(self) -> str:
@@ -173,7 +177,7 @@ class Terminal:
             time.sleep(0.02)
 
     def sees(self, *texts: str, seconds: float = PATIENCE) -> None:
-        self.until(lambda: all(text in self.text for text in texts), seconds)
+        self.until(lambda: _has_all(self.text, texts), seconds)
 
     def start_training(self) -> None:
         """From any screen, where there is no run yet: the preset seed."""
@@ -207,6 +211,7 @@ class Terminal:
         for y in range(self._screen.lines):
             for x in range(self._screen.columns):
                 self._screen.buffer[y][x] = self._screen.default_char._replace(data=SPOILT, reverse=True)
+        self._screen.dirty.update(range(self._screen.lines))
 
     def repainted(self) -> list[list[tuple[object, ...]]]:
         """All that is shown after ctrl+l on a screen that was scribbled over."""
@@ -254,6 +259,10 @@ class Terminal:
         left = all(sent.rfind(b"\x1b[?%bl" % mode) > sent.rfind(b"\x1b[?%bh" % mode) for mode in on)
         left &= all(sent.rfind(b"\x1b[?%bh" % mode) >= sent.rfind(b"\x1b[?%bl" % mode) for mode in (b"25", b"7"))
         return left and termios.tcgetattr(self._slave) == self.settings_before
+
+
+def _has_all(shown: str, texts: Sequence[str]) -> bool:
+    return all(text in shown for text in texts)
 
 
 def _take_terminal() -> None:

@@ -111,7 +111,11 @@ class User:
             return False
 
     async def sees(self, *texts: str) -> None:
-        await self.until(lambda: all(text in self.screen for text in texts))
+        def seen() -> bool:
+            screen = self.screen  # is rendered once for all texts
+            return all(text in screen for text in texts)
+
+        await self.until(seen)
 
     async def sees_no_more(self, text: str) -> None:
         await self.until(lambda: text not in self.screen)
