@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+parse = cache(ast.parse)
 
 
 def module_files(package: str) -> dict[str, Path]:
@@ -40,7 +42,7 @@ def imported(tree: ast.Module, modules: Mapping[str, object]) -> Iterator[str]:
 
 def circle(sources: Mapping[str, str]) -> list[str]:
     """Modules that import each other in a ring, the first again at the end; empty if there is none."""
-    graph = {name: set(imported(ast.parse(source), sources)) - {name} for name, source in sources.items()}
+    graph = {name: set(imported(parse(source), sources)) - {name} for name, source in sources.items()}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -70,7 +72,7 @@ MOST_LINES, MOST_LINES_OF_A_FUNCTION = 300, 50
 def too_long(source: str) -> list[str]:
     """What is longer than CONTRIBUTING.md allows: the file, and functions by their names."""
     lines = len(source.splitlines())
-    functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    functions = [node for node in ast.walk(parse(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     lengths = {node.name: (node.end_lineno or node.lineno) - node.lineno + 1 for node in functions}
     return [
         *([f"{lines} lines"] if lines > MOST_LINES else []),
