@@ -50,16 +50,16 @@ async def test_what_waits_behind_a_drawing_is_said_to_be_read() -> None:
 
 async def test_what_it_does_not_understand_is_asked_back_and_stays_to_be_corrected() -> None:
     jobs = FakeJobs()
-    jobs.meanings = {"a gaunt seven": Understood(problem="can't tell what 'gaunt' means; did you mean 'thin 7'?", near="thin 7")}
+    jobs.meanings = {"a zesty seven": Understood(problem="can't tell what 'zesty' means; did you mean 'thin 7'?", near="thin 7")}
     async with opened(jobs) as person:
-        await person.enter("a gaunt seven")
+        await person.enter("a zesty seven")
         await person.sees("did you mean 'thin 7'?")
-        assert person.app.screen.query_one("#prompt").value == "a gaunt seven"  # type: ignore[attr-defined]
+        assert person.app.screen.query_one("#prompt").value == "a zesty seven"  # type: ignore[attr-defined]
         await person.press("ctrl+u")
         await person.enter("two bananas")
         await person.sees("can't read 'bananas'")  # the parser's own words, where the encoder adds nothing
     assert not jobs.drawings
-    assert jobs.questions == ["a gaunt seven", "two bananas"]
+    assert jobs.questions == ["a zesty seven", "two bananas"]
 
 
 def test_an_answer_that_comes_after_another_prompt_is_not_drawn() -> None:
