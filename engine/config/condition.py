@@ -127,12 +127,7 @@ class Condition:
     @property
     def is_plain(self) -> bool:
         """Whether it asks for nothing but a class, so that any network can draw it."""
-        return not (self.describes or self.hand)
-
-    @property
-    def describes(self) -> bool:
-        """Whether it asks for more than a class and a hand."""
-        return bool(self.attributes or self.variants or self.text)
+        return not (self.attributes or self.variants or self.hand or self.text)
 
 
 LARGEST_MEASURE = 1e6

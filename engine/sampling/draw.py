@@ -70,7 +70,7 @@ def _draw(pipeline: Pipeline, reader: Classifier | None, recipe: Recipe, fps: fl
     interval = (1 / fps if fps else math.inf) if small else PROGRESS_EVERY
     next_frame = 0.0 if small and fps else interval
     watch, steps_done, redrawn, measured = Stopwatch(), 0, 0, list[Measured | None]()
-    costs, evaluations = count_evaluations(pipeline, recipe.sample, any(each.describes for each in recipe.conditions or ())), 0
+    costs, evaluations = count_evaluations(pipeline, recipe.sample, recipe.conditions is not None), 0
     asked = recipe.labels, recipe.indices, recipe.sample
     for progress in draw_into(finished, pipeline, reader, *asked, SMALL if small else None, conditions=recipe.conditions, measured=measured):
         step, places = progress.step, progress.places

@@ -99,7 +99,7 @@ def test_conditions_guide_more_strongly_than_labels_and_at_higher_noise() -> Non
     asked = replace(SAMPLE, guidance=1.5, guided_from=0.5, guided_to=4.0)
     pipeline = Pipeline(net, NoiseSchedule(ScheduleConfig()), WeightsInfo("tiny", 1, "average"), Numerics("fp32", channels_last=False), CPU)
     x, labels = torch.randn(3, 1, 28, 28, generator=torch.Generator().manual_seed(1)), torch.tensor([7, 3, 3])
-    scales = {"below": (1.0, 1.0, 1.0), "within": (3.0, 1.5, 1.5), "above": (3.0, 1.0, 1.0)}  # the last is told a hand alone
+    scales = {"below": (1.0, 1.0, 1.0), "within": (3.0, 1.5, 1.5), "above": (3.0, 1.0, 1.5)}  # the last is told a hand alone
     with torch.inference_mode():
         predict = guide(fix_labels(net, labels, torch.float32, torch.contiguous_format, told), pipeline, labels, asked, told)
         for name, ratio in (("below", 0.2), ("within", 2.0), ("above", 20.0)):
