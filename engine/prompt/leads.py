@@ -72,6 +72,8 @@ def read_leads(cursor: Cursor) -> Lead:
     """The words before a quality, as many as there are."""
     lead = Lead()
     for _ in range(MOST_LEADS):
+        if cursor.word(1) == "-" and (cursor.word(), "-", cursor.word(2)) in ADJECTIVES:
+            break  # drawn-out
         if lead.negated and (cursor.accept(_AFTER_NEGATION) or cursor.accept_all("at all") or cursor.accept_all("all that")):
             continue  # "not too bold", and "don't make it bold", are no more than "not bold"
         if (degree := cursor.longest(ADVERBS)) is not None:

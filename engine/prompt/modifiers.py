@@ -178,7 +178,7 @@ def _skip_nouns(cursor: Cursor) -> None:
         cursor.at += 2
     elif cursor.kind(1) not in NUMBERS and cursor.word(1) not in (":", "=", "of"):
         cursor.accept(_ENDINGS)
-    while cursor.accept(STROKES) or _accept_writer(cursor):
+    while (cursor.word(1) != "-" and cursor.accept(STROKES)) or _accept_writer(cursor):
         pass
 
 

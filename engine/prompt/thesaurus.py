@@ -62,8 +62,8 @@ ADVERBS: Mapping[tuple[str, ...], Degree] = {
 }
 """How much of a quality each adverb asks for that a prompt may have, those of levels.py among them."""
 _SUFFIXES: Mapping[str, Degree] = {"est": Degree.VERY, "ly": Degree.PLAIN, "ish": Degree.SLIGHT}
-_AMBIGUOUS = ("lightly",)
-"""Forms that may mean something else: lightly slanted."""
+_AMBIGUOUS = ("lightly", "finish")
+"""Forms that are words of another meaning, too: lightly slanted."""
 LONGEST = 8
 """Letters of an adjective that has further forms; longer ones take "more" and "most"."""
 

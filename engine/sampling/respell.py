@@ -17,8 +17,8 @@ from engine.prompt.similar import DESCRIPTIONS, is_one_slip, similar_word
 from engine.prompt.tokens import Token
 from engine.prompt.vocabulary import Vocabulary
 
-_OTHERWISE = """between or either except excluding than half quarter minus negative anything nothing everything something instead erase delete
-    remove forget avoid stop unlike opposite rather other fewer"""
+_OTHERWISE = """between or either except excluding than half quarter minus negative anything nothing everything instead erase delete remove
+    forget avoid unlike opposite fewer"""
 TURNING = frozenset([*NEGATIONS, *_OTHERWISE.split()])
 """Words without which a prompt would mean something else."""
 NAMES = ("digit", "number", "numeral", "figure")

@@ -6,6 +6,7 @@ not know must be explained, and where both read the same thing, both must agree.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
@@ -45,6 +46,8 @@ SURE_OF_NEW = 0.9
 """… and where one is new to the reader, which then has only its letters to go by."""
 UNSURE = 0.8
 """How much of its certainty is left where it reads something else in a part of the text."""
+COMPARED = re.compile(r"\bas \w+ as (?:it|they|an?|the|its|answer)\b")
+"""What compares pictures with something: as wide as it is long."""
 LIKE_KNOWN = 0.8
 """How similar a misspelt word is to the right one, as difflib has it."""
 SEVERAL = {Kind.FIGURES, Kind.DATE, Kind.NUMBER, Kind.TEEN, Kind.TENS, Kind.MULTIPLE, Kind.PLURAL, Kind.RANDOM, Kind.GRID, Kind.TIMES, Kind.NOUN}
@@ -111,7 +114,7 @@ def reword(text: str, reader: CaptionReader) -> Understood:
         known = _find_known(normal, vocabulary)
     except (ParseError, Contradiction):
         return Understood()  # the parser says what excludes what
-    if (known.turns and not known.is_open) or normal.split().count("as") > 1:  # as wide as it is long
+    if (known.turns and not known.is_open) or COMPARED.search(normal):
         return Understood()
     if not known.is_single or len(split_words(normal)) > MOST_WORDS:
         return _reword_words(normal, known, vocabulary)
@@ -134,12 +137,8 @@ def reword(text: str, reader: CaptionReader) -> Understood:
         is_explained = token.text in caption_words() or (is_misspelt(token.text) and (respelt is not None or not unused))
         if unused and phrase.is_plain and token.text in DESCRIPTIONS:
             return Understood()  # a loop, of a digit that has none, say
-        if (
-            token.text in ignored_words()
-            or is_misspelt_filler(token.text)
-            or is_explained
-            or (unused and token.text not in TURNING and _is_before_all(token, normal, vocabulary))
-        ):
+        opens = unused and token.text not in TURNING and _is_before_all(token, normal, vocabulary)
+        if is_explained or opens or token.text in ignored_words() or is_misspelt_filler(token.text):
             continue
         needed = SURE_OF_NEW
         if any(target not in known.phrase.targets and _is_medium(target) for target in phrase.targets):
