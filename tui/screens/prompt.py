@@ -8,20 +8,17 @@ from dataclasses import replace
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from engine.captions.own_words import read_caption
-from engine.config.condition import ConditionConfig
-from engine.config.data import DataSpec
 from engine.errors import PromptError
 from engine.prompt.changes import Change
 from engine.prompt.faults import quote
 from engine.prompt.parser import Prompt, parse_or_change, parse_or_change_if_readable
-from engine.prompt.vocabulary import vocabulary_for
 from engine.runs.conditional_weights import name_weights_told
 from engine.runs.other_classes import name_other_weights
+from tui.render.prompt_examples import examples, hello
 from tui.screens.answers import Answers
 from tui.screens.base import AppScreen
 from tui.screens.fact_edits import FactEdits
@@ -61,10 +58,10 @@ class PromptScreen(AppScreen):
 
     def body(self) -> Iterable[Widget]:
         yield Conversation(id="conversation", can_focus=False)
-        yield PromptInput(placeholder=_examples(self.studio.data, self.studio.told), select_on_focus=False, id="prompt")
+        yield PromptInput(placeholder=examples(self.studio.data, self.studio.told), select_on_focus=False, id="prompt")
 
     def about(self) -> str:
-        return _examples(self.studio.data, self.studio.told)
+        return examples(self.studio.data, self.studio.told)
 
     def on_mount(self) -> None:
         self._history, problem = prompt_history.load()
@@ -76,7 +73,7 @@ class PromptScreen(AppScreen):
         self._answers = Answers(self.studio, self._conversation)
         self._edits = FactEdits(self, self._answers)
         self._second_reading = SecondReading(self.studio, self._draw_understood, self._show_error)
-        self._conversation.mount(Static(_hello(self.studio.data), id="hello"))
+        self._conversation.mount(Static(hello(self.studio.data, self.studio.told), id="hello"))
         self.on_navigate()
 
     def on_navigate(self) -> None:
@@ -85,9 +82,9 @@ class PromptScreen(AppScreen):
     def show_status(self) -> None:
         """Other weights may have been chosen, which draw other classes."""
         super().show_status()
-        self._input.placeholder = _examples(self.studio.data, self.studio.told)
-        for hello in self.query("#hello").results(Static):
-            hello.update(_hello(self.studio.data))
+        self._input.placeholder = examples(self.studio.data, self.studio.told)
+        for first in self.query("#hello").results(Static):
+            first.update(hello(self.studio.data, self.studio.told))
 
     @property
     def _input(self) -> Input:
@@ -257,22 +254,3 @@ class PromptScreen(AppScreen):
             self._draw(last.text, last.prompt)
         except PromptError as error:  # other weights may have been chosen since
             self._show_error(error, last.text)
-
-
-def _hello(data: DataSpec) -> Content:
-    """The first line of the conversation."""
-    what = f"a {vocabulary_for(data.class_names).noun}" if data.class_names else "how many pictures to draw"
-    return Content.assemble(f"Type {what} and press enter. ", ("Type help to list the keys.", "$text-muted"))
-
-
-def _examples(data: DataSpec, told: ConditionConfig | None) -> str:
-    """What the input shows while it is empty."""
-    vocabulary = vocabulary_for(data.class_names)
-    if vocabulary.is_digits and told:
-        return "a digit: seven · three sevens · a bold 7 leaning left · 0-9 · grid"
-    if vocabulary.is_digits:
-        return "a digit: seven · 3 1 4 · three sevens · 0-9 · random · grid"
-    if not data.class_names:
-        return "a number of pictures: 5 · a dozen · random"
-    example = vocabulary.example
-    return f"a class: {vocabulary.name(example)} · three {vocabulary.plural(example)} · random · grid"
