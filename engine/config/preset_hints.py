@@ -10,8 +10,8 @@ Preset = Literal["seed", "quick", "best", "attributes", "one-step", "hand", "tex
 PRESET_HINTS: Mapping[Preset, str] = {
     "seed": "6.1 M parameters, the guide's recipe",
     "quick": "1.7 M, draws digits within minutes on a CPU",
-    "best": "3.5 M, as shipped; 90 minutes on a CPU",
-    "attributes": "shipped weights learn thickness, slant, …",
+    "best": "3.5 M, shipped:labels; 90 minutes on a CPU",
+    "attributes": "shipped:labels learns thickness, slant, …",
     "one-step": "a student that draws in one step",
     "hand": "an encoder of handwriting; draws nothing",
     "text": "a reader of captions; draws nothing",

@@ -276,7 +276,7 @@ PRESETS: Mapping[Preset, TrainConfig] = {
     ),
     "best": BEST,
     "attributes": replace(
-        BEST, preset="attributes", start_from="shipped", attributes=True, epochs=20, lr=3e-3, timesteps="noisy", label_dropout=0.12
+        BEST, preset="attributes", start_from="shipped:labels", attributes=True, epochs=20, lr=3e-3, timesteps="noisy", label_dropout=0.12
     ),
     "one-step": TrainConfig(  # network and noise schedule are the teacher's
         preset="one-step",
@@ -290,10 +290,10 @@ PRESETS: Mapping[Preset, TrainConfig] = {
         ema=0.995,
     ),
     "hand": HAND,
-    "rank": replace(
-        HAND, preset="rank", writers=None, model=TOWER, epochs=4, batch_size=192, lr=4e-3
-    ),  # all captions of a batch beside all its images
     "text": replace(  # its epochs are as many captions as MNIST has images
         HAND, preset="text", writers=None, model=READER, epochs=12, batch_size=128, lr=2e-3, warmup=200, optimizer="adam", ema=0.995
     ),
+    "rank": replace(
+        HAND, preset="rank", writers=None, model=TOWER, epochs=4, batch_size=192, lr=4e-3
+    ),  # all captions of a batch beside all its images
 }

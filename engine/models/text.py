@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from engine.captions.facts import INTERVALS, MOST_WORDS
 from engine.config.condition import VARIANTS, Interval
 from engine.config.text import TextConfig
-from engine.models.layers import TokenAttention
+from engine.models.layers import ClassEmbedding, TokenAttention
 from engine.models.tokenizer import UNKNOWN, Tokens
 from engine.prompt.levels import LADDERS
 from engine.prompt.phrase import Phrase, Target
@@ -67,19 +67,30 @@ class Layer(nn.Module):
         return out
 
 
+class TrigramEmbedding(nn.EmbeddingBag):
+    """An EmbeddingBag that is not initialised on the meta device, as ClassEmbedding."""
+
+    def reset_parameters(self) -> None:
+        if not self.weight.is_meta:
+            super().reset_parameters()
+
+
 class TextEncoder(nn.Module):
     """A transformer over words, each the sum of its embedding, the mean of its trigrams' and its place's."""
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
         self.config = config
-        self.words = nn.Embedding(UNKNOWN + 1 + len(config.words), config.width)
-        self.trigrams = nn.EmbeddingBag(1 + config.trigrams, config.width, mode="mean", padding_idx=0)
-        self.places = nn.Parameter(0.1 * torch.randn(MOST_WORDS, config.width))
+        self.words = ClassEmbedding(UNKNOWN + 1 + len(config.words), config.width)
+        self.trigrams = TrigramEmbedding(1 + config.trigrams, config.width, mode="mean", padding_idx=0)
+        self.places = nn.Parameter(torch.empty(MOST_WORDS, config.width))
+        if not self.places.is_meta:
+            nn.init.normal_(self.places, std=0.1)
         self.layers = nn.ModuleList(Layer(config.width) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
-        nn.init.normal_(self.words.weight, std=0.3)
-        nn.init.normal_(self.trigrams.weight, std=0.6)
+        if not self.words.weight.is_meta:
+            nn.init.normal_(self.words.weight, std=0.3)
+            nn.init.normal_(self.trigrams.weight, std=0.6)
 
     def forward(self, tokens: Tokens) -> Encoding:
         """The encoding of N texts."""

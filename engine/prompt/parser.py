@@ -84,7 +84,9 @@ def parse_or_change(
 ) -> Prompt | Change:
     """What `parse` returns, or the change of the last answer that a prompt such as "bolder" asks for. Raises PromptError as `parse` does."""
     vocabulary = vocabulary_for(tuple(class_names), told is not None)
-    examples = f"{vocabulary.examples} or {DESCRIBED}" if told and vocabulary.is_digits else vocabulary.examples
+    examples = vocabulary.examples
+    if told and vocabulary.is_digits:
+        examples = f"{examples.replace(' or ', ', ')} or {DESCRIBED}"
     if len(text) > MAX_CHARACTERS:
         raise PromptError(f"the prompt has {len(text):,} characters, but at most {MAX_CHARACTERS} are allowed; try {examples}")
     try:

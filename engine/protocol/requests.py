@@ -34,7 +34,7 @@ class DrawRequest:
 
     weights: str = setting(
         "shipped",
-        "Weights to draw with: shipped, shipped:one-step, shipped:seed, shipped:fashion, RUN, RUN:best, RUN:epoch-N, or a file.",
+        "Weights to draw with: shipped, shipped:labels, shipped:one-step, shipped:seed, shipped:fashion, RUN, RUN:best, RUN:epoch-N, or a file.",
         option="--weights",
     )
     """Also RUN:live, in the process that trains RUN."""

@@ -9,7 +9,7 @@ from engine.errors import DigittyError
 from engine.runs.run import all_runs
 from engine.runs.weights_names import model_of
 
-SHIPPED_STUDENTS = {"shipped": "shipped:one-step"}
+SHIPPED_STUDENTS = {"shipped:labels": "shipped:one-step"}
 MOST_RUNS = 50
 """The newest runs that are looked at."""
 

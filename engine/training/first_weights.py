@@ -20,7 +20,6 @@ from engine.errors import CheckpointError, SettingError
 from engine.formatting import printable
 from engine.models.unet import UNet
 from engine.protocol.events import Event, Notice
-from engine.runs.weights_names import model_of
 from engine.training.hand_references import shows_digits
 
 PARTS = {"conv_in": "the first convolution", "conv_out": "the last convolution", "label": "the embedding of its classes"}
@@ -46,18 +45,24 @@ def take_over_network(config: TrainConfig, data: DataSpec | None) -> Generator[E
     model, schedule = _fit(weights, data or weights.model.data)
     if new := new_parts(weights.model, model):
         yield Notice(_describe_growth(source, weights.model.data, model.data, new))
+    if model.draws and model.data.digest != weights.model.data.digest:
+        if model.conditions is not None and not (config.attributes or config.hands or config.text or model.data.texts):
+            yield Notice(f"{printable(source)} was told more than classes, and this run is not; --attributes and --text tell it of its own images")
+        model = _only_asked(model, config)
     told, model = model.conditions if model.draws else None, replace(model, one_step=config.teacher is not None)
-    was_told = weights.model.conditions  # of other images, it is still to be measured what they show
-    attributes = config.attributes or (told is not None and was_told is not None and len(was_told.scales) > 0)
+    attributes = config.attributes or (told is not None and len(told.scales) > 0)
     hands = config.hands or (told is not None and told.hand > 0)
     text = config.text or (told is not None and told.text)
     return replace(config, model=model, schedule=schedule, attributes=attributes, hands=hands, text=text)
 
 
-def tells_strokes_of(source: str | None) -> bool:
-    """Whether these weights are told attributes of strokes, so that a run that starts from them can only learn images that can be measured."""
-    model = None if source is None else model_of(source)
-    return model is not None and model.conditions is not None and len(model.conditions.scales) > 0
+def _only_asked(model: ModelConfig, config: TrainConfig) -> ModelConfig:
+    """The network without the parts of its conditions that nobody asked to tell it of other images than those that it was trained on."""
+    if model.conditions is None:
+        return model
+    text = model.text if config.text or model.data.texts else None
+    told = replace(model.conditions, hand=model.conditions.hand if config.hands else 0, text=text is not None)
+    return replace(model, conditions=told if config.attributes or config.hands or text else None, text=text)
 
 
 def load_first_weights(config: TrainConfig) -> Mapping[str, Tensor] | None:

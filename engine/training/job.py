@@ -40,7 +40,7 @@ from engine.training.artifacts import RunArtifacts
 from engine.training.cadence import Cadence
 from engine.training.conditions import with_conditions
 from engine.training.distill import DistillationLoss
-from engine.training.first_weights import load_first_weights, take_over_network, tells_strokes_of
+from engine.training.first_weights import load_first_weights, take_over_network
 from engine.training.image_facts import ImageFacts, choose_loss
 from engine.training.loop import TrainingLoop
 from engine.training.rank_captions import with_reader
@@ -128,8 +128,7 @@ class TrainingJob:
         request, data = self.request, None
         config = request.config
         if request.data is not None:
-            for_strokes = config.attributes or tells_strokes_of(config.first_weights)
-            data = from_dict(DataSpec, (yield from self.group.stream_on_leader(_describe(request.data, for_strokes))))
+            data = from_dict(DataSpec, (yield from self.group.stream_on_leader(_describe(request.data, config.attributes))))
             config = fit_to(config, data)
         config = yield from take_over_network(config, data)
         if config.data.texts and config.model.draws and not config.teacher:

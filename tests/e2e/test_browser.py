@@ -254,7 +254,7 @@ def test_a_seven(tab: Tab, chromium: Any, warm_home: Path) -> None:
         tab.ask("seven")
         tab.sees("7 · seven", " s · ", "idle")
         tab.page.wait_for_timeout(1000)  # to be painted
-        row = 1 + max(y for y, line in enumerate(tab.lines) if line.strip() == "❯ seven")
+        row = 1 + max(y for y, line in enumerate(tab.lines) if line.strip().startswith("❯ seven"))
         box = tab.page.locator(".xterm-screen").bounding_box()
         shot = Image.open(io.BytesIO(tab.page.screenshot())).convert("L")
         across, down = box["width"] / tab.width, box["height"] / tab.height

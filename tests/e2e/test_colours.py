@@ -62,7 +62,9 @@ def patch(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("drawn")
     with pytest.MonkeyPatch.context() as home:
         home.setenv("DIGITTY_HOME", str(folder / "home"))
-        *_, done = (event for event in Jobs("cpu", "fp32").draw(DrawRequest(tuple(TEN), fps=1)) if isinstance(event, DrawDone))
+        *_, done = (
+            event for event in Jobs("cpu", "fp32").draw(DrawRequest(tuple(TEN), weights="shipped:labels", fps=1)) if isinstance(event, DrawDone)
+        )
     (folder / "digits").write_bytes(b"".join(done.images))
     read = f"import fake_pictures; drawn = open({str(folder / 'digits')!r}, 'rb').read()"
     more = f"{read}\nfake_pictures.digits = lambda: [drawn[i * 784 :][:784] for i in range(10)]"

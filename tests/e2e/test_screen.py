@@ -18,7 +18,7 @@ from engine.runs.run import find_run
 
 def answer_row(terminal: Terminal, text: str) -> int:
     """The row below the last `❯ text` of the conversation."""
-    return 1 + max(y for y, line in enumerate(terminal.lines) if line.strip() == f"❯ {text}")
+    return 1 + max(y for y, line in enumerate(terminal.lines) if line.strip().partition(" · answer ")[0] == f"❯ {text}")
 
 
 def train(terminal: Terminal, steps: str) -> None:

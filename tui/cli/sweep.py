@@ -35,7 +35,7 @@ from tui.render.sweep_rows import print_plain, print_rows, sheet_title
 SHARED = ("spacing", "eta", "variance", "guided_from", "guided_to")
 """The fields of SampleConfig that all drawings of a sweep share."""
 LIST_HELP = {
-    "weights": "Weights to compare: shipped, shipped:one-step, shipped:seed, shipped:fashion, RUN, RUN:best, or a file.",
+    "weights": "Weights to compare: shipped, shipped:labels, shipped:one-step, shipped:seed, shipped:fashion, RUN, RUN:best, or a file.",
     "sampler": "Samplers to compare. Without --steps each takes its usual number: ddpm 1000, ddim 50, dpmpp 14, one-step 1.",
     "seed": "Random seeds. Within one seed, all drawings start from the same noise.",
     "guidance": "Guidance scales; 1 is no guidance.",

@@ -62,6 +62,7 @@ class WeightsDialog(Dialog[str | None]):
             for epoch, _ in reversed(run.snapshots()):
                 name = f"{run.name}:{snapshot_kind(epoch)}"
                 choices.append((name, f"{name:<16} snapshot{data}"))
-        choices.append(("shipped:one-step", "shipped:one-step a one-step student of the shipped weights"))
+        choices.append(("shipped:labels", "shipped:labels   knows digits alone; shipped was trained from it"))
+        choices.append(("shipped:one-step", "shipped:one-step a one-step student of shipped:labels"))
         choices.append(("shipped:seed", "shipped:seed     the guide's network, trained with --preset seed"))
         return [*choices, ("shipped:fashion", "shipped:fashion  clothes, shoes and bags: Fashion-MNIST")]

@@ -20,7 +20,7 @@ from engine.protocol.sweep_events import CellProgress
 from engine.runs.weights_names import is_student
 from engine.storage.sheet import join_images, measured
 from tui.screens.compare_pane import ComparePane
-from tui.terminal.literal import literal_lines
+from tui.terminal.literal import literal, literal_lines
 from tui.widgets.fact_line import Fact, FactLine
 from tui.widgets.image_view import ImageView
 from tui.widgets.job_bar import JobBar
@@ -236,7 +236,7 @@ Each gets the same share of the time, so the one with the fewest network evaluat
     def show_guided(self) -> None:
         """Below the lanes of a race: why a sampler may take more evaluations than steps."""
         line, steps = self.query_one("#guided", Static), guided_steps(self.plan, self.studio.data.classes)
-        line.update(f"Guided steps take two evaluations: {steps}.")
+        line.update(literal(f"Guided steps take two evaluations: {steps}."))
         line.display = bool(steps) and self.size.height >= LOW
 
     def draw(self, prompt: str) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Set
 from dataclasses import replace
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -60,6 +62,9 @@ class PromptScreen(AppScreen):
         yield Conversation(id="conversation", can_focus=False)
         yield PromptInput(placeholder=examples(self.studio.data, self.studio.told), select_on_focus=False, id="prompt")
 
+    _was_ready = False
+    """The engine was loaded when the screen last looked."""
+
     def about(self) -> str:
         return examples(self.studio.data, self.studio.told)
 
@@ -73,7 +78,7 @@ class PromptScreen(AppScreen):
         self._answers = Answers(self.studio, self._conversation)
         self._edits = FactEdits(self, self._answers)
         self._second_reading = SecondReading(self.studio, self._draw_understood, self._show_error)
-        self._conversation.mount(Static(hello(self.studio.data, self.studio.told), id="hello"))
+        self._conversation.mount(Static(self._hello(), id="hello"))
         self.on_navigate()
 
     def on_navigate(self) -> None:
@@ -83,8 +88,21 @@ class PromptScreen(AppScreen):
         """Other weights may have been chosen, which draw other classes."""
         super().show_status()
         self._input.placeholder = examples(self.studio.data, self.studio.told)
+        self._show_hello()
+        if self.studio.ready and not self._was_ready:
+            self._was_ready = True
+            if self._input.value:  # typed before anything could be sketched
+                self.on_input_changed()
+
+    def on_resize(self, event: events.Resize) -> None:  # beside those of its bases, which Textual calls as well
+        self._show_hello()
+
+    def _show_hello(self) -> None:
         for first in self.query("#hello").results(Static):
-            first.update(hello(self.studio.data, self.studio.told))
+            first.update(self._hello())
+
+    def _hello(self) -> Content:
+        return hello(self.studio.data, self.studio.told, *self.app.size)
 
     @property
     def _input(self) -> Input:

@@ -18,6 +18,8 @@ from tui.studio.job_router import JobRouter, Listener
 
 RETRY_AFTER = 30.0
 """Seconds after a sketch that failed until the next is tried, so that it is not reported at every key."""
+SKETCHED = ("shipped", "shipped:labels", "shipped:one-step")
+"""Weights whose digits are much like those that shipped:one-step draws from the same noise."""
 
 
 class Sketcher:
@@ -34,7 +36,7 @@ class Sketcher:
 
     def why_not(self, settings: Settings) -> str:
         """Why drawings of the chosen weights are not sketched; empty if they are, or if the user wants no sketches."""
-        if settings.weights in ("shipped", "shipped:one-step") or not self.is_wanted:
+        if settings.weights in SKETCHED or not self.is_wanted:
             return ""
         return f"Only digits of the shipped weights are sketched while you type; press enter to draw with {settings.weights}."
 

@@ -212,7 +212,7 @@ def test_a_run_resumes_on_the_same_images_elsewhere_and_on_no_others(jobs: Jobs,
 def test_shipped_weights_learn_other_images(jobs: Jobs, short: TrainConfig, known: dict[str, DataSpec]) -> None:
     events = train(jobs, replace(short, start_from="shipped", steps=1), "cats", spec(32, 32, 3, ("cat",)), known)
     assert any("shipped drew MNIST (28x28, grey), this run learns blobs (32x32, colour)" in getattr(event, "message", "") for event in events)
-    assert find_run("cats").config().model == fit_to(shipped(), spec(32, 32, 3, ("cat",))).model
+    assert find_run("cats").config().model == replace(fit_to(shipped(), spec(32, 32, 3, ("cat",))).model, conditions=None, text=None)
 
 
 def shipped() -> TrainConfig:

@@ -85,7 +85,7 @@ def test_a_part_that_the_network_is_not_told_is_refused(condition: Condition, co
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("route", ["pooled", "tokens", "both"])
 def test_it_begins_as_the_weights_that_it_starts_from_to_the_bit(one_thread: None, route: Route, dtype: torch.dtype) -> None:
-    best = find_weights("shipped")
+    best = find_weights("shipped:labels")
     plain, told = UNet(best.model), UNet(replace(best.model, conditions=replace(CONDITIONS, route=route), text=TEXT))
     plain.load_state_dict(best.tensors)
     told.load_state_dict({**told.state_dict(), **best.tensors})

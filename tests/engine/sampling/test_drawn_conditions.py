@@ -145,7 +145,7 @@ def test_in_one_step_and_without_guidance_conditions_matter_too(jobs: Jobs, tmp_
     [
         (
             LEANING,
-            "w.safetensors was not trained with slant or crossed; no weights here were, so leave it out, or train some: digitty train --preset",
+            "w.safetensors was not trained with slant or crossed; draw with shipped, which was",
         ),
         (Condition(7, hand=(1.0,)), "was not trained with a hand; no weights here were, so leave it out, or train some: "),
         (Condition(7, text="bold"), "was not trained with words;"),
@@ -163,14 +163,14 @@ def test_weights_that_can_are_named(jobs: Jobs, weights: str, tmp_path: Path, mo
     student = save(tmp_path / "student.safetensors", replace(MODEL, one_step=True))
     for name, path in (("shipped:words", weights), ("shipped:few", other), ("shipped:student", student)):
         monkeypatch.setitem(SHIPPED, name, Path(path))
-    with pytest.raises(SettingError, match=r"shipped was not trained with slant or crossed; draw with shipped:words, which was"):
-        drawn(jobs, "shipped", LEANING)
+    with pytest.raises(SettingError, match=r"shipped:labels was not trained with slant or crossed; draw with shipped or shipped:words, which were"):
+        drawn(jobs, "shipped:labels", LEANING)
     with pytest.raises(
-        SettingError, match="shipped:few was not trained with slant or crossed, only with thickness and looped; draw with shipped:words"
+        SettingError, match="shipped:few was not trained with slant or crossed, only with thickness and looped; draw with shipped or shipped:words"
     ):
         drawn(jobs, "shipped:few", LEANING)
-    with pytest.raises(SettingError, match="shipped was not trained with thickness; draw with shipped:words or shipped:few, which were"):
-        drawn(jobs, "shipped", BOLD)
+    with pytest.raises(SettingError, match="trained with thickness; draw with shipped, shipped:words or shipped:few, which were"):
+        drawn(jobs, "shipped:labels", BOLD)
 
 
 # --- redrawing --------------------------------------------------------------------------------------------------------

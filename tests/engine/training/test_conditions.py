@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from finish import finish_with_events
 from torch import Tensor
 
 from engine.checkpoints.training_state import load_state
@@ -30,7 +31,7 @@ from engine.training import hand_references
 from engine.training.batches import EpochBatches
 from engine.training.conditions import EXACT, HAND, HAND_ALONE, KEPT, LEVELS, NO_LABEL_TOLD, NO_PART, RARE_SHARE, TrainingConditions, draw_intervals
 from engine.training.finite import FiniteGuard
-from engine.training.first_weights import load_first_weights
+from engine.training.first_weights import load_first_weights, take_over_network
 from engine.training.hand_references import HandReferences, check_hands, shows_digits
 from engine.training.step_loss import DenoisingStepLoss
 from engine.training.trainer import Trainer
@@ -250,7 +251,7 @@ def test_hands_are_refused_for_images_that_show_none(changes: dict[str, Any]) ->
 
 def test_the_preset_starts_from_the_weights_that_ship() -> None:
     preset = PRESETS["attributes"]
-    assert (preset.start_from, preset.attributes, preset.timesteps) == ("shipped", True, "noisy")
+    assert (preset.start_from, preset.attributes, preset.timesteps) == ("shipped:labels", True, "noisy")
     assert preset.model == PRESETS["best"].model
 
 
@@ -258,3 +259,15 @@ def test_the_preset_starts_from_the_weights_that_ship() -> None:
 def test_what_would_make_attributes_wrong_is_refused(tiny: TrainConfig, changes: dict[str, object]) -> None:
     with pytest.raises(SettingError, match="attributes"):
         replace(tiny, attributes=True, **changes)  # type: ignore[arg-type]
+
+
+COLOUR = replace(MNIST, name="toys", height=32, width=32, channels=3, class_names=("car", "doll"), digest="sha256:0", source="toys")
+
+
+@pytest.mark.parametrize(("attributes", "kept"), [(False, None), (True, ConditionConfig())])
+def test_of_other_images_a_network_is_told_only_what_is_asked_for(attributes: bool, kept: ConditionConfig | None) -> None:
+    config = replace(PRESETS["best"], start_from="shipped", attributes=attributes)
+    heard, taken = finish_with_events(take_over_network(config, COLOUR))
+    assert taken.model.conditions == kept
+    assert (taken.attributes, taken.hands, taken.text) == (attributes, False, False)
+    assert any("was told more than classes" in event.message for event in heard if isinstance(event, Notice)) != attributes

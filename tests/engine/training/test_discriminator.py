@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from engine.config.data import MNIST
+from engine.models.conditioner import Told
 from engine.training.discriminator import GAMMA, LABEL_WEIGHT, LAZY, Discriminator, discriminator_loss, generator_loss
 
 LABEL = torch.tensor([3, 1, 4])
@@ -25,7 +26,7 @@ class Linear(Discriminator):
         self.w = nn.Parameter(torch.randn(1, 28, 28, generator=rng) / 28)
         self.b = nn.Parameter(torch.arange(10.0))
 
-    def forward(self, x: Tensor, label: Tensor, kind: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, label: Tensor, kind: Tensor, told: Told | None = None) -> tuple[Tensor, Tensor]:
         wx = (x * self.w).sum((1, 2, 3))
         return wx + self.b[label], wx[:, None] * torch.arange(10.0)
 

@@ -292,15 +292,14 @@ def test_hands_are_read_by_one_rank(tiny: TrainConfig, measured: Measured, monke
 def test_what_a_student_can_not_be_told_is_refused(jobs: Jobs, tiny: TrainConfig) -> None:
     with pytest.raises(SettingError, match="text can't be chosen with a teacher"):
         replace(tiny, preset="one-step", teacher="shipped", text=True)
-    with pytest.raises(SettingError, match="shipped is told no hands, and so is its student; leave out --writers"):
-        list(jobs.train(TrainRequest(replace(tiny, preset="one-step", teacher="shipped", writers="qmnist"), run="s")))
+    with pytest.raises(SettingError, match="shipped:labels is told no hands, and so is its student; leave out --writers"):
+        list(jobs.train(TrainRequest(replace(tiny, preset="one-step", teacher="shipped:labels", writers="qmnist"), run="s")))
 
 
 @pytest.mark.slow
 def test_colour_is_refused_before_it_is_decoded(jobs: Jobs, tiny: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from PIL import Image
 
-    list(jobs.train(TrainRequest(replace(tiny, attributes=True, steps=1), run="told")))
     folder = tmp_path / "photos" / "a"
     folder.mkdir(parents=True)
     for k in range(12):
@@ -308,4 +307,4 @@ def test_colour_is_refused_before_it_is_decoded(jobs: Jobs, tiny: TrainConfig, t
     monkeypatch.setattr("engine.datasets.prepare.Maker", None)
     choice = DataChoice(str(tmp_path / "photos"))
     with pytest.raises(SettingError, match="is in colour, and strokes are measured on grey images"):
-        list(jobs.train(TrainRequest(replace(tiny, limit=None, start_from="told"), run="more", data=choice)))
+        list(jobs.train(TrainRequest(replace(tiny, limit=None, start_from="shipped", attributes=True), run="more", data=choice)))

@@ -191,17 +191,17 @@ def test_open_intervals_and_redrawn_noise_are_drawn_again_to_the_pixel(command: 
         ("generate 3 --variant crossed --weights w.safetensors", "a 3 can't be crossed; only a 7 can, so leave out --variant"),
         ("generate 7 --width 9 --weights w.safetensors", "was not trained with width, only with thickness, slant, looped and crossed"),
         (
-            "generate 7 --slant 20",
-            "shipped was not trained with slant; no weights here were, so leave it out, or train some: digitty train --preset attributes",
+            "generate 7 --slant 20 --weights shipped:labels",
+            "shipped:labels was not trained with slant; draw with shipped, which was",
         ),
         ("generate 7 --sampler one-step --slant 20", "shipped:one-step was not trained with slant"),
         ("generate 7 --weights shipped:fashion --variant crossed", "shipped:fashion was not trained with crossed"),
         ("generate 7 --thickness ..", "thickness '..' is not a value"),
         ("generate --prompts p.txt --variant crossed --weights w.safetensors", "p.txt, line 2: a 3 can't be crossed"),
-        ("sweep 7 --slant 10,20", "shipped was not trained with slant"),
+        ("sweep 7 --slant 10,20 --weights shipped:labels", "shipped:labels was not trained with slant"),
         ("sweep 7 --slant 0,10..20", "slant 10..20 is an interval, and a sweep takes single values"),
-        ("7 --slant 20", "shipped was not trained with slant"),
-        ("--slant -20 7", "shipped was not trained with slant"),
+        ("7 --slant 20 --weights shipped:labels", "shipped:labels was not trained with slant"),
+        ("--slant -20 7 --weights shipped:seed", "shipped:seed was not trained with slant"),
     ],
 )
 def test_what_can_not_be_asked_for_is_one_sentence(command: Command, arguments: str, problem: str) -> None:
@@ -232,7 +232,7 @@ def test_what_the_prompt_asks_for_in_words_is_drawn_as_the_options_would(command
 @pytest.mark.parametrize(
     ("prompt", "weights", "why"),
     [
-        ("a bold seven", "shipped", "understood 7 · bold, but these weights are told only which class to draw, not what it should look like"),
+        ("a bold seven", "shipped:labels", "understood 7 · bold, but these weights are told only which class to draw, not what it should look like"),
         ("a wide seven", "w.safetensors", "these weights are not told width"),
         ("seven in hand 12", "w.safetensors", "these weights are told no handwriting"),
         ("bolder", "w.safetensors", "'bolder' changes a last answer, and here is none"),
@@ -276,6 +276,6 @@ def test_an_evaluation_by_captions_says_how_well_pictures_fit_them(command: Comm
     found = json.loads(out)["captions"]
     assert 0 <= found["fit"] < found["real_fit"] <= 1, "noise fits captions worse than digits do"
     assert found["preferred_interval"][0] <= found["preferred"] <= found["preferred_interval"][1]
-    code, out, err = command("evaluate", "--captions", "--count", "12")
+    code, out, err = command("evaluate", "--captions", "--count", "12", "--weights", "shipped:labels")
     assert (code, out) == (2, "")
-    assert "shipped was not trained with thickness" in err
+    assert "shipped:labels was not trained with thickness" in err

@@ -67,7 +67,8 @@ def test_words_are_drawn_without_quotes_whatever_options_stand_between_them(
         ("twelve", "'twelve' is not a digit (digits go from 0 to 9)"),
         (
             "dance",
-            "No such command 'dance', and it can't be drawn: can't read 'dance'; try 'three sevens' or '0-9'. For the commands, run",
+            "No such command 'dance', and it can't be drawn: can't read 'dance'; "
+            "try 'three sevens', '0-9' or 'a bold 7 leaning left'. For the commands, run",
         ),
         ("runs2 --weights shipped:fashion", "No such command 'runs2'. Did you mean 'runs'?"),
         ("bats --weights=shipped:fashion", "can't read 'bats'; did you mean 'bags'?"),

@@ -113,8 +113,9 @@ def test_all_lines_are_checked_before_anything_is_drawn(ran: Ran, jobs: FakeJobs
     code, out, err = ran("--prompts", "prompts.txt", "--out", "pictures/")
     assert (code, out) == (2, "")
     assert err.splitlines() == [
-        "prompts.txt, line 3: understood 3, but can't read 'sevns'; did you mean 'three sevens'? Try 'three sevens' or '0-9'",
-        "prompts.txt, line 4: can't read 'hallo'; try 'three sevens' or '0-9'",
+        "prompts.txt, line 3: understood 3, but can't read 'sevns'; did you mean 'three sevens'? "
+        "Try 'three sevens', '0-9' or 'a bold 7 leaning left'",
+        "prompts.txt, line 4: can't read 'hallo'; try 'three sevens', '0-9' or 'a bold 7 leaning left'",
         "digitty: 2 of 4 prompts can't be read, so nothing was drawn; correct them first",
     ]
     assert not jobs.drawings

@@ -108,12 +108,12 @@ def test_a_hand_is_read_from_files_of_digits(command: Command) -> None:
         (("7 in hand 12", "--hand", "13"), "the prompt and --hand both say whose handwriting"),
         (("7 in the hand of answer 2",), "'the hand of answer 2' is for the Prompt screen"),
         (("7", "--hand", "12", "--weights", "others.safetensors"), "others.safetensors was not trained with a hand"),
-        (("7", "--hand", "12", "--weights", "shipped"), "or train some: digitty train --preset attributes --hands"),
+        (("7", "--hand", "12", "--weights", "shipped:labels"), "shipped:labels was not trained with a hand; draw with shipped, which was"),
         (
             ("7 in hand 12", "--weights", "others.safetensors"),
-            "no weights here can be asked for it, so train some (digitty train --preset attributes --hands)",
+            "shipped can be asked for it: use --weights shipped",
         ),
-        (("7 in hand 12", "--weights", "shipped"), "so train some (digitty train --preset attributes --hands)"),
+        (("7 in hand 12", "--weights", "shipped:labels"), "shipped can be asked for it: use --weights shipped"),
     ],
 )
 def test_what_is_no_hand_is_one_sentence(command: Command, arguments: tuple[str, ...], problem: str) -> None:

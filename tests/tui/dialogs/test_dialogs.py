@@ -15,7 +15,7 @@ from tui.dialogs.help import HelpDialog
 from tui.screens.base import AppScreen
 from tui.settings.keymap import SCREEN_NAMES
 
-OTHERS = ("shipped:one-step", "shipped:seed", "shipped:fashion")
+OTHERS = ("shipped:labels", "shipped:one-step", "shipped:seed", "shipped:fashion")
 """The last choices of weights."""
 
 
@@ -110,7 +110,7 @@ async def test_a_students_weights_and_sampler_come_together() -> None:
         await outside(person)
         await person.press("w")
         assert choices(person) == ["shipped", *OTHERS]
-        await person.press("down", "enter")
+        await person.press("down", "down", "enter")
         assert person.app.studio.settings.sample == default_for("one-step")
         await person.press("i")
         await person.enter("seven")

@@ -31,5 +31,9 @@ def test_what_they_were_not_trained_with_is_not_suggested(told: object, shown: s
     assert hidden not in text
 
 
+def test_a_small_screen_says_only_how_to_begin() -> None:
+    assert hello(MNIST, EVERYTHING, 40, 12) == hello(MNIST, EVERYTHING, 160, 12) == hello(MNIST, None)
+
+
 def test_weights_that_know_classes_alone_say_only_how_to_begin() -> None:
     assert hello(MNIST, None).plain == "Type a digit and press enter. Type help to list the keys."

@@ -131,7 +131,7 @@ def test_every_setting_of_a_run_is_compared(config: TrainConfig) -> None:
     told = replace(config, flip=False, attributes=True, hands=True, text=True, route="pooled")
     names = {**flat_settings(config), **flat_settings(told), **flat_settings(PRESETS["hand"]), **flat_settings(PRESETS["text"])}
     for part, prefix in ((config, ""), (config.model, "model."), (config.schedule, "schedule.")):
-        own = {prefix + name for name in vars(part)} - {"model", "schedule", "model.data", "model.conditions", "model.text"}
+        own = {prefix + name for name in vars(part)} - {"model", "schedule", "model.data", "model.conditions", "model.text", "model.reader"}
         assert own <= set(names), own - set(names)
 
 

@@ -47,7 +47,7 @@ def save(
     folder: Path, *labels: int, seed: int = 1, name: str = "", weights: str = "shipped", age: int = 0, conditions: tuple[Condition, ...] | None = None
 ) -> Path:
     """A picture that the fake engine would draw again to the pixel; `age` in seconds."""
-    info = WeightsInfo(weights, 4690, "average")
+    info = WeightsInfo(weights, 4690, "average", "sha256:0")
     recipe = Recipe(labels, tuple(range(len(labels))), SampleConfig(steps=3, seed=seed), info, ENGINE, conditions=conditions)
     images = Images(b"".join(blend(label, seed, index, 1.0) for index, label in enumerate(labels)), len(labels))
     path = folder / (name or f"digitty-{''.join(map(str, labels))}-seed{seed}.png")

@@ -114,9 +114,9 @@ async def test_an_attribute_has_rows_of_five_values_from_one_noise(strokes: Conf
 
 
 async def test_weights_that_are_told_no_attribute_say_which_are(strokes: Config) -> None:
-    async with opened() as person:
+    async with opened(config=Config({"weights": "shipped:labels"})) as person:
         await person.press("f4")
         await person.sees("0.05 s")
         await person.press("a")
-        await person.is_told("strokes can be asked for it: w chooses those weights")
+        await person.is_told("shipped and strokes can be asked for it: w chooses those weights")
         assert len(person.jobs.drawings) == 1

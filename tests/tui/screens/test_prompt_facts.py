@@ -204,7 +204,7 @@ async def test_what_goes_no_further_is_said() -> None:
 async def test_weights_that_are_told_less_are_refused_and_nothing_is_drawn() -> None:
     async with opened(size=SMALL, config=with_strokes()) as person:
         await drawn(person, "bold 7")
-        person.app.studio.change_settings(weights="shipped")
+        person.app.studio.change_settings(weights="shipped:labels")
         await person.press("tab", "tab", "right")
         await person.is_told("these weights are told only which class to draw")
         assert (len(answers(person)), person.jobs.sketches) == (1, [])
@@ -233,7 +233,8 @@ async def test_a_shortage_of_room_is_met_by_more_lines() -> None:
 
 
 def test_a_student_that_is_told_the_same_sketches_in_one_step() -> None:
-    assert find_student("shipped") == "shipped:one-step"
+    assert find_student("shipped:labels") == "shipped:one-step"
+    assert find_student("shipped") is None, "it is told more"
     assert find_student("strokes") is None
     student = replace(PRESETS["one-step"], teacher="strokes:best", model=replace(PRESETS["one-step"].model, one_step=True))
     run("plain", student)

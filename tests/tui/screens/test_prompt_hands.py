@@ -121,8 +121,8 @@ async def test_the_hand_of_an_answer_that_is_being_drawn_is_not_there_yet() -> N
 
 @pytest.mark.parametrize("text", ["seven in hand 12", "again, in another hand"])
 async def test_weights_that_are_told_no_hands_name_those_that_are(text: str) -> None:
-    async with opened() as person:
+    async with opened(config=Config({"weights": "shipped:labels"})) as person:
         await drawn(person, "seven")
         await person.enter(text)
-        await person.until(lambda: "pens can be asked for it: esc, then w chooses those weights" in " ".join(person.screen.split()))
+        await person.until(lambda: "shipped and pens can be asked for it: esc, then w chooses those weights" in " ".join(person.screen.split()))
         assert "answer 1" not in person.screen, "a number that no prompt can use"

@@ -117,10 +117,10 @@ async def test_plain_prompts_have_no_conditions_whatever_the_weights_are_told() 
 
 @pytest.mark.parametrize("text", ["bold seven", "bolder"])
 async def test_weights_that_are_told_only_classes_name_those_that_can(text: str) -> None:
-    async with opened() as person:
+    async with opened(config=Config({"weights": "shipped:labels"})) as person:
         await person.sees("idle")
         await person.enter(text)
-        await person.until(lambda: "strokes can be asked for it: esc, then w chooses those weights" in " ".join(person.screen.split()))
+        await person.until(lambda: "shipped and strokes can be asked for it: esc, then w chooses those weights" in " ".join(person.screen.split()))
         assert person.app.screen.query_one("#prompt", Input).value == text
         assert not person.jobs.drawings
 
@@ -142,7 +142,7 @@ async def test_a_phrase_is_said_in_words_while_it_is_typed_and_nothing_plain_is_
 async def test_the_first_line_shows_that_these_weights_are_told_more() -> None:
     async with opened(size=SMALL, config=with_strokes()) as person:
         await person.sees("a bold 7 leaning left")
-        person.app.studio.change_settings(weights="shipped")
+        person.app.studio.change_settings(weights="shipped:labels")
         await person.sees_no_more("a bold 7 leaning left")
 
 
@@ -150,9 +150,9 @@ async def test_again_with_other_weights_that_are_not_told_draws_nothing() -> Non
     async with opened(config=with_strokes()) as person:
         await person.enter("bold seven")
         await person.sees("0.05 s")
-        person.app.studio.change_settings(weights="shipped")
+        person.app.studio.change_settings(weights="shipped:labels")
         await person.press("ctrl+r")
-        await person.sees("strokes can be asked for it")
+        await person.until(lambda: "shipped and strokes can be asked for it" in " ".join(person.screen.split()))
         assert len(person.jobs.drawings) == 1
 
 

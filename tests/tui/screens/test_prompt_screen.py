@@ -111,7 +111,7 @@ async def test_quit_is_a_word(word: str) -> None:
 async def test_help_is_a_word() -> None:
     async with opened() as person:
         await person.enter("help")
-        await person.sees("three sevens", "Everywhere", "F2 F3 F4 F5")
+        await person.sees("two threes", "Everywhere", "F2 F3 F4 F5")
         assert isinstance(person.app.screen, HelpDialog)
         await person.press("escape")
         await person.sees("F1 help")
@@ -418,7 +418,7 @@ async def test_help_shows_prompts_for_the_chosen_weights() -> None:
     async with opened() as person:
         await person.sees("idle")
         await person.press("f1")
-        await person.sees("three sevens", "Everywhere")
+        await person.sees("two threes", "Everywhere")
         await person.press("escape")
         person.app.studio.change_settings(weights="shipped:fashion")
         await person.press("f1")

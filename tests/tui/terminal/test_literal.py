@@ -74,7 +74,7 @@ async def test_prompts_errors_and_questions_show_what_they_hold() -> None:
 
 PARSES_MARKUP = {"Static", "Label", "Option", "Button", "update", "replace_option_prompt"}
 """Calls whose text Textual parses as markup unless it is a Content."""
-SAFE = {"literal", "literal_lines", "assemble", "_page", "hello", "_in_two_columns", "table_of", "readings_of", "join"}
+SAFE = {"literal", "literal_lines", "assemble", "_page", "hello", "_hello", "_in_two_columns", "table_of", "readings_of", "join"}
 """Calls that make a Content, or a Text, without parsing."""
 
 
