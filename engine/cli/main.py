@@ -40,8 +40,8 @@ _DEFERRED = (
     Deferred(
         "measure",
         "engine.cli.measure",
-        "Measure the strokes of the pictures in SOURCE (a picture, a folder, an .npz file, a known data set): thickness, width, height and length "
-        "in pixels, area in square pixels, slant in degrees, positive to the right; and variants of digits, such as a crossed seven.",
+        "Measure the strokes of the pictures in each SOURCE (a picture, a folder, an .npz file, a known data set): thickness, width, height and "
+        "length in pixels, area in square pixels, slant in degrees, positive to the right; and variants of digits, such as a crossed seven.",
     ),
     Deferred(
         "rank",

@@ -19,7 +19,6 @@ from engine.formatting import printable
 from engine.process.signals import interruptible
 
 if TYPE_CHECKING:
-    from engine.models.classifier import Classifier
     from engine.sampling.rank import Caption, Ranked
 
 LONGEST_NAME = 200
@@ -44,6 +43,7 @@ def rank(arguments: tuple[str, ...], weights: str, as_json: bool) -> None:
     with interruptible(), ProgressLine() as bar:
         bar.show("loading torch")
         from engine.checkpoints.tower import load_tower
+        from engine.sampling.hand_files import load_reader
         from engine.sampling.rank import find_files, rank_files, read_caption
         from engine.sampling.ranker import Ranker
 
@@ -53,7 +53,7 @@ def rank(arguments: tuple[str, ...], weights: str, as_json: bool) -> None:
         bar.clear()
         print_status(understood(caption))
         ranked: list[Ranked] = []
-        for done, found in enumerate(rank_files(files, caption, ranker, _reader()), 1):
+        for done, found in enumerate(rank_files(files, caption, ranker, load_reader()), 1):
             if isinstance(found, PictureError):
                 bar.clear()
                 print_status(f"left out {found}")
@@ -90,18 +90,6 @@ def understood(caption: Caption) -> str:
     """What a caption says, in one line: understood 7 · bold; left out: slant 20°, since no caption for training has numbers or hands."""
     left_out = f"; left out: {', '.join(caption.left_out)}, since captions of pictures have no numbers and no hands" if caption.left_out else ""
     return f"understood {' · '.join(caption.facts)}{left_out}"
-
-
-def _reader() -> Classifier | None:
-    """The classifier that finds digits in pictures of other sizes; None where it is missing."""
-    import torch
-
-    from engine.checkpoints.classifier import load_classifier
-    from engine.config.data import MNIST
-    from engine.runs.readers import find_reader
-
-    path = find_reader(MNIST)
-    return None if path is None else load_classifier(torch.device("cpu"), path, MNIST)
 
 
 def _as_text(each: Ranked) -> str:

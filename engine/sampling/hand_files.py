@@ -6,6 +6,7 @@ MNIST's digits were scaled into 20x20 pixels and placed by their centre of mass 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
+from engine.checkpoints.classifier import load_classifier
 from engine.config.data import MNIST
 from engine.data import mnist
 from engine.datasets.sources.picture import LARGEST_FILE, decode
@@ -23,6 +25,7 @@ from engine.errors import CheckpointError, PictureError, SettingError
 from engine.formatting import printable
 from engine.measures.strokes import to_strokes
 from engine.models.classifier import Classifier
+from engine.runs.readers import find_reader
 from engine.sampling.hands import hand_of_images
 from engine.storage.atomic import read_small
 from engine.storage.pictures import StoredPicture, load_any
@@ -70,6 +73,13 @@ def _saved(path: Path) -> tuple[Tensor, list[int]] | None:
     labelled = [(place, label) for place, label in enumerate(picture.recipe.labels) if label is not None][:MOST_DIGITS]
     pixels = np.frombuffer(images.data, np.uint8).reshape(len(images), MNIST.height, MNIST.width)
     return (torch.tensor(pixels[[place for place, _ in labelled]]), [label for _, label in labelled]) if labelled else None
+
+
+@cache
+def load_reader() -> Classifier | None:
+    """The classifier that reads digits in pictures, on the CPU; None where it is missing."""
+    path = find_reader(MNIST)
+    return None if path is None else load_classifier(torch.device("cpu"), path, MNIST)
 
 
 def open_picture(path: Path) -> Image.Image:

@@ -31,6 +31,7 @@ class PictureSource:
         self.location = str(path)
         self.name = fit_name(path.name.partition(".")[0] if archive else path.name)
         self._container = container
+        self._folder = None if archive else path
         self._layout: Layout = arrange(container.listing, self._read_metadata, printable(path), archive, depth)
         self.class_names = self._layout.class_names
         self.warnings = self._layout.warnings
@@ -48,6 +49,10 @@ class PictureSource:
         label = layout.labels[index]
         text = layout.texts[index] if layout.texts else None
         return Entry(printable(layout.names[index]), None if label < 0 else label, text, index >= layout.training)
+
+    def file(self, index: int) -> Path | None:
+        """The file of a picture in a folder; None for one in an archive."""
+        return None if self._folder is None else self._folder / self._layout.names[index]
 
     def read(self, index: int, least: int = 0) -> Image.Image:
         name = self._layout.names[index]

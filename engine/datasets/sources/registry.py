@@ -13,6 +13,7 @@ from engine.datasets.sources.idx import find_mnist_files, is_idx, open_idx_file,
 from engine.datasets.sources.known import KNOWN
 from engine.datasets.sources.npz import open_npz
 from engine.datasets.sources.parquet import SUFFIX, ParquetSource, tables_of
+from engine.datasets.sources.picture import SUFFIXES
 from engine.datasets.sources.pictures import PictureSource
 from engine.datasets.sources.source import Source
 from engine.datasets.sources.tar_archive import Tar
@@ -60,6 +61,17 @@ def open_source(text: str, data_root: Path | None = None, listing: Listing | Non
     if is_idx(path):
         return open_idx_file(path)
     raise SettingError(f"{printable(text)} is not a data set; give {KINDS}")
+
+
+def is_picture_file(text: str) -> bool:
+    """Whether a SOURCE is the file of a picture: what is named like one, and any file that `open_source` opens in no other way."""
+    if split_name(text)[0] in (*KNOWN, solids.NAME):
+        return False
+    path = expand(text)
+    name = path.name.lower()
+    if path.is_dir() or name.endswith((".npz", ".zip", SUFFIX, *TARS)):
+        return False
+    return path.suffix.lower() in SUFFIXES or (path.is_file() and not is_idx(path))
 
 
 def split_name(text: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,15 @@ from click.testing import CliRunner
 from PIL import Image
 
 from engine.cli.measure import measure
+from engine.config.compute import ComputeInfo
+from engine.config.sampling import SampleConfig
 from engine.data import mnist
-from engine.errors import OutputError, SettingError
+from engine.errors import OutputError
+from engine.measures import shape
+from engine.protocol.recipe import Images, Recipe, WeightsInfo
+from engine.storage.images import save_drawing
+
+Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +79,42 @@ def test_ink_on_paper_and_colours(digits: Path, tmp_path: Path) -> None:
     assert "damaged.png" in result.stderr
 
 
-def test_a_photograph_is_refused(tmp_path: Path) -> None:
+def test_a_saved_sheet_is_measured_digit_by_digit_alone_or_in_a_folder(tmp_path: Path) -> None:
+    images, _ = mnist.load(False, limit=3)
+    recipe = Recipe((7, 2, 1), (0, 1, 2), SampleConfig(), WeightsInfo("x", 1, "average", "sha256:0"), ComputeInfo("cpu", "fp32", "contiguous", 1))
+    sheet = tmp_path / "sheet.png"
+    save_drawing(sheet, recipe, Images(images.numpy().tobytes(), 3, 28, 28), ())
+    with Image.open(sheet) as picture:
+        assert max(picture.size) > 128  # so it must have been brought back to its own pixels
+    found = [json.loads(line) for line in run(str(sheet), str(tmp_path), "--json").splitlines()]
+    assert [(row["digit"], row["digits"], row["class"]) for row in found] == 2 * [(1, 3, "seven"), (2, 3, "two"), (3, 3, "one")]
+    assert {row["picture"] for row in found[:3]} == {str(sheet)} == {row["picture"] for row in found[3:]}
+    shapes = [shape.measure(image) for image in images.numpy()]
+    for row, real in zip(found, [*shapes, *shapes], strict=True):
+        assert real is not None
+        assert (row["thickness"], row["slant"], row["length"]) == (round(real.thickness, 3), round(real.slant, 3), round(real.length, 3))
+
+
+def test_digits_on_paper_are_found_and_bad_files_are_named(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    images, _ = mnist.load(False, limit=2)
+    tiles = [np.asarray(Image.fromarray(image.numpy()).resize((168, 168), Image.Resampling.BICUBIC)) for image in images]
+    Image.fromarray((240 - 0.8 * np.concatenate(tiles, 1)).astype(np.uint8)).save("page.jpg", quality=95)
+    Image.new("RGB", (400, 300)).save("photograph.png")
+    Path("bad\x1b[2J").write_bytes(b"none")
+    code, out, err = command("measure", "none.png", "page.jpg", "photograph.png", "bad\x1b[2J", "--json")
+    seven, two = (json.loads(line) for line in out.splitlines())
+    assert code == 0
+    assert (seven["picture"], seven["digit"], seven["digits"], seven["class"], two["class"]) == ("page.jpg", 1, 2, "seven", "two")
+    assert seven["thickness"] == pytest.approx(2.11, abs=0.3)
+    assert all(name in err for name in ("left out none.png: No such file", "left out photograph.png shows no digit", "it is damaged"))
+    assert "\x1b" not in out + err
+
+
+def test_where_no_picture_is_left_the_exit_code_is_2(command: Command, tmp_path: Path) -> None:
     Image.new("RGB", (400, 300)).save(tmp_path / "photograph.png")
-    with pytest.raises(SettingError, match="400×300"):
-        run(str(tmp_path))
+    for name in (str(tmp_path), str(tmp_path / "photograph.png"), "none.png"):
+        code, out, err = command("measure", name, "--out", str(tmp_path / "out.csv"))
+        assert (code, out) == (2, "")
+        assert "no picture could be measured" in err
+    assert not (tmp_path / "out.csv").exists()
