@@ -10,7 +10,7 @@ from typing import Literal
 from engine.config.condition import ATTRIBUTES, VARIANTS, Condition, Interval
 from engine.config.condition_check import check_interval
 from engine.config.condition_text import describe_interval, list_words
-from engine.config.fields import setting
+from engine.config.fields import MAX_SEED, setting
 from engine.config.hand import HandSource
 from engine.errors import SettingError
 from engine.formatting import printable
@@ -23,6 +23,8 @@ UNITS: Mapping[str, str] = {
     **dict.fromkeys(("°", "º", "deg", "degree", "degrees"), "°"),
 }
 UNIT_NAMES = {"px": "pixels", "°": "degrees"}
+LONGEST_NUMBER = 100
+"""Figures of a number with leading zeros; Python refuses to read thousands."""
 _END = re.compile(r"([+-]?(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20}))\s*([a-zº°]*)")
 _EXAMPLES = "write one value or an interval: {0}, {1}..{0}, ..{0} or {0}.."
 
@@ -72,7 +74,9 @@ class AskedOptions:
         return {**{VARIANT_OF[word]: False for word in self.without}, **{VARIANT_OF[word]: True for word in self.variant}}
 
     def hand_source(self) -> HandSource | None:
-        """Where the hand is read from. Raises SettingError for two numbers, or for a number and a file."""
+        """Where the hand is read from. Raises SettingError for a number that no hand has, for two numbers, or for a number and a file."""
+        for word in self.hand:
+            _check_hand(word)
         numbers = [word for word in self.hand if word.isascii() and word.isdecimal()]
         if not self.hand:
             return None
@@ -83,13 +87,26 @@ class AskedOptions:
             raise SettingError(
                 f"--hand {printable(numbers[0], 20)} names a hand, so it can't stand beside {others}; write the name of a file as ./{numbers[0][:20]}"
             )
-        if len(numbers[0]) > 20:
-            raise SettingError("--hand has a number that is too long; use one of fewer figures")
         return HandSource(number=int(numbers[0]))
 
     def condition(self) -> Condition:
         """What they ask of a picture, whatever its class. Raises SettingError."""
         return Condition(None, tuple(self.intervals().items()), tuple(self.variants().items()), self.hand_source())
+
+
+def _check_hand(word: str) -> None:
+    """Raises SettingError for a number that no hand has. What is no number at all may be the name of a file."""
+    if _is_number(word) and not (word.isascii() and word.isdecimal() and len(word) <= LONGEST_NUMBER and int(word) <= MAX_SEED):
+        way_out = f"a hand is a whole number from 0 to {MAX_SEED}, or a picture of a digit"
+        raise SettingError(f"--hand {printable(word, 40)!r} can't be read; {way_out}")
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word.replace("−", "-").replace(",", "."))
+    except ValueError:
+        return not word.strip()
+    return any(character.isdecimal() for character in word)
 
 
 def parse_interval(name: str, text: str) -> Interval:

@@ -16,7 +16,8 @@ from engine.config.data import DataSpec
 from engine.config.fields import MAX_COUNT
 from engine.config.hand import HandSource
 from engine.config.sampling import SampleConfig
-from engine.errors import PromptError, SettingError
+from engine.errors import PictureError, PromptError, SettingError
+from engine.formatting import printable
 from engine.prompt.hand_numbers import repeat_phrases, with_other_hands
 from engine.prompt.parser import Prompt, parse
 from engine.protocol.requests import DrawRequest
@@ -88,8 +89,14 @@ def _read(file: str, name: str) -> str:
 
 
 def check_asked(asked: AskedOptions, weights: str) -> None:
-    """Raises SettingError for options that can't be read, or that these weights can't be told; of missing weights, drawing tells."""
+    """Raises SettingError for options that can't be read, or that these weights can't be told; of missing weights, drawing tells.
+
+    Raises PictureError where a hand is to be read from a file that isn't there.
+    """
     condition, model = asked.condition(), model_of(weights)
+    files = condition.hand.files if isinstance(condition.hand, HandSource) else ()
+    if missing := next((file for file in files if not Path(file).exists()), None):
+        raise PictureError(f"no file {printable(missing)}; a hand is a number, or a picture of a digit")
     if model is not None:
         check_told([condition], model, weights)
 
