@@ -73,6 +73,7 @@ def measure(names: tuple[str, ...], limit: int | None, out: Path | None, as_json
     sources = [_open(name) for name in names]
     rows = []
     with interruptible(), ProgressLine() as bar:
+        bar.wait()
         count = min(sum(map(len, sources)), limit or sys.maxsize)
         for done, found in enumerate(islice(_measure_all(names, sources), count), 1):
             if isinstance(found, PictureError):

@@ -60,6 +60,11 @@ class ProgressLine:
             return
         write_stderr("\r\x1b[K" + fitted(printable(text, LONGEST), fraction, max(10, _columns() - 1), "━─" if _unicode() else ""))
 
+    def wait(self) -> None:
+        """Where lines are not overwritten, show none before ten seconds have passed: what is done sooner needs no progress."""
+        if not self._tty:
+            self._last = time.monotonic()
+
     def __enter__(self) -> Self:
         return self
 

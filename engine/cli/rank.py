@@ -52,6 +52,7 @@ def rank(arguments: tuple[str, ...], weights: str, as_json: bool) -> None:
         files = find_files(paths)
         bar.clear()
         print_status(understood(caption))
+        bar.wait()
         ranked: list[Ranked] = []
         for done, found in enumerate(rank_files(files, caption, ranker, load_reader()), 1):
             if isinstance(found, PictureError):

@@ -77,6 +77,7 @@ def test_ink_on_paper_and_colours(digits: Path, tmp_path: Path) -> None:
     for each in (paper, transparent):
         assert each["thickness"] == pytest.approx(2.11, abs=0.1)
     assert "damaged.png" in result.stderr
+    assert "of 4 pictures" not in result.stderr
 
 
 def test_a_saved_sheet_is_measured_digit_by_digit_alone_or_in_a_folder(tmp_path: Path) -> None:

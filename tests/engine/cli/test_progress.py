@@ -86,3 +86,19 @@ def test_json_has_the_configuration_as_the_run_has_it(capsys: pytest.CaptureFixt
     config = json.loads(capsys.readouterr().out)["config"]
     assert config == json.loads(json.dumps(to_dict(PRESETS["seed"])))
     assert (config["model"]["image_size"], config["model"]["classes"]) == (28, 10)
+
+
+@pytest.mark.parametrize("seconds", [0, 9, 11])
+def test_quick_work_leaves_no_line_of_its_progress(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
+    said: list[object] = []
+    now = [1000.0]
+    monkeypatch.setattr("engine.cli.progress.print_status", said.append)
+    monkeypatch.setattr("engine.cli.progress.time.monotonic", lambda: now[0])
+    bar = ProgressLine()
+    bar._tty = False
+    bar.show("loading torch")
+    now[0] += 15  # a slow start
+    bar.wait()
+    now[0] += seconds
+    bar.show("1 of 6 pictures", 1 / 6)
+    assert said == ["loading torch", *["1 of 6 pictures"] * (seconds > 10)]
