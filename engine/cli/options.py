@@ -19,6 +19,7 @@ from engine.process.processors import check_threads
 if TYPE_CHECKING:
     from engine.config.condition_options import AskedOptions
     from engine.config.sampling import SampleConfig, Sampler
+    from engine.runs.conditional_weights import HowToChoose
 
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
@@ -146,6 +147,22 @@ def sample_config(options: dict[str, Any], weights: str) -> SampleConfig:
 def _has_own_steps(own: SampleConfig, chosen: click.core.ParameterSource | None) -> bool:
     """Whether config.toml's steps were meant for another sampler: always for one-step, and for ddpm on the command line."""
     return own.sampler == "one-step" or (own.sampler == "ddpm" and chosen is click.core.ParameterSource.COMMANDLINE)
+
+
+def how_to_choose(chosen: str) -> HowToChoose:
+    """How to choose other weights than `chosen` on this command line, where --sampler one-step may stand in the way."""
+    from engine.runs.weights_names import is_student
+
+    context, source = click.get_current_context(), click.core.ParameterSource
+    in_the_way = context.get_parameter_source("sampler") is source.COMMANDLINE and context.params["sampler"] == "one-step"
+
+    def how(*, weights: str) -> str:
+        use = f"use --weights {weights}"
+        if not in_the_way or is_student(weights):
+            return use
+        return "leave out --sampler one-step" + ("" if weights == chosen else f", and {use}")
+
+    return how
 
 
 def fitted_weights(weights: str, sampler: Sampler) -> str:

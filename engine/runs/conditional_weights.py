@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from engine.config.condition import ATTRIBUTES, SCORES, VARIANTS, AttributeScales, Condition, ConditionConfig, Scale
 from engine.config.condition_check import told_parts, untold_parts
@@ -25,8 +26,17 @@ MOST_RUNS = 50
 """The newest runs that are looked at."""
 
 
-def check_told(conditions: Iterable[Condition], model: ModelConfig, weights: str) -> None:
-    """Raises SettingError where a condition asks for something that the network of these weights is not told, and names weights that are."""
+class HowToChoose(Protocol):
+    """Says how people choose weights: use --weights shipped."""
+
+    def __call__(self, *, weights: str) -> str: ...
+
+
+def check_told(conditions: Iterable[Condition], model: ModelConfig, weights: str, how: HowToChoose | None = None) -> None:
+    """Raises SettingError where a condition asks for something that the network of these weights is not told, and names weights that are.
+
+    `how` says how people choose the first of those.
+    """
     for condition in dict.fromkeys(conditions):
         if not (untold := untold_parts(condition, model.conditions)):
             continue
@@ -35,13 +45,14 @@ def check_told(conditions: Iterable[Condition], model: ModelConfig, weights: str
         if model.conditions is not None and (known := told_parts(model.conditions)):
             message += f", only with {known}"
         others = [printable(other) for other in _weights_that_can(condition, model)]
-        raise SettingError(f"{message}; {_way_out(condition, model, others)}")
+        choice = f" ({how(weights=others[0])})" if how and others else ""
+        raise SettingError(f"{message}; {_way_out(condition, model, others)}{choice}")
 
 
-def name_weights_told(error: PromptError, text: str, weights: str, how: str) -> PromptError:
+def name_weights_told(error: PromptError, text: str, weights: str, how: HowToChoose) -> PromptError:
     """The error of a prompt that asks these weights for more than classes, with the weights that can draw the prompt, if any are here.
 
-    `how` says how people choose weights; it may hold {weights}. Other errors stay as they are.
+    Other errors stay as they are.
     """
     model = model_of(weights)
     said = next((said for said in (TOLD_CLASSES, NO_HANDS) if said in str(error)), None)
@@ -58,9 +69,11 @@ def name_weights_told(error: PromptError, text: str, weights: str, how: str) -> 
     needs_hand = _asks_for_hand(text, model)
     names = [printable(other) for other in _told_weights(can_draw)]
     if names:
-        way_out = f"{list_words(names, 'and')} can be asked for it: {how.format(weights=names[0])}"
+        way_out = f"{list_words(names, 'and')} can be asked for it: {how(weights=names[0])}"
     else:
         way_out = f"no weights here can be asked for it, so train some ({_training(model, needs_hand)}), or draw the class alone"
+    if model.one_step and said == TOLD_CLASSES:
+        said = f"the one-step student {printable(weights)} is told {'digits' if model.data == MNIST else 'classes'} alone"
     return PromptError(f"{before}{said}; {way_out}", error.near, error.rest)
 
 
@@ -86,11 +99,11 @@ def _way_out(condition: Condition, model: ModelConfig, others: list[str]) -> str
 
 
 def _weights_that_can(condition: Condition, model: ModelConfig) -> list[str]:
-    """Those that draw the same classes in as many steps and are told all that the condition asks for."""
+    """Those that draw the same classes and are told all that the condition asks for. A student is named only in the place of another."""
 
     def can_draw(told: ConditionConfig, other: ModelConfig) -> bool:
-        same = (other.data.class_names, other.one_step) == (model.data.class_names, model.one_step)
-        return same and not untold_parts(condition, told)
+        fits = other.data.class_names == model.data.class_names and (model.one_step or not other.one_step)
+        return fits and not untold_parts(condition, told)
 
     return _told_weights(can_draw)
 

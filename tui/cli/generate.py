@@ -15,6 +15,7 @@ from engine.cli.options import (
     device_options,
     fitted_weights,
     force_option,
+    how_to_choose,
     plain_option,
     sample_config,
     sampling_options,
@@ -81,6 +82,7 @@ def generate(
     **options: Any,
 ) -> None:
     stored = load_picture(picture) if picture is not None else None
+    how = how_to_choose(weights)
     if stored is not None:
         sample, weights = settings_from(stored, weights, options)
     else:
@@ -90,13 +92,13 @@ def generate(
         raise SettingError(f"count {count} is outside 1 to {MAX_COUNT:,}")
     data, color = data_of(weights), color or shared_color or "auto"
     asked = asked_options(options)
-    check_asked(asked, weights)
+    check_asked(asked, weights, how)
     jobs = RecipeJobs(stored.recipe, device, precision, threads) if stored else Jobs(device, precision, threads)
     if stored is not None and not words and prompts is None:
         drawings = [plan_again(stored.recipe, count, sample, weights, asked)]
     else:
         understand = partial(ask_engine, jobs, data)
-        drawings = plan_drawings(read_prompts(words, prompts), count, sample, weights, data, asked, understand)
+        drawings = plan_drawings(read_prompts(words, prompts), count, sample, weights, data, asked, understand, how)
     output = Output(out, force).prepare(drawings, data)
     if hint := steps_hint(sample):
         print_status(hint)
@@ -106,8 +108,7 @@ def generate(
     for i, drawing in enumerate(drawings):
         live = LiveTiles(color, chosen_graphics()) if animated and len(drawing.request.labels) <= MOST_SHOWN else None
         done = draw_live(drawing.request, jobs, live) if live else draw_with_progress(drawing.request, jobs)
-        files = output.save(i, done)
-        report(drawing, done, files, as_json=as_json, color=color)
+        report(drawing, done, output.save(i, done), as_json=as_json, color=color)
         if stored is not None:
             print_status(compare(stored, done))
     if out is not None and not as_json:

@@ -23,7 +23,7 @@ from engine.prompt.parser import Prompt, parse
 from engine.protocol.requests import DrawRequest
 from engine.protocol.understood import Understood
 from engine.runs.caption_reader import can_explain
-from engine.runs.conditional_weights import check_told, name_weights_told
+from engine.runs.conditional_weights import HowToChoose, check_told, name_weights_told
 from engine.runs.other_classes import name_other_weights
 from engine.runs.prompts import conditions_of, told_to
 from engine.runs.weights_names import model_of
@@ -35,6 +35,7 @@ LARGEST = 10_000_000
 MOST_REPORTED = 20
 """Lines with mistakes that are reported one by one."""
 NOTHING = AskedOptions()
+USE = "use --weights {weights}"
 Understand = Callable[[str], Understood]
 
 
@@ -88,7 +89,7 @@ def _read(file: str, name: str) -> str:
     return text
 
 
-def check_asked(asked: AskedOptions, weights: str) -> None:
+def check_asked(asked: AskedOptions, weights: str, how: HowToChoose) -> None:
     """Raises SettingError for options that can't be read, or that these weights can't be told; of missing weights, drawing tells.
 
     Raises PictureError where a hand is to be read from a file that isn't there.
@@ -98,7 +99,7 @@ def check_asked(asked: AskedOptions, weights: str) -> None:
     if missing := next((file for file in files if not Path(file).exists()), None):
         raise PictureError(f"no file {printable(missing)}; a hand is a number, or a picture of a digit")
     if model is not None:
-        check_told([condition], model, weights)
+        check_told([condition], model, weights, how)
 
 
 def plan_drawings(
@@ -109,10 +110,11 @@ def plan_drawings(
     data: DataSpec,
     asked: AskedOptions = NOTHING,
     understand: Understand | None = None,
+    how: HowToChoose = USE.format,
 ) -> list[Drawing]:
     """What is drawn for each prompt, `count` times, the first with the seed of `sample` and each further one with the next.
 
-    `understand` is asked about prompts that the parser refuses.
+    `understand` is asked about prompts that the parser refuses. `how` says how to choose other weights, which errors name.
     Reports every line that can't be read on standard error, then raises PromptError; without a file, only raises it. Raises SettingError
     where it would be too many pictures.
     """
@@ -126,7 +128,7 @@ def plan_drawings(
             prompt = _read_or_ask(line, count, own.seed, data, told, understand, own_words)
             conditions = conditions_of(prompt, told, own.seed)
         except PromptError as error:
-            error = name_weights_told(error, line.text, weights, "use --weights {weights}")
+            error = name_weights_told(error, line.text, weights, how)
             error = name_other_weights(error, data, "draw it with --weights {weights}")
             if not line.where:
                 raise error from None

@@ -150,7 +150,7 @@ class GridScreen(DrawScreen):
     def _why_no_attribute(self) -> str:
         """Names the weights that can, if any are here."""
         example = prompt_words([Phrase(0, (Target("slant", Interval(20, 20), True),))], self.studio.data.class_names)
-        return str(name_weights_told(PromptError(TOLD_CLASSES), example, self.studio.settings.weights, "w chooses those weights"))
+        return str(name_weights_told(PromptError(TOLD_CLASSES), example, self.studio.settings.weights, "w chooses those weights".format))
 
     def footer_label(self, binding: Binding) -> str:
         if binding.action == "attribute" and not told_attributes(self.studio.told):

@@ -200,7 +200,7 @@ class PromptScreen(AppScreen):
 
     def _show_error(self, error: PromptError, text: str) -> None:
         """Show why a prompt is not drawn, and which weights can draw it."""
-        error = name_weights_told(error, text, self.studio.settings.weights, CHOOSE)
+        error = name_weights_told(error, text, self.studio.settings.weights, CHOOSE.format)
         self.query(".problem").remove()
         self._sketches.end()
         self._conversation.show_line(str(name_other_weights(error, self.studio.data, CHOOSE)), "problem")

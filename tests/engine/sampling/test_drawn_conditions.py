@@ -31,6 +31,7 @@ from engine.protocol.events import DrawDone, Frame
 from engine.protocol.measured import Measured, compare, find_missed
 from engine.protocol.recipe import WeightsInfo
 from engine.protocol.requests import DrawRequest
+from engine.runs.conditional_weights import check_told
 from engine.runs.weights_names import SHIPPED
 from engine.sampling import rejection
 from engine.sampling.batch import guide
@@ -169,6 +170,9 @@ def test_weights_that_can_are_named(jobs: Jobs, weights: str, tmp_path: Path, mo
         SettingError, match="shipped:few was not trained with slant or crossed, only with thickness and looped; draw with shipped or shipped:words"
     ):
         drawn(jobs, "shipped:few", LEANING)
+    one_step = replace(MODEL, conditions=None, one_step=True)
+    with pytest.raises(SettingError, match="a student was not trained with slant or crossed; draw with shipped, shipped:words or shipped:student, "):
+        check_told([LEANING], one_step, "a student")
     with pytest.raises(SettingError, match="trained with thickness; draw with shipped, shipped:words or shipped:few, which were"):
         drawn(jobs, "shipped:labels", BOLD)
 

@@ -192,9 +192,20 @@ def test_open_intervals_and_redrawn_noise_are_drawn_again_to_the_pixel(command: 
         ("generate 7 --width 9 --weights w.safetensors", "was not trained with width, only with thickness, slant, looped and crossed"),
         (
             "generate 7 --slant 20 --weights shipped:labels",
-            "shipped:labels was not trained with slant; draw with shipped, which was",
+            "shipped:labels was not trained with slant; draw with shipped, which was (use --weights shipped)",
         ),
-        ("generate 7 --sampler one-step --slant 20", "shipped:one-step was not trained with slant"),
+        ("generate 7 --slant 20 --weights shipped:one-step", "draw with shipped, which was (use --weights shipped)"),
+        ("generate 7 --slant 20 --sampler one-step", "draw with shipped, which was (leave out --sampler one-step)"),
+        ("generate 7 --slant 20 --sampler one-step --weights shipped", "draw with shipped, which was (leave out --sampler one-step)"),
+        (
+            "generate 7 --slant 20 --sampler one-step --weights shipped:one-step",
+            "shipped:one-step was not trained with slant; draw with shipped, which was (leave out --sampler one-step, and use --weights shipped)",
+        ),
+        (
+            "generate a bold seven --sampler one-step --weights shipped",
+            "the one-step student shipped:one-step is told digits alone; shipped can be asked for it: leave out --sampler one-step\n",
+        ),
+        ("generate a bold seven --weights shipped:one-step", "is told digits alone; shipped can be asked for it: use --weights shipped\n"),
         ("generate 7 --weights shipped:fashion --variant crossed", "shipped:fashion was not trained with crossed"),
         ("generate 7 --thickness ..", "thickness '..' is not a value"),
         ("generate --prompts p.txt --variant crossed --weights w.safetensors", "p.txt, line 2: a 3 can't be crossed"),
