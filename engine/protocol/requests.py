@@ -8,6 +8,7 @@ from typing import Literal
 from engine.config.compute import ComputeInfo
 from engine.config.condition import Condition, Interval
 from engine.config.condition_check import check_conditions
+from engine.config.condition_text import describe_interval
 from engine.config.data import MOST_CLASSES
 from engine.config.data_choice import DataChoice
 from engine.config.fields import MAX_COUNT, MAX_SEED, Setting, check_value, setting, settings_of
@@ -87,7 +88,7 @@ class SweepRequest:
     """Frames per second at most, over all cells; 0 for none."""
 
     conditions: tuple[Condition, ...] | None = None
-    """As in DrawRequest, for every cell. The attributes of a cell take the place of theirs."""
+    """As in DrawRequest, for every cell. The attributes of a cell are asked for besides theirs."""
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.labels) <= MOST_IMAGES:
@@ -97,14 +98,21 @@ class SweepRequest:
         self.drawings()
 
     def drawings(self) -> tuple[DrawRequest, ...]:
-        """The request of each cell. Raises SettingError as DrawRequest does."""
+        """The request of each cell. Raises SettingError as DrawRequest does, and where a cell contradicts a condition."""
         fps = self.fps / len(self.cells) if self.side_by_side else self.fps
         return tuple(DrawRequest(self.labels, cell.sample, self.indices, cell.weights, fps, conditions=self._conditions(cell)) for cell in self.cells)
 
     def _conditions(self, cell: Cell) -> tuple[Condition, ...]:
-        """A caption is left out where the cell has attributes of its own, since it may say the opposite."""
+        """A caption is left out where the cell has attributes of its own, since it may ask for other values than those."""
         own = {name: Interval(value, value) for name, value in cell.attributes}
         conditions = self.conditions or tuple(Condition(label) for label in self.labels)
+        for name, interval in own.items():
+            for asked in (each.interval(name) for each in conditions):
+                if asked.meet(interval) is None:
+                    raise SettingError(
+                        f"{name} {describe_interval(name, interval)} contradicts the prompt, which asks for {describe_interval(name, asked)}; "
+                        f"leave the {name} out of the prompt, or change the value"
+                    )
         return tuple(
             replace(each, attributes=tuple({**dict(each.attributes), **own}.items()), text=None if own else each.text) for each in conditions
         )

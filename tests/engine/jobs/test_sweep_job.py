@@ -127,12 +127,20 @@ def test_too_much_is_refused() -> None:
         SweepRequest((7, 8), (Cell(SampleConfig(), "w"),), indices=(0,))
 
 
-def test_a_cell_with_attributes_of_its_own_has_no_caption_that_may_say_the_opposite() -> None:
+def test_a_cell_narrows_what_the_prompt_asks_for_and_has_no_caption_that_asks_for_more() -> None:
     bold = (Condition(7, (("thickness", Interval(low=3)),), text="a bold 7"),)
-    cells = (Cell(SampleConfig(), "w", (("thickness", 2.0),)), Cell(SampleConfig(), "w"))
-    thin, plain = (drawing.conditions for drawing in SweepRequest((7,), cells, conditions=bold).drawings())
-    assert thin == (Condition(7, (("thickness", Interval(2, 2)),)),)
+    cells = (Cell(SampleConfig(), "w", (("thickness", 4.0),)), Cell(SampleConfig(), "w"))
+    exact, plain = (drawing.conditions for drawing in SweepRequest((7,), cells, conditions=bold).drawings())
+    assert exact == (Condition(7, (("thickness", Interval(4, 4)),)),)
     assert plain == bold
+
+
+def test_a_cell_that_contradicts_the_prompt_is_refused() -> None:
+    mixed = (Condition(3), Condition(7, (("thickness", Interval(low=3)), ("slant", Interval(-5, 5)))))
+    for name, value, asked in (("thickness", 2.0, "3 px or more"), ("slant", 20.0, "-5 to 5°")):
+        cells = (Cell(SampleConfig(), "w"), Cell(SampleConfig(), "w", ((name, value),)))
+        with pytest.raises(SettingError, match=f"{name} {value:g}.* contradicts the prompt, which asks for {asked}; leave the {name} out"):
+            SweepRequest((3, 7), cells, conditions=mixed)
 
 
 # --- a real network ---------------------------------------------------------------------------------------------------

@@ -211,6 +211,7 @@ def test_open_intervals_and_redrawn_noise_are_drawn_again_to_the_pixel(command: 
         ("generate --prompts p.txt --variant crossed --weights w.safetensors", "p.txt, line 2: a 3 can't be crossed"),
         ("sweep 7 --slant 10,20 --weights shipped:labels", "shipped:labels was not trained with slant"),
         ("sweep 7 --slant 0,10..20", "slant 10..20 is an interval, and a sweep takes single values"),
+        ("sweep a bold 7 --thickness 2,4 --weights w.safetensors", "thickness 2 px contradicts the prompt, which asks for 3.06 px or more; leave"),
         ("7 --slant 20 --weights shipped:labels", "shipped:labels was not trained with slant"),
         ("--slant -20 7 --weights shipped:seed", "shipped:seed was not trained with slant"),
     ],
