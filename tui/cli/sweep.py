@@ -30,7 +30,7 @@ from engine.runs.weights_names import data_of, is_student, locate_weights, model
 from engine.storage import images
 from engine.storage.sheet import save_sheet, sweep_json
 from tui.cli.options import chosen_graphics, color_option, graphics_option
-from tui.render.sweep_rows import print_plain, print_rows, sheet_title
+from tui.render.sweep_rows import describe_missed, print_plain, print_rows, sheet_title
 
 SHARED = ("spacing", "eta", "variance", "guided_from", "guided_to")
 """The fields of SampleConfig that all drawings of a sweep share."""
@@ -111,6 +111,8 @@ def sweep(
     else:
         print_rows(plan, done.cells, color or shared_color or "auto", chosen_graphics())
         print_status(f"{sheet_title(text, done.cells)} · {done.seconds:.2f} s")
+    if not as_json and (missed := describe_missed(plan, done.cells)):
+        print_status(missed)
     if out is not None:
         print_status(f"saved {out}")
 

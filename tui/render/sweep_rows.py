@@ -8,6 +8,7 @@ from engine.cli.output import print_line
 from engine.config.sweep import Sweep
 from engine.formatting import format_evaluations
 from engine.protocol.events import DrawDone
+from engine.protocol.measured import find_missed
 from engine.protocol.recipe import Images
 from engine.storage.sheet import join_images, measured
 from tui.render import captions
@@ -20,6 +21,8 @@ FIGURES: tuple[Figures, ...] = (
     lambda done: f"{done.seconds:.2f} s",
 )
 """What stands below a picture, the longest text first."""
+MOST_MISSED = 6
+"""Drawings that are named where pictures are not as asked for."""
 
 
 def sheet_title(prompt: str, cells: Sequence[DrawDone | None]) -> str:
@@ -35,6 +38,24 @@ def sheet_title(prompt: str, cells: Sequence[DrawDone | None]) -> str:
     ):
         facts += list(dict.fromkeys(texts)) if len(set(texts)) == 1 else []
     return " · ".join(facts)
+
+
+def describe_missed(sweep: Sweep, cells: Sequence[DrawDone | None]) -> str:
+    """4 of 30 digits are not as asked for: slant -20° (3 of 10), slant 20° (1 of 10); empty where all are.
+
+    Drawings whose captions have several values are set apart by semicolons. At most MOST_MISSED are named.
+    """
+    drawn = [(sweep.caption(i), done, len(find_missed(done.measured))) for i, done in enumerate(cells) if done]
+    missed = [each for each in drawn if each[2]]
+    if not missed:
+        return ""
+    total, images = sum(count for *_, count in missed), sum(len(done.images) for _, done, _ in drawn)
+    said = f"{total:,} of {captions.count_images(images, missed[0][1].recipe.data)} {'is' if total == 1 else 'are'} not as asked for"
+    if not sweep.axes:
+        return said
+    named = [f"{name} ({count} of {len(done.images)})" if len(done.images) > 1 else name for name, done, count in missed[:MOST_MISSED]]
+    named += [f"and {len(missed) - MOST_MISSED} more"] if len(missed) > MOST_MISSED else []
+    return f"{said}: {('; ' if any(', ' in name for name in named) else ', ').join(named)}"
 
 
 def print_plain(sweep: Sweep, cells: Sequence[DrawDone | None]) -> None:

@@ -18,7 +18,7 @@ from engine.runs.prompts import conditions_of, read_for, told_to
 from engine.runs.weights_names import data_of
 from engine.storage.sheet import save_sheet
 from tui.render import captions
-from tui.render.sweep_rows import sheet_title
+from tui.render.sweep_rows import describe_missed, sheet_title
 from tui.studio.studio import Studio
 from tui.terminal.capabilities import frame_rate
 from tui.widgets.image_view import ImageView
@@ -97,7 +97,9 @@ class ComparePane(Vertical):
                 self.show_failure(cell, message)
             case SweepDone(cells, seconds):
                 count = sum(done is not None for done in cells)
-                self.bar.fraction, self.bar.words = 1.0, f"{count} drawing{'' if count == 1 else 's'} in {seconds:.2f} s"
+                words = [f"{count} drawing{'' if count == 1 else 's'} in {seconds:.2f} s"]
+                words += [missed] if self.plan and (missed := describe_missed(self.plan, cells)) else []
+                self.bar.fraction, self.bar.words = 1.0, " · ".join(words)
             case e.Ended(outcome, message):
                 self.job = None
                 if outcome != "finished":

@@ -13,6 +13,7 @@ from PIL import Image
 
 from engine.cli.entry import run
 from engine.cli.progress import ProgressLine
+from engine.protocol.measured import Measured
 from engine.storage import paths
 from tui.cli import main as cli
 
@@ -85,6 +86,23 @@ def test_plain_is_a_line_of_words_for_each_drawing(swept: Swept) -> None:
         "guidance 2, 1 step: three, one, 1 evaluation, 0.05 s",
         "guidance 2, 4 steps: three, one, 4 evaluations, 0.05 s",
     ]
+
+
+def test_pictures_that_are_not_as_asked_for_are_counted_by_their_settings(swept: Swept, jobs: FakeJobs) -> None:
+    miss, hit = Measured((("slant", 14.2),), (), ("slant",)), Measured((("slant", 20.0),))
+    jobs.measured = (miss, hit, miss)
+    for way in ("--plain", "--color=none"):
+        _, out, err = swept("3", "4", "7", "--slant", "-20,20", way)
+        assert "4 of 6 digits are not as asked for: slant -20° (2 of 3), slant 20° (2 of 3)" in err.splitlines()
+        assert "not as asked" not in out
+    jobs.measured = (miss,)
+    _, _, err = swept("3", "--slant", "-20,-10,20", "--steps", "2,4,8")
+    assert "9 of 9 digits are not as asked for: 2 steps, slant -20°; 2 steps, slant -10°;" in err
+    assert "; and 3 more" in err
+    assert "1 of 1 digit is not as asked for" in swept("3", "--slant", "20")[2].splitlines()
+    assert "not as asked" not in "".join(map(str, swept("3", "--slant", "20", "--json")[1:])), "it has them in full"
+    jobs.measured = (hit,)
+    assert "not as asked" not in swept("3", "--slant", "20")[2]
 
 
 def test_json_and_a_sheet(swept: Swept, tmp_path: Path) -> None:

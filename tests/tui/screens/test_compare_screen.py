@@ -18,6 +18,7 @@ from engine.config.condition import Condition
 from engine.config.serialize import with_changes
 from engine.config.training import PRESETS
 from engine.errors import RunError
+from engine.protocol.measured import Measured
 from engine.runs.manage import create_run, delete_run
 from engine.runs.run import find_run
 from engine.runs.writer import open_writer
@@ -296,6 +297,17 @@ async def test_a_sweep_draws_every_combination_from_one_noise(size: tuple[int, i
 
 
 @pytest.mark.slow
+async def test_settings_whose_pictures_are_not_as_asked_for_are_named() -> None:
+    jobs = FakeJobs()
+    jobs.measured = (Measured((("thickness", 1.5),), (), ("thickness",)), Measured((("thickness", 4.0),)))
+    async with opened(jobs, size=(160, 50)) as person:
+        await person.press("f6")
+        await person.sees("enter draws the prompt")
+        await person.press("e", "ctrl+u")
+        await person.enter("two bold sevens")
+        await person.sees("9 of 18 digits are not as asked for: guidance 1, 4 steps (1 of 2); guidance 1, 8 steps")
+
+
 async def test_the_lists_can_be_edited_and_a_bad_one_is_told() -> None:
     async with opened(size=WIDE) as person:
         await person.press("f6", "e", "tab", "tab")
