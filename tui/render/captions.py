@@ -6,15 +6,17 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 
-from engine.config.condition_text import describe_condition, describe_interval, with_unit
+from engine.config.condition import ATTRIBUTES, Condition
+from engine.config.condition_text import describe_condition, describe_interval, number, with_unit
 from engine.config.data import DataSpec
 from engine.config.sampling import SampleConfig
 from engine.prompt.changes import Change
+from engine.prompt.conditions import DECIMALS
 from engine.prompt.parser import Prompt
 from engine.prompt.vocabulary import vocabulary_for
 from engine.prompt.words import change_words, understood
 from engine.protocol.events import DrawDone, Frame
-from engine.protocol.measured import describe_miss, find_missed
+from engine.protocol.measured import Measured, describe_miss, find_missed
 from engine.protocol.recipe import Recipe
 
 MOST_NAMED, LONGEST_FILE_WORDS = 10, 80
@@ -163,6 +165,20 @@ def describe_measured(done: DrawDone) -> str:
     for name, has in measured.variants:
         seen.append(f"{name if has else f'not {name}'}{' (not as asked for)' if name in measured.missed else ''}")
     return f"measured: {', '.join(seen)}"
+
+
+def value_captions(condition: Condition, measured: Measured | None = None) -> Sequence[str]:
+    """29°: the one attribute that is asked for. Where the picture misses it, in fewer and fewer words: 29° → 24°; 29°→24°; 29°!"""
+    ((name, interval),) = condition.attributes
+    asked = with_unit(name, interval.low)
+    if measured is None or name not in measured.missed:
+        return [asked]
+    if (found := dict(measured.attributes).get(name)) is None:
+        return [f"{asked}!"]
+    unit = ATTRIBUTES[name].unit
+    seen = with_unit(name, round(found, DECIMALS[unit] - 1))  # as exact as values of rows are
+    before = asked if unit == "°" else number(interval.low)
+    return [f"{before} → {seen}", f"{before}→{seen}", f"{asked}!"]
 
 
 def describe_missed(done: DrawDone) -> str:

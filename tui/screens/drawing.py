@@ -101,6 +101,10 @@ class DrawScreen(AppScreen):
     def captions_for(self, labels: Sequence[int | None]) -> Sequence[str]:
         return [captions.short_name(label, self.studio.data) for label in labels]
 
+    def captions_of_drawn(self, done: e.DrawDone) -> Sequence[str]:
+        """The captions of a finished drawing, which may say what it shows."""
+        return self._captions
+
     def draw(self) -> None:
         """Start a drawing with the current settings, and stop the one before."""
         self.stop_work()
@@ -156,6 +160,7 @@ class DrawScreen(AppScreen):
                 self.done, self._frame = event, len(event.frames) - 1
                 if self._paused and self.job is not None:
                     self.studio.worker.resume(self.job)  # paused on its last step: only its end is missing
+                self._captions = self.captions_of_drawn(event)
                 self.view.show(event.images, self._captions)
                 self.bar.fraction = 1.0
                 self._show_finished(event)
@@ -238,6 +243,8 @@ class DrawScreen(AppScreen):
     def _refresh_finished(self) -> None:
         """Say anew how small pictures are shown, unless the bar says something else by now: scrubbing, or another drawing."""
         if self.done and self.bar.words == self._finished:
+            self._captions = self.captions_of_drawn(self.done)
+            self.view.show(self.done.images, self._captions)
             self._show_finished(self.done)
 
     def _show_finished(self, done: e.DrawDone) -> None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from engine.config.condition import Condition, Interval
-from engine.config.condition_text import with_unit
 from engine.errors import PromptError
 from engine.prompt.attribute_rows import ROWS, row_conditions, told_attributes
 from engine.prompt.conditions import TOLD_CLASSES
 from engine.prompt.grammar import SHEET
 from engine.prompt.phrase import Phrase, Target
 from engine.prompt.words import prompt_words
+from engine.protocol import events as e
 from engine.runs.conditional_weights import name_weights_told
 from tui.render import captions
 from tui.render.tiles import STEPS, fit
@@ -43,7 +44,7 @@ class GridScreen(DrawScreen):
     ABOUT = "an image of each class from the same noise: only the label differs"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "draw", show=False, tooltip="draw; enlarge what is drawn already"),
-        Binding("a", "attribute", "attribute", tooltip="five values of an attribute: what does slant do?", id="attribute"),
+        Binding("a", "attribute", "attribute", tooltip="five values of an attribute: what does slant do? ! marks a miss", id="attribute"),
     ]
 
     def __init__(self) -> None:
@@ -122,10 +123,20 @@ class GridScreen(DrawScreen):
     def captions_for(self, labels: Sequence[int | None]) -> Sequence[str]:
         data = self.studio.data
         if conditions := self.conditions():
-            values = (with_unit(self.attribute, condition.interval(self.attribute).low) for condition in conditions)
             names = (f"{captions.short_name(label, data)} " if data.classes else "" for label in labels)
-            return [f"{name}{value}" for name, value in zip(names, values, strict=True)]
+            return [name + captions.value_captions(condition)[0] for name, condition in zip(names, conditions, strict=True)]
         return [captions.name_of(label, data).replace(" · ", " ") for label in labels] if data.classes else ()
+
+    def captions_of_drawn(self, done: e.DrawDone) -> Sequence[str]:
+        """Those of a row of values also say which pictures are not as asked for, and in as many words as have room, what they are instead."""
+        if not (done.recipe.conditions and any(done.measured)):
+            return super().captions_of_drawn(done)
+        said = []
+        for label, condition, measured in zip(done.recipe.labels, done.recipe.conditions, done.measured, strict=True):
+            name = f"{captions.short_name(label, done.recipe.data)} " if done.recipe.data.classes else ""
+            ways = [name + value for value in captions.value_captions(condition, measured)]
+            said.append(next((way for way in ways if cell_len(way) <= self.view.caption_width), ways[-1]))
+        return said
 
     def action_page(self, by: int) -> None:
         """Turn a page of what is drawn; at its end, draw the next classes."""

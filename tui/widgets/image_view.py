@@ -120,6 +120,11 @@ class ImageView(Widget):
         return self._grid.size if self._grid else None
 
     @property
+    def caption_width(self) -> int:
+        """Columns of the caption of a tile; 0 while nothing is shown."""
+        return self._grid.caption_width if self._grid else 0
+
+    @property
     def pages(self) -> int:
         return self._grid.pages if self._grid else 0
 

@@ -43,7 +43,7 @@ class SheetView(ImageView):
     def _captions_that_fit(self, pictures: Images) -> tuple[str, ...]:
         if not self._variants or self.size.height < SHORTEST:
             return ()
-        width = self._grid.caption_width if self._grid else 0
+        width = self.caption_width
         fitting = (texts for texts in self._variants if max(map(cell_len, texts), default=0) <= width)
         return tuple(next(fitting, self._variants[-1]))
 

@@ -13,7 +13,7 @@ from engine.config.sampling import SampleConfig
 from engine.protocol.events import DrawDone
 from engine.protocol.measured import Measured
 from engine.protocol.recipe import Images, Recipe, WeightsInfo
-from tui.render.captions import LONGEST_CONDITIONS, conditions_of, describe_measured, describe_missed, describe_sample, timing
+from tui.render.captions import LONGEST_CONDITIONS, conditions_of, describe_measured, describe_missed, describe_sample, timing, value_captions
 
 ENGINE = ComputeInfo("cpu", "fp32", "contiguous")
 
@@ -53,6 +53,20 @@ def test_what_pictures_are_asked_to_show(conditions: tuple[Condition, ...] | Non
     recipe = Recipe(labels, tuple(range(len(labels))), SampleConfig(), WeightsInfo("w", 1, "average"), ENGINE, conditions=conditions)
     said = conditions_of(recipe)
     assert said == text or (text.endswith("…") and said.startswith(text[:-1]) and said.endswith("…") and len(said) == LONGEST_CONDITIONS)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "found", "ways"),
+    [
+        ("slant", 29, {"slant": 24.31}, ["29° → 24°", "29°→24°", "29°!"]),
+        ("thickness", 3.5, {"thickness": 2.94}, ["3.5 → 2.9 px", "3.5→2.9 px", "3.5 px!"]),
+        ("slant", -20, {}, ["-20°!"]),
+    ],
+)
+def test_the_caption_of_a_value_says_what_it_is_instead(name: str, asked: float, found: dict[str, float], ways: list[str]) -> None:
+    condition = Condition(7, ((name, Interval(asked, asked)),))
+    assert value_captions(condition, Measured(tuple(found.items()), (), (name,))) == ways
+    assert value_captions(condition, Measured(tuple(found.items()))) == [ways[-1].removesuffix("!")]
 
 
 def test_pictures_that_miss_are_named_with_what_was_measured() -> None:

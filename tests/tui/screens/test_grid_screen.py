@@ -14,6 +14,7 @@ from user import SIZES, STEPS, opened
 from engine.config.condition import SCORES, AttributeScales, ConditionConfig, Scale
 from engine.config.data import MNIST
 from engine.config.training import PRESETS
+from engine.protocol.measured import Measured
 from engine.runs.manage import create_run
 from tui.settings.config_file import Config
 
@@ -111,6 +112,22 @@ async def test_an_attribute_has_rows_of_five_values_from_one_noise(strokes: Conf
         await person.press("a")
         await person.until(lambda: len(person.jobs.drawings) == 4)
         assert person.jobs.drawings[-1].conditions is None
+
+
+@pytest.mark.parametrize(("size", "captions"), [((80, 24), ("0 -11°!", "0 5° → 9°")), ((160, 50), ("0 -11° → -20°", "0 5° → 9°"))])
+async def test_captions_mark_what_is_not_as_asked_for(strokes: Config, size: tuple[int, int], captions: tuple[str, ...]) -> None:
+    asked = [value for value in (-11, -3, 5, 13, 21) for _ in range(10)] if size[0] > 110 else [-11, -3, 5, 13, 21] * 10
+    seen = {-11: -20.2, 5: 9.4, 21: 20.0}
+    jobs = FakeJobs()
+    jobs.measured = tuple(Measured((("slant", seen[each]),), (), ("slant",) * (each != 21)) if each in seen else Measured() for each in asked)
+    async with opened(jobs, size=size, config=strokes) as person:
+        await person.press("f4")
+        await person.sees("0.05 s")
+        await person.press("a")
+        await person.sees("what slant does", *captions, "0 -3°", "0 21°", "20 not as asked")
+        assert "21°!" not in person.screen
+        await person.press("left")
+        await person.sees("after step", captions[1])
 
 
 async def test_weights_that_are_told_no_attribute_say_which_are(strokes: Config) -> None:
