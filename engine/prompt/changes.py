@@ -10,7 +10,7 @@ from engine.errors import PromptError
 from engine.prompt.conditions import DECIMALS, score_of, value_of
 from engine.prompt.levels import level_of
 from engine.prompt.phrase import Hand, Phrase, Target
-from engine.prompt.relative import Shift
+from engine.prompt.relative import Shift, Toward
 from engine.prompt.variant_words import VariantTarget, variants_for
 
 HIGHEST = 3.0
@@ -67,6 +67,39 @@ def apply_change(
         for i, phrase in zip(places, changed, strict=True):
             phrases[i] = phrase
     return tuple(phrases)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A picture of the next answer shall have more or less of an attribute than that of the last."""
+
+    toward: Toward
+    rises: bool
+    """Whether the value shall rise; for "upright", its size falls instead."""
+    before: float
+    """What was measured of the last picture."""
+
+    def is_made(self, name: str, value: float) -> bool:
+        """Whether this value differs from the one before as it shall, by more than is hard to see."""
+        by = abs(self.before) - abs(value) if self.toward == "upright" else value - self.before if self.rises else self.before - value
+        return by >= ATTRIBUTES[name].tolerance
+
+
+def asked_moves(
+    change: Change, last: Sequence[Phrase], config: ConditionConfig, measured: Sequence[Mapping[str, float]], shown: Sequence[Mapping[str, float]]
+) -> tuple[Mapping[str, Move], ...]:
+    """How each attribute of each picture shall change; nothing where an amount is named, as in "0.5 px bolder".
+
+    `measured` is that of `apply_change`, `shown` what was measured in truth.
+    """
+    moves: list[dict[str, Move]] = [{} for _ in last]
+    for part in change.parts:
+        for phrase, start, before, move in zip(last, measured, shown, moves, strict=True):
+            for shift in part.shifts if not part.labels or phrase.label in part.labels else ():
+                if (name := shift.attribute) in before and not shift.names_amount:
+                    away = shift.toward == "away" and _value(phrase, name, config, start) >= 0
+                    move[name] = Move(shift.toward, shift.toward == "up" or away, before[name])
+    return tuple(moves)
 
 
 def _changed(phrase: Phrase, part: ChangePart, config: ConditionConfig, measured: Mapping[str, float], other_hand: int) -> Phrase:

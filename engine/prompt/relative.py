@@ -33,6 +33,11 @@ class Shift(NamedTuple):
     size: float
     in_units: bool
 
+    @property
+    def names_amount(self) -> bool:
+        """Whether it says by how much: 0.5 px bolder. Steps of slant are in degrees in any case."""
+        return self.in_units and not (self.attribute == "slant" and self.size in SLANT_STEPS.values())
+
 
 class Again(NamedTuple):
     """The last answer. A pronoun ("it") only says so with something else."""

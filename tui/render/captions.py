@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from engine.config.condition import ATTRIBUTES, Condition
 from engine.config.condition_text import describe_condition, describe_interval, number, with_unit
 from engine.config.data import DataSpec
 from engine.config.sampling import SampleConfig
-from engine.prompt.changes import Change
+from engine.prompt.changes import Change, Move
 from engine.prompt.conditions import DECIMALS
 from engine.prompt.parser import Prompt
 from engine.prompt.vocabulary import vocabulary_for
@@ -145,10 +146,22 @@ def understood_of(asked: Prompt | Change, data: DataSpec) -> str:
     return understood(asked.conditions, vocabulary) if asked.conditions else ""
 
 
-def describe_measured(done: DrawDone) -> str:
+def accept_moves(measured: Sequence[Measured | None], moves: Sequence[Mapping[str, Move]]) -> tuple[Measured | None, ...]:
+    """The same, where an attribute that has moved as asked ("bolder") is not missed, however far it went."""
+    if not moves or not measured:
+        return tuple(measured)
+    accepted: list[Measured | None] = []
+    for each, asked in zip(measured, moves, strict=True):
+        found = dict(each.attributes) if each else {}
+        made = [name for name, move in asked.items() if name in found and move.is_made(name, found[name])]
+        accepted.append(replace(each, missed=tuple(name for name in each.missed if name not in made)) if each else None)
+    return tuple(accepted)
+
+
+def describe_measured(done: DrawDone, moves: Sequence[Mapping[str, Move]] = ()) -> str:
     """measured: thickness 3.61 px, slant -2.5° (asked for: -5° or less). Empty for drawings that were asked for nothing measurable.
 
-    Of several pictures it describes those that are not as asked for.
+    After "bolder": thickness 5.82 px (before: 4.28 px). Of several pictures it describes those that are not as asked for.
     """
     if not any(done.measured):
         return ""
@@ -160,8 +173,10 @@ def describe_measured(done: DrawDone) -> str:
         return "measured: no strokes"
     seen = []
     for name, value in measured.attributes:
-        asked = f" (asked for: {describe_interval(name, condition.interval(name))})" if name in measured.missed else ""
-        seen.append(f"{name} {with_unit(name, value)}{asked}")
+        beside = [f"before: {with_unit(name, moves[0][name].before)}"] if moves and name in moves[0] else []
+        beside += [f"asked for: {describe_interval(name, condition.interval(name))}"] if name in measured.missed else []
+        notes = f" ({', '.join(beside)})" if beside else ""
+        seen.append(f"{name} {with_unit(name, value)}{notes}")
     for name, has in measured.variants:
         seen.append(f"{name if has else f'not {name}'}{' (not as asked for)' if name in measured.missed else ''}")
     return f"measured: {', '.join(seen)}"

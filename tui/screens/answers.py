@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from engine.config.condition import Condition
 from engine.errors import PromptError
-from engine.prompt.changes import Change, apply_change
+from engine.prompt.changes import Change, apply_change, asked_moves
 from engine.prompt.conditions import TOLD_CLASSES
 from engine.prompt.faults import quote
 from engine.prompt.hand_numbers import other_hand
@@ -86,7 +86,10 @@ class Answers:
 
         def on_job_event(event: Event) -> None:
             if isinstance(event, e.StrokesMeasured):
-                self._draw_changed(answer, change, last, _within_asked(event, recipe.conditions))
+                measured = _within_asked(event, recipe.conditions)
+                if told := self._studio.told:
+                    answer.moves = asked_moves(change, last.phrases, told, measured, [dict(each) for each in event.pictures])
+                self._draw_changed(answer, change, last, measured)
             elif isinstance(event, e.Ended) and event.outcome != "finished":
                 answer.fail(event.message or event.outcome)
 

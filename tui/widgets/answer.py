@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -11,6 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.config.data import DataSpec
+from engine.prompt.changes import Move
 from engine.prompt.facts import group_facts
 from engine.prompt.parser import Prompt
 from engine.prompt.phrase import Phrase
@@ -51,6 +53,8 @@ class Answer(Widget):
         self._followers: list[Callable[[], None]] = []
         self.result: e.DrawDone | None = None
         """The finished drawing."""
+        self.moves: Sequence[Mapping[str, Move]] = ()
+        """What shall change in each picture, and in which direction, where that is what was asked for: "bolder"."""
         self.note = ""
         """What else to say of the finished drawing."""
         self.locked = False
@@ -143,6 +147,7 @@ class Answer(Widget):
                     self.strip.add(event)
                 self.set_text("\n".join(filter(None, (self._heading(), caption.progress(event)))))
             case e.DrawDone():
+                event = replace(event, measured=caption.accept_moves(event.measured, self.moves))
                 self.result, self._recipe = event, event.recipe
                 self.show(event.images)
                 if self.strip:
@@ -167,7 +172,7 @@ class Answer(Widget):
         sample += f" · {smaller}" if smaller and not is_single else ""  # a line more would not fit below the images
         between = "\n" if is_single else " · "
         details = f"{sample}\n{caption.timing(done)}{between}{done.recipe.weights}"
-        lines = (self._heading(), details, smaller if is_single else "", caption.describe_measured(done), self.note)
+        lines = (self._heading(), details, smaller if is_single else "", caption.describe_measured(done, self.moves), self.note)
         self.set_text("\n".join(filter(None, lines)))
 
     def _heading(self) -> str:

@@ -13,7 +13,7 @@ from phrase_scales import TOLD
 from engine.config.condition import ATTRIBUTES, VARIANTS, Condition, ConditionConfig, Interval
 from engine.config.data import MNIST
 from engine.errors import PromptError
-from engine.prompt.changes import Change, apply_change
+from engine.prompt.changes import Change, apply_change, asked_moves
 from engine.prompt.conditions import to_condition, to_phrase
 from engine.prompt.facts import CLASS, HAND, drop_fact, facts, group_facts, step_fact
 from engine.prompt.hand_numbers import NUMBERS, hand_number, number_hands, other_hand
@@ -246,3 +246,32 @@ def test_changes_that_are_impossible_are_refused(before: str, change: str, why: 
 def test_what_a_network_is_not_told_can_not_be_changed() -> None:
     with pytest.raises(PromptError, match="not told width"):
         changed("7", "wider", told=ConditionConfig(TOLD.scales[:2]))
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "made", "missed"),
+    [
+        ("bolder", {"thickness": 4.28}, [5.82, 4.5], [4.28, 4.4, 3.0]),
+        ("thinner", {"thickness": 4.28}, [1.0, 4.0], [4.28, 5.82]),
+        ("more slanted", {"slant": 6.0}, [40.0, 10.0], [6.0, 7.0, -30.0]),
+        ("more slanted", {"slant": -6.0}, [-40.0, -10.0], [-6.0, 30.0]),
+        ("less slanted", {"slant": -20.0}, [-12.0, 0.0, 5.0], [-19.0, -30.0, 25.0]),
+        ("further left", {"slant": 6.0}, [0.0, -40.0], [6.0, 20.0]),
+    ],
+)
+def test_a_relative_change_is_made_by_any_value_that_goes_the_way_it_says(
+    text: str, before: dict[str, float], made: list[float], missed: list[float]
+) -> None:
+    change = parse_or_change(text, random.Random(0), MNIST.class_names, TOLD)
+    assert isinstance(change, Change)
+    ((name, move),) = asked_moves(change, [Phrase(7)], TOLD, [before], [before])[0].items()
+    assert [move.is_made(name, value) for value in made] == [True] * len(made)
+    assert [move.is_made(name, value) for value in missed] == [False] * len(missed)
+
+
+def test_a_relative_change_of_one_class_says_nothing_of_the_others_and_an_amount_is_exact() -> None:
+    shown = [{"thickness": 3.0}] * 2
+    for text, names in (("make the 3 bolder", ["thickness"]), ("make the 3 0.5 px bolder", [])):
+        change = parse_or_change(text, random.Random(0), MNIST.class_names, TOLD)
+        assert isinstance(change, Change)
+        assert [[*each] for each in asked_moves(change, [Phrase(3), Phrase(7)], TOLD, shown, shown)] == [names, []]

@@ -189,6 +189,22 @@ async def test_bolder_goes_on_from_what_the_last_answer_shows_and_keeps_its_nois
         assert {request.sample.seed for request in person.jobs.drawings} == {first.sample.seed}
 
 
+async def test_a_picture_that_changed_more_than_asked_is_no_miss_and_one_that_did_not_change_is() -> None:
+    jobs = FakeJobs()
+    async with opened(jobs, config=with_strokes()) as person:
+        await drawn(person, "seven")
+        jobs.measured = (Measured((("thickness", 5.82),), (), ("thickness",)),)
+        await drawn(person, "bolder")
+        await person.until(lambda: "measured: thickness 5.82 px (before: 4.1 px)" in caption(person))
+        assert "not as asked" not in caption(person)
+        jobs.measured = (Measured((("thickness", 4.2),), (), ("thickness",)),)
+        await drawn(person, "bolder")
+        await person.until(lambda: "measured: thickness 4.2 px (before: 4.1 px, asked for: " in caption(person))
+        assert "1 not as asked" in caption(person)
+        await drawn(person, "make it 6 px thick")
+        assert "before" not in caption(person), "an exact value is no change from the last picture"
+
+
 async def test_a_change_goes_on_from_what_was_asked_where_the_picture_misses_that() -> None:
     async with opened(config=with_strokes()) as person:
         await drawn(person, "seven leaning left")
