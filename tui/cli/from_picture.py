@@ -30,7 +30,10 @@ from tui.render import captions
 
 
 def from_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    text = "Draw again by the recipe in this PNG or GIF, and compare. Other options and a PROMPT change single settings of the recipe."
+    text = (
+        "Draw again by the recipe in this PNG or GIF, and compare. Other options change single settings of the recipe; a PROMPT replaces "
+        "everything that the recipe asks for: classes, attributes, variants and hand."
+    )
     return click.option("--from", "picture", type=click.Path(path_type=Path), metavar="PICTURE", help=text)(command)
 
 
