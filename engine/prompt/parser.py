@@ -76,7 +76,7 @@ def parse(text: str, rng: random.Random, class_names: Sequence[str] = MNIST.clas
     prompt = parse_or_change(text, rng, class_names, told)
     if isinstance(prompt, Prompt):
         return prompt
-    raise PromptError(f"{quote(text)} changes a last answer, and here is none; say what to draw as well, such as {DESCRIBED}")
+    raise PromptError(f"{quote(text)} changes the last answer of the Prompt screen, and here is none; say what to draw as well, such as {DESCRIBED}")
 
 
 def parse_or_change(
@@ -84,9 +84,7 @@ def parse_or_change(
 ) -> Prompt | Change:
     """What `parse` returns, or the change of the last answer that a prompt such as "bolder" asks for. Raises PromptError as `parse` does."""
     vocabulary = vocabulary_for(tuple(class_names), told is not None)
-    examples = vocabulary.examples
-    if told and vocabulary.is_digits:
-        examples = f"{examples.replace(' or ', ', ')} or {DESCRIBED}"
+    examples = example_prompts(class_names, told)
     if len(text) > MAX_CHARACTERS:
         raise PromptError(f"the prompt has {len(text):,} characters, but at most {MAX_CHARACTERS} are allowed; try {examples}")
     try:
@@ -97,6 +95,14 @@ def parse_or_change(
         advice = f"; did you mean {near!r}? Try {examples}" if near else f"; try {examples}"
         raise PromptError(f"{error.understood}{error.why}{advice}", near, error.rest) from None
     return _drawn(reading, rng, len(class_names), told, text)
+
+
+def example_prompts(class_names: Sequence[str], told: ConditionConfig | None) -> str:
+    """'seven', '3 1 4', 'three sevens' or 'a bold 7 leaning left': what a network that is told this can draw."""
+    vocabulary = vocabulary_for(tuple(class_names), told is not None)
+    if told and vocabulary.is_digits:
+        return f"{vocabulary.examples.replace(' or ', ', ')} or {DESCRIBED}"
+    return vocabulary.examples
 
 
 def parse_if_readable(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from engine.captions.own_words import caption_words_of, read_caption
 from engine.config.condition import Condition, ConditionConfig
 from engine.config.hand import HandSource
 from engine.errors import PromptError
-from engine.prompt.hand_numbers import number_hands
+from engine.prompt.hand_numbers import number_hands, repeat_phrases
 from engine.prompt.parser import Prompt, parse
 from engine.prompt.phrase import Hand
 from engine.prompt.told_words import to_conditions
@@ -32,6 +33,13 @@ def read_for(weights: str, text: str, seed: int) -> Prompt:
         if words is None:
             raise
         return read_caption(text, words, names, error)
+
+
+def repeat_prompt(prompt: Prompt, count: int) -> Prompt:
+    """The prompt as often as `count` pictures take, each time in other hands where these were left open; the last time may be cut short."""
+    times = -(-count // len(prompt.labels))
+    phrases = prompt.conditions and repeat_phrases(prompt.conditions, times)[:count]
+    return replace(prompt, labels=(prompt.labels * times)[:count], conditions=phrases)
 
 
 def conditions_of(prompt: Prompt, told: ConditionConfig | None, seed: int) -> tuple[Condition, ...] | None:

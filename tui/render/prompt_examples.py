@@ -24,6 +24,8 @@ CHANGES = {"bolder": "thickness", "more slanted": "slant", "again, in another ha
 """Prompts that change the last answer, and what the weights must have been told for it."""
 LEAST_COLUMNS, LEAST_LINES = 64, 18
 """Of a screen that has room for them."""
+CHOOSE = "esc, then w chooses those weights"
+"""How to change to weights that can draw what was asked for, from within an input."""
 GAP = 4
 """Columns between two examples on a line."""
 

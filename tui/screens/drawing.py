@@ -91,7 +91,10 @@ class DrawScreen(AppScreen):
         return False
 
     def conditions(self) -> tuple[Condition, ...] | None:
-        """What is asked of each picture besides its class. Pictures of which something is asked are not redrawn, so that they keep their noise."""
+        """What is asked of each picture besides its class. Where such pictures share their noise, they are not redrawn, so that they keep it.
+
+        Raises DigittyError if the settings ask for what the weights are not told.
+        """
         return None
 
     def heading(self) -> str:
@@ -122,7 +125,7 @@ class DrawScreen(AppScreen):
                 self.on_job_event(event)
 
         conditions = self.conditions()
-        self.job = number = self.studio.draw(labels, listener, seed, self.shares_noise, conditions, redraws=conditions is None)
+        self.job = number = self.studio.draw(labels, listener, seed, self.shares_noise, conditions, redraws=not (conditions and self.shares_noise))
         self.show_status()
         self.refresh_bindings()
 

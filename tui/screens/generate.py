@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import ClassVar, cast, get_args
 
@@ -13,11 +14,16 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input, Label, Select, Static
 
+from engine.config.condition import Condition
 from engine.config.sampling import Sampler, with_sampler
-from engine.errors import DigittyError, SettingError
-from engine.prompt.parser import parse
-from engine.prompt.vocabulary import vocabulary_for
+from engine.errors import DigittyError, PromptError, SettingError
+from engine.prompt.parser import Prompt, example_prompts
+from engine.runs.conditional_weights import name_weights_told
+from engine.runs.prompts import conditions_of, read_for, repeat_prompt, told_to
+from engine.runs.weights_names import fit_weights
 from tui.dialogs.options import check_sampler, read_number, sync_sampler_fields
+from tui.render import captions
+from tui.render.prompt_examples import CHOOSE
 from tui.screens.drawing import DrawScreen
 from tui.widgets.field_checks import FieldChecks, show_problem
 from tui.widgets.image_view import ImageView
@@ -39,12 +45,13 @@ class GenerateScreen(DrawScreen):
 
     def about(self) -> str:
         """Each kind of weights has its own words for a prompt."""
-        return f"1 to {LARGEST} samples, random or by prompt: {vocabulary_for(self.studio.data.class_names).examples}"
+        return f"1 to {LARGEST} samples, random or by prompt: {example_prompts(self.studio.data.class_names, self.studio.told)}"
 
     def body(self) -> Iterable[Widget]:
         settings = self.studio.settings
         sample = settings.sample
         self._sampler = sample.sampler
+        self._heading = ""
         with Horizontal(id="controls"):
             yield Label("count")
             yield LineInput(str(settings.count), id="count", compact=True)
@@ -98,11 +105,30 @@ class GenerateScreen(DrawScreen):
     def labels(self, seed: int) -> Sequence[int | None]:
         """Random classes are derived from the seed, so that a seed always draws the same sheet."""
         settings, data = self.studio.settings, self.studio.data
+        if (asked := self._read(seed)) is not None:
+            return repeat_prompt(asked, settings.count).labels
         rng = random.Random(seed)
-        if settings.classes.strip().lower() in ("", "random"):
-            return [rng.randrange(data.classes) if data.classes else 0 for _ in range(settings.count)]
-        labels = parse(settings.classes, rng, data.class_names).labels
-        return [labels[i % len(labels)] for i in range(settings.count)]
+        return [rng.randrange(data.classes) if data.classes else 0 for _ in range(settings.count)]
+
+    def conditions(self) -> tuple[Condition, ...] | None:
+        seed = self.studio.settings.sample.seed
+        asked = self._read(seed)
+        return None if asked is None else conditions_of(repeat_prompt(asked, self.studio.settings.count), self.studio.told, seed)
+
+    def draw(self) -> None:
+        asked = self._read(self.studio.settings.sample.seed)
+        super().draw()
+        text = asked and (asked.caption or captions.understood_of(asked, self.studio.data))
+        self._heading = f"{text} · " if text else ""
+
+    def heading(self) -> str:
+        """What was understood, where that is more than classes."""
+        return self._heading
+
+    def _read(self, seed: int) -> Prompt | None:
+        """What the prompt in the settings asks for; None for random classes. Raises PromptError."""
+        settings = self.studio.settings
+        return None if _is_random(settings.classes) else read_for(settings.weights, settings.classes, seed)
 
     def action_draw(self) -> None:
         self._with_controls(self.draw_or_enlarge)
@@ -148,10 +174,24 @@ class GenerateScreen(DrawScreen):
         if name == "count":
             return _read_count(text)
         if name == "classes":
-            if text.lower() not in ("", "random"):
-                parse(text, random.Random(0), self.studio.data.class_names)
+            if not _is_random(text):
+                self._check_prompt(text)
             return text or "random"
         return read_number(name, text, self._sampler)
+
+    def _check_prompt(self, text: str) -> None:
+        """Raises PromptError where the weights that will draw can't draw it, with those that can, if any."""
+        weights = self.studio.settings.weights
+        with suppress(SettingError):  # which the field of the sampler says
+            weights = fit_weights(weights, self._sampler)
+        try:
+            conditions_of(read_for(weights, text, 0), told_to(weights), 0)
+        except PromptError as error:
+            raise name_weights_told(error, text, weights, CHOOSE) from None
+
+
+def _is_random(prompt: str) -> bool:
+    return prompt.strip().lower() in ("", "random")
 
 
 def _read_count(text: str) -> int:

@@ -20,7 +20,7 @@ from engine.prompt.faults import quote
 from engine.prompt.parser import Prompt, parse_or_change, parse_or_change_if_readable
 from engine.runs.conditional_weights import name_weights_told
 from engine.runs.other_classes import name_other_weights
-from tui.render.prompt_examples import examples, hello
+from tui.render.prompt_examples import CHOOSE, examples, hello
 from tui.screens.answers import Answers
 from tui.screens.base import AppScreen
 from tui.screens.fact_edits import FactEdits
@@ -33,7 +33,6 @@ from tui.widgets.fact_bar import FactBar
 from tui.widgets.image_view import ImageView
 from tui.widgets.prompt_input import EARLIER, SCROLL, PromptInput
 
-CHOOSE = "esc, then w chooses those weights"
 READING_SHOWN_AFTER = 0.3
 """Seconds after which the conversation says that a prompt is still being read."""
 

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fake_pictures import digits
+from fake_training import ENGINE
 from fakes import FakeJobs
 from PIL import Image
 from textual import events
 from textual.widgets import Input, Select
 from user import LARGE, SIZES, SMALL, STEPS, User, opened
 
+from engine.config.condition import Condition, ConditionConfig, Interval
+from engine.config.hand import HandSource
 from engine.config.sampling import default_for
+from engine.config.text import TextConfig
+from engine.config.training import PRESETS
+from engine.prompt.hand_numbers import hand_number
+from engine.protocol.measured import Measured
+from engine.runs.manage import create_run
 from tui.screens.generate import GenerateScreen
+from tui.settings.config_file import Config
 
 
 async def generate(person: User) -> None:
@@ -314,3 +324,86 @@ async def test_a_failing_drawing_says_so() -> None:
         await person.sees("the network [is] gone", "idle")
         await person.press("enter")
         await person.sees("0.05 s")
+
+
+async def ask(person: User, text: str, count: int = 4) -> None:
+    await generate(person)
+    await set_field(person, "count", str(count))
+    await set_field(person, "classes", text)
+    await person.press("enter")
+
+
+def asked(person: User) -> tuple[Condition, ...]:
+    (request,) = person.jobs.drawings
+    conditions = request.conditions or ()
+    assert tuple(condition.label for condition in conditions) == request.labels
+    return conditions
+
+
+async def test_a_phrase_is_drawn_as_often_as_the_count_says() -> None:
+    jobs = FakeJobs()
+    jobs.measured = (Measured((("slant", 3.0),), (), ("slant",)), *[Measured((("slant", -9.0),))] * 2)
+    async with opened(jobs) as person:
+        await ask(person, "a bold seven leaning left and a 3", 3)
+        await person.sees("7 · bold · leaning left, 3 · seed 1 ·", "1 not as asked")
+        first, plain, last = asked(person)
+        assert (first, plain) == (last, Condition(3))
+        assert (first.label, first.interval("slant")) == (7, Interval(high=-5))
+        assert first.interval("thickness").low > 2
+        assert jobs.drawings[0].sample.redraw_below > 0, "what is not as asked for is redrawn"
+
+
+async def test_each_repeat_of_a_prompt_has_a_hand_of_its_own() -> None:
+    async with opened() as person:
+        await ask(person, "26 in one hand", 5)
+        await person.sees("0.05 s")
+        first, second, third = (hand_number(1, place) for place in range(3))
+        assert [(each.label, each.hand) for each in asked(person)] == [
+            *((2, HandSource(first)), (6, HandSource(first))),
+            *((2, HandSource(second)), (6, HandSource(second))),
+            (2, HandSource(third)),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("weights", "text", "told"),
+    [
+        ("shipped", "bolder", "changes the last answer of the Prompt screen"),
+        ("shipped", "7 in the hand of answer 2", "is for the Prompt screen"),
+        ("shipped", "a purple seven", "can't read 'purple'; did you mean"),
+        ("shipped:labels", "a bold seven", "shipped can be asked for it: esc, then w"),
+    ],
+)
+async def test_what_can_not_be_drawn_here_says_what_to_do(weights: str, text: str, told: str) -> None:
+    async with opened(config=Config({"weights": weights})) as person:
+        await ask(person, text)
+        await person.until(lambda: told in " ".join(person.screen.split()))
+        assert not person.jobs.drawings
+        await set_field(person, "classes", "seven")
+        await person.press("enter")
+        await person.sees("0.05 s")
+
+
+async def test_a_phrase_and_a_sampler_are_changed_together() -> None:
+    async with opened(config=Config({"weights": "shipped:one-step"})) as person:
+        await generate(person)
+        person.app.screen.query_one("#sampler", Select).focus()
+        person.app.screen.query_one("#sampler", Select).value = "dpmpp"
+        await person.settle()
+        await ask(person, "a bold seven")
+        await person.sees("The weights are now shipped", "0.05 s")
+        assert person.jobs.drawings[0].weights == "shipped"
+        assert len(asked(person)) == 4
+
+
+async def test_captions_of_a_folder_are_drawn_by_weights_that_learned_them() -> None:
+    preset = PRESETS["quick"]
+    data = replace(preset.data, class_names=(), digest="sha256:1", source="/a/folder", texts="sha256:2")
+    model = replace(preset.model, conditions=ConditionConfig(text=True), text=TextConfig(("a", "red", "ring")), data=data)
+    run = create_run("rings", replace(preset, model=model), ENGINE)
+    run.best_path.parent.mkdir(exist_ok=True)
+    run.best_path.touch()
+    async with opened(config=Config({"weights": "rings"})) as person:
+        await ask(person, "a red ring", 2)
+        await person.sees("a red ring · seed", "0.05 s")
+        assert asked(person) == (Condition(0, text="a red ring"),) * 2
