@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from textual.timer import Timer
@@ -49,8 +49,9 @@ class Edit:
 class FactEdits:
     """At most one answer is changed at a time. Each keeps the noise of the one that it comes from, and is an answer of its own."""
 
-    def __init__(self, screen: AppScreen, answers: Answers) -> None:
-        self._screen, self._studio, self._answers = screen, screen.studio, answers
+    def __init__(self, screen: AppScreen, answers: Answers, show_error: Callable[[PromptError, str], None]) -> None:
+        """`show_error` shows why a prompt is not drawn."""
+        self._screen, self._studio, self._answers, self._show_error = screen, screen.studio, answers, show_error
         self._edit: Edit | None = None
 
     @property
@@ -76,7 +77,7 @@ class FactEdits:
         try:
             self._change(origin, place, by)
         except PromptError as error:
-            self._screen.notify(str(error), severity="warning")
+            self._show_error(error, prompt_words(origin.phrases, origin.data.class_names))
 
     def on_finished(self, bar: FactBar, again: bool) -> None:
         """Draw in full what waits for it. With `again`, what is not as asked for is redrawn, and further changes make another answer."""

@@ -75,7 +75,7 @@ class PromptScreen(AppScreen):
         """The place in the history that up and down have reached."""
         self._sketches = Sketches(self.studio, self._conversation)
         self._answers = Answers(self.studio, self._conversation)
-        self._edits = FactEdits(self, self._answers)
+        self._edits = FactEdits(self, self._answers, self._show_error)
         self._second_reading = SecondReading(self.studio, self._draw_understood, self._show_error)
         self._conversation.mount(Static(self._hello(), id="hello"))
         self.on_navigate()

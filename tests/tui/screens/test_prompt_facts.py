@@ -205,8 +205,12 @@ async def test_weights_that_are_told_less_are_refused_and_nothing_is_drawn() -> 
     async with opened(size=SMALL, config=with_strokes()) as person:
         await drawn(person, "bold 7")
         person.app.studio.change_settings(weights="shipped:labels")
+        await person.enter("bolder")
+        await person.sees("understood last answer · bolder, but these weights are told only")
         await person.press("tab", "tab", "right")
-        await person.is_told("these weights are told only which class to draw")
+        await person.until(lambda: " ".join(person.screen.split()).count("these weights are told only which class to draw") == 1)
+        await person.sees_no_more("understood last answer")
+        assert "shipped and strokes can be asked for it: esc, then w chooses those weights" in " ".join(person.screen.split())
         assert (len(answers(person)), person.jobs.sketches) == (1, [])
 
 
