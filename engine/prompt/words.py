@@ -20,6 +20,13 @@ from engine.prompt.vocabulary import Vocabulary, vocabulary_for
 DOT = " · "
 MOST_SHOWN = 4
 """Different phrases that a message shows."""
+MOST_CLASSES = 10
+"""Different classes in a row that a message shows."""
+SHORTEST_ROW = 3
+"""Pictures from which on rising values are shown as the first and the last."""
+SAME = "", False
+"""The step between pictures of which the same is asked."""
+OWN_HAND = "its own hand"
 MOST_FACTS = 12
 """Facts of a change that a message shows."""
 VARIANT_WORDS = {
@@ -100,19 +107,81 @@ def fact_words(phrase: Phrase, vocabulary: Vocabulary) -> list[str]:
 
 
 def understood(phrases: Sequence[Phrase], vocabulary: Vocabulary) -> str:
-    """What a prompt was understood to ask for: 7 · bold · leaning left. At most a few different pictures are shown."""
-    said = [[*fact_words(replace(phrase, hand=None), vocabulary), *([_hand(phrase, phrases)] if phrase.hand else [])] for phrase in phrases]
-    parts = [(facts, len([*same])) for facts, same in groupby(map(DOT.join, said))]
-    shown = [f"{count} × {facts}" if count > 1 else facts for facts, count in parts[:MOST_SHOWN]]
+    """What a prompt was understood to ask for: 7 · bold · leaning left, 2 0 2 6 · one hand. At most a few different pictures are shown."""
+    hands = [_hand(phrase, phrases) for phrase in phrases]
+    parts = list(_alike(phrases, hands, vocabulary))
+    shown = [DOT.join([_classes(part, vocabulary), *_facts(part), *filter(None, [hands[place]])]) for place, part in parts[:MOST_SHOWN]]
     return ", ".join(shown + ["…"] * (len(parts) > MOST_SHOWN))
+
+
+def _alike(phrases: Sequence[Phrase], hands: Sequence[str], vocabulary: Vocabulary) -> Iterator[tuple[int, Sequence[Phrase]]]:
+    """Neighbours that one description fits, and the place of the first: of all the same is asked, or the values of one attribute rise or fall."""
+
+    def step(i: int) -> tuple[str, bool] | None:
+        """How a picture differs from the one before, besides in its class."""
+        one, other = phrases[i - 1], phrases[i]
+        same_hand = hands[i - 1] == hands[i] and (one.hand == other.hand or hands[i] == OWN_HAND)
+        return _step(one, other) if same_hand and (one.label == other.label or vocabulary.is_digits) else None
+
+    start = 0
+    while start < len(phrases):
+        end = start + 1
+        first = step(end) if end < len(phrases) else None
+        while first is not None and end < len(phrases) and step(end) == first:
+            end += 1
+        if first != SAME and end - start < SHORTEST_ROW:
+            end = start + 1
+        yield start, phrases[start:end]
+        start = end
+
+
+def _step(one: Phrase, other: Phrase) -> tuple[str, bool] | None:
+    """The attribute whose value differs, and whether it rises; SAME where nothing differs, and None where anything else does."""
+    if one.variants != other.variants or len(one.targets) != len(other.targets):
+        return None
+    changed = [(a, b) for a, b in zip(one.targets, other.targets, strict=True) if a != b]
+    if not changed:
+        return SAME
+    (a, b), *more = changed
+    if (
+        more
+        or (a.attribute, a.in_units) != (b.attribute, b.in_units)
+        or not (a.interval.low == a.interval.high and b.interval.low == b.interval.high)
+    ):
+        return None
+    return a.attribute, a.interval.low < b.interval.low
+
+
+def _classes(part: Sequence[Phrase], vocabulary: Vocabulary) -> str:
+    """7, 3 × 7, 2 0 2 6"""
+    names = [fact_words(Phrase(phrase.label), vocabulary)[0] for phrase in part]
+    if len(set(names)) == 1:
+        return f"{len(names)} × {names[0]}" if len(names) > 1 else names[0]
+    return " ".join(names[:MOST_CLASSES] + ["…"] * (len(names) > MOST_CLASSES))
+
+
+def _facts(part: Sequence[Phrase]) -> Iterator[str]:
+    """What is asked of pictures that are alike, besides class and hand."""
+    first, last = part[0], part[-1]
+    values = {a: b for a, b in zip(first.targets, last.targets, strict=True) if a != b}
+    for target in first.targets:
+        if target in values:
+            yield _valued(target, f"{_number(target.interval.low)} to {_number(values[target].interval.low)}")
+        else:
+            yield target_words(target)
+    yield from (VARIANT_WORDS[variant] for variant in first.variants)
 
 
 def target_words(target: Target) -> str:
     """What is asked of an attribute: bold, not bold, leaning far left, thickness 3 to 4 px, slant 20°, width z 0.5."""
     if target.in_units == (target.attribute == "slant") and (found := level_of(target.attribute, target.interval)):
         return f"not {found[0].words}" if found[1] else found[0].words
+    return _valued(target, _interval(target.interval))
+
+
+def _valued(target: Target, values: str) -> str:
     unit = {"px": " px", "°": "°"}[ATTRIBUTES[target.attribute].unit] if target.in_units else ""
-    return f"{target.attribute} {'' if target.in_units else 'z '}{_interval(target.interval)}{unit}"
+    return f"{target.attribute} {'' if target.in_units else 'z '}{values}{unit}"
 
 
 def _interval(interval: Interval) -> str:
@@ -134,7 +203,7 @@ def _hand(phrase: Phrase, phrases: Sequence[Phrase]) -> str:
     if phrase.hand is None:
         return ""
     is_shared = sum(other.hand == phrase.hand for other in phrases) > 1
-    return hand_words(phrase.hand) if is_shared or phrase.hand.kind != "one" or len(phrases) == 1 else "its own hand"
+    return hand_words(phrase.hand) if is_shared or phrase.hand.kind != "one" or len(phrases) == 1 else OWN_HAND
 
 
 def hand_words(hand: Hand) -> str:
