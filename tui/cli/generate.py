@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    help="Draw PROMPT in the terminal: seven · 3 1 4 · three sevens · 0-9 · random · grid. Words need no quotes. "
+    help="Draw PROMPT in the terminal: seven · 3 1 4 · three sevens · a bold 7 leaning left · 0-9 · random · grid. Words need no quotes. "
     "With weights of other data, the names of its classes are the words: three ankle boots."
 )
 @click.argument("words", metavar="PROMPT…", nargs=-1, shell_complete=complete_words)

@@ -140,7 +140,7 @@ _DRAWING = (
     Deferred(
         "generate",
         "tui.cli.generate",
-        "Draw PROMPT in the terminal: seven · 3 1 4 · three sevens · 0-9 · random · grid. Words need no quotes. "
+        "Draw PROMPT in the terminal: seven · 3 1 4 · three sevens · a bold 7 leaning left · 0-9 · random · grid. Words need no quotes. "
         "With weights of other data, the names of its classes are the words: three ankle boots.",
     ),
     Deferred(
