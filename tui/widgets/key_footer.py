@@ -34,7 +34,7 @@ class FooterKey(NamedTuple):
 
 
 class KeyFooter(Widget, can_focus=False):
-    """One line that draws every key by itself, responds to clicks on them, and scrolls under the mouse wheel where it is too narrow.
+    """One line that draws all keys that fit by itself, responds to clicks on them, and scrolls to the others under the mouse wheel.
 
     Textual's footer mounts a widget for each key and replaces them all whenever a binding may have changed. That took half of the time of a key
     press.
@@ -101,14 +101,22 @@ class KeyFooter(Widget, can_focus=False):
         key, description, hover = (self.get_component_rich_style(f"key-footer--{part}") for part in ("key", "description", "hover"))
         space = Style(bgcolor=self.rich_style.bgcolor)
         segments: list[Segment] = []
-        for index, item in enumerate(self.keys):
+        for index, item in enumerate(self.keys[: self._shown]):
             under_mouse = Style(bgcolor=hover.bgcolor) if index == self.hovered else Style.null()
             segments += [Segment(item.display, key + under_mouse), Segment(f" {item.description}", description + under_mouse), Segment(" ", space)]
         return Strip(segments).crop(self.scrolled).adjust_cell_length(self.size.width, space)
 
+    @property
+    def _shown(self) -> int:
+        """How many keys are shown or scrolled out of sight on the left. On the right a key is left out rather than cut, unless it is the only one."""
+        ends = [end - 1 for end in accumulate(item.width for item in self.keys)]
+        fitting = sum(end <= self.scrolled + self.size.width for end in ends)
+        is_empty = not any(end > self.scrolled for end in ends[:fitting])
+        return fitting + is_empty
+
     def key_at(self, x: int) -> int | None:
         """The index of the key that this column shows."""
-        for index, end in enumerate(accumulate(item.width for item in self.keys)):
+        for index, end in enumerate(accumulate(item.width for item in self.keys[: self._shown])):
             if x + self.scrolled < end:
                 return None if x + self.scrolled == end - 1 else index
         return None

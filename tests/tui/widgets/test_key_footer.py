@@ -9,7 +9,7 @@ from textual.widget import Widget
 from user import User, opened
 
 from tui.dialogs.help import HelpDialog
-from tui.widgets.key_footer import KeyFooter
+from tui.widgets.key_footer import FooterKey, KeyFooter
 
 KEYS = "n new v runs ? help q quit"
 
@@ -49,15 +49,27 @@ async def test_the_mouse_marks_explains_and_presses_a_key() -> None:
 
 async def test_a_narrow_line_scrolls_by_the_wheel_as_far_as_there_are_keys() -> None:
     async with opened(size=(40, 24)) as person:
-        await person.footer_is("enter draw ↑ history esc commands ^s sav")
+        await person.footer_is("enter draw ↑ history esc commands")  # and not a part of "^s save"
         footer = footer_of(person)
+        assert footer.key_at(35) is None
         for _ in range(30):
             footer.post_message(events.MouseScrollDown(footer, 5, 0, 0, 0, 0, False, False, False))
         await person.until(lambda: person.footer.endswith("^q quit"))
         assert footer.keys[footer.key_at(person.screen.splitlines()[-1].index("^q")) or 0].description == "quit"
         for _ in range(30):
             footer.post_message(events.MouseScrollUp(footer, 5, 0, 0, 0, 0, False, False, False))
-        await person.footer_is("enter draw ↑ history esc commands ^s sav")
+        await person.footer_is("enter draw ↑ history esc commands")
+
+
+async def test_keys_that_end_at_the_last_column_are_shown_and_one_that_is_too_wide_is_cut() -> None:
+    async with opened(size=(40, 24)) as person:
+        footer = footer_of(person)
+        footer.keys = tuple(FooterKey(key, key, key * 18, "") for key in "ab")
+        await person.footer_is(f"a {'a' * 18}")
+        footer.keys = tuple(FooterKey(key, key, description, "") for key, description in (("a", "a" * 18), ("b", "b" * 17)))
+        await person.footer_is(f"a {'a' * 18} b {'b' * 17}")
+        footer.keys = (FooterKey("a", "a", "a" * 50, ""),)
+        await person.footer_is(f"a {'a' * 38}")
 
 
 async def test_keys_that_change_leave_no_widgets_behind() -> None:
