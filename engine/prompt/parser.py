@@ -76,7 +76,7 @@ def parse(text: str, rng: random.Random, class_names: Sequence[str] = MNIST.clas
     prompt = parse_or_change(text, rng, class_names, told)
     if isinstance(prompt, Prompt):
         return prompt
-    raise PromptError(f"{quote(text)} changes the last answer of the Prompt screen, and here is none; say what to draw as well, such as {DESCRIBED}")
+    raise PromptError(f"{quote(text)} changes the last answer on the Prompt screen; here, say what to draw as well, such as {DESCRIBED}")
 
 
 def parse_or_change(

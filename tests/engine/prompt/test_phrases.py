@@ -311,7 +311,7 @@ def test_more_hands_than_fit_into_memory_cost_nothing() -> None:
         ("a seven with a corssbar", "can't read 'corssbar'", "a seven with a crossbar"),
         ("bold 3 and purple 7", "understood 3 · bold, but can't read 'purple'", "bold 3 and 7"),
         ("60 bold 7s and 10 thin 1s", "'10 thin 1s' is too much", "60 bold 7s and 4 thin 1s"),
-        ("bolder", "'bolder' changes the last answer of the Prompt screen, and here is none", None),
+        ("bolder", "'bolder' changes the last answer on the Prompt screen; here, say what", None),
         ("a bolder 3 and a 7", "'bolder' changes the last answer, so nothing new can stand beside it", "3 and a 7"),
         ("from thin to wide 7", "from one thickness to another", None),
     ],

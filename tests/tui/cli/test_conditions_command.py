@@ -247,7 +247,7 @@ def test_what_the_prompt_asks_for_in_words_is_drawn_as_the_options_would(command
         ("a bold seven", "shipped:labels", "understood 7 · bold, but these weights are told only which class to draw, not what it should look like"),
         ("a wide seven", "w.safetensors", "these weights are not told width"),
         ("seven in hand 12", "w.safetensors", "these weights are told no handwriting"),
-        ("bolder", "w.safetensors", "'bolder' changes the last answer of the Prompt screen, and here is none"),
+        ("bolder", "w.safetensors", "'bolder' changes the last answer on the Prompt screen; here, say what"),
     ],
 )
 def test_what_the_weights_are_not_told_is_refused_in_one_line(command: Command, prompt: str, weights: str, why: str) -> None:

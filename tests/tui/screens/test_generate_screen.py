@@ -368,7 +368,7 @@ async def test_each_repeat_of_a_prompt_has_a_hand_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("weights", "text", "told"),
     [
-        ("shipped", "bolder", "changes the last answer of the Prompt screen"),
+        ("shipped", "bolder", "changes the last answer on the Prompt screen"),
         ("shipped", "7 in the hand of answer 2", "is for the Prompt screen"),
         ("shipped", "a purple seven", "can't read 'purple'; did you mean"),
         ("shipped:labels", "a bold seven", "shipped can be asked for it: esc, then w"),
