@@ -22,7 +22,7 @@ DESCRIBED = (
 """Prompts that ask for more than classes."""
 CHANGES = {"bolder": "thickness", "more slanted": "slant", "again, in another hand": "hand"}
 """Prompts that change the last answer, and what the weights must have been told for it."""
-LEAST_COLUMNS, LEAST_LINES = 64, 18
+LEAST_COLUMNS, LEAST_ROWS = 64, 18
 """Of a screen that has room for them."""
 CHOOSE = "esc, then w chooses those weights"
 """How to change to weights that can draw what was asked for, from within an input."""
@@ -30,12 +30,12 @@ GAP = 4
 """Columns between two examples on a line."""
 
 
-def hello(data: DataSpec, told: ConditionConfig | None, columns: int = 80, lines: int = 24) -> Content:
+def hello(data: DataSpec, told: ConditionConfig | None, columns: int = 80, rows: int = 24) -> Content:
     """What stands on a screen of this size before the first prompt: how to begin and, where it has room, what can be asked for besides classes."""
     what = f"a {vocabulary_for(data.class_names).noun}" if data.class_names else "how many pictures to draw"
     first = Content.assemble(f"Type {what} and press enter. ", ("Type help to list the keys.", "$text-muted"))
     described = [text for text in DESCRIBED if told and parse_or_change_if_readable(text, random.Random(0), data.class_names, told)]
-    if not described or columns < LEAST_COLUMNS or lines < LEAST_LINES:
+    if not described or columns < LEAST_COLUMNS or rows < LEAST_ROWS:
         return first
     width = max(len(text) for text in described) + GAP
     lines = ["".join(text.ljust(width) for text in described[k : k + 2]).rstrip() for k in range(0, len(described), 2)]

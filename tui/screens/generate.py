@@ -187,7 +187,7 @@ class GenerateScreen(DrawScreen):
         try:
             conditions_of(read_for(weights, text, 0), told_to(weights), 0)
         except PromptError as error:
-            raise name_weights_told(error, text, weights, CHOOSE) from None
+            raise name_weights_told(error, text, weights, CHOOSE.format) from None
 
 
 def _is_random(prompt: str) -> bool:
