@@ -41,6 +41,7 @@ from tui.terminal.pixel_layer import Placement
 from tui.terminal.window import Alert
 from tui.widgets.notice_line import NoticeLine, NoticeText
 from tui.widgets.pixel_tiles import find_placements
+from tui.widgets.top_line import TopLine
 
 if TYPE_CHECKING:
     from tui.screens.train import TrainScreen
@@ -121,7 +122,7 @@ class DigittyApp(StudioApp):
 
     def refresh_status(self) -> None:
         screen = self.screen_stack[-1] if self.screen_stack else None  # none while the application closes
-        if isinstance(screen, AppScreen) and screen.is_mounted and screen.children:  # a screen that closes has none left
+        if isinstance(screen, AppScreen) and screen.is_mounted and screen.query(TopLine):  # a screen that closes loses its widgets
             screen.show_status()
         self.show_in_window()
 

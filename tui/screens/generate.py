@@ -45,7 +45,7 @@ class GenerateScreen(DrawScreen):
 
     def about(self) -> str:
         """Each kind of weights has its own words for a prompt."""
-        return f"1 to {LARGEST} samples, random or by prompt: {example_prompts(self.studio.data.class_names, self.studio.told)}"
+        return f"1 to {LARGEST} samples, random or by prompt: {example_prompts(self.studio.data.class_names, None)}"
 
     def body(self) -> Iterable[Widget]:
         settings = self.studio.settings

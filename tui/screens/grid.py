@@ -44,7 +44,7 @@ class GridScreen(DrawScreen):
     ABOUT = "an image of each class from the same noise: only the label differs"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "draw", show=False, tooltip="draw; enlarge what is drawn already"),
-        Binding("a", "attribute", "attribute", tooltip="five values of an attribute: what does slant do? ! marks a miss", id="attribute"),
+        Binding("a", "attribute", "attribute", tooltip="five values of slant, thickness…; ! marks a miss", id="attribute"),
     ]
 
     def __init__(self) -> None:
