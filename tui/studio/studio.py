@@ -22,6 +22,7 @@ from engine.protocol import events as e
 from engine.protocol.events import Event
 from engine.protocol.recipe import Images
 from engine.protocol.requests import DrawRequest
+from engine.runs.prompts import told_to
 from engine.runs.weights_names import data_of, model_of
 from engine.storage import paths
 from tui.render.header import Status
@@ -140,8 +141,7 @@ class Studio:
     @property
     def told(self) -> ConditionConfig | None:
         """What the chosen weights are told besides classes and captions."""
-        model = model_of(self.settings.weights)
-        return model.conditions if model and model.conditions and model.conditions.tells_strokes else None
+        return told_to(self.settings.weights)
 
     @property
     def own_words(self) -> Collection[str] | None:
